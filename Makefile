@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+PYTHON ?= python3
+
+# Commands come from .venv; nothing is read from or left in the caller's ~/.ansible,
+# where an installed copy of the collection would shadow this one.
+WITH_VENV := PATH="$(CURDIR)/.venv/bin:$$PATH"
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export ANSIBLE_HOME := $(CURDIR)/.build/ansible
+
+# Ansible refuses to start in a locale without UTF-8.
+ifneq (,$(filter C POSIX,$(LC_ALL)))
+export LC_ALL := C.UTF-8
+endif
+
+PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
+
+.PHONY: help demo demo-total-loss test test-fast lint unit integration pytest sanity clean distclean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/demo.stamp ## build two small sites in .demo and show what would be removed
+	@$(WITH_VENV) python demo/build_sites.py .demo
+	@$(PLAYBOOK) --check --diff
+	@cat demo/next_steps.txt
+
+demo-total-loss: .venv/demo.stamp ## the same sites with every upload gone: the guard steps in
+	@$(WITH_VENV) python demo/build_sites.py .demo --total-loss
+	@$(PLAYBOOK) --check --diff || echo "The playbook ended with exit status $$?."
+
+test: ## all that has to pass: lint, sanity, unit and integration tests
+	@$(MAKE) --no-print-directory --keep-going lint sanity pytest
+
+test-fast: .venv/tests.stamp ## what a save should pass, in seconds: ruff, mypy, unit tests
+	$(WITH_VENV) ruff check --quiet .
+	$(WITH_VENV) mypy --no-error-summary
+	$(WITH_VENV) pytest tests/unit
+
+lint: .venv/tests.stamp ## form, types, documentation
+	$(WITH_VENV) ruff check --quiet .
+	$(WITH_VENV) ruff format --quiet --check .
+	$(WITH_VENV) mypy --no-error-summary
+	$(WITH_VENV) yamllint --strict .
+	$(WITH_VENV) shellcheck .ci/run
+	$(WITH_VENV) ansible-lint -q
+	$(WITH_VENV) antsibull-changelog lint
+	HOME=.build $(WITH_VENV) antsibull-docs lint-collection-docs --plugin-docs .
+
+unit: .venv/tests.stamp ## tests of the parts
+	$(WITH_VENV) pytest tests/unit
+
+integration: .venv/tests.stamp ## tests of the whole: playbooks, role, databases
+	$(WITH_VENV) pytest tests/integration
+
+pytest: .venv/tests.stamp # both in one run, so that `make test` ends in one count
+	$(WITH_VENV) pytest
+
+sanity: .venv/tests.stamp ## ansible-test sanity, on every Python that is here
+	$(WITH_VENV) python tests/run_sanity.py
+
+clean: ## remove what the targets made, but the environment
+	rm -rf .build .demo .hypothesis tests/output
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove the environment too
+	rm -rf .venv
+
+# One environment, filled in two steps: the demo does not wait for the test tools.
+.venv/demo.stamp: demo/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12")'
+	@echo "Setting up .venv for the demo …"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --disable-pip-version-check -qq -r demo/requirements.txt
+	@touch $@
+
+.venv/tests.stamp: tests/requirements.txt .venv/demo.stamp
+	@echo "Setting up .venv for the tests …"
+	@.venv/bin/python -m pip install --disable-pip-version-check -qq -r tests/requirements.txt
+	@touch $@
