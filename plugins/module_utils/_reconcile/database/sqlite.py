@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""SQLite through Python's own sqlite3."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sqlite3
+from contextlib import contextmanager
+from datetime import datetime, timezone, tzinfo
+from typing import Any, Iterator, Sequence
+from urllib.parse import quote as percent_encode
+from urllib.parse import unquote
+
+from ..errors import DatabaseError, SiteError
+from ..spelling import stem
+from .base import BATCH, ColumnType, Database, ForeignKey, Selection, Table
+
+# Seconds to wait while another process writes.
+BUSY_TIMEOUT = 10
+
+
+class SQLite(Database):
+    placeholder = "?"
+
+    def __init__(self, url: str, read_only: bool) -> None:
+        self._path_of_file = _file(url)
+        self._tables: dict[str, Table] = {}
+        self._in_transaction = False
+        mode = "ro" if read_only else "rw"
+        try:
+            self._connection = sqlite3.connect(
+                f"file:{percent_encode(self._path_of_file)}?mode={mode}",
+                uri=True,
+                timeout=BUSY_TIMEOUT,
+                isolation_level=None,
+            )
+        except sqlite3.Error as error:
+            raise DatabaseError(
+                f"opening the SQLite database {self._path_of_file!r} failed: {error}. "
+                "Check that this user may read it and its directory."
+            ) from None
+        # Bytes that are not UTF-8 must come through: they are somebody's file name.
+        self._connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
+        self._connection.create_function("media_cleanup_seconds", 2, _seconds)
+        self._connection.create_function("media_cleanup_stem", 1, _stem)
+        with self._doing("opening the database"):
+            self._connection.execute("PRAGMA foreign_keys = ON")
+            encoding = self._connection.execute("PRAGMA encoding").fetchone()[0]
+            self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if encoding != "UTF-8":
+            raise DatabaseError(
+                f"the SQLite database {self._path_of_file!r} keeps its text as {encoding}, in which "
+                "paths have no byte order. Rebuild it as UTF-8 (PRAGMA encoding, then .dump)."
+            )
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def table(self, name: str) -> Table:
+        if name not in self._tables:
+            self._tables[name] = self._look_up(name)
+        return self._tables[name]
+
+    def _look_up(self, name: str) -> Table:
+        relation = name[len("main.") :] if name.startswith("main.") else name
+        with self._doing(f"looking up table {name}"):
+            found = self._connection.execute(
+                "SELECT name FROM main.sqlite_master "
+                "WHERE type IN ('table', 'view') AND lower(name) = lower(?)",
+                [relation],
+            ).fetchone()
+            if found is None:
+                raise SiteError(
+                    f"there is no table {name!r} in {self._path_of_file!r}. "
+                    "Django calls a table APP_MODEL in lower case."
+                )
+            described = self._connection.execute(
+                'SELECT name, type, "notnull", pk FROM pragma_table_info(?) ORDER BY cid',
+                [found[0]],
+            ).fetchall()
+        columns = {
+            column: ColumnType(declared, not (notnull or pk), _affinity(declared) in ("TEXT", "BLOB"))
+            for column, declared, notnull, pk in described
+        }
+        key = tuple(row[0] for row in sorted(described, key=lambda row: row[3]) if row[3])
+        return Table("main", found[0], columns, key or ("rowid",), bool(key))
+
+    def foreign_keys(self) -> list[ForeignKey]:
+        with self._doing("reading the foreign keys"):
+            rows = self._connection.execute(
+                'SELECT m.name, f.id, f."table", f."from", f."to", f.on_delete '
+                "FROM main.sqlite_master AS m JOIN pragma_foreign_key_list(m.name) AS f "
+                "WHERE m.type = 'table' ORDER BY m.name, f.id, f.seq"
+            ).fetchall()
+        links: dict[tuple[str, int], list[Any]] = {}
+        for row in rows:
+            links.setdefault((row[0], row[1]), []).append(row)
+        return [self._link(parts) for parts in links.values()]
+
+    def _link(self, parts: list[Any]) -> ForeignKey:
+        child, _id, target, _from, _to, on_delete = parts[0]
+        # A reference that names no column means the primary key.
+        theirs = tuple(part[4] for part in parts)
+        if None in theirs:
+            theirs = self.table(target).key
+        columns = tuple(part[3] for part in parts)
+        return ForeignKey("main", child, columns, "main", target, theirs, on_delete)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._doing("starting the transaction"):
+            self._connection.execute("BEGIN IMMEDIATE")
+        self._in_transaction = True
+        try:
+            yield
+            with self._doing("committing"):
+                self._connection.execute("COMMIT")
+        finally:
+            self._in_transaction = False
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
+        cursor = self._connection.execute(statement, parameters)
+        try:
+            rows = cursor.fetchmany(BATCH)
+            while rows:
+                yield rows
+                rows = cursor.fetchmany(BATCH)
+        finally:
+            cursor.close()
+
+    def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
+        with self._doing(doing):
+            return self._connection.execute(statement, parameters).rowcount
+
+    def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        names = [f"k{position}" for position in range(len(types))]
+        marks = ", ".join("?" for _name in names)
+        with self._doing("passing keys"):
+            self._connection.execute("DROP TABLE IF EXISTS temp.keys")
+            # The affinity of the column that is met, or no index would serve the comparison.
+            fields = ", ".join(f"{name} {_affinity(kind)}" for name, kind in zip(names, types))
+            self._connection.execute(f"CREATE TEMP TABLE keys ({fields})")
+            self._connection.executemany(f"INSERT INTO temp.keys VALUES ({marks})", rows)
+            self._connection.execute(f"CREATE INDEX temp.keys_by_value ON keys ({', '.join(names)})")
+        return "temp.keys AS keys", []
+
+    def _path(self, expression: str) -> str:
+        return f"CAST({expression} AS BLOB)"
+
+    def _stem(self, expression: str) -> str:
+        return f"media_cleanup_stem(CAST({expression} AS BLOB))"
+
+    def _path_type(self) -> str:
+        return "BLOB"
+
+    def _key_value(self, expression: str) -> str:
+        return expression
+
+    def _address_type(self) -> str:
+        return "INTEGER"
+
+    def _is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
+        zone = selection.time_zone or "UTC"
+        _zone(zone)
+        return f"media_cleanup_seconds({expression}, ?) < ?", [zone, selection.cutoff]
+
+    def _to_bytes(self, value: Any) -> bytes:
+        return bytes(value)
+
+    def _from_bytes(self, path: bytes) -> Any:
+        return path
+
+    @contextmanager
+    def _doing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise DatabaseError(
+                f"{what} failed in {self._path_of_file!r}: {error}. {_advice(error)}"
+            ) from None
+
+
+def _file(url: str) -> str:
+    path = unquote(url.partition("://")[2].partition("?")[0])[1:]
+    if not path.startswith("/"):
+        raise SiteError(
+            "database_url must name the SQLite file by its absolute path, with four slashes: "
+            "sqlite:////var/www/site/db.sqlite3."
+        )
+    if not os.path.exists(path):
+        raise SiteError(
+            f"the SQLite database {path!r} does not exist, or this user may not see it. "
+            "It is never created here; correct database_url."
+        )
+    if not os.path.isfile(path):
+        raise SiteError(f"the SQLite database {path!r} is not a file; correct database_url.")
+    return path
+
+
+def _affinity(declared: str) -> str:
+    """SQLite's own rules of affinity (sqlite.org/datatype3.html, 3.1)."""
+    kind = declared.upper()
+    if "INT" in kind:
+        return "INTEGER"
+    if any(word in kind for word in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if not kind or "BLOB" in kind:
+        return "BLOB"
+    return "REAL" if any(word in kind for word in ("REAL", "FLOA", "DOUB")) else "NUMERIC"
+
+
+def _advice(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "locked" in text:
+        return f"Another process kept it locked for {BUSY_TIMEOUT} s; try again later."
+    if "not a database" in text:
+        return "Name Django's database file in database_url."
+    if "readonly" in text or "unable to open" in text:
+        return "This user needs write permission on the file and its directory."
+    if "FOREIGN KEY" in text:
+        return "Rows of another table still point at these; say what becomes of them in dependents."
+    return "Nothing of this step was kept."
+
+
+def _stem(path: bytes | None) -> bytes | None:
+    return path if path is None else stem(path)
+
+
+def _seconds(value: Any, zone: str) -> float | None:
+    """Seconds since 1970 of Django's text form of a time; None, never old, for anything else."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=_zone(zone))
+        return moment.timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _zone(name: str) -> tzinfo:
+    if name.upper() == "UTC":
+        return timezone.utc
+    try:
+        zoneinfo = importlib.import_module("zoneinfo")
+    except ImportError:
+        raise SiteError(
+            f"time_zone {name!r} needs Python 3.9 or later on the target; only UTC works before."
+        ) from None
+    try:
+        zone: tzinfo = zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError):
+        raise SiteError(f"time_zone {name!r} is not known on this host; write it as Europe/Vienna.") from None
+    return zone

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What hangs on a record, and what becomes of it when the record goes.
+
+Django keeps its ``on_delete`` rules in Python and declares every foreign key NO ACTION, so the
+catalog tells only who points at whom. The rule here: a row that cannot exist without the record (NOT
+NULL) goes with it, a row that can (nullable) is detached, a rule that the database itself enforces
+is respected, and whatever the user says of a column comes before all that.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterable, Iterator, Sequence, Set, Tuple
+
+from .database.base import Database, ForeignKey, Row, Table
+from .errors import SiteError
+from .site import DependentRule, RecordsJob
+
+RowKey = Tuple[Any, ...]
+# Rows, each with the records for whose sake it was reached.
+Reached = Dict[RowKey, Set[RowKey]]
+_BY_DATABASE = {"CASCADE": "delete", "SET NULL": "set_null", "RESTRICT": "restrict"}
+
+
+@dataclass(frozen=True)
+class Link:
+    """One way in which rows of ``child`` hang on rows of ``parent``."""
+
+    parent: Table
+    child: Table
+    columns: tuple[str, ...]
+    action: str
+    foreign_key: ForeignKey | None = None
+    content_type: int | None = None
+    content_type_column: str = ""
+    holds_path: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.child.name}.{', '.join(self.columns)}"
+
+
+@dataclass
+class Cascade:
+    """The rows that go or change together with some records, table by table."""
+
+    deleted: dict[Table, set[RowKey]] = field(default_factory=lambda: defaultdict(set))
+    cleared: dict[tuple[Table, tuple[str, ...]], set[RowKey]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    restricted: dict[RowKey, str] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Rows to delete and to update, by table, in the order of their names."""
+        result: dict[str, dict[str, int]] = {}
+        for table, keys in self.deleted.items():
+            if keys:
+                result.setdefault(table.name, {"deleted": 0, "updated": 0})["deleted"] += len(keys)
+        for (table, _columns), keys in self.cleared.items():
+            staying = len(keys - self.deleted.get(table, set()))
+            if staying:
+                result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += staying
+        return dict(sorted(result.items()))
+
+
+class Dependents:
+    """The links that lead, step by step, from a table to all rows that hang on its records."""
+
+    def __init__(self, job: RecordsJob, table: Table, database: Database) -> None:
+        self._database = database
+        self._root = table
+        self._foreign_keys = database.foreign_keys()
+        self._rules = {
+            (database.table(rule.column.table).identity, rule.column.name): rule for rule in job.dependents
+        }
+        self._links: dict[Table, list[Link]] = {}
+        self._follow(table)
+        self._add_undeclared(job.dependents)
+        self._order = list(self._children_first())
+
+    def _follow(self, table: Table) -> None:
+        """Collect the links to a table and, where rows would be deleted, the links to those."""
+        if table in self._links:
+            return
+        self._links[table] = [
+            self._link(key, table) for key in self._foreign_keys if self._points_at(key, table)
+        ]
+        for link in self._links[table]:
+            if link.action == "delete":
+                self._follow(link.child)
+
+    @staticmethod
+    def _points_at(key: ForeignKey, table: Table) -> bool:
+        return (key.target_schema, key.target_table) == table.identity
+
+    def _link(self, key: ForeignKey, parent: Table) -> Link:
+        child = self._database.table(f"{key.schema}.{key.table}")
+        nullable = tuple(name for name in key.columns if child.columns[name].nullable)
+        action = _BY_DATABASE.get(key.on_delete) or ("set_null" if nullable else "delete")
+        for name in key.columns:
+            rule = self._rules.get((child.identity, name))
+            if rule:
+                action = rule.action
+        if action == "set_null" and not nullable:
+            raise SiteError(
+                f"dependents: {child.name}.{', '.join(key.columns)} cannot be set to NULL, the table "
+                "forbids it. Choose delete or restrict."
+            )
+        columns = nullable if action == "set_null" else key.columns
+        return Link(parent, child, columns, action, foreign_key=key)
+
+    def _add_undeclared(self, rules: Iterable[DependentRule]) -> None:
+        """Add what no catalog knows: generic relations, paths, keys without a constraint."""
+        declared = {((key.schema, key.table), name) for key in self._foreign_keys for name in key.columns}
+        for rule in rules:
+            child = self._database.table(rule.column.table)
+            column = self._database.column(child, rule.column.name)
+            if (child.identity, rule.column.name) in declared:
+                continue
+            if rule.action == "set_null" and not column.nullable and not rule.holds_path:
+                raise SiteError(
+                    f"dependents: {rule.column} cannot be set to NULL, the table forbids it. "
+                    "Choose delete or restrict."
+                )
+            if rule.holds_path:
+                self._database.path_column(rule.column)
+            content_type = None
+            if rule.content_type:
+                self._database.column(child, rule.content_type_column)
+                content_type = self._database.content_type(*rule.content_type)
+            self._links[self._root].append(
+                Link(
+                    self._root,
+                    child,
+                    (rule.column.name,),
+                    rule.action,
+                    content_type=content_type,
+                    content_type_column=rule.content_type_column,
+                    holds_path=rule.holds_path,
+                )
+            )
+            if rule.action == "delete":
+                self._follow(child)
+
+    def _children_first(self) -> Iterator[Table]:
+        """The tables in an order in which rows can be deleted; a cycle needs deferred constraints."""
+        seen: set[Table] = set()
+
+        def visit(table: Table) -> Iterator[Table]:
+            seen.add(table)
+            for link in self._links.get(table, ()):
+                if link.action == "delete" and link.child not in seen:
+                    yield from visit(link.child)
+            yield table
+
+        return visit(self._root)
+
+    def cascade(self, rows: Sequence[Row]) -> Cascade:
+        """Follow the links from some records to the end, reading only.
+
+        A record on which a restricted row hangs, however far away, is in ``restricted``; nothing
+        else of the result counts it, so ask again without it.
+        """
+        cascade = Cascade()
+        origins = {row.key: {row.key} for row in rows}
+        files = {row.file: row.key for row in rows if row.file}
+        pending: dict[Table, Reached] = {self._root: origins}
+        own = set(origins)
+        known: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
+        while pending:
+            table, parents = pending.popitem()
+            for link in self._links.get(table, ()):
+                reached: Reached = defaultdict(set)
+                for parent, child in self._hanging(link, parents, files):
+                    reached[child] |= parents[parent]
+                if link.child == self._root:
+                    reached = {key: found for key, found in reached.items() if key not in own}
+                self._take(link, reached, cascade, pending, known)
+        return cascade
+
+    def _take(
+        self,
+        link: Link,
+        reached: Reached,
+        cascade: Cascade,
+        pending: dict[Table, Reached],
+        known: dict[tuple[Table, RowKey], set[RowKey]],
+    ) -> None:
+        if link.action == "restrict":
+            for origins in reached.values():
+                cascade.restricted.update(dict.fromkeys(origins, str(link)))
+        elif link.action == "set_null":
+            if reached:
+                cascade.cleared[link.child, link.columns] |= set(reached)
+        else:
+            cascade.deleted[link.child].update(reached)
+            for key, origins in reached.items():
+                # A row that was reached before is followed again only for records new to it.
+                fresh = origins - known[link.child, key]
+                if fresh:
+                    known[link.child, key] |= fresh
+                    pending.setdefault(link.child, {}).setdefault(key, set()).update(fresh)
+
+    def _hanging(
+        self,
+        link: Link,
+        parents: Reached,
+        files: dict[bytes, RowKey],
+    ) -> list[tuple[RowKey, RowKey]]:
+        database, keys = self._database, list(parents)
+        if link.holds_path:
+            held = database.holders(link.child, link.columns[0], files)
+            return [(files[path], key) for path, key in held]
+        if link.content_type is not None:
+            return list(
+                database.generic_children(
+                    link.child, link.columns[0], link.content_type_column, link.content_type, keys
+                )
+            )
+        foreign_key = link.foreign_key or ForeignKey(
+            *link.child.identity, link.columns, *self._root.identity, self._root.key, "NO ACTION"
+        )
+        return list(database.children(foreign_key, link.child, link.parent, keys))
+
+    def carry_out(self, cascade: Cascade) -> None:
+        """Update and delete what hangs on the records; to be called inside the transaction."""
+        for (table, columns), keys in cascade.cleared.items():
+            staying = keys - cascade.deleted.get(table, set())
+            if staying:
+                self._database.clear(table, columns, sorted(staying, key=repr))
+        for table in self._order:
+            keys = cascade.deleted.get(table, set())
+            if keys:
+                self._database.delete(table, sorted(keys, key=repr))

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The ordered merge: files and references, both in byte order, in one pass and bounded memory."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Iterator
+
+from .errors import DatabaseError
+from .tree import Run
+
+
+class References:
+    """The references in byte order, consumed list by list while the walk goes on."""
+
+    def __init__(self, lists: Iterator[list[bytes]]) -> None:
+        self._lists = lists
+        self._list: list[bytes] = []
+        self._start = 0
+        self.count = 0
+
+    def unnamed(self, run: Run) -> list[bytes]:
+        """The paths of a run that no reference names, in byte order."""
+        left = set(map(run.prefix.__add__, run.names))
+        lowest, highest = run.prefix + run.names[0], run.prefix + run.names[-1]
+        for references in self._between(lowest, highest):
+            left.difference_update(references)
+        return sorted(left)
+
+    def finish(self) -> None:
+        """Consume what lies behind the last run, so that every reference has been counted."""
+        while self._fetch():
+            pass
+
+    def _between(self, lowest: bytes, highest: bytes) -> Iterator[list[bytes]]:
+        while self._start < len(self._list) or self._fetch():
+            start = bisect_left(self._list, lowest, self._start)
+            end = bisect_right(self._list, highest, start)
+            self._start = end
+            if start < end:
+                yield self._list[start:end]
+            if end < len(self._list):
+                return
+
+    def _fetch(self) -> bool:
+        following = next(self._lists, None)
+        if following is None:
+            return False
+        if following != sorted(following) or (self._list and self._list[-1] > following[0]):
+            raise DatabaseError(
+                "the database did not return the references in byte order, so a comparison would be "
+                "wrong. Please report this with the database's version and its encoding."
+            )
+        self._list = following
+        self._start = 0
+        self.count += len(following)
+        return True

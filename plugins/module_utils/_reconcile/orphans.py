@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The job ``orphans``: files that no row names. First the plan, then its careful execution."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Callable, Iterator, NamedTuple, Pattern
+
+from .database.base import Database
+from .derived import patterns
+from .difference import References
+from .errors import CleanupError
+from .naming import Naming
+from .outcome import Outcome
+from .plan import Approval, Item, Plan, guard_approval, guard_marker, guard_share, guard_sight
+from .site import OrphansJob
+from .spelling import Spellings, canonical, escaped, outside
+from .spool import Spool
+from .tree import FileState, MediaTree, Run, exclusion, is_excluded
+
+# Files that are looked at once more, in the database and on disk, right before they go.
+LAST_LOOK = 1_000
+# The kernel stamps files by a clock that ticks every 10 ms at the slowest.
+CLOCK_TICK_NS = 10_000_000
+
+Progress = Callable[[int], None]
+
+
+class Orphan(NamedTuple):
+    path: bytes
+    state: FileState
+
+    def item(self) -> Item:
+        """What approval compares: the path, and all that tells one file from another."""
+        return Item(self.path, repr(tuple(self.state)).encode())
+
+
+def _spool() -> Spool[Orphan]:
+    return Spool(
+        lambda orphan: (orphan.path, tuple(orphan.state)),
+        lambda path, state: Orphan(path, FileState(*state)),
+    )
+
+
+def make_plan(
+    job: OrphansJob,
+    tree: MediaTree,
+    database: Database,
+    approved_plan: str | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """Find the orphans of a site without touching anything."""
+    return _Planning(job, tree, database, approved_plan, progress).plan_made()
+
+
+class _Planning:
+    """The making of one plan: the walk and the merge, then one more look at what they left."""
+
+    def __init__(
+        self,
+        job: OrphansJob,
+        tree: MediaTree,
+        database: Database,
+        approved_plan: str | None,
+        progress: Progress | None,
+    ) -> None:
+        self.job = job
+        self.tree = tree
+        self.database = database
+        self.progress = progress
+        self.began_ns = time.time_ns() - CLOCK_TICK_NS
+        scope = _scope(job)
+        self.approval = Approval(approved_plan, job.name, scope) if approved_plan else None
+        moment = self.approval.moment if self.approval else time.time()
+        self.old_ns = int((moment - job.patience.seconds) * 1e9)
+        self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
+        self.spellings = Spellings(job.site.media_root, job.site.media_url)
+        self.odd: Spool[bytes] = Spool(lambda value: (value,), lambda value: value)
+        self.plan = Plan(job.name, scope, moment, _spool(), job.site.max_listed)
+        self.files = 0
+        self.unnamed = 0
+
+    def plan_made(self) -> Plan:
+        patterns(self.job.derived)
+        for directory in self.job.directories:
+            self.tree.require_directory(directory)
+        candidates = self._candidates()
+        candidates = self._still_unnamed(candidates)
+        candidates = self._not_meant(candidates)
+        for orphan in self._approved(candidates):
+            self.plan.items.append(orphan)
+            self.plan.found.files += 1
+            self.plan.found.bytes += orphan.state.size
+        self._finish()
+        return self.plan
+
+    def _candidates(self) -> Spool[Orphan]:
+        candidates = _spool()
+        references = References(self._watched(self.database.references(self.job.references)))
+        for directory in self.job.directories:
+            for run in self.tree.walk(directory, self.exclude):
+                self.files += len(run.names)
+                for path in references.unnamed(run):
+                    orphan = self._judged(run, path)
+                    if orphan:
+                        candidates.append(orphan)
+                if self.progress:
+                    self.progress(self.files)
+        references.finish()
+        self.plan.examined = {
+            "files": self.files,
+            "referenced": self.files - self.unnamed,
+            "references": references.count,
+            "derived": 0,
+        }
+        return candidates
+
+    def _watched(self, lists: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+        for references in lists:
+            self.odd.extend(self.spellings.odd(references))
+            yield references
+
+    def _judged(self, run: Run, path: bytes) -> Orphan | None:
+        """An unnamed file as a candidate, or None if it is not ours to judge, or young."""
+        if path == self.job.site.marker or (self.exclude and is_excluded(self.exclude, path)):
+            self.files -= 1
+            return None
+        state = self.tree.state_in(run, path[len(run.prefix) :])
+        if state is None:
+            self.files -= 1
+            return None
+        if state.kind != "file":
+            self.files -= 1
+            self.plan.skip(path, f"it is a {state.kind}, and only regular files are judged")
+            return None
+        self.unnamed += 1
+        stamp = state.stamp_ns(self.job.patience.age_stamp)
+        if stamp > self.old_ns or state.ctime_ns >= self.began_ns:
+            self.plan.young += 1
+            return None
+        return Orphan(path, state)
+
+    def _still_unnamed(self, candidates: Spool[Orphan]) -> Spool[Orphan]:
+        """Ask the database again: references are read after the files, in both spellings."""
+        left = _spool()
+        for chunk in candidates.chunks():
+            naming = _naming(self.job, self.database, chunk)
+            for orphan in chunk:
+                stay = naming.reason_to_stay(orphan.path)
+                if stay is None:
+                    left.append(orphan)
+                elif stay.is_derived:
+                    # Thumbnails of living photos are no news, and there are many of them.
+                    self.plan.examined["derived"] += 1
+                else:
+                    self.plan.skip(orphan.path, stay.reason)
+        return left
+
+    def _not_meant(self, candidates: Spool[Orphan]) -> Spool[Orphan]:
+        """Leave alone what an oddly written reference may mean."""
+        for values in self.odd.chunks():
+            meant: dict[bytes, bytes] = {}
+            for value in values:
+                why = outside(value)
+                if why:
+                    self.plan.skip(value, f"the database holds this path, which {why}")
+                meant.update((path, value) for path in self.spellings.meant_by(value))
+            left = _spool()
+            for orphan in candidates:
+                spelling = meant.get(canonical(orphan.path))
+                if spelling is None:
+                    left.append(orphan)
+                else:
+                    shown = escaped(spelling)
+                    self.plan.skip(orphan.path, f"the database names it in another spelling: '{shown}'")
+            candidates = left
+        return candidates
+
+    def _approved(self, candidates: Spool[Orphan]) -> Iterator[Orphan]:
+        if self.approval is None:
+            yield from candidates
+            return
+        for orphan in candidates:
+            objection = self.approval.objection(orphan.item())
+            if objection:
+                self.plan.skip(orphan.path, objection)
+            else:
+                yield orphan
+
+    def _finish(self) -> None:
+        self._tell_what_left_the_plan()
+        plan, site = self.plan, self.job.site
+        self.tree.verify_root()
+        for path, reason in self.tree.not_entered.items:
+            plan.skip(path, reason)
+        plan.seal(orphan.item() for orphan in plan.items)
+        guard_sight(plan, self.tree.unseen)
+        if site.marker is not None:
+            guard_marker(plan, escaped(site.marker), self.tree.has_file(site.marker))
+        guard_share(plan, "files", plan.found.files, self.files, site.max_removal_percent)
+        guard_approval(plan, self.approval)
+
+    def _tell_what_left_the_plan(self) -> None:
+        """Name the approved files that are no candidates any more; worth a walk, as it is rare."""
+        if self.approval is None or not self.approval.left:
+            return
+        names = (
+            run.prefix + name
+            for directory in self.job.directories
+            for run in self.tree.walk(directory, self.exclude)
+            for name in run.names
+        )
+        told = 0
+        for path in self.approval.left_names(names):
+            told += 1
+            self.plan.skip(path, "it was in the approved plan and is referenced or young by now")
+        gone = self.approval.left - told
+        if gone:
+            self.plan.warnings.append(f"{gone:,} files of the approved plan are gone already")
+
+
+def carry_out(plan: Plan, job: OrphansJob, tree: MediaTree, database: Database) -> Outcome:
+    """Remove what the plan says, each file after one more look at it and at the database."""
+    outcome = Outcome(job.site.max_listed)
+    try:
+        for chunk in plan.items.chunks():
+            for start in range(0, len(chunk), LAST_LOOK):
+                _remove_few(chunk[start : start + LAST_LOOK], job, tree, database, outcome)
+    except CleanupError as error:
+        outcome.error = str(error)
+    return outcome
+
+
+def _remove_few(
+    orphans: list[Orphan], job: OrphansJob, tree: MediaTree, database: Database, outcome: Outcome
+) -> None:
+    naming = _naming(job, database, orphans)
+    tree.forget()
+    for orphan in orphans:
+        stay = naming.reason_to_stay(orphan.path)
+        if stay:
+            outcome.skip(orphan.path, stay.reason)
+        elif outcome.remove(tree, orphan.path, orphan.state):
+            outcome.gone.add(orphan)
+
+
+def _naming(job: OrphansJob, database: Database, orphans: list[Orphan]) -> Naming:
+    paths = [orphan.path for orphan in orphans]
+    return Naming(database, job.references, patterns(job.derived), paths)
+
+
+def _scope(job: OrphansJob) -> str:
+    parts = [job.site.media_root, *job.directories]
+    return "\0".join([*map(os.fsdecode, parts), *map(str, job.references)])

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The plan: what would go, its totals, its name, the approval it may need, and the guards.
+
+No input or output: the same plan is made whether or not anything will be removed afterwards.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import zlib
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from hashlib import blake2b
+from typing import Any, Iterable, NamedTuple
+
+from .errors import SiteError
+from .spelling import escaped
+from .spool import Listed, Spool
+
+# Bytes of an item's digest: of its name, by which it is found again, and of its identity.
+NAME_BYTES, IDENTITY_BYTES = 6, 4
+# More items would make a token of more than some 270 kB; a larger plan is approved as a whole.
+ITEMS_IN_TOKEN = 20_000
+_TOKEN_VERSION = 1
+
+
+class Item(NamedTuple):
+    """One thing that may go, as its digest sees it."""
+
+    name: bytes
+    identity: bytes
+
+    @property
+    def digest(self) -> bytes:
+        name = blake2b(self.name, digest_size=NAME_BYTES).digest()
+        return name + blake2b(self.identity, digest_size=IDENTITY_BYTES).digest()
+
+
+class Refusal(NamedTuple):
+    """Why a plan must not be carried out, and the option that lifts this, if one does."""
+
+    guard: str
+    message: str
+    lifted_by: str = ""
+
+
+class Skipped(NamedTuple):
+    """Something that was left alone, and why."""
+
+    name: bytes
+    reason: str
+
+
+@dataclass
+class Totals:
+    records: int = 0
+    files: int = 0
+    bytes: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        return {"records": self.records, "files": self.files, "bytes": self.bytes}
+
+
+@dataclass
+class Plan:
+    """What one job would remove. ``items`` come in a fixed order, so that the digest is stable."""
+
+    job: str
+    scope: str
+    moment: float
+    items: Spool[Any]
+    max_listed: int
+    examined: dict[str, int] = field(default_factory=dict)
+    found: Totals = field(default_factory=Totals)
+    young: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+    token: str = ""
+    skipped: Listed[Skipped] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.skipped = Listed(self.max_listed)
+
+    @property
+    def plan_id(self) -> str:
+        moment = datetime.fromtimestamp(self.moment, timezone.utc)
+        return f"{moment:%Y%m%dT%H%M%SZ}-{self.digest[:12]}"
+
+    def skip(self, name: bytes, reason: str) -> None:
+        self.skipped.add(Skipped(name, reason))
+
+    def refuse(self, guard: str, message: str, lifted_by: str = "") -> None:
+        self.refusals.append(Refusal(guard, message, lifted_by))
+
+    def seal(self, items: Iterable[Item]) -> None:
+        """Give the plan its name and its token, once all items are known."""
+        whole = blake2b(json.dumps([self.job, self.scope]).encode(), digest_size=16)
+        digests: list[bytes] = []
+        count = 0
+        for item in items:
+            digest = item.digest
+            whole.update(digest)
+            count += 1
+            if count <= ITEMS_IN_TOKEN:
+                digests.append(digest)
+        if count > ITEMS_IN_TOKEN:
+            digests.clear()
+        self.digest = whole.hexdigest()
+        header = {
+            "version": _TOKEN_VERSION,
+            "job": self.job,
+            "scope": self.scope,
+            "moment": self.moment,
+            "digest": self.digest,
+            "items": count,
+        }
+        packed = zlib.compress(json.dumps(header).encode() + b"\n" + b"".join(digests), 9)
+        self.token = base64.urlsafe_b64encode(packed).decode()
+
+
+class Approval:
+    """A plan that somebody reviewed: what is not in it stays."""
+
+    def __init__(self, token: str, job: str, scope: str) -> None:
+        try:
+            packed = zlib.decompress(base64.urlsafe_b64decode(token.encode()))
+            header, _newline, digests = packed.partition(b"\n")
+            told = json.loads(header)
+            version, made_for = told["version"], (told["job"], told["scope"])
+            self.moment = float(told["moment"])
+            self.digest = str(told["digest"])
+            self.count = int(told["items"])
+        except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, UnicodeError):
+            raise SiteError(
+                "approved_plan cannot be read. Pass on the value plan of a check run as it is."
+            ) from None
+        if version != _TOKEN_VERSION:
+            raise SiteError(
+                f"approved_plan has the version {version!r}, this release reads {_TOKEN_VERSION}. "
+                "Make the plan again with this release."
+            )
+        if made_for != (job, scope):
+            raise SiteError(
+                f"approved_plan is a plan for the job {made_for[0]!r} of another site, table or other "
+                "options. Make the plan again with the options of this run."
+            )
+        width = NAME_BYTES + IDENTITY_BYTES
+        pieces = (digests[start : start + width] for start in range(0, len(digests), width))
+        self._open = {piece[:NAME_BYTES]: piece[NAME_BYTES:] for piece in pieces}
+        self.is_whole = self.count > 0 and not self._open
+
+    def objection(self, item: Item) -> str | None:
+        """Say why an item is not covered, or None; each item of the plan is asked for once."""
+        if self.is_whole:
+            return None
+        name, identity = item.digest[:NAME_BYTES], item.digest[NAME_BYTES:]
+        approved = self._open.pop(name, None)
+        if approved is None:
+            return "it is not in the approved plan and waits for the next one"
+        if approved != identity:
+            return "it is no longer what was approved: another stands under the same name"
+        return None
+
+    @property
+    def left(self) -> int:
+        """How many approved items have not come up again."""
+        return len(self._open)
+
+    def left_names(self, names: Iterable[bytes]) -> Iterable[bytes]:
+        """Those of the names whose approved item has not come up again."""
+        for name in names:
+            if blake2b(name, digest_size=NAME_BYTES).digest() in self._open:
+                yield name
+
+
+def guard_share(plan: Plan, what: str, found: int, examined: int, most: int) -> None:
+    """Turn the plan down when it takes a larger share than ``max_removal_percent`` allows."""
+    if found * 100 > examined * most:
+        share = found * 100 / examined
+        plan.refuse(
+            "max_removal_percent",
+            f"{found:,} of {examined:,} {what} would go, {share:.4g} %, and max_removal_percent allows "
+            f"{most} %. So large a share is more often a wrong media_root, a disk that is not mounted or "
+            "a wrong database than a real loss. If it is what you mean, set max_removal_percent to "
+            f"{min(100, -(-found * 100 // examined))}.",
+            "max_removal_percent",
+        )
+
+
+def guard_sight(plan: Plan, unseen: Listed[tuple[bytes, str]]) -> None:
+    """Turn the plan down when not everything could be seen."""
+    if unseen.total:
+        shown = "; ".join(f"{escaped(path) or 'media_root'}: {reason}" for path, reason in unseen.items[:3])
+        more = f"; and {unseen.total - 3:,} more" if unseen.total > 3 else ""
+        plan.refuse(
+            "partial",
+            f"the run is partial: {unseen.total:,} places could not be looked at ({shown}{more}). "
+            "Nothing is removed on half a view. Mend the access, then run again.",
+        )
+
+
+def guard_marker(plan: Plan, marker: str, present: bool) -> None:
+    """Turn the plan down when the file that proves the mount is not there."""
+    if not present:
+        plan.refuse(
+            "marker",
+            f"the marker {marker!r} is not below the media root, so the media is taken for unmounted. "
+            "Mount it, or create the marker once on the mounted media.",
+            "marker",
+        )
+
+
+def guard_approval(plan: Plan, approval: Approval | None) -> None:
+    """Turn down a plan that was approved as a whole and is no longer the same."""
+    if approval and approval.is_whole and approval.digest != plan.digest:
+        plan.refuse(
+            "approved_plan",
+            f"the approved plan of {approval.count:,} items was too large to be compared one by one, and "
+            "the plan made now is not the same. Review the new plan and approve that.",
+            "approved_plan",
+        )

@@ -1,0 +1,475 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The jobs ``missing`` and ``incomplete``: rows that name a file, with all that hangs on them.
+
+Rows go first, in one transaction, and their files only after it is committed: whatever happens in
+between leaves an orphan at the worst, which the job ``orphans`` collects, and never a row without
+its file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
+
+from .database.base import Database, ForeignKey, Row, Selection
+from .dependents import Cascade, Dependents
+from .derived import patterns
+from .errors import CleanupError, DatabaseError, SiteError, UnseenError
+from .naming import Naming
+from .outcome import Outcome
+from .plan import Approval, Item, Plan, guard_approval, guard_marker, guard_share, guard_sight
+from .site import RecordsJob
+from .spelling import Spellings, canonical, decomposed, escaped, escaped_value, outside
+from .spool import Spool
+from .tree import FileState, MediaTree, NotFollowed
+
+Progress = Callable[[int], None]
+
+# A cascade over few records is never called far larger than they are.
+FEW_RECORDS = 10
+
+
+class Record(NamedTuple):
+    key: tuple[Any, ...]
+    file: bytes | None
+    companions: tuple[bytes | None, ...]
+    owner: str | None
+
+    @property
+    def row(self) -> Row:
+        return Row(self.key, self.file)
+
+    @property
+    def paths(self) -> list[bytes]:
+        """The files that it names, the companions included."""
+        return [path for path in (self.file, *self.companions) if path]
+
+    @property
+    def shown_key(self) -> str:
+        return ", ".join(escaped_value(value) for value in self.key)
+
+    def item(self) -> Item:
+        identity = [os.fsdecode(path) if path else None for path in (self.file, *self.companions)]
+        return Item(b"row\0" + self.shown_key.encode(), json.dumps(identity).encode())
+
+
+class DoomedFile(NamedTuple):
+    """A file that goes with the records that name it."""
+
+    path: bytes
+    state: FileState
+
+    def item(self) -> Item:
+        return Item(b"file\0" + self.path, repr(tuple(self.state)).encode())
+
+
+class RecordsPlan(Plan):
+    """A plan whose items are records; their files and dependents go with them."""
+
+    def __init__(self, job: RecordsJob, scope: str, moment: float, selection: Selection) -> None:
+        items: Spool[Record] = Spool(tuple, Record)
+        super().__init__(job.name, scope, moment, items, job.site.max_listed)
+        self.selection = selection
+        self.files: Spool[DoomedFile] = Spool(
+            lambda file: (file.path, tuple(file.state)),
+            lambda path, state: DoomedFile(path, FileState(*state)),
+        )
+        self.labels: Counter[str] = Counter()
+        self.dependents: dict[str, dict[str, int]] = {}
+        self.hanging: Dependents
+
+
+def make_plan(
+    job: RecordsJob,
+    tree: MediaTree,
+    database: Database,
+    approved_plan: str | None = None,
+    progress: Progress | None = None,
+) -> RecordsPlan:
+    """Find the records of a site that a job would remove, without touching anything."""
+    return _Planning(job, tree, database, approved_plan, progress).plan_made()
+
+
+class _Planning:
+    def __init__(
+        self,
+        job: RecordsJob,
+        tree: MediaTree,
+        database: Database,
+        approved_plan: str | None,
+        progress: Progress | None,
+    ) -> None:
+        self.job = job
+        self.tree = tree
+        self.database = database
+        self.progress = progress
+        scope = _scope(job)
+        self.approval = Approval(approved_plan, job.name, scope) if approved_plan else None
+        moment = self.approval.moment if self.approval else time.time()
+        selection = _selection(job, database, moment)
+        self.owner_path = _owner_path(job, selection, database)
+        self.plan = RecordsPlan(job, scope, moment, selection)
+        self.plan.hanging = Dependents(job, selection.table, database)
+        self.looks = Looks(job, tree)
+        for column in (*job.own_columns, *job.references):
+            database.path_column(column)
+        patterns(job.derived)
+
+    def plan_made(self) -> RecordsPlan:
+        candidates = self._unrestricted(self._approved(self._detailed(self._selected())))
+        for record in candidates:
+            self.plan.items.append(record)
+            self.plan.found.records += 1
+            if self.job.label:
+                self.plan.labels[record.owner or "(none)"] += 1
+        for file in self._files():
+            self.plan.files.append(file)
+            self.plan.found.files += 1
+            self.plan.found.bytes += file.state.size
+        self._finish()
+        return self.plan
+
+    def _selected(self) -> Iterator[list[Row]]:
+        """The rows that meet the condition: of the database, and for ``missing`` of the disk."""
+        selection = self.plan.selection
+        rows_seen = 0
+        for rows in self.database.rows(selection):
+            rows_seen += len(rows)
+            if self.job.select == "missing":
+                rows = [row for row in rows if self.looks.is_missing(row, self.plan)]
+            if rows:
+                yield rows
+            if self.progress:
+                self.progress(rows_seen)
+        self.plan.examined = {"records": rows_seen}
+        if self.job.select == "incomplete":
+            self.plan.examined = {"records": self.database.count_rows(selection)}
+
+    def _detailed(self, batches: Iterator[list[Row]]) -> Iterator[Record]:
+        # All rows are read first: what follows asks the same connection other things.
+        selected: Spool[Row] = Spool(tuple, Row)
+        for rows in batches:
+            selected.extend(rows)
+        for chunk in selected.chunks():
+            details = {
+                detail.key: detail
+                for detail in self.database.details(
+                    self.plan.selection, self.job.companion_columns, self.owner_path, chunk
+                )
+            }
+            for row in chunk:
+                detail = details.get(row.key)
+                # Otherwise the row went away since it was read.
+                if detail:
+                    yield Record(row.key, row.file, detail.companions, detail.owner)
+
+    def _approved(self, records: Iterator[Record]) -> Iterator[Record]:
+        for record in records:
+            objection = self.approval.objection(record.item()) if self.approval else None
+            if objection:
+                self.plan.skip(_name(record), objection)
+            else:
+                yield record
+
+    def _unrestricted(self, records: Iterator[Record]) -> list[Record]:
+        candidates = list(records)
+        rows = [record.row for record in candidates]
+        cascade, staying = _cascade(self.plan.hanging, rows)
+        for record in candidates:
+            if record.key in staying:
+                self.plan.skip(_name(record), _restricted(staying[record.key]))
+        self.plan.dependents = cascade.counts()
+        return [record for record in candidates if record.key not in staying]
+
+    def _files(self) -> Iterator[DoomedFile]:
+        """The files on disk that nothing names any more once the records are gone."""
+        own: Counter[bytes] = Counter()
+        for record in self.plan.items:
+            own.update(record.paths)
+        paths = list(self.looks.with_derived(sorted(own)))
+        naming = _naming(self.job, self.database, paths, own)
+        for path in paths:
+            file = self.looks.present(path, self.plan)
+            if file is None:
+                continue
+            stay = naming.reason_to_stay(path)
+            if stay:
+                self.plan.skip(path, stay.reason)
+                continue
+            objection = self.approval.objection(file.item()) if self.approval else None
+            if objection:
+                self.plan.skip(path, objection)
+            else:
+                yield file
+
+    def _finish(self) -> None:
+        plan, job = self.plan, self.job
+        self.tree.verify_root()
+        if self.approval and self.approval.left:
+            plan.warnings.append(
+                f"{self.approval.left:,} items of the approved plan are gone, attached or back by now"
+            )
+        records = (record.item() for record in plan.items)
+        plan.seal(item for items in (records, (file.item() for file in plan.files)) for item in items)
+        guard_sight(plan, self.tree.unseen)
+        if job.site.marker is not None:
+            present = self.tree.has_file(job.site.marker)
+            guard_marker(plan, escaped(job.site.marker), present)
+        examined = plan.examined["records"]
+        guard_share(plan, f"rows of {job.table}", plan.found.records, examined, job.site.max_removal_percent)
+        guard_dependents(plan, job.max_dependents)
+        guard_approval(plan, self.approval)
+
+
+class Looks:
+    """Looks at the files that records name, in whatever spelling."""
+
+    def __init__(self, job: RecordsJob, tree: MediaTree) -> None:
+        self._tree = tree
+        self._spellings = Spellings(job.site.media_root, job.site.media_url)
+        self._patterns = patterns(job.derived)
+
+    def is_missing(self, row: Row, plan: Plan) -> bool:
+        """Whether it is proven that the row's file does not exist; notes what prevents the proof."""
+        path = row.file or b""
+        why = outside(path)
+        if why:
+            plan.skip(path, f"the database holds this path, which {why}; its row stays")
+            return False
+        if self._is_there(path, path, plan):
+            return False
+        for spelling in self._other_spellings(path):
+            if self._is_there(spelling, path, plan):
+                shown = escaped(spelling)
+                plan.skip(path, f"the file is there in another spelling: '{shown}'; its row stays")
+                return False
+        return True
+
+    def _other_spellings(self, path: bytes) -> Iterable[bytes]:
+        meant = [] if path.isascii() and canonical(path) == path else [*decomposed(canonical(path))]
+        return dict.fromkeys(p for p in (*self._spellings.meant_by(path), *meant) if p != path)
+
+    def _is_there(self, path: bytes, told_of: bytes, plan: Plan) -> bool:
+        """Anything but "no such file" counts as there: a row goes on proof alone."""
+        try:
+            return self._tree.state(path) is not None
+        except NotFollowed as error:
+            plan.skip(told_of, f"it cannot be judged, for on its way {error}; its row stays")
+        except UnseenError as error:
+            self._tree.unseen.add((path, str(error)))
+        return True
+
+    def present(self, path: bytes, plan: Plan) -> DoomedFile | None:
+        """The regular file at a path, if one is there and may be acted on."""
+        why = outside(path)
+        if why:
+            plan.skip(path, f"the database holds this path, which {why}")
+            return None
+        try:
+            state = self._tree.state(path)
+        except NotFollowed as error:
+            plan.skip(path, f"it is left alone, for on its way {error}")
+            return None
+        except UnseenError as error:
+            self._tree.unseen.add((path, str(error)))
+            return None
+        if state is not None and state.kind != "file":
+            plan.skip(path, f"it is a {state.kind}, and only regular files are removed")
+            return None
+        return None if state is None else DoomedFile(path, state)
+
+    def with_derived(self, paths: Iterable[bytes]) -> Iterator[bytes]:
+        """The paths, and those of the files derived from them; each once."""
+        given: set[bytes] = set()
+        for path in paths:
+            if path not in given:
+                given.add(path)
+                yield path
+            if outside(path):
+                continue
+            for pattern in self._patterns:
+                for derived in self._tree.matching(pattern.globs(path)):
+                    if derived not in given:
+                        given.add(derived)
+                        yield derived
+
+
+def carry_out(plan: RecordsPlan, job: RecordsJob, tree: MediaTree, database: Database) -> Outcome:
+    """Delete the plan's records in one transaction, and then the files that nothing names."""
+    outcome = Outcome(job.site.max_listed)
+    try:
+        with database.transaction():
+            for chunk in plan.items.chunks():
+                _delete_records(chunk, plan, job, tree, database, outcome)
+        outcome.removed.records = outcome.gone.total
+    except CleanupError as error:
+        outcome = Outcome(job.site.max_listed)
+        outcome.error = f"{error} All rows of this job were rolled back, and no file was touched."
+        return outcome
+    try:
+        _remove_files(plan, job, tree, database, outcome)
+    except CleanupError as error:
+        outcome.error = f"{error} The rows are gone; files left over are orphans from now on."
+    return outcome
+
+
+def _delete_records(
+    records: list[Record],
+    plan: RecordsPlan,
+    job: RecordsJob,
+    tree: MediaTree,
+    database: Database,
+    outcome: Outcome,
+) -> None:
+    """Delete those of the records that are still what the plan says, and all that hangs on them."""
+    selection = plan.selection
+    selected = database.still_selected(selection, [record.row for record in records])
+    if job.select == "missing":
+        selected -= _returned(records, job, tree)
+    cascade, staying = _cascade(plan.hanging, [record.row for record in records if record.key in selected])
+    rows = []
+    for record in records:
+        if record.key not in selected:
+            outcome.skip(_name(record), "it is no longer what the plan says, and stays")
+        elif record.key in staying:
+            outcome.skip(_name(record), _restricted(staying[record.key]))
+        else:
+            rows.append(record.row)
+            outcome.gone.add(record)
+    if not rows:
+        return
+    plan.hanging.carry_out(cascade)
+    deleted = database.delete_selected(selection, rows)
+    if deleted != len(rows):
+        raise DatabaseError(
+            f"deleting rows of {job.table} took {deleted:,} rows where {len(rows):,} were locked for it. "
+            "A trigger or a row security policy interferes; let this database user delete them."
+        )
+
+
+def _returned(records: list[Record], job: RecordsJob, tree: MediaTree) -> set[tuple[Any, ...]]:
+    """The records whose file is there after all, or can no longer be looked for."""
+    tree.forget()
+    looks = Looks(job, tree)
+    unheard = Plan(job.name, "", 0.0, Spool(tuple, Record), 0)
+    back = {record.key for record in records if not looks.is_missing(record.row, unheard)}
+    tree.verify_root()
+    if tree.unseen.total:
+        path, reason = tree.unseen.items[0] if tree.unseen.items else (b"", "")
+        raise UnseenError(
+            f"the media tree cannot be seen any more ({escaped(path) or 'media root'}: {reason})."
+        )
+    return back
+
+
+def _remove_files(
+    plan: RecordsPlan, job: RecordsJob, tree: MediaTree, database: Database, outcome: Outcome
+) -> None:
+    """Remove the plan's files, each only if no row names it or its source now."""
+    for chunk in plan.files.chunks():
+        tree.forget()
+        naming = _naming(job, database, [file.path for file in chunk])
+        for file in chunk:
+            stay = naming.reason_to_stay(file.path)
+            if stay:
+                outcome.skip(file.path, stay.reason)
+            else:
+                outcome.remove(tree, file.path, file.state)
+
+
+def _naming(
+    job: RecordsJob,
+    database: Database,
+    paths: Iterable[bytes],
+    leaving: Mapping[bytes, int] | None = None,
+) -> Naming:
+    columns = tuple(dict.fromkeys((*job.own_columns, *job.references)))
+    return Naming(database, columns, patterns(job.derived), paths, leaving)
+
+
+def _cascade(hanging: Dependents, rows: list[Row]) -> tuple[Cascade, dict[tuple[Any, ...], str]]:
+    """What goes with the rows, without those on which a restricted row hangs, and which those are."""
+    staying: dict[tuple[Any, ...], str] = {}
+    cascade = hanging.cascade(rows)
+    while cascade.restricted:
+        staying.update(cascade.restricted)
+        rows = [row for row in rows if row.key not in staying]
+        cascade = hanging.cascade(rows)
+    return cascade, staying
+
+
+def guard_dependents(plan: RecordsPlan, most: int) -> None:
+    """Turn the plan down when far more rows hang on the records than there are records."""
+    hanging = sum(sum(counts.values()) for counts in plan.dependents.values())
+    if hanging > most * max(plan.found.records, FEW_RECORDS):
+        tables = ", ".join(f"{table} {sum(n.values()):,}" for table, n in plan.dependents.items())
+        plan.refuse(
+            "max_dependents",
+            f"{hanging:,} rows of other tables hang on {plan.found.records:,} records ({tables}), and "
+            f"max_dependents allows {most:,} for each record. A cascade that wide often means that "
+            "the rows hold more than the photos did. If it is what you mean, raise max_dependents.",
+            "max_dependents",
+        )
+
+
+def _selection(job: RecordsJob, database: Database, moment: float) -> Selection:
+    table = database.table(job.table)
+    if not table.has_primary_key:
+        raise SiteError(
+            f"table {job.table} has no primary key, so its rows cannot be told apart with certainty. "
+            "Name a table of Django's, or give this one a primary key."
+        )
+    if job.select == "missing":
+        return Selection(table, job.file_column)
+    for name in (job.unattached_column, job.uploaded_at_column):
+        database.column(table, name)
+    return Selection(
+        table,
+        job.file_column,
+        job.unattached_column,
+        job.uploaded_at_column,
+        moment - job.patience.seconds,
+        job.time_zone,
+    )
+
+
+def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> list[ForeignKey | str]:
+    """Follow ``album_id.title`` along the foreign keys of the catalog."""
+    if job.label is None:
+        return []
+    *columns, last = job.label.split(".")
+    table, steps = selection.table, []
+    keys = database.foreign_keys()
+    for column in columns:
+        database.column(table, column)
+        found = [
+            key for key in keys if (key.schema, key.table) == table.identity and key.columns == (column,)
+        ]
+        if not found:
+            raise SiteError(
+                f"label {job.label!r}: {table.name}.{column} is no foreign key in the catalog, so the "
+                "owner cannot be found over it."
+            )
+        steps.append(found[0])
+        table = database.table(f"{found[0].target_schema}.{found[0].target_table}")
+    database.column(table, last)
+    return [*steps, last]
+
+
+def _name(record: Record) -> bytes:
+    return record.file or f"row {record.shown_key}".encode()
+
+
+def _restricted(link: str) -> str:
+    return f"rows that must not go hang on its record: {link} is set to restrict"
+
+
+def _scope(job: RecordsJob) -> str:
+    parts = [os.fsdecode(job.site.media_root), job.table, job.file_column, *job.companion_columns]
+    return "\0".join(parts)

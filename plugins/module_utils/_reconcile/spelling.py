@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""One file, many spellings: which written path means which file.
+
+A database may hold a path in another form than the disk: percent-encoded, with a leading or
+doubled slash, below MEDIA_URL or the media root, in another Unicode normalization. Such a value
+does not *name* a file, but it is reason enough to leave the file alone.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import unicodedata
+from typing import Any, Iterator
+from urllib.parse import unquote_to_bytes
+
+_ODD = re.compile(rb"%|//|(?:^|/)\.{1,2}(?:/|$)|^/|/$|\\")
+_SCHEME = re.compile(rb"^[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
+
+
+def canonical(path: bytes) -> bytes:
+    """The one spelling to compare by: decoded, in NFC, without empty, ``.`` and ``..`` parts."""
+    plain = unquote_to_bytes(path) if b"%" in path else path
+    plain = posixpath.normpath(b"/" + plain.replace(b"\\", b"/")).lstrip(b"/")
+    if plain.isascii():
+        return plain
+    try:
+        return unicodedata.normalize("NFC", plain.decode()).encode()
+    except UnicodeDecodeError:
+        return plain
+
+
+def decomposed(path: bytes) -> Iterator[bytes]:
+    """The path in NFD, in which macOS wrote names."""
+    try:
+        yield unicodedata.normalize("NFD", path.decode()).encode()
+    except UnicodeDecodeError:
+        return
+
+
+class Spellings:
+    """Knows the prefixes that a site puts before its paths: MEDIA_URL and the media root."""
+
+    def __init__(self, media_root: bytes, media_url: bytes) -> None:
+        prefixes = (media_url, media_root, posixpath.basename(media_root.rstrip(b"/")))
+        self._prefixes = sorted({canonical(prefix) + b"/" for prefix in prefixes} - {b"/"})
+
+    def meant_by(self, value: bytes) -> Iterator[bytes]:
+        """Yield the canonical paths that a value of the database may stand for."""
+        whole = canonical(_SCHEME.sub(b"", value))
+        yield whole
+        if value.startswith(b"/") or _SCHEME.match(value):
+            # A value from outside the media root names nothing here with certainty: any tail may.
+            while b"/" in whole:
+                whole = whole.split(b"/", 1)[1]
+                yield whole
+            return
+        for prefix in self._prefixes:
+            if whole.startswith(prefix):
+                yield whole[len(prefix) :]
+
+    def odd(self, values: list[bytes]) -> list[bytes]:
+        """Those of the values that may stand for a path other than themselves.
+
+        Asked first for the whole list at once, because nearly always there are none.
+        """
+        joined = b"\0%s\0" % b"\0".join(values)
+        suspects = (b"%", b"//", b"/.", b"\0.", b"\0/", b"/\0", b"\\")
+        if (
+            _is_nfc(joined)
+            and not any(suspect in joined for suspect in suspects)
+            and not any(b"\0" + prefix in joined for prefix in self._prefixes)
+        ):
+            return []
+        return [value for value in values if self._is_odd(value)]
+
+    def _is_odd(self, value: bytes) -> bool:
+        if _ODD.search(value) or value.startswith(tuple(self._prefixes)):
+            return True
+        return not value.isascii() and canonical(value) != value
+
+
+def _is_nfc(text: bytes) -> bool:
+    try:
+        return text.isascii() or unicodedata.is_normalized("NFC", text.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def stem(path: bytes) -> bytes:
+    """A path without the extension of its name, as ``os.path.splitext`` has it."""
+    return posixpath.splitext(path)[0]
+
+
+def outside(value: bytes) -> str | None:
+    """Say why a value of the database cannot be a path below the media root, or None."""
+    if b"\0" in value:
+        return "holds a NUL byte"
+    if value.startswith(b"/"):
+        return "is absolute"
+    if _SCHEME.match(value):
+        return "is a URL"
+    if b".." in value.split(b"/"):
+        return "holds '..'"
+    return None
+
+
+def escaped(name: bytes) -> str:
+    """A name as text on one line: what is not UTF-8 or not printable becomes a backslash escape."""
+    text = name.decode("utf-8", "backslashreplace")
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def escaped_value(value: Any) -> str:
+    """A value of the database as text on one line, escaped like a name."""
+    if isinstance(value, bytes):
+        return escaped(value)
+    return escaped(str(value).encode("utf-8", "surrogateescape"))

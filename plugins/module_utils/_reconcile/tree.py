@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The media tree: walks it in byte order, proves what it could see, removes by handle.
+
+Every directory is opened relative to the handle of its parent and never through a symbolic link,
+so a path cannot be bent to lead elsewhere while the run goes on. Paths are bytes, relative to the
+media root. Only "no such file" says that something is absent; whatever else prevents a look is
+noted in ``unseen``, and a run that has not seen everything must not remove anything.
+"""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import os
+import posixpath
+import re
+import stat
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Iterable, Iterator, NamedTuple, Pattern, Sequence
+
+from .errors import SiteError, UnseenError
+from .spelling import escaped
+from .spool import Listed, SortedNames
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_HANDLES = "/proc/self/fd"
+# Names of one directory that are kept in memory; more are sorted on disk.
+NAMES_IN_MEMORY = 100_000
+# Directory handles that a walk keeps open; a deeper tree is climbed back by "..", checked.
+OPEN_LEVELS = 32
+
+_KINDS = (
+    (stat.S_ISREG, "file"),
+    (stat.S_ISDIR, "directory"),
+    (stat.S_ISLNK, "symbolic link"),
+    (stat.S_ISFIFO, "FIFO"),
+    (stat.S_ISSOCK, "socket"),
+)
+
+
+class FileState(NamedTuple):
+    """What identifies a file: while all of this is equal, it is the same file, unchanged."""
+
+    kind: str
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileState:
+        kind = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), "device")
+        return cls(
+            kind,
+            status.st_dev,
+            status.st_ino,
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+        )
+
+    def stamp_ns(self, age_stamp: str) -> int:
+        """The time stamp that tells the age, in nanoseconds since 1970."""
+        if age_stamp == "mtime":
+            return self.mtime_ns
+        if age_stamp == "ctime":
+            return self.ctime_ns
+        return max(self.mtime_ns, self.ctime_ns)
+
+
+class Run(NamedTuple):
+    """Files of one directory between two of its subdirectories: whole, sorted, in byte order."""
+
+    prefix: bytes
+    names: list[bytes]
+    handle: int
+
+
+class NotFollowed(Exception):
+    """The way to a path leads through something that is not a directory of this tree."""
+
+
+class Changed(Exception):
+    """The file is gone, or is not the one that was looked at."""
+
+
+class _Level:
+    """A directory that the walk has entered and not yet left."""
+
+    def __init__(self, prefix: bytes, handle: int, status: os.stat_result) -> None:
+        self.prefix = prefix
+        self.handle = handle
+        self.place = (status.st_dev, status.st_ino)
+        self.pieces: Iterator[list[bytes]] = iter(())
+
+
+class MediaTree:
+    """The files below one media root. A context manager; what it saw badly is in ``unseen``."""
+
+    def __init__(self, root: bytes, max_listed: int, never: Iterable[bytes] = ()) -> None:
+        self._root_path = root
+        self._root = -1
+        self._place = (0, 0)
+        self._never = frozenset(never)
+        self._last: tuple[bytes, int] | None = None
+        self.unseen: Listed[tuple[bytes, str]] = Listed(max_listed)
+        self.not_entered: Listed[tuple[bytes, str]] = Listed(max_listed)
+
+    def __enter__(self) -> MediaTree:
+        path = escaped(self._root_path)
+        try:
+            self._root = os.open(self._root_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise SiteError(
+                f"media_root '{path}' does not exist. Is it mounted? Nothing was examined."
+            ) from None
+        except NotADirectoryError:
+            raise SiteError(f"media_root '{path}' is not a directory.") from None
+        except OSError as error:
+            raise SiteError(
+                f"media_root '{path}' cannot be read: {error.strerror}. {_advice(error)}"
+            ) from None
+        self._place = _place(os.fstat(self._root))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.forget()
+        os.close(self._root)
+
+    def require_directory(self, path: bytes) -> None:
+        """Raise SiteError unless the path is a directory that can be read and not a link."""
+        shown = escaped(path) or "."
+        try:
+            handle = self._open(path)
+        except FileNotFoundError:
+            raise SiteError(
+                f"directory '{shown}' does not exist below media_root "
+                f"'{escaped(self._root_path)}'. Correct the name, or create it if it is new."
+            ) from None
+        except NotFollowed as error:
+            raise SiteError(
+                f"directory '{shown}' leaves the media root or is none: {error}. "
+                "Links are not followed; set media_root to where the files really are."
+            ) from None
+        except OSError as error:
+            raise SiteError(
+                f"directory '{shown}' below media_root cannot be read: {error.strerror}. {_advice(error)}"
+            ) from None
+        os.close(handle)
+
+    def verify_root(self) -> None:
+        """Note the media root as unseen if another directory stands in its place by now."""
+        try:
+            same = _place(os.stat(self._root_path)) == self._place
+        except OSError:
+            same = False
+        if not same:
+            self.unseen.add((b"", "the media root was replaced or unmounted during the run"))
+
+    def walk(self, directory: bytes, exclude: Pattern[bytes] | None) -> Iterator[Run]:
+        """Yield the files below a directory in the byte order of their paths.
+
+        Excluded directories are not entered, nor are links and mounted file systems. A
+        handle in a run is open until the next run is asked for.
+        """
+        try:
+            handle = self._open(directory)
+        except (OSError, NotFollowed) as error:
+            self.unseen.add((directory, _reason(error)))
+            return
+        status = os.fstat(handle)
+        prefix = directory + b"/" if directory else b""
+        levels = [self._entered(_Level(prefix, handle, status), exclude)]
+        try:
+            while levels:
+                level = levels[-1]
+                piece = next(level.pieces, None)
+                if piece is None:
+                    self._leave(levels)
+                elif piece[0].endswith(b"/"):
+                    self._descend(levels, piece[0][:-1], status.st_dev, exclude)
+                else:
+                    yield Run(level.prefix, piece, level.handle)
+        finally:
+            for level in levels:
+                if level.handle >= 0:
+                    os.close(level.handle)
+
+    def _entered(self, level: _Level, exclude: Pattern[bytes] | None) -> _Level:
+        """Read a directory. Subdirectories are sorted with their slash, as in whole paths."""
+        names = SortedNames(NAMES_IN_MEMORY)
+        has_directories = False
+        try:
+            with os.scandir(f"{_HANDLES}/{level.handle}".encode()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        if self._enters(level.prefix, entry.name, exclude):
+                            names.add(entry.name + b"/")
+                            has_directories = True
+                    else:
+                        names.add(entry.name)
+        except OSError as error:
+            self.unseen.add((level.prefix, _reason(error)))
+        level.pieces = _pieces(names.lists()) if has_directories else names.lists()
+        return level
+
+    def _enters(self, prefix: bytes, name: bytes, exclude: Pattern[bytes] | None) -> bool:
+        path = prefix + name
+        return path not in self._never and not (exclude and is_excluded(exclude, path))
+
+    def _descend(
+        self, levels: list[_Level], name: bytes, device: int, exclude: Pattern[bytes] | None
+    ) -> None:
+        parent = levels[-1]
+        path = parent.prefix + name
+        try:
+            handle = os.open(name, _DIRECTORY, dir_fd=parent.handle)
+        except OSError as error:
+            # It was a directory a moment ago: gone, or swapped for something else.
+            self.unseen.add((path, _reason(error)))
+            return
+        status = os.fstat(handle)
+        if status.st_dev != device:
+            os.close(handle)
+            self.not_entered.add((path, "another file system is mounted here; it was not entered"))
+            return
+        if len(levels) >= OPEN_LEVELS:
+            os.close(parent.handle)
+            parent.handle = -1
+        levels.append(self._entered(_Level(path + b"/", handle, status), exclude))
+
+    def _leave(self, levels: list[_Level]) -> None:
+        level = levels.pop()
+        if os.fstat(level.handle).st_nlink == 0:
+            self.unseen.add((level.prefix, "the directory was removed during the run"))
+        if levels and levels[-1].handle < 0 and not self._climb(level, levels[-1]):
+            levels.clear()
+        os.close(level.handle)
+
+    def _climb(self, level: _Level, parent: _Level) -> bool:
+        """Open the parent again by "..", if that is still the directory that was read."""
+        handle = os.open(b"..", _DIRECTORY, dir_fd=level.handle)
+        if _place(os.fstat(handle)) == parent.place:
+            parent.handle = handle
+            return True
+        os.close(handle)
+        self.unseen.add((parent.prefix, "the directory was moved during the run"))
+        return False
+
+    def state_in(self, run: Run, name: bytes) -> FileState | None:
+        """Look at a file of a run; None when it is gone. What cannot be seen is noted."""
+        try:
+            return FileState.of(os.stat(name, dir_fd=run.handle, follow_symlinks=False))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.unseen.add((run.prefix + name, _reason(error)))
+            return None
+
+    def state(self, path: bytes) -> FileState | None:
+        """Look at a path from the media root on; None is proof that no such file is there.
+
+        Raises NotFollowed where a link or a file stands in the way, and UnseenError where the
+        look failed, which proves nothing.
+        """
+        parent, _slash, name = path.rpartition(b"/")
+        try:
+            with self._opened(parent) as handle:
+                return FileState.of(os.stat(name or b".", dir_fd=handle, follow_symlinks=False))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise NotFollowed("a part of the path is longer than a file name can be") from None
+            raise UnseenError(
+                f"'{escaped(path)}' below media_root could not be looked at: {error.strerror}."
+            ) from error
+
+    def has_file(self, path: bytes) -> bool:
+        """Whether a regular file was seen at the path; False where the look failed."""
+        try:
+            state = self.state(path)
+        except (NotFollowed, UnseenError):
+            return False
+        return state is not None and state.kind == "file"
+
+    def matching(self, parts: Sequence[bytes | Pattern[bytes]], below: bytes = b"") -> Iterator[bytes]:
+        """Yield the paths of files whose parts are these names, or match these patterns."""
+        for position, part in enumerate(parts):
+            if not isinstance(part, bytes):
+                for name in self._names_like(below, part):
+                    yield from self.matching(parts[position + 1 :], posixpath.join(below, name))
+                return
+            below = posixpath.join(below, part)
+        if self.has_file(below):
+            yield below
+
+    def _names_like(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:
+        try:
+            with self._opened(directory) as handle:
+                names = os.listdir(f"{_HANDLES}/{handle}".encode())
+        except (FileNotFoundError, NotFollowed):
+            return []
+        except OSError as error:
+            self.unseen.add((directory, _reason(error)))
+            return []
+        return sorted(name for name in names if pattern.fullmatch(name))
+
+    def remove(self, path: bytes, state: FileState) -> None:
+        """Unlink a file that is still the one that was looked at; raises Changed if it is not."""
+        parent, _slash, name = path.rpartition(b"/")
+        with self._opened(parent) as handle:
+            try:
+                now = FileState.of(os.stat(name, dir_fd=handle, follow_symlinks=False))
+            except FileNotFoundError:
+                raise Changed("it was gone already") from None
+            if now != state:
+                raise Changed("another file stands in its place, or it was written to")
+            os.unlink(name, dir_fd=handle)
+
+    def forget(self) -> None:
+        """Drop the remembered directory handle: the next look starts at the media root again."""
+        if self._last:
+            os.close(self._last[1])
+            self._last = None
+
+    @contextmanager
+    def _opened(self, directory: bytes) -> Iterator[int]:
+        """Lend a handle of the directory, remembered because neighbours come in a row."""
+        if self._last is None or self._last[0] != directory:
+            self.forget()
+            self._last = (directory, self._open(directory))
+        yield self._last[1]
+
+    def _open(self, directory: bytes) -> int:
+        """Open a directory part by part; raises NotFollowed for a link or a file in the way."""
+        handle = os.dup(self._root)
+        for part in directory.split(b"/"):
+            if part in (b"", b"."):
+                continue
+            try:
+                inner = os.open(part, _DIRECTORY, dir_fd=handle)
+            except OSError as error:
+                if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                    kind = FileState.of(os.stat(part, dir_fd=handle, follow_symlinks=False)).kind
+                    raise NotFollowed(f"'{escaped(part)}' is a {kind}") from None
+                raise
+            finally:
+                os.close(handle)
+            handle = inner
+        return handle
+
+
+def exclusion(globs: Iterable[str]) -> Pattern[bytes] | None:
+    """Compile globs into one pattern for ``is_excluded``; None where there are none."""
+    parts = [fnmatch.translate(glob) for glob in globs]
+    return re.compile("|".join(parts).encode()) if parts else None
+
+
+def is_excluded(exclude: Pattern[bytes], path: bytes) -> bool:
+    """A glob applies to the name, or to the whole path below the media root."""
+    name = path.rpartition(b"/")[2]
+    return exclude.match(name) is not None or exclude.match(path) is not None
+
+
+def _pieces(lists: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+    """Cut sorted entries where a subdirectory comes, which then stands alone."""
+    for names in lists:
+        start = 0
+        for position, name in enumerate(names):
+            if name.endswith(b"/"):
+                if start < position:
+                    yield names[start:position]
+                yield [name]
+                start = position + 1
+        if start < len(names):
+            yield names[start:]
+
+
+def _place(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _reason(error: OSError | NotFollowed) -> str:
+    if isinstance(error, NotFollowed):
+        return str(error)
+    if error.errno == errno.ENOENT:
+        return "the directory vanished during the run"
+    return error.strerror or type(error).__name__
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "Run as a user who may read it (become, become_user)."
+    return "Check the disk and its mount."
