@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The options that the cleaning modules share."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  name:
+    description:
+      - What to call the site in the summary, the diff and the messages. Default is the media root.
+    type: str
+  database_url:
+    description:
+      - The site's database, written as Django's E(DATABASE_URL) is.
+      - V(postgresql://USER@HOST/DATABASE) (also V(postgres://) and V(postgis://)) takes all that
+        PostgreSQL's client library takes, such as sockets (V(postgresql:///footycollect)), services
+        (V(postgresql://?service=album)) and a C(.pgpass) file, which is the better place for a
+        password.
+      - V(sqlite:////PATH/TO/db.sqlite3) names a SQLite file by its absolute path. It is never created.
+    type: str
+    required: true
+  media_root:
+    description:
+      - The site's MEDIA_ROOT on the target, an absolute path.
+    type: path
+    required: true
+  media_url:
+    description:
+      - The site's MEDIA_URL. Paths in the database that begin with it are taken to mean the
+        files behind it, and protect them.
+    type: str
+    default: /media/
+  max_removal_percent:
+    description:
+      - A guard. A plan that would remove a larger share than this of what was examined is turned
+        down, because it is more often a wrong path or a disk that is not mounted.
+      - V(100) lifts the guard.
+    type: int
+    default: 50
+  marker:
+    description:
+      - A file below O(media_root) that must be there. Where it is missing, the media is taken for
+        unmounted and nothing is removed.
+    type: str
+  approved_plan:
+    description:
+      - The RV(plan) of a check run that somebody reviewed. Ages are judged as of that run, and
+        nothing is removed that was not in it, or that is no longer the same.
+    type: str
+  max_listed:
+    description:
+      - How many items each list in the result, the summary and the diff holds at most. Counts are
+        always of everything.
+    type: int
+    default: 100
+  older_than_hours:
+    description:
+      - Only what is older than this many hours is removed. An age that is unknown is young.
+    type: int
+    default: 24
+  derived:
+    description:
+      - Patterns of the paths of files that are generated from others, such as thumbnails. They live
+        exactly as long as their source.
+      - A pattern names the source by V({dir}), its directory, and by V({name}), its whole name, or
+        V({stem}), its name without the extension, optionally with V({ext}). A V(*) or V(?) stands
+        for what the library adds.
+      - V(CACHE/images/{dir}/{stem}/*) is where ImageKit keeps its files, V({dir}/{name}.*_q*.*) where
+        easy-thumbnails does, V({dir}_avif/{stem}.avif) is a twin directory of AVIF versions.
+    type: list
+    elements: str
+    default: []
+requirements:
+  - Linux with C(/proc) and Python 3.8 or later on the target.
+  - psycopg2 2.8 or later for the Python that runs the module, for PostgreSQL only.
+attributes:
+  check_mode:
+    description: Makes the plan and reports it, changes nothing. The session with the database is read-only.
+    support: full
+  diff_mode:
+    description: Shows what would go, or went, as lines that disappear, in check mode too.
+    support: full
+"""

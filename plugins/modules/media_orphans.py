@@ -1,0 +1,263 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: media_orphans
+short_description: Remove uploaded files that no row of the database names
+version_added: 1.0.0
+author: Django Media Cleanup contributors (!UNKNOWN)
+description:
+  - Compares the files below some directories of a Django site's MEDIA_ROOT with the paths that
+    columns of its database hold, and removes the files that none of them names.
+  - Files are walked first and references read after. Before a file goes, the database is asked once
+    more, and the file must still be the one that was seen. Files that are young stay, and so does
+    what may be named in another spelling (Unicode normalization, percent-encoding, a leading slash,
+    MEDIA_URL).
+  - Where anything could not be looked at, nothing is removed at all.
+extends_documentation_fragment:
+  - django_media.cleanup.site
+options:
+  directories:
+    description:
+      - The directories to examine with all that is below them, relative to O(media_root). V(.) is the
+        whole media root.
+      - Symbolic links and other mounted file systems below them are not entered.
+    type: list
+    elements: str
+    required: true
+  references:
+    description:
+      - All columns that name files in these directories. A column that is forgotten here makes its
+        files orphans.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      table:
+        description: The table, with its schema if that is not on the search path, such as V(gallery.photo).
+        type: str
+        required: true
+      column:
+        description: The column of the FileField or ImageField.
+        type: str
+        required: true
+  age_stamp:
+    description:
+      - Which time stamp of a file tells its age, as in M(ansible.builtin.find).
+      - V(newest) is the later one of V(mtime) and V(ctime), since a file that was copied or restored a
+        minute ago often keeps an old V(mtime).
+    type: str
+    choices: [newest, mtime, ctime]
+    default: newest
+  exclude:
+    description:
+      - Globs of files and directories that are left alone. A glob is compared with the name and
+        with the whole path below O(media_root).
+    type: list
+    elements: str
+    default: ['.*', lost+found, '.nfs*', '@eaDir']
+seealso:
+  - module: django_media.cleanup.photo_records
+"""
+
+EXAMPLES = r"""
+- name: See which files of FootyCollect no photo names (run with --check --diff)
+  django_media.cleanup.media_orphans:
+    name: footycollect
+    database_url: postgresql:///footycollect
+    media_root: /var/www/footycollect/media
+    directories: [item_photos, item_photos_avif]
+    references:
+      - {table: collection_photo, column: image}
+      - {table: collection_photo, column: image_avif}
+  become: true
+  become_user: www-data
+
+- name: Clean the album site's originals, and the thumbnails of photos that are gone
+  django_media.cleanup.media_orphans:
+    database_url: sqlite:////srv/album/db.sqlite3
+    media_root: /srv/album/media
+    directories: [photos, videos, thumbnails, CACHE/images]
+    references:
+      - {table: album_photo, column: image}
+      - {table: album_photo, column: thumbnail}
+      - {table: album_video, column: video}
+      - {table: album_video, column: thumbnail}
+    derived:
+      - CACHE/images/{dir}/{stem}/*
+    marker: .this-is-the-media-disk
+
+- name: Make a plan that somebody reviews
+  django_media.cleanup.media_orphans: &footycollect
+    database_url: postgresql:///footycollect
+    media_root: /var/www/footycollect/media
+    directories: [item_photos]
+    references:
+      - {table: collection_photo, column: image}
+  check_mode: true
+  register: reviewed
+
+- name: Remove what was in that plan, and nothing else
+  django_media.cleanup.media_orphans:
+    <<: *footycollect
+    approved_plan: "{{ reviewed.plan }}"
+"""
+
+RETURN = r"""
+plan_id:
+  description: The name of the plan, made of its moment (UTC) and a digest of everything in it.
+  returned: when a plan could be made
+  type: str
+  sample: 20261121T104500Z-4f1c9d07a2be
+plan:
+  description: The plan as one token, to be given back as O(approved_plan).
+  returned: when a plan could be made
+  type: str
+examined:
+  description: What was looked at.
+  returned: when a plan could be made
+  type: dict
+  contains:
+    files:
+      description: Regular files in the directories, without those that are excluded.
+      type: int
+      sample: 257
+    referenced:
+      description: How many of them a row names.
+      type: int
+      sample: 245
+    references:
+      description: Paths that the columns hold.
+      type: int
+      sample: 245
+    derived:
+      description: Unnamed files that stay because a row names their source.
+      type: int
+      sample: 0
+found:
+  description: The orphans that are old enough to go.
+  returned: when a plan could be made
+  type: dict
+  contains: &totals
+    records:
+      description: Rows of the table.
+      type: int
+      sample: 0
+    files:
+      description: Files.
+      type: int
+      sample: 12
+    bytes:
+      description: The sizes of these files, added up.
+      type: int
+      sample: 1847912
+young:
+  description: Orphans that are younger than O(older_than_hours) and stay.
+  returned: when a plan could be made
+  type: int
+  sample: 4
+removed:
+  description: What was removed; all zero in check mode.
+  returned: when a plan could be made
+  type: dict
+  contains: *totals
+orphans:
+  description:
+    - The files that would go in check mode, or went, in byte order, at most O(max_listed) of them.
+    - Bytes of a name that are not printable UTF-8 appear as backslash escapes.
+  returned: when a plan could be made
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The path below O(media_root).
+      type: str
+      sample: item_photos/temp_abc123.jpg
+    bytes:
+      description: The size of the file.
+      type: int
+      sample: 245678
+    modified:
+      description: The time stamp that told its age, in UTC.
+      type: str
+      sample: '2026-11-18T10:45:00Z'
+truncated:
+  description: Whether a list of the result does not show everything.
+  returned: when a plan could be made
+  type: bool
+left_alone:
+  description: What was left alone, at most O(max_listed) entries.
+  returned: when a plan could be made
+  type: list
+  elements: dict
+  contains: &named_reason
+    name:
+      description: The path, escaped like those in RV(orphans).
+      type: str
+    reason:
+      description: Why.
+      type: str
+left_alone_total:
+  description: How much was left alone, listed or not.
+  returned: when a plan could be made
+  type: int
+not_removed:
+  description: Files that should have gone and could not be removed. The task fails then.
+  returned: when a plan could be made
+  type: list
+  elements: dict
+  contains: *named_reason
+refused:
+  description:
+    - The guards that turned the plan down. In check mode these are warnings, otherwise the task
+      fails and nothing is removed.
+  returned: when a plan could be made
+  type: list
+  elements: dict
+  contains:
+    guard:
+      description: The guard, or V(partial) when something could not be looked at.
+      type: str
+      sample: max_removal_percent
+    message:
+      description: What was found, why it looks wrong, and what lifts the guard.
+      type: str
+    lifted_by:
+      description: The option that lifts the guard, empty if none does.
+      type: str
+      sample: max_removal_percent
+labels:
+  description: Always empty here; see M(django_media.cleanup.photo_records).
+  returned: when a plan could be made
+  type: dict
+dependents:
+  description: Always empty here; see M(django_media.cleanup.photo_records).
+  returned: when a plan could be made
+  type: dict
+batch:
+  description: The quarantine batch that holds what was removed, empty if there is none.
+  returned: when a plan could be made
+  type: str
+summary:
+  description: All this in the words that a person reads.
+  returned: when a plan could be made
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._arguments import orphans_arguments, run_job
+from ..module_utils._reconcile.site import orphans_job
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=orphans_arguments(), supports_check_mode=True)
+    run_job(module, orphans_job)
+
+
+if __name__ == "__main__":
+    main()

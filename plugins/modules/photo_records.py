@@ -1,0 +1,330 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: photo_records
+short_description: Remove rows whose file is gone, or uploads that were never attached
+version_added: 1.0.0
+author: Django Media Cleanup contributors (!UNKNOWN)
+description:
+  - With O(select=missing), removes the rows of a table whose file is proven to be no longer on disk.
+    With O(select=incomplete), removes the rows that were never attached to anything and are older
+    than a limit, together with their files. Any table that names files serves, videos too.
+  - All rows of a run, and what depends on them, go in one transaction, by statements that repeat
+    the whole condition. Files go only after it is committed, and only if no row names them then.
+  - A row whose column is empty or NULL has lost nothing and is never missing. Only the answer "no such
+    file" below a root that could be read proves that a file is gone; where anything could not be looked
+    at, nothing is removed at all.
+  - Django keeps its C(on_delete) rules in Python, so this module has a rule of its own for rows that
+    point at a removed row. Where the foreign key is NOT NULL, the row is deleted too; where it may be
+    NULL, it is set to NULL; a rule that the database enforces is respected. This is what Django does
+    for C(CASCADE) without C(null=True), for C(SET_NULL) and for many-to-many tables. Where a model
+    says otherwise, for example C(CASCADE) with C(null=True), C(PROTECT), C(SET_DEFAULT) or a
+    generic relation, say so in O(dependents).
+extends_documentation_fragment:
+  - django_media.cleanup.site
+options:
+  table:
+    description: The table whose rows are examined, with its schema if that is not on the search path.
+    type: str
+    required: true
+  file_column:
+    description: The column that decides, of a FileField or ImageField.
+    type: str
+    required: true
+  companion_columns:
+    description:
+      - Columns of the same table that name further files of a row, such as a thumbnail or an AVIF
+        version. These files go with the row. They never decide whether it goes.
+    type: list
+    elements: str
+    default: []
+  select:
+    description: Which rows go.
+    type: str
+    choices: [missing, incomplete]
+    default: missing
+  unattached_column:
+    description: For O(select=incomplete), the column that is NULL until an upload is attached.
+    type: str
+    default: content_type_id
+  uploaded_at_column:
+    description: For O(select=incomplete), the column that says when the file was uploaded.
+    type: str
+    default: uploaded_at
+  time_zone:
+    description:
+      - The time zone of times without one in O(uploaded_at_column). Default is UTC for SQLite, where
+        Django writes UTC unless C(USE_TZ) is off, and the database's own time zone for PostgreSQL's
+        C(timestamp without time zone).
+    type: str
+  label:
+    description:
+      - How to name the owner of a row, as foreign keys and a final column, such as V(album_id.title).
+    type: str
+  dependents:
+    description:
+      - What becomes of rows that point at a removed row, where the general rule is not what you want.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      table:
+        description: The table of the rows that point.
+        type: str
+        required: true
+      column:
+        description:
+          - The column by which they point. It may be a foreign key, a key without a constraint
+            (C(db_constraint=False)), or what O(dependents[].holds) and O(dependents[].content_type) say.
+        type: str
+        required: true
+      action:
+        description:
+          - V(delete) removes the row, V(set_null) empties the column (a path that may not be NULL
+            becomes the empty text), V(restrict) keeps the record for the row's sake and reports it.
+        type: str
+        choices: [delete, set_null, restrict]
+        required: true
+      holds:
+        description:
+          - Whether the column holds the record's key or the path of its file, such as an
+            album's cover image.
+        type: str
+        choices: [key, path]
+        default: key
+      content_type:
+        description:
+          - For a generic relation, the removed record's model as V(app.model), such as V(album.photo).
+        type: str
+      content_type_column:
+        description: For a generic relation, the column of the content type.
+        type: str
+        default: content_type_id
+  max_dependents:
+    description:
+      - A guard. A plan in which more rows than this depend on a record, on the average, is turned
+        down. Plans of less than ten records are treated as if they had ten.
+    type: int
+    default: 100
+  references:
+    description:
+      - Other columns that may name the same files. A file that one of them names stays.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      table:
+        description: The table.
+        type: str
+        required: true
+      column:
+        description: The column of the FileField or ImageField.
+        type: str
+        required: true
+notes:
+  - O(older_than_hours) applies to O(select=incomplete) only.
+seealso:
+  - module: django_media.cleanup.media_orphans
+"""
+
+EXAMPLES = r"""
+- name: See which photos of the album site have lost their file (run with --check --diff)
+  django_media.cleanup.photo_records:
+    name: album
+    database_url: postgresql://album@db.internal/album
+    media_root: /srv/album/media
+    table: album_photo
+    file_column: image
+    companion_columns: [thumbnail]
+    label: album_id.title
+
+- name: Remove the videos that have lost their file, even if all of them have
+  django_media.cleanup.photo_records:
+    database_url: postgresql://album@db.internal/album
+    media_root: /srv/album/media
+    table: album_video
+    file_column: video
+    companion_columns: [thumbnail]
+    max_removal_percent: 100
+
+- name: Remove uploads of FootyCollect that were never attached to an item within a week
+  django_media.cleanup.photo_records:
+    database_url: postgresql:///footycollect
+    media_root: /var/www/footycollect/media
+    table: collection_photo
+    select: incomplete
+    file_column: image
+    companion_columns: [image_avif]
+    older_than_hours: 168
+    derived:
+      - CACHE/images/{dir}/{stem}/*
+  become: true
+  become_user: www-data
+
+- name: Say what becomes of rows that the general rule would treat otherwise than Django
+  django_media.cleanup.photo_records:
+    database_url: postgresql:///album
+    media_root: /srv/album/media
+    table: album_photo
+    file_column: image
+    dependents:
+      # ForeignKey(on_delete=CASCADE, null=True)
+      - {table: album_caption, column: photo_id, action: delete}
+      # ForeignKey(on_delete=PROTECT)
+      - {table: shop_order, column: photo_id, action: restrict}
+      # GenericRelation
+      - {table: tagging_note, column: object_id, action: delete, content_type: album.photo}
+      # A path, kept without a foreign key
+      - {table: album_album, column: cover_image, action: set_null, holds: path}
+"""
+
+RETURN = r"""
+plan_id:
+  description: The name of the plan, made of its moment (UTC) and a digest of everything in it.
+  returned: when a plan could be made
+  type: str
+  sample: 20261121T104500Z-4f1c9d07a2be
+plan:
+  description: The plan as one token, to be given back as O(approved_plan).
+  returned: when a plan could be made
+  type: str
+examined:
+  description: What was looked at.
+  returned: when a plan could be made
+  type: dict
+  contains:
+    records:
+      description: With O(select=missing) the rows that name a file, otherwise all rows of the table.
+      type: int
+      sample: 414
+found:
+  description: What would go.
+  returned: when a plan could be made
+  type: dict
+  contains: &totals
+    records:
+      description: Rows of the table.
+      type: int
+      sample: 10
+    files:
+      description: Files that go with them.
+      type: int
+      sample: 3
+    bytes:
+      description: The sizes of these files, added up.
+      type: int
+      sample: 12034
+young:
+  description: Always 0 here; young rows are not selected.
+  returned: when a plan could be made
+  type: int
+removed:
+  description: What was removed; all zero in check mode.
+  returned: when a plan could be made
+  type: dict
+  contains: *totals
+records:
+  description: The rows that would go in check mode, or went, at most O(max_listed) of them.
+  returned: when a plan could be made
+  type: list
+  elements: dict
+  contains:
+    key:
+      description: The primary key; the parts of a composite key are joined by commas.
+      type: str
+      sample: '17'
+    path:
+      description: The path in O(file_column). What is not printable UTF-8 appears as backslash escapes.
+      type: str
+      sample: photos/1000004108.jpg
+    companions:
+      description: The paths in O(companion_columns).
+      type: list
+      elements: str
+    label:
+      description: The name of the owner that O(label) leads to.
+      type: str
+      sample: Evan Photos
+truncated:
+  description: Whether a list of the result does not show everything.
+  returned: when a plan could be made
+  type: bool
+left_alone:
+  description: What was left alone, at most O(max_listed) entries.
+  returned: when a plan could be made
+  type: list
+  elements: dict
+  contains: &named_reason
+    name:
+      description: The path, escaped like those in RV(records).
+      type: str
+    reason:
+      description: Why.
+      type: str
+left_alone_total:
+  description: How much was left alone, listed or not.
+  returned: when a plan could be made
+  type: int
+not_removed:
+  description: Files that should have gone and could not be removed. The task fails then.
+  returned: when a plan could be made
+  type: list
+  elements: dict
+  contains: *named_reason
+refused:
+  description:
+    - The guards that turned the plan down. In check mode these are warnings, otherwise the task
+      fails and nothing is removed.
+  returned: when a plan could be made
+  type: list
+  elements: dict
+  contains:
+    guard:
+      description: The guard, or V(partial) when something could not be looked at.
+      type: str
+      sample: max_removal_percent
+    message:
+      description: What was found, why it looks wrong, and what lifts the guard.
+      type: str
+    lifted_by:
+      description: The option that lifts the guard, empty if none does.
+      type: str
+      sample: max_removal_percent
+labels:
+  description: How many of the rows each owner has, the most first, at most O(max_listed) owners.
+  returned: when a plan could be made
+  type: dict
+  sample: {Evan Photos: 8, Summer 2024: 2}
+dependents:
+  description: For each other table, how many of its rows go and how many are updated.
+  returned: when a plan could be made
+  type: dict
+  sample: {album_favorite: {deleted: 14, updated: 0}}
+batch:
+  description: The quarantine batch that holds what was removed, empty if there is none.
+  returned: when a plan could be made
+  type: str
+summary:
+  description: All this in the words that a person reads.
+  returned: when a plan could be made
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._arguments import records_arguments, run_job
+from ..module_utils._reconcile.site import records_job
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=records_arguments(), supports_check_mode=True)
+    run_job(module, records_job)
+
+
+if __name__ == "__main__":
+    main()
