@@ -117,7 +117,11 @@ def figures(directory: Path) -> str:
 
 
 def _photos(now: datetime) -> list[Upload]:
-    albums = [album for album, (count, _) in enumerate(ALBUMS.values(), start=1) for _ in range(count)]
+    albums = [
+        album
+        for album, (count, _videos_count) in enumerate(ALBUMS.values(), start=1)
+        for _photo in range(count)
+    ]
     return [
         Upload(
             id=index + 1,
@@ -133,7 +137,11 @@ def _photos(now: datetime) -> list[Upload]:
 
 
 def _videos(now: datetime) -> list[Upload]:
-    albums = [album for album, (_, count) in enumerate(ALBUMS.values(), start=1) for _ in range(count)]
+    albums = [
+        album
+        for album, (_photos_count, count) in enumerate(ALBUMS.values(), start=1)
+        for _video in range(count)
+    ]
     return [
         Upload(
             id=index + 1,

@@ -30,16 +30,16 @@ options:
 EXAMPLES = r"""
 - name: Which jobs are there?
   ansible.builtin.debug:
-    msg: "{{ media_cleanup_sites | django_media.cleanup.cleanup_jobs | map(attribute='title') }}"
+    msg: "{{ media_cleanup_sites | django_media.cleanup.cleanup_jobs | map(attribute='heading') }}"
 
 - name: Only those that look for orphans
   ansible.builtin.debug:
-    msg: "{{ media_cleanup_sites | django_media.cleanup.cleanup_jobs('orphans') | map(attribute='title') }}"
+    msg: "{{ media_cleanup_sites | django_media.cleanup.cleanup_jobs('orphans') | map(attribute='heading') }}"
 """
 
 RETURN = r"""
 _value:
-  description: The jobs, each with C(index), C(title), C(job), C(user) and the C(options) for its module.
+  description: The jobs, each with C(index), C(heading), C(job), C(user) and the C(options) for its module.
   type: list
   elements: dict
 """
@@ -126,11 +126,11 @@ def _jobs_of(site: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[dict[st
         entries = [site[job]] if isinstance(site[job], Mapping) else site[job]
         for entry in entries:
             _check_entry(site, job, entry, known)
-            title = f"{site['name']} · {job}"
+            heading = f"{site['name']} · {job}"
             if job != "orphans":
-                title += f" · {entry['table']}"
+                heading += f" · {entry['table']}"
             yield {
-                "title": title,
+                "heading": heading,
                 "job": job,
                 "user": site.get("user"),
                 "options": _options(site, job, entry, known),
