@@ -35,6 +35,18 @@ options:
         files behind it, and protect them.
     type: str
     default: /media/
+  quarantine:
+    description:
+      - A folder in which removed files and rows are kept, in batches that
+        M(django_media.cleanup.media_quarantine) can bring back. Without it they are deleted for good.
+      - Best a folder beside O(media_root) on the same file system, where moving costs nothing. It is made
+        if it is missing, readable by its owner only, and never scanned.
+    type: path
+  quarantine_in_media_root:
+    description:
+      - Allow a O(quarantine) inside O(media_root), which a web server may publish.
+    type: bool
+    default: false
   max_removal_percent:
     description:
       - A guard. A plan that would remove a larger share than this of what was examined is turned

@@ -54,6 +54,8 @@ SHARED = (
     "database_url",
     "media_root",
     "media_url",
+    "quarantine",
+    "quarantine_in_media_root",
     "max_removal_percent",
     "marker",
     "max_listed",

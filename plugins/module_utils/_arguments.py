@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ._reconcile import jobs, report
-from ._reconcile.errors import CleanupError
-from ._reconcile.site import OrphansJob, RecordsJob
+from ._reconcile import jobs, quarantine, report, restore
+from ._reconcile.errors import CleanupError, SiteError
+from ._reconcile.site import OrphansJob, RecordsJob, site
 
 _REFERENCES = {
     "table": {"type": "str", "required": True},
@@ -27,6 +28,8 @@ def site_arguments() -> dict[str, Any]:
         "database_url": {"type": "str", "required": True, "no_log": True},
         "media_root": {"type": "path", "required": True},
         "media_url": {"type": "str", "default": "/media/"},
+        "quarantine": {"type": "path"},
+        "quarantine_in_media_root": {"type": "bool", "default": False},
         "max_removal_percent": {"type": "int", "default": 50},
         "marker": {"type": "str"},
         "approved_plan": {"type": "str"},
@@ -113,3 +116,55 @@ def run_job(module: AnsibleModule, build: Callable[[dict[str, Any]], OrphansJob 
     if problems:
         module.fail_json(msg=problems, **result)
     module.exit_json(**result)
+
+
+def quarantine_arguments() -> dict[str, Any]:
+    return {
+        "name": {"type": "str"},
+        "state": {"type": "str", "choices": ["restored", "purged"], "required": True},
+        "quarantine": {"type": "path", "required": True},
+        "quarantine_in_media_root": {"type": "bool", "default": False},
+        "batch": {"type": "str"},
+        "paths": {"type": "list", "elements": "str", "default": []},
+        "older_than_days": {"type": "int"},
+        "database_url": {"type": "str", "no_log": True},
+        "media_root": {"type": "path"},
+        "max_listed": {"type": "int", "default": 100},
+    }
+
+
+def run_quarantine(module: AnsibleModule) -> None:
+    """Restore a batch or purge old ones, and leave through exit_json or fail_json."""
+    options = module.params
+    try:
+        if options["state"] == "purged":
+            result = report.purged(_purge(module), module.check_mode)
+        else:
+            found = restore.restore(site(options), options["batch"], options["paths"], module.check_mode)
+            result = report.restored(found, module.check_mode)
+    except CleanupError as error:
+        module.fail_json(msg=str(error))
+    diff = result.pop("diff")
+    if module._diff:
+        result["diff"] = diff
+    if result["left_alone_total"] and not module.check_mode:
+        module.warn(f"{result['left_alone_total']} things stay in quarantine; see left_alone.")
+    module.exit_json(**result)
+
+
+def _purge(module: AnsibleModule) -> list[quarantine.BatchInfo]:
+    options = module.params
+    if options["older_than_days"] is not None and options["older_than_days"] < 0:
+        raise SiteError(f"older_than_days is {options['older_than_days']}; it must be 0 or more.")
+    return quarantine.purge(
+        os.fsencode(options["quarantine"]), options["batch"], options["older_than_days"], module.check_mode
+    )
+
+
+def run_quarantine_info(module: AnsibleModule) -> None:
+    """List the batches and leave through exit_json or fail_json."""
+    try:
+        found = quarantine.batches(os.fsencode(module.params["quarantine"]))
+    except CleanupError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, **report.batches(found))

@@ -52,6 +52,9 @@ class Cascade:
         default_factory=lambda: defaultdict(set)
     )
     restricted: dict[RowKey, str] = field(default_factory=dict)
+    followed: dict[tuple[Table, RowKey], set[RowKey]] = field(default_factory=lambda: defaultdict(set))
+    # For whose sake a row goes or changes.
+    origins: dict[tuple[Table, RowKey], set[RowKey]] = field(default_factory=lambda: defaultdict(set))
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Rows to delete and to update, by table, in the order of their names."""
@@ -169,7 +172,6 @@ class Dependents:
         files = {row.file: row.key for row in rows if row.file}
         pending: dict[Table, Reached] = {self._root: origins}
         own = set(origins)
-        known: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
         while pending:
             table, parents = pending.popitem()
             for link in self._links.get(table, ()):
@@ -178,7 +180,7 @@ class Dependents:
                     reached[child] |= parents[parent]
                 if link.child == self._root:
                     reached = {key: found for key, found in reached.items() if key not in own}
-                self._take(link, reached, cascade, pending, known)
+                self._take(link, reached, cascade, pending)
         return cascade
 
     def _take(
@@ -187,7 +189,6 @@ class Dependents:
         reached: Reached,
         cascade: Cascade,
         pending: dict[Table, Reached],
-        known: dict[tuple[Table, RowKey], set[RowKey]],
     ) -> None:
         if link.action == "restrict":
             for origins in reached.values():
@@ -195,13 +196,16 @@ class Dependents:
         elif link.action == "set_null":
             if reached:
                 cascade.cleared[link.child, link.columns] |= set(reached)
+            for key, origins in reached.items():
+                cascade.origins[link.child, key] |= origins
         else:
             cascade.deleted[link.child].update(reached)
             for key, origins in reached.items():
                 # A row that was reached before is followed again only for records new to it.
-                fresh = origins - known[link.child, key]
+                fresh = origins - cascade.followed[link.child, key]
                 if fresh:
-                    known[link.child, key] |= fresh
+                    cascade.followed[link.child, key] |= fresh
+                    cascade.origins[link.child, key] |= fresh
                     pending.setdefault(link.child, {}).setdefault(key, set()).update(fresh)
 
     def _hanging(

@@ -19,5 +19,9 @@ class DatabaseError(CleanupError):
     """The database refused, or could not be reached."""
 
 
+class BusyError(CleanupError):
+    """Another run works on the same site."""
+
+
 class UnseenError(CleanupError):
     """Something in the media tree could not be looked at, so nothing is known about it."""

@@ -6,39 +6,68 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Callable
 
-from . import orphans, records
+from . import orphans, quarantine, records
 from .database import connect
-from .outcome import Outcome
+from .database.base import Database
+from .outcome import Deleting, Outcome, Taker
 from .plan import Plan
-from .site import OrphansJob, RecordsJob
+from .quarantine import Batch
+from .site import OrphansJob, RecordsJob, Site
+from .spelling import escaped
 from .tree import MediaTree
+
+Progress = Callable[[int], None]
 
 
 def run(
     job: OrphansJob | RecordsJob,
     check: bool,
     approved_plan: str | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Plan, Outcome | None]:
     """Plan a job and, unless only checking or refused by a guard, carry the plan out.
 
-    Raises CleanupError where not even a plan could be made.
+    Raises CleanupError where not even a plan could be made, BusyError if another run is at work.
     """
-    site = job.site
-    never = [site.quarantine[len(site.media_root) + 1 :]] if site.quarantine else []
     # Orphans are files: that job never writes to the database, not even when it removes.
     read_only = check or isinstance(job, OrphansJob)
-    with MediaTree(site.media_root, site.max_listed, never) as tree, connect(
-        site.database_url, read_only
-    ) as database:
+    with ExitStack() as stack:
+        tree = stack.enter_context(open_tree(job.site))
+        database = stack.enter_context(connect(job.site.database_url, read_only))
+        if not check:
+            lock(job.site, tree, database, stack)
         if isinstance(job, OrphansJob):
             plan = orphans.make_plan(job, tree, database, approved_plan, progress)
             if check or plan.refusals:
                 return plan, None
-            return plan, orphans.carry_out(plan, job, tree, database)
+            with _taker(plan, job) as taker:
+                return plan, orphans.carry_out(plan, job, tree, database, taker)
         records_plan = records.make_plan(job, tree, database, approved_plan, progress)
         if check or records_plan.refusals:
             return records_plan, None
-        return records_plan, records.carry_out(records_plan, job, tree, database)
+        with _taker(records_plan, job) as taker:
+            return records_plan, records.carry_out(records_plan, job, tree, database, taker)
+
+
+def open_tree(site: Site) -> MediaTree:
+    never = [site.quarantine_in_root] if site.quarantine_in_root else []
+    return MediaTree(site.media_root, site.max_listed, never)
+
+
+def lock(site: Site, tree: MediaTree, database: Database, stack: ExitStack) -> None:
+    """Keep other runs off the site, on this host and, through the database, on others."""
+    quarantine.lock(tree.root_handle, f"the media root '{escaped(site.media_root)}'")
+    database.lock_site()
+    if site.quarantine:
+        stack.enter_context(quarantine.locked(site.quarantine))
+
+
+def _taker(plan: Plan, job: OrphansJob | RecordsJob) -> Taker:
+    """Where removed things go: into a batch of the quarantine, or away for good."""
+    site = job.site
+    if site.quarantine is None or not len(plan.items):
+        return Deleting()
+    return Batch(site.quarantine, plan.plan_id, job.name, site.name, site.media_root)

@@ -15,8 +15,8 @@ from .derived import patterns
 from .difference import References
 from .errors import CleanupError
 from .naming import Naming
-from .outcome import Outcome
-from .plan import Approval, Item, Plan, guard_approval, guard_marker, guard_share, guard_sight
+from .outcome import Outcome, Taker
+from .plan import Approval, Item, Plan, guard_approval, guard_marker, guard_replica, guard_share, guard_sight
 from .site import OrphansJob
 from .spelling import Spellings, canonical, escaped, outside
 from .spool import Spool
@@ -199,6 +199,7 @@ class _Planning:
             plan.skip(path, reason)
         plan.seal(orphan.item() for orphan in plan.items)
         guard_sight(plan, self.tree.unseen)
+        guard_replica(plan, self.database.is_replica())
         if site.marker is not None:
             guard_marker(plan, escaped(site.marker), self.tree.has_file(site.marker))
         guard_share(plan, "files", plan.found.files, self.files, site.max_removal_percent)
@@ -223,9 +224,9 @@ class _Planning:
             self.plan.warnings.append(f"{gone:,} files of the approved plan are gone already")
 
 
-def carry_out(plan: Plan, job: OrphansJob, tree: MediaTree, database: Database) -> Outcome:
+def carry_out(plan: Plan, job: OrphansJob, tree: MediaTree, database: Database, taker: Taker) -> Outcome:
     """Remove what the plan says, each file after one more look at it and at the database."""
-    outcome = Outcome(job.site.max_listed)
+    outcome = Outcome(job.site.max_listed, taker)
     try:
         for chunk in plan.items.chunks():
             for start in range(0, len(chunk), LAST_LOOK):
@@ -238,14 +239,16 @@ def carry_out(plan: Plan, job: OrphansJob, tree: MediaTree, database: Database) 
 def _remove_few(
     orphans: list[Orphan], job: OrphansJob, tree: MediaTree, database: Database, outcome: Outcome
 ) -> None:
-    naming = _naming(job, database, orphans)
     tree.forget()
+    outcome.taker.announce(tree, ((orphan.path, "orphan") for orphan in orphans))
+    naming = _naming(job, database, orphans)
     for orphan in orphans:
         stay = naming.reason_to_stay(orphan.path)
         if stay:
             outcome.skip(orphan.path, stay.reason)
         elif outcome.remove(tree, orphan.path, orphan.state):
             outcome.gone.add(orphan)
+    outcome.taker.settle()
 
 
 def _naming(job: OrphansJob, database: Database, orphans: list[Orphan]) -> Naming:

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, Iterable
 
 from .errors import UnseenError
 from .plan import Skipped, Totals
@@ -14,16 +16,73 @@ from .spool import Listed
 from .tree import Changed, FileState, MediaTree, NotFollowed
 
 
+class Taker(ABC):
+    """What becomes of the files and rows that a run removes. A context manager."""
+
+    # The name of the batch that keeps them, empty if nothing does.
+    name = ""
+
+    def __enter__(self) -> Taker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def announce(self, tree: MediaTree, files: Iterable[tuple[bytes, str]]) -> None:
+        """Hear which files come next, each with the reason why it goes."""
+
+    @abstractmethod
+    def archive(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Hear which rows go or change with the next commit; they are read only if asked for."""
+
+    @abstractmethod
+    def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
+        """Take a file out of the tree; raises Changed if it is not the one that was looked at."""
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Make what was taken last."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the run."""
+
+
+class Deleting(Taker):
+    """Files are deleted for good: there is no quarantine."""
+
+    def announce(self, tree: MediaTree, files: Iterable[tuple[bytes, str]]) -> None:
+        """Nothing to prepare."""
+
+    def archive(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Nothing to keep."""
+
+    def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
+        tree.remove(path, state)
+
+    def settle(self) -> None:
+        """Nothing to keep."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 class Outcome:
     """Counts what was removed, and lists what was left alone or could not be removed."""
 
-    def __init__(self, max_listed: int) -> None:
+    def __init__(self, max_listed: int, taker: Taker) -> None:
+        self.taker = taker
         self.removed = Totals()
         self.skipped: Listed[Skipped] = Listed(max_listed)
         self.gone: Listed[Any] = Listed(max_listed)
         self.failed: Listed[Skipped] = Listed(max_listed)
         self.error = ""
-        self.batch = ""
 
     def skip(self, name: bytes, reason: str) -> None:
         self.skipped.add(Skipped(name, reason))
@@ -31,7 +90,7 @@ class Outcome:
     def remove(self, tree: MediaTree, path: bytes, state: FileState) -> bool:
         """Remove a file, or note why it stays; says whether it went."""
         try:
-            tree.remove(path, state)
+            self.taker.take(tree, path, state)
         except Changed as error:
             self.skip(path, f"it was left alone: {error}")
         except (NotFollowed, UnseenError, FileNotFoundError) as error:
@@ -43,3 +102,8 @@ class Outcome:
             self.removed.bytes += state.size
             return True
         return False
+
+    @property
+    def batch(self) -> str:
+        """The batch that keeps what was removed, empty if there is none."""
+        return self.taker.name

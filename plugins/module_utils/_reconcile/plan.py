@@ -206,6 +206,16 @@ def guard_sight(plan: Plan, unseen: Listed[tuple[bytes, str]]) -> None:
         )
 
 
+def guard_replica(plan: Plan, is_replica: bool) -> None:
+    """Turn down a plan made from a copy of the database that may lag behind."""
+    if is_replica:
+        plan.refuse(
+            "replica",
+            "the database is a replica: what was uploaded a moment ago may not have arrived there yet, and "
+            "would look like an orphan. Point database_url at the primary.",
+        )
+
+
 def guard_marker(plan: Plan, marker: str, present: bool) -> None:
     """Turn the plan down when the file that proves the mount is not there."""
     if not present:

@@ -17,13 +17,14 @@ import time
 from collections import Counter
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 
-from .database.base import Database, ForeignKey, Row, Selection
+from .database.base import Database, ForeignKey, Row, Selection, StoredRow, Table
 from .dependents import Cascade, Dependents
 from .derived import patterns
 from .errors import CleanupError, DatabaseError, SiteError, UnseenError
 from .naming import Naming
-from .outcome import Outcome
-from .plan import Approval, Item, Plan, guard_approval, guard_marker, guard_share, guard_sight
+from .outcome import Outcome, Taker
+from .plan import Approval, Item, Plan, guard_approval, guard_marker, guard_replica, guard_share, guard_sight
+from .quarantine import as_text
 from .site import RecordsJob
 from .spelling import Spellings, canonical, decomposed, escaped, escaped_value, outside
 from .spool import Spool
@@ -218,6 +219,7 @@ class _Planning:
         records = (record.item() for record in plan.items)
         plan.seal(item for items in (records, (file.item() for file in plan.files)) for item in items)
         guard_sight(plan, self.tree.unseen)
+        guard_replica(plan, self.database.is_replica())
         if job.site.marker is not None:
             present = self.tree.has_file(job.site.marker)
             guard_marker(plan, escaped(job.site.marker), present)
@@ -300,16 +302,22 @@ class Looks:
                         yield derived
 
 
-def carry_out(plan: RecordsPlan, job: RecordsJob, tree: MediaTree, database: Database) -> Outcome:
+def carry_out(
+    plan: RecordsPlan,
+    job: RecordsJob,
+    tree: MediaTree,
+    database: Database,
+    taker: Taker,
+) -> Outcome:
     """Delete the plan's records in one transaction, and then the files that nothing names."""
-    outcome = Outcome(job.site.max_listed)
+    outcome = Outcome(job.site.max_listed, taker)
     try:
         with database.transaction():
             for chunk in plan.items.chunks():
                 _delete_records(chunk, plan, job, tree, database, outcome)
         outcome.removed.records = outcome.gone.total
     except CleanupError as error:
-        outcome = Outcome(job.site.max_listed)
+        outcome = Outcome(job.site.max_listed, taker)
         outcome.error = f"{error} All rows of this job were rolled back, and no file was touched."
         return outcome
     try:
@@ -344,6 +352,7 @@ def _delete_records(
             outcome.gone.add(record)
     if not rows:
         return
+    outcome.taker.archive(_rows_to_keep(plan, rows, cascade, database))
     plan.hanging.carry_out(cascade)
     deleted = database.delete_selected(selection, rows)
     if deleted != len(rows):
@@ -351,6 +360,29 @@ def _delete_records(
             f"deleting rows of {job.table} took {deleted:,} rows where {len(rows):,} were locked for it. "
             "A trigger or a row security policy interferes; let this database user delete them."
         )
+
+
+def _rows_to_keep(
+    plan: RecordsPlan, rows: list[Row], cascade: Cascade, database: Database
+) -> Iterator[dict[str, Any]]:
+    """The rows as they are now, records first; each says for which records it goes or changes."""
+    table = plan.selection.table
+    files = {row.key: row.file for row in rows}
+
+    def line(action: str, of: Table, found: StoredRow, origins: Iterable[Any]) -> dict[str, Any]:
+        paths = sorted(as_text(files[key] or b"") for key in origins)
+        return {"action": action, "schema": of.schema, "table": of.relation, "files": paths, **found}
+
+    for key, found in database.snapshot(table, list(files)):
+        yield line("deleted", table, found, [key])
+    for child, keys in reversed(list(cascade.deleted.items())):
+        for key, found in database.snapshot(child, sorted(keys, key=repr)):
+            yield line("deleted", child, found, cascade.origins[child, key])
+    for (child, columns), keys in cascade.cleared.items():
+        staying = keys - cascade.deleted.get(child, set())
+        for key, found in database.snapshot(child, sorted(staying, key=repr)):
+            kept = {"row": {name: found["row"][name] for name in {*child.key, *columns}}}
+            yield line("cleared", child, {**found, **kept}, cascade.origins[child, key])
 
 
 def _returned(records: list[Record], job: RecordsJob, tree: MediaTree) -> set[tuple[Any, ...]]:
@@ -374,6 +406,7 @@ def _remove_files(
     """Remove the plan's files, each only if no row names it or its source now."""
     for chunk in plan.files.chunks():
         tree.forget()
+        outcome.taker.announce(tree, ((file.path, job.select) for file in chunk))
         naming = _naming(job, database, [file.path for file in chunk])
         for file in chunk:
             stay = naming.reason_to_stay(file.path)
@@ -381,6 +414,7 @@ def _remove_files(
                 outcome.skip(file.path, stay.reason)
             else:
                 outcome.remove(tree, file.path, file.state)
+        outcome.taker.settle()
 
 
 def _naming(

@@ -16,8 +16,10 @@ from typing import Any, Iterable, Sequence
 
 from .orphans import Orphan
 from .outcome import Outcome
-from .plan import Plan, Skipped
+from .plan import Plan, Skipped, Totals
+from .quarantine import BatchInfo
 from .records import Record, RecordsPlan
+from .restore import Restored
 from .site import OrphansJob, RecordsJob
 from .spelling import escaped
 from .spool import Listed
@@ -265,17 +267,11 @@ def _diff(
     rest = _total(plan, outcome) - len(lines)
     if rest > 0:
         lines.append(f"… and {rest} more")
-    title = f"{job.site.name} {job.name}"
-    return {
-        "before_header": title,
-        "after_header": title,
-        "before": "".join(f"{line}\n" for line in lines),
-        "after": "",
-    }
+    return _lines_diff(f"{job.site.name} {job.name}", lines, [])
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def _count(number: int, noun: str, nouns: str = "") -> str:
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
 def _age(seconds: float) -> str:
@@ -287,3 +283,71 @@ def _age(seconds: float) -> str:
 
 def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def restored(found: Restored, check: bool) -> dict[str, Any]:
+    """The result of bringing a batch back."""
+    totals, stays = found.totals, found.stays
+    would = "would come" if check else "came"
+    lines = [
+        f"batch {found.batch} · restore ({'dry run' if check else 'done'})",
+        f"  {_count(totals.files, 'file')}, {_count(totals.bytes, 'byte')} and "
+        f"{_count(totals.records, 'row')} {would} back; {_count(found.updated, 'row')} set back",
+        *(f"    {escaped(path)}" for path in found.paths.items[:SAMPLE]),
+    ]
+    if stays.total:
+        lines.append(f"  {stays.total:,} stay in quarantine:")
+        lines += [f"    {escaped(name)}: {reason}" for name, reason in stays.items[:SAMPLE]]
+    return {
+        "changed": bool(totals.files or totals.records or found.updated),
+        "batches": [found.batch],
+        "restored": {**totals.as_dict(), "updated": found.updated},
+        "paths": [escaped(path) for path in found.paths.items],
+        "truncated": found.paths.truncated or stays.truncated,
+        "left_alone": [{"name": escaped(name), "reason": reason} for name, reason in stays.items],
+        "left_alone_total": stays.total,
+        "summary": "\n".join(lines),
+        "diff": _lines_diff(f"batch {found.batch}", [], [escaped(path) for path in found.paths.items]),
+    }
+
+
+def purged(found: list[BatchInfo], check: bool) -> dict[str, Any]:
+    """The result of purging batches."""
+    lines = [f"purge ({'dry run' if check else 'done'}): {_count(len(found), 'batch', 'batches')}"]
+    lines += [f"  {_batch_words(info)}" for info in found]
+    return {
+        "changed": bool(found),
+        "batches": [info.name for info in found],
+        "restored": {**Totals().as_dict(), "updated": 0},
+        "paths": [],
+        "truncated": False,
+        "left_alone": [],
+        "left_alone_total": 0,
+        "summary": "\n".join(lines),
+        "diff": _lines_diff("quarantine", [_batch_words(info) for info in found], []),
+    }
+
+
+def batches(found: list[BatchInfo]) -> dict[str, Any]:
+    """The result of listing batches."""
+    lines = [_batch_words(info) for info in found] or ["no batches"]
+    return {
+        "batches": [{**info._asdict(), "moment": _moment(info.moment)} for info in found],
+        "summary": "\n".join(lines),
+    }
+
+
+def _batch_words(info: BatchInfo) -> str:
+    return (
+        f"{info.name}: {info.site} · {info.job}, {_moment(info.moment)}, {_count(info.files, 'file')}, "
+        f"{_count(info.bytes, 'byte')}, {_count(info.rows, 'row')}"
+    )
+
+
+def _lines_diff(title: str, before: list[str], after: list[str]) -> dict[str, str]:
+    return {
+        "before_header": title,
+        "after_header": title,
+        "before": "".join(f"{line}\n" for line in before),
+        "after": "".join(f"{line}\n" for line in after),
+    }

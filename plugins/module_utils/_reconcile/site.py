@@ -48,6 +48,14 @@ class Site:
     max_removal_percent: int
     max_listed: int
 
+    @property
+    def quarantine_in_root(self) -> bytes | None:
+        """The quarantine relative to the media root, if it lies below it; it is never scanned."""
+        below = self.media_root.rstrip(b"/") + b"/"
+        if self.quarantine is None or not self.quarantine.startswith(below):
+            return None
+        return self.quarantine[len(below) :]
+
 
 @dataclass(frozen=True)
 class Patience:
@@ -193,20 +201,42 @@ def site(options: Mapping[str, Any]) -> Site:
     media_root = _text(options, "media_root")
     if not media_root.startswith("/"):
         raise SiteError(f"media_root {media_root!r} is not an absolute path. Write it from / on.")
-    quarantine = options.get("quarantine")
-    if quarantine is not None and not str(quarantine).startswith("/"):
-        raise SiteError(f"quarantine {quarantine!r} is not an absolute path. Write it from / on.")
     marker = options.get("marker")
-    return Site(
+    found = Site(
         name=str(options.get("name") or media_root),
         database_url=_text(options, "database_url"),
         media_root=os.fsencode(posixpath.normpath(media_root)),
         media_url=str(options.get("media_url") or "").encode(),
-        quarantine=None if quarantine is None else os.fsencode(posixpath.normpath(quarantine)),
+        quarantine=_quarantine(options.get("quarantine")),
         marker=None if marker is None else _below_root("marker", str(marker)),
         max_removal_percent=_number(options, "max_removal_percent", 50, most=100),
         max_listed=_number(options, "max_listed", 100),
     )
+    _check_quarantine(found, bool(options.get("quarantine_in_media_root")))
+    return found
+
+
+def _quarantine(written: Any) -> bytes | None:
+    if written is None:
+        return None
+    if not str(written).startswith("/"):
+        raise SiteError(f"quarantine {written!r} is not an absolute path. Write it from / on.")
+    return os.fsencode(posixpath.normpath(str(written)))
+
+
+def _check_quarantine(site: Site, is_allowed_in_root: bool) -> None:
+    """A web server publishes the media root, and what was removed should not be published."""
+    if site.quarantine is None:
+        return
+    real, root = os.path.realpath(site.quarantine), os.path.realpath(site.media_root)
+    shown = escaped(site.quarantine)
+    if real == root or root.startswith(real.rstrip(b"/") + b"/"):
+        raise SiteError(f"quarantine '{shown}' holds the media root itself. Name a folder of its own.")
+    if real.startswith(root.rstrip(b"/") + b"/") and not is_allowed_in_root:
+        raise SiteError(
+            f"quarantine '{shown}' lies inside media_root, which a web server publishes. Name a folder "
+            "beside it, on the same file system; or set quarantine_in_media_root if you mean it."
+        )
 
 
 def _patience(options: Mapping[str, Any]) -> Patience:

@@ -137,6 +137,11 @@ class MediaTree:
         self.forget()
         os.close(self._root)
 
+    @property
+    def root_handle(self) -> int:
+        """The handle of the media root, for a lock."""
+        return self._root
+
     def require_directory(self, path: bytes) -> None:
         """Raise SiteError unless the path is a directory that can be read and not a link."""
         shown = escaped(path) or "."
@@ -316,10 +321,38 @@ class MediaTree:
             return []
         return sorted(name for name in names if pattern.fullmatch(name))
 
+    @contextmanager
+    def parent_of(self, path: bytes, create: bool = False) -> Iterator[tuple[int, bytes]]:
+        """Lend a handle of the directory that a path lies in, and the name in it.
+
+        With ``create``, directories that are missing are made, as their parent is: same
+        owner, same mode.
+        """
+        parent, _slash, name = path.rpartition(b"/")
+        if create:
+            self._make(parent)
+        with self._opened(parent) as handle:
+            yield handle, name
+
+    def _make(self, directory: bytes) -> None:
+        if not directory:
+            return
+        try:
+            os.close(self._open(directory))
+        except FileNotFoundError:
+            with self.parent_of(directory, create=True) as (handle, name):
+                model = os.fstat(handle)
+                os.mkdir(name, 0o700, dir_fd=handle)
+                made = os.open(name, _DIRECTORY, dir_fd=handle)
+                try:
+                    os.fchown(made, model.st_uid, model.st_gid)
+                    os.fchmod(made, stat.S_IMODE(model.st_mode))
+                finally:
+                    os.close(made)
+
     def remove(self, path: bytes, state: FileState) -> None:
         """Unlink a file that is still the one that was looked at; raises Changed if it is not."""
-        parent, _slash, name = path.rpartition(b"/")
-        with self._opened(parent) as handle:
+        with self.parent_of(path) as (handle, name):
             try:
                 now = FileState.of(os.stat(name, dir_fd=handle, follow_symlinks=False))
             except FileNotFoundError:

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, ContextManager, Iterable, Iterator, NamedTuple, Sequence
+from typing import Any, ContextManager, Dict, Iterable, Iterator, NamedTuple, Sequence
 
 from ..errors import DatabaseError, SiteError
 from ..site import Column
@@ -29,6 +29,7 @@ class ColumnType:
     declared: str
     nullable: bool
     holds_paths: bool
+    generated: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,11 @@ class Details(NamedTuple):
     key: tuple[Any, ...]
     companions: tuple[bytes | None, ...]
     owner: str | None
+
+
+# A row as the quarantine keeps it: its key columns, and each value in a form that JSON can
+# carry and that the same database turns back into exactly that value.
+StoredRow = Dict[str, Any]
 
 
 class Database(ABC):
@@ -460,6 +466,119 @@ class Database(ABC):
             f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self._key_join(table)})"
         )
         return self._execute(f"updating rows of {table.name}", statement, parameters)
+
+    # Keeping rows, and bringing them back.
+
+    def snapshot(
+        self, table: Table, keys: Sequence[tuple[Any, ...]]
+    ) -> Iterator[tuple[tuple[Any, ...], StoredRow]]:
+        """Yield (key, row) for rows by their keys, every value exactly as it is."""
+        if not keys:
+            return
+        names = self._stored_columns(table)
+        source, parameters = self._row_keys(table, keys)
+        values = ", ".join(self._key_value(f"t.{self.quote(name)}") for name in names)
+        statement = (
+            f"SELECT {self._key_list(table)}, {values} FROM {source} "
+            f"JOIN {self.qualified(*table.identity)} AS t ON {self._key_join(table)}"
+        )
+        width = len(table.key)
+        found = []
+        with self._doing(f"reading rows of {table.name} for the quarantine"):
+            for batch in self._stream(statement, parameters):
+                found += [(tuple(row[:width]), row[width:]) for row in batch]
+        for key, row in found:
+            packed = {name: self._pack(value) for name, value in zip(names, row)}
+            yield key, {"key": list(table.key) if table.has_primary_key else [], "row": packed}
+
+    def bring_back(self, table: Table, row: dict[str, Any]) -> bool:
+        """Insert a row that was kept; False if a row with its key is there."""
+        names = [name for name in row if name in self._stored_columns(table)]
+        values = ", ".join(self._mark(table, name, row[name]) for name in names)
+        statement = (
+            f"INSERT INTO {self.qualified(*table.identity)} "
+            f"({', '.join(map(self.quote, names))}) {self._explicit_keys()} "
+            f"VALUES ({values}) ON CONFLICT DO NOTHING"
+        )
+        parameters = [self._unpack(row[name]) for name in names]
+        return self._execute(f"bringing back a row of {table.name}", statement, parameters) == 1
+
+    def fill_again(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
+        """Set cleared columns back, if the row is there and they are still empty."""
+        names = [name for name in row if name not in key]
+        changes = ", ".join(f"{self.quote(name)} = {self._mark(table, name, row[name])}" for name in names)
+        still_empty = [
+            f"t.{self.quote(name)} IS NULL" if table.columns[name].nullable else f"t.{self.quote(name)} = ''"
+            for name in names
+        ]
+        same = [f"t.{self.quote(name)} = {self._mark(table, name, row[name])}" for name in key]
+        statement = (
+            f"UPDATE {self.qualified(*table.identity)} AS t SET {changes} "
+            f"WHERE {' AND '.join([*same, *still_empty])}"
+        )
+        parameters = [self._unpack(row[name]) for name in (*names, *key)]
+        return self._execute(f"setting back a row of {table.name}", statement, parameters) == 1
+
+    def find(self, table: Table, values: dict[str, Any]) -> bool:
+        """Whether the table has a row with these kept values in these columns."""
+        same = [f"t.{self.quote(name)} = {self._mark(table, name, values[name])}" for name in values]
+        statement = f"SELECT 1 FROM {self.qualified(*table.identity)} AS t WHERE {' AND '.join(same)} LIMIT 1"
+        with self._doing(f"looking for a row of {table.name}"):
+            found = list(self._stream(statement, [self._unpack(value) for value in values.values()]))
+        return bool(found)
+
+    def holds(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
+        """Whether the table has a row with these very values."""
+        names = [name for name in row if name in self._stored_columns(table)]
+        wanted = {name: row[name] for name in names}
+        values = ", ".join(self._key_value(f"t.{self.quote(name)}") for name in names)
+        same = [f"t.{self.quote(name)} = {self._mark(table, name, row[name])}" for name in key]
+        statement = f"SELECT {values} FROM {self.qualified(*table.identity)} AS t WHERE {' AND '.join(same)}"
+        with self._doing(f"comparing a row of {table.name}"):
+            for batch in self._stream(statement, [self._unpack(row[name]) for name in key]):
+                found = [dict(zip(names, map(self._pack, values))) for values in batch]
+                return wanted in found
+        return False
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Undo what happens inside, and no more, when it raises a DatabaseError."""
+        self._execute("setting a savepoint", "SAVEPOINT attempt", [])
+        try:
+            yield
+        except DatabaseError:
+            self._execute("going back to a savepoint", "ROLLBACK TO SAVEPOINT attempt", [])
+            raise
+        finally:
+            self._execute("releasing a savepoint", "RELEASE SAVEPOINT attempt", [])
+
+    @abstractmethod
+    def check_now(self, immediate: bool) -> None:
+        """Check foreign keys with each statement from now on, or put it off to the commit."""
+
+    @abstractmethod
+    def lock_site(self) -> None:
+        """Keep other runs off this database until it is closed; raises BusyError if one is on it."""
+
+    @abstractmethod
+    def is_replica(self) -> bool:
+        """Whether this is a copy that lags behind the database where the site writes."""
+
+    def _stored_columns(self, table: Table) -> list[str]:
+        return [name for name, kind in table.columns.items() if not kind.generated]
+
+    def _mark(self, table: Table, name: str, value: Any) -> str:
+        """The placeholder for a kept value of a column."""
+        return self.placeholder
+
+    def _explicit_keys(self) -> str:
+        return ""
+
+    def _pack(self, value: Any) -> Any:
+        return value
+
+    def _unpack(self, value: Any) -> Any:
+        return value
 
     # Pieces of SQL.
 

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
 from contextlib import contextmanager, suppress
 from typing import Any, Iterator, Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ..errors import DatabaseError, SiteError
+from ..errors import BusyError, DatabaseError, SiteError
 from .base import BATCH, ColumnType, Database, ForeignKey, Selection, Table
 
 try:
@@ -24,6 +26,16 @@ except ImportError:
 # A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
 LOCK_TIMEOUT = "10s"
 STATEMENT_TIMEOUT = "15min"
+
+_EXACT = {
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+}
+
+# The two numbers of the advisory lock; any will do that no other program uses.
+_LOCK = [0x646A6D63, 1]
 
 _ADVICE = {
     "42501": "Grant the privilege to this database user, or name another user in database_url.",
@@ -56,7 +68,7 @@ class PostgreSQL(Database):
             self._secrets = _secrets(url)
             self._connection = psycopg2.connect(
                 f"postgresql://{url.partition('://')[2]}",
-                fallback_application_name="django_media.cleanup",
+                fallback_application_name=f"media-cleanup@{socket.gethostname()}:{os.getpid()}"[:63],
                 client_encoding="UTF8",
             )
         except (psycopg2.ProgrammingError, ValueError):
@@ -73,8 +85,16 @@ class PostgreSQL(Database):
         self._connection.set_session(isolation_level="READ COMMITTED", readonly=read_only)
         self._in_transaction = False
         self._streams = 0
+        self._write_values_exactly()
         self._utf8 = self._one("SELECT current_setting('server_encoding')") == "UTF8"
         self._time_zone = str(self._one("SELECT current_setting('TimeZone')"))
+
+    def _write_values_exactly(self) -> None:
+        """Choose the text forms of values that can be read back without loss, whatever is set."""
+        with self._doing("preparing the session"), self._connection.cursor() as cursor:
+            for setting, value in _EXACT.items():
+                cursor.execute("SELECT set_config(%s, %s, false)", [setting, value])
+            self._connection.commit()
 
     def close(self) -> None:
         self._connection.close()
@@ -103,9 +123,10 @@ class PostgreSQL(Database):
                 raise SiteError(self._no_table(name, schema))
             oid, schema, relation = row
             columns = {
-                column: ColumnType(kind, nullable, category == "S")
-                for column, kind, nullable, category in self._all(
-                    "SELECT a.attname, format_type(a.atttypid, NULL), NOT a.attnotnull, t.typcategory "
+                column: ColumnType(kind, nullable, category == "S", generated)
+                for column, kind, nullable, category, generated in self._all(
+                    "SELECT a.attname, format_type(a.atttypid, NULL), NOT a.attnotnull, t.typcategory, "
+                    "       coalesce(to_jsonb(a)->>'attgenerated', '') <> '' "
                     "FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid "
                     "WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
                     [oid],
@@ -219,6 +240,34 @@ class PostgreSQL(Database):
 
     def _key_value(self, expression: str) -> str:
         return f"{expression}::text"
+
+    def _mark(self, table: Table, name: str, value: Any) -> str:
+        return f"%s::{table.columns[name].declared}"
+
+    def _explicit_keys(self) -> str:
+        return "OVERRIDING SYSTEM VALUE"
+
+    def check_now(self, immediate: bool) -> None:
+        how = "IMMEDIATE" if immediate else "DEFERRED"
+        self._execute("setting when constraints are checked", f"SET CONSTRAINTS ALL {how}", [])
+
+    def lock_site(self) -> None:
+        with self._doing("taking the lock of the site"):
+            if self._first("SELECT pg_try_advisory_lock(%s, %s)", _LOCK)[0]:
+                return
+            holder = self._first(
+                "SELECT a.application_name, a.pid, a.backend_start::timestamp(0)::text "
+                "FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid "
+                "WHERE l.locktype = 'advisory' AND l.classid = %s AND l.objid = %s AND l.granted "
+                "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                _LOCK,
+            )
+        who = f" ({holder[0]}, server process {holder[1]}, since {holder[2]})" if holder else ""
+        raise BusyError(f"another run cleans a site of this database{who}. Try again later.")
+
+    def is_replica(self) -> bool:
+        with self._doing("asking whether this is a replica"):
+            return bool(self._one("SELECT pg_is_in_recovery()"))
 
     def _address_type(self) -> str:
         return "tid"

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import sqlite3
 from contextlib import contextmanager
@@ -79,12 +80,14 @@ class SQLite(Database):
                     "Django calls a table APP_MODEL in lower case."
                 )
             described = self._connection.execute(
-                'SELECT name, type, "notnull", pk FROM pragma_table_info(?) ORDER BY cid',
+                'SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid',
                 [found[0]],
             ).fetchall()
         columns = {
-            column: ColumnType(declared, not (notnull or pk), _affinity(declared) in ("TEXT", "BLOB"))
-            for column, declared, notnull, pk in described
+            column: ColumnType(
+                declared, not (notnull or pk), _affinity(declared) in ("TEXT", "BLOB"), hidden > 1
+            )
+            for column, declared, notnull, pk, hidden in described
         }
         key = tuple(row[0] for row in sorted(described, key=lambda row: row[3]) if row[3])
         return Table("main", found[0], columns, key or ("rowid",), bool(key))
@@ -162,6 +165,38 @@ class SQLite(Database):
     def _key_value(self, expression: str) -> str:
         return expression
 
+    def check_now(self, immediate: bool) -> None:
+        # SQLite checks a deferred foreign key at the commit, and cannot be asked for it before.
+        self._execute(
+            "setting when constraints are checked",
+            f"PRAGMA defer_foreign_keys = {'OFF' if immediate else 'ON'}",
+            [],
+        )
+
+    def lock_site(self) -> None:
+        """Nothing to do: the lock of the media root serves, as a SQLite file has one host."""
+
+    def is_replica(self) -> bool:
+        return False
+
+    def _mark(self, table: Table, name: str, value: Any) -> str:
+        # Text that is not UTF-8 can be handed over as bytes only.
+        return "CAST(? AS TEXT)" if isinstance(value, str) and not _is_utf8(value) else "?"
+
+    def _pack(self, value: Any) -> Any:
+        if isinstance(value, bytes):
+            return {"blob": value.hex()}
+        if isinstance(value, float) and not math.isfinite(value):
+            return {"float": repr(value)}
+        return value
+
+    def _unpack(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return bytes.fromhex(value["blob"]) if "blob" in value else float(value["float"])
+        if isinstance(value, str) and not _is_utf8(value):
+            return value.encode("utf-8", "surrogateescape")
+        return value
+
     def _address_type(self) -> str:
         return "INTEGER"
 
@@ -201,6 +236,14 @@ def _file(url: str) -> str:
     if not os.path.isfile(path):
         raise SiteError(f"the SQLite database {path!r} is not a file; correct database_url.")
     return path
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _affinity(declared: str) -> str:

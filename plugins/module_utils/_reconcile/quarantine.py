@@ -1,0 +1,522 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The quarantine: what a run removes is kept in a batch, from which it can be brought back.
+
+A batch is one private folder below the quarantine:
+
+- ``manifest.jsonl``: a first line about the run, then a line for each file. A line is on disk
+  before its file moves, so that every file in the batch is accounted for after a crash too.
+- ``files/``: the files, by the numbers that the manifest gives them. Names from the media tree,
+  however long or hostile, are only ever data in here.
+- ``rows.jsonl``: the removed and changed rows, on disk before the database commits.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import stat
+import time
+from contextlib import contextmanager, suppress
+from typing import IO, Any, Iterable, Iterator, NamedTuple, Sequence
+
+from .errors import BusyError, CleanupError, SiteError
+from .outcome import Taker
+from .spelling import escaped
+from .tree import Changed, FileState, MediaTree
+
+MANIFEST, FILES, ROWS = "manifest.jsonl", "files", "rows.jsonl"
+_FORMAT = 1
+# Files in one folder of a batch.
+_FOLDER = 10_000
+_BLOCK = 1 << 20
+
+
+class QuarantineError(CleanupError):
+    """Something could not be kept safely, so it was not removed."""
+
+
+class KeptFile(NamedTuple):
+    """A line of the manifest: a file as it was in the media tree."""
+
+    number: int
+    path: bytes
+    size: int
+    mtime_ns: int
+    atime_ns: int
+    uid: int
+    gid: int
+    mode: int
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {**self._asdict(), "path": as_text(self.path)}
+
+    @property
+    def stored(self) -> str:
+        return stored_name(self.number)
+
+
+class BatchInfo(NamedTuple):
+    """What is known of a batch without touching it."""
+
+    name: str
+    job: str
+    site: str
+    media_root: str
+    moment: float
+    files: int
+    bytes: int
+    rows: int
+
+
+def as_text(path: bytes) -> str:
+    """A path as JSON can carry it, every byte of it."""
+    return path.decode("utf-8", "surrogateescape")
+
+
+def as_path(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def stored_name(number: int) -> str:
+    return f"{number // _FOLDER:05d}/{number:09d}"
+
+
+class Batch(Taker):
+    """A batch that is being filled; also the place that takes the files of a run."""
+
+    def __init__(self, quarantine: bytes, plan_id: str, job: str, site: str, media_root: bytes) -> None:
+        _prepare(quarantine)
+        self.name = f"{plan_id.partition('-')[0]}-{job}-{plan_id.partition('-')[2][:8]}"
+        self._folder = _new_folder(quarantine, self.name)
+        self.name = os.path.basename(self._folder)
+        self._handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        self._number = 0
+        self._announced: dict[bytes, KeptFile] = {}
+        self._places: dict[int, int] = {}
+        self._manifest = _create(os.path.join(self._folder, MANIFEST))
+        self._rows: IO[bytes] | None = None
+        os.mkdir(FILES, 0o700, dir_fd=self._handle)
+        header = {
+            "format": _FORMAT,
+            "batch": self.name,
+            "plan_id": plan_id,
+            "job": job,
+            "site": site,
+            "media_root": as_text(media_root),
+            "moment": time.time(),
+            "host": socket.gethostname(),
+        }
+        _write_lines(self._manifest, [header])
+        _sync_folder(self._handle)
+
+    def close(self) -> None:
+        """Let the handles go; a batch that kept nothing leaves no trace."""
+        for handle in (*self._places.values(), self._handle):
+            os.close(handle)
+        self._manifest.close()
+        if self._rows:
+            self._rows.close()
+        if not self._number and not self._rows:
+            shutil.rmtree(self._folder)
+            self.name = ""
+
+    def announce(self, tree: MediaTree, files: Iterable[tuple[bytes, str]]) -> None:
+        """Write down which files are about to come, and why; returns when that is on disk."""
+        self._announced = {}
+        for path, reason in files:
+            with suppress(OSError, Changed, CleanupError), tree.parent_of(path) as (handle, name):
+                status = os.stat(name, dir_fd=handle, follow_symlinks=False)
+                self._announced[path] = KeptFile(
+                    self._number,
+                    path,
+                    status.st_size,
+                    status.st_mtime_ns,
+                    status.st_atime_ns,
+                    status.st_uid,
+                    status.st_gid,
+                    stat.S_IMODE(status.st_mode),
+                    reason,
+                )
+                self._number += 1
+        _write_lines(self._manifest, [kept.as_json() for kept in self._announced.values()])
+
+    def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
+        """Move a file in here. Raises Changed if it is not the one that was looked at."""
+        kept = self._announced.get(path)
+        if kept is None:
+            raise Changed("it was gone already")
+        place = self._place(kept.number)
+        name = f"{kept.number:09d}"
+        with tree.parent_of(path) as (handle, source):
+            _require_same(handle, source, state)
+            try:
+                os.rename(source, name, src_dir_fd=handle, dst_dir_fd=place)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                _copy_over(handle, source, place, name, state, kept)
+                return
+            _verify_moved(handle, source, place, name, state)
+
+    def settle(self) -> None:
+        """Make what was moved in here survive a power failure."""
+        for handle in self._places.values():
+            os.fsync(handle)
+
+    def archive(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Write rows down; returns when they are on disk."""
+        if self._rows is None:
+            self._rows = _create(os.path.join(self._folder, ROWS))
+            _sync_folder(self._handle)
+        _write_lines(self._rows, rows)
+
+    def _place(self, number: int) -> int:
+        folder = number // _FOLDER
+        if folder not in self._places:
+            path = os.path.join(self._folder, FILES, f"{folder:05d}")
+            os.mkdir(path, 0o700)
+            self._places[folder] = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        return self._places[folder]
+
+
+def _require_same(handle: int, name: bytes, state: FileState) -> None:
+    try:
+        now = FileState.of(os.stat(name, dir_fd=handle, follow_symlinks=False))
+    except FileNotFoundError:
+        raise Changed("it was gone already") from None
+    if now != state:
+        raise Changed("another file stands in its place, or it was written to")
+
+
+def _verify_moved(handle: int, source: bytes, place: int, name: str, state: FileState) -> None:
+    """Put back what was exchanged between the last look and the move; a move sets the ctime."""
+    moved = FileState.of(os.stat(name, dir_fd=place, follow_symlinks=False))
+    if moved._replace(ctime_ns=0) == state._replace(ctime_ns=0):
+        return
+    try:
+        os.link(name, source, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
+    except FileExistsError:
+        raise Changed("it was exchanged at the last moment; what was moved is in quarantine") from None
+    os.unlink(name, dir_fd=place)
+    raise Changed("another file came into its place at the last moment")
+
+
+def _copy_over(handle: int, source: bytes, place: int, name: str, state: FileState, kept: KeptFile) -> None:
+    """Move across file systems: copy, sync, read the copy again, and only then unlink the source."""
+    try:
+        _copy(handle, source, place, name, state)
+        _set_marks(place, name, kept)
+        os.fsync(place)
+        _require_same(handle, source, state)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=place)
+        raise
+    os.unlink(source, dir_fd=handle)
+
+
+def _copy(handle: int, source: bytes | str, place: int, name: bytes | str, state: FileState | None) -> None:
+    read = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle)
+    with open(read, "rb") as original:
+        if state is not None and FileState.of(os.fstat(read)) != state:
+            raise Changed("another file stands in its place, or it was written to")
+        write = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place)
+        with open(write, "r+b") as copy:
+            sent = _digest(original, copy)
+            copy.flush()
+            os.fsync(write)
+            copy.seek(0)
+            if _digest(copy, None) != sent:
+                raise QuarantineError("the copy of a file reads back otherwise than it was written")
+
+
+def _digest(source: IO[bytes], copy: IO[bytes] | None) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for block in iter(lambda: source.read(_BLOCK), b""):
+        digest.update(block)
+        if copy:
+            copy.write(block)
+    return digest.digest()
+
+
+def _set_marks(place: int, name: bytes | str, kept: KeptFile) -> None:
+    """Give a copy the owner, mode and times of its original."""
+    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    try:
+        status = os.fstat(handle)
+        if (status.st_uid, status.st_gid) != (kept.uid, kept.gid):
+            os.fchown(handle, kept.uid, kept.gid)
+        os.fchmod(handle, kept.mode)
+        os.utime(handle, ns=(kept.atime_ns, kept.mtime_ns))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# Reading, listing, purging.
+
+
+def batches(quarantine: bytes) -> list[BatchInfo]:
+    """All batches, the oldest first. Raises SiteError if the quarantine cannot be read."""
+    try:
+        names = sorted(os.listdir(os.fsdecode(quarantine)))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise SiteError(
+            f"the quarantine '{escaped(quarantine)}' cannot be listed: {error.strerror}. "
+            "Run as the user who owns it."
+        ) from None
+    found = [_info(os.path.join(os.fsdecode(quarantine), name)) for name in names if name[0] != "."]
+    return sorted((info for info in found if info), key=lambda info: (info.moment, info.name))
+
+
+def _info(folder: str) -> BatchInfo | None:
+    if not os.path.exists(os.path.join(folder, MANIFEST)):
+        return None
+    header, kept = manifest(folder)
+    present = [file for file in kept if has(folder, file)]
+    rows = sum(1 for _row in archived(folder))
+    return BatchInfo(
+        os.path.basename(folder),
+        str(header.get("job", "")),
+        str(header.get("site", "")),
+        escaped(as_path(str(header.get("media_root", "")))),
+        float(header.get("moment", 0.0)),
+        len(present),
+        sum(file.size for file in present),
+        rows,
+    )
+
+
+def manifest(folder: str) -> tuple[dict[str, Any], list[KeptFile]]:
+    """The first line of a batch's manifest, and its files."""
+    lines = _lines(os.path.join(folder, MANIFEST))
+    header = next(lines, {})
+    if header and header.get("format") != _FORMAT:
+        raise SiteError(
+            f"batch {os.path.basename(folder)} has the format {header.get('format')!r}, this release "
+            f"reads {_FORMAT}. Use the release that wrote it."
+        )
+    return header, [KeptFile(**{**line, "path": as_path(line["path"])}) for line in lines]
+
+
+def archived(folder: str) -> Iterator[dict[str, Any]]:
+    """The rows of a batch."""
+    return _lines(os.path.join(folder, ROWS))
+
+
+def batch_folder(quarantine: bytes, name: str) -> str:
+    """The folder of a batch. Raises SiteError if there is none of that name."""
+    folder = os.path.join(os.fsdecode(quarantine), name)
+    if "/" in name or name.startswith(".") or not os.path.isfile(os.path.join(folder, MANIFEST)):
+        known = ", ".join(info.name for info in batches(quarantine)[-5:]) or "none"
+        raise SiteError(
+            f"there is no batch {name!r} in the quarantine '{escaped(quarantine)}'. The newest: {known}."
+        )
+    return folder
+
+
+def purge(quarantine: bytes, name: str | None, older_than_days: int | None, check: bool) -> list[BatchInfo]:
+    """Delete batches for good: one by its name, or all that are older; returns which.
+
+    The age counts from the removal. A batch that is half deleted is no longer taken for one.
+    """
+    if name is not None:
+        batch_folder(quarantine, name)
+    oldest = time.time() - (older_than_days or 0) * 86400
+    doomed = [
+        info
+        for info in batches(quarantine)
+        if (name is None or info.name == name) and (older_than_days is None or info.moment <= oldest)
+    ]
+    if doomed and not check:
+        with locked(quarantine):
+            for info in doomed:
+                _delete(quarantine, info.name)
+    return doomed
+
+
+def _delete(quarantine: bytes, name: str) -> None:
+    doomed = os.path.join(os.fsdecode(quarantine), f".purging-{name}")
+    try:
+        os.rename(batch_folder(quarantine, name), doomed)
+        shutil.rmtree(doomed)
+    except OSError as error:
+        raise QuarantineError(f"batch {name} could not be purged whole: {error.strerror}.") from None
+
+
+# Bringing back.
+
+
+def put_back(folder: str, kept: KeptFile, tree: MediaTree) -> None:
+    """Bring one file back to its place, unless a file is there; missing directories are made.
+
+    Raises FileExistsError if another file has come into its place, and OSError or a
+    CleanupError if it could not be done; the file is in quarantine then as before.
+    """
+    place = os.open(os.path.join(folder, FILES), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        with tree.parent_of(kept.path, create=True) as (handle, name):
+            try:
+                os.link(kept.stored, name, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
+            except FileExistsError:
+                if not _is_same_file(place, kept.stored, handle, name):
+                    raise
+            except OSError as error:
+                # Another file system, or one without hard links.
+                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+                    raise
+                _copy_back(place, kept, handle, name)
+            os.fsync(handle)
+        os.unlink(kept.stored, dir_fd=place)
+    finally:
+        os.close(place)
+
+
+def _is_same_file(place: int, stored: str, handle: int, name: bytes) -> bool:
+    """Whether an earlier restore was stopped right before it took the file out of the batch."""
+    ours = os.stat(stored, dir_fd=place, follow_symlinks=False)
+    theirs = os.stat(name, dir_fd=handle, follow_symlinks=False)
+    return os.path.samestat(ours, theirs)
+
+
+def _copy_back(place: int, kept: KeptFile, handle: int, name: bytes) -> None:
+    temporary = b".restoring-%d-%d" % (os.getpid(), kept.number)
+    try:
+        _copy(place, kept.stored, handle, temporary, None)
+        _set_marks(handle, temporary, kept)
+        os.link(temporary, name, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=handle)
+
+
+def has(folder: str, kept: KeptFile) -> bool:
+    """Whether a file of the manifest is in the batch."""
+    return os.path.lexists(os.path.join(folder, FILES, kept.stored))
+
+
+def forget(folder: str, left: Sequence[dict[str, Any]]) -> None:
+    """Leave in a batch only the rows that are not back; an empty batch goes."""
+    path = os.path.join(folder, ROWS)
+    if left:
+        with _create(f"{path}.new") as file:
+            _write_lines(file, left)
+        os.replace(f"{path}.new", path)
+        return
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    _header, files = manifest(folder)
+    if not any(has(folder, kept) for kept in files):
+        shutil.rmtree(folder)
+
+
+# Pieces.
+
+
+@contextmanager
+def locked(quarantine: bytes) -> Iterator[None]:
+    """Keep other runs out of the quarantine; raises BusyError if one is in it."""
+    _prepare(quarantine)
+    handle = os.open(quarantine, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        lock(handle, f"the quarantine '{escaped(quarantine)}'")
+        yield
+    finally:
+        os.close(handle)
+
+
+def lock(handle: int, what: str) -> None:
+    """Take the lock of a directory without waiting; it is let go when the handle is closed."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BusyError(f"{what} is in use by another run{_holder(handle)}. Try again later.") from None
+
+
+def _holder(handle: int) -> str:
+    """The process that holds the lock, as far as the kernel tells."""
+    status = os.fstat(handle)
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    with suppress(OSError), open("/proc/locks") as locks:
+        for line in locks:
+            fields = line.split()
+            if "FLOCK" in fields and place in fields:
+                return f" (process {fields[fields.index(place) - 1]})"
+    return ""
+
+
+def _prepare(quarantine: bytes) -> None:
+    shown = escaped(quarantine)
+    try:
+        os.makedirs(quarantine, 0o700, exist_ok=True)
+        status = os.lstat(quarantine)
+    except OSError as error:
+        raise QuarantineError(
+            f"the quarantine '{shown}' cannot be made: {error.strerror}. Nothing was removed."
+        ) from None
+    if not stat.S_ISDIR(status.st_mode):
+        raise QuarantineError(f"the quarantine '{shown}' is not a directory. Nothing was removed.")
+    if stat.S_IMODE(status.st_mode) & 0o022:
+        raise QuarantineError(
+            f"the quarantine '{shown}' can be written by others (mode {stat.S_IMODE(status.st_mode):o}). "
+            "Make it private (chmod 700). Nothing was removed."
+        )
+
+
+def _new_folder(quarantine: bytes, name: str) -> str:
+    for number in range(100):
+        folder = os.path.join(os.fsdecode(quarantine), f"{name}-{number}" if number else name)
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise QuarantineError(
+                f"the quarantine '{escaped(quarantine)}' takes no batch: {error.strerror}. "
+                "Nothing was removed."
+            ) from None
+        return folder
+    raise QuarantineError(f"the quarantine '{escaped(quarantine)}' holds a hundred batches {name} already.")
+
+
+def _create(path: str) -> IO[bytes]:
+    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb")
+
+
+def _write_lines(file: IO[bytes], lines: Iterable[dict[str, Any]]) -> None:
+    try:
+        for line in lines:
+            file.write(json.dumps(line).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise QuarantineError(
+            f"the quarantine could not be written to: {error.strerror}. What is not safely kept is not "
+            "removed."
+        ) from None
+
+
+def _lines(path: str) -> Iterator[dict[str, Any]]:
+    try:
+        with open(path, "rb") as file:
+            for line in file:
+                # A crash can cut the last line short; nothing was moved on its account.
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
+    except FileNotFoundError:
+        return
+
+
+def _sync_folder(handle: int) -> None:
+    os.fsync(handle)

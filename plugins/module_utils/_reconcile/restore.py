@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Brings a batch back: first its files, then its rows, so that no row is ever without its file.
+
+Nothing is overwritten. What cannot come back is told, one by one, and stays in quarantine.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from . import jobs, quarantine
+from .database import connect
+from .database.base import Database, ForeignKey, Table
+from .errors import CleanupError, DatabaseError, SiteError
+from .plan import Skipped, Totals
+from .quarantine import KeptFile, as_path
+from .site import Site
+from .spelling import escaped, escaped_value
+from .spool import Listed
+from .tree import MediaTree, NotFollowed
+
+
+@dataclass
+class Restored:
+    """What came back, or would, and what stays in quarantine."""
+
+    batch: str
+    totals: Totals = field(default_factory=Totals)
+    updated: int = 0
+    # Files that are neither back nor replaced by another: a row must not come back to name them.
+    absent: set[bytes] = field(default_factory=set)
+    paths: Listed[bytes] = field(default_factory=lambda: Listed(100))
+    stays: Listed[Skipped] = field(default_factory=lambda: Listed(100))
+
+
+def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restored:
+    """Bring a batch back, or of it only some paths with the rows that name them.
+
+    Raises SiteError if there is no such batch or path, DatabaseError if the rows could not be
+    written at all; their files are back then, and another run goes on from there.
+    """
+    if site.quarantine is None:
+        raise SiteError("quarantine is missing; name the folder that holds the batch.")
+    folder = quarantine.batch_folder(site.quarantine, name)
+    header, files = quarantine.manifest(folder)
+    rows = list(quarantine.archived(folder))
+    _require_same_root(site, header)
+    wanted_files, wanted_rows = _chosen(paths, files, rows)
+    result = Restored(name, paths=Listed(site.max_listed), stays=Listed(site.max_listed))
+    with ExitStack() as stack:
+        tree = stack.enter_context(jobs.open_tree(site))
+        database = stack.enter_context(connect(site.database_url, read_only=check))
+        if not check:
+            jobs.lock(site, tree, database, stack)
+        for kept in wanted_files:
+            _restore_file(folder, kept, tree, result, check)
+        restoring = _Restoring(database, result)
+        if check:
+            restoring.foresee(wanted_rows)
+        else:
+            back: set[int] = set()
+            if wanted_rows:
+                with database.transaction():
+                    back = restoring.restore(wanted_rows)
+            quarantine.forget(folder, [row for row in rows if id(row) not in back])
+    return result
+
+
+def _require_same_root(site: Site, header: Mapping[str, Any]) -> None:
+    kept = as_path(str(header.get("media_root", "")))
+    if kept != site.media_root:
+        raise SiteError(
+            f"the batch was taken from the media root '{escaped(kept)}', not from "
+            f"'{escaped(site.media_root)}'. Restore it with the site it belongs to."
+        )
+
+
+def _chosen(
+    paths: Sequence[str], files: list[KeptFile], rows: list[dict[str, Any]]
+) -> tuple[list[KeptFile], list[dict[str, Any]]]:
+    """The part of a batch that concerns some paths; all of it where none are given."""
+    if not paths:
+        return files, rows
+    wanted = set(paths)
+    some_files = [kept for kept in files if escaped(kept.path) in wanted]
+    some_rows = [row for row in rows if wanted & {escaped(as_path(path)) for path in row["files"]}]
+    known = {escaped(kept.path) for kept in some_files}
+    known |= {escaped(as_path(path)) for row in some_rows for path in row["files"]}
+    if wanted - known:
+        raise SiteError(f"the batch holds nothing of these paths: {', '.join(sorted(wanted - known))}.")
+    return some_files, some_rows
+
+
+def _restore_file(folder: str, kept: KeptFile, tree: MediaTree, result: Restored, check: bool) -> None:
+    if not quarantine.has(folder, kept):
+        # It never left, or is back already.
+        return
+    try:
+        if check:
+            _require_free(tree, kept)
+        else:
+            quarantine.put_back(folder, kept, tree)
+    except FileExistsError:
+        result.stays.add(Skipped(kept.path, "another file has come into its place"))
+    except (NotFollowed, CleanupError) as error:
+        result.absent.add(kept.path)
+        result.stays.add(Skipped(kept.path, f"the way to its place has changed: {error}"))
+    except OSError as error:
+        result.absent.add(kept.path)
+        result.stays.add(Skipped(kept.path, f"it could not be written: {error.strerror}"))
+    else:
+        result.paths.add(kept.path)
+        result.totals.files += 1
+        result.totals.bytes += kept.size
+
+
+def _require_free(tree: MediaTree, kept: KeptFile) -> None:
+    if tree.state(kept.path) is not None:
+        raise FileExistsError(kept.path)
+
+
+class _Restoring:
+    """Brings rows back, each as soon as the rows that it points at are there."""
+
+    def __init__(self, database: Database, result: Restored) -> None:
+        self._database = database
+        self._result = result
+        self._links: dict[tuple[str, str], list[ForeignKey]] = {}
+        for link in database.foreign_keys():
+            self._links.setdefault((link.schema, link.table), []).append(link)
+
+    def restore(self, rows: Sequence[dict[str, Any]]) -> set[int]:
+        """Bring the rows back and return which are (by ``id``)."""
+        rows = [row for row in rows if not self._lacks_its_file(row)]
+        pending = [row for row in rows if row["action"] == "deleted"]
+        back: set[int] = set()
+        waiting = len(pending) + 1
+        while pending and len(pending) < waiting:
+            waiting = len(pending)
+            pending = [row for row in pending if not self._insert(row, back)]
+        for row in pending:
+            self._stays(row, "a row that it points at is missing")
+        for row in rows:
+            if row["action"] == "cleared" and self._fill(row):
+                back.add(id(row))
+        return back
+
+    def _lacks_its_file(self, row: dict[str, Any]) -> bool:
+        lacking = [path for path in map(as_path, row["files"]) if path in self._result.absent]
+        if lacking:
+            self._stays(row, f"its file '{escaped(lacking[0])}' could not come back")
+        return bool(lacking)
+
+    def _insert(self, row: dict[str, Any], back: set[int]) -> bool:
+        """Try to insert a row; False if it must wait for another."""
+        table = self._table(row)
+        if any(not self._is_there(link, row) for link in self._links.get(table.identity, ())):
+            return False
+        try:
+            with self._database.attempt():
+                is_new = self._database.bring_back(table, row["row"])
+        except DatabaseError as error:
+            self._stays(row, str(error))
+            return True
+        if is_new:
+            back.add(id(row))
+            self._result.totals.records += 1
+        elif self._database.holds(table, row["key"], row["row"]):
+            back.add(id(row))
+        else:
+            self._stays(row, "a row with its key, or with what must be unique in it, is there")
+        return True
+
+    def _fill(self, row: dict[str, Any]) -> bool:
+        table = self._table(row)
+        if self._database.holds(table, row["key"], row["row"]):
+            return True
+        try:
+            with self._database.attempt():
+                is_filled = self._database.fill_again(table, row["key"], row["row"])
+        except DatabaseError as error:
+            self._stays(row, str(error))
+            return False
+        if is_filled:
+            self._result.updated += 1
+            return True
+        self._stays(row, "the row is gone, or points at something else by now")
+        return False
+
+    def foresee(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Count what ``restore`` would bring back, reading only."""
+        for row in rows:
+            table = self._table(row)
+            is_there = self._database.find(table, {name: row["row"][name] for name in row["key"]})
+            if row["action"] == "cleared":
+                self._result.updated += is_there and not self._database.holds(table, row["key"], row["row"])
+            elif not is_there:
+                self._result.totals.records += 1
+            elif not self._database.holds(table, row["key"], row["row"]):
+                self._stays(row, "a row with its key is there")
+
+    def _is_there(self, link: ForeignKey, row: dict[str, Any]) -> bool:
+        """Whether the row that a foreign key points at exists; NULL points at nothing."""
+        values = [row["row"].get(name) for name in link.columns]
+        if any(value is None for value in values):
+            return True
+        target = self._database.table(f"{link.target_schema}.{link.target_table}")
+        wanted = dict(zip(link.target_columns, values))
+        if target == self._table(row) and wanted.items() <= row["row"].items():
+            return True
+        return self._database.find(target, wanted)
+
+    def _table(self, row: dict[str, Any]) -> Table:
+        return self._database.table(f"{row['schema']}.{row['table']}")
+
+    def _stays(self, row: dict[str, Any], reason: str) -> None:
+        key = ", ".join(escaped_value(row["row"][name]) for name in row["key"])
+        self._result.stays.add(Skipped(f"{row['table']} {key}".encode(), reason))

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The description of sites: the jobs that it asks for, and the file that holds one site of it.
+
+A site says once what holds for all its jobs, and a job may say otherwise. The playbooks, the role
+and the command all take that apart here, so that they mean the same by the same words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any, Iterator, Mapping, Sequence
+
+from .errors import SiteError
+from .site import OrphansJob, RecordsJob, orphans_job, records_job
+
+JOBS = ("orphans", "incomplete", "missing")
+# What a site may say once for all its jobs.
+SHARED = (
+    "database_url",
+    "media_root",
+    "media_url",
+    "quarantine",
+    "quarantine_in_media_root",
+    "max_removal_percent",
+    "marker",
+    "max_listed",
+    "older_than_hours",
+    "derived",
+)
+ORPHANS_ONLY = ("directories", "references", "age_stamp", "exclude")
+RECORDS_ONLY = (
+    "table",
+    "file_column",
+    "companion_columns",
+    "unattached_column",
+    "uploaded_at_column",
+    "time_zone",
+    "label",
+    "dependents",
+    "max_dependents",
+    "references",
+)
+# Who runs the jobs, with which interpreter, and when: nothing that a job itself needs.
+ABOUT_THE_SITE = ("name", "user", "python", "schedule", "calendar", *JOBS)
+AT_SITE_LEVEL = {*ABOUT_THE_SITE, *SHARED, "age_stamp", "exclude", "time_zone", "max_dependents"}
+# What the modules' argument specs say, for those who do not come through one.
+DEFAULTS: Mapping[str, Any] = {
+    "media_url": "/media/",
+    "exclude": [".*", "lost+found", ".nfs*", "@eaDir"],
+}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def list_jobs(sites: Any, only: Any = None, source: str = "media_cleanup_sites") -> list[dict[str, Any]]:
+    """List the wanted jobs of all sites, in the order of the description.
+
+    Raises SiteError, which names the source, where the description cannot be meant.
+    """
+    if isinstance(sites, (str, Mapping)) or not isinstance(sites, Sequence):
+        raise SiteError(f"{source} must be a list of sites.")
+    wanted = _wanted(only)
+    names = [_checked(site, source) for site in sites]
+    for name in names:
+        if names.count(name) > 1:
+            raise SiteError(f"{source} has two sites named {name!r}.")
+    jobs = [job for site in sites for job in _jobs_of(site, wanted)]
+    return [{"index": index, **job} for index, job in enumerate(jobs)]
+
+
+def _wanted(only: Any) -> Sequence[str]:
+    if only is None or only == "":
+        return JOBS
+    wanted = [job.strip() for job in only.split(",")] if isinstance(only, str) else list(only)
+    unknown = [job for job in wanted if job not in JOBS]
+    if unknown:
+        raise SiteError(
+            f"media_cleanup_jobs names {', '.join(map(repr, unknown))}; there are {', '.join(JOBS)}."
+        )
+    return wanted
+
+
+def _checked(site: Any, source: str) -> str:
+    if not isinstance(site, Mapping) or not site.get("name"):
+        raise SiteError(f"each site of {source} must be a mapping with a name.")
+    name = str(site["name"])
+    for required in ("database_url", "media_root"):
+        if not site.get(required):
+            raise SiteError(f"site {name!r} of {source} has no {required}.")
+    unknown = sorted(set(map(str, site)) - AT_SITE_LEVEL)
+    if unknown:
+        raise SiteError(
+            f"site {name!r} of {source} has unknown keys: {', '.join(unknown)}. "
+            f"It may have {', '.join(sorted(AT_SITE_LEVEL))}; the rest belongs into its jobs."
+        )
+    return name
+
+
+def _jobs_of(site: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for job in JOBS:
+        if job not in wanted or not site.get(job):
+            continue
+        known = {*SHARED, *(ORPHANS_ONLY if job == "orphans" else RECORDS_ONLY)}
+        entries = [site[job]] if isinstance(site[job], Mapping) else site[job]
+        if isinstance(entries, str) or not isinstance(entries, Sequence):
+            entries = [entries]
+        for entry in entries:
+            _check_entry(site, job, entry, known)
+            heading = f"{site['name']} · {job}"
+            if job != "orphans":
+                heading += f" · {entry['table']}"
+            yield {
+                "heading": heading,
+                "job": job,
+                "user": site.get("user"),
+                "options": _options(site, job, entry, known),
+            }
+
+
+def _check_entry(site: Mapping[str, Any], job: str, entry: Any, known: set[str]) -> None:
+    where = f"{job} of site {str(site['name'])!r}"
+    if not isinstance(entry, Mapping):
+        raise SiteError(f"{where} must be a mapping of options, or a list of them.")
+    unknown = sorted(set(map(str, entry)) - known)
+    if unknown:
+        raise SiteError(
+            f"{where} has unknown options: {', '.join(unknown)}. It may have {', '.join(sorted(known))}."
+        )
+    required = ("directories", "references") if job == "orphans" else ("table", "file_column")
+    for option in required:
+        if not entry.get(option):
+            raise SiteError(f"{where} has no {option}.")
+
+
+def _options(site: Mapping[str, Any], job: str, entry: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+    options = {key: value for key, value in site.items() if key in known}
+    if job != "orphans":
+        options["select"] = job
+        options["references"] = _protected(site)
+    return {**options, "name": site["name"], **entry}
+
+
+def _protected(site: Mapping[str, Any]) -> list[Any]:
+    """The columns that name files of the job orphans; they protect files from the other jobs."""
+    orphans = site.get("orphans") or ()
+    entries = [orphans] if isinstance(orphans, Mapping) else orphans
+    return [
+        column for entry in entries if isinstance(entry, Mapping) for column in entry.get("references", ())
+    ]
+
+
+def read(directory: str, name: str) -> dict[str, Any]:
+    """Read the description of one site from its file.
+
+    Raises SiteError if there is no such file, or if it does not describe that site.
+    """
+    if not _NAME.fullmatch(name):
+        raise SiteError(
+            f"{name!r} is no name of a site: letters, digits, '.', '_' and '-' make one, and it begins "
+            "with a letter or digit."
+        )
+    path = os.path.join(directory, f"{name}.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            site = json.load(file)
+    except FileNotFoundError:
+        raise SiteError(
+            f"there is no site {name!r}: {path} does not exist. {_known(directory)}"
+        ) from None
+    except OSError as error:
+        raise SiteError(
+            f"the site file {path} cannot be read: {error.strerror}. Run as the user whom it belongs to, "
+            "or as root."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        # The text of the error tells the place only; what stands there may be a password.
+        raise SiteError(f"the site file {path} is no JSON text: {_where(error)}. Install it again.") from None
+    if not isinstance(site, dict) or site.get("name") != name:
+        raise SiteError(f"the site file {path} does not describe a site named {name!r}. Install it again.")
+    return site
+
+
+def _where(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} in line {error.lineno}, column {error.colno}"
+    return "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else "it is nested too deep"
+
+
+def _known(directory: str) -> str:
+    try:
+        found = sorted(entry[:-5] for entry in os.listdir(directory) if entry.endswith(".json"))
+    except OSError as error:
+        return f"{directory} cannot be listed: {error.strerror}."
+    return f"There are: {', '.join(found)}." if found else "There is none yet."
+
+
+def jobs_of(
+    site: Mapping[str, Any], job: str, source: str, overrides: Mapping[str, Any]
+) -> list[OrphansJob | RecordsJob]:
+    """Build the jobs of one kind that a site describes, overrides coming before all it says.
+
+    Raises SiteError where an option is not usable, or where the site has no such job.
+    """
+    found = list_jobs([site], [job], source)
+    if not found:
+        described = [name for name in JOBS if site.get(name)]
+        raise SiteError(
+            f"site {site['name']!r} describes no job {job!r} in {source}; it has "
+            f"{', '.join(described) or 'none at all'}."
+        )
+    return [_built({**DEFAULTS, **_said(entry["options"]), **overrides}, job) for entry in found]
+
+
+def _said(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is null, which stands for the default, as in Ansible."""
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _built(options: Mapping[str, Any], job: str) -> OrphansJob | RecordsJob:
+    try:
+        return orphans_job(options) if job == "orphans" else records_job(options)
+    except UnicodeEncodeError:
+        raise SiteError("an option holds half of a surrogate pair, which is no text.") from None

@@ -1,0 +1,171 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: media_quarantine
+short_description: Bring back what was removed, or let it go for good
+version_added: 1.0.0
+author: Django Media Cleanup contributors (!UNKNOWN)
+description:
+  - With O(state=restored), brings the files and rows of a batch back to where they were. Files come first,
+    then all rows with their dependents in one transaction. Nothing is ever overwritten; what cannot
+    come back is told, one by one, and stays in quarantine.
+  - With O(state=purged), deletes batches for good.
+options:
+  name:
+    description: What to call the site in messages. Default is the media root.
+    type: str
+  state:
+    description: Whether to bring a batch back, or to delete batches for good.
+    type: str
+    choices: [restored, purged]
+    required: true
+  quarantine:
+    description: The folder that the batches are in, as given to the module that removed them.
+    type: path
+    required: true
+  quarantine_in_media_root:
+    description: Allow a O(quarantine) inside O(media_root).
+    type: bool
+    default: false
+  batch:
+    description:
+      - The name of the batch, as M(django_media.cleanup.media_quarantine_info) lists it. Required for
+        O(state=restored).
+    type: str
+  paths:
+    description:
+      - Bring back only these paths (below O(media_root), written as in the results) and the rows that
+        named them. Default is the whole batch.
+    type: list
+    elements: str
+    default: []
+  older_than_days:
+    description: With O(state=purged), only batches that were removed at least this many days ago.
+    type: int
+  database_url:
+    description: The site's database. Required for O(state=restored).
+    type: str
+  media_root:
+    description: The site's MEDIA_ROOT. Required for O(state=restored).
+    type: path
+  max_listed:
+    description: How many items each list in the result holds at most.
+    type: int
+    default: 100
+requirements:
+  - Linux with C(/proc) and Python 3.8 or later on the target.
+  - psycopg2 2.8 or later for the Python that runs the module, for PostgreSQL only.
+attributes:
+  check_mode:
+    description: Says what would come back or be deleted, changes nothing.
+    support: full
+  diff_mode:
+    description: Shows the files that come back, or the batches that go.
+    support: full
+seealso:
+  - module: django_media.cleanup.media_quarantine_info
+"""
+
+EXAMPLES = r"""
+- name: Bring back what last night's run removed
+  django_media.cleanup.media_quarantine:
+    state: restored
+    batch: 20261121T020003Z-orphans-4f1c9d07
+    quarantine: /var/www/footycollect/media-quarantine
+    database_url: postgresql:///footycollect
+    media_root: /var/www/footycollect/media
+
+- name: Bring back one photo
+  django_media.cleanup.media_quarantine:
+    state: restored
+    batch: 20261121T020003Z-orphans-4f1c9d07
+    paths: [item_photos/deleted_item_xyz.jpg]
+    quarantine: /var/www/footycollect/media-quarantine
+    database_url: postgresql:///footycollect
+    media_root: /var/www/footycollect/media
+
+- name: Let go of what was removed more than a month ago
+  django_media.cleanup.media_quarantine:
+    state: purged
+    older_than_days: 30
+    quarantine: /var/www/footycollect/media-quarantine
+"""
+
+RETURN = r"""
+batches:
+  description: The batch that was restored, or those that were purged.
+  returned: success
+  type: list
+  elements: str
+restored:
+  description: What came back, or would in check mode.
+  returned: success
+  type: dict
+  contains:
+    files:
+      description: Files.
+      type: int
+    bytes:
+      description: Their sizes, added up.
+      type: int
+    records:
+      description: Rows, dependents included.
+      type: int
+    updated:
+      description: Rows that point at a restored row again.
+      type: int
+paths:
+  description: The files that came back, at most O(max_listed) of them.
+  returned: success
+  type: list
+  elements: str
+truncated:
+  description: Whether a list of the result does not show everything.
+  returned: success
+  type: bool
+left_alone:
+  description: What could not come back and stays in quarantine, at most O(max_listed) entries.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The path, or the table and the key of a row.
+      type: str
+    reason:
+      description: Why.
+      type: str
+left_alone_total:
+  description: How much could not come back, listed or not.
+  returned: success
+  type: int
+summary:
+  description: All this in the words that a person reads.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._arguments import quarantine_arguments, run_quarantine
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=quarantine_arguments(),
+        supports_check_mode=True,
+        required_if=[
+            ("state", "restored", ("batch", "database_url", "media_root")),
+            ("state", "purged", ("batch", "older_than_days"), True),
+        ],
+    )
+    run_quarantine(module)
+
+
+if __name__ == "__main__":
+    main()

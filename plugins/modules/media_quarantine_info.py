@@ -1,0 +1,96 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: media_quarantine_info
+short_description: List the batches in a quarantine
+version_added: 1.0.0
+author: Django Media Cleanup contributors (!UNKNOWN)
+description:
+  - Lists what earlier runs removed and kept, batch by batch, the oldest first.
+options:
+  quarantine:
+    description: The folder that the batches are in. One that does not exist yet has none.
+    type: path
+    required: true
+requirements:
+  - Linux with C(/proc) and Python 3.8 or later on the target.
+attributes:
+  check_mode:
+    description: Changes nothing in any case.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+seealso:
+  - module: django_media.cleanup.media_quarantine
+"""
+
+EXAMPLES = r"""
+- name: See what could be brought back
+  django_media.cleanup.media_quarantine_info:
+    quarantine: /var/www/footycollect/media-quarantine
+  register: kept
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ kept.summary }}"
+"""
+
+RETURN = r"""
+batches:
+  description: The batches, the oldest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The name of the batch.
+      type: str
+      sample: 20261121T020003Z-orphans-4f1c9d07
+    job:
+      description: The job that removed it.
+      type: str
+    site:
+      description: The name of the site at that time.
+      type: str
+    media_root:
+      description: The media root that the files came from.
+      type: str
+    moment:
+      description: When it was removed, in UTC.
+      type: str
+      sample: '2026-11-21T02:00:03Z'
+    files:
+      description: Files that are in it.
+      type: int
+    bytes:
+      description: Their sizes, added up.
+      type: int
+    rows:
+      description: Rows that are in it, those that were only changed included.
+      type: int
+summary:
+  description: A line for each batch.
+  returned: success
+  type: str
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._arguments import run_quarantine_info
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={"quarantine": {"type": "path", "required": True}}, supports_check_mode=True
+    )
+    run_quarantine_info(module)
+
+
+if __name__ == "__main__":
+    main()
