@@ -51,9 +51,30 @@ options:
     description:
       - A guard. A plan that would remove a larger share than this of what was examined is turned
         down, because it is more often a wrong path or a disk that is not mounted.
+      - The share is taken of everything, and of each of several listed directories from which ten files or
+        more would go.
       - V(100) lifts the guard.
     type: int
     default: 50
+  accept:
+    description:
+      - Guards whose finding you have looked at and accept.
+      - V(no_references), the database names nothing below a directory from which ten files or more would go.
+      - V(empty_media_root), there is nothing at all below the media root.
+      - V(misfit), most paths in the database fit no file as they are, and would fit if a prefix were cut
+        or added, or in another normalization.
+      - V(other_file_system), the media root lies on another file system than when the newest batch of
+        the O(quarantine) was taken from it.
+    type: list
+    elements: str
+    choices: [no_references, empty_media_root, misfit, other_file_system]
+    default: []
+  include_likely_moves:
+    description:
+      - A row that has lost its file and an unnamed file of the same name elsewhere are likely a move. Such
+        pairs are left alone and reported, unless this is set.
+    type: bool
+    default: false
   marker:
     description:
       - A file below O(media_root) that must be there. Where it is missing, the media is taken for

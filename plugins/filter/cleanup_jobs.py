@@ -57,6 +57,8 @@ SHARED = (
     "quarantine",
     "quarantine_in_media_root",
     "max_removal_percent",
+    "accept",
+    "include_likely_moves",
     "marker",
     "max_listed",
     "older_than_hours",

@@ -31,6 +31,13 @@ def site_arguments() -> dict[str, Any]:
         "quarantine": {"type": "path"},
         "quarantine_in_media_root": {"type": "bool", "default": False},
         "max_removal_percent": {"type": "int", "default": 50},
+        "accept": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "choices": ["no_references", "empty_media_root", "misfit", "other_file_system"],
+        },
+        "include_likely_moves": {"type": "bool", "default": False},
         "marker": {"type": "str"},
         "approved_plan": {"type": "str"},
         "max_listed": {"type": "int", "default": 100},

@@ -43,12 +43,12 @@ def run(
             plan = orphans.make_plan(job, tree, database, approved_plan, progress)
             if check or plan.refusals:
                 return plan, None
-            with _taker(plan, job) as taker:
+            with _taker(plan, job, tree) as taker:
                 return plan, orphans.carry_out(plan, job, tree, database, taker)
         records_plan = records.make_plan(job, tree, database, approved_plan, progress)
         if check or records_plan.refusals:
             return records_plan, None
-        with _taker(records_plan, job) as taker:
+        with _taker(records_plan, job, tree) as taker:
             return records_plan, records.carry_out(records_plan, job, tree, database, taker)
 
 
@@ -65,9 +65,9 @@ def lock(site: Site, tree: MediaTree, database: Database, stack: ExitStack) -> N
         stack.enter_context(quarantine.locked(site.quarantine))
 
 
-def _taker(plan: Plan, job: OrphansJob | RecordsJob) -> Taker:
+def _taker(plan: Plan, job: OrphansJob | RecordsJob, tree: MediaTree) -> Taker:
     """Where removed things go: into a batch of the quarantine, or away for good."""
     site = job.site
     if site.quarantine is None or not len(plan.items):
         return Deleting()
-    return Batch(site.quarantine, plan.plan_id, job.name, site.name, site.media_root)
+    return Batch(site, job.name, plan.plan_id, tree.file_system)

@@ -8,15 +8,32 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from typing import Callable, Iterator, NamedTuple, Pattern
 
 from .database.base import Database
 from .derived import patterns
 from .difference import References
 from .errors import CleanupError
+from .misfit import Sample, better_reading
+from .moves import rows_like
 from .naming import Naming
 from .outcome import Outcome, Taker
-from .plan import Approval, Item, Plan, guard_approval, guard_marker, guard_replica, guard_share, guard_sight
+from .plan import (
+    Approval,
+    Item,
+    Plan,
+    Tally,
+    guard_approval,
+    guard_directories,
+    guard_file_system,
+    guard_marker,
+    guard_reading,
+    guard_replica,
+    guard_share,
+    guard_sight,
+)
+from .quarantine import last_file_system
 from .site import OrphansJob
 from .spelling import Spellings, canonical, escaped, outside
 from .spool import Spool
@@ -83,6 +100,9 @@ class _Planning:
         self.plan = Plan(job.name, scope, moment, _spool(), job.site.max_listed)
         self.files = 0
         self.unnamed = 0
+        self.sample = Sample()
+        # Files, and unnamed files, by listed directory.
+        self.counts: dict[bytes, tuple[int, int]] = {}
 
     def plan_made(self) -> Plan:
         patterns(self.job.derived)
@@ -91,6 +111,7 @@ class _Planning:
         candidates = self._candidates()
         candidates = self._still_unnamed(candidates)
         candidates = self._not_meant(candidates)
+        candidates = self._not_moved(candidates)
         for orphan in self._approved(candidates):
             self.plan.items.append(orphan)
             self.plan.found.files += 1
@@ -102,6 +123,7 @@ class _Planning:
         candidates = _spool()
         references = References(self._watched(self.database.references(self.job.references)))
         for directory in self.job.directories:
+            before = (self.files, self.unnamed)
             for run in self.tree.walk(directory, self.exclude):
                 self.files += len(run.names)
                 for path in references.unnamed(run):
@@ -110,6 +132,7 @@ class _Planning:
                         candidates.append(orphan)
                 if self.progress:
                     self.progress(self.files)
+            self.counts[directory] = (self.files - before[0], self.unnamed - before[1])
         references.finish()
         self.plan.examined = {
             "files": self.files,
@@ -121,6 +144,7 @@ class _Planning:
 
     def _watched(self, lists: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         for references in lists:
+            self.sample.look_at(references)
             self.odd.extend(self.spellings.odd(references))
             yield references
 
@@ -180,6 +204,26 @@ class _Planning:
             candidates = left
         return candidates
 
+    def _not_moved(self, candidates: Spool[Orphan]) -> Spool[Orphan]:
+        """Leave alone what may be the file that a row has lost."""
+        if self.job.site.include_likely_moves or not self._may_have_lost_files():
+            return candidates
+        left = _spool()
+        for chunk in candidates.chunks():
+            paths = [orphan.path for orphan in chunk]
+            moved = rows_like(paths, self.tree, self.database, self.job.references)
+            for orphan in chunk:
+                lost = moved.get(orphan.path)
+                if lost is None:
+                    left.append(orphan)
+                else:
+                    self.plan.skip(orphan.path, likely_move(lost))
+        return left
+
+    def _may_have_lost_files(self) -> bool:
+        """Whether there are more references than files with a reference; spares a search if not."""
+        return self.plan.examined["references"] > self.plan.examined["referenced"]
+
     def _approved(self, candidates: Spool[Orphan]) -> Iterator[Orphan]:
         if self.approval is None:
             yield from candidates
@@ -203,7 +247,19 @@ class _Planning:
         if site.marker is not None:
             guard_marker(plan, escaped(site.marker), self.tree.has_file(site.marker))
         guard_share(plan, "files", plan.found.files, self.files, site.max_removal_percent)
+        guard_directories(plan, self._tallies(), site.max_removal_percent, site.accept)
+        if len(plan.items):
+            reading = better_reading(self.sample, self.tree, self.spellings)
+            guard_reading(plan, reading, site.accept)
+        guard_file_system(plan, last_file_system(site), self.tree.file_system, site.accept)
         guard_approval(plan, self.approval)
+
+    def _tallies(self) -> Iterator[Tally]:
+        going: Counter[bytes] = Counter()
+        for orphan in self.plan.items:
+            going[next(path for path in self.counts if _is_below(orphan.path, path))] += 1
+        for directory, (files, unnamed) in self.counts.items():
+            yield Tally(escaped(directory) or ".", files, files - unnamed, going[directory])
 
     def _tell_what_left_the_plan(self) -> None:
         """Name the approved files that are no candidates any more; worth a walk, as it is rare."""
@@ -254,6 +310,17 @@ def _remove_few(
 def _naming(job: OrphansJob, database: Database, orphans: list[Orphan]) -> Naming:
     paths = [orphan.path for orphan in orphans]
     return Naming(database, job.references, patterns(job.derived), paths)
+
+
+def likely_move(lost: bytes) -> str:
+    return (
+        f"a row has lost a file of this name, '{escaped(lost)}': likely a move. Correct the row or move the "
+        "file back; include_likely_moves removes it all the same"
+    )
+
+
+def _is_below(path: bytes, directory: bytes) -> bool:
+    return not directory or path.startswith(directory + b"/")
 
 
 def _scope(job: OrphansJob) -> str:

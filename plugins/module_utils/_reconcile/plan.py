@@ -16,7 +16,7 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from hashlib import blake2b
-from typing import Any, Iterable, NamedTuple
+from typing import Any, Iterable, NamedTuple, Sequence
 
 from .errors import SiteError
 from .spelling import escaped
@@ -27,6 +27,8 @@ NAME_BYTES, IDENTITY_BYTES = 6, 4
 # More items would make a token of more than some 270 kB; a larger plan is approved as a whole.
 ITEMS_IN_TOKEN = 20_000
 _TOKEN_VERSION = 1
+# So many files must go from one directory before their share in it is judged.
+FEW_FILES = 10
 
 
 class Item(NamedTuple):
@@ -191,6 +193,71 @@ def guard_share(plan: Plan, what: str, found: int, examined: int, most: int) -> 
             "a wrong database than a real loss. If it is what you mean, set max_removal_percent to "
             f"{min(100, -(-found * 100 // examined))}.",
             "max_removal_percent",
+        )
+
+
+class Tally(NamedTuple):
+    """The files of one listed directory: all, those with a reference, those that would go."""
+
+    directory: str
+    files: int
+    referenced: int
+    going: int
+
+
+def guard_directories(plan: Plan, tallies: Iterable[Tally], most: int, accepted: Sequence[str]) -> None:
+    """Turn the plan down for a single directory that it would empty, or that nothing names.
+
+    A handful of files says nothing about a directory, so less than ``FEW_FILES`` are not judged.
+    """
+    for tally in tallies:
+        if tally.going < FEW_FILES:
+            continue
+        if not tally.referenced and "no_references" not in accepted:
+            plan.refuse(
+                "no_references",
+                f"the database names nothing below {tally.directory!r}, which holds {tally.files:,} files. A "
+                "column may be missing in references, or the database may be empty or the wrong one. If "
+                "nothing there is wanted, set accept: [no_references].",
+                "accept: [no_references]",
+            )
+        elif tally.referenced and not any(told.guard == "max_removal_percent" for told in plan.refusals):
+            where = f"files in {tally.directory!r}"
+            guard_share(plan, where, tally.going, tally.files, most)
+
+
+def guard_reading(plan: Plan, reading: str | None, accepted: Sequence[str]) -> None:
+    """Turn the plan down when most references would fit if they were read otherwise."""
+    if reading and "misfit" not in accepted:
+        plan.refuse(
+            "misfit",
+            f"most paths in the database fit no file as they are, and would fit {reading}. This looks like a "
+            "wrong media_root or MEDIA_URL, not like a loss. Correct media_root; if it is as you mean it, "
+            "set accept: [misfit].",
+            "accept: [misfit]",
+        )
+
+
+def guard_empty_root(plan: Plan, is_empty: bool, accepted: Sequence[str]) -> None:
+    """Turn the plan down when there is nothing at all below the media root."""
+    if is_empty and "empty_media_root" not in accepted:
+        plan.refuse(
+            "empty_media_root",
+            "the media root is empty, as a disk is that is not mounted. If all media really is lost, set "
+            "accept: [empty_media_root].",
+            "accept: [empty_media_root]",
+        )
+
+
+def guard_file_system(plan: Plan, before: int, now: int, accepted: Sequence[str]) -> None:
+    """Turn the plan down when the media root lies on another file system than at the last run."""
+    if before and now and before != now and "other_file_system" not in accepted:
+        plan.refuse(
+            "other_file_system",
+            "the media root lies on another file system than when the last batch was taken from it, as it "
+            "does when the media disk is not mounted. If the media has moved, set "
+            "accept: [other_file_system] for one run.",
+            "accept: [other_file_system]",
         )
 
 

@@ -29,6 +29,7 @@ from typing import IO, Any, Iterable, Iterator, NamedTuple, Sequence
 
 from .errors import BusyError, CleanupError, SiteError
 from .outcome import Taker
+from .site import Site
 from .spelling import escaped
 from .tree import Changed, FileState, MediaTree
 
@@ -93,7 +94,8 @@ def stored_name(number: int) -> str:
 class Batch(Taker):
     """A batch that is being filled; also the place that takes the files of a run."""
 
-    def __init__(self, quarantine: bytes, plan_id: str, job: str, site: str, media_root: bytes) -> None:
+    def __init__(self, site: Site, job: str, plan_id: str, file_system: int) -> None:
+        quarantine = site.quarantine or b""
         _prepare(quarantine)
         self.name = f"{plan_id.partition('-')[0]}-{job}-{plan_id.partition('-')[2][:8]}"
         self._folder = _new_folder(quarantine, self.name)
@@ -110,8 +112,9 @@ class Batch(Taker):
             "batch": self.name,
             "plan_id": plan_id,
             "job": job,
-            "site": site,
-            "media_root": as_text(media_root),
+            "site": site.name,
+            "media_root": as_text(site.media_root),
+            "file_system": file_system,
             "moment": time.time(),
             "host": socket.gethostname(),
         }
@@ -296,6 +299,17 @@ def _info(folder: str) -> BatchInfo | None:
         sum(file.size for file in present),
         rows,
     )
+
+
+def last_file_system(site: Site) -> int:
+    """The file system of the media root when the newest batch was taken from it; 0 if none was."""
+    if site.quarantine is None:
+        return 0
+    for info in reversed(batches(site.quarantine)):
+        header = next(_lines(os.path.join(os.fsdecode(site.quarantine), info.name, MANIFEST)), {})
+        if header.get("media_root") == as_text(site.media_root):
+            return int(header.get("file_system", 0))
+    return 0
 
 
 def manifest(folder: str) -> tuple[dict[str, Any], list[KeptFile]]:

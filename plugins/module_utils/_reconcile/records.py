@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections import Counter
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
@@ -21,11 +22,25 @@ from .database.base import Database, ForeignKey, Row, Selection, StoredRow, Tabl
 from .dependents import Cascade, Dependents
 from .derived import patterns
 from .errors import CleanupError, DatabaseError, SiteError, UnseenError
+from .misfit import Sample, better_reading
+from .moves import files_like
 from .naming import Naming
 from .outcome import Outcome, Taker
-from .plan import Approval, Item, Plan, guard_approval, guard_marker, guard_replica, guard_share, guard_sight
-from .quarantine import as_text
-from .site import RecordsJob
+from .plan import (
+    Approval,
+    Item,
+    Plan,
+    guard_approval,
+    guard_empty_root,
+    guard_file_system,
+    guard_marker,
+    guard_reading,
+    guard_replica,
+    guard_share,
+    guard_sight,
+)
+from .quarantine import as_text, last_file_system
+from .site import Column, RecordsJob
 from .spelling import Spellings, canonical, decomposed, escaped, escaped_value, outside
 from .spool import Spool
 from .tree import FileState, MediaTree, NotFollowed
@@ -34,6 +49,7 @@ Progress = Callable[[int], None]
 
 # A cascade over few records is never called far larger than they are.
 FEW_RECORDS = 10
+_ANY = re.compile(rb".+", re.DOTALL)
 
 
 class Record(NamedTuple):
@@ -118,12 +134,14 @@ class _Planning:
         self.plan = RecordsPlan(job, scope, moment, selection)
         self.plan.hanging = Dependents(job, selection.table, database)
         self.looks = Looks(job, tree)
+        self.sample = Sample()
         for column in (*job.own_columns, *job.references):
             database.path_column(column)
         patterns(job.derived)
 
     def plan_made(self) -> RecordsPlan:
-        candidates = self._unrestricted(self._approved(self._detailed(self._selected())))
+        selected = self._not_moved(self._detailed(self._selected()))
+        candidates = self._unrestricted(self._approved(selected))
         for record in candidates:
             self.plan.items.append(record)
             self.plan.found.records += 1
@@ -142,6 +160,7 @@ class _Planning:
         rows_seen = 0
         for rows in self.database.rows(selection):
             rows_seen += len(rows)
+            self.sample.look_at([row.file or b"" for row in rows])
             if self.job.select == "missing":
                 rows = [row for row in rows if self.looks.is_missing(row, self.plan)]
             if rows:
@@ -169,6 +188,27 @@ class _Planning:
                 # Otherwise the row went away since it was read.
                 if detail:
                     yield Record(row.key, row.file, detail.companions, detail.owner)
+
+    def _not_moved(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Leave alone a row whose file seems to lie elsewhere now."""
+        if self.job.select != "missing" or self.job.site.include_likely_moves:
+            yield from records
+            return
+        missing = list(records)
+        # A tree of its own: what this search cannot see says nothing about the rows' own files.
+        with MediaTree(self.job.site.media_root, 0, [self.job.site.quarantine_in_root or b""]) as tree:
+            paths = (record.file for record in missing if record.file)
+            moved = files_like(
+                paths, tree, self.database, _naming_columns(self.job), patterns(self.job.derived)
+            )
+            if tree.unseen.total:
+                self.plan.warnings.append("not every directory could be searched for files that were moved")
+        for record in missing:
+            found = moved.get(record.file or b"")
+            if found is None:
+                yield record
+            else:
+                self.plan.skip(_name(record), _moved_to(found))
 
     def _approved(self, records: Iterator[Record]) -> Iterator[Record]:
         for record in records:
@@ -223,10 +263,19 @@ class _Planning:
         if job.site.marker is not None:
             present = self.tree.has_file(job.site.marker)
             guard_marker(plan, escaped(job.site.marker), present)
+        if job.select == "missing" and len(plan.items):
+            guard_empty_root(plan, self._root_is_empty(), job.site.accept)
+            reading = better_reading(self.sample, self.tree, self.looks.spellings)
+            guard_reading(plan, reading, job.site.accept)
+        guard_file_system(plan, last_file_system(job.site), self.tree.file_system, job.site.accept)
         examined = plan.examined["records"]
         guard_share(plan, f"rows of {job.table}", plan.found.records, examined, job.site.max_removal_percent)
         guard_dependents(plan, job.max_dependents)
         guard_approval(plan, self.approval)
+
+    def _root_is_empty(self) -> bool:
+        own = {self.job.site.quarantine_in_root, self.job.site.marker}
+        return not [name for name in self.tree.names(b"", _ANY) if name not in own]
 
 
 class Looks:
@@ -234,12 +283,15 @@ class Looks:
 
     def __init__(self, job: RecordsJob, tree: MediaTree) -> None:
         self._tree = tree
-        self._spellings = Spellings(job.site.media_root, job.site.media_url)
+        self.spellings = Spellings(job.site.media_root, job.site.media_url)
         self._patterns = patterns(job.derived)
 
     def is_missing(self, row: Row, plan: Plan) -> bool:
         """Whether it is proven that the row's file does not exist; notes what prevents the proof."""
         path = row.file or b""
+        if self._tree.is_next_to_last(path):
+            # The common case, and rows come in the order of their paths.
+            return False
         why = outside(path)
         if why:
             plan.skip(path, f"the database holds this path, which {why}; its row stays")
@@ -255,7 +307,7 @@ class Looks:
 
     def _other_spellings(self, path: bytes) -> Iterable[bytes]:
         meant = [] if path.isascii() and canonical(path) == path else [*decomposed(canonical(path))]
-        return dict.fromkeys(p for p in (*self._spellings.meant_by(path), *meant) if p != path)
+        return dict.fromkeys(p for p in (*self.spellings.meant_by(path), *meant) if p != path)
 
     def _is_there(self, path: bytes, told_of: bytes, plan: Plan) -> bool:
         """Anything but "no such file" counts as there: a row goes on proof alone."""
@@ -423,8 +475,12 @@ def _naming(
     paths: Iterable[bytes],
     leaving: Mapping[bytes, int] | None = None,
 ) -> Naming:
-    columns = tuple(dict.fromkeys((*job.own_columns, *job.references)))
-    return Naming(database, columns, patterns(job.derived), paths, leaving)
+    return Naming(database, _naming_columns(job), patterns(job.derived), paths, leaving)
+
+
+def _naming_columns(job: RecordsJob) -> tuple[Column, ...]:
+    """All columns that may name the files of the records."""
+    return tuple(dict.fromkeys((*job.own_columns, *job.references)))
 
 
 def _cascade(hanging: Dependents, rows: list[Row]) -> tuple[Cascade, dict[tuple[Any, ...], str]]:
@@ -498,6 +554,13 @@ def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> li
 
 def _name(record: Record) -> bytes:
     return record.file or f"row {record.shown_key}".encode()
+
+
+def _moved_to(found: bytes) -> str:
+    return (
+        f"a file of this name that no row names lies at '{escaped(found)}': likely a move. Correct the "
+        "row or move the file back; include_likely_moves removes the row all the same"
+    )
 
 
 def _restricted(link: str) -> str:

@@ -21,6 +21,8 @@ from .spelling import escaped
 
 AGE_STAMPS = ("newest", "mtime", "ctime")
 SELECTIONS = ("missing", "incomplete")
+# The guards whose findings a user can look at and accept.
+ACCEPTABLE = ("no_references", "empty_media_root", "misfit", "other_file_system")
 ACTIONS = ("delete", "set_null", "restrict")
 
 
@@ -46,6 +48,8 @@ class Site:
     quarantine: bytes | None
     marker: bytes | None
     max_removal_percent: int
+    accept: tuple[str, ...]
+    include_likely_moves: bool
     max_listed: int
 
     @property
@@ -210,10 +214,20 @@ def site(options: Mapping[str, Any]) -> Site:
         quarantine=_quarantine(options.get("quarantine")),
         marker=None if marker is None else _below_root("marker", str(marker)),
         max_removal_percent=_number(options, "max_removal_percent", 50, most=100),
+        accept=_accepted(options),
+        include_likely_moves=bool(options.get("include_likely_moves")),
         max_listed=_number(options, "max_listed", 100),
     )
     _check_quarantine(found, bool(options.get("quarantine_in_media_root")))
     return found
+
+
+def _accepted(options: Mapping[str, Any]) -> tuple[str, ...]:
+    accepted = tuple(_texts(options, "accept"))
+    unknown = [guard for guard in accepted if guard not in ACCEPTABLE]
+    if unknown:
+        raise SiteError(f"accept names {unknown[0]!r}; it may name {', '.join(ACCEPTABLE)}.")
+    return accepted
 
 
 def _quarantine(written: Any) -> bytes | None:

@@ -142,6 +142,11 @@ class MediaTree:
         """The handle of the media root, for a lock."""
         return self._root
 
+    @property
+    def file_system(self) -> int:
+        """What tells the file system of the media root from others, also after a reboot; 0 if unknown."""
+        return os.fstatvfs(self._root).f_fsid
+
     def require_directory(self, path: bytes) -> None:
         """Raise SiteError unless the path is a directory that can be read and not a link."""
         shown = escaped(path) or "."
@@ -291,6 +296,21 @@ class MediaTree:
                 f"'{escaped(path)}' below media_root could not be looked at: {error.strerror}."
             ) from error
 
+    def is_next_to_last(self, path: bytes) -> bool:
+        """Whether something is at the path, asked in one system call; False may also mean unknown.
+
+        Answers for the directory of the last look only, and neither for ``..`` nor for a path that
+        ends in a slash.
+        """
+        parent, _slash, name = path.rpartition(b"/")
+        if self._last is None or self._last[0] != parent or name in (b"", b".", b".."):
+            return False
+        try:
+            os.stat(name, dir_fd=self._last[1], follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
     def has_file(self, path: bytes) -> bool:
         """Whether a regular file was seen at the path; False where the look failed."""
         try:
@@ -303,14 +323,15 @@ class MediaTree:
         """Yield the paths of files whose parts are these names, or match these patterns."""
         for position, part in enumerate(parts):
             if not isinstance(part, bytes):
-                for name in self._names_like(below, part):
+                for name in self.names(below, part):
                     yield from self.matching(parts[position + 1 :], posixpath.join(below, name))
                 return
             below = posixpath.join(below, part)
         if self.has_file(below):
             yield below
 
-    def _names_like(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:
+    def names(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:
+        """The names in a directory that match; none where there is no such directory."""
         try:
             with self._opened(directory) as handle:
                 names = os.listdir(f"{_HANDLES}/{handle}".encode())

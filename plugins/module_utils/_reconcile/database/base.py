@@ -248,8 +248,33 @@ class Database(ABC):
         """Like ``_path``, without the extension of the file's name."""
 
     @abstractmethod
+    def _name(self, expression: str) -> str:
+        """Like ``_path``, of the file's name only."""
+
+    @abstractmethod
     def _path_type(self) -> str:
         """The type in which ``_path`` returns a path."""
+
+    def paths_ending(self, columns: Sequence[Column], names: Iterable[bytes]) -> list[bytes]:
+        """All paths in the columns whose last part is one of the names."""
+        wanted = [value for value in map(self._from_bytes, set(names)) if value is not None]
+        if not wanted:
+            return []
+        parts = []
+        for column in columns:
+            table = self.path_column(column)
+            field = f"t.{self.quote(column.name)}"
+            parts.append(
+                f"SELECT {self._path(field)} AS path, {self._name(field)} AS name "
+                f"FROM {self.qualified(*table.identity)} AS t"
+            )
+        source, parameters = self._keys([self._path_type()], [(value,) for value in wanted])
+        statement = f"SELECT r.path FROM {source} JOIN ({' UNION ALL '.join(parts)}) AS r ON r.name = keys.k0"
+        found: list[bytes] = []
+        with self._doing(f"looking for names in {', '.join(map(str, columns))}"):
+            for rows in self._stream(statement, parameters):
+                found += [self._to_bytes(path) for (path,) in rows]
+        return found
 
     # Records.
 

@@ -235,6 +235,9 @@ class PostgreSQL(Database):
     def _stem(self, expression: str) -> str:
         return self._path(f"regexp_replace({expression}::text, '([^/])\\.[^./]*$', '\\1')")
 
+    def _name(self, expression: str) -> str:
+        return self._path(f"regexp_replace({expression}::text, '^.*/', '')")
+
     def _path_type(self) -> str:
         return "text" if self._utf8 else "bytea"
 

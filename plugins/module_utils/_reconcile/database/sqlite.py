@@ -48,6 +48,7 @@ class SQLite(Database):
         self._connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
         self._connection.create_function("media_cleanup_seconds", 2, _seconds)
         self._connection.create_function("media_cleanup_stem", 1, _stem)
+        self._connection.create_function("media_cleanup_name", 1, _name)
         with self._doing("opening the database"):
             self._connection.execute("PRAGMA foreign_keys = ON")
             encoding = self._connection.execute("PRAGMA encoding").fetchone()[0]
@@ -158,6 +159,9 @@ class SQLite(Database):
 
     def _stem(self, expression: str) -> str:
         return f"media_cleanup_stem(CAST({expression} AS BLOB))"
+
+    def _name(self, expression: str) -> str:
+        return f"media_cleanup_name(CAST({expression} AS BLOB))"
 
     def _path_type(self) -> str:
         return "BLOB"
@@ -273,6 +277,10 @@ def _advice(error: sqlite3.Error) -> str:
 
 def _stem(path: bytes | None) -> bytes | None:
     return path if path is None else stem(path)
+
+
+def _name(path: bytes | None) -> bytes | None:
+    return path if path is None else path.rpartition(b"/")[2]
 
 
 def _seconds(value: Any, zone: str) -> float | None:
