@@ -31,7 +31,7 @@ from .errors import BusyError, CleanupError, SiteError
 from .outcome import Taker
 from .site import Site
 from .spelling import escaped
-from .tree import Changed, FileState, MediaTree
+from .tree import Changed, FileState, MediaTree, NotFollowed
 
 MANIFEST, FILES, ROWS = "manifest.jsonl", "files", "rows.jsonl"
 _FORMAT = 1
@@ -100,13 +100,10 @@ class Batch(Taker):
         self.name = f"{plan_id.partition('-')[0]}-{job}-{plan_id.partition('-')[2][:8]}"
         self._folder = _new_folder(quarantine, self.name)
         self.name = os.path.basename(self._folder)
-        self._handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         self._number = 0
         self._announced: dict[bytes, KeptFile] = {}
         self._places: dict[int, int] = {}
-        self._manifest = _create(os.path.join(self._folder, MANIFEST))
         self._rows: IO[bytes] | None = None
-        os.mkdir(FILES, 0o700, dir_fd=self._handle)
         header = {
             "format": _FORMAT,
             "batch": self.name,
@@ -118,17 +115,23 @@ class Batch(Taker):
             "moment": time.time(),
             "host": socket.gethostname(),
         }
-        _write_lines(self._manifest, [header])
-        _sync_folder(self._handle)
+        with _writing():
+            self._handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            self._manifest = _create(os.path.join(self._folder, MANIFEST))
+            os.mkdir(FILES, 0o700, dir_fd=self._handle)
+            _write_lines(self._manifest, [header])
+            os.fsync(self._handle)
 
     def close(self) -> None:
         """Let the handles go; a batch that kept nothing leaves no trace."""
         for handle in (*self._places.values(), self._handle):
             os.close(handle)
-        self._manifest.close()
-        if self._rows:
-            self._rows.close()
-        if not self._number and not self._rows:
+        for file in (self._manifest, self._rows):
+            # What a full disk kept from being written was told when it was written.
+            with suppress(OSError):
+                if file:
+                    file.close()
+        if not self._places and not self._rows:
             shutil.rmtree(self._folder)
             self.name = ""
 
@@ -136,7 +139,7 @@ class Batch(Taker):
         """Write down which files are about to come, and why; returns when that is on disk."""
         self._announced = {}
         for path, reason in files:
-            with suppress(OSError, Changed, CleanupError), tree.parent_of(path) as (handle, name):
+            with suppress(OSError, NotFollowed, CleanupError), tree.parent_of(path) as (handle, name):
                 status = os.stat(name, dir_fd=handle, follow_symlinks=False)
                 self._announced[path] = KeptFile(
                     self._number,
@@ -150,7 +153,8 @@ class Batch(Taker):
                     reason,
                 )
                 self._number += 1
-        _write_lines(self._manifest, [kept.as_json() for kept in self._announced.values()])
+        with _writing():
+            _write_lines(self._manifest, [kept.as_json() for kept in self._announced.values()])
 
     def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
         """Move a file in here. Raises Changed if it is not the one that was looked at."""
@@ -172,15 +176,17 @@ class Batch(Taker):
 
     def settle(self) -> None:
         """Make what was moved in here survive a power failure."""
-        for handle in self._places.values():
-            os.fsync(handle)
+        with _writing():
+            for handle in self._places.values():
+                os.fsync(handle)
 
     def archive(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write rows down; returns when they are on disk."""
-        if self._rows is None:
-            self._rows = _create(os.path.join(self._folder, ROWS))
-            _sync_folder(self._handle)
-        _write_lines(self._rows, rows)
+        with _writing():
+            if self._rows is None:
+                self._rows = _create(os.path.join(self._folder, ROWS))
+                os.fsync(self._handle)
+            _write_lines(self._rows, rows)
 
     def _place(self, number: int) -> int:
         folder = number // _FOLDER
@@ -424,9 +430,10 @@ def forget(folder: str, left: Sequence[dict[str, Any]]) -> None:
     """Leave in a batch only the rows that are not back; an empty batch goes."""
     path = os.path.join(folder, ROWS)
     if left:
-        with _create(f"{path}.new") as file:
-            _write_lines(file, left)
-        os.replace(f"{path}.new", path)
+        with _writing():
+            with _create(f"{path}.new") as file:
+                _write_lines(file, left)
+            os.replace(f"{path}.new", path)
         return
     with suppress(FileNotFoundError):
         os.unlink(path)
@@ -508,17 +515,23 @@ def _create(path: str) -> IO[bytes]:
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb")
 
 
-def _write_lines(file: IO[bytes], lines: Iterable[dict[str, Any]]) -> None:
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Turn a full or failing disk into words; what is not safely kept is not removed."""
     try:
-        for line in lines:
-            file.write(json.dumps(line).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+        yield
     except OSError as error:
         raise QuarantineError(
             f"the quarantine could not be written to: {error.strerror}. What is not safely kept is not "
             "removed."
         ) from None
+
+
+def _write_lines(file: IO[bytes], lines: Iterable[dict[str, Any]]) -> None:
+    for line in lines:
+        file.write(json.dumps(line).encode() + b"\n")
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _lines(path: str) -> Iterator[dict[str, Any]]:
@@ -530,7 +543,3 @@ def _lines(path: str) -> Iterator[dict[str, Any]]:
                     yield json.loads(line)
     except FileNotFoundError:
         return
-
-
-def _sync_folder(handle: int) -> None:
-    os.fsync(handle)

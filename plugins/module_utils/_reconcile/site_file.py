@@ -53,6 +53,12 @@ DEFAULTS: Mapping[str, Any] = {
     "media_url": "/media/",
     "exclude": [".*", "lost+found", ".nfs*", "@eaDir"],
 }
+_TEXTS = (
+    *("database_url", "media_root", "media_url", "quarantine", "marker", "age_stamp", "table"),
+    *("file_column", "unattached_column", "uploaded_at_column", "time_zone", "label", "python", "user"),
+)
+_LISTS_OF_TEXTS = ("derived", "directories", "exclude", "companion_columns")
+_LISTS_OF_MAPPINGS = ("references", "dependents")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -168,9 +174,7 @@ def read(directory: str, name: str) -> dict[str, Any]:
         with open(path, encoding="utf-8") as file:
             site = json.load(file)
     except FileNotFoundError:
-        raise SiteError(
-            f"there is no site {name!r}: {path} does not exist. {_known(directory)}"
-        ) from None
+        raise SiteError(f"there is no site {name!r}: {path} does not exist. {_known(directory)}") from None
     except OSError as error:
         raise SiteError(
             f"the site file {path} cannot be read: {error.strerror}. Run as the user whom it belongs to, "
@@ -212,7 +216,36 @@ def jobs_of(
             f"site {site['name']!r} describes no job {job!r} in {source}; it has "
             f"{', '.join(described) or 'none at all'}."
         )
+    _check_types(site, source)
+    for entry in found:
+        _check_types(entry["options"], f"{job} in {source}")
     return [_built({**DEFAULTS, **_said(entry["options"]), **overrides}, job) for entry in found]
+
+
+def _check_types(options: Mapping[str, Any], where: str) -> None:
+    """What an argument spec does for the modules; numbers are checked where they are used."""
+    for name in options:
+        wanted = _type_wanted(name, options[name])
+        if wanted:
+            # The value is not shown: it may be a URL with its password.
+            raise SiteError(f"{where}: {name} must be {wanted}.")
+
+
+def _type_wanted(name: str, value: Any) -> str:
+    """What an option should have been; empty if it is that, or null."""
+    if value is None:
+        return ""
+    if name in _TEXTS:
+        return "" if isinstance(value, str) else "a text"
+    if name in _LISTS_OF_TEXTS:
+        return "" if _is_list_of(value, str) else "a list of texts"
+    if name in _LISTS_OF_MAPPINGS:
+        return "" if _is_list_of(value, Mapping) else "a list of mappings"
+    return ""
+
+
+def _is_list_of(value: Any, kind: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(entry, kind) for entry in value)
 
 
 def _said(options: Mapping[str, Any]) -> dict[str, Any]:
