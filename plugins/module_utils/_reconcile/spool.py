@@ -9,7 +9,7 @@ from __future__ import annotations
 import marshal
 import tempfile
 from bisect import bisect_right
-from typing import IO, Any, Callable, Generic, Iterable, Iterator, TypeVar
+from typing import IO, Any, Callable, Generic, Iterable, Iterator, Sequence, TypeVar
 
 Item = TypeVar("Item")
 
@@ -99,8 +99,8 @@ class SortedNames:
         self._names: list[bytes] = []
         self._runs: list[IO[bytes]] = []
 
-    def add(self, name: bytes) -> None:
-        self._names.append(name)
+    def extend(self, names: Sequence[bytes]) -> None:
+        self._names += names
         if len(self._names) >= self._limit:
             self._spill()
 

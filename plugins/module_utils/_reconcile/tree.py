@@ -19,6 +19,7 @@ import posixpath
 import re
 import stat
 from contextlib import contextmanager
+from itertools import islice
 from types import TracebackType
 from typing import Iterable, Iterator, NamedTuple, Pattern, Sequence
 
@@ -30,6 +31,8 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _HANDLES = "/proc/self/fd"
 # Names of one directory that are kept in memory; more are sorted on disk.
 NAMES_IN_MEMORY = 100_000
+# Entries that are read from a directory at a time.
+_ENTRIES = 10_000
 # Directory handles that a walk keeps open; a deeper tree is climbed back by "..", checked.
 OPEN_LEVELS = 32
 
@@ -212,13 +215,14 @@ class MediaTree:
         has_directories = False
         try:
             with os.scandir(f"{_HANDLES}/{level.handle}".encode()) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        if self._enters(level.prefix, entry.name, exclude):
-                            names.add(entry.name + b"/")
-                            has_directories = True
-                    else:
-                        names.add(entry.name)
+                for some in iter(lambda: list(islice(entries, _ENTRIES)), []):
+                    inner = [entry.name for entry in some if entry.is_dir(follow_symlinks=False)]
+                    files = [entry.name for entry in some]
+                    if inner:
+                        has_directories = True
+                        files = list(set(files).difference(inner))
+                    names.extend(files)
+                    names.extend([name + b"/" for name in inner if self._enters(level.prefix, name, exclude)])
         except OSError as error:
             self.unseen.add((level.prefix, _reason(error)))
         level.pieces = _pieces(names.lists()) if has_directories else names.lists()

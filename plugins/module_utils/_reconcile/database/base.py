@@ -173,6 +173,10 @@ class Database(ABC):
         """Turn the driver's errors into a DatabaseError that says what was being done."""
         yield
 
+    def _paths(self, values: list[Any]) -> list[bytes]:
+        """Many fetched paths as bytes."""
+        return [self._to_bytes(value) for value in values]
+
     # What they share.
 
     def quote(self, identifier: str) -> str:
@@ -214,7 +218,7 @@ class Database(ABC):
         statement = f"SELECT path FROM ({' UNION ALL '.join(parts)}) AS reference ORDER BY path"
         with self._doing(f"reading {', '.join(map(str, columns))}"):
             for rows in self._stream(statement, []):
-                yield [self._to_bytes(path) for (path,) in rows]
+                yield self._paths([path for (path,) in rows])
 
     def count_named(
         self, columns: Sequence[Column], paths: Iterable[bytes], stems: bool = False

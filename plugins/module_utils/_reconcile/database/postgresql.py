@@ -300,6 +300,12 @@ class PostgreSQL(Database):
     def _to_bytes(self, value: Any) -> bytes:
         return value.encode() if isinstance(value, str) else bytes(value)
 
+    def _paths(self, values: list[Any]) -> list[bytes]:
+        if not self._utf8:
+            return super()._paths(values)
+        # All at once, which is several times faster; a text of PostgreSQL's holds no NUL.
+        return "\0".join(values).encode().split(b"\0")
+
     def _from_bytes(self, path: bytes) -> Any:
         if not self._utf8:
             return psycopg2.Binary(path)
