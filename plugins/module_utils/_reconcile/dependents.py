@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, Iterator, Sequence, Set, Tuple
 
 from .database.base import Database, ForeignKey, Row, Table
-from .errors import SiteError
+from .errors import DatabaseError, SiteError
 from .site import DependentRule, RecordsJob
 
 RowKey = Tuple[Any, ...]
@@ -62,10 +62,13 @@ class Cascade:
         for table, keys in self.deleted.items():
             if keys:
                 result.setdefault(table.name, {"deleted": 0, "updated": 0})["deleted"] += len(keys)
+        updated: dict[Table, set[RowKey]] = defaultdict(set)
         for (table, _columns), keys in self.cleared.items():
-            staying = len(keys - self.deleted.get(table, set()))
-            if staying:
-                result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += staying
+            # A row that loses two columns is one row.
+            updated[table] |= keys - self.deleted.get(table, set())
+        for table, keys in updated.items():
+            if keys:
+                result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += len(keys)
         return dict(sorted(result.items()))
 
 
@@ -82,6 +85,7 @@ class Dependents:
         self._links: dict[Table, list[Link]] = {}
         self._follow(table)
         self._add_undeclared(job.dependents)
+        self._require_effect(job.dependents)
         self._order = list(self._children_first())
 
     def _follow(self, table: Table) -> None:
@@ -130,6 +134,11 @@ class Dependents:
                 )
             if rule.holds_path:
                 self._database.path_column(rule.column)
+            elif len(self._root.key) != 1:
+                raise SiteError(
+                    f"dependents: {rule.column} is one column, and the key of {self._root.name} has "
+                    f"{len(self._root.key)}, so it cannot name one of its rows."
+                )
             content_type = None
             if rule.content_type:
                 self._database.column(child, rule.content_type_column)
@@ -147,6 +156,21 @@ class Dependents:
             )
             if rule.action == "delete":
                 self._follow(child)
+
+    def _require_effect(self, rules: Iterable[DependentRule]) -> None:
+        """Raise SiteError for a rule about a foreign key that does not lead to any row that goes."""
+        met = {
+            (link.child.identity, name)
+            for links in self._links.values()
+            for link in links
+            for name in (link.foreign_key.columns if link.foreign_key else link.columns)
+        }
+        for rule in rules:
+            if (self._database.table(rule.column.table).identity, rule.column.name) not in met:
+                raise SiteError(
+                    f"dependents: {rule.column} is a foreign key that does not lead to rows which go with "
+                    f"those of {self._root.name}, so the rule would do nothing. Correct or remove it."
+                )
 
     def _children_first(self) -> Iterator[Table]:
         """The tables in an order in which rows can be deleted; a cycle needs deferred constraints."""
@@ -169,7 +193,10 @@ class Dependents:
         """
         cascade = Cascade()
         origins = {row.key: {row.key} for row in rows}
-        files = {row.file: row.key for row in rows if row.file}
+        files: dict[bytes, set[RowKey]] = defaultdict(set)
+        for row in rows:
+            if row.file:
+                files[row.file].add(row.key)
         pending: dict[Table, Reached] = {self._root: origins}
         own = set(origins)
         while pending:
@@ -212,12 +239,12 @@ class Dependents:
         self,
         link: Link,
         parents: Reached,
-        files: dict[bytes, RowKey],
+        files: dict[bytes, set[RowKey]],
     ) -> list[tuple[RowKey, RowKey]]:
         database, keys = self._database, list(parents)
         if link.holds_path:
             held = database.holders(link.child, link.columns[0], files)
-            return [(files[path], key) for path, key in held]
+            return [(parent, key) for path, key in held for parent in files[path] if parent in parents]
         if link.content_type is not None:
             return list(
                 database.generic_children(
@@ -234,8 +261,20 @@ class Dependents:
         for (table, columns), keys in cascade.cleared.items():
             staying = keys - cascade.deleted.get(table, set())
             if staying:
-                self._database.clear(table, columns, sorted(staying, key=repr))
+                cleared = self._database.clear(table, columns, sorted(staying, key=repr))
+                self._must_be_all(f"updating rows of {table.name}", cleared, len(staying))
         for table in self._order:
             keys = cascade.deleted.get(table, set())
             if keys:
-                self._database.delete(table, sorted(keys, key=repr))
+                ordered = sorted(keys, key=repr)
+                self._database.delete(table, ordered)
+                left = self._database.count_keys(table, ordered)
+                self._must_be_all(f"deleting rows of {table.name}", len(keys) - left, len(keys))
+
+    @staticmethod
+    def _must_be_all(doing: str, done: int, wanted: int) -> None:
+        if done != wanted:
+            raise DatabaseError(
+                f"{doing} took {done:,} rows where {wanted:,} hang on the records. A trigger or a row "
+                "security policy interferes; let this database user change them."
+            )

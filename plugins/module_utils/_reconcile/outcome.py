@@ -83,6 +83,7 @@ class Outcome:
         self.gone: Listed[Any] = Listed(max_listed)
         self.failed: Listed[Skipped] = Listed(max_listed)
         self.error = ""
+        self.dependents: dict[str, dict[str, int]] = {}
 
     def skip(self, name: bytes, reason: str) -> None:
         self.skipped.add(Skipped(name, reason))

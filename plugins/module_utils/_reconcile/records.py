@@ -365,8 +365,8 @@ def carry_out(
     outcome = Outcome(job.site.max_listed, taker)
     try:
         with database.transaction():
-            for chunk in plan.items.chunks():
-                _delete_records(chunk, plan, job, tree, database, outcome)
+            # All at once: records may hang on each other.
+            _delete_records(list(plan.items), plan, job, tree, database, outcome)
         outcome.removed.records = outcome.gone.total
     except CleanupError as error:
         outcome = Outcome(job.site.max_listed, taker)
@@ -406,10 +406,12 @@ def _delete_records(
         return
     outcome.taker.archive(_rows_to_keep(plan, rows, cascade, database))
     plan.hanging.carry_out(cascade)
-    deleted = database.delete_selected(selection, rows)
-    if deleted != len(rows):
+    outcome.dependents = cascade.counts()
+    database.delete_selected(selection, rows)
+    left = database.count_keys(selection.table, [row.key for row in rows])
+    if left:
         raise DatabaseError(
-            f"deleting rows of {job.table} took {deleted:,} rows where {len(rows):,} were locked for it. "
+            f"deleting rows of {job.table} left {left:,} of the {len(rows):,} rows that were locked for it. "
             "A trigger or a row security policy interferes; let this database user delete them."
         )
 

@@ -60,7 +60,7 @@ def result(
         ],
         "refused": [refusal._asdict() for refusal in plan.refusals],
         "labels": _bounded(_labels(plan), job.site.max_listed),
-        "dependents": plan.dependents if isinstance(plan, RecordsPlan) else {},
+        "dependents": _dependents(plan, outcome),
         "batch": outcome.batch if outcome else "",
         "summary": "\n".join(summary(plan, job, outcome, verbose)),
     }
@@ -110,8 +110,8 @@ def summary(plan: Plan, job: OrphansJob | RecordsJob, outcome: Outcome | None, v
         lines += _records_lines(plan, job)
     shown = outcome.gone.items if outcome else _first(plan, job.site.max_listed)
     lines += _sample(_item_lines(shown, plan, job), _total(plan, outcome), verbose)
-    if isinstance(plan, RecordsPlan) and plan.dependents:
-        lines.append("  with them: " + "; ".join(_dependents_words(plan.dependents)))
+    if _dependents(plan, outcome):
+        lines.append("  with them: " + "; ".join(_dependents_words(_dependents(plan, outcome))))
     lines += _skipped_lines(plan, outcome, job.site.max_listed, verbose)
     if outcome is not None and not plan.refusals:
         lines.append("  removed " + _totals_words(outcome.removed.as_dict(), job))
@@ -196,6 +196,13 @@ def _skipped_lines(plan: Plan, outcome: Outcome | None, max_listed: int, verbose
         return []
     lines = [f"    {escaped(name)}: {reason}" for name, reason in skipped.items]
     return [f"  {skipped.total:,} left alone:", *_sample(lines, skipped.total, verbose)]
+
+
+def _dependents(plan: Plan, outcome: Outcome | None) -> dict[str, dict[str, int]]:
+    """What went with the records, or would go."""
+    if outcome is not None:
+        return outcome.dependents
+    return plan.dependents if isinstance(plan, RecordsPlan) else {}
 
 
 def _dependents_words(dependents: dict[str, dict[str, int]]) -> Iterable[str]:

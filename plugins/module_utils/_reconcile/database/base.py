@@ -379,6 +379,10 @@ class Database(ABC):
     def _lock_clause(self) -> str:
         return ""
 
+    def _lock_children(self) -> str:
+        """Inside a transaction, dependents must stay as they are until they have gone."""
+        return ""
+
     def _rows_and_files(self, selection: Selection, rows: Sequence[Row]) -> tuple[str, list[Any]]:
         types = [*self._key_types(selection.table), self._path_type()]
         wanted = [(*row.key, None if row.file is None else self._from_bytes(row.file)) for row in rows]
@@ -411,7 +415,7 @@ class Database(ABC):
         statement = (
             f"SELECT {self._key_list(parent)}, {self._key_list(child, 'c')} FROM {source} "
             f"JOIN {self.qualified(*parent.identity)} AS t ON {self._key_join(parent)} "
-            f"JOIN {self.qualified(*child.identity)} AS c ON {meet}"
+            f"JOIN {self.qualified(*child.identity)} AS c ON {meet}{self._lock_children()}"
         )
         width = len(parent.key)
         with self._doing(f"reading the rows of {child.name} that depend on {parent.name}"):
@@ -428,18 +432,22 @@ class Database(ABC):
         keys: Sequence[tuple[Any, ...]],
     ) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
         """The same for a generic relation: a content type and the key, maybe as text."""
-        source, parameters = self._keys(["text"], [(str(key[0]),) for key in keys])
-        by_text = {str(key[0]): key for key in keys}
+        by_text = {text: key for key in keys for text in self._as_text(key[0])}
+        source, parameters = self._keys(["text"], [(text,) for text in by_text])
         statement = (
             f"SELECT keys.k0, {self._key_list(child, 'c')} FROM {source} "
             f"JOIN {self.qualified(*child.identity)} AS c "
             f"ON CAST(c.{self.quote(column)} AS text) = keys.k0 "
-            f"WHERE c.{self.quote(content_type_column)} = {self.placeholder}"
+            f"WHERE c.{self.quote(content_type_column)} = {self.placeholder}{self._lock_children()}"
         )
         with self._doing(f"reading the rows of {child.name} that depend on these records"):
             for batch in self._stream(statement, [*parameters, content_type]):
                 for text, *key in batch:
                     yield by_text[text], tuple(key)
+
+    def _as_text(self, value: Any) -> Iterable[str]:
+        """How a generic relation may write a key that it keeps as text."""
+        return (str(value),)
 
     def content_type(self, app_label: str, model: str) -> int:
         """The id that Django gave a model in ``django_content_type``; raises SiteError if none."""
@@ -467,7 +475,7 @@ class Database(ABC):
         value = self._path(f"c.{self.quote(column)}")
         statement = (
             f"SELECT {value}, {self._key_list(child, 'c')} FROM {source} "
-            f"JOIN {self.qualified(*child.identity)} AS c ON {value} = keys.k0"
+            f"JOIN {self.qualified(*child.identity)} AS c ON {value} = keys.k0{self._lock_children()}"
         )
         with self._doing(f"reading the rows of {child.name} that name these files"):
             for batch in self._stream(statement, parameters):
@@ -482,6 +490,17 @@ class Database(ABC):
             f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self._key_join(table)})"
         )
         return self._execute(f"deleting rows of {table.name}", statement, parameters)
+
+    def count_keys(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> int:
+        """Count the rows that are there, by their keys."""
+        source, parameters = self._row_keys(table, keys)
+        statement = (
+            f"SELECT count(*) FROM {source} "
+            f"JOIN {self.qualified(*table.identity)} AS t ON {self._key_join(table)}"
+        )
+        with self._doing(f"counting rows of {table.name}"):
+            ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
+        return int(count)
 
     def clear(self, table: Table, columns: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> int:
         """Set columns of rows to NULL, or to the empty text where a column is NOT NULL."""

@@ -92,7 +92,8 @@ class PostgreSQL(Database):
     def _write_values_exactly(self) -> None:
         """Choose the text forms of values that can be read back without loss, whatever is set."""
         with self._doing("preparing the session"), self._connection.cursor() as cursor:
-            for setting, value in _EXACT.items():
+            limits = {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
+            for setting, value in {**_EXACT, **limits}.items():
                 cursor.execute("SELECT set_config(%s, %s, false)", [setting, value])
             self._connection.commit()
 
@@ -181,9 +182,6 @@ class PostgreSQL(Database):
     def transaction(self) -> Iterator[None]:
         with self._doing("starting the transaction"):
             self._connection.rollback()
-            with self._connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
-                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [STATEMENT_TIMEOUT])
         self._in_transaction = True
         try:
             yield
@@ -277,6 +275,9 @@ class PostgreSQL(Database):
 
     def _lock_clause(self) -> str:
         return " FOR UPDATE OF t"
+
+    def _lock_children(self) -> str:
+        return " FOR UPDATE OF c" if self._in_transaction else ""
 
     def _is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
         name = selection.uploaded_at_column or ""

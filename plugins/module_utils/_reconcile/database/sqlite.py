@@ -10,11 +10,12 @@ import importlib
 import math
 import os
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone, tzinfo
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 from urllib.parse import quote as percent_encode
 from urllib.parse import unquote
+from uuid import UUID
 
 from ..errors import DatabaseError, SiteError
 from ..spelling import stem
@@ -200,6 +201,13 @@ class SQLite(Database):
         if isinstance(value, str) and not _is_utf8(value):
             return value.encode("utf-8", "surrogateescape")
         return value
+
+    def _as_text(self, value: Any) -> Iterable[str]:
+        # Django keeps a UUID as 32 digits here, and writes it with hyphens into a text column.
+        yield str(value)
+        if isinstance(value, str) and len(value) == 32:
+            with suppress(ValueError):
+                yield str(UUID(value))
 
     def _address_type(self) -> str:
         return "INTEGER"
