@@ -116,6 +116,8 @@ class Dependents:
                 f"dependents: {child.name}.{', '.join(key.columns)} cannot be set to NULL, the table "
                 "forbids it. Choose delete or restrict."
             )
+        if action == "set_null":
+            _require_key(child, ", ".join(key.columns))
         columns = nullable if action == "set_null" else key.columns
         return Link(parent, child, columns, action, foreign_key=key)
 
@@ -132,6 +134,8 @@ class Dependents:
                     f"dependents: {rule.column} cannot be set to NULL, the table forbids it. "
                     "Choose delete or restrict."
                 )
+            if rule.action == "set_null":
+                _require_key(child, rule.column.name)
             if rule.holds_path:
                 self._database.path_column(rule.column)
             elif len(self._root.key) != 1:
@@ -278,3 +282,12 @@ class Dependents:
                 f"{doing} took {done:,} rows where {wanted:,} hang on the records. A trigger or a row "
                 "security policy interferes; let this database user change them."
             )
+
+
+def _require_key(table: Table, column: str) -> None:
+    """A row that is changed must be found again to be set back."""
+    if not table.has_primary_key:
+        raise SiteError(
+            f"dependents: {table.name} has no primary key, so a row of it that is detached could not be "
+            f"set back. Choose delete or restrict for {table.name}.{column}."
+        )

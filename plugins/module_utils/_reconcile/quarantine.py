@@ -211,6 +211,10 @@ def _verify_moved(handle: int, source: bytes, place: int, name: str, state: File
     moved = FileState.of(os.stat(name, dir_fd=place, follow_symlinks=False))
     if moved._replace(ctime_ns=0) == state._replace(ctime_ns=0):
         return
+    if moved.kind == "directory":
+        # It cannot be linked; a rename of a directory replaces an empty directory at most.
+        os.rename(name, source, src_dir_fd=place, dst_dir_fd=handle)
+        raise Changed("a directory came into its place at the last moment")
     try:
         os.link(name, source, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
     except FileExistsError:
@@ -223,18 +227,20 @@ def _copy_over(handle: int, source: bytes, place: int, name: str, state: FileSta
     """Move across file systems: copy, sync, read the copy again, and only then unlink the source."""
     try:
         _copy(handle, source, place, name, state)
-        _set_marks(place, name, kept)
+        _set_marks(place, name, os.stat(source, dir_fd=handle, follow_symlinks=False), kept.atime_ns)
         os.fsync(place)
         _require_same(handle, source, state)
+        os.unlink(source, dir_fd=handle)
     except BaseException:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=place)
         raise
-    os.unlink(source, dir_fd=handle)
 
 
 def _copy(handle: int, source: bytes | str, place: int, name: bytes | str, state: FileState | None) -> None:
-    read = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle)
+    # Without waiting: a FIFO may have come into its place.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    read = os.open(source, flags, dir_fd=handle)
     with open(read, "rb") as original:
         if state is not None and FileState.of(os.fstat(read)) != state:
             raise Changed("another file stands in its place, or it was written to")
@@ -257,15 +263,17 @@ def _digest(source: IO[bytes], copy: IO[bytes] | None) -> bytes:
     return digest.digest()
 
 
-def _set_marks(place: int, name: bytes | str, kept: KeptFile) -> None:
+def _set_marks(place: int, name: bytes | str, original: os.stat_result, atime_ns: int | None = None) -> None:
     """Give a copy the owner, mode and times of its original."""
     handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
     try:
         status = os.fstat(handle)
-        if (status.st_uid, status.st_gid) != (kept.uid, kept.gid):
-            os.fchown(handle, kept.uid, kept.gid)
-        os.fchmod(handle, kept.mode)
-        os.utime(handle, ns=(kept.atime_ns, kept.mtime_ns))
+        if (status.st_uid, status.st_gid) != (original.st_uid, original.st_gid):
+            os.fchown(handle, original.st_uid, original.st_gid)
+        os.fchmod(handle, stat.S_IMODE(original.st_mode))
+        # Copying has touched the time of access of the original.
+        atime_ns = original.st_atime_ns if atime_ns is None else atime_ns
+        os.utime(handle, ns=(atime_ns, original.st_mtime_ns))
         os.fsync(handle)
     finally:
         os.close(handle)
@@ -359,11 +367,33 @@ def purge(quarantine: bytes, name: str | None, older_than_days: int | None, chec
         for info in batches(quarantine)
         if (name is None or info.name == name) and (older_than_days is None or info.moment <= oldest)
     ]
-    if doomed and not check:
+    if not check and (doomed or _half_purged(quarantine)):
         with locked(quarantine):
             for info in doomed:
                 _delete(quarantine, info.name)
+            for folder in _half_purged(quarantine):
+                with in_words():
+                    shutil.rmtree(folder)
     return doomed
+
+
+def _half_purged(quarantine: bytes) -> list[str]:
+    """What a purge that was killed has left."""
+    folder = os.fsdecode(quarantine)
+    with suppress(FileNotFoundError):
+        return [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(".purging-")]
+    return []
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turn an error of the quarantine's disk into one for people."""
+    try:
+        yield
+    except OSError as error:
+        raise QuarantineError(
+            f"the quarantine could not be worked on: {error.strerror}. What is in it stays there."
+        ) from None
 
 
 def _delete(quarantine: bytes, name: str) -> None:
@@ -385,6 +415,7 @@ def put_back(folder: str, kept: KeptFile, tree: MediaTree) -> None:
     CleanupError if it could not be done; the file is in quarantine then as before.
     """
     place = os.open(os.path.join(folder, FILES), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    temporary = b".restoring-%s-%d" % (os.path.basename(os.fsencode(folder)), kept.number)
     try:
         with tree.parent_of(kept.path, create=True) as (handle, name):
             try:
@@ -392,11 +423,13 @@ def put_back(folder: str, kept: KeptFile, tree: MediaTree) -> None:
             except FileExistsError:
                 if not _is_same_file(place, kept.stored, handle, name):
                     raise
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=handle)
             except OSError as error:
                 # Another file system, or one without hard links.
                 if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
                     raise
-                _copy_back(place, kept, handle, name)
+                _copy_back(place, kept, handle, name, temporary)
             os.fsync(handle)
         os.unlink(kept.stored, dir_fd=place)
     finally:
@@ -407,14 +440,33 @@ def _is_same_file(place: int, stored: str, handle: int, name: bytes) -> bool:
     """Whether an earlier restore was stopped right before it took the file out of the batch."""
     ours = os.stat(stored, dir_fd=place, follow_symlinks=False)
     theirs = os.stat(name, dir_fd=handle, follow_symlinks=False)
-    return os.path.samestat(ours, theirs)
+    if os.path.samestat(ours, theirs):
+        return True
+    # From another file system, it came as a copy.
+    if ours.st_dev == theirs.st_dev or _marks(ours) != _marks(theirs):
+        return False
+    return _digest_of(place, stored) == _digest_of(handle, name)
 
 
-def _copy_back(place: int, kept: KeptFile, handle: int, name: bytes) -> None:
-    temporary = b".restoring-%d-%d" % (os.getpid(), kept.number)
+def _marks(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_mode, status.st_uid, status.st_gid, status.st_size, status.st_mtime_ns
+
+
+def _digest_of(handle: int, name: bytes | str) -> bytes:
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    with open(os.open(name, flags, dir_fd=handle), "rb") as file:
+        return _digest(file, None)
+
+
+def _copy_back(place: int, kept: KeptFile, handle: int, name: bytes, temporary: bytes) -> None:
+    # One restore is at work, as the locks see to: what has this name is left from a killed one.
+    with suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=handle)
     try:
-        _copy(place, kept.stored, handle, temporary, None)
-        _set_marks(handle, temporary, kept)
+        status = os.stat(kept.stored, dir_fd=place, follow_symlinks=False)
+        _copy(place, kept.stored, handle, temporary, FileState.of(status))
+        # As the stored file is: the manifest alone could make anything of it.
+        _set_marks(handle, temporary, status)
         os.link(temporary, name, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False)
     finally:
         with suppress(FileNotFoundError):
@@ -449,7 +501,8 @@ def forget(folder: str, left: Sequence[dict[str, Any]]) -> None:
 def locked(quarantine: bytes) -> Iterator[None]:
     """Keep other runs out of the quarantine; raises BusyError if one is in it."""
     _prepare(quarantine)
-    handle = os.open(quarantine, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    with in_words():
+        handle = os.open(quarantine, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         lock(handle, f"the quarantine '{escaped(quarantine)}'")
         yield

@@ -366,14 +366,14 @@ def carry_out(
     try:
         with database.transaction():
             # All at once: records may hang on each other.
-            _delete_records(list(plan.items), plan, job, tree, database, outcome)
+            gone = _delete_records(list(plan.items), plan, job, tree, database, outcome)
         outcome.removed.records = outcome.gone.total
     except CleanupError as error:
         outcome = Outcome(job.site.max_listed, taker)
         outcome.error = f"{error} All rows of this job were rolled back, and no file was touched."
         return outcome
     try:
-        _remove_files(plan, job, tree, database, outcome)
+        _remove_files(gone, plan, job, tree, database, outcome)
     except CleanupError as error:
         outcome.error = f"{error} The rows are gone; files left over are orphans from now on."
     return outcome
@@ -386,14 +386,17 @@ def _delete_records(
     tree: MediaTree,
     database: Database,
     outcome: Outcome,
-) -> None:
-    """Delete those of the records that are still what the plan says, and all that hangs on them."""
+) -> set[bytes]:
+    """Delete those of the records that are still what the plan says, and all that hangs on them.
+
+    Returns the paths that the deleted records named.
+    """
     selection = plan.selection
     selected = database.still_selected(selection, [record.row for record in records])
     if job.select == "missing":
         selected -= _returned(records, job, tree)
     cascade, staying = _cascade(plan.hanging, [record.row for record in records if record.key in selected])
-    rows = []
+    rows, paths = [], set()
     for record in records:
         if record.key not in selected:
             outcome.skip(_name(record), "it is no longer what the plan says, and stays")
@@ -401,9 +404,10 @@ def _delete_records(
             outcome.skip(_name(record), _restricted(staying[record.key]))
         else:
             rows.append(record.row)
+            paths.update(record.paths)
             outcome.gone.add(record)
     if not rows:
-        return
+        return paths
     outcome.taker.archive(_rows_to_keep(plan, rows, cascade, database))
     plan.hanging.carry_out(cascade)
     outcome.dependents = cascade.counts()
@@ -414,6 +418,7 @@ def _delete_records(
             f"deleting rows of {job.table} left {left:,} of the {len(rows):,} rows that were locked for it. "
             "A trigger or a row security policy interferes; let this database user delete them."
         )
+    return paths
 
 
 def _rows_to_keep(
@@ -455,9 +460,15 @@ def _returned(records: list[Record], job: RecordsJob, tree: MediaTree) -> set[tu
 
 
 def _remove_files(
-    plan: RecordsPlan, job: RecordsJob, tree: MediaTree, database: Database, outcome: Outcome
+    gone: set[bytes],
+    plan: RecordsPlan,
+    job: RecordsJob,
+    tree: MediaTree,
+    database: Database,
+    outcome: Outcome,
 ) -> None:
-    """Remove the plan's files, each only if no row names it or its source now."""
+    """Remove the plan's files, each only if its record went and no row names it or its source now."""
+    going = set(Looks(job, tree).with_derived(sorted(gone)))
     for chunk in plan.files.chunks():
         tree.forget()
         outcome.taker.announce(tree, ((file.path, job.select) for file in chunk))
@@ -466,6 +477,8 @@ def _remove_files(
             stay = naming.reason_to_stay(file.path)
             if stay:
                 outcome.skip(file.path, stay.reason)
+            elif file.path not in going:
+                outcome.skip(file.path, "its record stayed, and so does the file")
             else:
                 outcome.remove(tree, file.path, file.state)
         outcome.taker.settle()

@@ -9,6 +9,8 @@ Nothing is overwritten. What cannot come back is told, one by one, and stays in 
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
@@ -20,7 +22,7 @@ from .errors import CleanupError, DatabaseError, SiteError
 from .plan import Skipped, Totals
 from .quarantine import KeptFile, as_path
 from .site import Site
-from .spelling import escaped, escaped_value
+from .spelling import escaped, escaped_value, outside
 from .spool import Listed
 from .tree import MediaTree, NotFollowed
 
@@ -47,18 +49,21 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
     if site.quarantine is None:
         raise SiteError("quarantine is missing; name the folder that holds the batch.")
     folder = quarantine.batch_folder(site.quarantine, name)
-    header, files = quarantine.manifest(folder)
-    rows = list(quarantine.archived(folder))
-    _require_same_root(site, header)
-    wanted_files, wanted_rows = _chosen(paths, files, rows)
     result = Restored(name, paths=Listed(site.max_listed), stays=Listed(site.max_listed))
     with ExitStack() as stack:
+        stack.enter_context(quarantine.in_words())
         tree = stack.enter_context(jobs.open_tree(site))
         database = stack.enter_context(connect(site.database_url, read_only=check))
         if not check:
             jobs.lock(site, tree, database, stack)
+        # Only now: a run may have been at work on this very batch.
+        header, files = quarantine.manifest(folder)
+        rows = list(quarantine.archived(folder))
+        _require_same_root(site, header)
+        wanted_files, wanted_rows = _chosen(paths, files, rows)
         for kept in wanted_files:
             _restore_file(folder, kept, tree, result, check)
+        _note_files_elsewhere(site.quarantine, name, wanted_rows, tree, result)
         restoring = _Restoring(database, result)
         if check:
             restoring.foresee(wanted_rows)
@@ -69,6 +74,22 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
                     back = restoring.restore(wanted_rows)
             quarantine.forget(folder, [row for row in rows if id(row) not in back])
     return result
+
+
+def _note_files_elsewhere(
+    kept_in: bytes, name: str, rows: Sequence[Mapping[str, Any]], tree: MediaTree, result: Restored
+) -> None:
+    """Note the files that a later run took as orphans, because the run of this batch was killed."""
+    named = {as_path(path) for row in rows for path in row["files"]}
+    lacking = {path for path in named if not outside(path) and not tree.has_file(path)}
+    for info in quarantine.batches(kept_in) if lacking else ():
+        if info.name == name:
+            continue
+        folder = quarantine.batch_folder(kept_in, info.name)
+        for kept in quarantine.manifest(folder)[1]:
+            if kept.path in lacking and quarantine.has(folder, kept):
+                result.absent.add(kept.path)
+                result.stays.add(Skipped(kept.path, f"it is in batch {info.name}; restore that first"))
 
 
 def _require_same_root(site: Site, header: Mapping[str, Any]) -> None:
@@ -99,6 +120,11 @@ def _chosen(
 def _restore_file(folder: str, kept: KeptFile, tree: MediaTree, result: Restored, check: bool) -> None:
     if not quarantine.has(folder, kept):
         # It never left, or is back already.
+        return
+    why = outside(kept.path)
+    if why:
+        result.absent.add(kept.path)
+        result.stays.add(Skipped(kept.path, f"the manifest holds this path, which {why}"))
         return
     try:
         if check:
@@ -131,6 +157,7 @@ class _Restoring:
         self._database = database
         self._result = result
         self._links: dict[tuple[str, str], list[ForeignKey]] = {}
+        self._alike: Counter[str] = Counter()
         for link in database.foreign_keys():
             self._links.setdefault((link.schema, link.table), []).append(link)
 
@@ -143,7 +170,7 @@ class _Restoring:
         while pending and len(pending) < waiting:
             waiting = len(pending)
             pending = [row for row in pending if not self._insert(row, back)]
-        for row in pending:
+        for row in self._insert_circles(pending, back):
             self._stays(row, "a row that it points at is missing")
         for row in rows:
             if row["action"] == "cleared" and self._fill(row):
@@ -156,11 +183,13 @@ class _Restoring:
             self._stays(row, f"its file '{escaped(lacking[0])}' could not come back")
         return bool(lacking)
 
-    def _insert(self, row: dict[str, Any], back: set[int]) -> bool:
+    def _insert(self, row: dict[str, Any], back: set[int], waits: bool = True) -> bool:
         """Try to insert a row; False if it must wait for another."""
         table = self._table(row)
-        if any(not self._is_there(link, row) for link in self._links.get(table.identity, ())):
+        if waits and any(not self._is_there(link, row) for link in self._of(row)):
             return False
+        if not row["key"]:
+            return self._insert_keyless(table, row, back)
         try:
             with self._database.attempt():
                 is_new = self._database.bring_back(table, row["row"])
@@ -176,10 +205,65 @@ class _Restoring:
             self._stays(row, "a row with its key, or with what must be unique in it, is there")
         return True
 
+    def _insert_keyless(self, table: Table, row: dict[str, Any], back: set[int]) -> bool:
+        """Insert a row without a primary key, unless as many of its like are there as came back."""
+        values = json.dumps([table.identity, row["row"]], sort_keys=True)
+        self._alike[values] += 1
+        try:
+            with self._database.attempt():
+                if self._database.count_alike(table, row["row"]) < self._alike[values]:
+                    self._database.bring_back(table, row["row"])
+                    self._result.totals.records += 1
+        except DatabaseError as error:
+            self._stays(row, str(error))
+        else:
+            back.add(id(row))
+        return True
+
+    def _insert_circles(self, pending: list[dict[str, Any]], back: set[int]) -> list[dict[str, Any]]:
+        """Insert rows that wait for each other together; returns those that cannot come back."""
+        circle, waiting = pending, len(pending) + 1
+        while len(circle) < waiting:
+            waiting = len(circle)
+            circle = [row for row in circle if all(self._comes(link, row, circle) for link in self._of(row))]
+        if not circle:
+            return pending
+        done: set[int] = set()
+        told = self._result.stays.total
+        try:
+            with self._database.attempt():
+                self._database.check_now(immediate=False)
+                for row in circle:
+                    self._insert(row, done, waits=False)
+                if self._result.stays.total > told:
+                    raise DatabaseError("one of the rows that point at each other could not come back")
+        except DatabaseError as error:
+            self._result.totals.records -= len(done)
+            for row in circle:
+                self._stays(row, str(error))
+            done = set()
+        back |= done
+        return [row for row in pending if all(row is not other for other in circle)]
+
+    def _comes(self, link: ForeignKey, row: dict[str, Any], circle: Sequence[dict[str, Any]]) -> bool:
+        """Whether the row that a foreign key points at is there, or in the circle."""
+        values = [row["row"].get(name) for name in link.columns]
+        wanted = dict(zip(link.target_columns, values)).items()
+        target = (link.target_schema, link.target_table)
+        return self._is_there(link, row) or any(
+            (other["schema"], other["table"]) == target and wanted <= other["row"].items() for other in circle
+        )
+
+    def _of(self, row: dict[str, Any]) -> Sequence[ForeignKey]:
+        return self._links.get(self._table(row).identity, ())
+
     def _fill(self, row: dict[str, Any]) -> bool:
         table = self._table(row)
         if self._database.holds(table, row["key"], row["row"]):
             return True
+        if any(not self._is_there(link, row) for link in self._of(row)):
+            self._stays(row, "a row that it pointed at is missing")
+            return False
         try:
             with self._database.attempt():
                 is_filled = self._database.fill_again(table, row["key"], row["row"])
@@ -196,6 +280,9 @@ class _Restoring:
         """Count what ``restore`` would bring back, reading only."""
         for row in rows:
             table = self._table(row)
+            if not row["key"]:
+                self._result.totals.records += not self._database.count_alike(table, row["row"])
+                continue
             is_there = self._database.find(table, {name: row["row"][name] for name in row["key"]})
             if row["action"] == "cleared":
                 self._result.updated += is_there and not self._database.holds(table, row["key"], row["row"])
@@ -219,5 +306,5 @@ class _Restoring:
         return self._database.table(f"{row['schema']}.{row['table']}")
 
     def _stays(self, row: dict[str, Any], reason: str) -> None:
-        key = ", ".join(escaped_value(row["row"][name]) for name in row["key"])
+        key = ", ".join(escaped_value(row["row"][name]) for name in row["key"] or row["row"])
         self._result.stays.add(Skipped(f"{row['table']} {key}".encode(), reason))

@@ -27,6 +27,8 @@ SHARED = (
     "quarantine",
     "quarantine_in_media_root",
     "max_removal_percent",
+    "accept",
+    "include_likely_moves",
     "marker",
     "max_listed",
     "older_than_hours",
@@ -57,7 +59,7 @@ _TEXTS = (
     *("database_url", "media_root", "media_url", "quarantine", "marker", "age_stamp", "table"),
     *("file_column", "unattached_column", "uploaded_at_column", "time_zone", "label", "python", "user"),
 )
-_LISTS_OF_TEXTS = ("derived", "directories", "exclude", "companion_columns")
+_LISTS_OF_TEXTS = ("accept", "derived", "directories", "exclude", "companion_columns")
 _LISTS_OF_MAPPINGS = ("references", "dependents")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -219,7 +221,7 @@ def jobs_of(
     _check_types(site, source)
     for entry in found:
         _check_types(entry["options"], f"{job} in {source}")
-    return [_built({**DEFAULTS, **_said(entry["options"]), **overrides}, job) for entry in found]
+    return [_built(_merged(entry["options"], overrides), job) for entry in found]
 
 
 def _check_types(options: Mapping[str, Any], where: str) -> None:
@@ -248,9 +250,11 @@ def _is_list_of(value: Any, kind: Any) -> bool:
     return isinstance(value, list) and all(isinstance(entry, kind) for entry in value)
 
 
-def _said(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is null, which stands for the default, as in Ansible."""
-    return {key: value for key, value in options.items() if value is not None}
+def _merged(options: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds in the end; null stands for the default, as in Ansible."""
+    said = {key: value for key, value in options.items() if value is not None}
+    accepted = [*said.get("accept", ()), *overrides.get("accept", ())]
+    return {**DEFAULTS, **said, **overrides, "accept": accepted}
 
 
 def _built(options: Mapping[str, Any], job: str) -> OrphansJob | RecordsJob:

@@ -406,6 +406,9 @@ class MediaTree:
         for part in directory.split(b"/"):
             if part in (b"", b"."):
                 continue
+            if part == b"..":
+                os.close(handle)
+                raise NotFollowed("'..' could lead out of the media root")
             try:
                 inner = os.open(part, _DIRECTORY, dir_fd=handle)
             except OSError as error:

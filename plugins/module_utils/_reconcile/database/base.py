@@ -575,6 +575,19 @@ class Database(ABC):
             found = list(self._stream(statement, [self._unpack(value) for value in values.values()]))
         return bool(found)
 
+    def count_alike(self, table: Table, row: dict[str, Any]) -> int:
+        """How many rows of a table have these very values; for a table without a primary key."""
+        names = [name for name in row if name in self._stored_columns(table)]
+        same = [self._is_alike(f"t.{self.quote(name)}") for name in names]
+        statement = f"SELECT count(*) FROM {self.qualified(*table.identity)} AS t WHERE {' AND '.join(same)}"
+        with self._doing(f"comparing rows of {table.name}"):
+            ((count,),) = next(self._stream(statement, [self._unpack(row[name]) for name in names]))
+        return int(count)
+
+    @abstractmethod
+    def _is_alike(self, expression: str) -> str:
+        """The condition that a value is exactly the kept one; NULL is like NULL."""
+
     def holds(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
         """Whether the table has a row with these very values."""
         names = [name for name in row if name in self._stored_columns(table)]

@@ -126,7 +126,7 @@ class PostgreSQL(Database):
             columns = {
                 column: ColumnType(kind, nullable, category == "S", generated)
                 for column, kind, nullable, category, generated in self._all(
-                    "SELECT a.attname, format_type(a.atttypid, NULL), NOT a.attnotnull, t.typcategory, "
+                    "SELECT a.attname, format_type(a.atttypid, -1), NOT a.attnotnull, t.typcategory, "
                     "       coalesce(to_jsonb(a)->>'attgenerated', '') <> '' "
                     "FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid "
                     "WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
@@ -244,6 +244,9 @@ class PostgreSQL(Database):
 
     def _mark(self, table: Table, name: str, value: Any) -> str:
         return f"%s::{table.columns[name].declared}"
+
+    def _is_alike(self, expression: str) -> str:
+        return f"{self._key_value(expression)} IS NOT DISTINCT FROM %s"
 
     def _explicit_keys(self) -> str:
         return "OVERRIDING SYSTEM VALUE"

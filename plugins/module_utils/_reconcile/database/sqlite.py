@@ -126,8 +126,10 @@ class SQLite(Database):
                 self._connection.execute("COMMIT")
         finally:
             self._in_transaction = False
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            # Where the file cannot be written to any more, SQLite rolls back by itself.
+            with suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
 
     def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
         cursor = self._connection.execute(statement, parameters)
@@ -151,7 +153,16 @@ class SQLite(Database):
             # The affinity of the column that is met, or no index would serve the comparison.
             fields = ", ".join(f"{name} {_affinity(kind)}" for name, kind in zip(names, types))
             self._connection.execute(f"CREATE TEMP TABLE keys ({fields})")
-            self._connection.executemany(f"INSERT INTO temp.keys VALUES ({marks})", rows)
+            insert = f"INSERT INTO temp.keys VALUES ({marks})"
+            self._connection.executemany(insert, (row for row in rows if all(map(_is_plain, row))))
+            for row in rows:
+                if not all(map(_is_plain, row)):
+                    # Text that is not UTF-8 can be handed over as bytes only.
+                    cast = ", ".join("?" if _is_plain(value) else "CAST(? AS TEXT)" for value in row)
+                    self._connection.execute(
+                        f"INSERT INTO temp.keys VALUES ({cast})",
+                        [value if _is_plain(value) else self._unpack(value) for value in row],
+                    )
             self._connection.execute(f"CREATE INDEX temp.keys_by_value ON keys ({', '.join(names)})")
         return "temp.keys AS keys", []
 
@@ -187,6 +198,9 @@ class SQLite(Database):
     def _mark(self, table: Table, name: str, value: Any) -> str:
         # Text that is not UTF-8 can be handed over as bytes only.
         return "CAST(? AS TEXT)" if isinstance(value, str) and not _is_utf8(value) else "?"
+
+    def _is_alike(self, expression: str) -> str:
+        return f"{expression} IS ?"
 
     def _pack(self, value: Any) -> Any:
         if isinstance(value, bytes):
@@ -248,6 +262,10 @@ def _file(url: str) -> str:
     if not os.path.isfile(path):
         raise SiteError(f"the SQLite database {path!r} is not a file; correct database_url.")
     return path
+
+
+def _is_plain(value: Any) -> bool:
+    return not isinstance(value, str) or value.isascii() or _is_utf8(value)
 
 
 def _is_utf8(text: str) -> bool:
