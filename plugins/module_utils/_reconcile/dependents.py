@@ -88,6 +88,11 @@ class Dependents:
         self._require_effect(job.dependents)
         self._order = list(self._children_first())
 
+    def links(self) -> Iterator[Link]:
+        """All ways in which a row may come to hang on a record."""
+        for links in self._links.values():
+            yield from links
+
     def _follow(self, table: Table) -> None:
         """Collect the links to a table and, where rows would be deleted, the links to those."""
         if table in self._links:

@@ -20,6 +20,8 @@ from .errors import SiteError
 from .spelling import stem
 
 _TOKEN = re.compile(r"\{(\w+)\}(/?)|(\*)|(\?)")
+# A directory of any depth, or an extension of any length, right beside what can be anything.
+_AMBIGUOUS = re.compile(r"\{dir\}[^/]*[*?]|[*?][^/]*\{dir\}|\{ext\}[*?]|[*?]\{ext\}")
 _FIELDS = {"dir", "name", "stem", "ext"}
 
 
@@ -42,6 +44,11 @@ class DerivedPattern:
                 f"derived: the pattern {pattern!r} must name its source by {{dir}} and by {{name}} or "
                 "{stem}, such as CACHE/images/{dir}/{stem}/*."
             )
+        if _AMBIGUOUS.search(pattern) or pattern.count("{dir}") > 1:
+            raise SiteError(
+                f"derived: the pattern {pattern!r} can be read in more than one way. Name {{dir}} once, "
+                "with no wildcard in the same part, and put a text between {ext} and a wildcard."
+            )
         if pattern.startswith("/") or ".." in pattern.split("/"):
             raise SiteError(f"derived: the pattern {pattern!r} must lie below media_root.")
         self._regex = lru_cache(maxsize=None)(self._compiled)
@@ -60,7 +67,7 @@ class DerivedPattern:
             if "name" in parts:
                 yield Source(whole, False)
             elif "ext" in parts:
-                yield Source(whole + b"." + parts["ext"], False)
+                yield Source(whole + (b"." if parts["ext"] else b"") + parts["ext"], False)
             else:
                 yield Source(whole, True)
 
@@ -85,9 +92,9 @@ class DerivedPattern:
             return f"(?P={name}){slash}"
         seen.add(name)
         if name == "dir":
-            return "(?:(?P<dir>.+)/)?" if slash else "(?P<dir>.+)"
+            return "(?:(?P<dir>.+)/)?" if slash else "(?P<dir>.*)"
         if name == "ext":
-            return f"(?P<ext>[^/.]+){slash}"
+            return f"(?P<ext>[^/.]*){slash}"
         return f"(?P<{name}>[^/]{{1,{most}}}){slash}"
 
     def globs(self, source: bytes) -> list[Pattern[bytes] | bytes]:

@@ -137,9 +137,10 @@ class Approval:
             told = json.loads(header)
             version, made_for = told["version"], (told["job"], told["scope"])
             self.moment = float(told["moment"])
+            datetime.fromtimestamp(self.moment, timezone.utc)
             self.digest = str(told["digest"])
             self.count = int(told["items"])
-        except (binascii.Error, zlib.error, ValueError, KeyError, TypeError, UnicodeError):
+        except (binascii.Error, zlib.error, ArithmeticError, LookupError, OSError, TypeError, ValueError):
             raise SiteError(
                 "approved_plan cannot be read. Pass on the value plan of a check run as it is."
             ) from None
@@ -264,11 +265,13 @@ def guard_file_system(plan: Plan, before: int, now: int, accepted: Sequence[str]
 def guard_sight(plan: Plan, unseen: Listed[tuple[bytes, str]]) -> None:
     """Turn the plan down when not everything could be seen."""
     if unseen.total:
-        shown = "; ".join(f"{escaped(path) or 'media_root'}: {reason}" for path, reason in unseen.items[:3])
-        more = f"; and {unseen.total - 3:,} more" if unseen.total > 3 else ""
+        places = [f"{escaped(path) or 'media_root'}: {reason}" for path, reason in unseen.items[:3]]
+        if unseen.total > len(places):
+            places.append(f"and {unseen.total - len(places):,} more")
+        shown = "; ".join(places)
         plan.refuse(
             "partial",
-            f"the run is partial: {unseen.total:,} places could not be looked at ({shown}{more}). "
+            f"the run is partial: {unseen.total:,} places could not be looked at ({shown}). "
             "Nothing is removed on half a view. Mend the access, then run again.",
         )
 

@@ -17,6 +17,7 @@ import re
 import time
 from collections import Counter
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
+from urllib.parse import quote
 
 from .database.base import Database, ForeignKey, Row, Selection, StoredRow, Table
 from .dependents import Cascade, Dependents
@@ -41,7 +42,7 @@ from .plan import (
 )
 from .quarantine import as_text, last_file_system
 from .site import Column, RecordsJob
-from .spelling import Spellings, canonical, decomposed, escaped, escaped_value, outside
+from .spelling import Spellings, decomposed, escaped, escaped_value, outside
 from .spool import Spool
 from .tree import FileState, MediaTree, NotFollowed
 
@@ -292,22 +293,26 @@ class Looks:
         if self._tree.is_next_to_last(path):
             # The common case, and rows come in the order of their paths.
             return False
-        why = outside(path)
+        spellings = self._other_spellings(path)
+        why = outside(path) or ("means a NUL byte" if any(b"\0" in other for other in spellings) else None)
         if why:
             plan.skip(path, f"the database holds this path, which {why}; its row stays")
             return False
         if self._is_there(path, path, plan):
             return False
-        for spelling in self._other_spellings(path):
+        for spelling in spellings:
             if self._is_there(spelling, path, plan):
                 shown = escaped(spelling)
                 plan.skip(path, f"the file is there in another spelling: '{shown}'; its row stays")
                 return False
         return True
 
-    def _other_spellings(self, path: bytes) -> Iterable[bytes]:
-        meant = [] if path.isascii() and canonical(path) == path else [*decomposed(canonical(path))]
-        return dict.fromkeys(p for p in (*self.spellings.meant_by(path), *meant) if p != path)
+    def _other_spellings(self, path: bytes) -> list[bytes]:
+        """The other paths under which the file may lie; asked for what seems to be missing only."""
+        meant = list(self.spellings.meant_by(path))
+        apart = [other for plain in meant for other in decomposed(plain)]
+        encoded = [quote(plain).encode() for plain in meant]
+        return [other for other in dict.fromkeys((*meant, *apart, *encoded)) if other != path]
 
     def _is_there(self, path: bytes, told_of: bytes, plan: Plan) -> bool:
         """Anything but "no such file" counts as there: a row goes on proof alone."""
@@ -584,4 +589,5 @@ def _restricted(link: str) -> str:
 
 def _scope(job: RecordsJob) -> str:
     parts = [os.fsdecode(job.site.media_root), job.table, job.file_column, *job.companion_columns]
-    return "\0".join(parts)
+    # Approving a plan approves what becomes of all that hangs on its records.
+    return "\0".join([*parts, repr(job.dependents)])

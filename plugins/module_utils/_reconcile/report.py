@@ -50,7 +50,10 @@ def result(
         "young": plan.young,
         "removed": removed,
         plan_list(job): items,
-        "truncated": _total(plan, outcome) > len(items) or skipped.truncated,
+        "truncated": _total(plan, outcome) > len(items)
+        or skipped.truncated
+        or (outcome is not None and outcome.failed.truncated)
+        or len(_labels(plan)) > job.site.max_listed,
         # Ansible reserves "skipped" and "failed" for the state of the task itself.
         "left_alone": [{"name": escaped(name), "reason": reason} for name, reason in skipped.items],
         "left_alone_total": skipped.total,
@@ -100,9 +103,9 @@ def problems(plan: Plan, outcome: Outcome) -> str:
 
 def summary(plan: Plan, job: OrphansJob | RecordsJob, outcome: Outcome | None, verbose: bool) -> list[str]:
     """The lines that a person reads; with ``verbose`` every listed item, otherwise a sample."""
-    state = "dry run" if outcome is None else ("done" if not outcome.error else "failed")
+    state = "failed" if outcome and outcome.error else "done" if outcome else "dry run"
     if plan.refusals:
-        state += ", refused"
+        state = "refused"
     lines = [f"{job.site.name} · {job.name} ({state})"]
     if isinstance(job, OrphansJob):
         lines += _orphans_lines(plan, job)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Iterator, Mapping, Sequence
 
 from .errors import SiteError
-from .spelling import escaped
+from .spelling import escaped, escaped_value
 
 AGE_STAMPS = ("newest", "mtime", "ctime")
 SELECTIONS = ("missing", "incomplete")
@@ -136,7 +136,7 @@ def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
         )
     return OrphansJob(
         site=site(options),
-        directories=_directories(options.get("directories") or ()),
+        directories=_directories(_texts(options, "directories")),
         references=references,
         patience=_patience(options),
         exclude=tuple(_texts(options, "exclude")),
@@ -156,7 +156,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         site=site(options),
         table=_text(options, "table"),
         file_column=_text(options, "file_column"),
-        companion_columns=tuple(_texts(options, "companion_columns")),
+        companion_columns=_companions(options),
         select=select,
         unattached_column=str(options.get("unattached_column") or "content_type_id"),
         uploaded_at_column=str(options.get("uploaded_at_column") or "uploaded_at"),
@@ -168,6 +168,13 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         references=_columns(options, "references"),
         derived=tuple(_texts(options, "derived")),
     )
+
+
+def _companions(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The companion columns, each once; the file column is none."""
+    names = dict.fromkeys(_texts(options, "companion_columns"))
+    names.pop(str(options.get("file_column")), None)
+    return tuple(names)
 
 
 def _dependents(options: Mapping[str, Any]) -> Iterator[DependentRule]:
@@ -207,7 +214,7 @@ def site(options: Mapping[str, Any]) -> Site:
         raise SiteError(f"media_root {media_root!r} is not an absolute path. Write it from / on.")
     marker = options.get("marker")
     found = Site(
-        name=str(options.get("name") or media_root),
+        name=escaped_value(options.get("name") or media_root),
         database_url=_text(options, "database_url"),
         media_root=os.fsencode(posixpath.normpath(media_root)),
         media_url=str(options.get("media_url") or "").encode(),

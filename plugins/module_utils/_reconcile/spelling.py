@@ -17,13 +17,16 @@ import unicodedata
 from typing import Any, Iterator
 from urllib.parse import unquote_to_bytes
 
-_ODD = re.compile(rb"%|//|(?:^|/)\.{1,2}(?:/|$)|^/|/$|\\")
+_ODD = re.compile(rb"\0|%|//|(?:^|/)\.{1,2}(?:/|$)|^/|/$|\\")
 _SCHEME = re.compile(rb"^[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
 
 
 def canonical(path: bytes) -> bytes:
     """The one spelling to compare by: decoded, in NFC, without empty, ``.`` and ``..`` parts."""
-    plain = unquote_to_bytes(path) if b"%" in path else path
+    plain, before = path, b""
+    # Until it stays the same: what was encoded twice means the same file.
+    while b"%" in plain and plain != before:
+        plain, before = unquote_to_bytes(plain), plain
     plain = posixpath.normpath(b"/" + plain.replace(b"\\", b"/")).lstrip(b"/")
     if plain.isascii():
         return plain
@@ -70,7 +73,8 @@ class Spellings:
         joined = b"\0%s\0" % b"\0".join(values)
         suspects = (b"%", b"//", b"/.", b"\0.", b"\0/", b"/\0", b"\\")
         if (
-            _is_nfc(joined)
+            joined.count(b"\0") == len(values) + 1
+            and _is_nfc(joined)
             and not any(suspect in joined for suspect in suspects)
             and not any(b"\0" + prefix in joined for prefix in self._prefixes)
         ):

@@ -263,7 +263,11 @@ class MediaTree:
 
     def _climb(self, level: _Level, parent: _Level) -> bool:
         """Open the parent again by "..", if that is still the directory that was read."""
-        handle = os.open(b"..", _DIRECTORY, dir_fd=level.handle)
+        try:
+            handle = os.open(b"..", _DIRECTORY, dir_fd=level.handle)
+        except OSError as error:
+            self.unseen.add((parent.prefix, _reason(error)))
+            return False
         if _place(os.fstat(handle)) == parent.place:
             parent.handle = handle
             return True
@@ -287,6 +291,8 @@ class MediaTree:
         Raises NotFollowed where a link or a file stands in the way, and UnseenError where the
         look failed, which proves nothing.
         """
+        if b"\0" in path:
+            raise NotFollowed("there is a NUL byte, which no path can hold")
         parent, _slash, name = path.rpartition(b"/")
         try:
             with self._opened(parent) as handle:
@@ -307,7 +313,7 @@ class MediaTree:
         ends in a slash.
         """
         parent, _slash, name = path.rpartition(b"/")
-        if self._last is None or self._last[0] != parent or name in (b"", b".", b".."):
+        if self._last is None or self._last[0] != parent or name in (b"", b".", b"..") or b"\0" in name:
             return False
         try:
             os.stat(name, dir_fd=self._last[1], follow_symlinks=False)

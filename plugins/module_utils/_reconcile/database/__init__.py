@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..errors import SiteError
 from .base import Database
 from .postgresql import PostgreSQL
@@ -29,7 +31,8 @@ def connect(url: str, read_only: bool) -> Database:
     backend = _BACKENDS.get(scheme.lower())
     if not separator or backend is None:
         # The scheme alone is shown: what follows may hold a password.
-        shown = f"the scheme {scheme!r}" if separator else "no scheme"
+        is_scheme = separator and re.fullmatch("[A-Za-z][A-Za-z0-9+.-]*", scheme)
+        shown = f"the scheme {scheme!r}" if is_scheme else "no scheme"
         raise SiteError(
             f"database_url has {shown}, which is not supported. "
             "Use postgresql://USER@HOST/DATABASE or sqlite:////PATH/TO/db.sqlite3."

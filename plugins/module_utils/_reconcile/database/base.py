@@ -177,6 +177,10 @@ class Database(ABC):
         """Many fetched paths as bytes."""
         return [self._to_bytes(value) for value in values]
 
+    def _stream_apart(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
+        """Like ``_stream``, for a reader that takes its time: it must not keep the site from writing."""
+        return self._stream(statement, parameters)
+
     # What they share.
 
     def quote(self, identifier: str) -> str:
@@ -217,7 +221,7 @@ class Database(ABC):
             )
         statement = f"SELECT path FROM ({' UNION ALL '.join(parts)}) AS reference ORDER BY path"
         with self._doing(f"reading {', '.join(map(str, columns))}"):
-            for rows in self._stream(statement, []):
+            for rows in self._stream_apart(statement, []):
                 yield self._paths([path for (path,) in rows])
 
     def count_named(
@@ -291,7 +295,7 @@ class Database(ABC):
             f"FROM {self.qualified(*selection.table.identity)} AS t WHERE {condition} ORDER BY path"
         )
         with self._doing(f"reading the rows of {selection.table.name}"):
-            for rows in self._stream(statement, parameters):
+            for rows in self._stream_apart(statement, parameters):
                 yield [Row(tuple(key), self._optional(file)) for file, *key in rows]
 
     def count_rows(self, selection: Selection, condition: bool = False) -> int:

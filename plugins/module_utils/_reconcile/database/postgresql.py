@@ -78,6 +78,11 @@ class PostgreSQL(Database):
                 "Percent-encode special characters of the user and the password."
             ) from None
         except psycopg2.Error as error:
+            if _is_ambiguous(url):
+                raise SiteError(
+                    "database_url cannot be told apart into user, password and host. Percent-encode special "
+                    "characters in it (%40 for @, %2F for /, %3A for :), and write USER:PASSWORD@HOST."
+                ) from None
             raise DatabaseError(
                 f"connecting to the database failed: {self._told(error)}. "
                 "Check database_url, that the server runs, and that it lets this user in."
@@ -86,8 +91,9 @@ class PostgreSQL(Database):
         self._in_transaction = False
         self._streams = 0
         self._write_values_exactly()
-        self._utf8 = self._one("SELECT current_setting('server_encoding')") == "UTF8"
-        self._time_zone = str(self._one("SELECT current_setting('TimeZone')"))
+        with self._doing("preparing the session"):
+            self._utf8 = self._one("SELECT current_setting('server_encoding')") == "UTF8"
+            self._time_zone = str(self._one("SELECT current_setting('TimeZone')"))
 
     def _write_values_exactly(self) -> None:
         """Choose the text forms of values that can be read back without loss, whatever is set."""
@@ -110,15 +116,15 @@ class PostgreSQL(Database):
 
     def _look_up(self, name: str) -> Table:
         schema, _dot, relation = name.rpartition(".")
-        written = super().quote(relation)
-        if schema:
-            written = f"{super().quote(schema)}.{written}"
+        # A name with a dot is a table of a schema, and if there is none, a table with a dot.
+        written = [f"{super().quote(schema)}.{super().quote(relation)}"] if schema else []
         with self._doing(f"looking up table {name}"):
             row = self._first(
-                "SELECT c.oid, n.nspname, c.relname FROM pg_class AS c "
+                "SELECT c.oid, n.nspname, c.relname FROM unnest(%s::text[]) WITH ORDINALITY AS w(name, rank) "
+                "JOIN pg_class AS c ON c.oid = to_regclass(w.name) "
                 "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-                "WHERE c.oid = to_regclass(%s) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')",
-                [written],
+                "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY w.rank LIMIT 1",
+                [[*written, super().quote(name)]],
             )
             if row is None:
                 raise SiteError(self._no_table(name, schema))
@@ -231,7 +237,7 @@ class PostgreSQL(Database):
         return f"convert_to({expression}::text, 'UTF8')"
 
     def _stem(self, expression: str) -> str:
-        return self._path(f"regexp_replace({expression}::text, '([^/])\\.[^./]*$', '\\1')")
+        return self._path(f"regexp_replace({expression}::text, '([^/.][^/]*)\\.[^./]*$', '\\1')")
 
     def _name(self, expression: str) -> str:
         return self._path(f"regexp_replace({expression}::text, '^.*/', '')")
@@ -356,3 +362,14 @@ def _secrets(url: str) -> list[str]:
     found.update(value for key, value in parse_qsl(query) if "password" in key)
     found.update(unquote(value) for value in tuple(found))
     return sorted(found - {""}, key=len, reverse=True)
+
+
+def _is_ambiguous(url: str) -> bool:
+    """Whether libpq may have taken a part of the password for something else, and would show it."""
+    address = url.partition("://")[2].partition("?")[0]
+    authority, _slash, path = address.partition("/")
+    user, at, host = authority.rpartition("@")
+    if "@" in user or "@" in path:
+        return True
+    port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host else ""
+    return not at and bool(port) and not all(part.isdigit() for part in port.split(","))

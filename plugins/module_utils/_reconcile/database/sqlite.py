@@ -11,7 +11,7 @@ import math
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
-from datetime import datetime, timezone, tzinfo
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Iterable, Iterator, Sequence
 from urllib.parse import quote as percent_encode
 from urllib.parse import unquote
@@ -141,6 +141,12 @@ class SQLite(Database):
         finally:
             cursor.close()
 
+    def _stream_apart(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
+        # A reader of a SQLite file holds up every commit until it has read all: so a copy is read.
+        self._connection.execute("DROP TABLE IF EXISTS temp.apart")
+        self._connection.execute(f"CREATE TEMP TABLE apart AS {statement}", parameters)
+        return self._stream("SELECT * FROM temp.apart ORDER BY rowid", [])
+
     def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
         with self._doing(doing):
             return self._connection.execute(statement, parameters).rowcount
@@ -242,9 +248,13 @@ class SQLite(Database):
         try:
             yield
         except sqlite3.Error as error:
-            raise DatabaseError(
-                f"{what} failed in {self._path_of_file!r}: {error}. {_advice(error)}"
-            ) from None
+            advice = _advice(error)
+            if "readonly" in str(error) and os.path.exists(f"{self._path_of_file}-journal"):
+                advice = (
+                    f"A writer was killed and has left {self._path_of_file}-journal, which only a run that "
+                    "may write can roll back: let the site, or a run outside of check mode, open it once."
+                )
+            raise DatabaseError(f"{what} failed in {self._path_of_file!r}: {error}. {advice}") from None
 
 
 def _file(url: str) -> str:
@@ -310,14 +320,22 @@ def _name(path: bytes | None) -> bytes | None:
 
 
 def _seconds(value: Any, zone: str) -> float | None:
-    """Seconds since 1970 of Django's text form of a time; None, never old, for anything else."""
+    """Seconds since 1970 of Django's text form of a time; None, never old, for anything else.
+
+    What can be read as two moments is read as the later one: the hour that comes twice when summer
+    ends, and a date, which may mean the last moment of that day.
+    """
     if not isinstance(value, str):
         return None
+    text = value.strip().replace("Z", "+00:00")
     try:
-        moment = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=_zone(zone))
-        return moment.timestamp()
+        moment = datetime.fromisoformat(text)
+        if len(text) <= len("2026-11-21"):
+            moment += timedelta(days=1)
+        if moment.tzinfo is not None:
+            return moment.timestamp()
+        local = moment.replace(tzinfo=_zone(zone))
+        return max(local.replace(fold=fold).timestamp() for fold in (0, 1))
     except (ValueError, OverflowError):
         return None
 

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What the tests of the engine share: a media root, and a site on each kind of database."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from builders import Media, Site
+from hypothesis import settings
+
+# The same examples in every run, and as many as a save can wait for.
+settings.register_profile("unit", deadline=None, database=None, derandomize=True, max_examples=60)
+settings.load_profile("unit")
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Media:
+    """An empty media root."""
+    return Media(tmp_path / "media")
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    """A file beside the media root, which nothing may touch."""
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "precious.jpg").write_bytes(b"precious")
+    os.utime(folder / "precious.jpg", (0, 0))
+    return folder
+
+
+@pytest.fixture
+def public_media() -> Iterator[Media]:
+    """An empty media root that any user may enter, unlike pytest's own folders."""
+    folder = tempfile.mkdtemp(prefix="media-cleanup-")
+    os.chmod(folder, 0o755)
+    yield Media(os.path.join(folder, "media"))
+    subprocess.run(["chmod", "-R", "u+rwx", folder], check=True)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def mounted(media: Media) -> Iterator[Media]:
+    """A media root with another file system mounted at ``mounted``."""
+    media.mkdir("mounted")
+    place = os.fsdecode(media.path("mounted"))
+    done = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip(f"mounting a tmpfs is not allowed here: {done.stderr.decode().strip()}")
+    yield media
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.fixture
+def site(database: Any, media: Media) -> Site:
+    """A site without any photo yet, on PostgreSQL and on SQLite in turn."""
+    return Site(database, media)
+
+
+@pytest.fixture
+def sqlite_site(sqlite: Any, media: Media) -> Site:
+    """The same on SQLite alone, where the database does not matter."""
+    return Site(sqlite, media)

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+from __future__ import annotations
+
+import tempfile
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import cut
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.spool import (
+    Listed,
+    SortedNames,
+    Spool,
+)
+
+# What a directory entry may be called: any bytes but NUL and the slash.
+NAME = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & {0, 0x2F})
+
+
+def numbers() -> Spool[int]:
+    return Spool(lambda number: (number,), lambda number: number)
+
+
+def files() -> Spool[Any]:
+    return Spool(tuple, lambda *values: values)
+
+
+@pytest.mark.parametrize("length", [0, 1, spool.CHUNK - 1, spool.CHUNK, spool.CHUNK + 1, 2 * spool.CHUNK + 7])
+def test_a_spool_gives_back_what_was_put_in(length: int) -> None:
+    spooled = numbers()
+    spooled.extend(range(length))
+    assert len(spooled) == length
+    assert list(spooled) == list(range(length))
+    assert list(spooled) == list(range(length)), "it can be read twice"
+
+
+@pytest.mark.parametrize("before", [3, spool.CHUNK, spool.CHUNK + 3])
+def test_a_spool_takes_more_after_it_was_read(before: int) -> None:
+    spooled = numbers()
+    spooled.extend(range(before))
+    list(spooled)
+    spooled.extend(range(before, before + spool.CHUNK))
+    assert list(spooled) == list(range(before + spool.CHUNK))
+
+
+def test_two_readers_of_a_spool_do_not_disturb_each_other() -> None:
+    spooled = numbers()
+    spooled.extend(range(3 * spool.CHUNK))
+    assert [pair for pair in zip(spooled, spooled) if pair[0] != pair[1]] == []
+
+
+def test_chunks_are_bounded_and_none_is_empty() -> None:
+    spooled = numbers()
+    spooled.extend(range(2 * spool.CHUNK))
+    assert [len(chunk) for chunk in spooled.chunks()] == [spool.CHUNK] * 2
+
+
+@given(st.lists(st.tuples(st.binary(max_size=5), st.integers(), st.none() | st.text("aé\n", max_size=3))))
+def test_what_is_packed_comes_back_equal(items: list[tuple[Any, ...]]) -> None:
+    spooled = files()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool, "CHUNK", 2)
+        spooled.extend(items)
+        assert list(spooled) == items
+
+
+def test_a_long_spool_keeps_one_chunk_in_memory() -> None:
+    spooled = files()
+    tracemalloc.start()
+    try:
+        for number in range(4 * spool.CHUNK):
+            spooled.append((b"%0100d" % number,))
+        kept, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < spool.CHUNK * 250, "an item takes some 200 bytes"
+
+
+def test_what_is_spooled_leaves_no_file_that_a_crash_would_leave_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    spooled, names = numbers(), SortedNames(2)
+    spooled.extend(range(spool.CHUNK))
+    names.extend([b"b", b"a"])
+    names.extend([b"c"])
+    assert next(names.lists()) == [b"a", b"b"], "so far it went to disk"
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(st.lists(NAME, unique=True, max_size=60), st.integers(1, 9), st.lists(st.integers(1, 9)))
+@example([b"%03d" % number for number in range(400)], 7, [1])
+@example([b"a" * 255, b"\xff", b"a\n", b"a"], 1, [4])
+def test_names_come_sorted_whatever_the_limit(names: list[bytes], limit: int, sizes: list[int]) -> None:
+    by_directory = SortedNames(limit)
+    for piece in cut(names, sizes):
+        by_directory.extend(piece)
+    lists = list(by_directory.lists())
+    assert [name for names in lists for name in names] == sorted(names)
+    assert [] not in lists
+
+
+@given(st.lists(st.lists(NAME, min_size=1, unique=True), max_size=5), st.integers(1, 5))
+def test_sorted_runs_are_merged(runs: list[list[bytes]], size: int) -> None:
+    blocks = [
+        iter([run[start : start + size] for start in range(0, len(run), size)]) for run in map(sorted, runs)
+    ]
+    merged = [name for names in spool._merged(blocks) for name in names]
+    assert merged == sorted(name for run in runs for name in run)
+
+
+def test_a_large_directory_is_sorted_in_lists_of_a_bounded_length() -> None:
+    names = SortedNames(100)
+    for number in range(5_000):
+        names.extend([b"%032d" % (number * 7919 % 5_000)])
+    assert max(map(len, names.lists())) <= 200
+
+
+def test_listed_keeps_the_first_and_counts_all() -> None:
+    listed: Listed[str] = Listed(2)
+    for item in "ab":
+        listed.add(item)
+    assert (listed.items, listed.total, listed.truncated) == (["a", "b"], 2, False)
+    listed.add("c")
+    assert (listed.items, listed.total, listed.truncated) == (["a", "b"], 3, True)

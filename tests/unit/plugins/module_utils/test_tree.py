@@ -1,0 +1,693 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from builders import TREES, Media, as_nobody, open_handles
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import tree as tree_module
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (
+    SiteError,
+    UnseenError,
+)
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tree import (
+    Changed,
+    FileState,
+    MediaTree,
+    NotFollowed,
+    Run,
+    exclusion,
+    is_excluded,
+)
+
+LONGEST = b"n" * 255
+# Deeper than PATH_MAX, and than the handles that a walk keeps open.
+DEEP = [b"d" * 120] * 50
+
+
+@pytest.fixture
+def tree(media: Media) -> Iterator[MediaTree]:
+    with MediaTree(media.root, 100) as opened:
+        yield opened
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Media]:
+    """A media root with a file further down than any path can say."""
+    media = Media(tmp_path / "deep")
+    handle = os.open(media.root, os.O_RDONLY)
+    for name in DEEP:
+        os.mkdir(name, dir_fd=handle)
+        inner = os.open(name, os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = inner
+    os.close(os.open("bottom.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
+    os.close(handle)
+    yield media
+    subprocess.run(["rm", "-rf", media.root], check=True)
+
+
+def walked(tree: MediaTree, directory: bytes = b"", *exclude: str) -> list[bytes]:
+    return [run.prefix + name for run in tree.walk(directory, exclusion(exclude)) for name in run.names]
+
+
+def unseen(tree: MediaTree) -> dict[bytes, str]:
+    return dict(tree.unseen.items)
+
+
+def until(runs: Iterator[Run], prefix: bytes) -> Run:
+    return next(run for run in runs if run.prefix == prefix)
+
+
+def rest(runs: Iterator[Run]) -> list[bytes]:
+    return [run.prefix + name for run in runs for name in run.names]
+
+
+class FailingOs:
+    """Stands in for ``os`` where a disk or a network file system is out of order."""
+
+    def __init__(self, function: str, number: int, name: bytes) -> None:
+        self._failing = (function, number, name)
+
+    def __getattr__(self, attribute: str) -> Any:
+        function, number, name = self._failing
+        real = getattr(os, attribute)
+        if attribute != function:
+            return real
+
+        def called(path: Any, *arguments: Any, **options: Any) -> Any:
+            if path == name:
+                raise OSError(number, os.strerror(number))
+            return real(path, *arguments, **options)
+
+        return called
+
+
+# The walk.
+
+
+@given(TREES, st.integers(1, 4), st.integers(1, 3))
+@example([b"a-b/x", b"a.b", b"a/b", b"a0", b"a\n", b"a\xff"], 1, 1)
+def test_the_walk_yields_what_is_there_in_the_byte_order_of_whole_paths(
+    paths: list[bytes], names_in_memory: int, open_levels: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree_module, "NAMES_IN_MEMORY", names_in_memory)
+        patch.setattr(tree_module, "_ENTRIES", names_in_memory)
+        patch.setattr(tree_module, "OPEN_LEVELS", open_levels)
+        media = Media(folder)
+        media.write(*paths)
+        with MediaTree(media.root, 10) as tree:
+            found = walked(tree)
+            assert tree.unseen.total == 0
+        assert found == sorted(media.files) == sorted(paths)
+
+
+def test_a_run_holds_the_names_of_one_directory_and_a_handle_to_look_at_them(
+    tree: MediaTree, media: Media
+) -> None:
+    media.write("a/1", "a/2", "a/m/x", "a/z")
+    runs = []
+    for run in tree.walk(b"a", None):
+        runs.append((run.prefix, run.names))
+        assert set(run.names) <= set(os.listdir(f"/proc/self/fd/{run.handle}".encode()))
+    assert runs == [(b"a/", [b"1", b"2"]), (b"a/m/", [b"x"]), (b"a/", [b"z"])]
+
+
+def test_links_and_special_files_are_named_but_not_entered(
+    tree: MediaTree, media: Media, outside: Path
+) -> None:
+    media.link("to_directory", outside)
+    media.link("to_file", outside / "precious.jpg")
+    media.link("to_nothing", "nowhere")
+    os.mkfifo(media.path("fifo"))
+    assert walked(tree) == [b"fifo", b"to_directory", b"to_file", b"to_nothing"]
+    kinds = [tree.state(path).kind for path in walked(tree)]
+    assert kinds == ["FIFO", "symbolic link", "symbolic link", "symbolic link"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        ([], [b".a/x", b"b/.c", b"b/cache/y", b"cache/z", b"d"]),
+        ([".*"], [b"b/.c", b"b/cache/y", b"cache/z", b"d"]),
+        (["cache"], [b".a/x", b"b/.c", b"d"]),
+        (["b/cache", "?a"], [b"b/.c", b"cache/z", b"d"]),
+        (["b/*", "[ce]*"], [b".a/x", b"b/.c", b"d"]),
+        (["b"], [b".a/x", b"cache/z", b"d"]),
+    ],
+)
+def test_excluded_directories_are_not_entered(
+    tree: MediaTree, media: Media, exclude: list[str], left: list[bytes]
+) -> None:
+    media.write(".a/x", "b/.c", "b/cache/y", "cache/z", "d")
+    assert walked(tree, b"", *exclude) == left
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "is_it"),
+    [
+        (".*", b"photos/.hidden", True),
+        (".*", b"photos/a.jpg", False),
+        ("*.tmp", b"photos/a.tmp", True),
+        ("*.tmp", b"photos/a.tmpx", False),
+        ("photos/*", b"photos/2024/a", True),
+        ("photos", b"photos2", False),
+        ("*", b"\xff\n", True),
+        ("a\n*", b"a\nb", True),
+        ("é", "é".encode(), True),
+        ("[!a]", b"b", True),
+    ],
+)
+def test_a_glob_applies_to_the_name_or_to_the_whole_path(glob: str, path: bytes, is_it: bool) -> None:
+    pattern = exclusion(["nothing like it", glob])
+    assert pattern is not None
+    assert is_excluded(pattern, path) is is_it
+
+
+def test_the_quarantine_is_never_entered(media: Media) -> None:
+    media.write("kept/a", "photos/kept/b")
+    with MediaTree(media.root, 10, never=[b"kept"]) as tree:
+        assert walked(tree) == [b"photos/kept/b"]
+
+
+def test_other_file_systems_are_not_entered_and_that_is_told(mounted: Media) -> None:
+    mounted.write("mounted/there", "mounted/deep/there", "photos/here")
+    with MediaTree(mounted.root, 10) as tree:
+        assert walked(tree) == [b"photos/here"]
+        assert [path for path, _reason in tree.not_entered.items] == [b"mounted"]
+        assert tree.unseen.total == 0
+
+
+def test_a_listed_directory_may_be_a_mount_itself(mounted: Media) -> None:
+    mounted.write("mounted/there")
+    with MediaTree(mounted.root, 10) as tree:
+        assert walked(tree, b"mounted") == [b"mounted/there"]
+
+
+# The walk, while others change the tree.
+
+
+def test_a_directory_that_vanishes_before_its_turn_is_unseen(tree: MediaTree, media: Media) -> None:
+    media.write("a/1", "b/2", "c/3")
+    runs = tree.walk(b"", None)
+    until(runs, b"a/")
+    shutil.rmtree(media.path("b"))
+    assert rest(runs) == [b"c/3"]
+    assert unseen(tree) == {b"b": "the directory vanished during the run"}
+
+
+def test_a_directory_that_vanishes_while_it_is_read_is_unseen(tree: MediaTree, media: Media) -> None:
+    media.write("a/1", "b/2")
+    runs = tree.walk(b"", None)
+    until(runs, b"a/")
+    shutil.rmtree(media.path("a"))
+    assert rest(runs) == [b"b/2"]
+    assert unseen(tree) == {b"a/": "the directory was removed during the run"}
+
+
+@pytest.mark.parametrize("replacement", ["file", "link", "dangling link"])
+def test_a_directory_that_is_swapped_before_its_turn_is_unseen(
+    tree: MediaTree, media: Media, outside: Path, replacement: str
+) -> None:
+    media.write("a/1", "b/2", "c/3")
+    runs = tree.walk(b"", None)
+    until(runs, b"a/")
+    shutil.rmtree(media.path("b"))
+    if replacement == "file":
+        media.write("b")
+    else:
+        media.link("b", outside if replacement == "link" else "nowhere")
+    assert rest(runs) == [b"c/3"], "and nothing of what lies behind the link"
+    assert list(unseen(tree)) == [b"b"]
+
+
+def test_a_deep_directory_that_is_moved_is_noticed_on_the_way_back(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree_module, "OPEN_LEVELS", 1)
+    media.write("a/b/1", "a/z", "elsewhere/x")
+    before = open_handles()
+    runs = tree.walk(b"", None)
+    until(runs, b"a/b/")
+    media.rename("a/b", "elsewhere/b")
+    assert b"a/z" not in rest(runs)
+    assert unseen(tree) == {b"a/": "the directory was moved during the run"}
+    assert open_handles() == before
+
+
+def test_a_deep_tree_that_is_removed_is_unseen(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree_module, "OPEN_LEVELS", 1)
+    media.write("a/b/1", "a/z")
+    runs = tree.walk(b"", None)
+    until(runs, b"a/b/")
+    shutil.rmtree(media.path("a"))
+    rest(runs)
+    assert tree.unseen.total > 0
+
+
+def test_a_deep_directory_that_is_closed_to_us_on_the_way_back_is_unseen(public_media: Media) -> None:
+    media = public_media
+    media.write("a/b/c/1", "a/z")
+
+    def walk() -> tuple[int, int]:
+        with pytest.MonkeyPatch.context() as patch, MediaTree(media.root, 10) as tree:
+            patch.setattr(tree_module, "OPEN_LEVELS", 1)
+            before = open_handles()
+            runs = tree.walk(b"", None)
+            until(runs, b"a/b/c/")
+            os.chmod(media.path("a/b/c"), 0)
+            rest(runs)
+            return tree.unseen.total, open_handles() - before
+
+    hand_over(media)
+    assert as_nobody(walk) == (1, 0)
+
+
+def hand_over(media: Media) -> None:
+    """Let nobody own all of a media root."""
+    if os.geteuid() == 0:
+        subprocess.run(["chown", "-R", "65534:65534", media.root], check=True)
+
+
+def test_a_media_root_that_is_replaced_is_unseen(tree: MediaTree, media: Media) -> None:
+    tree.verify_root()
+    assert tree.unseen.total == 0
+    os.rename(media.root, media.root + b".old")
+    os.mkdir(media.root)
+    tree.verify_root()
+    assert unseen(tree) == {b"": "the media root was replaced or unmounted during the run"}
+
+
+def test_a_media_root_that_is_gone_is_unseen(tree: MediaTree, media: Media) -> None:
+    os.rename(media.root, media.root + b".old")
+    tree.verify_root()
+    assert list(unseen(tree)) == [b""]
+
+
+# What cannot be seen.
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o300, 0o400])
+def test_a_directory_that_must_not_be_read_is_unseen(public_media: Media, mode: int) -> None:
+    media = public_media
+    media.write("a/1", "closed/2", "z/3")
+    os.chmod(media.path("closed"), mode)
+
+    def look() -> tuple[list[bytes], list[bytes]]:
+        with MediaTree(media.root, 10) as tree:
+            seen = []
+            for run in tree.walk(b"", None):
+                seen += [run.prefix + name for name in run.names if tree.state_in(run, name)]
+            return seen, list(unseen(tree))
+
+    hand_over(media)
+    seen, missed = as_nobody(look)
+    assert seen == [b"a/1", b"z/3"]
+    assert [path.rstrip(b"/") for path in missed] in ([b"closed"], [b"closed/2"])
+
+
+@pytest.mark.parametrize("function", ["open", "scandir"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE])
+def test_a_directory_on_a_disk_out_of_order_is_unseen(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch, function: str, number: int
+) -> None:
+    media.write("a/1", "b/2", "c/3")
+    runs = tree.walk(b"", None)
+    handle = until(runs, b"a/").handle
+    name = b"b" if function == "open" else f"/proc/self/fd/{handle}".encode()
+    monkeypatch.setattr(tree_module, "os", FailingOs(function, number, name))
+    assert b"b/2" not in rest(runs)
+    assert list(unseen(tree).values()) == [os.strerror(number)] * tree.unseen.total
+    assert [path.rstrip(b"/") for path in unseen(tree)][:1] == [b"b"]
+
+
+def test_a_file_that_cannot_be_looked_at_is_unseen(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media.write("a/1", "a/2")
+    runs = tree.walk(b"a", None)
+    run = next(runs)
+    monkeypatch.setattr(tree_module, "os", FailingOs("stat", errno.EIO, b"1"))
+    assert [tree.state_in(run, name) is None for name in run.names] == [True, False]
+    assert list(unseen(tree)) == [b"a/1"]
+
+
+@pytest.mark.parametrize("listed", [0, 1])
+def test_what_was_not_seen_is_counted_even_if_it_is_not_listed(media: Media, listed: int) -> None:
+    with MediaTree(media.root, listed) as tree:
+        assert walked(tree, b"gone") == walked(tree, b"gone too") == []
+        assert (tree.unseen.total, len(tree.unseen.items)) == (2, listed)
+
+
+# Absence is proven.
+
+
+@pytest.mark.parametrize("path", [b"gone", b"photos/gone", b"gone/gone/gone", b"/".join(DEEP * 2), LONGEST])
+def test_only_no_such_file_says_that_a_file_is_absent(tree: MediaTree, media: Media, path: bytes) -> None:
+    media.write("photos/a")
+    assert tree.state(path) is None
+    assert not tree.has_file(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        (b"photos/a", "file"),
+        (b"photos", "directory"),
+        (b"photos/", "directory"),
+        (b"photos/./a", "file"),
+        (b"photos//a", "file"),
+        (b"link", "symbolic link"),
+        (b"dangling", "symbolic link"),
+        (b"fifo", "FIFO"),
+        (b"", "directory"),
+    ],
+)
+def test_whatever_stands_at_a_path_is_not_absent(
+    tree: MediaTree, media: Media, path: bytes, kind: str
+) -> None:
+    media.write("photos/a")
+    media.link("link", "photos/a")
+    media.link("dangling", "nowhere")
+    os.mkfifo(media.path("fifo"))
+    state = tree.state(path)
+    assert state is not None
+    assert state.kind == kind
+    assert tree.has_file(path) == (kind == "file")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (b"photos/a/b", "'a' is a file"),
+        (b"photos/a/", "'a' is a file"),
+        (b"link/a", "'link' is a symbolic link"),
+        (b"link/gone", "'link' is a symbolic link"),
+        (b"dangling/a", "'dangling' is a symbolic link"),
+        (b"loop/a", "'loop' is a symbolic link"),
+        (b"outside/precious.jpg", "'outside' is a symbolic link"),
+        (b"fifo/a", "'fifo' is a FIFO"),
+        (LONGEST + b"n", "longer than a file name can be"),
+        (b"photos/" + LONGEST + b"n", "longer than a file name can be"),
+        (LONGEST + b"n/a", "longer than a file name can be"),
+    ],
+)
+def test_what_stands_in_the_way_proves_no_absence(
+    tree: MediaTree, media: Media, outside: Path, path: bytes, words: str
+) -> None:
+    media.write("photos/a")
+    for name, target in (("link", "photos"), ("dangling", "nowhere"), ("loop", "loop"), ("outside", outside)):
+        media.link(name, target)
+    os.mkfifo(media.path("fifo"))
+    with pytest.raises(NotFollowed, match=re.escape(words)):
+        tree.state(path)
+    assert not tree.has_file(path)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o200, 0o100, 0o300, 0o600])
+@pytest.mark.parametrize("name", [b"there", b"absent"])
+def test_a_closed_directory_proves_no_absence(public_media: Media, mode: int, name: bytes) -> None:
+    media = public_media
+    media.write("closed/there", "closed/in/there")
+    os.chmod(media.path("closed"), mode)
+
+    def look(path: bytes) -> str:
+        with MediaTree(media.root, 10) as tree, pytest.raises(UnseenError) as error:
+            tree.state(path)
+        return str(error.value)
+
+    hand_over(media)
+    for path in (b"closed/" + name, b"closed/in/" + name):
+        assert as_nobody(lambda path=path: look(path)).endswith("looked at: Permission denied.")
+
+
+@pytest.mark.parametrize("function", ["open", "stat"])
+@pytest.mark.parametrize(
+    "number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EMFILE, errno.ENOMEM]
+)
+def test_an_error_of_the_disk_proves_no_absence(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch, function: str, number: int
+) -> None:
+    media.write("photos/a")
+    name = b"photos" if function == "open" else b"a"
+    monkeypatch.setattr(tree_module, "os", FailingOs(function, number, name))
+    with pytest.raises(UnseenError, match=re.escape(os.strerror(number))):
+        tree.state(b"photos/a")
+    assert not tree.has_file(b"photos/a")
+
+
+def test_a_look_at_the_next_file_says_there_only_of_what_is_there(tree: MediaTree, media: Media) -> None:
+    media.write("photos/a", "photos/b", "other/c")
+    assert not tree.is_next_to_last(b"photos/a"), "nothing was looked at before"
+    tree.state(b"photos/a")
+    assert tree.is_next_to_last(b"photos/b")
+    for path in (b"photos/gone", b"other/c", b"photos/", b"photos/.", b"photos/..", b"b"):
+        assert not tree.is_next_to_last(path)
+
+
+# Opening.
+
+
+def test_a_media_root_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SiteError, match=r"does not exist. Is it mounted\? Nothing was examined"):
+        MediaTree(os.fsencode(tmp_path / "gone"), 10).__enter__()
+
+
+def test_a_media_root_that_is_a_file_is_told(media: Media) -> None:
+    media.write("a")
+    with pytest.raises(SiteError, match="is not a directory"):
+        MediaTree(media.path("a"), 10).__enter__()
+
+
+def test_a_media_root_that_must_not_be_read_is_told_with_advice(public_media: Media) -> None:
+    os.chmod(public_media.root, 0)
+
+    def look() -> str:
+        with pytest.raises(SiteError) as refusal:
+            MediaTree(public_media.root, 10).__enter__()
+        return str(refusal.value)
+
+    told = as_nobody(look)
+    os.chmod(public_media.root, 0o755)
+    assert "Permission denied. Run as a user who may read it (become, become_user)." in told
+
+
+def test_a_media_root_may_be_a_link(media: Media, tmp_path: Path) -> None:
+    media.write("a")
+    os.symlink(media.root, tmp_path / "link")
+    with MediaTree(os.fsencode(tmp_path / "link"), 10) as tree:
+        assert walked(tree) == [b"a"]
+        tree.verify_root()
+        assert tree.unseen.total == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (b"gone", r"directory 'gone' does not exist below media_root .* Correct the name"),
+        (b"photos/gone", "directory 'photos/gone' does not exist"),
+        (b"photos/a", "leaves the media root or is none: 'a' is a file"),
+        (b"link", r"'link' is a symbolic link. Links are not followed"),
+        (b"link/in", "'link' is a symbolic link"),
+        (LONGEST + b"n", "cannot be read: File name too long"),
+    ],
+)
+def test_a_listed_directory_must_be_one(
+    tree: MediaTree, media: Media, outside: Path, path: bytes, words: str
+) -> None:
+    media.write("photos/a")
+    media.link("link", outside)
+    with pytest.raises(SiteError, match=words):
+        tree.require_directory(path)
+
+
+@pytest.mark.parametrize("path", [b"", b"photos", b"photos/2024"])
+def test_a_listed_directory_that_can_be_read_will_do(tree: MediaTree, media: Media, path: bytes) -> None:
+    media.mkdir("photos/2024")
+    before = open_handles()
+    tree.require_directory(path)
+    assert open_handles() == before
+
+
+# Removal.
+
+
+def state_of(tree: MediaTree, path: bytes) -> FileState:
+    state = tree.state(path)
+    assert state is not None
+    return state
+
+
+@pytest.mark.parametrize(
+    "name", [b"a.jpg", b"\xff\xfe.jpg", b"line\nbreak", LONGEST, "Café".encode(), b"-rf", b" ", b"\\", b"%2F"]
+)
+def test_a_file_of_any_name_is_found_and_removed(tree: MediaTree, media: Media, name: bytes) -> None:
+    path = b"photos/" + name
+    media.write(path)
+    assert walked(tree) == [path]
+    tree.remove(path, state_of(tree, path))
+    assert media.files == set()
+
+
+@pytest.mark.parametrize(
+    "what", ["rewritten", "replaced", "touched", "chmod", "hard link", "link", "directory"]
+)
+def test_a_file_that_is_no_longer_the_same_stays(tree: MediaTree, media: Media, what: str) -> None:
+    media.write("photos/a")
+    path, state = media.path("photos/a"), state_of(tree, b"photos/a")
+    if what == "rewritten":
+        media.write("photos/a", content=b"PICTURE")
+    elif what == "replaced":
+        shutil.copy2(path, path + b".new")
+        os.replace(path + b".new", path)
+    elif what == "touched":
+        os.utime(path, (1, 1))
+    elif what == "chmod":
+        os.chmod(path, 0o600)
+    elif what == "hard link":
+        os.link(path, path + b".other")
+    else:
+        os.unlink(path)
+        (os.mkdir if what == "directory" else lambda p: os.symlink(b"/etc/passwd", p))(path)
+    with pytest.raises(Changed, match="another file stands in its place, or it was written to"):
+        tree.remove(b"photos/a", state)
+    assert os.path.lexists(path)
+
+
+def test_a_file_that_is_gone_already_is_told_so(tree: MediaTree, media: Media) -> None:
+    media.write("a")
+    state = state_of(tree, b"a")
+    os.unlink(media.path("a"))
+    with pytest.raises(Changed, match="gone already"):
+        tree.remove(b"a", state)
+
+
+def test_nothing_is_removed_through_a_link_that_came_into_the_way(
+    tree: MediaTree, media: Media, outside: Path
+) -> None:
+    media.write("photos/in/precious.jpg", content=b"precious")
+    os.link(media.path("photos/in/precious.jpg"), outside / "same.jpg")
+    os.replace(outside / "same.jpg", outside / "precious.jpg")
+    state = state_of(tree, b"photos/in/precious.jpg")
+    shutil.rmtree(media.path("photos/in"))
+    media.link("photos/in", outside)
+    tree.forget()
+    with pytest.raises(NotFollowed, match="'in' is a symbolic link"):
+        tree.remove(
+            b"photos/in/precious.jpg", state._replace(ctime_ns=os.stat(outside / "precious.jpg").st_ctime_ns)
+        )
+    assert (outside / "precious.jpg").read_bytes() == b"precious"
+
+
+# Depth, and handles.
+
+
+def test_a_file_deeper_than_any_path_is_found_and_removed(deep: Media) -> None:
+    before = open_handles()
+    with MediaTree(deep.root, 10) as tree:
+        runs = tree.walk(b"", None)
+        run = next(runs)
+        assert open_handles() - before < tree_module.OPEN_LEVELS + 5
+        path = run.prefix + run.names[0]
+        assert len(path) > 4096
+        assert path == b"/".join([*DEEP, b"bottom.jpg"])
+        state = tree.state_in(run, b"bottom.jpg")
+        assert list(runs) == []
+        assert state == tree.state(path)
+        assert tree.unseen.total == 0
+        tree.remove(path, state)
+        assert walked(tree) == []
+    assert open_handles() == before
+
+
+def test_a_walk_that_is_given_up_leaves_no_handle_open(deep: Media) -> None:
+    with MediaTree(deep.root, 10) as tree:
+        before = open_handles()
+        runs = tree.walk(b"", None)
+        next(runs)
+        runs.close()
+        assert open_handles() == before
+
+
+@pytest.mark.parametrize("path", [b"gone/a", b"photos/a/b", b"link/a", LONGEST + b"n/a", b"photos/gone"])
+def test_a_look_that_fails_leaves_no_handle_open(tree: MediaTree, media: Media, path: bytes) -> None:
+    media.write("photos/a")
+    media.link("link", "photos")
+    before = open_handles()
+    for _turn in range(3):
+        tree.has_file(path)
+        tree.forget()
+    assert open_handles() == before
+
+
+# Names that match patterns.
+
+
+def test_matching_finds_files_by_names_and_patterns(tree: MediaTree, media: Media, outside: Path) -> None:
+    media.write("CACHE/a/1.jpg", "CACHE/a/2.png", "CACHE/b/1.jpg", "CACHE/a/deep/1.jpg")
+    media.link("CACHE/a/3.jpg", outside / "precious.jpg")
+    media.link("CACHE/c", outside)
+    jpg = re.compile(rb"[^/]*\.jpg")
+    anything = re.compile(rb"[^/]*", re.DOTALL)
+    assert list(tree.matching([b"CACHE", b"a", jpg])) == [b"CACHE/a/1.jpg"]
+    assert list(tree.matching([b"CACHE", anything, jpg])) == [b"CACHE/a/1.jpg", b"CACHE/b/1.jpg"]
+    assert list(tree.matching([b"CACHE", b"c", anything])) == []
+    assert list(tree.matching([b"CACHE", b"gone", anything])) == []
+    assert list(tree.matching([b"CACHE", b"a"])) == []
+    assert tree.unseen.total == 0
+
+
+def test_a_directory_in_which_nothing_can_be_looked_for_is_unseen(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media.write("CACHE/a/1.jpg")
+    monkeypatch.setattr(tree_module, "os", FailingOs("open", errno.EACCES, b"a"))
+    assert list(tree.matching([b"CACHE", b"a", re.compile(b".*")])) == []
+    assert unseen(tree) == {b"CACHE/a": "Permission denied"}
+
+
+# Time stamps.
+
+
+@pytest.mark.parametrize(
+    ("age_stamp", "mtime", "ctime", "expected"),
+    [
+        ("mtime", 1, 2, 1),
+        ("mtime", 2, 1, 2),
+        ("ctime", 1, 2, 2),
+        ("ctime", 2, 1, 1),
+        ("newest", 1, 2, 2),
+        ("newest", 2, 1, 2),
+    ],
+)
+def test_the_time_stamp_that_tells_the_age(age_stamp: str, mtime: int, ctime: int, expected: int) -> None:
+    assert FileState("file", 1, 2, 3, mtime, ctime).stamp_ns(age_stamp) == expected
+
+
+def test_a_state_is_exact_to_the_nanosecond(tree: MediaTree, media: Media) -> None:
+    media.write("a")
+    os.utime(media.path("a"), ns=(0, 1_234_567_890_123_456_789))
+    status = os.stat(media.path("a"))
+    assert state_of(tree, b"a") == (
+        "file",
+        status.st_dev,
+        status.st_ino,
+        7,
+        1_234_567_890_123_456_789,
+        status.st_ctime_ns,
+    )
