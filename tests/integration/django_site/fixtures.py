@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Fixtures: the project on new databases."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+from django.test import override_settings
+
+from .project import SCHEMA, Project, file_of, of_postgresql, on_server, used_by_django
+
+
+def _migrate() -> None:
+    call_command("migrate", run_syncdb=True, verbosity=0)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the project, to copy: migrating takes its time."""
+    path = tmp_path_factory.mktemp("migrated") / "db.sqlite3"
+    with used_by_django(f"sqlite:///{path}"):
+        _migrate()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_server: str) -> str:
+    """The name of a database of the project, to copy."""
+    name = "migrated"
+    # The server is thrown away: nothing on it has to survive a power failure.
+    on_server(
+        postgresql_server,
+        "ALTER SYSTEM SET fsync = off",
+        "SELECT pg_reload_conf()",
+        f"CREATE DATABASE {name}",
+    )
+    with used_by_django(of_postgresql(postgresql_server, name)):
+        _migrate()
+        with connections["default"].cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA {SCHEMA}")
+            cursor.execute(f"ALTER TABLE album_viewing SET SCHEMA {SCHEMA}")
+    return name
+
+
+@contextmanager
+def _project(database: Any, media: Path) -> Iterator[Project]:
+    media.mkdir()
+    with used_by_django(database.url), override_settings(MEDIA_ROOT=str(media)):
+        yield Project(database, media)
+
+
+@pytest.fixture
+def sqlite_project(sqlite: Any, migrated_sqlite: Path, tmp_path: Path) -> Iterator[Project]:
+    """The project on a new SQLite database, as ``migrate`` leaves it."""
+    shutil.copyfile(migrated_sqlite, file_of(sqlite))
+    with _project(sqlite, tmp_path / "media") as project:
+        yield project
+
+
+@pytest.fixture
+def postgresql_project(
+    postgresql: Any, postgresql_server: str, migrated_postgresql: str, tmp_path: Path
+) -> Iterator[Project]:
+    """The project on a new PostgreSQL database, as ``migrate`` leaves it."""
+    name = urlsplit(postgresql.url).path[1:]
+    on_server(
+        postgresql_server,
+        f"DROP DATABASE {name}",
+        f"CREATE DATABASE {name} TEMPLATE {migrated_postgresql}",
+    )
+    with _project(postgresql, tmp_path / "media") as project:
+        yield project
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def project(request: pytest.FixtureRequest) -> Any:
+    """The project on a new database of each kind in turn."""
+    return request.getfixturevalue(f"{request.param}_project")

@@ -1,0 +1,489 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What cannot be meant, read, reached or understood is told in one line, and nothing is touched."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
+
+import psycopg2
+import pytest
+from support import Ansible, Site, Task, names, not_told, run_module, until
+
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import jobs
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import sqlite as engine
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import DatabaseError
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.site import orphans_job
+
+# A password as a URL holds it; no error may show even a part of it.
+WRITTEN = "Hush-42%2F%21"
+
+# Cases by name: the task, and words that its error must have.
+Cases = Mapping[str, "tuple[Task, Sequence[str]]"]
+
+
+def wrongly_told(cases: Cases) -> dict[str, str]:
+    """Run all cases, each of which must fail, and return what is not told as it should be."""
+    return misjudged(cases, [run_module(task) for task in of(cases)])
+
+
+def misjudged(cases: Cases, results: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    assert [case for case, result in zip(cases, results) if not result["failed"]] == []
+    messages = {case: result["msg"] for case, result in zip(cases, results)}
+    assert [message for message in messages.values() if "Hush" in message] == []
+    return not_told(messages, {case: words for case, (_task, words) in cases.items()})
+
+
+def of(cases: Cases) -> list[Task]:
+    return [task for task, _words in cases.values()]
+
+
+def fill(site: Site) -> None:
+    """A site on which every job has something to do, if it gets that far."""
+    site.keep(*(f"photos/{number}.jpg" for number in range(6)))
+    site.write("photos/orphan.jpg", "photos/2024/orphan.jpg")
+    site.insert("photos/missing.jpg")
+    site.keep("photos/incomplete.jpg", attached=False)
+
+
+def test_options_that_cannot_be_meant(sqlite_site: Site):
+    site = sqlite_site
+    fill(site)
+    (site.media / "linked").symlink_to("photos")
+    (site.media / "outside").symlink_to("/")
+    (site.media / "photos" / "linked").symlink_to("2024")
+    before = site.state()
+    root = str(site.media)
+    orphans, records = site.orphans, site.records
+    cases: Cases = {
+        "relative root": (orphans(media_root="media"), ["'media' is not an absolute path"]),
+        "no root": (orphans(media_root=f"{root}/no"), [f"'{root}/no' does not exist", "mounted?"]),
+        "no root for records": (records(media_root=f"{root}/no"), [f"'{root}/no' does not exist"]),
+        "root is a file": (orphans(media_root=f"{root}/photos/1.jpg"), ["is not a directory"]),
+        "no directory": (orphans(directories=["photo"]), ["'photo' does not exist below", root]),
+        "directory is a file": (orphans(directories=["photos/1.jpg"]), ["'1.jpg' is a file"]),
+        "leaves by ..": (orphans(directories=["../x"]), ["'../x' holds '..'", "out of media_root"]),
+        "inner ..": (orphans(directories=["photos/../avif"]), ["holds '..'"]),
+        "absolute": (orphans(directories=["/photos"]), ["'/photos' is absolute", "such as item_photos"]),
+        "link": (orphans(directories=["linked"]), ["'linked' is a symbolic link", "not followed"]),
+        "link outside": (orphans(directories=["outside/etc"]), ["'outside' is a symbolic link"]),
+        "inner link": (orphans(directories=["photos/linked"]), ["'linked' is a symbolic link"]),
+        "overlap": (orphans(directories=["photos", "photos/2024"]), ["photos/2024 lies in photos"]),
+        "overlap with all": (orphans(directories=[".", "avif"]), ["overlap: avif lies in ."]),
+        "twice": (orphans(directories=["photos", "photos/"]), ["one directory twice: photos, photos/"]),
+        "no directories": (orphans(directories=[]), ["directories is empty"]),
+        "no references": (orphans(references=[]), ["references is empty", "every file would be an orphan"]),
+        "negative hours": (orphans(older_than_hours=-1), ["older_than_hours is -1", "0 or more"]),
+        "negative hours for records": (records(older_than_hours=-1), ["older_than_hours is -1"]),
+        "percent below 0": (orphans(max_removal_percent=-1), ["max_removal_percent is -1", "from 0 to 100"]),
+        "percent above 100": (records(max_removal_percent=101), ["is 101", "from 0 to 100"]),
+        "percent in words": (orphans(max_removal_percent="half"), ["max_removal_percent", "half"]),
+        "negative list": (orphans(max_listed=-1), ["max_listed is -1"]),
+        "age stamp": (orphans(age_stamp="birth"), ["age_stamp", "newest, mtime, ctime", "birth"]),
+        "marker": (orphans(marker="../mounted"), ["marker '../mounted' holds '..'"]),
+        "derived": (orphans(derived=["CACHE/*"]), ["derived: the pattern 'CACHE/*'", "{dir}"]),
+        "derived outside": (orphans(derived=["../{dir}/{name}"]), ["must lie below media_root"]),
+        "no plan": (orphans(approved_plan="yes"), ["approved_plan cannot be read", "as it is"]),
+        "select": (records(select="orphans"), ["select", "missing, incomplete"]),
+        "label": (records(label="title"), ["label 'title'", "such as album_id.title"]),
+        "label without key": (records(label="image.title"), ["collection_photo.image is no foreign key"]),
+        "unattached": (
+            records(select="incomplete", unattached_column="item_id"),
+            ["no column 'item_id'", "content_type_id"],
+        ),
+        "uploaded at": (
+            records(select="incomplete", uploaded_at_column="created"),
+            ["no column 'created'", "uploaded_at"],
+        ),
+        "time zone": (
+            records(select="incomplete", time_zone="Mars/Olympus"),
+            ["time_zone 'Mars/Olympus'", "Europe/Vienna"],
+        ),
+        "dependents": (
+            records(dependents=[{"table": "no_such", "column": "photo_id", "action": "delete"}]),
+            ["there is no table 'no_such'"],
+        ),
+    }
+    assert wrongly_told(cases) == {}
+    assert site.state() == before
+
+
+def test_a_plan_of_another_job_or_other_options_is_not_taken(sqlite_site: Site):
+    fill(sqlite_site)
+    orphans, records = sqlite_site.orphans, sqlite_site.records
+    of_orphans, of_missing = (run_module(task, check=True) for task in (orphans(), records()))
+    before = sqlite_site.state()
+    cases: Cases = {
+        "other job": (records(approved_plan=of_orphans["plan"]), ["a plan for the job 'orphans'"]),
+        "other selection": (
+            records(select="incomplete", approved_plan=of_missing["plan"]),
+            ["a plan for the job 'missing'"],
+        ),
+        "other directories": (
+            orphans(directories=["photos"], approved_plan=of_orphans["plan"]),
+            ["other options", "Make the plan again"],
+        ),
+        "cut short": (orphans(approved_plan=of_orphans["plan"][:-9]), ["approved_plan cannot be read"]),
+    }
+    assert wrongly_told(cases) == {}
+    assert sqlite_site.state() == before
+
+
+def test_tables_and_columns_that_cannot_be_meant(site: Site):
+    fill(site)
+    site.database.run(
+        "CREATE TABLE no_key (image varchar(100));"
+        "CREATE VIEW view_of_photos AS SELECT id, image FROM collection_photo;"
+        "INSERT INTO no_key VALUES ('photos/gone.jpg')"
+    )
+    before = site.state()
+
+    def naming(table: str, column: str) -> Task:
+        return site.orphans(references=[{"table": table, "column": column}])
+
+    evil = 'photo"; DROP TABLE collection_photo; --'
+    cases: Cases = {
+        "table": (naming("photos", "image"), ["there is no table 'photos'", "APP_MODEL in lower case"]),
+        "table of records": (site.records(table="photos"), ["there is no table 'photos'"]),
+        "quoted": (naming(evil, "image"), ["there is no table"]),
+        "column": (naming("collection_photo", "file"), ["no column 'file'", "Its columns are:", "image"]),
+        "column of records": (site.records(file_column="file"), ["no column 'file'"]),
+        "companion": (site.records(companion_columns=["thumb"]), ["no column 'thumb'"]),
+        "quoted column": (naming("collection_photo", 'image" --'), ["no column"]),
+        "type": (
+            naming("collection_photo", "content_type_id"),
+            ["collection_photo.content_type_id has the type", "cannot hold a path", "ImageField"],
+        ),
+        "type of a time": (site.records(file_column="uploaded_at"), ["cannot hold a path"]),
+        "no key": (
+            site.records(table="no_key", companion_columns=[]),
+            ["table no_key has no primary key"],
+        ),
+        "view": (
+            site.records(table="view_of_photos", companion_columns=[]),
+            ["view_of_photos has no primary key"],
+        ),
+    }
+    if site.database.kind == "postgresql":
+        cases["schema"] = naming("gallery.collection_photo", "image"), ["has no schema 'gallery'"]
+        cases["table in schema"] = naming("public.photos", "image"), ["no table 'public.photos'", "'public'"]
+    assert wrongly_told(cases) == {}
+    assert site.state() == before
+
+
+def test_every_kind_of_primary_key_works(site: Site):
+    uuid = "uuid" if site.database.kind == "postgresql" else "char(32)"
+    tables = {
+        "by_integer": "id integer, PRIMARY KEY (id)",
+        "by_bigint": "id bigint, PRIMARY KEY (id)",
+        "by_uuid": f"id {uuid}, PRIMARY KEY (id)",
+        "by_text": "id varchar(40), PRIMARY KEY (id)",
+        '"Group"': "part varchar(9), id integer, PRIMARY KEY (part, id)",
+    }
+    ids: dict[str, list[Any]] = {
+        "by_uuid": ["6f1f6a50b3de4f1b8a1d2f4ad6b2a001", "6f1f6a50b3de4f1b8a1d2f4ad6b2a002"],
+        "by_text": ["it's", 'say "gone" %s'],
+    }
+    site.write("photos/kept.jpg")
+    for table, key in tables.items():
+        site.database.run(f"CREATE TABLE {table} (image varchar(100), {key})")
+        part = {"part": "é"} if "part" in key else {}
+        kept, gone = ids.get(table, [1, 2])
+        site.database.insert(table, [{**part, "id": kept, "image": "photos/kept.jpg"}])
+        site.database.insert(table, [{**part, "id": gone, "image": "photos/gone.jpg"}])
+
+    tasks = [site.records(table=table.strip('"'), companion_columns=[]) for table in tables]
+    results = [run_module(task) for task in tasks]
+
+    assert [result["removed"]["records"] for result in results] == [1] * 5, results
+    for table in tables:
+        assert site.database.rows(f"SELECT image FROM {table}") == [("photos/kept.jpg",)]
+    assert results[4]["records"][0]["key"] == "é, 2"
+
+
+def test_a_sqlite_database_that_cannot_be_used(sqlite_site: Site, tmp_path: Path):
+    fill(sqlite_site)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "text.sqlite3").write_text("This is no database, but long enough to be read as one." * 99)
+    (elsewhere / "empty.sqlite3").touch()
+    with closing(sqlite3.connect(elsewhere / "utf16.sqlite3")) as connection:
+        connection.executescript("PRAGMA encoding = 'UTF-16le'; CREATE TABLE collection_photo (image text)")
+    before = sqlite_site.state()
+
+    def at(path: str) -> Task:
+        return sqlite_site.orphans(database_url=f"sqlite:///{path}")
+
+    cases: Cases = {
+        "absent": (at(f"{elsewhere}/no.sqlite3"), ["does not exist", "never created"]),
+        "absent for records": (
+            sqlite_site.records(database_url=f"sqlite:///{elsewhere}/no.sqlite3"),
+            ["does not exist", "never created"],
+        ),
+        "directory": (at(str(elsewhere)), ["is not a file"]),
+        "relative": (at("db.sqlite3"), ["absolute path", "four slashes"]),
+        "text": (at(f"{elsewhere}/text.sqlite3"), ["not a database", "Name Django's database file"]),
+        "empty": (at(f"{elsewhere}/empty.sqlite3"), ["there is no table 'collection_photo'"]),
+        "UTF-16": (at(f"{elsewhere}/utf16.sqlite3"), ["UTF-16le", "Rebuild it as UTF-8"]),
+        "scheme": (
+            sqlite_site.orphans(database_url="mysql://user:Hush-42@db/site"),
+            ["'mysql'", "not supported", "postgresql://", "sqlite:////"],
+        ),
+        "no scheme": (sqlite_site.orphans(database_url="Hush-42/db.sqlite3"), ["no scheme"]),
+    }
+    assert wrongly_told(cases) == {}
+    assert sqlite_site.state() == before
+
+
+def test_ansible_shows_each_kind_of_error_in_one_line_and_no_traceback(site: Site, ansible: Ansible):
+    """The long lists of this file run the modules without Ansible; this runs a few of them with it."""
+    fill(site)
+    before = site.state()
+    unknown = [{"table": "photos", "column": "image"}]
+    cases: Cases = {
+        "Ansible's own check": (site.orphans(max_removal_percent="half"), ["max_removal_percent", "half"]),
+        "option": (site.orphans(older_than_hours=-1), ["older_than_hours is -1"]),
+        "directory": (site.orphans(directories=["photo"]), ["'photo' does not exist below"]),
+        "table": (site.orphans(references=unknown), ["there is no table 'photos'"]),
+        "column of records": (site.records(file_column="file"), ["no column 'file'"]),
+    }
+    run = ansible.tasks(*of(cases))
+    assert misjudged(cases, run.results) == {}
+    for result in run.results:
+        assert f": {result['msg']}\n" in run.output
+    assert "Traceback" not in run.output
+    assert site.state() == before
+
+
+def test_a_locked_sqlite_database_is_waited_for_and_then_told(
+    sqlite_site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    """In this process, where the wait can be made short."""
+    fill(sqlite_site)
+    before = sqlite_site.state()
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT", 0.05)
+    (options,) = sqlite_site.orphans().values()
+    with sqlite_site.database.connect() as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(DatabaseError, match="locked") as caught:
+            jobs.run(orphans_job(options), check=False)
+    assert "\n" not in str(caught.value)
+    assert sqlite_site.state() == before
+
+
+def with_user(url: str, user: str, password: str = WRITTEN) -> str:
+    return urlsplit(url)._replace(netloc=f"{user}:{password}@").geturl()
+
+
+@contextmanager
+def asking_for_passwords(database: Any, role: str) -> Iterator[None]:
+    """Let the server ask one role for its password."""
+    database.run(f"CREATE ROLE {role} LOGIN PASSWORD 'another'")
+    [(written,)] = database.rows("SHOW hba_file")
+    rules = Path(written).read_text()
+    Path(written).write_text(f"local all {role} scram-sha-256\n{rules}")
+
+    def asks() -> bool:
+        try:
+            with closing(psycopg2.connect(with_user(database.url, role, "wrong"))):
+                return False
+        except psycopg2.OperationalError:
+            return True
+
+    try:
+        database.rows("SELECT pg_reload_conf()")
+        until(asks)
+        yield
+    finally:
+        Path(written).write_text(rules)
+        database.rows("SELECT pg_reload_conf()")
+
+
+def test_a_postgresql_that_cannot_be_used(postgresql: Any, tmp_path: Path):
+    site = Site(tmp_path, postgresql)
+    fill(site)
+    before = site.state()
+    url = postgresql.url
+    database = urlsplit(url).path[1:]
+    nobody, reader, stranger = (f"{name}_{database}" for name in ("nobody", "reader", "stranger"))
+    postgresql.run(
+        f"CREATE ROLE {nobody} LOGIN; CREATE ROLE {reader} LOGIN;GRANT SELECT ON collection_photo TO {reader}"
+    )
+
+    def at(written: str) -> Task:
+        return site.orphans(database_url=written)
+
+    remote = f"postgresql://kit:{WRITTEN}@"
+    cases: Cases = {
+        "down": (at(f"{remote}127.0.0.1:1/kit"), ["connecting to the database failed", "127.0.0.1"]),
+        "no socket": (at(f"{remote}/kit?host=/no/such"), ["connecting to the database failed", "/no/such"]),
+        "no host": (
+            at(f"{remote}no-such.invalid/kit"),
+            ["connecting to the database failed", "no-such.invalid"],
+        ),
+        "password": (at(with_user(url, stranger)), ["password authentication failed", stranger]),
+        "no role": (at(with_user(url, "no_such_role")), ['role "no_such_role" does not exist']),
+        "no database": (
+            at(with_user(url, "postgres").replace(f"/{database}?", "/no_such_site?")),
+            ['database "no_such_site" does not exist'],
+        ),
+        "port": (at(f"{remote}127.0.0.1:port/kit"), ['invalid integer value "port"', "Check database_url"]),
+        "brackets": (at(f"{remote}[::1/kit"), ["database_url is not a URL"]),
+        "option": (at(f"{remote}/kit?no_such_option=1"), ["database_url is not a URL"]),
+        "percent": (at("postgresql://kit:Hush-42%@/kit"), ["database_url is not a URL", "Percent-encode"]),
+        "may not read": (
+            at(with_user(url, nobody)),
+            ["permission denied for table collection_photo", "Grant the privilege"],
+        ),
+        "may not delete": (
+            site.records(database_url=with_user(url, reader)),
+            ["permission denied for table collection_photo", "Grant the privilege", "rolled back"],
+        ),
+    }
+    with asking_for_passwords(postgresql, stranger):
+        assert wrongly_told(cases) == {}
+    assert site.state() == before
+
+
+def test_a_python_without_psycopg2_is_told_with_its_path_and_the_remedy(
+    sqlite_site: Site, tmp_path: Path, ansible: Ansible
+):
+    bare = tmp_path / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    variables = {"vars": {"ansible_python_interpreter": str(bare / "bin" / "python")}}
+    task = {**sqlite_site.orphans(database_url=f"postgresql://kit:{WRITTEN}@db/kit"), **variables}
+    fill(sqlite_site)
+    [result, on_sqlite] = ansible.results(task, {**sqlite_site.orphans(), **variables})
+    words = ["psycopg2 is missing", str(bare / "bin" / "python"), "python3-psycopg2", "pip"]
+    assert not_told({"": result["msg"]}, {"": words}) == {}
+    assert on_sqlite["removed"]["files"] == 2
+
+
+@contextmanager
+def forbidden(path: Path, mode: int = 0) -> Iterator[None]:
+    before = path.stat().st_mode
+    path.chmod(mode)
+    try:
+        yield
+    finally:
+        path.chmod(before)
+
+
+def test_what_may_not_be_read_is_told_with_the_remedy(
+    sqlite_site: Site, ansible: Ansible, tmp_path_factory: pytest.TempPathFactory
+):
+    site = sqlite_site
+    fill(site)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    closed, half, database = (elsewhere / name for name in ("closed", "half", "closed.sqlite3"))
+    closed.mkdir(mode=0)
+    (half / "avif").mkdir(parents=True)
+    (half / "photos").mkdir(mode=0)
+    database.touch(mode=0)
+    before = site.state()
+    advice = ["cannot be read: Permission denied", "become"]
+    cases: Cases = {
+        "root": (site.orphans(media_root=str(closed)), [f"media_root '{closed}'", *advice]),
+        "root for records": (site.records(media_root=str(closed)), [f"media_root '{closed}'", *advice]),
+        "directory": (site.orphans(media_root=str(half)), ["directory 'photos'", *advice]),
+        "database": (site.orphans(database_url=f"sqlite:///{database}"), [str(database), "unable to open"]),
+    }
+    assert misjudged(cases, ansible.results(*of(cases), powerless=True)) == {}
+    assert site.state() == before
+
+
+def test_a_subdirectory_that_may_not_be_read_stops_the_whole_run(sqlite_site: Site, ansible: Ansible):
+    site = sqlite_site
+    site.keep(*(f"photos/{number}.jpg" for number in range(6)), "photos/secret/there.jpg")
+    site.write("photos/orphan.jpg", "photos/secret/orphan.jpg")
+    site.insert("photos/missing.jpg", "photos/secret/missing.jpg")
+    files, rows = site.files, site.database.dump()
+    tasks = [site.orphans(), site.records()]
+    dry = [{**task, "check_mode": True} for task in tasks]
+    with forbidden(site.media / "photos" / "secret"):
+        results = ansible.results(*dry, *tasks, powerless=True)
+    assert site.files == files
+    assert site.database.dump() == rows
+    for result in results:
+        [refusal] = result["refused"]
+        assert refusal["guard"] == "partial"
+        assert "photos/secret" in refusal["message"]
+        assert "Permission denied" in refusal["message"]
+        assert "Nothing is removed" in refusal["message"]
+        assert not result["changed"]
+    assert [result["failed"] for result in results] == [False, False, True, True]
+    assert results[0]["refused"][0]["message"] in results[0]["warnings"]
+    assert results[2]["refused"][0]["message"] in results[2]["msg"]
+
+
+def test_a_file_that_may_not_be_removed_fails_the_task_and_names_it(sqlite_site: Site, ansible: Ansible):
+    site = sqlite_site
+    site.keep(*(f"photos/{number}.jpg" for number in range(9)))
+    site.write("photos/orphan.jpg", "photos/kept/orphan.jpg")
+    with forbidden(site.media / "photos" / "kept", 0o555):
+        [result] = ansible.results(site.orphans(), powerless=True)
+    assert result["failed"]
+    assert result["changed"]
+    assert names(result["not_removed"]) == {"photos/kept/orphan.jpg"}
+    assert "could not be removed" in result["msg"]
+    assert "photos/kept/orphan.jpg" in result["msg"]
+    assert result["removed"]["files"] == 1
+    assert "photos/kept/orphan.jpg" in site.files
+    assert "photos/orphan.jpg" not in site.files
+
+
+def test_paths_in_the_database_that_lead_elsewhere_are_told_and_not_acted_on(site: Site):
+    # The first of them comes before "photos/.." in byte order, the others behind it.
+    site.keep("photos/-.jpg", *(f"photos/{number}.jpg" for number in range(9)))
+    (site.folder / "outside.jpg").write_text("not ours")
+    odd = {
+        "/etc/passwd": "is absolute",
+        "../outside.jpg": "holds '..'",
+        "photos/../../outside.jpg": "holds '..'",
+        "photos/..": "holds '..'",
+        f"{site.folder}/outside.jpg": "is absolute",
+        "https://cdn.example.com/photos/cdn.jpg": "is a URL",
+    }
+    # What such a value may mean is left alone too.
+    site.write("photos/cdn.jpg")
+    check_odd_paths(site, odd)
+    assert (site.folder / "outside.jpg").exists()
+    assert os.path.exists("/etc/passwd")
+
+
+def test_paths_in_the_database_that_hold_nul_are_told_and_not_acted_on(sqlite_site: Site):
+    """Only SQLite can keep them."""
+    sqlite_site.keep(*(f"photos/{number}.jpg" for number in range(9)))
+    nul = "holds a NUL byte"
+    check_odd_paths(sqlite_site, {"photos/nul\0.jpg": nul, "\0": nul, "photos/1.jpg\0": nul})
+
+
+def check_odd_paths(site: Site, odd: Mapping[str, str]) -> None:
+    site.insert(*odd)
+    site.insert("photos/really_missing.jpg")
+    site.insert(*odd, attached=False)
+    site.write("photos/orphan.jpg")
+    files = site.files
+
+    tasks = [site.orphans(), site.records(), site.records(select="incomplete", max_removal_percent=100)]
+    orphans, missing, incomplete = map(run_module, tasks)
+
+    untold = {}
+    for job, result in (("orphans", orphans), ("missing", missing), ("incomplete", incomplete)):
+        reasons = {entry["name"]: entry["reason"] for entry in result["left_alone"]}
+        shown = {path.replace("\0", "\\x00"): why for path, why in odd.items()}
+        untold[job] = [path for path, why in shown.items() if why not in reasons.get(path, "")]
+    assert untold == {"orphans": [], "missing": [], "incomplete": []}
+    assert names(orphans["orphans"], "path") == {"photos/orphan.jpg"}
+    assert names(missing["records"], "path") == {"photos/really_missing.jpg"}
+    # These rows are incomplete by their columns alone, and go; no file goes with them.
+    assert incomplete["removed"] == {"records": len(odd), "files": 0, "bytes": 0}
+    assert site.files == sorted(set(files) - {"photos/orphan.jpg"})

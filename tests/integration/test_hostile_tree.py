@@ -1,0 +1,492 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A tree that somebody shaped to do harm, cleaned by root: nothing outside is ever touched."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import multiprocessing
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+from faults import CLOCK_TICK, Fault, World, everything, in_child, losses
+
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import CleanupError
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts, devices and attributes need root")
+ORPHANS = {
+    "photos/left over.jpg",
+    "photos/2/b/left over.jpg",
+    "thumbs/" + 250 * "t",
+    "photos/caf\udce9\n.jpg",
+}
+
+
+@pytest.fixture
+def world(tmp_path: Path, sqlite: Any) -> World:
+    made = World(tmp_path, sqlite)
+    time.sleep(CLOCK_TICK)
+    return made
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Iterator[Path]:
+    """A folder beside the media, in which nothing may be touched, whatever leads there."""
+    folder = tmp_path / "outside"
+    (folder / "inner").mkdir(parents=True)
+    for name in ("left over.jpg", "never attached.jpg", "inner/left over.jpg"):
+        (folder / name).write_bytes(b"sentinel " + name.encode())
+        os.utime(folder / name, (1, 1))
+    before = everything(folder, directories=True)
+    yield folder
+    assert everything(folder, directories=True) == before
+
+
+@contextmanager
+def mounted(place: Path, *options: str) -> Iterator[None]:
+    """Something mounted there, for as long as the test takes."""
+    place.mkdir(exist_ok=True)
+    done = subprocess.run(["mount", *options, str(place)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"mounting is not allowed here: {done.stderr}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def tmpfs(place: Path, size: str) -> Any:
+    return mounted(place, "-t", "tmpfs", "-o", f"size={size}", "tmpfs")
+
+
+@contextmanager
+def immutable(*paths: bytes | Path) -> Iterator[None]:
+    done = subprocess.run(["chattr", "+i", *paths], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"this file system has no attributes: {done.stderr}")
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", *paths], check=True)
+
+
+def reasons(listed: Any) -> dict[str, str]:
+    return {os.fsdecode(name): reason for name, reason in listed.items}
+
+
+# Links.
+
+
+def test_links_are_never_followed_and_never_removed(world: World, outside: Path):
+    photos = world.media / "photos"
+    (photos / "linked directory").symlink_to(outside)
+    (photos / "linked file.jpg").symlink_to(outside / "left over.jpg")
+    (photos / "dangling.jpg").symlink_to("nowhere")
+    (photos / "circle").symlink_to("circle")
+    (photos / "2" / "up").symlink_to("../..")
+    plan, outcome = world.run("orphans")
+    assert outcome.gone.total == 4
+    links = {
+        f"photos/{name}" for name in ("linked directory", "linked file.jpg", "dangling.jpg", "circle", "2/up")
+    }
+    assert links <= reasons(plan.skipped).keys()
+    assert all(os.path.islink(world.media / link) for link in links)
+
+
+def test_a_listed_directory_that_is_a_link_is_refused(world: World, outside: Path):
+    shutil.rmtree(world.media / "photos")
+    (world.media / "photos").symlink_to(outside)
+    with pytest.raises(CleanupError, match="Links are not followed"):
+        world.run("orphans")
+
+
+@pytest.mark.parametrize("job", ["missing", "incomplete"])
+def test_a_record_whose_path_leads_over_a_link_stays_with_what_it_leads_to(
+    world: World, outside: Path, job: str
+):
+    shutil.rmtree(world.media / "photos" / "2" / "a")
+    (world.media / "photos" / "2" / "a").symlink_to(outside)
+    world.run(job)
+    assert (world.media / "photos" / "2" / "a").is_symlink()
+    if job == "missing":
+        assert world.database.rows("SELECT id FROM photo WHERE id = 13") == [(13,)]
+
+
+def test_records_that_name_what_lies_outside_touch_nothing(world: World, outside: Path):
+    for number, path in enumerate(
+        ["../outside/left over.jpg", f"{outside}/left over.jpg", "photos/../../outside/x"]
+    ):
+        world.photo(50 + number, path, on_disk=False)
+    for job in ("incomplete", "missing", "orphans"):
+        world.run(job)
+
+
+def swapping(path: bytes, other: bytes, pause: float, stop: Any) -> None:
+    """Exchange a directory and a link again and again, so that the name never stands empty."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    at_fdcwd, exchange = -100, 2
+    while not stop.is_set():
+        if libc.renameat2(at_fdcwd, path, at_fdcwd, other, exchange):
+            os._exit(ctypes.get_errno())
+        if pause:
+            time.sleep(pause)
+
+
+@contextmanager
+def alongside(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
+    """Another process that does its work until the test is done with it."""
+    context = multiprocessing.get_context("fork")
+    stop = context.Event()
+    process = context.Process(target=work, args=(*arguments, stop), daemon=True)
+    process.start()
+    try:
+        yield
+        assert process.exitcode in (None, 0), errno.errorcode.get(process.exitcode or 0)
+    finally:
+        stop.set()
+        process.join()
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.001])
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "deleted"])
+def test_directories_swapped_for_links_and_back_lead_nowhere(
+    world: World, outside: Path, pause: float, kept: bool
+):
+    """The link leads to files of the same names, which stand outside."""
+    swapped = world.media / "photos" / "2" / "b"
+    other = world.media / "swap"
+    other.symlink_to(outside)
+    if not kept:
+        del world.options["quarantine"]
+    crashes = []
+    with alongside(swapping, os.fsencode(swapped), os.fsencode(other), pause):
+        for number in range(20):
+            for job in ("orphans", "incomplete", "missing"):
+                ended = in_child(lambda job=job: world.run(job))
+                crashes += [ended.trouble] if ended.trouble else []
+            if number % 4 == 0:
+                _left_over_again(world, swapped if swapped.is_dir() and not swapped.is_symlink() else other)
+    assert crashes == []
+
+
+def _left_over_again(world: World, directory: Path) -> None:
+    """Write an orphan into the directory, wherever it stands at the moment; never through a link."""
+    try:
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return
+    try:
+        file = os.open("left over.jpg", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, dir_fd=handle)
+        os.close(file)
+        os.utime("left over.jpg", (1, 1), dir_fd=handle)
+    finally:
+        os.close(handle)
+
+
+def test_a_directory_swapped_between_the_plan_and_the_removal_is_told(world: World, outside: Path):
+    """At the very step at which the run comes to announce what it will take."""
+    from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import orphans
+
+    make_plan = orphans.make_plan
+
+    def plan_and_swap(*arguments: Any) -> Any:
+        plan = make_plan(*arguments)
+        os.rename(world.media / "photos" / "2" / "b", world.media / "moved")
+        (world.media / "photos" / "2" / "b").symlink_to(outside)
+        return plan
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(orphans, "make_plan", plan_and_swap)
+        _plan, outcome = world.run("orphans")
+    assert "photos/2/b/left over.jpg" in reasons(outcome.skipped)
+    assert outcome.gone.total == 3
+
+
+def exchanged_at_the_last_moment(world: World, exchange: Callable[[bytes], None]) -> Any:
+    """Run orphans; a file is exchanged between the last look at it and its move."""
+    path = world.path("photos/left over.jpg")
+    rename = os.rename
+
+    def exchanging(source: Any, target: Any, **handles: Any) -> None:
+        if source == b"left over.jpg" and os.path.samestat(
+            os.fstat(handles["src_dir_fd"]), os.stat(world.media / "photos")
+        ):
+            exchange(path)
+        rename(source, target, **handles)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "rename", exchanging)
+        return world.run("orphans")[1]
+
+
+def test_an_upload_that_comes_at_the_last_moment_is_put_back(world: World):
+    def upload(path: bytes) -> None:
+        Path(os.fsdecode(path) + ".tmp").write_bytes(b"a new upload")
+        os.replace(path + b".tmp", path)
+
+    outcome = exchanged_at_the_last_moment(world, upload)
+    assert Path(os.fsdecode(world.path("photos/left over.jpg"))).read_bytes() == b"a new upload"
+    assert "photos/left over.jpg" in reasons(outcome.skipped)
+    assert b"photos/left over.jpg" not in world.kept()
+
+
+def test_a_directory_that_comes_at_the_last_moment_is_put_back_with_all_in_it(world: World):
+    def directory(path: bytes) -> None:
+        os.unlink(path)
+        os.mkdir(path)
+        Path(os.fsdecode(path), "wanted.jpg").write_bytes(b"wanted")
+
+    outcome = exchanged_at_the_last_moment(world, directory)
+    assert (world.media / "photos" / "left over.jpg" / "wanted.jpg").read_bytes() == b"wanted"
+    assert "photos/left over.jpg" in {**reasons(outcome.skipped), **reasons(outcome.failed)}
+
+
+def test_a_link_that_comes_at_the_last_moment_is_put_back(world: World, outside: Path):
+    def link(path: bytes) -> None:
+        os.unlink(path)
+        os.symlink(outside / "left over.jpg", path)
+
+    exchanged_at_the_last_moment(world, link)
+    assert (world.media / "photos" / "left over.jpg").is_symlink()
+
+
+def test_a_pipe_that_comes_at_the_last_moment_does_not_hang_a_copy(world: World):
+    """Across file systems the file is opened, and opening a FIFO waits for somebody who writes."""
+    if os.stat("/dev/shm").st_dev == os.stat(world.media).st_dev:
+        pytest.skip("there is no second file system here")
+
+    def pipe(path: bytes) -> None:
+        os.unlink(path)
+        os.mkfifo(path)
+
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        world.options["quarantine"] = f"{elsewhere}/quarantine"
+        ended = in_child(lambda: exchanged_at_the_last_moment(world, pipe), disturb=_alarmed)
+    assert ended.how == "done"
+
+
+def _alarmed(pid: int) -> None:
+    """End a child that hangs, long after it should have ended by itself."""
+    if os.fork() == 0:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and os.path.exists(f"/proc/{pid}/fd/0"):
+            time.sleep(0.05)
+        if os.path.exists(f"/proc/{pid}/fd/0"):
+            os.kill(pid, 9)
+        os._exit(0)
+
+
+# What is no plain file, or more than one.
+
+
+def test_fifos_sockets_and_devices_stay(world: World):
+    photos = world.media / "photos"
+    os.mkfifo(photos / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as listening:
+        here = os.getcwd()
+        try:
+            os.chdir(photos)
+            listening.bind("socket.jpg")
+        finally:
+            os.chdir(here)
+    odd = {"photos/pipe.jpg": "FIFO", "photos/socket.jpg": "socket"}
+    if os.geteuid() == 0:
+        os.mknod(photos / "device.jpg", 0o20600, os.makedev(1, 3))
+        odd["photos/device.jpg"] = "device"
+    world.photo(60, "photos/pipe.jpg", on_disk=False)
+    plan, outcome = world.run("orphans")
+    _plan, _outcome = world.run("incomplete")
+    assert outcome.gone.total == 4
+    for path, kind in odd.items():
+        if path != "photos/pipe.jpg":
+            assert kind in reasons(plan.skipped)[path]
+        assert os.path.lexists(world.media / path)
+
+
+def test_another_name_of_a_removed_file_keeps_its_content(world: World, outside: Path):
+    referenced = world.media / "photos" / "kept 1.jpg"
+    os.link(referenced, world.media / "photos" / "second name.jpg")
+    (outside / "shared.jpg").write_bytes(b"shared")
+    try:
+        os.link(outside / "shared.jpg", world.media / "photos" / "of outside.jpg")
+        time.sleep(CLOCK_TICK)
+        _plan, outcome = world.run("orphans", older_than_hours=0)
+        assert outcome.gone.total == 6
+        assert referenced.read_bytes() == b"picture photos/kept 1.jpg"
+        assert (outside / "shared.jpg").read_bytes() == b"shared"
+        world.restore_all()
+        assert (world.media / "photos" / "of outside.jpg").samefile(outside / "shared.jpg")
+    finally:
+        os.unlink(outside / "shared.jpg")
+
+
+def test_two_names_of_one_orphan_go_at_the_latest_with_the_next_run(world: World):
+    os.link(world.path("photos/left over.jpg"), world.path("photos/its other name.jpg"))
+    time.sleep(CLOCK_TICK)
+    world.run("orphans")
+    time.sleep(CLOCK_TICK)
+    world.run("orphans")
+    assert not [path for path in everything(world.media) if b"left over" in path or b"other name" in path]
+
+
+def test_a_file_that_a_process_reads_can_go_and_be_read_to_its_end(world: World):
+    with open(world.path("photos/left over.jpg"), "rb") as opened:
+        world.run("orphans")
+        assert opened.read() == b"picture photos/left over.jpg"
+
+
+def test_a_file_that_a_process_is_writing_stays(world: World):
+    with open(world.path("photos/left over.jpg"), "ab") as opened:
+        plan, _outcome = world.run("orphans", check=True)
+        opened.write(b"more")
+        opened.flush()
+        _plan, outcome = world.run("orphans", approved_plan=None)
+    assert len(plan.items) == 4
+    assert outcome.gone.total == 3
+    assert os.path.exists(world.path("photos/left over.jpg"))
+
+
+# Mounts and attributes.
+
+
+@needs_root
+def test_a_file_system_mounted_below_the_root_is_not_entered(world: World):
+    place = world.media / "photos" / "mounted"
+    with tmpfs(place, "1m"):
+        (place / "left over.jpg").write_bytes(b"on another file system")
+        os.utime(place / "left over.jpg", (1, 1))
+        plan, outcome = world.run("orphans")
+        assert (place / "left over.jpg").exists()
+    assert outcome.gone.total == 4
+    assert "another file system" in reasons(plan.skipped)["photos/mounted"]
+
+
+@needs_root
+@pytest.mark.parametrize("kept", ["same", "other", "nowhere"])
+def test_a_file_that_cannot_go_is_told_and_the_others_go(world: World, kept: str):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        if kept == "other":
+            world.quarantine = Path(elsewhere) / "quarantine"
+            world.options["quarantine"] = str(world.quarantine)
+        if kept == "nowhere":
+            del world.options["quarantine"]
+        with immutable(world.path("photos/left over.jpg"), world.path("photos/2/a/never attached.jpg")):
+            time.sleep(CLOCK_TICK)
+            _plan, outcome = world.run("orphans")
+            assert reasons(outcome.failed) == {
+                "photos/left over.jpg": "it could not be removed: Operation not permitted"
+            }
+            assert outcome.gone.total == 3
+            _plan, incomplete = world.run("incomplete")
+            assert "photos/2/a/never attached.jpg" in reasons(incomplete.failed)
+            assert incomplete.removed.records == 3
+            assert os.path.exists(world.path("photos/left over.jpg"))
+            if kept != "nowhere":
+                assert not {b"photos/left over.jpg", b"photos/2/a/never attached.jpg"} & world.kept().keys()
+                assert list(losses(world)) == []
+
+
+@needs_root
+@pytest.mark.parametrize("kept", ["same", "other"])
+def test_a_tree_that_is_mounted_read_only_loses_nothing(world: World, kept: str):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere, mounted(
+        world.media, "--bind", str(world.media)
+    ):
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(world.media)], check=True)
+        if kept == "other":
+            world.quarantine = Path(elsewhere) / "quarantine"
+            world.options["quarantine"] = str(world.quarantine)
+        _plan, outcome = world.run("orphans")
+        assert reasons(outcome.failed).keys() == ORPHANS
+        assert outcome.gone.total == 0
+        assert world.kept() == {}
+        assert world.state() == world.start
+
+
+# A quarantine that is full.
+
+
+@needs_root
+@pytest.mark.parametrize("room", [0, 4096, 8192, 16384, 40960])
+@pytest.mark.parametrize("job", ["orphans", "incomplete"])
+def test_a_full_quarantine_loses_nothing(world: World, tmp_path: Path, job: str, room: int):
+    """The files take 30 kB each; the archive of the rows some kB."""
+    world.write(
+        "photos/left over.jpg",
+        "photos/never attached.jpg",
+        "photos/2/a/never attached.jpg",
+        content=b"x" * 30000,
+    )
+    notes = [{"id": 100 + n, "photo_id": 11, "note": "n" * 100} for n in range(50)]
+    world.database.insert("favorite", notes)
+    world.start = world.state()
+    time.sleep(CLOCK_TICK)
+    world.quarantine = tmp_path / "full" / "quarantine"
+    world.options["quarantine"] = str(world.quarantine)
+    with tmpfs(tmp_path / "full", "64k"):
+        world.quarantine.mkdir(mode=0o700)
+        _fill_up(tmp_path / "full" / "ballast", room)
+        ended = in_child(lambda: _told(world, job))
+        assert list(losses(world)) == []
+        assert ended.how in ("done", "failed"), ended.trouble
+        _all_rows_are_there_or_kept(world)
+        os.unlink(tmp_path / "full" / "ballast")
+        world.restore_all()
+    assert world.state() == world.start
+
+
+def _told(world: World, job: str) -> None:
+    """Run a job that cannot do all of its work, which it must not hide."""
+    _plan, outcome = world.run(job)
+    assert outcome.error or outcome.failed.total
+
+
+def _fill_up(file: Path, room: int) -> None:
+    with open(file, "wb", buffering=0) as ballast:
+        with suppress(OSError):
+            while True:
+                ballast.write(b"\0" * 4096)
+        ballast.truncate(max(0, ballast.tell() - room))
+
+
+def _all_rows_are_there_or_kept(world: World) -> None:
+    there = {key for (key,) in world.database.rows("SELECT id FROM favorite")}
+    archived = set()
+    for rows in world.quarantine.glob("*/rows.jsonl"):
+        archived |= {number for number in range(200) if f'"id": {number}'.encode() in rows.read_bytes()}
+    before = {row[0] for row in world.start[1]["favorite"]}
+    assert before <= there | archived
+
+
+@needs_root
+def test_a_full_quarantine_takes_no_row(world: World, tmp_path: Path):
+    world.quarantine = tmp_path / "full" / "quarantine"
+    world.options["quarantine"] = str(world.quarantine)
+    with tmpfs(tmp_path / "full", "64k"):
+        world.quarantine.mkdir(mode=0o700)
+        _fill_up(tmp_path / "full" / "ballast", 0)
+        for job in ("orphans", "incomplete", "missing"):
+            assert in_child(lambda job=job: _told(world, job)).how == "failed"
+    assert world.state() == world.start
+
+
+def test_the_archive_that_cannot_be_synced_takes_no_row(world: World):
+    for error in (errno.EIO, errno.ENOSPC):
+        for step in range(1, 6):
+            fault = Fault("error", step, "fsync", error, lasting=True)
+            ended = in_child(lambda: _told(world, "incomplete"), fault)
+            assert ended.how in ("done", "failed"), ended.trouble
+            assert list(losses(world)) == []
+            world.restore_all()
+            assert world.state() == world.start
+            time.sleep(CLOCK_TICK)

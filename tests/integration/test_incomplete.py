@@ -1,0 +1,500 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Uploads that were never attached: what the seed's statement removes, and what it should not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+from django.db import connection
+from django_site import killed_run
+from django_site.collection.models import Banner, ContentType, Jersey, Photo
+from django_site.project import Project, before_applying, changes, file_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from zoneinfo import ZoneInfo
+
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import records
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import DatabaseError
+
+pytest_plugins = ["django_site.fixtures"]
+
+# A noon, so that no day ends within the limit of half of the cases.
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)
+LIMIT = NOW - timedelta(hours=24)
+
+INCOMPLETE = {
+    "select": "incomplete",
+    "table": "collection_photo",
+    "file_column": "image",
+    "companion_columns": ["image_avif"],
+    "references": [{"table": "collection_banner", "column": "picture"}],
+}
+
+
+@pytest.fixture(autouse=True)
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock of the engine, so that a limit can be met to the second."""
+
+    class Clock:
+        time = staticmethod(NOW.timestamp)
+
+    monkeypatch.setattr(records, "time", Clock)
+
+
+def upload(name: str, hours: float = 48, **fields: Any) -> Photo:
+    """A photo that was uploaded so many hours ago and never attached."""
+    paths = {"image": f"item_photos/{name}.jpg", "image_avif": f"item_photos_avif/{name}.avif"}
+    return Photo.objects.create(**{**paths, "uploaded_at": NOW - timedelta(hours=hours), **fields})
+
+
+def paths(name: str) -> list[str]:
+    return [f"item_photos/{name}.jpg", f"item_photos_avif/{name}.avif"]
+
+
+def attach(photo: Photo) -> None:
+    jersey = Jersey.objects.create(name="Brazil 1970")
+    photo.item = jersey
+    photo.save()
+
+
+def names(project: Project) -> list[str]:
+    rows = project.database.rows("SELECT image FROM collection_photo ORDER BY id")
+    return [Path(image).stem for (image,) in rows]
+
+
+# As the seed's statement has it.
+
+
+# Rows of any age and state, whose files may be shared, empty or gone.
+number = st.integers(0, 3)
+uploads = st.lists(
+    st.fixed_dictionaries(
+        {
+            "image": number | st.none(),
+            "image_avif": number | st.none(),
+            "is_attached": st.booleans(),
+            "minutes": st.sampled_from([3000, 1441, 1440, 1439, 1, 0, -60]),
+        }
+    ),
+    min_size=2,
+    max_size=6,
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(uploads=uploads, on_disk=st.sets(number, min_size=2))
+def test_rows_that_go_are_those_of_the_seeds_statement(
+    project: Project, uploads: list[dict[str, Any]], on_disk: set[int]
+) -> None:
+    fill(project, uploads, on_disk)
+    wanted = project.rows_after(delete_by_the_seeds_statement)
+    before, files = project.rows(), project.files
+    foretold = project.records(check=True, **INCOMPLETE)
+    assert (project.rows(), project.files) == (before, files)
+    run = project.records(**INCOMPLETE)
+    assert project.rows() == wanted
+
+    # A dry run and what follows it count the same, and both are right.
+    assert foretold["found"] == run["removed"]
+    gone = changes(before, project.rows()).get("collection_photo", {"deleted": 0})
+    assert run["removed"]["records"] == gone["deleted"]
+    assert run["removed"]["files"] == len(files - project.files)
+    assert run["removed"]["bytes"] == sum(map(len, files - project.files))
+    # Of the files, those go that a removed row named, and none names any more.
+    assert project.files == files - (named(before) - named(project.rows()))
+
+
+def delete_by_the_seeds_statement() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM collection_photo WHERE uploaded_at < %s AND content_type_id IS NULL",
+            [connection.ops.adapt_datetimefield_value(LIMIT)],
+        )
+
+
+def fill(project: Project, uploads: list[dict[str, Any]], on_disk: set[int]) -> None:
+    kind = ContentType.objects.get_for_model(Jersey)
+    Photo.objects.all().delete()
+    Photo.objects.bulk_create(
+        Photo(
+            image="" if row["image"] is None else paths(str(row["image"]))[0],
+            image_avif=None if row["image_avif"] is None else paths(str(row["image_avif"]))[1],
+            uploaded_at=NOW - timedelta(minutes=row["minutes"]),
+            content_type=kind if row["is_attached"] else None,
+            object_id=1 if row["is_attached"] else None,
+        )
+        for row in uploads
+    )
+    project.remove_files()
+    for number in on_disk:
+        for path in paths(str(number)):
+            # As long as its name, so that the bytes can be counted by the names.
+            project.write(path, content=path.encode())
+
+
+def named(rows: Any) -> set[str]:
+    columns = rows["collection_photo"].values()
+    return {value for row in columns for value in row if isinstance(value, str) and "item_photos" in value}
+
+
+# Better than the seed's statement.
+
+
+def test_file_that_another_row_names_stays_and_is_told(project: Project) -> None:
+    upload("by row")
+    attach(upload("attached", image=paths("by row")[0]))
+    upload("by companion")
+    attach(upload("other", image_avif=paths("by companion")[0]))
+    upload("by banner")
+    Banner.objects.create(picture=paths("by banner")[1])
+    shared = {paths("by row")[0], paths("by companion")[0], paths("by banner")[1]}
+    project.write(*(path for name in ("by row", "by companion", "by banner") for path in paths(name)))
+
+    run = project.records(**INCOMPLETE)
+
+    assert names(project) == ["by row", "other"]
+    assert project.files == shared
+    assert run.reasons() == dict.fromkeys(shared, "a row names it")
+    assert run["removed"]["files"] == 3
+
+
+def test_row_that_is_attached_after_the_plan_stays(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo, _other = upload("finished"), upload("left")
+    project.write(*paths("finished"), *paths("left"))
+    before_applying(lambda: attach(photo), monkeypatch)
+
+    run = project.records(**INCOMPLETE)
+
+    assert names(project) == ["finished"]
+    assert project.files == set(paths("finished"))
+    assert run.reasons().keys() >= {paths("finished")[0]}
+    assert run["removed"] == {"records": 1, "files": 2, "bytes": 14}
+
+
+@pytest.mark.parametrize("change", [{"image": "item_photos/other.jpg"}, {"uploaded_at": NOW}])
+def test_row_that_changes_after_the_plan_stays(
+    project: Project, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload("changed")
+    project.write(*paths("changed"))
+    before_applying(lambda: Photo.objects.update(**change), monkeypatch)
+
+    assert project.records(**INCOMPLETE)["removed"] == {"records": 0, "files": 0, "bytes": 0}
+
+    assert Photo.objects.count() == 1
+
+
+def test_row_that_is_attached_after_the_review_stays(project: Project) -> None:
+    photo, _other = upload("finished"), upload("left")
+    project.write(*paths("finished"), *paths("left"))
+    reviewed = project.records(check=True, **INCOMPLETE)["plan"]
+    attach(photo)
+    upload("new")
+
+    project.records(**INCOMPLETE, approved_plan=reviewed)
+
+    assert names(project) == ["finished", "new"]
+    assert project.files == set(paths("finished"))
+
+
+def test_file_that_a_new_row_names_at_the_last_moment_stays(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload("left")
+    project.write(*paths("left"))
+    before_applying(lambda: Banner.objects.create(picture=paths("left")[0]), monkeypatch)
+
+    run = project.records(**INCOMPLETE)
+
+    assert names(project) == []
+    assert project.files == {paths("left")[0]}
+    assert run["removed"]["files"] == 1
+
+
+def test_path_that_leads_outside_goes_with_its_row_and_no_file_does(project: Project) -> None:
+    outside = project.media.parent / "outside.jpg"
+    outside.write_text("not ours")
+    upload("climbs", image="../outside.jpg", image_avif=str(outside))
+
+    run = project.records(**INCOMPLETE)
+
+    assert names(project) == []
+    assert outside.read_text() == "not ours"
+    assert run.reasons().keys() == {"../outside.jpg", str(outside)}
+
+
+def test_file_that_cannot_be_unlinked_is_told_and_fails_the_run(project: Project) -> None:
+    upload("immovable")
+    project.write(*paths("immovable"))
+    image, _avif = paths("immovable")
+
+    with immutable(project.media / image):
+        run = project.records(**INCOMPLETE)
+
+    assert names(project) == []
+    assert project.files == {image}
+    assert [entry["name"] for entry in run["not_removed"]] == [image]
+    assert run["removed"] == {"records": 1, "files": 1, "bytes": 7}
+    assert "1 files stayed because they could not be removed" in run.problems
+
+
+@contextmanager
+def immutable(file: Path) -> Iterator[None]:
+    """Let the system refuse to unlink a file, even to root where the file system can."""
+    if os.geteuid():
+        file.parent.chmod(0o555)
+        yield
+        file.parent.chmod(0o755)
+        return
+    if subprocess.run(["chattr", "+i", file], check=False, capture_output=True).returncode:
+        pytest.skip("root can unlink whatever this file system holds")
+    try:
+        yield
+    finally:
+        subprocess.run(["chattr", "-i", file], check=True)
+
+
+# How old a row is.
+
+
+@pytest.mark.parametrize(
+    ("seconds", "goes"), [(0, False), (1, True), (-1, False), (-90_000_000, False)], ids=str
+)
+def test_limit_is_met_to_the_second_and_the_future_is_young(
+    project: Project, seconds: int, goes: bool
+) -> None:
+    upload("at the limit", hours=24 + seconds / 3600)
+    assert project.records(check=True, **INCOMPLETE)["found"]["records"] == goes
+
+
+def written(form: str, zone: timezone | ZoneInfo = timezone.utc) -> Callable[[datetime], str]:
+    return lambda moment: moment.astimezone(zone).strftime(form)
+
+
+AUCKLAND, LOS_ANGELES = ZoneInfo("Pacific/Auckland"), ZoneInfo("America/Los_Angeles")
+SPACE, TEE = "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"
+
+
+def an_hour_around_the_limit(project: Project, write: Callable[[datetime], Any]) -> None:
+    """Two photos, one an hour older and one an hour younger than the limit, as they are written."""
+    for name, moment in (("older", LIMIT - timedelta(hours=1)), ("younger", LIMIT + timedelta(hours=1))):
+        photo = upload(name)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE collection_photo SET uploaded_at = %s WHERE id = %s", [write(moment), photo.id]
+            )
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        written(SPACE),
+        written(f"{SPACE}.%f"),
+        written(f"{SPACE}.000"),
+        written(f"{SPACE}+00:00"),
+        written(f"{TEE}Z"),
+        lambda moment: moment.astimezone(AUCKLAND).isoformat(),
+        lambda moment: moment.astimezone(LOS_ANGELES).isoformat(" "),
+    ],
+    ids=["django", "microseconds", "milliseconds", "utc", "z", "auckland", "los angeles"],
+)
+def test_sqlite_reads_each_form_of_a_time(sqlite_project: Project, write: Callable[[datetime], str]) -> None:
+    an_hour_around_the_limit(sqlite_project, write)
+    sqlite_project.records(**INCOMPLETE)
+    assert names(sqlite_project) == ["younger"]
+
+
+@pytest.mark.parametrize("zone", [AUCKLAND, LOS_ANGELES], ids=str)
+def test_sqlite_takes_a_time_without_zone_as_told(sqlite_project: Project, zone: ZoneInfo) -> None:
+    an_hour_around_the_limit(sqlite_project, written(SPACE, zone))
+    sqlite_project.records(**INCOMPLETE, time_zone=zone.key)
+    assert names(sqlite_project) == ["younger"]
+
+
+@pytest.mark.parametrize(
+    "value", ["", "long ago", "2026-02-30 00:00:00", 0, 1.5, b"2020-01-01", "0"], ids=repr
+)
+def test_sqlite_takes_what_is_no_time_as_young(sqlite_project: Project, value: Any) -> None:
+    an_hour_around_the_limit(sqlite_project, lambda _moment: value)
+    assert sqlite_project.records(check=True, **INCOMPLETE)["found"]["records"] == 0
+
+
+@pytest.mark.parametrize("zone", [AUCKLAND, LOS_ANGELES], ids=str)
+def test_postgresql_compares_moments_whatever_zone_a_session_has(
+    postgresql_project: Project, zone: ZoneInfo
+) -> None:
+    an_hour_around_the_limit(postgresql_project, lambda moment: moment.astimezone(zone))
+    set_zone_of_sessions(postgresql_project, zone)
+    postgresql_project.records(**INCOMPLETE)
+    assert names(postgresql_project) == ["younger"]
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "of the database"])
+@pytest.mark.parametrize("zone", [AUCKLAND, LOS_ANGELES], ids=str)
+def test_postgresql_takes_a_time_without_zone_as_told_or_as_its_own(
+    postgresql_project: Project, zone: ZoneInfo, is_told: bool
+) -> None:
+    column_becomes(postgresql_project, "timestamp")
+    an_hour_around_the_limit(postgresql_project, written(SPACE, zone))
+    if not is_told:
+        set_zone_of_sessions(postgresql_project, zone)
+    postgresql_project.records(**INCOMPLETE, time_zone=zone.key if is_told else None)
+    assert names(postgresql_project) == ["younger"]
+
+
+def test_date_may_mean_the_last_moment_of_the_day(project: Project) -> None:
+    if project.kind == "postgresql":
+        column_becomes(project, "date")
+    for days in (0, 1, 2):
+        photo = upload(f"{days} days")
+        day = (NOW - timedelta(days=days)).date()
+        project.database.run(f"UPDATE collection_photo SET uploaded_at = '{day}' WHERE id = {photo.id}")
+    # The limit is noon of yesterday.
+    project.records(**INCOMPLETE)
+    assert names(project) == ["0 days", "1 days"]
+
+
+def test_hour_that_comes_twice_is_taken_for_the_later_one(project: Project) -> None:
+    if project.kind == "postgresql":
+        column_becomes(project, "timestamp")
+    photo = upload("when summer ended")
+    # Half past two, summer time, and half past two an hour later; the limit lies between the two.
+    hours = (NOW - datetime(2026, 10, 25, 1, 0, tzinfo=timezone.utc)) // timedelta(hours=1)
+    project.database.run(
+        f"UPDATE collection_photo SET uploaded_at = '2026-10-25 02:30:00' WHERE id = {photo.id}"
+    )
+    for more, found in ((0, 0), (-1, 1)):
+        run = project.records(
+            check=True, **INCOMPLETE, time_zone="Europe/Vienna", older_than_hours=hours + more
+        )
+        assert run["found"]["records"] == found
+
+
+def column_becomes(project: Project, kind: str) -> None:
+    project.database.run(f"ALTER TABLE collection_photo ALTER uploaded_at TYPE {kind}")
+
+
+def set_zone_of_sessions(project: Project, zone: ZoneInfo) -> None:
+    [(database,)] = project.database.rows("SELECT current_database()")
+    project.database.run(f"ALTER DATABASE {database} SET TimeZone = '{zone.key}'")
+
+
+# Whatever the moment of a kill.
+
+
+def killed_at(step: int, project: Project, options: dict[str, Any]) -> bool:
+    """Run ``incomplete`` in a process that kills itself at a step; whether it came that far."""
+    done = subprocess.run(
+        [sys.executable, killed_run.__file__, str(step)],
+        input=json.dumps({**project.options, **options}),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode in (0, -9), done.stderr
+    # The server needs a moment to learn that the client is gone, and to release its locks.
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'media-cleanup%'"
+    while project.kind == "postgresql" and project.database.rows(sessions) != [(0,)]:
+        time.sleep(0.01)
+    return done.returncode != 0
+
+
+ORPHANS = {
+    "directories": ["CACHE", "item_photos", "item_photos_avif"],
+    "references": [
+        {"table": "collection_photo", "column": "image"},
+        {"table": "collection_photo", "column": "image_avif"},
+    ],
+}
+THUMBNAIL = "CACHE/images/item_photos/first/0123456789abcdef.jpg"
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["deleting", "quarantine"])
+def test_kill_at_any_step_leaves_no_row_without_its_file(project: Project, keep: bool) -> None:
+    quarantine = project.media.parent / "quarantine"
+    kept = {"quarantine": str(quarantine)} if keep else {}
+    incomplete = {**INCOMPLETE, **kept, "derived": ["CACHE/images/{dir}/{stem}/*"]}
+    for step in itertools.count(1):
+        before = upload_anew(project)
+        was_killed = killed_at(step, project, incomplete)
+
+        files = project.files
+        assert all(path in files for name in names(project) for path in paths(name))
+
+        # The next runs bring it to the end, whatever was left behind.
+        project.records(check=True, **incomplete)
+        assert project.records(**incomplete).problems == ""
+        assert project.orphans(**ORPHANS, **kept).problems == ""
+        assert names(project) == ["attached"]
+        assert project.files == set(paths("attached"))
+        if keep:
+            assert contents(quarantine) >= before - project.files
+            shutil.rmtree(quarantine)
+        if not was_killed:
+            break
+    # Before each statement, at the commit, and before each of five files at the least.
+    assert step > 9
+
+
+def test_journal_of_a_killed_writer_is_told_of_and_rolled_back(sqlite_project: Project) -> None:
+    upload("left")
+    connection.close()
+    database = file_of(sqlite_project.database)
+    crash_while_writing(database)
+
+    with pytest.raises(DatabaseError, match=r"db\.sqlite3-journal"):
+        sqlite_project.records(check=True, **INCOMPLETE)
+    assert sqlite_project.records(**INCOMPLETE)["removed"]["records"] == 1
+    assert sqlite_project.records(check=True, **INCOMPLETE)["examined"] == {"records": 0}
+
+
+def crash_while_writing(database: Path) -> None:
+    """Leave a database as a writer does that is killed when half of its changes are in the file."""
+    crashed = database.with_suffix(".crashed")
+    with closing(sqlite3.connect(database, isolation_level=None)) as writer:
+        writer.executescript(
+            "PRAGMA cache_size = 5; CREATE TABLE big AS SELECT 1 AS n, randomblob(1000) AS b; BEGIN;"
+            "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 1000)"
+            " INSERT INTO big SELECT n, randomblob(1000) FROM t; DELETE FROM collection_photo"
+        )
+        shutil.copyfile(database, crashed)
+        shutil.copyfile(f"{database}-journal", f"{crashed}-journal")
+        writer.rollback()
+    shutil.move(crashed, database)
+    shutil.move(f"{crashed}-journal", f"{database}-journal")
+
+
+def upload_anew(project: Project) -> set[str]:
+    """Two uploads that were never attached, and one that was; each file holds its own name."""
+    Photo.objects.all().delete()
+    project.remove_files()
+    for name in ("first", "second", "attached"):
+        photo = upload(name, hours=100_000)
+    attach(photo)
+    files = {THUMBNAIL, *(path for name in ("first", "second", "attached") for path in paths(name))}
+    for path in files:
+        project.write(path, content=path.encode())
+    return files
+
+
+def contents(folder: Path) -> set[str]:
+    return {file.read_text() for file in folder.glob("*/files/**/*") if file.is_file()}

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""The playbook cleanup.yml: it plans, shows, asks once, and removes what was shown."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import RECORDS_OPTIONS, Ansible, Site
+
+FORCE = ("-e", "media_cleanup_force=true")
+JOBS = ("orphans", "incomplete", "missing")
+REFUSAL = "Nothing was removed, because nobody typed yes"
+
+
+def drifted(site: Site) -> Site:
+    """Give a site one thing for each job: an orphan, a missing and an incomplete record."""
+    site.keep(*(f"photos/{number}.jpg" for number in range(9)))
+    site.write("photos/orphan.jpg")
+    site.insert("photos/missing.jpg")
+    site.keep("photos/incomplete.jpg", attached=False)
+    return site
+
+
+def only(site: Site, job: str) -> dict[str, Any]:
+    """The description of a site with one job alone."""
+    return {key: value for key, value in site.described().items() if key == job or key not in JOBS}
+
+
+def is_clean(site: Site) -> bool:
+    kept = [f"photos/{number}.jpg" for number in range(9)]
+    return site.images == kept and site.files == kept
+
+
+@pytest.fixture
+def kit(tmp_path: Path, postgresql: Any) -> Site:
+    return drifted(Site(tmp_path / "kit", postgresql, "kit"))
+
+
+@pytest.fixture
+def album(tmp_path: Path, sqlite: Any) -> Site:
+    return drifted(Site(tmp_path, sqlite, "album"))
+
+
+def test_a_dry_run_shows_every_plan_and_ends_without_asking(kit: Site, album: Site, ansible: Ansible):
+    before = kit.state(), album.state()
+    run = ansible.clean({"web": [kit.described(), album.described()]}, "--check", "--diff")
+    assert (kit.state(), album.state()) == before
+    assert run.status == 0, run.output
+    for name in ("kit", "album"):
+        for job in ("orphans", "incomplete", "missing"):
+            assert f"{name} · {job} (dry run)" in run.output
+            assert f"+++ after: {name} {job}" in run.output
+    assert "-photos/orphan.jpg 7 bytes" in run.words
+    assert "Type yes" not in run.output
+    # As ever in check mode, what would change counts as changed: the two kinds of jobs.
+    assert run.recap["web"]["changed"] == 2
+    assert run.recap["web"]["failed"] == 0
+
+
+def test_without_a_terminal_it_refuses_and_says_what_to_add(album: Site, ansible: Ansible):
+    before = album.state()
+    run = ansible.clean({"web": [album.described()]})
+    assert album.state() == before
+    assert run.status == 2
+    assert REFUSAL in run.words
+    assert "-e media_cleanup_force=true" in run.words
+    assert run.recap["web"]["changed"] == 0
+    assert run.recap["web"]["failed"] == 1
+
+
+def test_any_answer_but_yes_removes_nothing(album: Site, ansible: Ansible):
+    before = album.state()
+    run = ansible.clean_and_answer({"web": [album.described()]}, "no")
+    assert album.state() == before
+    assert run.status == 2
+    assert REFUSAL in run.words
+    assert run.recap["web"]["changed"] == 0
+
+
+def test_yes_removes_what_was_shown_and_not_what_came_up_since(kit: Site, album: Site, ansible: Ansible):
+    hosts = {"web": [kit.described()], "home": [album.described()]}
+    run = ansible.clean_and_answer(hosts, "yes", meanwhile=lambda: kit.write("photos/came_later.jpg"))
+    assert run.status == 0, run.output
+    assert "web: kit · orphans: 0 rows, 1 files, 7 bytes" in run.words
+    assert "home: album · missing · collection_photo: 1 rows, 0 files, 0 bytes" in run.words
+    assert run.output.count("Type yes to go on") == 1
+    assert is_clean(album)
+    assert (kit.media / "photos" / "came_later.jpg").exists()
+    assert "photos/came_later.jpg: it is not in the approved plan" in run.words
+    (kit.media / "photos" / "came_later.jpg").unlink()
+    assert is_clean(kit)
+    assert {host: numbers["changed"] for host, numbers in run.recap.items()} == {"web": 2, "home": 2}
+
+    again = ansible.clean(hosts)
+    assert again.status == 0, again.output
+    assert "Type yes" not in again.output
+    assert [numbers["changed"] for numbers in again.recap.values()] == [0, 0]
+
+
+def test_jobs_and_limit_narrow_it(kit: Site, album: Site, ansible: Ansible):
+    before = kit.state()
+    rows = album.database.dump()
+    hosts = {"web": [kit.described()], "home": [album.described()]}
+    run = ansible.clean(hosts, *FORCE, "-e", "media_cleanup_jobs=orphans", "--limit", "home")
+    assert run.status == 0, run.output
+    assert list(run.recap) == ["home"]
+    assert kit.state() == before
+    assert album.database.dump() == rows
+    assert "photos/orphan.jpg" not in album.files
+    assert "photos/incomplete.jpg" in album.files
+
+
+def test_a_failing_job_does_not_keep_the_others_and_fails_its_host(kit: Site, album: Site, ansible: Ansible):
+    down = {**only(kit, "missing"), "name": "down", "database_url": "postgresql://kit@127.0.0.1:1/kit"}
+    hosts = {"web": [down, only(kit, "orphans")], "home": [only(album, "orphans")]}
+
+    checked = ansible.clean(hosts, "--check")
+    run = ansible.clean(hosts, *FORCE)
+
+    for result in (checked, run):
+        assert result.status == 2
+        assert "connecting to the database failed" in result.words
+        assert "down · missing · collection_photo (failed)" in result.words
+        assert {host: numbers["failed"] for host, numbers in result.recap.items()} == {"web": 1, "home": 0}
+    for site in (kit, album):
+        assert "photos/orphan.jpg" not in site.files
+
+
+def test_a_job_that_fails_after_the_answer_fails_its_host(kit: Site, album: Site, ansible: Ansible):
+    hosts = {"web": [only(kit, "orphans"), only(album, "orphans")]}
+    media = album.media.rename(album.media.with_name("elsewhere"))
+    media.rename(album.media)
+    run = ansible.clean_and_answer(hosts, "yes", meanwhile=lambda: album.media.rename(media))
+    assert run.status == 2
+    assert f"media_root '{album.media}' does not exist" in run.words
+    assert run.recap["web"]["failed"] == 1
+    assert "photos/orphan.jpg" not in kit.files
+
+
+def test_a_total_loss_is_refused_in_words_that_lift_it(kit: Site, album: Site, ansible: Ansible):
+    for image in kit.files:
+        (kit.media / image).unlink()
+    before = kit.state()
+    hosts = {"web": [only(kit, "missing"), only(album, "missing")]}
+
+    refused = ansible.clean(hosts, *FORCE)
+    assert refused.status == 2
+    assert refused.recap["web"]["failed"] == 1
+    assert "kit · missing (refused)" in refused.words
+    # Shown with the plan, and again as what the host fails for.
+    assert refused.words.count("11 of 11 rows of collection_photo would go, 100 %") >= 2
+    assert "set max_removal_percent to 100" in refused.words
+    assert kit.state() == before
+    assert "photos/missing.jpg" not in album.images
+
+    lifted = ansible.clean(hosts, *FORCE, "-e", "media_cleanup_max_removal_percent=100")
+    assert lifted.status == 0, lifted.output
+    assert kit.images == []
+
+
+def test_a_description_that_cannot_be_meant_is_told_clearly(album: Site, ansible: Ansible):
+    before = album.state()
+    site = album.described()
+    incomplete = {key: value for key, value in RECORDS_OPTIONS.items() if key != "table"}
+    without_root = {key: value for key, value in site.items() if key != "media_root"}
+    expected = {
+        "unknown_key": (
+            {**site, "marcer": "x"},
+            "site 'album' of media_cleanup_sites has unknown keys: marcer",
+        ),
+        "no_root": (without_root, "site 'album' of media_cleanup_sites has no media_root"),
+        "no_name": ({**site, "name": ""}, "must be a mapping with a name"),
+        "no_mapping": ("album", "must be a mapping with a name"),
+        "no_table": ({**site, "missing": [incomplete]}, "missing of site 'album' has no table"),
+        "job": (
+            {**site, "orphans": {**site["orphans"], "director": []}},
+            "orphans of site 'album' has unknown options: director",
+        ),
+    }
+    hosts: dict[str, Any] = {host: [described] for host, (described, _words) in expected.items()}
+    hosts["twice"] = [site, site]
+    hosts["no_list"] = site
+    run = ansible.clean(hosts, *FORCE)
+    assert album.state() == before
+    assert run.status == 2
+    assert {host: numbers["failed"] for host, numbers in run.recap.items()} == dict.fromkeys(hosts, 1)
+    for _described, words in expected.values():
+        assert words in run.words
+    assert "media_cleanup_sites has two sites named 'album'" in run.words
+    assert "media_cleanup_sites must be a list of sites" in run.words
+    assert "Traceback" not in run.output
+
+
+def test_an_unknown_job_is_told_clearly(album: Site, ansible: Ansible):
+    before = album.state()
+    run = ansible.clean({"web": [album.described()]}, *FORCE, "-e", "media_cleanup_jobs=orphan")
+    assert run.status == 2
+    assert "media_cleanup_jobs names 'orphan'; there are orphans, incomplete, missing" in run.words
+    assert album.state() == before
+
+
+def test_a_host_without_sites_is_no_failure(ansible: Ansible):
+    run = ansible.clean({"web": []})
+    assert run.status == 0, run.output
+    assert run.recap["web"]["changed"] == 0
+
+
+def test_force_does_not_ask_and_cleans_each_site_as_its_user(
+    kit: Site, album: Site, ansible: Ansible, tmp_path: Path
+):
+    # Played by a script, for not every machine lets a test become somebody.
+    sudo, log = tmp_path / "sudo", tmp_path / "sudo.log"
+    script = f'echo "$@" >> {log}; while [ "$1" != /bin/sh ]; do shift; done; exec "$@"'
+    sudo.write_text(f"#!/bin/sh\n{script}\n")
+    sudo.chmod(0o755)
+    ansible.environment["ANSIBLE_BECOME_ALLOW_SAME_USER"] = "true"
+    me = getpass.getuser()
+    sites = [album.described(user=me), kit.described()]
+
+    run = ansible.clean({"web": sites}, *FORCE, "-e", f"ansible_become_exe={sudo}")
+
+    assert run.status == 0, run.output
+    assert is_clean(album)
+    assert is_clean(kit)
+    assert run.output.count("removed 1 file, 7 bytes") == 2
+    assert run.recap["web"]["changed"] == 2
+    commands = log.read_text().splitlines()
+    # Three jobs, once to plan and once to remove; the other site needs nobody else's rights.
+    assert len(commands) == 6
+    assert all(f"-u {me} " in command for command in commands)
+
+
+def test_module_defaults_of_the_group_set_what_the_modules_share(album: Site, ansible: Ansible):
+    play = {
+        "module_defaults": {"group/django_media.cleanup.cleanup": {**album.both, "max_removal_percent": 0}}
+    }
+    orphans = {"django_media.cleanup.media_orphans": {"directories": ["photos"], "age_stamp": "mtime"}}
+    orphans["django_media.cleanup.media_orphans"]["references"] = album.described()["orphans"]["references"]
+    records = {"django_media.cleanup.photo_records": RECORDS_OPTIONS}
+    run = ansible.tasks(orphans, records, play=play)
+    for result in run.results:
+        assert [refusal["guard"] for refusal in result["refused"]] == ["max_removal_percent"], result
+        assert "max_removal_percent allows 0 %" in result["msg"]

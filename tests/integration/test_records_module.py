@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""The module photo_records, run by Ansible."""
+
+from __future__ import annotations
+
+from support import Ansible, Site, names, undocumented
+
+KEPT = [f"photos/{number}.jpg" for number in range(6)]
+MISSING = ["photos/gone.jpg", "photos/gone_too.jpg"]
+INCOMPLETE = ["photos/unattached.jpg", "photos/unattached_too.jpg"]
+NAMED_TWICE = "avif/of_two_photos.avif"
+
+
+def fill(site: Site) -> None:
+    """Rows as they should be, rows without a file, and rows without an item."""
+    site.database.run(
+        "CREATE TABLE collection_owner (id integer PRIMARY KEY, name varchar(50) NOT NULL);"
+        "CREATE TABLE collection_favorite (id integer PRIMARY KEY,"
+        " photo_id integer NOT NULL REFERENCES collection_photo (id));"
+        "CREATE TABLE collection_cover (id integer PRIMARY KEY,"
+        " photo_id integer REFERENCES collection_photo (id));"
+        "INSERT INTO collection_owner VALUES (1, 'Evan');"
+        "ALTER TABLE collection_photo ADD COLUMN owner_id integer REFERENCES collection_owner (id)"
+    )
+    site.keep(*KEPT)
+    site.insert(MISSING[0], image_avif="avif/left_over.avif", owner_id=1)
+    site.insert(MISSING[1], image_avif=NAMED_TWICE)
+    site.write("avif/left_over.avif", NAMED_TWICE)
+    site.keep(*INCOMPLETE, attached=False)
+    site.keep("photos/named_twice.jpg", image_avif=NAMED_TWICE)
+    site.keep("photos/young.jpg", attached=False, uploaded_at="2999-01-01 00:00:00+00:00")
+    number = {image: n for n, image in enumerate(site.images, start=1)}
+    gone, kept = number[MISSING[0]], number[KEPT[0]]
+    site.database.run(
+        f"INSERT INTO collection_favorite VALUES (1, {gone}), (2, {gone}), (3, {kept});"
+        f"INSERT INTO collection_cover VALUES (1, {gone}), (2, {kept})"
+    )
+
+
+def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, ansible: Ansible):
+    fill(site)
+    before = site.state()
+    images, files = site.images, site.files
+    missing, incomplete = site.records(label="owner_id.name"), site.records(select="incomplete")
+
+    checked = ansible.results(missing, incomplete, check=True)
+    assert site.state() == before
+    *applied, again, incomplete_again = ansible.results(missing, incomplete, missing, incomplete)
+
+    assert [record["path"] for record in checked[0]["records"]] == MISSING
+    assert [record["path"] for record in checked[1]["records"]] == INCOMPLETE
+    assert site.images == [image for image in images if image not in MISSING + INCOMPLETE]
+    assert site.files == sorted(set(files) - {"avif/left_over.avif", *INCOMPLETE})
+    assert site.database.rows("SELECT id FROM collection_favorite") == [(3,)]
+    cover_of_gone, _cover_of_kept = site.database.rows("SELECT photo_id FROM collection_cover ORDER BY id")
+    assert cover_of_gone == (None,)
+    for dry, done in zip(checked, applied):
+        for same in ("records", "found", "labels", "dependents", "left_alone", "diff"):
+            assert done[same] == dry[same], same
+        assert done["removed"] == dry["found"]
+        assert dry["removed"] == {"records": 0, "files": 0, "bytes": 0}
+        assert dry["changed"]
+        assert done["changed"]
+    assert checked[0]["found"] == {"records": 2, "files": 1, "bytes": 7}
+    assert checked[1]["found"] == {"records": 2, "files": 2, "bytes": 14}
+    assert checked[0]["labels"] == {"Evan": 1, "(none)": 1}
+    assert checked[0]["dependents"] == {
+        "collection_cover": {"deleted": 0, "updated": 1},
+        "collection_favorite": {"deleted": 2, "updated": 0},
+    }
+    assert checked[0]["diff"]["before"].splitlines() == [
+        f"collection_photo 7: {MISSING[0]} (Evan)",
+        f"collection_photo 8: {MISSING[1]}",
+    ]
+    assert names(checked[0]["left_alone"]) == {NAMED_TWICE}
+    for result in (again, incomplete_again):
+        assert not result["changed"]
+        assert result["records"] == []
+        assert result["removed"] == {"records": 0, "files": 0, "bytes": 0}
+    results = [*checked, *applied, again, incomplete_again]
+    assert [undocumented(result, "photo_records") for result in results] == [set()] * 6
+
+
+def test_lists_are_bounded_and_counts_are_not(sqlite_site: Site, ansible: Ansible):
+    fill(sqlite_site)
+    [result] = ansible.results(sqlite_site.records(max_listed=1, label="owner_id.name"))
+    assert names(result["records"], "path") == {MISSING[0]}
+    assert result["truncated"]
+    assert result["removed"]["records"] == 2
+    assert result["labels"] == {"Evan": 1, "(others)": 1}
+    assert "… and 1 more" in result["diff"]["before"]

