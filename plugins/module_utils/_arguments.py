@@ -15,6 +15,21 @@ from ._reconcile import jobs, quarantine, report, restore
 from ._reconcile.errors import CleanupError, SiteError
 from ._reconcile.site import OrphansJob, RecordsJob, site
 
+
+class Module(AnsibleModule):  # type: ignore[misc]
+    """An AnsibleModule that keeps its secret whatever is wrong with its options.
+
+    AnsibleModule gives up on suboptions of a wrong shape before it has learned which options are
+    secret, and would show all of them with the error.
+    """
+
+    def fail_json(self, msg: str, **kwargs: Any) -> None:
+        secret = self.params.get("database_url")
+        if isinstance(secret, str) and secret:
+            self.no_log_values.add(secret)
+        super().fail_json(msg, **kwargs)
+
+
 _REFERENCES = {
     "table": {"type": "str", "required": True},
     "column": {"type": "str", "required": True},

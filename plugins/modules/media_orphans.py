@@ -248,14 +248,12 @@ summary:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._arguments import orphans_arguments, run_job
+from ..module_utils._arguments import Module, orphans_arguments, run_job
 from ..module_utils._reconcile.site import orphans_job
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=orphans_arguments(), supports_check_mode=True)
+    module = Module(argument_spec=orphans_arguments(), supports_check_mode=True)
     run_job(module, orphans_job)
 
 

@@ -150,13 +150,11 @@ summary:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._arguments import quarantine_arguments, run_quarantine
+from ..module_utils._arguments import Module, quarantine_arguments, run_quarantine
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = Module(
         argument_spec=quarantine_arguments(),
         supports_check_mode=True,
         required_if=[

@@ -315,14 +315,12 @@ summary:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._arguments import records_arguments, run_job
+from ..module_utils._arguments import Module, records_arguments, run_job
 from ..module_utils._reconcile.site import records_job
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=records_arguments(), supports_check_mode=True)
+    module = Module(argument_spec=records_arguments(), supports_check_mode=True)
     run_job(module, records_job)
 
 

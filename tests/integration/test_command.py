@@ -153,7 +153,7 @@ def test_of_two_runs_at_once_each_thing_goes_once(sqlite_site: Site, command: Co
     time.sleep(0.02)
     command.describe(site.described())
     line = command.line("orphans", site.name, "--force", "--json")
-    both = [subprocess.Popen(line, env={}, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) for _ in "ab"]
+    both = [subprocess.Popen(line, env={}, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) for _run in "ab"]
     told = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in both]
     assert {entry["status"] for entry in told} <= {"done", "busy"}
     assert sum(entry["runs"][0]["removed"]["files"] for entry in told) == 200

@@ -11,6 +11,7 @@ from typing import Any, Mapping
 
 import pytest
 import yaml
+from ansible.module_utils.basic import AnsibleModule
 from support import REPOSITORY, Ansible, plugin
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins" / "modules").glob("*.py"))
@@ -28,21 +29,21 @@ def documented(ansible: Ansible) -> Mapping[str, Any]:
     return json.loads(run.output)
 
 
+class Caught(Exception):
+    """Carries what a module hands to AnsibleModule."""
+
+
 @lru_cache(maxsize=None)
 def specification(name: str) -> Mapping[str, Any]:
-    """The argument spec that a module hands to AnsibleModule."""
-    module = plugin(name)
+    """The argument spec of a module."""
 
-    class Caught(Exception):
-        pass
-
-    def catch(argument_spec: Mapping[str, Any], **_more: Any) -> None:
+    def catch(_module: AnsibleModule, argument_spec: Mapping[str, Any], **_more: Any) -> None:
         raise Caught(argument_spec)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "AnsibleModule", catch)
+        patch.setattr(AnsibleModule, "__init__", catch)
         with pytest.raises(Caught) as caught:
-            module.main()
+            plugin(name).main()
     return caught.value.args[0]
 
 

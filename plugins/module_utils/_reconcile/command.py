@@ -21,7 +21,7 @@ from . import inspection, jobs, monitoring, site_file
 from .ending import Exit, Run, UnconfirmedError, status_of, worst
 from .errors import CleanupError, SiteError
 from .site import ACCEPTABLE, OrphansJob, RecordsJob
-from .terminal import Progress, is_confirmed
+from .terminal import Progress, is_confirmed, write
 
 Job = Union[OrphansJob, RecordsJob]
 
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None, launcher: str | None = None) ->
 
 
 def _complain(message: str) -> None:
-    print(f"media-cleanup: {message}", file=sys.stderr)
+    write(f"media-cleanup: {message}\n", sys.stderr)
 
 
 # The command line.
@@ -337,7 +337,7 @@ def _tell(options: argparse.Namespace, runs: Sequence[Run], outcome: dict[str, A
 
 
 def _print(lines: Sequence[str], stream: TextIO) -> None:
-    print("\n".join(lines), file=stream, flush=True)
+    write("\n".join(lines) + "\n", stream)
 
 
 def _outcome(options: argparse.Namespace, runs: Sequence[Run], status: Exit, began: float) -> dict[str, Any]:
@@ -361,12 +361,12 @@ def _leave(options: argparse.Namespace, runs: Sequence[Run], status: Exit, began
     if options.dry_run:
         return status
     outcome = _outcome(options, runs, status, began)
-    for path, write in (
+    for path, leave in (
         (options.outcome, monitoring.write_outcome),
         (options.metrics, monitoring.write_metrics),
         (options.log, _write_log),
     ):
-        if path and not _is_left(path, write, outcome):
+        if path and not _is_left(path, leave, outcome):
             status = worst([status, Exit.FAILED])
     return status
 

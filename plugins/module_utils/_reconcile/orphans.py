@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from typing import Callable, Iterator, NamedTuple, Pattern
+from typing import Callable, Iterable, Iterator, NamedTuple, Pattern
 
 from .database.base import Database
 from .derived import patterns
@@ -187,22 +187,18 @@ class _Planning:
     def _not_meant(self, candidates: Spool[Orphan]) -> Spool[Orphan]:
         """Leave alone what an oddly written reference may mean."""
         for values in self.odd.chunks():
-            meant: dict[bytes, bytes] = {}
             for value in values:
                 why = outside(value)
                 if why:
                     self.plan.skip(value, f"the database holds this path, which {why}")
-                meant.update((path, value) for path in self.spellings.meant_by(value))
-            left = _spool()
-            for orphan in candidates:
-                spelling = meant.get(canonical(orphan.path))
-                if spelling is None:
-                    left.append(orphan)
-                else:
-                    shown = escaped(spelling)
-                    self.plan.skip(orphan.path, f"the database names it in another spelling: '{shown}'")
-            candidates = left
-        return candidates
+        meant = _meant(candidates, self.odd, self.spellings)
+        left = _spool()
+        for orphan in candidates:
+            if orphan.path in meant:
+                self.plan.skip(orphan.path, _other_spelling(meant[orphan.path]))
+            else:
+                left.append(orphan)
+        return left
 
     def _not_moved(self, candidates: Spool[Orphan]) -> Spool[Orphan]:
         """Leave alone what may be the file that a row has lost."""
@@ -257,7 +253,7 @@ class _Planning:
     def _tallies(self) -> Iterator[Tally]:
         going: Counter[bytes] = Counter()
         for orphan in self.plan.items:
-            going[next(path for path in self.counts if _is_below(orphan.path, path))] += 1
+            going[_listed(orphan.path, self.job.directories)] += 1
         for directory, (files, unnamed) in self.counts.items():
             yield Tally(escaped(directory) or ".", files, files - unnamed, going[directory])
 
@@ -284,16 +280,49 @@ def carry_out(plan: Plan, job: OrphansJob, tree: MediaTree, database: Database, 
     """Remove what the plan says, each file after one more look at it and at the database."""
     outcome = Outcome(job.site.max_listed, taker)
     try:
+        meant = _meant_now(plan, job, database)
         for chunk in plan.items.chunks():
             for start in range(0, len(chunk), LAST_LOOK):
-                _remove_few(chunk[start : start + LAST_LOOK], job, tree, database, outcome)
+                _remove_few(chunk[start : start + LAST_LOOK], meant, job, tree, database, outcome)
     except CleanupError as error:
         outcome.error = str(error)
     return outcome
 
 
+def _meant_now(plan: Plan, job: OrphansJob, database: Database) -> dict[bytes, bytes]:
+    """Look once more for references that mean an orphan in another spelling."""
+    if not len(plan.items):
+        return {}
+    spellings = Spellings(job.site.media_root, job.site.media_url)
+    odd: Spool[bytes] = Spool(lambda value: (value,), lambda value: value)
+    for references in database.references(job.references):
+        odd.extend(spellings.odd(references))
+    return _meant(plan.items, odd, spellings)
+
+
+def _meant(orphans: Spool[Orphan], odd: Spool[bytes], spellings: Spellings) -> dict[bytes, bytes]:
+    """The orphans that an oddly written reference may mean, each with that reference."""
+    found: dict[bytes, bytes] = {}
+    for values in odd.chunks():
+        meant = {path: value for value in values for path in spellings.meant_by(value)}
+        for orphan in orphans:
+            value = meant.get(canonical(orphan.path))
+            if value is not None:
+                found[orphan.path] = value
+    return found
+
+
+def _other_spelling(value: bytes) -> str:
+    return f"the database names it in another spelling: '{escaped(value)}'"
+
+
 def _remove_few(
-    orphans: list[Orphan], job: OrphansJob, tree: MediaTree, database: Database, outcome: Outcome
+    orphans: list[Orphan],
+    meant: dict[bytes, bytes],
+    job: OrphansJob,
+    tree: MediaTree,
+    database: Database,
+    outcome: Outcome,
 ) -> None:
     tree.forget()
     outcome.taker.announce(tree, ((orphan.path, "orphan") for orphan in orphans))
@@ -302,6 +331,8 @@ def _remove_few(
         stay = naming.reason_to_stay(orphan.path)
         if stay:
             outcome.skip(orphan.path, stay.reason)
+        elif orphan.path in meant:
+            outcome.skip(orphan.path, _other_spelling(meant[orphan.path]))
         elif outcome.remove(tree, orphan.path, orphan.state):
             outcome.gone.add(orphan)
     outcome.taker.settle()
@@ -317,6 +348,11 @@ def likely_move(lost: bytes) -> str:
         f"a row has lost a file of this name, '{escaped(lost)}': likely a move. Correct the row or move the "
         "file back; include_likely_moves removes it all the same"
     )
+
+
+def _listed(path: bytes, directories: Iterable[bytes]) -> bytes:
+    """The listed directory that a path lies in; they do not overlap."""
+    return max((directory for directory in directories if _is_below(path, directory)), default=b"")
 
 
 def _is_below(path: bytes, directory: bytes) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Sequence
+from typing import Sequence, TextIO
 
 from .ending import Run
 from .site import OrphansJob, RecordsJob
@@ -17,10 +17,16 @@ from .site import OrphansJob, RecordsJob
 PACE = 0.2
 
 
+def write(text: str, stream: TextIO) -> None:
+    """Write at once, so that a log or a pipe has it before what comes next."""
+    stream.write(text)
+    stream.flush()
+
+
 def is_confirmed(going: Sequence[Run]) -> bool:
     for_good = any(run.job.site.quarantine is None for run in going)
     warning = "There is no quarantine: what goes is gone for good. " if for_good else ""
-    print(f"{warning}Remove this? Type yes to go on: ", end="", file=sys.stderr, flush=True)
+    write(f"{warning}Remove this? Type yes to go on: ", sys.stderr)
     return sys.stdin.readline().strip() == "yes"
 
 
@@ -41,8 +47,8 @@ class Progress:
         self._told = now
         rate = number / (now - self._began)
         line = f"\r\x1b[K{self._name}: {number:,} {self._what} seen, {rate:,.0f} a second"
-        print(line, end="", file=sys.stderr, flush=True)
+        write(line, sys.stderr)
 
     def end(self) -> None:
         if self.is_shown and self._told > self._began:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            write("\r\x1b[K", sys.stderr)

@@ -32,6 +32,8 @@ _EXACT = {
     "IntervalStyle": "postgres",
     "extra_float_digits": "3",
     "bytea_output": "hex",
+    # A row that a policy hides would look like no row: rather an error.
+    "row_security": "off",
 }
 
 # The two numbers of the advisory lock; any will do that no other program uses.
@@ -104,6 +106,11 @@ class PostgreSQL(Database):
             self._connection.commit()
 
     def close(self) -> None:
+        # The server lets a lock go only some time after it sees the connection closed.
+        with suppress(psycopg2.Error), self._connection.cursor() as cursor:
+            self._connection.rollback()
+            cursor.execute("SELECT pg_advisory_unlock_all()")
+            self._connection.commit()
         self._connection.close()
 
     def quote(self, identifier: str) -> str:
