@@ -16,7 +16,7 @@ endif
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test test-fast lint unit integration pytest sanity clean distclean
+.PHONY: help demo demo-total-loss test test-role soak test-fast lint unit integration pytest sanity clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -55,7 +55,13 @@ integration: .venv/tests.stamp ## tests of the whole: playbooks, role, databases
 	$(WITH_VENV) pytest tests/integration
 
 pytest: .venv/tests.stamp # both in one run, so that `make test` ends in one count
-	$(WITH_VENV) pytest
+	$(WITH_VENV) pytest --ignore tests/integration/test_role.py
+
+test-role: .venv/tests.stamp ## the role, whose many playbook runs take minutes
+	$(WITH_VENV) pytest tests/integration/test_role.py
+
+soak: .venv/tests.stamp ## faults and a live uploader for as long as wanted: make soak ROUNDS=2000
+	$(WITH_VENV) python tests/soak.py --rounds $(or $(ROUNDS),500)
 
 sanity: .venv/tests.stamp ## ansible-test sanity, on every Python that is here
 	$(WITH_VENV) python tests/run_sanity.py

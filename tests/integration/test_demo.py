@@ -74,14 +74,13 @@ def test_the_demo_shows_the_figures_removes_just_that_and_then_finds_nothing(
 def test_a_total_loss_is_refused(tmp_path: Path, ansible: Ansible):
     demo = build(tmp_path / "demo", "--total-loss")
 
-    checked = clean(ansible, demo, "--check")
+    checked = clean(ansible, demo, "--limit", "album", "--check")
     refused = clean(ansible, demo, "--limit", "album", "-e", "media_cleanup_force=true")
 
     for run in (checked, refused):
         assert "414 of 414 rows of album_photo would go, 100 %" in run.words
         assert "157 of 157 rows of album_video would go, 100 %" in run.words
         assert "set max_removal_percent to 100" in run.words
-    assert "12 orphans, 1,847,912 bytes" in checked.words
     assert checked.status == 0
     assert refused.status == 2
     assert refused.recap["album"]["failed"] == 1
