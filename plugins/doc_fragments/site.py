@@ -72,7 +72,8 @@ options:
   include_likely_moves:
     description:
       - A row that has lost its file and an unnamed file of the same name elsewhere are likely a move. Such
-        pairs are left alone and reported, unless this is set.
+        pairs are left alone and reported, unless this is set. Where a column holds the size or a checksum of
+        the file, they must agree as well; see C(size_column) and C(checksum_column).
     type: bool
     default: false
   marker:

@@ -30,10 +30,12 @@ class Module(AnsibleModule):  # type: ignore[misc]
         super().fail_json(msg, **kwargs)
 
 
-_REFERENCES = {
+_COLUMN = {
     "table": {"type": "str", "required": True},
     "column": {"type": "str", "required": True},
 }
+_CONTENT = {"size_column": {"type": "str"}, "checksum_column": {"type": "str"}}
+_REFERENCES = {**_COLUMN, **_CONTENT}
 
 
 def site_arguments() -> dict[str, Any]:
@@ -89,6 +91,7 @@ def records_arguments() -> dict[str, Any]:
         **site_arguments(),
         "table": {"type": "str", "required": True},
         "file_column": {"type": "str", "required": True},
+        **_CONTENT,
         "companion_columns": {"type": "list", "elements": "str", "default": []},
         "select": {"type": "str", "choices": ["missing", "incomplete"], "default": "missing"},
         "unattached_column": {"type": "str", "default": "content_type_id"},
@@ -100,7 +103,7 @@ def records_arguments() -> dict[str, Any]:
             "elements": "dict",
             "default": [],
             "options": {
-                **_REFERENCES,
+                **_COLUMN,
                 "action": {
                     "type": "str",
                     "required": True,

@@ -45,6 +45,17 @@ options:
         description: The column of the FileField or ImageField.
         type: str
         required: true
+      size_column:
+        description:
+          - The column of the same table that holds the size of the file, in bytes. An orphan of the same name
+            and another size is no likely move of it (O(include_likely_moves)).
+        type: str
+      checksum_column:
+        description:
+          - The same for a checksum of the file, in hexadecimal digits whose number tells MD5, SHA-1 or SHA-2.
+          - With O(references[].size_column) too, an orphan that was given another name is recognized as moved
+            as well. Only orphans of the right size are read for it.
+        type: str
   age_stamp:
     description:
       - Which time stamp of a file tells its age, as in M(ansible.builtin.find).

@@ -36,6 +36,18 @@ options:
     description: The column that decides, of a FileField or ImageField.
     type: str
     required: true
+  size_column:
+    description:
+      - The column of the same table that holds the size of the file in O(file_column), in bytes. A file of
+        the same name and another size is no likely move of it (O(include_likely_moves)).
+      - What an entry of O(references) says of the same column need not be said here.
+    type: str
+  checksum_column:
+    description:
+      - The same for a checksum of the file, in hexadecimal digits whose number tells MD5, SHA-1 or SHA-2.
+      - With O(size_column) too, a file that was given another name is recognized as moved as well. Only files
+        of the right size are read for it.
+    type: str
   companion_columns:
     description:
       - Columns of the same table that name further files of a row, such as a thumbnail or an AVIF
@@ -126,6 +138,12 @@ options:
         description: The column of the FileField or ImageField.
         type: str
         required: true
+      size_column:
+        description: The column of the same table that holds the size of the file, in bytes.
+        type: str
+      checksum_column:
+        description: The column of the same table that holds a checksum of the file, in hexadecimal digits.
+        type: str
 notes:
   - O(older_than_hours) applies to O(select=incomplete) only.
 seealso:

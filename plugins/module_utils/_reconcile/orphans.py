@@ -16,7 +16,7 @@ from .derived import patterns
 from .difference import References
 from .errors import CleanupError
 from .misfit import Sample, better_reading
-from .moves import rows_like
+from .moves import Twin, rows_like
 from .naming import Naming
 from .outcome import Outcome, Taker
 from .plan import (
@@ -206,14 +206,14 @@ class _Planning:
             return candidates
         left = _spool()
         for chunk in candidates.chunks():
-            paths = [orphan.path for orphan in chunk]
-            moved = rows_like(paths, self.tree, self.database, self.job.references)
+            sizes = {orphan.path: orphan.state.size for orphan in chunk}
+            moved = rows_like(sizes, self.tree, self.database, self.job.references)
             for orphan in chunk:
                 lost = moved.get(orphan.path)
                 if lost is None:
                     left.append(orphan)
                 else:
-                    self.plan.skip(orphan.path, likely_move(lost))
+                    self.plan.skip(orphan.path, _moved_from(lost))
         return left
 
     def _may_have_lost_files(self) -> bool:
@@ -343,10 +343,10 @@ def _naming(job: OrphansJob, database: Database, orphans: list[Orphan]) -> Namin
     return Naming(database, job.references, patterns(job.derived), paths)
 
 
-def likely_move(lost: bytes) -> str:
+def _moved_from(lost: Twin) -> str:
     return (
-        f"a row has lost a file of this name, '{escaped(lost)}': likely a move. Correct the row or move the "
-        "file back; include_likely_moves removes it all the same"
+        f"a row has lost a file of this {lost.alike}, '{escaped(lost.path)}': likely a move. Correct the row "
+        "or move the file back; include_likely_moves removes it all the same"
     )
 
 

@@ -24,7 +24,7 @@ from .dependents import Cascade, Dependents
 from .derived import patterns
 from .errors import CleanupError, DatabaseError, SiteError, UnseenError
 from .misfit import Sample, better_reading
-from .moves import files_like
+from .moves import Twin, files_like
 from .naming import Naming
 from .outcome import Outcome, Taker
 from .plan import (
@@ -198,9 +198,13 @@ class _Planning:
         missing = list(records)
         # A tree of its own: what this search cannot see says nothing about the rows' own files.
         with MediaTree(self.job.site.media_root, 0, [self.job.site.quarantine_in_root or b""]) as tree:
-            paths = (record.file for record in missing if record.file)
             moved = files_like(
-                paths, tree, self.database, _naming_columns(self.job), patterns(self.job.derived)
+                {record.file for record in missing if record.file},
+                self.job.deciding_column,
+                tree,
+                self.database,
+                _naming_columns(self.job),
+                patterns(self.job.derived),
             )
             if tree.unseen.total:
                 self.plan.warnings.append("not every directory could be searched for files that were moved")
@@ -576,10 +580,10 @@ def _name(record: Record) -> bytes:
     return record.file or f"row {record.shown_key}".encode()
 
 
-def _moved_to(found: bytes) -> str:
+def _moved_to(found: Twin) -> str:
     return (
-        f"a file of this name that no row names lies at '{escaped(found)}': likely a move. Correct the "
-        "row or move the file back; include_likely_moves removes the row all the same"
+        f"a file of this {found.alike} that no row names lies at '{escaped(found.path)}': likely a move. "
+        "Correct the row or move the file back; include_likely_moves removes the row all the same"
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Iterator, Mapping, Sequence
 
 from .errors import SiteError
@@ -28,10 +28,15 @@ ACTIONS = ("delete", "set_null", "restrict")
 
 @dataclass(frozen=True, order=True)
 class Column:
-    """A column as the user writes it; the table may carry its schema: ``gallery.photo``."""
+    """A column as the user writes it; the table may carry its schema: ``gallery.photo``.
+
+    ``size`` and ``checksum`` are columns of the same table that say of what is in the named file.
+    """
 
     table: str
     name: str
+    size: str | None = field(default=None, compare=False)
+    checksum: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name}"
@@ -105,6 +110,8 @@ class RecordsJob:
     site: Site
     table: str
     file_column: str
+    size_column: str | None
+    checksum_column: str | None
     companion_columns: tuple[str, ...]
     select: str
     unattached_column: str
@@ -122,8 +129,12 @@ class RecordsJob:
         return self.select
 
     @property
+    def deciding_column(self) -> Column:
+        return Column(self.table, self.file_column, self.size_column, self.checksum_column)
+
+    @property
     def own_columns(self) -> tuple[Column, ...]:
-        return tuple(Column(self.table, name) for name in (self.file_column, *self.companion_columns))
+        return (self.deciding_column, *(Column(self.table, name) for name in self.companion_columns))
 
 
 def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
@@ -152,10 +163,14 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
     label = options.get("label")
     if label is not None and len(str(label).split(".")) < 2:
         raise SiteError(f"label {label!r} must lead over a foreign key to a column, such as album_id.title.")
+    references = _columns(options, "references")
+    deciding = _deciding_column(options, references)
     return RecordsJob(
         site=site(options),
-        table=_text(options, "table"),
-        file_column=_text(options, "file_column"),
+        table=deciding.table,
+        file_column=deciding.name,
+        size_column=deciding.size,
+        checksum_column=deciding.checksum,
         companion_columns=_companions(options),
         select=select,
         unattached_column=str(options.get("unattached_column") or "content_type_id"),
@@ -165,8 +180,20 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         label=label,
         dependents=tuple(_dependents(options)),
         max_dependents=_number(options, "max_dependents", 100),
-        references=_columns(options, "references"),
+        references=references,
         derived=tuple(_texts(options, "derived")),
+    )
+
+
+def _deciding_column(options: Mapping[str, Any], references: Sequence[Column]) -> Column:
+    """The file column; what the site's references say of it need not be said again."""
+    column = Column(_text(options, "table"), _text(options, "file_column"))
+    told = next((reference for reference in references if reference == column), column)
+    return Column(
+        column.table,
+        column.name,
+        options.get("size_column") or told.size,
+        options.get("checksum_column") or told.checksum,
     )
 
 
@@ -302,7 +329,8 @@ def _columns(options: Mapping[str, Any], name: str) -> tuple[Column, ...]:
                 f"{name} holds {entry!r}; each entry must name a table and a column, "
                 "such as {table: collection_photo, column: image}."
             )
-        columns.append(Column(str(entry["table"]), str(entry["column"])))
+        about = (str(entry[key]) if entry.get(key) else None for key in ("size_column", "checksum_column"))
+        columns.append(Column(str(entry["table"]), str(entry["column"]), *about))
     return tuple(dict.fromkeys(columns))
 
 

@@ -38,6 +38,8 @@ ORPHANS_ONLY = ("directories", "references", "age_stamp", "exclude")
 RECORDS_ONLY = (
     "table",
     "file_column",
+    "size_column",
+    "checksum_column",
     "companion_columns",
     "unattached_column",
     "uploaded_at_column",
@@ -57,7 +59,8 @@ DEFAULTS: Mapping[str, Any] = {
 }
 _TEXTS = (
     *("database_url", "media_root", "media_url", "quarantine", "marker", "age_stamp", "table"),
-    *("file_column", "unattached_column", "uploaded_at_column", "time_zone", "label", "python", "user"),
+    *("file_column", "size_column", "checksum_column", "unattached_column", "uploaded_at_column"),
+    *("time_zone", "label", "python", "user"),
 )
 _LISTS_OF_TEXTS = ("accept", "derived", "directories", "exclude", "companion_columns")
 _LISTS_OF_MAPPINGS = ("references", "dependents")

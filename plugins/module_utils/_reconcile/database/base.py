@@ -199,6 +199,9 @@ class Database(ABC):
                 f"column {column} has the type {kind.declared or 'unknown'}, which cannot hold a path. "
                 "Name the column of the FileField or ImageField."
             )
+        for name in (column.size, column.checksum):
+            if name:
+                self.column(table, name)
         return table
 
     def column(self, table: Table, name: str) -> ColumnType:
@@ -280,6 +283,57 @@ class Database(ABC):
         statement = f"SELECT r.path FROM {source} JOIN ({' UNION ALL '.join(parts)}) AS r ON r.name = keys.k0"
         found: list[bytes] = []
         with self._doing(f"looking for names in {', '.join(map(str, columns))}"):
+            for rows in self._stream(statement, parameters):
+                found += [self._to_bytes(path) for (path,) in rows]
+        return found
+
+    def contents(
+        self, columns: Sequence[Column], paths: Iterable[bytes]
+    ) -> Iterator[tuple[bytes, str | None, str | None]]:
+        """Yield (path, size, checksum) as the rows that name these paths have them, both as text."""
+        wanted = [value for value in map(self._from_bytes, set(paths)) if value is not None]
+        telling = [column for column in columns if column.size or column.checksum]
+        if not wanted or not telling:
+            return
+        parts = []
+        for column in telling:
+            table = self.path_column(column)
+            size, checksum = self._as_text_column(column.size), self._as_text_column(column.checksum)
+            parts.append(
+                f"SELECT {self._path(f't.{self.quote(column.name)}')} AS path, "
+                f"{size} AS size, {checksum} AS checksum FROM {self.qualified(*table.identity)} AS t"
+            )
+        source, parameters = self._keys([self._path_type()], [(value,) for value in wanted])
+        statement = (
+            f"SELECT r.path, r.size, r.checksum FROM {source} "
+            f"JOIN ({' UNION ALL '.join(parts)}) AS r ON r.path = keys.k0"
+        )
+        with self._doing(f"reading sizes and checksums beside {', '.join(map(str, telling))}"):
+            for rows in self._stream(statement, parameters):
+                for path, size, checksum in rows:
+                    yield self._to_bytes(path), size, checksum
+
+    def _as_text_column(self, name: str | None) -> str:
+        return f"CAST(t.{self.quote(name)} AS text)" if name else "CAST(NULL AS text)"
+
+    def paths_of_size(self, columns: Sequence[Column], sizes: Iterable[int]) -> list[bytes]:
+        """All paths whose row says that the file has one of these sizes, and has a checksum of it."""
+        telling = [column for column in columns if column.size and column.checksum]
+        wanted = sorted(set(sizes))
+        if not wanted or not telling:
+            return []
+        parts = []
+        for column in telling:
+            table = self.path_column(column)
+            parts.append(
+                f"SELECT {self._path(f't.{self.quote(column.name)}')} AS path, "
+                f"{self._as_text_column(column.size)} AS size FROM {self.qualified(*table.identity)} AS t "
+                f"WHERE t.{self.quote(column.name)} <> ''"
+            )
+        source, parameters = self._keys(["text"], [(str(size),) for size in wanted])
+        statement = f"SELECT r.path FROM {source} JOIN ({' UNION ALL '.join(parts)}) AS r ON r.size = keys.k0"
+        found: list[bytes] = []
+        with self._doing(f"looking for sizes beside {', '.join(map(str, telling))}"):
             for rows in self._stream(statement, parameters):
                 found += [self._to_bytes(path) for (path,) in rows]
         return found
