@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Command
 from support import Ansible, Site
 
 
@@ -28,3 +29,9 @@ def site(tmp_path: Path, database: Any) -> Site:
 def sqlite_site(tmp_path: Path, sqlite: Any) -> Site:
     """The same on SQLite alone, where the database does not matter."""
     return Site(tmp_path, sqlite)
+
+
+@pytest.fixture
+def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """The command, installed, with no site described yet."""
+    return Command(tmp_path_factory.mktemp("command"))

@@ -8,86 +8,22 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import pty
 import re
-import select
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 import pytest
-from support import REPOSITORY, Ansible, Site
-
-ENGINE = REPOSITORY / "plugins" / "module_utils" / "_reconcile"
-LAUNCHER = """\
-import os, sys
-sys.path.insert(0, os.path.realpath({library!r}))
-from media_cleanup.command import main
-sys.exit(main(launcher=os.path.abspath(__file__)))
-"""
-# A command that runs this long hangs.
-PATIENCE = 60
-
-
-class Command:
-    """The command, installed from the engine as the role does it, and one site file."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        shutil.copytree(ENGINE, folder / "library" / "media_cleanup", ignore=lambda *_: ["__pycache__"])
-        (folder / "config" / "sites").mkdir(parents=True)
-        self.launcher = folder / "media-cleanup"
-        self.launcher.write_text(LAUNCHER.format(library=str(folder / "library")))
-
-    def describe(self, description: dict[str, Any]) -> None:
-        path = self.folder / "config" / "sites" / f"{description['name']}.json"
-        path.write_text(json.dumps(description))
-
-    def line(self, *arguments: str, python: str = sys.executable) -> list[str]:
-        config = ["--config", str(self.folder / "config")]
-        return [python, "-IBXutf8", str(self.launcher), *arguments, *config]
-
-    def run(self, *arguments: str, python: str = sys.executable) -> Any:
-        """Run it with nothing in its environment and no terminal."""
-        done = subprocess.run(
-            self.line(*arguments, python=python),
-            env={},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
-
-    def json(self, *arguments: str) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.run(*arguments, "--json").stdout)
-        return told
-
-
-@pytest.fixture
-def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
-    return Command(tmp_path_factory.mktemp("command"))
+from commands import PATIENCE, Command, at_a_terminal, drift, powerless
+from support import Ansible, Site
 
 
 @pytest.fixture
 def drifted(site: Site) -> Site:
     """A site with something for each of the three jobs to find."""
     return drift(site)
-
-
-def drift(site: Site) -> Site:
-    site.keep(*(f"photos/kept{number}.jpg" for number in range(6)))
-    site.write("photos/orphan.jpg", "avif/orphan.avif")
-    site.keep("photos/half.jpg", attached=False)
-    site.insert("photos/lost.jpg")
-    # What changes while a run begins is young.
-    time.sleep(0.02)
-    return site
 
 
 def digest(plan_id: str) -> str:
@@ -184,13 +120,6 @@ def test_what_cannot_be_seen_makes_the_run_partial(sqlite_site: Site, command: C
     assert "photos/orphan.jpg" in site.files
 
 
-def powerless() -> Sequence[str]:
-    """What must stand before a command so that permissions hold for it, even for root."""
-    if os.geteuid() != 0:
-        return []
-    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
-
-
 def test_at_a_terminal_it_shows_how_far_it_is_and_asks(sqlite_site: Site, command: Command) -> None:
     drift(sqlite_site)
     command.describe(sqlite_site.described())
@@ -204,26 +133,26 @@ def test_at_a_terminal_it_shows_how_far_it_is_and_asks(sqlite_site: Site, comman
     assert "photos/orphan.jpg" not in sqlite_site.files
 
 
-def at_a_terminal(line: Sequence[str], answer: str) -> tuple[int, str]:
-    """Run a command in a terminal of its own and answer its question."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execve(line[0], list(line), {})
-    said = b""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if not select.select([terminal], [], [], 1)[0]:
-            continue
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:
-            # Linux says so when the other side is closed.
-            break
-        if b"go on: " in said + piece and b"go on: " not in said:
-            os.write(terminal, f"{answer}\n".encode())
-        said += piece
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
+def test_at_a_terminal_it_shows_files_rate_and_share(site: Site, command: Command) -> None:
+    site.keep(*(f"photos/kept{number:03}.jpg" for number in range(400)))
+    if site.database.kind == "postgresql":
+        site.database.run("ANALYZE collection_photo")
+    time.sleep(0.02)
+    command.describe(site.described())
+    impatient = command.launcher.read_text().replace(
+        "sys.exit", "import media_cleanup.terminal\nmedia_cleanup.terminal.PACE = 0\nsys.exit", 1
+    )
+    command.launcher.write_text(impatient)
+    for job, what in (("orphans", "files"), ("missing", "rows")):
+        status, said = at_a_terminal(command.line(job, site.name, "--dry-run"), "")
+        assert status == 0
+        told = rf"kit · {job}: (\d+) {what} seen, [\d,]+ a second, about (\d+) %"
+        seen, share = map(int, re.findall(told, said)[-1])
+        assert 0 < seen <= 400
+        assert abs(share - seen / 4) < 3
+        # The last line of it is wiped out before the summary.
+        assert re.search(rf" %\r\x1b\[K{re.escape(site.name)} · {job} \(dry run\)", said)
+    assert " seen" not in command.run("orphans", site.name, "--dry-run").stderr
 
 
 def test_nobody_who_stops_reading_makes_it_stumble(sqlite_site: Site, command: Command) -> None:
@@ -308,6 +237,52 @@ def test_check_tells_of_a_quarantine_that_cannot_be_used(sqlite_site: Site, comm
     done = subprocess.run(line, env={}, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 1
     assert "may not write in" in done.stderr
+    place.chmod(0o770)
+    command.describe(sqlite_site.described(quarantine=str(place)))
+    done = command.run("check", sqlite_site.name)
+    assert (done.returncode, "can be written by others" in done.stderr) == (1, True)
+    place.rmdir()
+    place.touch()
+    done = command.run("check", sqlite_site.name)
+    assert (done.returncode, "is not a directory" in done.stderr) == (1, True)
+
+
+def test_check_tells_of_each_quarantine_on_another_file_system(sqlite_site: Site, command: Command) -> None:
+    drift(sqlite_site)
+    elsewhere = Path("/dev/shm")
+    if not elsewhere.is_dir() or elsewhere.stat().st_dev == sqlite_site.media.stat().st_dev:
+        pytest.skip("there is no second file system here")
+    described = sqlite_site.described(quarantine=str(sqlite_site.folder / "quarantine"))
+    described["orphans"] = {**described["orphans"], "quarantine": str(elsewhere / "no-such-quarantine")}
+    command.describe(described)
+    done = command.run("check", sqlite_site.name)
+    assert done.returncode == 1
+    assert done.stderr.count("NOT OK") == 1
+    assert "is on another file system than the media root" in done.stderr
+    assert done.stdout.count("the quarantine is on the file system of the media") == 1
+
+
+def test_check_tells_what_cannot_be_read(sqlite_site: Site, command: Command) -> None:
+    drift(sqlite_site)
+    command.describe(sqlite_site.described())
+    photos = sqlite_site.media / "photos"
+    photos.chmod(0o300)
+    try:
+        line = [*powerless(), *command.line("check", sqlite_site.name)]
+        done = subprocess.run(line, env={}, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        photos.chmod(0o700)
+    assert done.returncode == 1
+    assert "photos" in done.stderr
+    assert "Permission denied" in done.stderr
+
+
+def test_check_tells_that_the_database_is_out_of_reach(sqlite_site: Site, command: Command) -> None:
+    drift(sqlite_site)
+    command.describe(sqlite_site.described(database_url="postgresql://kit@127.0.0.1:1/kit"))
+    done = command.run("check", sqlite_site.name)
+    assert done.returncode == 1
+    assert done.stderr.count("connecting to the database failed") == 3
 
 
 @pytest.mark.parametrize("version", ["3.8", "3.13"])

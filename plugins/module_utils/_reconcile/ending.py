@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import argparse
+import time
 from enum import IntEnum
 from typing import Any, NamedTuple, Sequence
 
@@ -15,6 +17,7 @@ from .outcome import Outcome
 from .plan import Plan
 from .site import OrphansJob, RecordsJob
 
+VERSION = "1.0.0"
 _NOTHING = {"records": 0, "files": 0, "bytes": 0}
 
 
@@ -106,3 +109,22 @@ def status_of(error: CleanupError | None) -> Exit:
 def worst(found: Sequence[Exit]) -> Exit:
     """The status to end with, where several runs ended in these."""
     return next((status for status in _WORST if status in found), Exit.DONE)
+
+
+def outcome_of(
+    options: argparse.Namespace, runs: Sequence[dict[str, Any]], status: Exit, began: float
+) -> dict[str, Any]:
+    """All that is known at the end, as data."""
+    ended = time.time()
+    return {
+        "site": options.site,
+        "job": options.command,
+        "version": VERSION,
+        "dry_run": options.dry_run,
+        "status": status.name.lower(),
+        "exit_status": int(status),
+        "began": round(began, 3),
+        "ended": round(ended, 3),
+        "seconds": round(ended - began, 3),
+        "runs": list(runs),
+    }

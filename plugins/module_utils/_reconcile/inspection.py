@@ -10,21 +10,26 @@ out would need. Nothing is changed: statements touch no row, and their transacti
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import stat
+import sys
 from contextlib import suppress
-from typing import Callable, Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple, Sequence
 
-from . import jobs
+from . import described, jobs
 from .database import connect
 from .database.base import Database, Selection
 from .dependents import Dependents
+from .ending import Exit, Run
 from .errors import CleanupError
 from .plan import Plan
 from .records import RecordsPlan
 from .site import OrphansJob, RecordsJob, Site
 from .spelling import escaped, outside
 from .spool import Listed
+from .terminal import Progress, say
 from .tree import MediaTree, NotFollowed, exclusion
 
 # Directories of one job in which files could not be removed, shown by name.
@@ -40,6 +45,34 @@ class Finding(NamedTuple):
 
 class _RolledBack(Exception):
     """Ends a transaction that must not be kept."""
+
+
+def check(options: argparse.Namespace) -> Exit:
+    """Tell of everything that cleaning the site needs whether it is so."""
+    found: list[tuple[str, Finding]] = []
+    sites: dict[bytes | None, Site] = {}
+    for job in described.all_jobs(options):
+        progress = Progress(job, options.quiet or options.json)
+        told = findings(job, progress.tell if progress.is_shown else None)
+        found += [(Run(job).heading, finding) for finding in told]
+        progress.end()
+        sites.setdefault(job.site.quarantine, job.site)
+    about_quarantines = filter(None, map(quarantine_finding, sites.values()))
+    found += [(options.site, finding) for finding in about_quarantines]
+    _tell(options, found)
+    return Exit.FAILED if any(finding.trouble for _heading, finding in found) else Exit.DONE
+
+
+def _tell(options: argparse.Namespace, found: Sequence[tuple[str, Finding]]) -> None:
+    if options.json:
+        content = [{"heading": heading, **finding._asdict()} for heading, finding in found]
+        say([json.dumps({"site": options.site, "findings": content}, indent=2)], sys.stdout)
+        return
+    for heading, finding in found:
+        if finding.trouble:
+            say([f"NOT OK  {heading}: {finding.what}", f"        {finding.trouble}"], sys.stderr)
+        elif not options.quiet:
+            say([f"ok      {heading}: {finding.what}"], sys.stdout)
 
 
 def findings(
@@ -155,9 +188,14 @@ def quarantine_finding(site: Site) -> Finding | None:
     place = _nearest(site.quarantine)
     shown = escaped(place)
     try:
-        same = os.stat(place).st_dev == os.stat(site.media_root).st_dev
+        status = os.stat(place)
+        same = status.st_dev == os.stat(site.media_root).st_dev
     except OSError as error:
         return Finding(what, f"'{shown}' cannot be looked at: {error.strerror}.")
+    if not stat.S_ISDIR(status.st_mode):
+        return Finding(what, f"'{shown}' is not a directory. Name another place.")
+    if place == site.quarantine and stat.S_IMODE(status.st_mode) & 0o022:
+        return Finding(what, f"'{shown}' can be written by others. Make it private (chmod 700).")
     if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
         return Finding(what, f"this user may not write in '{shown}'. Let the site's user own it.")
     if not same:
@@ -170,7 +208,7 @@ def quarantine_finding(site: Site) -> Finding | None:
 
 
 def _nearest(path: bytes) -> bytes:
-    """The path, or the nearest directory above it that is there."""
-    while not os.path.isdir(path) and path != b"/":
+    """The path, or what is there of the way to it."""
+    while not os.path.exists(path) and path != b"/":
         path = os.path.dirname(path)
     return path

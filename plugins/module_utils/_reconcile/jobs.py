@@ -6,16 +6,17 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import Callable
+from contextlib import ExitStack, suppress
+from typing import Callable, Sequence
 
 from . import orphans, quarantine, records
 from .database import connect
 from .database.base import Database
+from .errors import CleanupError
 from .outcome import Deleting, Outcome, Taker
 from .plan import Plan
 from .quarantine import Batch
-from .site import OrphansJob, RecordsJob, Site
+from .site import Column, OrphansJob, RecordsJob, Site
 from .spelling import escaped
 from .tree import MediaTree
 
@@ -50,6 +51,20 @@ def run(
             return records_plan, None
         with _taker(records_plan, job, tree) as taker:
             return records_plan, records.carry_out(records_plan, job, tree, database, taker)
+
+
+def expected(job: OrphansJob | RecordsJob) -> int:
+    """About how many files or rows a run will look at; 0 where that cannot be known cheaply."""
+    if isinstance(job, OrphansJob):
+        columns: Sequence[Column] = job.references
+    elif job.select == "missing":
+        columns = job.own_columns[:1]
+    else:
+        return 0
+    # The run itself tells what is wrong with the database.
+    with suppress(CleanupError), connect(job.site.database_url, read_only=True) as database:
+        return database.expected(columns)
+    return 0
 
 
 def open_tree(site: Site) -> MediaTree:

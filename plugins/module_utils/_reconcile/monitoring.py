@@ -9,15 +9,17 @@ Files are replaced in one step, so that nobody ever reads half of one.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
 import tempfile
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any, Iterable, Iterator, Mapping
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 from .errors import CleanupError
+from .terminal import complain
 
 # Names of files and owners are in an outcome; numbers alone are in the metrics.
 OUTCOME_MODE, METRICS_MODE = 0o640, 0o644
@@ -39,6 +41,28 @@ _METRICS = (
 
 class LeavingError(CleanupError):
     """What a run should leave behind could not be written."""
+
+
+def leave(options: argparse.Namespace, outcome: Mapping[str, Any]) -> bool:
+    """Leave what the command line asks for; False if that failed, since nobody could watch then."""
+    if options.dry_run:
+        return True
+    wanted = (
+        (options.outcome, write_outcome),
+        (options.metrics, write_metrics),
+        (options.log, _write_log),
+    )
+    left = [_is_left(path, write, outcome) for path, write in wanted if path]
+    return all(left)
+
+
+def _is_left(path: str, write: Callable[[str, Mapping[str, Any]], None], outcome: Mapping[str, Any]) -> bool:
+    try:
+        write(path, outcome)
+    except LeavingError as error:
+        complain(str(error))
+        return False
+    return True
 
 
 def write_outcome(path: str, outcome: Mapping[str, Any]) -> None:
@@ -85,6 +109,20 @@ def _last_success(path: str) -> str:
     except OSError:
         return "0"
     return found.group(1) if found else "0"
+
+
+def _write_log(path: str, outcome: Mapping[str, Any]) -> None:
+    append_log(path, _log_lines(outcome))
+
+
+def _log_lines(outcome: Mapping[str, Any]) -> Iterator[str]:
+    for run in outcome["runs"]:
+        if "summary" in run:
+            yield from run["summary"].splitlines()
+        else:
+            yield f"{run['heading']} ({run['status']})"
+        if run["message"]:
+            yield f"  {run['message']}"
 
 
 def append_log(path: str, lines: Iterable[str]) -> None:

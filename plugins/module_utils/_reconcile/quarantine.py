@@ -343,6 +343,13 @@ def archived(folder: str) -> Iterator[dict[str, Any]]:
     return _lines(os.path.join(folder, ROWS))
 
 
+def paths_in(quarantine: bytes, name: str) -> Iterator[str]:
+    """All paths that a batch holds as a file or that its rows name, as results show them."""
+    folder = batch_folder(quarantine, name)
+    yield from (escaped(kept.path) for kept in manifest(folder)[1] if has(folder, kept))
+    yield from (escaped(as_path(path)) for row in archived(folder) for path in row["files"])
+
+
 def batch_folder(quarantine: bytes, name: str) -> str:
     """The folder of a batch. Raises SiteError if there is none of that name."""
     folder = os.path.join(os.fsdecode(quarantine), name)
@@ -354,10 +361,17 @@ def batch_folder(quarantine: bytes, name: str) -> str:
     return folder
 
 
-def purge(quarantine: bytes, name: str | None, older_than_days: int | None, check: bool) -> list[BatchInfo]:
+def purge(
+    quarantine: bytes,
+    name: str | None,
+    older_than_days: int | None,
+    check: bool,
+    media_root: bytes | None = None,
+) -> list[BatchInfo]:
     """Delete batches for good: one by its name, or all that are older; returns which.
 
-    The age counts from the removal. A batch that is half deleted is no longer taken for one.
+    With ``media_root``, only those that were taken from there. The age counts from the removal. A
+    batch that is half deleted is no longer taken for one.
     """
     if name is not None:
         batch_folder(quarantine, name)
@@ -365,7 +379,9 @@ def purge(quarantine: bytes, name: str | None, older_than_days: int | None, chec
     doomed = [
         info
         for info in batches(quarantine)
-        if (name is None or info.name == name) and (older_than_days is None or info.moment <= oldest)
+        if (name is None or info.name == name)
+        and (older_than_days is None or info.moment <= oldest)
+        and (media_root is None or info.media_root == escaped(media_root))
     ]
     if not check and (doomed or _half_purged(quarantine)):
         with locked(quarantine):

@@ -303,11 +303,14 @@ def restored(found: Restored, check: bool) -> dict[str, Any]:
         f"batch {found.batch} · restore ({'dry run' if check else 'done'})",
         f"  {_count(totals.files, 'file')}, {_count(totals.bytes, 'byte')} and "
         f"{_count(totals.records, 'row')} {would} back; {_count(found.updated, 'row')} set back",
-        *(f"    {escaped(path)}" for path in found.paths.items[:SAMPLE]),
+        *_sample([f"    {escaped(path)}" for path in found.paths.items], totals.files, verbose=False),
     ]
     if stays.total:
-        lines.append(f"  {stays.total:,} stay in quarantine:")
-        lines += [f"    {escaped(name)}: {reason}" for name, reason in stays.items[:SAMPLE]]
+        lines.append(f"  {stays.total:,} {'stays' if stays.total == 1 else 'stay'} in quarantine:")
+        # One by one: somebody has to see to each of them.
+        each = [f"    {escaped(name)}: {reason}" for name, reason in stays.items]
+        lines += _sample(each, stays.total, verbose=True)
+        lines.append("  Mend that and restore the batch again; it brings back the rest.")
     return {
         "changed": bool(totals.files or totals.records or found.updated),
         "batches": [found.batch],
@@ -345,6 +348,26 @@ def batches(found: list[BatchInfo]) -> dict[str, Any]:
         "batches": [{**info._asdict(), "moment": _moment(info.moment)} for info in found],
         "summary": "\n".join(lines),
     }
+
+
+def batch_table(found: list[BatchInfo]) -> list[str]:
+    """The batches as columns under a head, the oldest first."""
+    if not found:
+        return ["no batches"]
+    rows = [
+        (info.name, _moment(info.moment), info.job, f"{info.files:,}", f"{info.bytes:,}", f"{info.rows:,}")
+        for info in found
+    ]
+    table = [("BATCH", "REMOVED", "JOB", "FILES", "BYTES", "ROWS"), *rows]
+    widths = [max(map(len, column)) for column in zip(*table)]
+    return [
+        "  ".join(
+            # Numbers stand at the right.
+            cell.rjust(width) if number > 2 else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths))
+        )
+        for row in table
+    ]
 
 
 def _batch_words(info: BatchInfo) -> str:

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What only somebody at a terminal sees: how far a run is, and the question before it removes."""
+"""What the command says to a person: lines, complaints, how far a run is, and the question."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import sys
 import time
 from typing import Sequence, TextIO
 
-from .ending import Run
+from . import jobs
+from .ending import UnconfirmedError
 from .site import OrphansJob, RecordsJob
 
 # Seconds between two lines of progress.
@@ -23,31 +24,52 @@ def write(text: str, stream: TextIO) -> None:
     stream.flush()
 
 
-def is_confirmed(going: Sequence[Run]) -> bool:
-    for_good = any(run.job.site.quarantine is None for run in going)
-    warning = "There is no quarantine: what goes is gone for good. " if for_good else ""
-    write(f"{warning}Remove this? Type yes to go on: ", sys.stderr)
+def say(lines: Sequence[str], stream: TextIO) -> None:
+    write("\n".join(lines) + "\n", stream)
+
+
+def complain(message: str) -> None:
+    say([f"media-cleanup: {message}"], sys.stderr)
+
+
+def require_somebody(undone: str, instead: str) -> None:
+    """Raise UnconfirmedError unless there is a terminal at which the question can be answered."""
+    if not sys.stdin.isatty():
+        raise UnconfirmedError(f"nobody can be asked, for there is no terminal, so {undone}. {instead}")
+
+
+def is_confirmed(question: str) -> bool:
+    write(f"{question} Type yes to go on: ", sys.stderr)
     return sys.stdin.readline().strip() == "yes"
 
 
 class Progress:
-    """How many files or rows were looked at and how fast, on a terminal only."""
+    """How many files or rows were looked at, how fast, and about which share, on a terminal only."""
 
     def __init__(self, job: OrphansJob | RecordsJob, is_quiet: bool) -> None:
         self.is_shown = not is_quiet and sys.stderr.isatty()
+        self._job = job
         self._what = "rows" if isinstance(job, RecordsJob) else "files"
-        self._name = f"{job.site.name} · {job.name}"
         self._began = time.monotonic()
         self._told = self._began
+        self._expected: int | None = None
 
     def tell(self, number: int) -> None:
         now = time.monotonic()
         if now - self._told < PACE:
             return
+        # Only a run that takes long enough to show a line pays for the estimate.
+        if self._expected is None:
+            self._expected = jobs.expected(self._job)
         self._told = now
         rate = number / (now - self._began)
-        line = f"\r\x1b[K{self._name}: {number:,} {self._what} seen, {rate:,.0f} a second"
+        name = f"{self._job.site.name} · {self._job.name}"
+        line = f"\r\x1b[K{name}: {number:,} {self._what} seen, {rate:,.0f} a second{self._share(number)}"
         write(line, sys.stderr)
+
+    def _share(self, number: int) -> str:
+        """The share of what is expected, which may turn out too small; nothing where it is unknown."""
+        return f", about {min(99, 100 * number // self._expected)} %" if self._expected else ""
 
     def end(self) -> None:
         if self.is_shown and self._told > self._began:

@@ -680,6 +680,15 @@ class Database(ABC):
         """Keep other runs off this database until it is closed; raises BusyError if one is on it."""
 
     @abstractmethod
+    def expected(self, columns: Sequence[Column]) -> int:
+        """About how many paths the columns hold, to tell somebody who waits; it may be far off."""
+
+    def _holding(self, column: Column) -> str:
+        """The rows that hold a path in a column, as what follows FROM."""
+        table = self.path_column(column)
+        return f"{self.qualified(*table.identity)} AS t WHERE t.{self.quote(column.name)} <> ''"
+
+    @abstractmethod
     def is_replica(self) -> bool:
         """Whether this is a copy that lags behind the database where the site writes."""
 

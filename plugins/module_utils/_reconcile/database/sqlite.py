@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from ..errors import DatabaseError, SiteError
+from ..site import Column
 from ..spelling import stem
 from .base import BATCH, ColumnType, Database, ForeignKey, Selection, Table
 
@@ -197,6 +198,13 @@ class SQLite(Database):
 
     def lock_site(self) -> None:
         """Nothing to do: the lock of the media root serves, as a SQLite file has one host."""
+
+    def expected(self, columns: Sequence[Column]) -> int:
+        with self._doing("counting paths"):
+            counts = [
+                next(self._stream(f"SELECT count(*) FROM {self._holding(column)}", [])) for column in columns
+            ]
+        return int(sum(count for ((count,),) in counts))
 
     def is_replica(self) -> bool:
         return False

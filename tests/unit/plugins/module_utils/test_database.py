@@ -93,6 +93,16 @@ def locked_out(postgresql_server: str) -> Iterator[tuple[str, str]]:
         cursor.execute("DROP ROLE locked_out")
 
 
+def test_how_many_paths_there_may_be_is_about_right(photos: Any) -> None:
+    rows = [{"id": number, "image": f"a/{number}" if number % 4 else ""} for number in range(1000)]
+    photos.insert("photo", rows)
+    if photos.kind == "postgresql":
+        photos.run("ANALYZE photo")
+    with connect(photos.url, read_only=True) as opened:
+        assert abs(opened.expected([IMAGE]) - 750) < 20
+        assert abs(opened.expected([IMAGE, IMAGE]) - 1500) < 40
+
+
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""The command as the role installs it, for tests that run it as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Sequence
+
+from support import REPOSITORY, Site
+
+ENGINE = REPOSITORY / "plugins" / "module_utils" / "_reconcile"
+LAUNCHER = """\
+import os, sys
+sys.path.insert(0, os.path.realpath({library!r}))
+from media_cleanup.command import main
+sys.exit(main(launcher=os.path.abspath(__file__)))
+"""
+# A command that runs this long hangs.
+PATIENCE = 60
+
+
+class Command:
+    """The command, installed from the engine as the role does it, and one site file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ENGINE, folder / "library" / "media_cleanup", ignore=lambda *_: ["__pycache__"])
+        (folder / "config" / "sites").mkdir(parents=True)
+        self.launcher = folder / "media-cleanup"
+        self.launcher.write_text(LAUNCHER.format(library=str(folder / "library")))
+
+    def describe(self, description: dict[str, Any]) -> None:
+        path = self.folder / "config" / "sites" / f"{description['name']}.json"
+        path.write_text(json.dumps(description))
+
+    def line(self, *arguments: str, python: str = sys.executable) -> list[str]:
+        config = ["--config", str(self.folder / "config")]
+        return [python, "-IBXutf8", str(self.launcher), *arguments, *config]
+
+    def run(self, *arguments: str, python: str = sys.executable) -> Any:
+        """Run it with nothing in its environment and no terminal."""
+        done = subprocess.run(
+            self.line(*arguments, python=python),
+            env={},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.run(*arguments, "--json").stdout)
+        return told
+
+
+def drift(site: Site) -> Site:
+    site.keep(*(f"photos/kept{number}.jpg" for number in range(6)))
+    site.write("photos/orphan.jpg", "avif/orphan.avif")
+    site.keep("photos/half.jpg", attached=False)
+    site.insert("photos/lost.jpg")
+    # What changes while a run begins is young.
+    time.sleep(0.02)
+    return site
+
+
+def powerless() -> Sequence[str]:
+    """What must stand before a command so that permissions hold for it, even for root."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+
+
+def at_a_terminal(line: Sequence[str], answer: str) -> tuple[int, str]:
+    """Run a command in a terminal of its own and answer its question."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(line[0], list(line), {})
+    said = b""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if not select.select([terminal], [], [], 1)[0]:
+            continue
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            # Linux says so when the other side is closed.
+            break
+        if b"go on: " in said + piece and b"go on: " not in said:
+            os.write(terminal, f"{answer}\n".encode())
+        said += piece
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
