@@ -10,6 +10,7 @@ import os
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.parameters import remove_values
 
 from ._reconcile import jobs, quarantine, report, restore
 from ._reconcile.errors import CleanupError, SiteError
@@ -23,11 +24,37 @@ class Module(AnsibleModule):  # type: ignore[misc]
     secret, and would show all of them with the error.
     """
 
+    def __init__(self, **specification: Any) -> None:
+        super().__init__(**specification)
+        secret = self.params.get("database_url") or ""
+        for option, value in self.params.items():
+            if option != "database_url" and "://" in secret and secret in _texts(value):
+                # Taken apart or tidied up on its way into a message, nobody would know it for a secret.
+                self.fail_json(msg=f"{option} holds the value of database_url. Correct this option.")
+
     def fail_json(self, msg: str, **kwargs: Any) -> None:
         secret = self.params.get("database_url")
         if isinstance(secret, str) and secret:
-            self.no_log_values.add(secret)
-        super().fail_json(msg, **kwargs)
+            # What was meant as a list is split at its commas.
+            self.no_log_values.update({secret, *(part for part in secret.split(",") if "@" in part)})
+        # A text where suboptions belong is taken for "key=value" pairs, which tears a secret apart.
+        plain = {name: value for name, value in self.params.items() if not _has_suboptions(value)}
+        super().fail_json(msg, **{"invocation": {"module_args": plain}, **kwargs})
+
+    def warn(self, warning: str, **kwargs: Any) -> None:
+        """Warn without secrets: Ansible removes them from all of a result but its warnings."""
+        super().warn(remove_values(warning, self.no_log_values), **kwargs)
+
+
+def _texts(value: Any) -> str:
+    """All texts in an option's value, those put together again that Ansible splits at commas."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return ",".join(map(_texts, value)) if isinstance(value, list) else str(value)
+
+
+def _has_suboptions(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(element, dict) for element in value)
 
 
 _COLUMN = {

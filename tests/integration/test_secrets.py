@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 
 import pytest
 from support import Ansible, Site, orphans, run_module
+from test_documentation import specification
 
 # Special characters, so that a form that is decoded or encoded again is another text.
 PASSWORD = "hush/Tr0ub@dor%4"
 WRITTEN = "hush%2FTr0ub%40dor%254"
 # Whatever shows any part of it has told too much.
 TELLING = ("hush", "Tr0ub", "dor%4", "dor%254")
+QUARANTINE = "django_media.cleanup.media_quarantine"
 LOUD = ("-vvv", "--diff")
 
 
@@ -113,6 +115,27 @@ def test_options_of_a_wrong_shape_do_not_bring_the_password_up(site: Site, ansib
     assert [result["failed"] for result in run.results] == [True, True]
     assert shown(run.output) == []
     assert shown(json.dumps(run.results)) == []
+
+
+def test_a_secret_that_stands_in_any_option_shows_nowhere(site: Site, monkeypatch: pytest.MonkeyPatch):
+    """As where a URL was pasted into the wrong line: errors, results and the system's log keep it."""
+    logged: list[str] = []
+    monkeypatch.setattr("ansible.module_utils.basic.has_journal", False)
+    monkeypatch.setattr("syslog.syslog", lambda *words: logged.append(str(words)))
+    url = with_password(site.database.url) + "&application_name=kit,sync"
+    quarantine = {**site.both, "quarantine": str(site.folder / "kept"), "state": "restored", "batch": "x"}
+    tasks = [site.orphans(), site.records(), {QUARANTINE: quarantine}]
+    telling = []
+    for task in tasks:
+        ((module, options),) = task.items()
+        for option in specification(module.rpartition(".")[2]):
+            for value in (url, [url], {"table": url, "column": url}, [{"table": url, "column": url}]):
+                odd = {**options, "database_url": url, option: value}
+                if shown(json.dumps(run_module({module: odd}, check=True))):
+                    telling.append((module, option, value))
+    assert telling == []
+    assert len(logged) > 100
+    assert shown("\n".join(logged)) == []
 
 
 def test_the_playbook_shows_no_password_when_it_succeeds_or_fails(site: Site, ansible: Ansible):
