@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 
-from support import Ansible, Site, names, undocumented
+import pytest
+from support import Ansible, Site, names, run_module, undocumented
 
 # In byte order, as the module lists them.
 ORPHANS = ["avif/orphan.avif", "photos/2024/orphan.jpg", "photos/orphan.jpg"]
@@ -55,6 +57,18 @@ def test_lists_are_bounded_and_counts_are_not(sqlite_site: Site, ansible: Ansibl
     assert result["removed"]["files"] == 3
     assert "… and 1 more" in result["diff"]["before"]
     assert undocumented(result, "media_orphans") == set()
+
+
+# One more than the first makes the token the largest that it can be.
+@pytest.mark.parametrize(("orphans", "kilobytes"), [(20_000, 320), (100_000, 64)])
+def test_a_result_stays_small_however_much_is_found(sqlite_site: Site, orphans: int, kilobytes: int):
+    sqlite_site.keep("photos/kept.jpg")
+    for number in range(orphans):
+        (sqlite_site.media / "avif" / f"{number:0150}.avif").touch()
+    options = {"older_than_hours": 0, "max_removal_percent": 100, "accept": ["no_references"]}
+    result = run_module(sqlite_site.orphans(**options), check=True)
+    assert result["found"]["files"] == orphans
+    assert len(json.dumps(result)) < kilobytes * 1000
 
 
 def test_any_name_that_a_file_can_have_is_removed_and_shown_escaped(site: Site, ansible: Ansible):

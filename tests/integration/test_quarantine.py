@@ -29,7 +29,7 @@ from faults import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import Ansible, names
+from support import Ansible, names, undocumented
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (
@@ -764,6 +764,8 @@ def test_the_modules_list_restore_and_purge(world: World, ansible: Ansible):
 
     assert [batch["files"] for batch in info["batches"] if batch["name"] == orphans] == [4]
     assert not info["changed"]
+    assert undocumented(info, "media_quarantine_info") == set()
+    assert [undocumented(result, "media_quarantine") for result in (*checked, *done)] == [set()] * 6
     assert len(after["batches"]) == 0
     for dry, wet in zip(checked[:2], done[:2]):
         for same in ("changed", "restored", "paths", "left_alone", "diff", "batches"):
