@@ -16,7 +16,7 @@ endif
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test test-role soak test-fast lint unit integration pytest sanity clean distclean
+.PHONY: help demo demo-total-loss test test-role soak test-fast lint unit integration pytest sanity importer clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -30,8 +30,8 @@ demo-total-loss: .venv/demo.stamp ## the same sites with every upload gone: the 
 	@$(WITH_VENV) python demo/build_sites.py .demo --total-loss
 	@$(PLAYBOOK) --check --diff || echo "The playbook ended with exit status $$?."
 
-test: ## all that has to pass: lint, sanity, unit and integration tests
-	@$(MAKE) --no-print-directory --keep-going lint sanity pytest
+test: ## all that has to pass: lint, sanity, importer, unit and integration tests
+	@$(MAKE) --no-print-directory --keep-going lint sanity importer pytest
 
 test-fast: .venv/tests.stamp ## what a save should pass, in seconds: ruff, mypy, unit tests
 	$(WITH_VENV) ruff check --quiet .
@@ -44,6 +44,7 @@ lint: .venv/tests.stamp ## form, types, documentation
 	$(WITH_VENV) mypy --no-error-summary
 	$(WITH_VENV) yamllint --strict .
 	$(WITH_VENV) shellcheck .ci/run
+	$(WITH_VENV) reuse lint --quiet
 	$(WITH_VENV) ansible-lint -q
 	$(WITH_VENV) antsibull-changelog lint
 	HOME=.build $(WITH_VENV) antsibull-docs lint-collection-docs --plugin-docs .
@@ -65,6 +66,9 @@ soak: .venv/tests.stamp ## faults and a live uploader for as long as wanted: mak
 
 sanity: .venv/tests.stamp ## ansible-test sanity, on every Python that is here
 	$(WITH_VENV) python tests/run_sanity.py
+
+importer: .venv/tests.stamp ## Galaxy's own importer, on the archive that users would install
+	$(WITH_VENV) python tests/run_importer.py
 
 clean: ## remove what the targets made, but the environment
 	rm -rf .build .demo .hypothesis tests/output
