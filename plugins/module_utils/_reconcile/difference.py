@@ -7,14 +7,47 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from contextlib import contextmanager
+from itertools import islice
+from threading import Thread
 from typing import Iterator
 
 from .errors import DatabaseError
-from .tree import Run
+
+
+@contextmanager
+def begun(lists: Iterator[list[bytes]]) -> Iterator[Iterator[list[bytes]]]:
+    """Lend the lists, the first of which is fetched in the background from now on.
+
+    A database needs nearly all its time for sorting, before its first answer. Only that is left to
+    a thread: rows fetched one by one beside other work would make both wait for each other.
+    """
+    first: list[list[bytes]] = []
+    problems: list[BaseException] = []
+
+    def fetch() -> None:
+        try:
+            first.extend(islice(lists, 1))
+        except BaseException as error:
+            problems.append(error)
+
+    def rest() -> Iterator[list[bytes]]:
+        thread.join()
+        if problems:
+            raise problems[0]
+        yield from first
+        yield from lists
+
+    thread = Thread(target=fetch, name="references")
+    thread.start()
+    try:
+        yield rest()
+    finally:
+        thread.join()
 
 
 class References:
-    """The references in byte order, consumed list by list while the walk goes on."""
+    """The references in byte order, consumed list by list while files come by."""
 
     def __init__(self, lists: Iterator[list[bytes]]) -> None:
         self._lists = lists
@@ -22,11 +55,10 @@ class References:
         self._start = 0
         self.count = 0
 
-    def unnamed(self, run: Run) -> list[bytes]:
-        """The paths of a run that no reference names, in byte order."""
-        left = set(map(run.prefix.__add__, run.names))
-        lowest, highest = run.prefix + run.names[0], run.prefix + run.names[-1]
-        for references in self._between(lowest, highest):
+    def unnamed(self, paths: list[bytes]) -> list[bytes]:
+        """Those of some paths in byte order that no reference names, in byte order."""
+        left = set(paths)
+        for references in self._between(paths[0], paths[-1]):
             left.difference_update(references)
         return sorted(left)
 

@@ -13,7 +13,7 @@ from typing import Callable, Iterable, Iterator, NamedTuple, Pattern
 
 from .database.base import Database
 from .derived import patterns
-from .difference import References
+from .difference import References, begun
 from .errors import CleanupError
 from .misfit import Sample, better_reading
 from .moves import Twin, rows_like
@@ -36,11 +36,11 @@ from .plan import (
 from .quarantine import last_file_system
 from .site import OrphansJob
 from .spelling import Spellings, canonical, escaped, outside
-from .spool import Spool
-from .tree import FileState, MediaTree, Run, exclusion, is_excluded
+from .spool import Paths, Spool
+from .tree import FileState, MediaTree, exclusion, is_excluded
 
 # Files that are looked at once more, in the database and on disk, right before they go.
-LAST_LOOK = 1_000
+LAST_LOOK = 10_000
 # The kernel stamps files by a clock that ticks every 10 ms at the slowest.
 CLOCK_TICK_NS = 10_000_000
 
@@ -96,44 +96,50 @@ class _Planning:
         self.old_ns = int((moment - job.patience.seconds) * 1e9)
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
         self.spellings = Spellings(job.site.media_root, job.site.media_url)
-        self.odd: Spool[bytes] = Spool(lambda value: (value,), lambda value: value)
+        self.odd = _odd_references()
         self.plan = Plan(job.name, scope, moment, _spool(), job.site.max_listed)
+        self.listed = 0
+        self.not_judged = 0
         self.files = 0
         self.unnamed = 0
         self.sample = Sample()
-        # Files, and unnamed files, by listed directory.
+        # By listed directory: files, and unnamed files; and how many of them would go.
         self.counts: dict[bytes, tuple[int, int]] = {}
+        self.going: Counter[bytes] = Counter()
 
     def plan_made(self) -> Plan:
         patterns(self.job.derived)
         for directory in self.job.directories:
             self.tree.require_directory(directory)
-        candidates = self._candidates()
-        candidates = self._still_unnamed(candidates)
-        candidates = self._not_meant(candidates)
-        candidates = self._not_moved(candidates)
-        for orphan in self._approved(candidates):
-            self.plan.items.append(orphan)
-            self.plan.found.files += 1
-            self.plan.found.bytes += orphan.state.size
+        for some in self._candidates().chunks():
+            for orphan in self._approved(self._not_moved(self._not_meant(self._still_unnamed(some)))):
+                self._add(orphan)
         self._finish()
         return self.plan
 
+    def _add(self, orphan: Orphan) -> None:
+        self.plan.items.append(orphan)
+        self.plan.found.files += 1
+        self.plan.found.bytes += orphan.state.size
+        self.going[_listed(orphan.path, self.job.directories)] += 1
+
     def _candidates(self) -> Spool[Orphan]:
+        """The unnamed files that are old enough. The database sorts while the tree is walked."""
         candidates = _spool()
-        references = References(self._watched(self.database.references(self.job.references)))
-        for directory in self.job.directories:
-            before = (self.files, self.unnamed)
-            for run in self.tree.walk(directory, self.exclude):
-                self.files += len(run.names)
-                for path in references.unnamed(run):
-                    orphan = self._judged(run, path)
-                    if orphan:
-                        candidates.append(orphan)
-                if self.progress:
-                    self.progress(self.files)
-            self.counts[directory] = (self.files - before[0], self.unnamed - before[1])
-        references.finish()
+        with begun(self.database.references(self.job.references)) as lists:
+            listings = {directory: self._listing(directory) for directory in self.job.directories}
+            references = References(self._watched(lists))
+            for directory, paths in listings.items():
+                not_judged, unnamed = self.not_judged, self.unnamed
+                for some in paths.lists():
+                    for path in references.unnamed(some):
+                        orphan = self._judged(path)
+                        if orphan:
+                            candidates.append(orphan)
+                files = len(paths) - (self.not_judged - not_judged)
+                self.files += files
+                self.counts[directory] = (files, self.unnamed - unnamed)
+            references.finish()
         self.plan.examined = {
             "files": self.files,
             "referenced": self.files - self.unnamed,
@@ -142,23 +148,36 @@ class _Planning:
         }
         return candidates
 
+    def _listing(self, directory: bytes) -> Paths:
+        paths = Paths()
+        for run in self.tree.walk(directory, self.exclude):
+            paths.add(run.prefix, run.names)
+            self.listed += len(run.names)
+            if self.progress:
+                self.progress(self.listed)
+        return paths
+
     def _watched(self, lists: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         for references in lists:
             self.sample.look_at(references)
-            self.odd.extend(self.spellings.odd(references))
+            for value in self.spellings.odd(references):
+                why = outside(value)
+                if why:
+                    self.plan.skip(value, f"the database holds this path, which {why}")
+                self.odd.extend((plain, value) for plain in self.spellings.meant_by(value))
             yield references
 
-    def _judged(self, run: Run, path: bytes) -> Orphan | None:
+    def _judged(self, path: bytes) -> Orphan | None:
         """An unnamed file as a candidate, or None if it is not ours to judge, or young."""
         if path == self.job.site.marker or (self.exclude and is_excluded(self.exclude, path)):
-            self.files -= 1
+            self.not_judged += 1
             return None
-        state = self.tree.state_in(run, path[len(run.prefix) :])
+        state = self.tree.seen(path)
         if state is None:
-            self.files -= 1
+            self.not_judged += 1
             return None
         if state.kind != "file":
-            self.files -= 1
+            self.not_judged += 1
             self.plan.skip(path, f"it is a {state.kind}, and only regular files are judged")
             return None
         self.unnamed += 1
@@ -168,64 +187,51 @@ class _Planning:
             return None
         return Orphan(path, state)
 
-    def _still_unnamed(self, candidates: Spool[Orphan]) -> Spool[Orphan]:
+    def _still_unnamed(self, orphans: list[Orphan]) -> Iterator[Orphan]:
         """Ask the database again: references are read after the files, in both spellings."""
-        left = _spool()
-        for chunk in candidates.chunks():
-            naming = _naming(self.job, self.database, chunk)
-            for orphan in chunk:
-                stay = naming.reason_to_stay(orphan.path)
-                if stay is None:
-                    left.append(orphan)
-                elif stay.is_derived:
-                    # Thumbnails of living photos are no news, and there are many of them.
-                    self.plan.examined["derived"] += 1
-                else:
-                    self.plan.skip(orphan.path, stay.reason)
-        return left
+        naming = _naming(self.job, self.database, orphans)
+        for orphan in orphans:
+            stay = naming.reason_to_stay(orphan.path)
+            if stay is None:
+                yield orphan
+            elif stay.is_derived:
+                # Thumbnails of living photos are no news, and there are many of them.
+                self.plan.examined["derived"] += 1
+            else:
+                self.plan.skip(orphan.path, stay.reason)
 
-    def _not_meant(self, candidates: Spool[Orphan]) -> Spool[Orphan]:
+    def _not_meant(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
         """Leave alone what an oddly written reference may mean."""
-        for values in self.odd.chunks():
-            for value in values:
-                why = outside(value)
-                if why:
-                    self.plan.skip(value, f"the database holds this path, which {why}")
-        meant = _meant(candidates, self.odd, self.spellings)
-        left = _spool()
-        for orphan in candidates:
+        some = list(orphans)
+        meant = _meant(some, self.odd)
+        for orphan in some:
             if orphan.path in meant:
                 self.plan.skip(orphan.path, _other_spelling(meant[orphan.path]))
             else:
-                left.append(orphan)
-        return left
+                yield orphan
 
-    def _not_moved(self, candidates: Spool[Orphan]) -> Spool[Orphan]:
+    def _not_moved(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
         """Leave alone what may be the file that a row has lost."""
         if self.job.site.include_likely_moves or not self._may_have_lost_files():
-            return candidates
-        left = _spool()
-        for chunk in candidates.chunks():
-            sizes = {orphan.path: orphan.state.size for orphan in chunk}
-            moved = rows_like(sizes, self.tree, self.database, self.job.references)
-            for orphan in chunk:
-                lost = moved.get(orphan.path)
-                if lost is None:
-                    left.append(orphan)
-                else:
-                    self.plan.skip(orphan.path, _moved_from(lost))
-        return left
+            yield from orphans
+            return
+        some = list(orphans)
+        sizes = {orphan.path: orphan.state.size for orphan in some}
+        moved = rows_like(sizes, self.tree, self.database, self.job.references)
+        for orphan in some:
+            lost = moved.get(orphan.path)
+            if lost is None:
+                yield orphan
+            else:
+                self.plan.skip(orphan.path, _moved_from(lost))
 
     def _may_have_lost_files(self) -> bool:
         """Whether there are more references than files with a reference; spares a search if not."""
         return self.plan.examined["references"] > self.plan.examined["referenced"]
 
-    def _approved(self, candidates: Spool[Orphan]) -> Iterator[Orphan]:
-        if self.approval is None:
-            yield from candidates
-            return
-        for orphan in candidates:
-            objection = self.approval.objection(orphan.item())
+    def _approved(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
+        for orphan in orphans:
+            objection = self.approval.objection(orphan.item()) if self.approval else None
             if objection:
                 self.plan.skip(orphan.path, objection)
             else:
@@ -251,11 +257,8 @@ class _Planning:
         guard_approval(plan, self.approval)
 
     def _tallies(self) -> Iterator[Tally]:
-        going: Counter[bytes] = Counter()
-        for orphan in self.plan.items:
-            going[_listed(orphan.path, self.job.directories)] += 1
         for directory, (files, unnamed) in self.counts.items():
-            yield Tally(escaped(directory) or ".", files, files - unnamed, going[directory])
+            yield Tally(escaped(directory) or ".", files, files - unnamed, self.going[directory])
 
     def _tell_what_left_the_plan(self) -> None:
         """Name the approved files that are no candidates any more; worth a walk, as it is rare."""
@@ -294,22 +297,29 @@ def _meant_now(plan: Plan, job: OrphansJob, database: Database) -> dict[bytes, b
     if not len(plan.items):
         return {}
     spellings = Spellings(job.site.media_root, job.site.media_url)
-    odd: Spool[bytes] = Spool(lambda value: (value,), lambda value: value)
+    odd = _odd_references()
     for references in database.references(job.references):
-        odd.extend(spellings.odd(references))
-    return _meant(plan.items, odd, spellings)
+        for value in spellings.odd(references):
+            odd.extend((plain, value) for plain in spellings.meant_by(value))
+    meant: dict[bytes, bytes] = {}
+    for some in plan.items.chunks():
+        meant.update(_meant(some, odd))
+    return meant
 
 
-def _meant(orphans: Spool[Orphan], odd: Spool[bytes], spellings: Spellings) -> dict[bytes, bytes]:
+def _odd_references() -> Spool[tuple[bytes, bytes]]:
+    """What references in an odd spelling may stand for, each with that reference."""
+    return Spool(tuple, lambda *pair: pair)
+
+
+def _meant(orphans: list[Orphan], odd: Spool[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """The orphans that an oddly written reference may mean, each with that reference."""
-    found: dict[bytes, bytes] = {}
-    for values in odd.chunks():
-        meant = {path: value for value in values for path in spellings.meant_by(value)}
-        for orphan in orphans:
-            value = meant.get(canonical(orphan.path))
-            if value is not None:
-                found[orphan.path] = value
-    return found
+    if not len(odd):
+        return {}
+    paths: dict[bytes, list[bytes]] = {}
+    for orphan in orphans:
+        paths.setdefault(canonical(orphan.path), []).append(orphan.path)
+    return {path: value for plain, value in odd for path in paths.get(plain, ())}
 
 
 def _other_spelling(value: bytes) -> str:

@@ -14,10 +14,13 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
+from bisect import bisect_left
 from typing import Any, Iterator
 from urllib.parse import unquote_to_bytes
 
 _ODD = re.compile(rb"\0|%|//|(?:^|/)\.{1,2}(?:/|$)|^/|/$|\\")
+# What is odd next to each other, at the ends too: empty and dotted parts of a path.
+_SEPARATORS = bytes.maketrans(b"\0.", b"//")
 _SCHEME = re.compile(rb"^[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
 
 
@@ -66,17 +69,18 @@ class Spellings:
                 yield whole[len(prefix) :]
 
     def odd(self, values: list[bytes]) -> list[bytes]:
-        """Those of the values that may stand for a path other than themselves.
+        """Those of some values in byte order that may stand for a path other than themselves.
 
         Asked first for the whole list at once, because nearly always there are none.
         """
         joined = b"\0%s\0" % b"\0".join(values)
-        suspects = (b"%", b"//", b"/.", b"\0.", b"\0/", b"/\0", b"\\")
         if (
             joined.count(b"\0") == len(values) + 1
             and _is_nfc(joined)
-            and not any(suspect in joined for suspect in suspects)
-            and not any(b"\0" + prefix in joined for prefix in self._prefixes)
+            and b"%" not in joined
+            and b"\\" not in joined
+            and joined.translate(_SEPARATORS).rfind(b"//") < 0
+            and not any(_has_prefix(values, prefix) for prefix in self._prefixes)
         ):
             return []
         return [value for value in values if self._is_odd(value)]
@@ -85,6 +89,11 @@ class Spellings:
         if _ODD.search(value) or value.startswith(tuple(self._prefixes)):
             return True
         return not value.isascii() and canonical(value) != value
+
+
+def _has_prefix(values: list[bytes], prefix: bytes) -> bool:
+    first = bisect_left(values, prefix)
+    return first < len(values) and values[first].startswith(prefix)
 
 
 def _is_nfc(text: bytes) -> bool:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import marshal
+import os
 import tempfile
 from bisect import bisect_right
 from typing import IO, Any, Callable, Generic, Iterable, Iterator, Sequence, TypeVar
@@ -15,6 +16,15 @@ Item = TypeVar("Item")
 
 # A thousand candidates make a normal run; what is beyond goes to an unnamed temporary file.
 CHUNK = 10_000
+# Bytes of paths that are read from a temporary file at a time.
+BLOCK = 1 << 18
+_ON_DISK = "/var/tmp"  # noqa: S108 (nobody can open a file that has no name)
+
+
+def temporary_file() -> IO[bytes]:
+    """Open an unnamed file for what is too long for memory; /tmp often is memory itself."""
+    on_disk = "TMPDIR" not in os.environ and os.access(_ON_DISK, os.W_OK)
+    return tempfile.TemporaryFile(prefix="media-cleanup-", dir=_ON_DISK if on_disk else None)
 
 
 class Spool(Generic[Item]):
@@ -28,7 +38,8 @@ class Spool(Generic[Item]):
         self._unpack = unpack
         self._tail: list[Item] = []
         self._file: IO[bytes] | None = None
-        self._chunks = 0
+        # Where each chunk begins in the file, and where the last one ends.
+        self._bounds = [0]
         self._length = 0
 
     def append(self, item: Item) -> None:
@@ -51,22 +62,19 @@ class Spool(Generic[Item]):
     def chunks(self) -> Iterator[list[Item]]:
         """Yield the items in lists of a bounded length."""
         if self._file is not None:
-            offset = 0
-            for _number in range(self._chunks):
-                self._file.seek(offset)
-                packed = marshal.load(self._file)  # noqa: S302 (our own unnamed file)
-                offset = self._file.tell()
+            for start, end in zip(self._bounds, self._bounds[1:]):
+                self._file.seek(start)
+                packed = marshal.loads(self._file.read(end - start))  # noqa: S302 (our own unnamed file)
                 yield [self._unpack(*values) for values in packed]
-            self._file.seek(0, 2)
         if self._tail:
             yield list(self._tail)
 
     def _flush(self) -> None:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="media-cleanup-")  # noqa: SIM115
-        self._file.seek(0, 2)
-        marshal.dump([self._pack(item) for item in self._tail], self._file)
-        self._chunks += 1
+            self._file = temporary_file()
+        self._file.seek(self._bounds[-1])
+        self._file.write(marshal.dumps([self._pack(item) for item in self._tail]))
+        self._bounds.append(self._file.tell())
         self._tail = []
 
 
@@ -88,6 +96,30 @@ class Listed(Generic[Item]):
         return self.total > len(self.items)
 
 
+class Paths:
+    """Paths in the order in which they were added, packed on disk.
+
+    Paths hold no NUL, which therefore separates them.
+    """
+
+    def __init__(self) -> None:
+        self._file = temporary_file()
+        self._length = 0
+
+    def add(self, prefix: bytes, names: Sequence[bytes]) -> None:
+        """Add the paths of some names of one directory, none of which is an empty list."""
+        self._file.write(prefix + (b"\0" + prefix).join(names) + b"\0")
+        self._length += len(names)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def lists(self) -> Iterator[list[bytes]]:
+        """Yield the paths in lists of a bounded length, none of them empty."""
+        self._file.seek(0)
+        return blocks(self._file)
+
+
 class SortedNames:
     """Names of one directory, sorted; on disk when they are too many for memory.
 
@@ -105,7 +137,7 @@ class SortedNames:
             self._spill()
 
     def _spill(self) -> None:
-        run = tempfile.TemporaryFile(prefix="media-cleanup-")  # noqa: SIM115
+        run = temporary_file()
         run.write(b"\0".join(sorted(self._names)) + b"\0")
         run.seek(0)
         self._runs.append(run)
@@ -122,18 +154,20 @@ class SortedNames:
             self._spill()
         # Together the blocks stay below what one unspilled directory may take.
         block = max(1, self._limit // len(self._runs)) * 32
-        yield from _merged([_blocks(run, block) for run in self._runs])
+        yield from _merged([blocks(run, size=block) for run in self._runs])
         for run in self._runs:
             run.close()
 
 
-def _blocks(run: IO[bytes], size: int) -> Iterator[list[bytes]]:
+def blocks(file: IO[bytes], separator: bytes = b"\0", size: int | None = None) -> Iterator[list[bytes]]:
+    """Yield what a separator ends in a file, in lists that stand for about ``size`` bytes of it."""
+    size = size or BLOCK
     rest = b""
     while True:
-        block = run.read(size)
+        block = file.read(size)
         if not block:
             return
-        names = (rest + block).split(b"\0")
+        names = (rest + block).split(separator)
         rest = names.pop()
         if names:
             yield names

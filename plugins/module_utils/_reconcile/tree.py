@@ -38,13 +38,13 @@ _BLOCK = 1 << 20
 # Directory handles that a walk keeps open; a deeper tree is climbed back by "..", checked.
 OPEN_LEVELS = 32
 
-_KINDS = (
-    (stat.S_ISREG, "file"),
-    (stat.S_ISDIR, "directory"),
-    (stat.S_ISLNK, "symbolic link"),
-    (stat.S_ISFIFO, "FIFO"),
-    (stat.S_ISSOCK, "socket"),
-)
+_KINDS = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symbolic link",
+    stat.S_IFIFO: "FIFO",
+    stat.S_IFSOCK: "socket",
+}
 
 
 class FileState(NamedTuple):
@@ -59,9 +59,8 @@ class FileState(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> FileState:
-        kind = next((name for is_kind, name in _KINDS if is_kind(status.st_mode)), "device")
         return cls(
-            kind,
+            _KINDS.get(stat.S_IFMT(status.st_mode), "device"),
             status.st_dev,
             status.st_ino,
             status.st_size,
@@ -287,6 +286,14 @@ class MediaTree:
             self.unseen.add((run.prefix + name, _reason(error)))
             return None
 
+    def seen(self, path: bytes) -> FileState | None:
+        """Look at a file that the walk has listed; None when it is gone. What cannot be seen is noted."""
+        try:
+            return self.state(path)
+        except (NotFollowed, UnseenError) as error:
+            self.unseen.add((path, str(error)))
+            return None
+
     def state(self, path: bytes) -> FileState | None:
         """Look at a path from the media root on; None is proof that no such file is there.
 
@@ -297,8 +304,8 @@ class MediaTree:
             raise NotFollowed("there is a NUL byte, which no path can hold")
         parent, _slash, name = path.rpartition(b"/")
         try:
-            with self._opened(parent) as handle:
-                return FileState.of(os.stat(name or b".", dir_fd=handle, follow_symlinks=False))
+            handle = self._handle_of(parent)
+            return FileState.of(os.stat(name or b".", dir_fd=handle, follow_symlinks=False))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -356,8 +363,7 @@ class MediaTree:
     def names(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:
         """The names in a directory that match; none where there is no such directory."""
         try:
-            with self._opened(directory) as handle:
-                names = os.listdir(f"{_HANDLES}/{handle}".encode())
+            names = os.listdir(f"{_HANDLES}/{self._handle_of(directory)}".encode())
         except (FileNotFoundError, NotFollowed):
             return []
         except OSError as error:
@@ -375,8 +381,7 @@ class MediaTree:
         parent, _slash, name = path.rpartition(b"/")
         if create:
             self._make(parent)
-        with self._opened(parent) as handle:
-            yield handle, name
+        yield self._handle_of(parent), name
 
     def _make(self, directory: bytes) -> None:
         if not directory:
@@ -411,13 +416,12 @@ class MediaTree:
             os.close(self._last[1])
             self._last = None
 
-    @contextmanager
-    def _opened(self, directory: bytes) -> Iterator[int]:
-        """Lend a handle of the directory, remembered because neighbours come in a row."""
+    def _handle_of(self, directory: bytes) -> int:
+        """A handle of the directory, remembered because neighbours come in a row."""
         if self._last is None or self._last[0] != directory:
             self.forget()
             self._last = (directory, self._open(directory))
-        yield self._last[1]
+        return self._last[1]
 
     def _open(self, directory: bytes) -> int:
         """Open a directory part by part; raises NotFollowed for a link or a file in the way."""

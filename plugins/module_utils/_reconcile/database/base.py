@@ -173,9 +173,9 @@ class Database(ABC):
         """Turn the driver's errors into a DatabaseError that says what was being done."""
         yield
 
-    def _paths(self, values: list[Any]) -> list[bytes]:
-        """Many fetched paths as bytes."""
-        return [self._to_bytes(value) for value in values]
+    @abstractmethod
+    def _paths_apart(self, statement: str) -> Iterator[list[bytes]]:
+        """Yield the paths that a statement selects; all are read and put aside before the first is."""
 
     def _stream_apart(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
         """Like ``_stream``, for a reader that takes its time: it must not keep the site from writing."""
@@ -224,8 +224,7 @@ class Database(ABC):
             )
         statement = f"SELECT path FROM ({' UNION ALL '.join(parts)}) AS reference ORDER BY path"
         with self._doing(f"reading {', '.join(map(str, columns))}"):
-            for rows in self._stream_apart(statement, []):
-                yield self._paths([path for (path,) in rows])
+            yield from self._paths_apart(statement)
 
     def count_named(
         self, columns: Sequence[Column], paths: Iterable[bytes], stems: bool = False
@@ -246,8 +245,8 @@ class Database(ABC):
             parts.append(f"SELECT {value} AS path FROM {self.qualified(*table.identity)} AS t")
         source, parameters = self._keys([self._path_type()], [(value,) for value in wanted])
         statement = (
-            f"SELECT r.path, count(*) FROM {source} "
-            f"JOIN ({' UNION ALL '.join(parts)}) AS r ON r.path = keys.k0 GROUP BY r.path"
+            f"SELECT r.path, count(*) FROM ({' UNION ALL '.join(parts)}) AS r "
+            f"WHERE r.path IN (SELECT keys.k0 FROM {source}) GROUP BY r.path"
         )
         with self._doing(f"looking once more at {', '.join(map(str, columns))}"):
             for rows in self._stream(statement, parameters):

@@ -40,6 +40,8 @@ class SQLite(Database):
                 uri=True,
                 timeout=BUSY_TIMEOUT,
                 isolation_level=None,
+                # One thread at a time: the first answer of a long query is awaited beside the walk.
+                check_same_thread=False,
             )
         except sqlite3.Error as error:
             raise DatabaseError(
@@ -143,10 +145,34 @@ class SQLite(Database):
             cursor.close()
 
     def _stream_apart(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
+        self._put_apart(statement, parameters)
+        return self._stream("SELECT * FROM temp.apart ORDER BY rowid", [])
+
+    def _put_apart(self, statement: str, parameters: Sequence[Any]) -> None:
         # A reader of a SQLite file holds up every commit until it has read all: so a copy is read.
         self._connection.execute("DROP TABLE IF EXISTS temp.apart")
         self._connection.execute(f"CREATE TEMP TABLE apart AS {statement}", parameters)
-        return self._stream("SELECT * FROM temp.apart ORDER BY rowid", [])
+
+    def _paths_apart(self, statement: str) -> Iterator[list[bytes]]:
+        self._put_apart(statement, [])
+        last = self._connection.execute("SELECT coalesce(max(rowid), 0) FROM temp.apart").fetchone()[0]
+        for start in range(0, last, BATCH):
+            # Many rows as one value: Python's own loop over rows costs more than the query.
+            joined, count = self._connection.execute(
+                "SELECT CAST(group_concat(path, char(10)) AS BLOB), count(*) "
+                "FROM temp.apart WHERE rowid > ? AND rowid <= ?",
+                [start, start + BATCH],
+            ).fetchone()
+            paths = joined.split(b"\n")
+            yield paths if len(paths) == count else self._one_by_one(start)
+
+    def _one_by_one(self, start: int) -> list[bytes]:
+        """A batch of paths one of which holds a line feed."""
+        rows = self._connection.execute(
+            "SELECT path FROM temp.apart WHERE rowid > ? AND rowid <= ? ORDER BY rowid",
+            [start, start + BATCH],
+        )
+        return [path for (path,) in rows]
 
     def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
         with self._doing(doing):

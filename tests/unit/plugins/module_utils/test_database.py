@@ -17,8 +17,8 @@ from builders import as_nobody
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
-    base,
     connect,
 )
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
@@ -460,13 +460,24 @@ def test_references_of_several_columns_are_one_list(photos: Any) -> None:
 def test_references_come_in_lists_of_a_bounded_length(
     photos: Any, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    for module in (base, postgresql_module, sqlite_module):
-        monkeypatch.setattr(module, "BATCH", 7)
+    monkeypatch.setattr(sqlite_module, "BATCH", 7)
+    monkeypatch.setattr(spool, "BLOCK", 7 * len("00\n"))
     photos.insert("photo", [{"id": number, "image": f"{number:02}"} for number in range(count)])
     with connect(photos.url, read_only=True) as database:
         lists = list(database.references([IMAGE]))
     assert [path for paths in lists for path in paths] == [b"%02d" % number for number in range(count)]
     assert all(0 < len(paths) <= 7 for paths in lists)
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), max_size=8))
+@example(["a\\b", "a\\nb", "a\nb", "\\N", "\\.", "a\tb\rc\vd\be\ff"])
+def test_postgresql_gives_names_as_they_are(postgresql_server: str, values: list[str]) -> None:
+    with closing(psycopg2.connect(postgresql_server)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute("DROP TABLE IF EXISTS any_name; CREATE TABLE any_name (path text)")
+        cursor.execute("INSERT INTO any_name SELECT unnest(%s::text[])", [values])
+    assert references(postgresql_server, Column("any_name", "path")) == sorted(v.encode() for v in values)
 
 
 def test_sqlite_gives_names_that_are_no_text_as_they_are(sqlite: Any) -> None:

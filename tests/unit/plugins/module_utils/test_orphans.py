@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+import threading
 import time
 import tracemalloc
 import unicodedata
@@ -237,7 +238,13 @@ def test_without_a_limit_every_file_made_before_the_run_is_old(lost: Site) -> No
 
 
 def test_a_row_that_comes_during_the_walk_protects(kept: Site) -> None:
-    with planned(kept.orphans(), progress=lambda _files: kept.insert("p/lost.jpg")) as made:
+    def upload(_files: int) -> None:
+        for thread in threading.enumerate():
+            if thread.name == "references":
+                thread.join()
+        kept.insert("p/lost.jpg")
+
+    with planned(kept.orphans(), progress=upload) as made:
         assert found(made.plan) == []
         assert reasons(made.plan.skipped) == {b"p/lost.jpg": "a row names it"}
 
@@ -673,6 +680,7 @@ def test_memory_does_not_grow_with_the_number_of_files(
         (orphans, "LAST_LOOK"),
     ):
         monkeypatch.setattr(module, name, 100)
+    monkeypatch.setattr(spool, "BLOCK", 7_000)
     few, many = (tmp_path / "few", tmp_path / "many")
     few.mkdir()
     many.mkdir()
