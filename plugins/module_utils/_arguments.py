@@ -160,7 +160,7 @@ def run_job(module: AnsibleModule, build: Callable[[dict[str, Any]], OrphansJob 
         module.fail_json(msg=str(error))
     verbose = module._verbosity > 0
     result = report.result(plan, job, outcome, verbose, with_diff=module._diff)
-    for warning in report.warnings(plan, with_refusals=module.check_mode):
+    for warning in report.warnings(plan, module.check_mode, outcome):
         module.warn(warning)
     if outcome is None and not module.check_mode:
         module.fail_json(msg=" ".join(refusal.message for refusal in plan.refusals), **result)
@@ -200,7 +200,7 @@ def run_quarantine(module: AnsibleModule) -> None:
     if module._diff:
         result["diff"] = diff
     if result["left_alone_total"] and not module.check_mode:
-        module.warn(f"{result['left_alone_total']} things stay in quarantine; see left_alone.")
+        module.warn(f"left in quarantine: {result['left_alone_total']}; see left_alone.")
     module.exit_json(**result)
 
 
@@ -216,7 +216,9 @@ def _purge(module: AnsibleModule) -> list[quarantine.BatchInfo]:
 def run_quarantine_info(module: AnsibleModule) -> None:
     """List the batches and leave through exit_json or fail_json."""
     try:
-        found = quarantine.batches(os.fsencode(module.params["quarantine"]))
+        found, odd = quarantine.survey(os.fsencode(module.params["quarantine"]))
     except CleanupError as error:
         module.fail_json(msg=str(error))
+    for warning in odd:
+        module.warn(warning)
     module.exit_json(changed=False, **report.batches(found))

@@ -301,7 +301,13 @@ class Steps:
                 else:
                     real.close()
 
-            return Connection(real, lambda: self.take("sql", cut))
+            def cut_and_tell() -> None:
+                cut()
+                raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+            return Connection(
+                real, lambda: self.take("sql", cut), lambda: self.take("committed", cut_and_tell)
+            )
 
         return connecting
 
@@ -309,13 +315,17 @@ class Steps:
 class Connection:
     """A database connection of which every use is a step."""
 
-    def __init__(self, real: Any, step: Callable[[], None]) -> None:
-        self.__dict__.update(_real=real, _step=step)
+    def __init__(self, real: Any, step: Callable[[], None], committed: Callable[[], None]) -> None:
+        self.__dict__.update(_real=real, _step=step, _committed=committed)
 
     def __getattr__(self, name: str) -> Any:
         if name in ("cursor", "execute", "executemany", "commit"):
             self._step()
-        return getattr(self._real, name)
+        return self._committing if name == "commit" else getattr(self._real, name)
+
+    def _committing(self) -> None:
+        self._real.commit()
+        self._committed()
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._real, name, value)

@@ -14,7 +14,7 @@ from support import Ansible, Site, Task, run_module
 NEW = "it is not in the approved plan and waits for the next one"
 ANOTHER = "it is no longer what was approved: another stands under the same name"
 NAMED = "it was in the approved plan and is referenced or young by now"
-BACK = "1 items of the approved plan are gone, attached or back by now"
+BACK = "gone, attached or back by now: 1 item of the approved plan"
 
 
 def reviewed(ansible: Ansible, task: Task) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def test_orphans_that_are_new_named_or_replaced_stay_and_are_told(site: Site, an
         "photos/named.jpg": NAMED,
         "photos/replaced.jpg": ANOTHER,
     }
-    assert result["warnings"] == ["1 files of the approved plan are gone already"]
+    assert result["warnings"] == ["gone already: 1 file of the approved plan"]
     assert result["removed"]["files"] == 2
 
 
@@ -102,7 +102,7 @@ def test_incomplete_records_that_are_new_attached_or_renamed_stay_and_are_told(s
     assert set(before[1]) - set(site.files) == {"photos/goes.jpg"}
     assert told(result) == {"photos/new.jpg": NEW, "photos/other.jpg": ANOTHER}
     # The record that was attached, and the two files that went out of the plan with their records.
-    assert result["warnings"] == [BACK.replace("1", "3", 1)]
+    assert result["warnings"] == [BACK.replace("1 item", "3 items")]
 
 
 @pytest.mark.parametrize("job", ["orphans", "records"])

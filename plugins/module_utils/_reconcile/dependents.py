@@ -18,6 +18,7 @@ from typing import Any, Dict, Iterable, Iterator, Sequence, Set, Tuple
 
 from .database.base import Database, ForeignKey, Row, Table
 from .errors import DatabaseError, SiteError
+from .plan import counted
 from .site import DependentRule, RecordsJob
 
 RowKey = Tuple[Any, ...]
@@ -284,8 +285,8 @@ class Dependents:
     def _must_be_all(doing: str, done: int, wanted: int) -> None:
         if done != wanted:
             raise DatabaseError(
-                f"{doing} took {done:,} rows where {wanted:,} hang on the records. A trigger or a row "
-                "security policy interferes; let this database user change them."
+                f"{doing} took {counted(done, 'row')} where {wanted:,} hang on the records. A trigger or a "
+                "row security policy interferes; let this database user change them."
             )
 
 

@@ -19,6 +19,10 @@ class DatabaseError(CleanupError):
     """The database refused, or could not be reached."""
 
 
+class CommitUnknown(DatabaseError):
+    """The connection was lost while committing: nobody knows whether that was done."""
+
+
 class BusyError(CleanupError):
     """Another run works on the same site."""
 

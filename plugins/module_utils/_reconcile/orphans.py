@@ -24,6 +24,7 @@ from .plan import (
     Item,
     Plan,
     Tally,
+    counted,
     guard_approval,
     guard_directories,
     guard_file_system,
@@ -276,7 +277,7 @@ class _Planning:
             self.plan.skip(path, "it was in the approved plan and is referenced or young by now")
         gone = self.approval.left - told
         if gone:
-            self.plan.warnings.append(f"{gone:,} files of the approved plan are gone already")
+            self.plan.warnings.append(f"gone already: {counted(gone, 'file')} of the approved plan")
 
 
 def carry_out(plan: Plan, job: OrphansJob, tree: MediaTree, database: Database, taker: Taker) -> Outcome:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 from .errors import UnseenError
 from .plan import Skipped, Totals
@@ -33,6 +33,11 @@ class Taker(ABC):
     ) -> None:
         self.close()
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What a person should know of how they are kept."""
+        return ()
+
     @abstractmethod
     def announce(self, tree: MediaTree, files: Iterable[tuple[bytes, str]]) -> None:
         """Hear which files come next, each with the reason why it goes."""
@@ -40,6 +45,10 @@ class Taker(ABC):
     @abstractmethod
     def archive(self, rows: Iterable[dict[str, Any]]) -> None:
         """Hear which rows go or change with the next commit; they are read only if asked for."""
+
+    @abstractmethod
+    def roll_back(self) -> None:
+        """Hear that the rows that were archived have not gone."""
 
     @abstractmethod
     def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
@@ -62,6 +71,9 @@ class Deleting(Taker):
 
     def archive(self, rows: Iterable[dict[str, Any]]) -> None:
         """Nothing to keep."""
+
+    def roll_back(self) -> None:
+        """Nothing was kept."""
 
     def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
         tree.remove(path, state)

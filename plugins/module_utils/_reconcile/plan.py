@@ -43,6 +43,10 @@ class Item(NamedTuple):
         return name + blake2b(self.identity, digest_size=IDENTITY_BYTES).digest()
 
 
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
 class Refusal(NamedTuple):
     """Why a plan must not be carried out, and the option that lifts this, if one does."""
 
@@ -271,7 +275,7 @@ def guard_sight(plan: Plan, unseen: Listed[tuple[bytes, str]]) -> None:
         shown = "; ".join(places)
         plan.refuse(
             "partial",
-            f"the run is partial: {unseen.total:,} places could not be looked at ({shown}). "
+            f"the run is partial: {counted(unseen.total, 'place')} could not be looked at ({shown}). "
             "Nothing is removed on half a view. Mend the access, then run again.",
         )
 

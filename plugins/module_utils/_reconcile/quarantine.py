@@ -7,7 +7,8 @@
 A batch is one private folder below the quarantine:
 
 - ``manifest.jsonl``: a first line about the run, then a line for each file. A line is on disk
-  before its file moves, so that every file in the batch is accounted for after a crash too.
+  before its file moves, so that every file in the batch is accounted for after a crash too. A last
+  line says so if the deletion of the rows was rolled back.
 - ``files/``: the files, by the numbers that the manifest gives them. Names from the media tree,
   however long or hostile, are only ever data in here.
 - ``rows.jsonl``: the removed and changed rows, on disk before the database commits.
@@ -20,6 +21,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import stat
@@ -29,12 +31,15 @@ from typing import IO, Any, Iterable, Iterator, NamedTuple, Sequence
 
 from .errors import BusyError, CleanupError, SiteError
 from .outcome import Taker
+from .plan import counted
 from .site import Site
 from .spelling import escaped
 from .tree import Changed, FileState, MediaTree, NotFollowed
 
 MANIFEST, FILES, ROWS = "manifest.jsonl", "files", "rows.jsonl"
 _FORMAT = 1
+_ROLLED_BACK = {"rows": "rolled back"}
+_BATCH = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]+(-\d+)?")
 # Files in one folder of a batch.
 _FOLDER = 10_000
 _BLOCK = 1 << 20
@@ -102,6 +107,8 @@ class Batch(Taker):
         self.name = os.path.basename(self._folder)
         self._number = 0
         self._announced: dict[bytes, KeptFile] = {}
+        self._obstacles: dict[bytes, Exception] = {}
+        self._without_attributes = 0
         self._places: dict[int, int] = {}
         self._rows: IO[bytes] | None = None
         header = {
@@ -137,27 +144,35 @@ class Batch(Taker):
 
     def announce(self, tree: MediaTree, files: Iterable[tuple[bytes, str]]) -> None:
         """Write down which files are about to come, and why; returns when that is on disk."""
-        self._announced = {}
+        self._announced, self._obstacles = {}, {}
         for path, reason in files:
-            with suppress(OSError, NotFollowed, CleanupError), tree.parent_of(path) as (handle, name):
-                status = os.stat(name, dir_fd=handle, follow_symlinks=False)
-                self._announced[path] = KeptFile(
-                    self._number,
-                    path,
-                    status.st_size,
-                    status.st_mtime_ns,
-                    status.st_atime_ns,
-                    status.st_uid,
-                    status.st_gid,
-                    stat.S_IMODE(status.st_mode),
-                    reason,
-                )
-                self._number += 1
+            try:
+                with tree.parent_of(path) as (handle, name):
+                    status = os.stat(name, dir_fd=handle, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            except (OSError, NotFollowed) as error:
+                self._obstacles[path] = error
+                continue
+            self._announced[path] = KeptFile(
+                self._number,
+                path,
+                status.st_size,
+                status.st_mtime_ns,
+                status.st_atime_ns,
+                status.st_uid,
+                status.st_gid,
+                stat.S_IMODE(status.st_mode),
+                reason,
+            )
+            self._number += 1
         with _writing():
             _write_lines(self._manifest, [kept.as_json() for kept in self._announced.values()])
 
     def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
         """Move a file in here. Raises Changed if it is not the one that was looked at."""
+        if path in self._obstacles:
+            raise self._obstacles[path]
         kept = self._announced.get(path)
         if kept is None:
             raise Changed("it was gone already")
@@ -170,7 +185,7 @@ class Batch(Taker):
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
-                _copy_over(handle, source, place, name, state, kept)
+                self._without_attributes += not _copy_over(handle, source, place, name, state, kept)
                 return
             _verify_moved(handle, source, place, name, state)
 
@@ -188,11 +203,31 @@ class Batch(Taker):
                 os.fsync(self._handle)
             _write_lines(self._rows, rows)
 
+    @property
+    def notes(self) -> list[str]:
+        if not self._without_attributes:
+            return []
+        return [
+            f"of {counted(self._without_attributes, 'file')}, not all extended attributes or ACLs are kept, "
+            "because the quarantine's file system does not take them. Choose a place beside the media root."
+        ]
+
+    def roll_back(self) -> None:
+        """Mark the batch: it lists rows that never went, and no file was touched."""
+        if self._rows:
+            # Without the mark, a restore finds the rows in their place, and says so.
+            with suppress(CleanupError), _writing():
+                _write_lines(self._manifest, [_ROLLED_BACK])
+            self.name = ""
+
     def _place(self, number: int) -> int:
         folder = number // _FOLDER
         if folder not in self._places:
             path = os.path.join(self._folder, FILES, f"{folder:05d}")
-            os.mkdir(path, 0o700)
+            # It is there where it could be made and then not be opened.
+            with suppress(FileExistsError):
+                os.mkdir(path, 0o700)
+            _sync(os.path.dirname(path))
             self._places[folder] = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         return self._places[folder]
 
@@ -223,10 +258,13 @@ def _verify_moved(handle: int, source: bytes, place: int, name: str, state: File
     raise Changed("another file came into its place at the last moment")
 
 
-def _copy_over(handle: int, source: bytes, place: int, name: str, state: FileState, kept: KeptFile) -> None:
-    """Move across file systems: copy, sync, read the copy again, and only then unlink the source."""
+def _copy_over(handle: int, source: bytes, place: int, name: str, state: FileState, kept: KeptFile) -> bool:
+    """Move across file systems: copy, sync, read the copy again, and only then unlink the source.
+
+    Says whether the copy has all extended attributes.
+    """
     try:
-        _copy(handle, source, place, name, state)
+        is_whole = _copy(handle, source, place, name, state)
         _set_marks(place, name, os.stat(source, dir_fd=handle, follow_symlinks=False), kept.atime_ns)
         os.fsync(place)
         _require_same(handle, source, state)
@@ -235,9 +273,10 @@ def _copy_over(handle: int, source: bytes, place: int, name: str, state: FileSta
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=place)
         raise
+    return is_whole
 
 
-def _copy(handle: int, source: bytes | str, place: int, name: bytes | str, state: FileState | None) -> None:
+def _copy(handle: int, source: bytes | str, place: int, name: bytes | str, state: FileState | None) -> bool:
     # Without waiting: a FIFO may have come into its place.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     read = os.open(source, flags, dir_fd=handle)
@@ -252,6 +291,31 @@ def _copy(handle: int, source: bytes | str, place: int, name: bytes | str, state
             copy.seek(0)
             if _digest(copy, None) != sent:
                 raise QuarantineError("the copy of a file reads back otherwise than it was written")
+            return _copy_attributes(read, write)
+
+
+def _copy_attributes(original: int, copy: int) -> bool:
+    """Give a copy the extended attributes of its original, of which ACLs are some; says whether it has all.
+
+    Those that the kernel manages by itself, such as SELinux labels, follow the rules of the new place
+    where it does not take them.
+    """
+    is_whole = True
+    for name in _attributes(original):
+        try:
+            os.setxattr(copy, name, os.getxattr(original, name))
+        except OSError:  # noqa: PERF203
+            is_whole = is_whole and name.startswith(("security.", "trusted."))
+    return is_whole
+
+
+def _attributes(handle: int) -> list[str]:
+    try:
+        return os.listxattr(handle)
+    except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            return []
+        raise
 
 
 def _digest(source: IO[bytes], copy: IO[bytes] | None) -> bytes:
@@ -284,8 +348,26 @@ def _set_marks(place: int, name: bytes | str, original: os.stat_result, atime_ns
 
 def batches(quarantine: bytes) -> list[BatchInfo]:
     """All batches, the oldest first. Raises SiteError if the quarantine cannot be read."""
+    return survey(quarantine)[0]
+
+
+def survey(quarantine: bytes) -> tuple[list[BatchInfo], list[str]]:
+    """All batches, the oldest first, and what is wrong with those that cannot be read."""
+    found, odd = [], []
+    for name in _names(quarantine):
+        folder = os.path.join(os.fsdecode(quarantine), name)
+        if not os.path.exists(os.path.join(folder, MANIFEST)):
+            continue
+        try:
+            found.append(_info(folder))
+        except CleanupError as error:
+            odd.append(str(error))
+    return sorted(found, key=lambda info: (info.moment, info.name)), odd
+
+
+def _names(quarantine: bytes) -> list[str]:
     try:
-        names = sorted(os.listdir(os.fsdecode(quarantine)))
+        return sorted(name for name in os.listdir(os.fsdecode(quarantine)) if name[0] != ".")
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -293,13 +375,9 @@ def batches(quarantine: bytes) -> list[BatchInfo]:
             f"the quarantine '{escaped(quarantine)}' cannot be listed: {error.strerror}. "
             "Run as the user who owns it."
         ) from None
-    found = [_info(os.path.join(os.fsdecode(quarantine), name)) for name in names if name[0] != "."]
-    return sorted((info for info in found if info), key=lambda info: (info.moment, info.name))
 
 
-def _info(folder: str) -> BatchInfo | None:
-    if not os.path.exists(os.path.join(folder, MANIFEST)):
-        return None
+def _info(folder: str) -> BatchInfo:
     header, kept = manifest(folder)
     present = [file for file in kept if has(folder, file)]
     rows = sum(1 for _row in archived(folder))
@@ -327,19 +405,27 @@ def last_file_system(site: Site) -> int:
 
 
 def manifest(folder: str) -> tuple[dict[str, Any], list[KeptFile]]:
-    """The first line of a batch's manifest, and its files."""
+    """The first line of a batch's manifest, and its files. Raises CleanupError if it has no such line."""
     lines = _lines(os.path.join(folder, MANIFEST))
-    header = next(lines, {})
-    if header and header.get("format") != _FORMAT:
+    header = next(lines, None)
+    if header is None:
+        raise QuarantineError(
+            f"batch {os.path.basename(folder)} was left by a run that was killed at its beginning, before it "
+            "took anything. The next purge removes it."
+        )
+    if header.get("format") != _FORMAT:
         raise SiteError(
             f"batch {os.path.basename(folder)} has the format {header.get('format')!r}, this release "
             f"reads {_FORMAT}. Use the release that wrote it."
         )
-    return header, [KeptFile(**{**line, "path": as_path(line["path"])}) for line in lines]
+    files = (line for line in lines if line != _ROLLED_BACK)
+    return header, [KeptFile(**{**line, "path": as_path(line["path"])}) for line in files]
 
 
 def archived(folder: str) -> Iterator[dict[str, Any]]:
-    """The rows of a batch."""
+    """The rows of a batch; none if they have not gone."""
+    if _ROLLED_BACK in _lines(os.path.join(folder, MANIFEST)):
+        return iter(())
     return _lines(os.path.join(folder, ROWS))
 
 
@@ -383,22 +469,33 @@ def purge(
         and (older_than_days is None or info.moment <= oldest)
         and (media_root is None or info.media_root == escaped(media_root))
     ]
-    if not check and (doomed or _half_purged(quarantine)):
+    if not check and (doomed or _remains(quarantine)):
         with locked(quarantine):
             for info in doomed:
                 _delete(quarantine, info.name)
-            for folder in _half_purged(quarantine):
+            for folder in _remains(quarantine):
                 with in_words():
                     shutil.rmtree(folder)
     return doomed
 
 
-def _half_purged(quarantine: bytes) -> list[str]:
-    """What a purge that was killed has left."""
+def _remains(quarantine: bytes) -> list[str]:
+    """What was left by a purge that was killed, or by a run that was before it took anything."""
     folder = os.fsdecode(quarantine)
     with suppress(FileNotFoundError):
-        return [os.path.join(folder, name) for name in os.listdir(folder) if name.startswith(".purging-")]
+        paths = [os.path.join(folder, name) for name in os.listdir(folder)]
+        return [path for path in paths if os.path.basename(path).startswith(".purging-") or _is_stub(path)]
     return []
+
+
+def _is_stub(folder: str) -> bool:
+    """Whether it is a batch without a first line, and without anything that could be lost with it."""
+    if not _BATCH.fullmatch(os.path.basename(folder)) or not os.path.isdir(folder):
+        return False
+    if next(_lines(os.path.join(folder, MANIFEST)), None) is not None:
+        return False
+    inside = [name for _top, _directories, names in os.walk(folder) for name in names]
+    return not [name for name in inside if name != MANIFEST]
 
 
 @contextmanager
@@ -549,7 +646,7 @@ def _holder(handle: int) -> str:
 def _prepare(quarantine: bytes) -> None:
     shown = escaped(quarantine)
     try:
-        os.makedirs(quarantine, 0o700, exist_ok=True)
+        _make_directory(quarantine, 0o700)
         status = os.lstat(quarantine)
     except OSError as error:
         raise QuarantineError(
@@ -564,11 +661,33 @@ def _prepare(quarantine: bytes) -> None:
         )
 
 
+def _make_directory(path: bytes, mode: int = 0o777) -> None:
+    """Make a directory that is missing, with those above it, so that it survives a power failure."""
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        _make_directory(os.path.dirname(path))
+        os.mkdir(path, mode)
+    _sync(os.path.dirname(path))
+
+
+def _sync(directory: bytes | str) -> None:
+    """Make what was made in a directory survive a power failure."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _new_folder(quarantine: bytes, name: str) -> str:
     for number in range(100):
         folder = os.path.join(os.fsdecode(quarantine), f"{name}-{number}" if number else name)
         try:
             os.mkdir(folder, 0o700)
+            _sync(quarantine)
         except FileExistsError:
             continue
         except OSError as error:
@@ -609,6 +728,19 @@ def _lines(path: str) -> Iterator[dict[str, Any]]:
             for line in file:
                 # A crash can cut the last line short; nothing was moved on its account.
                 if line.endswith(b"\n"):
-                    yield json.loads(line)
+                    yield _line(path, line)
     except FileNotFoundError:
         return
+
+
+def _line(path: str, line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise QuarantineError(
+            f"'{escaped(os.fsencode(path))}' holds a line that is no JSON object, as after a damage of the "
+            "disk. The files of the batch are beside it, in the folder files."
+        )
+    return found

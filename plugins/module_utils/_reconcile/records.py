@@ -22,7 +22,7 @@ from urllib.parse import quote
 from .database.base import Database, ForeignKey, Row, Selection, StoredRow, Table
 from .dependents import Cascade, Dependents
 from .derived import patterns
-from .errors import CleanupError, DatabaseError, SiteError, UnseenError
+from .errors import CleanupError, CommitUnknown, DatabaseError, SiteError, UnseenError
 from .misfit import Sample, better_reading
 from .moves import Twin, files_like
 from .naming import Naming
@@ -31,6 +31,7 @@ from .plan import (
     Approval,
     Item,
     Plan,
+    counted,
     guard_approval,
     guard_empty_root,
     guard_file_system,
@@ -259,7 +260,7 @@ class _Planning:
         self.tree.verify_root()
         if self.approval and self.approval.left:
             plan.warnings.append(
-                f"{self.approval.left:,} items of the approved plan are gone, attached or back by now"
+                f"gone, attached or back by now: {counted(self.approval.left, 'item')} of the approved plan"
             )
         records = (record.item() for record in plan.items)
         plan.seal(item for items in (records, (file.item() for file in plan.files)) for item in items)
@@ -377,7 +378,15 @@ def carry_out(
             # All at once: records may hang on each other.
             gone = _delete_records(list(plan.items), plan, job, tree, database, outcome)
         outcome.removed.records = outcome.gone.total
+    except CommitUnknown as error:
+        outcome = Outcome(job.site.max_listed, taker)
+        outcome.error = (
+            f"{error} So either all rows of this job are gone or none is; no file was touched. Run the job "
+            "again: rows that are still there go then, and files whose rows are gone are orphans."
+        )
+        return outcome
     except CleanupError as error:
+        taker.roll_back()
         outcome = Outcome(job.site.max_listed, taker)
         outcome.error = f"{error} All rows of this job were rolled back, and no file was touched."
         return outcome
@@ -424,7 +433,7 @@ def _delete_records(
     left = database.count_keys(selection.table, [row.key for row in rows])
     if left:
         raise DatabaseError(
-            f"deleting rows of {job.table} left {left:,} of the {len(rows):,} rows that were locked for it. "
+            f"deleting rows of {job.table} left {left:,} of {counted(len(rows), 'row')} locked for it. "
             "A trigger or a row security policy interferes; let this database user delete them."
         )
     return paths
@@ -525,7 +534,8 @@ def guard_dependents(plan: RecordsPlan, most: int) -> None:
         tables = ", ".join(f"{table} {sum(n.values()):,}" for table, n in plan.dependents.items())
         plan.refuse(
             "max_dependents",
-            f"{hanging:,} rows of other tables hang on {plan.found.records:,} records ({tables}), and "
+            f"{counted(hanging, 'row')} of other tables would go or change with "
+            f"{counted(plan.found.records, 'record')} ({tables}), and "
             f"max_dependents allows {most:,} for each record. A cascade that wide often means that "
             "the rows hold more than the photos did. If it is what you mean, raise max_dependents.",
             "max_dependents",

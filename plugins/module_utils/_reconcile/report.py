@@ -16,7 +16,7 @@ from typing import Any, Iterable, Sequence
 
 from .orphans import Orphan
 from .outcome import Outcome
-from .plan import Plan, Skipped, Totals
+from .plan import Plan, Skipped, Totals, counted
 from .quarantine import BatchInfo
 from .records import Record, RecordsPlan
 from .restore import Restored
@@ -82,11 +82,20 @@ def plan_list(job: OrphansJob | RecordsJob) -> str:
     return "orphans" if isinstance(job, OrphansJob) else "records"
 
 
-def warnings(plan: Plan, with_refusals: bool) -> list[str]:
+def warnings(plan: Plan, with_refusals: bool, outcome: Outcome | None = None) -> list[str]:
     """What a person should hear even of a run that went well."""
     refusals = plan.refusals if with_refusals else []
     spelled = [f"{escaped(name)}: {reason}" for name, reason in plan.skipped.items if "spelling" in reason]
-    return [*plan.warnings, *(refusal.message for refusal in refusals), *spelled[:SAMPLE]]
+    return [
+        *plan.warnings,
+        *_notes(outcome),
+        *(refusal.message for refusal in refusals),
+        *spelled[:SAMPLE],
+    ]
+
+
+def _notes(outcome: Outcome | None) -> Sequence[str]:
+    return outcome.taker.notes if outcome else ()
 
 
 def problems(plan: Plan, outcome: Outcome) -> str:
@@ -95,7 +104,7 @@ def problems(plan: Plan, outcome: Outcome) -> str:
     if outcome.failed.total:
         first = outcome.failed.items[0] if outcome.failed.items else Skipped(b"?", "unknown")
         told.append(
-            f"{outcome.failed.total:,} files stayed because they could not be removed, first "
+            f"{counted(outcome.failed.total, 'file')} could not be removed and stayed, first "
             f"{escaped(first.name)}: {first.reason}. Mend that, then run again."
         )
     return " ".join(told)
@@ -121,7 +130,7 @@ def summary(plan: Plan, job: OrphansJob | RecordsJob, outcome: Outcome | None, v
         if outcome.batch:
             lines.append(f"  kept in quarantine as batch {outcome.batch}")
     lines += [f"  refused: {refusal.message}" for refusal in plan.refusals]
-    lines += [f"  note: {warning}" for warning in plan.warnings]
+    lines += [f"  note: {warning}" for warning in (*plan.warnings, *_notes(outcome))]
     if outcome is not None and outcome.error:
         lines.append(f"  failed: {outcome.error}")
     return lines
@@ -131,17 +140,17 @@ def _orphans_lines(plan: Plan, job: OrphansJob) -> list[str]:
     directories = ", ".join(escaped(path) or "." for path in job.directories)
     files, orphans = plan.examined["files"], plan.found.files
     lines = [
-        f"  {_count(files, 'file')} in {directories}; {plan.examined['referenced']:,} referenced by "
+        f"  {counted(files, 'file')} in {directories}; {plan.examined['referenced']:,} referenced by "
         + ", ".join(map(str, job.references))
     ]
-    found = f"  {_count(orphans, 'orphan')}, {_count(plan.found.bytes, 'byte')}"
+    found = f"  {counted(orphans, 'orphan')}, {counted(plan.found.bytes, 'byte')}"
     if plan.young:
         verb = "is" if plan.young == 1 else "are"
         stays = "stays" if plan.young == 1 else "stay"
         found += f"; {plan.young:,} more {verb} younger than {job.patience.older_than_hours} h and {stays}"
     lines.append(found)
     if plan.examined["derived"]:
-        lines.append(f"  {_count(plan.examined['derived'], 'derived file')} of referenced files stay")
+        lines.append(f"  {counted(plan.examined['derived'], 'derived file')} of referenced files stay")
     return lines
 
 
@@ -153,11 +162,11 @@ def _records_lines(plan: RecordsPlan, job: RecordsJob) -> list[str]:
         else f"{found:,} never attached and older than {job.patience.older_than_hours} h"
     )
     labels = ", ".join(f"{owner} {count:,}" for owner, count in plan.labels.most_common(SAMPLE))
-    lines = [f"  {_count(rows, 'row')} of {job.table}: {what}" + (f" ({labels})" if labels else "")]
+    lines = [f"  {counted(rows, 'row')} of {job.table}: {what}" + (f" ({labels})" if labels else "")]
     if plan.found.files:
-        files = _count(plan.found.files, "file")
+        files = counted(plan.found.files, "file")
         go = "goes" if plan.found.files == 1 else "go"
-        lines.append(f"  {files} of theirs {go} too, {_count(plan.found.bytes, 'byte')}")
+        lines.append(f"  {files} of theirs {go} too, {counted(plan.found.bytes, 'byte')}")
     return lines
 
 
@@ -210,15 +219,15 @@ def _dependents(plan: Plan, outcome: Outcome | None) -> dict[str, dict[str, int]
 
 def _dependents_words(dependents: dict[str, dict[str, int]]) -> Iterable[str]:
     for table, counts in dependents.items():
-        parts = [f"{_count(number, 'row')} {verb}" for verb, number in counts.items() if number]
+        parts = [f"{counted(number, 'row')} {verb}" for verb, number in counts.items() if number]
         yield f"{table} {', '.join(parts)}"
 
 
 def _totals_words(totals: dict[str, int], job: OrphansJob | RecordsJob) -> str:
-    files = f"{_count(totals['files'], 'file')}, {_count(totals['bytes'], 'byte')}"
+    files = f"{counted(totals['files'], 'file')}, {counted(totals['bytes'], 'byte')}"
     if isinstance(job, OrphansJob):
         return files
-    return f"{_count(totals['records'], 'row')} of {job.table}; {files}"
+    return f"{counted(totals['records'], 'row')} of {job.table}; {files}"
 
 
 def _items(items: list[Any], job: OrphansJob | RecordsJob) -> list[dict[str, Any]]:
@@ -280,10 +289,6 @@ def _diff(
     return _lines_diff(f"{job.site.name} {job.name}", lines, [])
 
 
-def _count(number: int, noun: str, nouns: str = "") -> str:
-    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
-
-
 def _age(seconds: float) -> str:
     hours = max(0, seconds) / 3600
     if hours < 1:
@@ -301,8 +306,8 @@ def restored(found: Restored, check: bool) -> dict[str, Any]:
     would = "would come" if check else "came"
     lines = [
         f"batch {found.batch} · restore ({'dry run' if check else 'done'})",
-        f"  {_count(totals.files, 'file')}, {_count(totals.bytes, 'byte')} and "
-        f"{_count(totals.records, 'row')} {would} back; {_count(found.updated, 'row')} set back",
+        f"  {counted(totals.files, 'file')}, {counted(totals.bytes, 'byte')} and "
+        f"{counted(totals.records, 'row')} {would} back; {counted(found.updated, 'row')} set back",
         *_sample([f"    {escaped(path)}" for path in found.paths.items], totals.files, verbose=False),
     ]
     if stays.total:
@@ -326,7 +331,7 @@ def restored(found: Restored, check: bool) -> dict[str, Any]:
 
 def purged(found: list[BatchInfo], check: bool) -> dict[str, Any]:
     """The result of purging batches."""
-    lines = [f"purge ({'dry run' if check else 'done'}): {_count(len(found), 'batch', 'batches')}"]
+    lines = [f"purge ({'dry run' if check else 'done'}): {counted(len(found), 'batch', 'batches')}"]
     lines += [f"  {_batch_words(info)}" for info in found]
     return {
         "changed": bool(found),
@@ -372,8 +377,8 @@ def batch_table(found: list[BatchInfo]) -> list[str]:
 
 def _batch_words(info: BatchInfo) -> str:
     return (
-        f"{info.name}: {info.site} · {info.job}, {_moment(info.moment)}, {_count(info.files, 'file')}, "
-        f"{_count(info.bytes, 'byte')}, {_count(info.rows, 'row')}"
+        f"{info.name}: {info.site} · {info.job}, {_moment(info.moment)}, {counted(info.files, 'file')}, "
+        f"{counted(info.bytes, 'byte')}, {counted(info.rows, 'row')}"
     )
 
 

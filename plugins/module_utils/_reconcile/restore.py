@@ -54,6 +54,10 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         stack.enter_context(quarantine.in_words())
         tree = stack.enter_context(jobs.open_tree(site))
         database = stack.enter_context(connect(site.database_url, read_only=check))
+        if database.is_replica():
+            raise SiteError(
+                "the database is a replica, which takes no rows. Point database_url at the primary."
+            )
         if not check:
             jobs.lock(site, tree, database, stack)
         # Only now: a run may have been at work on this very batch.

@@ -398,6 +398,7 @@ class MediaTree:
                     os.fchmod(made, stat.S_IMODE(model.st_mode))
                 finally:
                     os.close(made)
+                os.fsync(handle)
 
     def remove(self, path: bytes, state: FileState) -> None:
         """Unlink a file that is still the one that was looked at; raises Changed if it is not."""

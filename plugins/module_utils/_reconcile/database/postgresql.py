@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Iterator, Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ..errors import BusyError, DatabaseError, SiteError
+from ..errors import BusyError, CommitUnknown, DatabaseError, SiteError
 from ..site import Column
 from ..spool import blocks, temporary_file
 from .base import BATCH, ColumnType, Database, ForeignKey, Selection, Table
@@ -52,6 +52,10 @@ _ADVICE = {
 # What COPY writes as a backslash and a letter; a backslash stands for itself.
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+# The piece of the statement, with a mark below it, that the server adds to some errors.
+_EXCERPT = re.compile(r"^\S+ \d+: .*\n\s*\^\s*$", re.MULTILINE)
+# Errors of a connection that ends: on the way, or because the server or its process shuts down.
+_GONE = ("08", "57P")
 _ON_DELETE = {
     "a": "NO ACTION",
     "r": "RESTRICT",
@@ -92,12 +96,15 @@ class PostgreSQL(Database):
                     "characters in it (%40 for @, %2F for /, %3A for :), and write USER:PASSWORD@HOST."
                 ) from None
             raise DatabaseError(
-                f"connecting to the database failed: {self._told(error)}. "
+                f"connecting to the database failed: {self._told(error)} "
                 "Check database_url, that the server runs, and that it lets this user in."
             ) from None
-        self._connection.set_session(isolation_level="READ COMMITTED", readonly=read_only)
         self._in_transaction = False
         self._streams = 0
+        # A replica takes no other session; what may not be planned there is told later, in words.
+        self._connection.set_session(
+            isolation_level="READ COMMITTED", readonly=read_only or self.is_replica()
+        )
         self._write_values_exactly()
         with self._doing("preparing the session"):
             self._utf8 = self._one("SELECT current_setting('server_encoding')") == "UTF8"
@@ -207,12 +214,23 @@ class PostgreSQL(Database):
             with self._doing("committing"), self._connection.cursor() as cursor:
                 # Django's foreign keys are deferred; this names the one that is broken.
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                self._connection.commit()
+                self._commit()
         finally:
             self._in_transaction = False
             # Where the connection is lost, the server rolls back by itself.
             with suppress(psycopg2.Error):
                 self._connection.rollback()
+
+    def _commit(self) -> None:
+        try:
+            self._connection.commit()
+        except psycopg2.DatabaseError as error:
+            # A server that answers says that it rolled back; one that goes away may have committed.
+            if error.pgcode and not error.pgcode.startswith(_GONE):
+                raise
+            raise CommitUnknown(
+                f"committing failed: {self._told(error)} Whether it was done is not known."
+            ) from None
 
     def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
         self._streams += 1
@@ -376,14 +394,14 @@ class PostgreSQL(Database):
             yield
         except psycopg2.Error as error:
             advice = _ADVICE.get(error.pgcode or "", "Nothing of this step was kept.")
-            raise DatabaseError(f"{what} failed: {self._told(error)}. {advice}") from None
+            raise DatabaseError(f"{what} failed: {self._told(error)} {advice}") from None
 
     def _told(self, error: Exception) -> str:
-        """The server's words on one line, without any secret of the URL."""
-        text = " ".join(str(error).split()).rstrip(".")
+        """The server's words as sentences on one line, without the statement and any secret of the URL."""
+        text = " ".join(_EXCERPT.sub("", str(error)).split()) or type(error).__name__
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return text or type(error).__name__
+        return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _has_escapes(lines: list[bytes]) -> bool:

@@ -706,3 +706,18 @@ def test_a_lost_connection_is_told(postgresql: Any) -> None:
         with pytest.raises(DatabaseError, match=r"reading photo\.image failed"):
             list(database.references([IMAGE]))
         assert time.monotonic() - started < 60
+
+
+def test_an_error_of_postgresql_shows_no_piece_of_the_statement(postgresql: Any) -> None:
+    with connect(postgresql.url, read_only=True) as database, pytest.raises(DatabaseError) as caught:
+        database._execute("asking", "SELECT 1,\n nowhere FROM somewhere", [])
+    assert str(caught.value) == (
+        'asking failed: relation "somewhere" does not exist. Nothing of this step was kept.'
+    )
+
+
+def test_a_question_of_the_server_ends_in_its_mark(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError) as caught:
+        connect(f"postgresql:///nowhere?host={tmp_path}", read_only=True)
+    assert "?." not in str(caught.value)
+    assert "? Check database_url" in str(caught.value)

@@ -582,7 +582,7 @@ def test_what_left_the_plan_since_the_approval_is_told(kept: Site) -> None:
     plan, _outcome = run(kept.orphans(), approved=token)
     since = "it was in the approved plan and is referenced or young by now"
     assert reasons(plan.skipped) == {b"p/lost.jpg": since, b"p/young.jpg": since}
-    assert plan.warnings == ["1 files of the approved plan are gone already"]
+    assert plan.warnings == ["gone already: 1 file of the approved plan"]
     assert found(plan) == []
 
 

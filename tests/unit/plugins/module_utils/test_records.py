@@ -710,7 +710,7 @@ def test_what_left_the_plan_since_the_approval_is_told(photos: Site) -> None:
     token = run(photos.missing(), check=True)[0].token
     photos.media.write("p/gone.jpg")
     plan, _outcome = run(photos.missing(), approved=token)
-    assert plan.warnings == ["1 items of the approved plan are gone, attached or back by now"]
+    assert plan.warnings == ["gone, attached or back by now: 1 item of the approved plan"]
     assert len(photos.images) == 2
 
 

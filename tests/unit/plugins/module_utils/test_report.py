@@ -324,14 +324,14 @@ def test_a_failure_is_told_in_the_summary_and_as_a_problem() -> None:
         {"name": r"photos/\xff", "reason": "it could not be removed: Read-only file system"}
     ]
     problems = report.problems(plan, outcome)
-    assert problems.startswith("The connection was lost. 1 files stayed")
+    assert problems.startswith("The connection was lost. 1 file could not be removed")
     assert r"photos/\xff" in problems
 
 
 def test_what_could_not_be_removed_is_a_problem_even_if_nothing_is_listed() -> None:
     outcome = Outcome(0, Deleting())
     outcome.failed.add(Skipped(b"a", "Permission denied"))
-    assert "1 files stayed" in report.problems(orphans_plan(), outcome)
+    assert "1 file could not be removed" in report.problems(orphans_plan(), outcome)
 
 
 def test_a_run_that_went_well_has_no_problem() -> None:
@@ -341,11 +341,11 @@ def test_a_run_that_went_well_has_no_problem() -> None:
 
 def test_warnings_tell_refusals_where_they_are_no_failure_and_other_spellings_always() -> None:
     plan = orphans_plan(b"a")
-    plan.warnings.append("1 files of the approved plan are gone already")
+    plan.warnings.append("gone already: 1 file of the approved plan")
     plan.refuse("partial", "the run is partial")
     plan.skip(b"b\n", "the database names it in another spelling: 'B'")
     plan.skip(b"c", "a row names it")
-    always = ["1 files of the approved plan are gone already"]
+    always = ["gone already: 1 file of the approved plan"]
     spelled = [r"b\n: the database names it in another spelling: 'B'"]
     assert report.warnings(plan, with_refusals=False) == always + spelled
     assert report.warnings(plan, with_refusals=True) == [*always, "the run is partial", *spelled]

@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A batch holds what it says, survives what a machine can do to it, and tells what did not happen."""
+
+from __future__ import annotations
+
+import errno
+import inspect
+import json
+import os
+import stat
+import struct
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+from faults import CLOCK_TICK, Fault, World, cleaning, in_child, losses
+from support import run_module
+
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine, report
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import CleanupError
+
+INFO = "django_media.cleanup.media_quarantine_info"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")
+
+
+@pytest.fixture
+def world(tmp_path: Path, sqlite: Any) -> World:
+    return _made(World(tmp_path, sqlite))
+
+
+@pytest.fixture
+def both(tmp_path: Path, database: Any) -> World:
+    """A world on PostgreSQL and on SQLite in turn."""
+    return _made(World(tmp_path, database))
+
+
+@pytest.fixture
+def divided(tmp_path: Path, sqlite: Any) -> Iterator[World]:
+    """A world whose quarantine is on another file system."""
+    if os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield _made(World(tmp_path, sqlite, Path(folder)))
+
+
+def _made(world: World) -> World:
+    time.sleep(CLOCK_TICK)
+    return world
+
+
+def _told(listed: Any) -> dict[str, str]:
+    return {os.fsdecode(name): reason for name, reason in listed.items}
+
+
+# Extended attributes and ACLs.
+
+# As the kernel keeps it: owner rw, user 1005 rw, group r, mask rw, others nothing.
+ACL = struct.pack("<I", 2) + b"".join(
+    struct.pack("<HHi", tag, allowed, who)
+    for tag, allowed, who in [(1, 6, -1), (2, 6, 1005), (4, 4, -1), (16, 6, -1), (32, 0, -1)]
+)
+ATTRIBUTES = {"user.caption": b"\x00summer\xff", "user.empty": b"", "system.posix_acl_access": ACL}
+
+
+def _set_attributes(file: bytes) -> None:
+    try:
+        for name, value in ATTRIBUTES.items():
+            os.setxattr(file, name, value)
+    except OSError as error:
+        pytest.skip(f"this file system takes no {name}: {error}")
+    time.sleep(CLOCK_TICK)
+
+
+def _attributes(file: bytes | Path) -> dict[str, bytes]:
+    return {name: os.getxattr(file, name) for name in os.listxattr(file)}
+
+
+@pytest.mark.parametrize("kept", ["world", "divided"])
+def test_attributes_and_acls_come_back(kept: str, request: pytest.FixtureRequest):
+    world = request.getfixturevalue(kept)
+    left_over = world.path("photos/left over.jpg")
+    _set_attributes(left_over)
+    before = os.stat(left_over)
+    _plan, outcome = world.run("orphans")
+    assert outcome.taker.notes == []
+    [stored] = [
+        file for file in (world.quarantine / outcome.batch / "files").rglob("*") if _is_left_over(world, file)
+    ]
+    assert _attributes(stored) == ATTRIBUTES
+    world.restore_all()
+    after = os.stat(left_over)
+    assert _attributes(left_over) == ATTRIBUTES
+    assert (stat.S_IMODE(after.st_mode), after.st_uid) == (stat.S_IMODE(before.st_mode), before.st_uid)
+
+
+def _is_left_over(world: World, file: Path) -> bool:
+    return file.is_file() and file.read_bytes() == world.start[0][b"photos/left over.jpg"][-1]
+
+
+@contextmanager
+def without_attributes(place: Path) -> Iterator[None]:
+    """A file system that takes no attributes: a ramfs."""
+    place.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "ramfs", "ramfs", place], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"mounting is not allowed here: {done.stderr}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+@needs_root
+def test_attributes_that_the_quarantine_does_not_take_are_told(world: World, tmp_path: Path):
+    _set_attributes(world.path("photos/left over.jpg"))
+    with without_attributes(tmp_path / "plain"):
+        world.options["quarantine"] = str(tmp_path / "plain" / "kept")
+        plan, outcome = world.run("orphans")
+        [note] = outcome.taker.notes
+        assert "of 1 file, not all extended attributes or ACLs are kept" in note
+        assert f"  note: {note}" in report.summary(plan, world.job("orphans"), outcome, False)
+        assert note in report.warnings(plan, False, outcome)
+        assert outcome.removed.files == 4
+
+
+# A power failure.
+
+
+def test_the_way_to_a_file_is_on_disk_before_it_is_moved(world: World, monkeypatch: pytest.MonkeyPatch):
+    events: list[Any] = []
+    sync, rename = os.fsync, os.rename
+
+    def seen_sync(handle: int) -> None:
+        events.append(os.readlink(f"/proc/self/fd/{handle}"))
+        sync(handle)
+
+    def seen_rename(*arguments: Any, **handles: Any) -> None:
+        events.append("a file is moved")
+        rename(*arguments, **handles)
+
+    monkeypatch.setattr(os, "fsync", seen_sync)
+    monkeypatch.setattr(os, "rename", seen_rename)
+    world.quarantine = world.quarantine / "of" / "this site"
+    world.options["quarantine"] = str(world.quarantine)
+    _plan, outcome = world.run("orphans")
+
+    batch = world.quarantine / outcome.batch
+    before = events[: events.index("a file is moved")]
+    parents = [*list(world.quarantine.parents)[:3], world.quarantine, batch, batch / "files"]
+    assert {str(path) for path in parents} <= set(before)
+    # A folder's entry is on disk only if the folder that holds it is synced after the entry was made.
+    assert before.index(str(batch)) > before.index(str(world.quarantine))
+    assert str(batch / "files" / "00000") in events[events.index("a file is moved") :]
+
+
+def test_the_way_back_is_on_disk_before_the_file_leaves_the_batch(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    world.run("orphans")
+    for path in ("2/b", "2/a", "2"):
+        for file in (world.media / "photos" / path).glob("*"):
+            file.unlink()
+        (world.media / "photos" / path).rmdir()
+    events: list[str] = []
+    sync, unlink = os.fsync, os.unlink
+
+    def seen_sync(handle: int) -> None:
+        events.append(os.readlink(f"/proc/self/fd/{handle}"))
+        sync(handle)
+
+    def seen_unlink(path: Any, **handles: Any) -> None:
+        events.append(f"{path!r} goes")
+        unlink(path, **handles)
+
+    [batch] = world.batches()
+    kept = next(file for file in quarantine.manifest(str(world.quarantine / batch))[1] if b"/b/" in file.path)
+    monkeypatch.setattr(os, "fsync", seen_sync)
+    monkeypatch.setattr(os, "unlink", seen_unlink)
+    world.restore(batch, os.fsdecode(kept.path))
+    before = events[: events.index(f"{kept.stored!r} goes")]
+    photos = world.media / "photos"
+    assert {str(photos), str(photos / "2"), str(photos / "2" / "b")} <= set(before)
+
+
+# What a crash leaves of a batch.
+
+
+@pytest.mark.parametrize("written", [b"", b'{"format": 1, "batch'])
+def test_a_batch_without_its_first_line_is_told_and_goes_with_the_next_purge(world: World, written: bytes):
+    world.run("orphans")
+    [whole] = world.batches()
+    stub = world.quarantine / "20261121T020003Z-orphans-4f1c9d07"
+    (stub / "files").mkdir(parents=True)
+    (stub / "manifest.jsonl").write_bytes(written)
+    result = run_module({INFO: {"quarantine": str(world.quarantine)}})
+    assert [batch["name"] for batch in result["batches"]] == [whole]
+    assert f"{stub.name} was left by a run that was killed" in json.dumps(result["warnings"])
+    assert list(quarantine.purge(os.fsencode(world.quarantine), None, 1, False)) == []
+    assert os.listdir(world.quarantine) == [whole]
+
+
+def test_a_purge_takes_no_folder_that_may_hold_something(world: World):
+    world.run("orphans")
+    [batch] = world.batches()
+    folder = world.quarantine / batch
+    (folder / "manifest.jsonl").write_bytes(b"")
+    (world.quarantine / "notes").mkdir()
+    quarantine.purge(os.fsencode(world.quarantine), None, 0, False)
+    assert sorted(os.listdir(world.quarantine)) == sorted([batch, "notes"])
+
+
+def test_every_step_at_which_a_run_may_be_killed_leaves_a_list_of_batches(world: World):
+    for step in range(1, 400):
+        ended = in_child(cleaning(world, "orphans"), Fault("kill", step))
+        result = run_module({INFO: {"quarantine": str(world.quarantine)}})
+        assert not result["failed"], f"step {step}"
+        assert list(losses(world)) == [], f"step {step}"
+        if ended.how == "done":
+            return
+        if world.batches() and world.kept():
+            return
+        world.forget_batches()
+        time.sleep(CLOCK_TICK)
+    raise AssertionError("no run came to its end")
+
+
+@pytest.mark.parametrize("name", ["manifest.jsonl", "rows.jsonl"])
+def test_a_damaged_batch_is_told_and_the_others_are_listed(world: World, name: str):
+    world.run("orphans")
+    world.run("incomplete")
+    damaged = next(batch for batch in world.batches() if "-incomplete-" in batch)
+    file = world.quarantine / damaged / name
+    file.write_bytes(file.read_bytes()[:-20] + b"\0" * 19 + b"\n")
+    result = run_module({INFO: {"quarantine": str(world.quarantine)}})
+    assert [batch["job"] for batch in result["batches"]] == ["orphans"]
+    assert f"{damaged}/{name}' holds a line that is no JSON object" in json.dumps(result["warnings"])
+    with pytest.raises(CleanupError, match="no JSON object"):
+        world.restore(damaged)
+    quarantine.purge(os.fsencode(world.quarantine), None, 0, False)
+    assert damaged in os.listdir(world.quarantine)
+
+
+# What stands in the way of a file.
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.EACCES, errno.ESTALE])
+def test_a_file_that_cannot_be_looked_at_is_told_as_such(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: int
+):
+    look = os.stat
+
+    def failing(path: Any, **how: Any) -> os.stat_result:
+        if path == b"left over.jpg" and _is_called_by("announce"):
+            raise OSError(error, os.strerror(error))
+        return look(path, **how)
+
+    monkeypatch.setattr(os, "stat", failing)
+    _plan, outcome = world.run("orphans")
+    assert set(_told(outcome.failed)) == {"photos/2/b/left over.jpg", "photos/left over.jpg"}
+    assert os.strerror(error) in _told(outcome.failed)["photos/left over.jpg"]
+    assert outcome.removed.files == 2
+
+
+def _is_called_by(function: str) -> bool:
+    return any(frame.function == function for frame in inspect.stack())
+
+
+def test_a_folder_that_was_made_and_not_opened_serves_the_next_file(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    opening, failed = os.open, []
+
+    def failing(path: Any, flags: int, *mode: Any, **how: Any) -> int:
+        if str(path).endswith("/files/00000") and not failed:
+            failed.append(path)
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opening(path, flags, *mode, **how)
+
+    monkeypatch.setattr(os, "open", failing)
+    _plan, outcome = world.run("orphans")
+    assert len(failed) == 1
+    assert (outcome.failed.total, outcome.removed.files) == (1, 3)
+
+
+# Rows that never went, and rows of which nobody knows.
+
+
+def _breaks_at_the_commit(world: World) -> None:
+    """A row that hangs on nothing that the catalog tells, and keeps a photo from going."""
+    if world.database.kind == "postgresql":
+        world.database.run(
+            "CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'not this one'; END $$;"
+            "CREATE CONSTRAINT TRIGGER forbidding AFTER DELETE ON photo DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION forbid()"
+        )
+    else:
+        world.database.run(
+            "CREATE TRIGGER forbidding BEFORE DELETE ON photo BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+        )
+
+
+@pytest.mark.parametrize("job", ["incomplete", "missing"])
+def test_a_batch_of_rows_that_were_rolled_back_says_so_and_lists_none(both: World, job: str):
+    _breaks_at_the_commit(both)
+    _plan, outcome = both.run(job)
+    assert "not this one" in outcome.error
+    assert "rolled back" in outcome.error
+    assert outcome.batch == ""
+    assert both.state() == both.start
+    [info] = quarantine.batches(os.fsencode(both.quarantine))
+    assert (info.files, info.rows) == (0, 0)
+    *_lines, last = (both.quarantine / info.name / "manifest.jsonl").read_text().splitlines()
+    assert json.loads(last) == {"rows": "rolled back"}
+    # The rows are written down all the same.
+    assert (both.quarantine / info.name / "rows.jsonl").stat().st_size
+
+    found = both.restore(info.name)
+    assert (found.totals.records, found.stays.total) == (0, 0)
+    assert both.state() == both.start
+    assert both.batches() == []
+
+
+def _after_a_commit(world: World, job: str, fault: Callable[[int], Fault]) -> list[str]:
+    """Let the last commit of a run go wrong in this way, and return what the run said."""
+    said = world.quarantine.parent / "said"
+
+    def work() -> None:
+        _plan, outcome = world.run(job)
+        said.write_text(json.dumps([outcome.error, outcome.batch, outcome.removed.records]))
+
+    for step in range(1, 100):
+        said.unlink(missing_ok=True)
+        ended = in_child(work, fault(step))
+        assert ended.trouble == ""
+        told = json.loads(said.read_text()) if said.exists() else ["", "", 0]
+        if "not known" in told[0]:
+            return told
+        world.restore_all()
+        world.forget_batches()
+        assert world.state() == world.start
+        time.sleep(CLOCK_TICK)
+    raise AssertionError("no commit went wrong")
+
+
+@pytest.mark.parametrize("job", ["incomplete", "missing"])
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_commit_whose_answer_is_lost_is_told_as_unknown(
+    tmp_path: Path, postgresql: Any, job: str, arrived: bool
+):
+    world = _made(World(tmp_path, postgresql))
+    call = "committed" if arrived else "sql"
+    error, batch, records = _after_a_commit(world, job, lambda step: Fault("cut", step, call))
+    assert "committing failed" in error
+    assert "rolled back" not in error
+    assert "either all rows of this job are gone or none is" in error
+    assert records == 0
+    [info] = quarantine.batches(os.fsencode(world.quarantine))
+    assert info.name == batch
+    assert info.rows > 0
+    assert (world.state()[1] == world.start[1]) == (not arrived)
+    assert world.state()[0] == world.start[0]
+
+    # The next run does what the broken one did not, and both come back.
+    time.sleep(CLOCK_TICK)
+    _plan, outcome = world.run(job)
+    assert outcome.error == ""
+    assert bool(outcome.removed.records) == (not arrived)
+    world.run("orphans")
+    assert list(losses(world)) == []
+    world.restore_all()
+    world.restore_all()
+    assert world.state() == world.start
+    assert world.batches() == []
