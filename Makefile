@@ -61,8 +61,8 @@ pytest: .venv/tests.stamp # both in one run, so that `make test` ends in one cou
 test-role: .venv/tests.stamp ## the role, whose many playbook runs take minutes
 	$(WITH_VENV) pytest tests/integration/test_role.py
 
-soak: .venv/tests.stamp ## faults and a live uploader for as long as wanted: make soak ROUNDS=2000
-	$(WITH_VENV) python tests/soak.py --rounds $(or $(ROUNDS),500)
+soak: .venv/tests.stamp ## faults and a live uploader for as long as wanted: make soak ROUNDS=2000 CLEANUPS=1000
+	$(WITH_VENV) python tests/soak.py --rounds $(or $(ROUNDS),500) --cleanups $(or $(CLEANUPS),200)
 
 sanity: .venv/tests.stamp ## ansible-test sanity, on every Python that is here
 	$(WITH_VENV) python tests/run_sanity.py

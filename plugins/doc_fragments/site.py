@@ -51,8 +51,8 @@ options:
     description:
       - A guard. A plan that would remove a larger share than this of what was examined is turned
         down, because it is more often a wrong path or a disk that is not mounted.
-      - The share is taken of everything, and of each of several listed directories from which ten files or
-        more would go.
+      - The share is taken of everything, of each of several listed directories from which ten files or
+        more would go, and of each table of which a hundred rows or more would go along with the records.
       - V(100) lifts the guard.
     type: int
     default: 50
@@ -65,9 +65,11 @@ options:
         or added, or in another normalization.
       - V(other_file_system), the media root lies on another file system than when the newest batch of
         the O(quarantine) was taken from it.
+      - V(emptied_dependents), more than O(max_removal_percent) of a table that hangs on the records would
+        go along, and that is a hundred rows or more.
     type: list
     elements: str
-    choices: [no_references, empty_media_root, misfit, other_file_system]
+    choices: [no_references, empty_media_root, misfit, other_file_system, emptied_dependents]
     default: []
   include_likely_moves:
     description:

@@ -79,7 +79,10 @@ def site_arguments() -> dict[str, Any]:
             "type": "list",
             "elements": "str",
             "default": [],
-            "choices": ["no_references", "empty_media_root", "misfit", "other_file_system"],
+            "choices": [
+                *("no_references", "empty_media_root", "misfit", "other_file_system"),
+                "emptied_dependents",
+            ],
         },
         "include_likely_moves": {"type": "bool", "default": False},
         "marker": {"type": "str"},

@@ -93,12 +93,16 @@ options:
         description:
           - The column by which they point. It may be a foreign key, a key without a constraint
             (C(db_constraint=False)), or what O(dependents[].holds) and O(dependents[].content_type) say.
+          - Without a constraint, nothing tells which table such a column points at. It is compared with the
+            records themselves, and not with rows that go along with them.
         type: str
         required: true
       action:
         description:
           - V(delete) removes the row, V(set_null) empties the column (a path that may not be NULL
             becomes the empty text), V(restrict) keeps the record for the row's sake and reports it.
+          - V(restrict) is stricter than Django's C(RESTRICT). It keeps the record even where the row would go
+            along on another way.
         type: str
         choices: [delete, set_null, restrict]
         required: true
@@ -111,7 +115,8 @@ options:
         default: key
       content_type:
         description:
-          - For a generic relation, the removed record's model as V(app.model), such as V(album.photo).
+          - For a generic relation, the removed record's model as V(app.model), such as V(album.photo). A
+            model whose table is another one is turned down.
         type: str
       content_type_column:
         description: For a generic relation, the column of the content type.

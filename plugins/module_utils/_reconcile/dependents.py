@@ -19,7 +19,7 @@ from typing import Any, Dict, Iterable, Iterator, Sequence, Set, Tuple
 from .database.base import Database, ForeignKey, Row, Table
 from .errors import DatabaseError, SiteError
 from .plan import counted
-from .site import DependentRule, RecordsJob
+from .site import Column, DependentRule, RecordsJob
 
 RowKey = Tuple[Any, ...]
 # Rows, each with the records for whose sake it was reached.
@@ -84,6 +84,7 @@ class Dependents:
             (database.table(rule.column.table).identity, rule.column.name): rule for rule in job.dependents
         }
         self._links: dict[Table, list[Link]] = {}
+        self.warnings: list[str] = []
         self._follow(table)
         self._add_undeclared(job.dependents)
         self._require_effect(job.dependents)
@@ -153,6 +154,7 @@ class Dependents:
             if rule.content_type:
                 self._database.column(child, rule.content_type_column)
                 content_type = self._database.content_type(*rule.content_type)
+                self._check_model(rule.column, *rule.content_type)
             self._links[self._root].append(
                 Link(
                     self._root,
@@ -166,6 +168,35 @@ class Dependents:
             )
             if rule.action == "delete":
                 self._follow(child)
+
+    def _check_model(self, column: Column, app_label: str, model: str) -> None:
+        """Rows of another model may have the same keys: a content type of theirs would take their rows."""
+        table = f"{app_label}_{model}"
+        if table == self._root.relation:
+            return
+        said = f"dependents: content_type {app_label}.{model} of {column}"
+        try:
+            other = self._database.table(f"{self._root.schema}.{table}")
+        except SiteError:
+            self.warnings.append(
+                f"{said} is taken to mean the rows of {self._root.name}, though Django would call its table "
+                f"{table} if nothing else was said"
+            )
+            return
+        if not self._share_keys(self._root, other) and not self._share_keys(other, self._root):
+            raise SiteError(
+                f"{said} means the rows of {other.name}, and the records are rows of {self._root.name}: what "
+                f"hangs on others would go. Write the content type of {self._root.name}."
+            )
+
+    def _share_keys(self, child: Table, parent: Table) -> bool:
+        """Whether a model inherits from another, so that a row of each has the same key."""
+        return any(
+            (key.schema, key.table) == child.identity
+            and key.columns == child.key
+            and self._points_at(key, parent)
+            for key in self._foreign_keys
+        )
 
     def _require_effect(self, rules: Iterable[DependentRule]) -> None:
         """Raise SiteError for a rule about a foreign key that does not lead to any row that goes."""

@@ -27,6 +27,9 @@ LATEST = "latest"
 
 def list_batches(options: argparse.Namespace) -> Exit:
     """Print what is kept of the site, or those batches of it that hold one of some paths."""
+    for site in described.quarantined(options):
+        for trouble in quarantine.survey(site.quarantine or b"")[1]:
+            complain(trouble)
     found = [
         info for site, info in _kept(options) if _holds_any(site, info, _below_root(site, options.paths))
     ]

@@ -16,7 +16,7 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from hashlib import blake2b
-from typing import Any, Iterable, NamedTuple, Sequence
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from .errors import SiteError
 from .spelling import escaped
@@ -29,6 +29,8 @@ ITEMS_IN_TOKEN = 20_000
 _TOKEN_VERSION = 1
 # So many files must go from one directory before their share in it is judged.
 FEW_FILES = 10
+# So many rows must go from a table that hangs on the records before their share in it is judged.
+FEW_ROWS = 100
 
 
 class Item(NamedTuple):
@@ -229,6 +231,31 @@ def guard_directories(plan: Plan, tallies: Iterable[Tally], most: int, accepted:
         elif tally.referenced and not any(told.guard == "max_removal_percent" for told in plan.refusals):
             where = f"files in {tally.directory!r}"
             guard_share(plan, where, tally.going, tally.files, most)
+
+
+def guard_tables(
+    plan: Plan, going: Mapping[str, int], count: Callable[[str], int], most: int, accepted: Sequence[str]
+) -> None:
+    """Turn the plan down for a table of which a cascade would take more than that share.
+
+    Tables may well hold a few rows, all of which hang on what goes, so less than ``FEW_ROWS`` are
+    not judged; ``count`` is asked only for tables that are.
+    """
+    if "emptied_dependents" in accepted:
+        return
+    for table, rows in going.items():
+        if rows < FEW_ROWS:
+            continue
+        everything = count(table)
+        if rows * 100 > everything * most:
+            plan.refuse(
+                "emptied_dependents",
+                f"{rows:,} of {everything:,} rows of {table} would go along, "
+                f"{rows * 100 / everything:.4g} %, and max_removal_percent allows {most} %. A table that a "
+                "cascade empties often holds more than these records did. Say in dependents what becomes of "
+                "its rows; if it is what you mean, set accept: [emptied_dependents].",
+                "accept: [emptied_dependents]",
+            )
 
 
 def guard_reading(plan: Plan, reading: str | None, accepted: Sequence[str]) -> None:

@@ -40,6 +40,7 @@ from .plan import (
     guard_replica,
     guard_share,
     guard_sight,
+    guard_tables,
 )
 from .quarantine import as_text, last_file_system
 from .site import Column, RecordsJob
@@ -135,6 +136,7 @@ class _Planning:
         self.owner_path = _owner_path(job, selection, database)
         self.plan = RecordsPlan(job, scope, moment, selection)
         self.plan.hanging = Dependents(job, selection.table, database)
+        self.plan.warnings += self.plan.hanging.warnings
         self.looks = Looks(job, tree)
         self.sample = Sample()
         for column in (*job.own_columns, *job.references):
@@ -277,7 +279,14 @@ class _Planning:
         examined = plan.examined["records"]
         guard_share(plan, f"rows of {job.table}", plan.found.records, examined, job.site.max_removal_percent)
         guard_dependents(plan, job.max_dependents)
+        going = {name: counts["deleted"] for name, counts in plan.dependents.items()}
+        guard_tables(plan, going, self._count, job.site.max_removal_percent, job.site.accept)
         guard_approval(plan, self.approval)
+
+    def _count(self, table: str) -> int:
+        """All rows of a table on which the cascade came."""
+        found = next(link.child for link in self.plan.hanging.links() if link.child.name == table)
+        return self.database.count_rows(Selection(found, ""))
 
     def _root_is_empty(self) -> bool:
         own = {self.job.site.quarantine_in_root, self.job.site.marker}

@@ -22,7 +22,7 @@ from .spelling import escaped, escaped_value
 AGE_STAMPS = ("newest", "mtime", "ctime")
 SELECTIONS = ("missing", "incomplete")
 # The guards whose findings a user can look at and accept.
-ACCEPTABLE = ("no_references", "empty_media_root", "misfit", "other_file_system")
+ACCEPTABLE = ("no_references", "empty_media_root", "misfit", "other_file_system", "emptied_dependents")
 ACTIONS = ("delete", "set_null", "restrict")
 
 

@@ -314,6 +314,87 @@ def test_a_generic_relation_is_followed_by_its_content_type(lossy: Site, declare
     assert ids(lossy, "note") == [2, 3, 4]
 
 
+CONTENT_TYPES = (
+    "CREATE TABLE django_content_type (id integer PRIMARY KEY, app_label text, model text);"
+    "INSERT INTO django_content_type VALUES (4, 'album', 'video'), (5, 'album', 'photo');"
+    "CREATE TABLE note (id integer PRIMARY KEY, content_type_id integer, object_id integer);"
+)
+
+
+def _with_album(lossy: Site, video: str) -> Any:
+    """The site with Django's names of tables, and the job on its photos."""
+    lossy.database.run(
+        f"{CONTENT_TYPES} ALTER TABLE photo RENAME TO album_photo; CREATE TABLE album_video ({video});"
+        "INSERT INTO note VALUES (1, 4, 2), (2, 5, 2)"
+    )
+
+    def job(content_type: str) -> Any:
+        generic = rule("note", "object_id", "delete", content_type=content_type)
+        return lossy.missing(table="album_photo", dependents=[generic])
+
+    return job
+
+
+def test_a_content_type_of_other_rows_is_turned_down(lossy: Site) -> None:
+    """Video 2 has the key of photo 2, and its note would go."""
+    job = _with_album(lossy, "id integer PRIMARY KEY")
+    with pytest.raises(SiteError, match=r"album\.video of note\.object_id means the rows of album_video"):
+        run(job("album.video"))
+    plan, outcome = run(job("album.photo"))
+    assert (plan.warnings, outcome.removed.records) == ([], 2)
+    assert ids(lossy, "note") == [1]
+
+
+def test_a_content_type_of_a_model_that_inherits_serves(lossy: Site) -> None:
+    job = _with_album(lossy, f"photo_ptr_id integer PRIMARY KEY REFERENCES album_photo (id) {DEFERRED}")
+    plan, outcome = run(job("album.video"))
+    assert (plan.warnings, outcome.removed.records) == ([], 2)
+    assert ids(lossy, "note") == [2]
+
+
+def test_a_content_type_that_says_nothing_of_the_table_is_noted(lossy: Site) -> None:
+    lossy.database.run(CONTENT_TYPES)
+    plan, _outcome = run(
+        lossy.missing(dependents=[rule("note", "object_id", "delete", content_type="album.photo")])
+    )
+    assert plan.warnings == [
+        "dependents: content_type album.photo of note.object_id is taken to mean the rows of photo, though "
+        "Django would call its table album_photo if nothing else was said"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("most", "accept", "refused"),
+    [(50, [], ["emptied_dependents"]), (50, ["emptied_dependents"], []), (100, [], [])],
+)
+def test_a_table_that_the_cascade_would_empty_turns_the_plan_down(
+    lossy: Site, most: int, accept: list[str], refused: list[str]
+) -> None:
+    lossy.insert(*(f"p/{number}.jpg" for number in range(10, 20)))
+    lossy.media.write(*(f"p/{number}.jpg" for number in range(10, 20)))
+    lossy.database.run(f"CREATE TABLE sale (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})")
+    lossy.database.insert("sale", [{"id": number, "photo_id": 2} for number in range(100)])
+    plan, _outcome = run(lossy.missing(accept=accept, max_removal_percent=most, max_dependents=1000))
+    assert guards(plan) == refused
+    assert len(ids(lossy, "sale")) == (100 if refused else 0)
+    if refused:
+        assert plan.refusals[0].message.startswith(
+            "100 of 100 rows of sale would go along, 100 %, and max_removal_percent allows 50 %."
+        )
+
+
+@pytest.mark.parametrize(
+    ("going", "staying", "refused"), [(99, 0, False), (100, 99, True), (100, 100, False)]
+)
+def test_only_a_large_share_of_many_rows_counts(lossy: Site, going: int, staying: int, refused: bool) -> None:
+    lossy.database.run(f"CREATE TABLE sale (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})")
+    rows = [{"id": number, "photo_id": 2 if number < going else 1} for number in range(going + staying)]
+    lossy.database.insert("sale", rows)
+    lossy.insert(*(["p/1.jpg"] * 5))
+    job = lossy.missing(accept=[], max_removal_percent=50, max_dependents=1000)
+    assert guards(run(job, check=True)[0]) == ["emptied_dependents"] * refused
+
+
 def test_an_unknown_content_type_is_told(lossy: Site) -> None:
     lossy.database.run(
         "CREATE TABLE django_content_type (id integer PRIMARY KEY, app_label text, model text);"
