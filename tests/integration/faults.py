@@ -679,7 +679,9 @@ def some_fault(chance: random.Random, steps: int) -> Fault:
     if kind == "kill":
         return Fault("kill", chance.randint(1, steps))
     if kind == "cut":
-        return Fault("cut", chance.randint(1, 40), "sql")
+        # Before a statement, or together with the answer to a commit.
+        call, most = chance.choice((("sql", 40), ("committed", 4)))
+        return Fault("cut", chance.randint(1, most), call)
     call, error = chance.choice(CALLS_THAT_FAIL), chance.choice(ERRORS)
     return Fault("error", chance.randint(1, 12), call, error, lasting=chance.random() < 0.4)
 
