@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What looks wrong is turned down, can be looked at all the same, and goes once somebody lifts the guard."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from faults import CLOCK_TICK, World
+from support import ORPHANS, RECORDS, run_module
+
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import report
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")
+
+COLUMNS = [{"table": "photo", "column": "image"}, {"table": "photo", "column": "thumb"}]
+
+
+@pytest.fixture
+def world(tmp_path: Path, sqlite: Any) -> World:
+    made = World(tmp_path, sqlite)
+    time.sleep(CLOCK_TICK)
+    return made
+
+
+def nothing(_world: World) -> None:
+    """It looks wrong as it is."""
+
+
+def one_directory_would_go(world: World) -> None:
+    """A tenth of all, and nearly all of one directory."""
+    for number in range(200):
+        world.photo(1000 + number, f"photos/{number}.jpg", content_type_id=7)
+    world.write(*(f"thumbs/{number}.jpg" for number in range(12)))
+
+
+def nothing_is_named_in_one_directory(world: World) -> None:
+    world.write(*(f"extra/{number}.jpg" for number in range(10)))
+
+
+def all_is_gone(world: World) -> None:
+    for inside in list(world.media.iterdir()):
+        shutil.rmtree(inside)
+
+
+def all_is_one_level_deeper(world: World) -> None:
+    (world.media / "uploads").mkdir()
+    for name in ("photos", "thumbs"):
+        os.rename(world.media / name, world.media / "uploads" / name)
+
+
+def the_media_lay_elsewhere(world: World) -> None:
+    world.run("orphans")
+    [batch] = world.batches()
+    manifest = world.quarantine / batch / "manifest.jsonl"
+    header, *lines = manifest.read_text().splitlines(keepends=True)
+    told = json.loads(header)
+    assert told["file_system"]
+    manifest.write_text(json.dumps({**told, "file_system": told["file_system"] + 1}) + "\n" + "".join(lines))
+    world.write("photos/new orphan.jpg")
+
+
+# The guard, the job, what makes it look wrong, and what lifts the guard.
+CASES: dict[str, tuple[str, str, Callable[[World], None], dict[str, Any], dict[str, Any]]] = {
+    "share of the files": (
+        *("max_removal_percent", "orphans", nothing),
+        *({"max_removal_percent": 5}, {"max_removal_percent": 100}),
+    ),
+    "share of the rows that lost their file": (
+        *("max_removal_percent", "missing", nothing),
+        *({"max_removal_percent": 5}, {"max_removal_percent": 100}),
+    ),
+    "share of the rows that were never attached": (
+        *("max_removal_percent", "incomplete", nothing),
+        *({"max_removal_percent": 5}, {"max_removal_percent": 100}),
+    ),
+    "share of a directory": (
+        *("max_removal_percent", "orphans", one_directory_would_go),
+        *({"max_removal_percent": 50}, {"max_removal_percent": 100}),
+    ),
+    "no references": (
+        *("no_references", "orphans", nothing_is_named_in_one_directory),
+        *({"directories": ["photos", "extra"]}, {"accept": ["no_references"]}),
+    ),
+    "empty media root": (
+        *("empty_media_root", "missing", all_is_gone),
+        *({}, {"accept": ["empty_media_root"]}),
+    ),
+    "a prefix is missing": (
+        *("misfit", "missing", all_is_one_level_deeper),
+        *({}, {"accept": ["misfit"]}),
+    ),
+    "another file system": (
+        *("other_file_system", "orphans", the_media_lay_elsewhere),
+        *({}, {"accept": ["other_file_system"]}),
+    ),
+    "another file system, for rows": (
+        *("other_file_system", "missing", the_media_lay_elsewhere),
+        *({}, {"accept": ["other_file_system"]}),
+    ),
+    "no marker": ("marker", "orphans", nothing, {"marker": "photos/.here"}, {"marker": None}),
+    "no marker, for rows": ("marker", "incomplete", nothing, {"marker": "photos/.here"}, {"marker": None}),
+    "a wide cascade": (
+        *("max_dependents", "incomplete", nothing),
+        *({"max_dependents": 0}, {"max_dependents": 10}),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_looks_wrong_stays_and_is_shown_until_somebody_lifts_the_guard(world: World, case: str):
+    guard, job, prepare, options, lifted = CASES[case]
+    options = {"include_likely_moves": True, **options}
+    prepare(world)
+    time.sleep(CLOCK_TICK)
+    before = world.state()
+
+    plan, outcome = world.run(job, check=True, **options)
+    assert outcome is None
+    assert [refusal.guard for refusal in plan.refusals] == [guard]
+    # The list can be looked at, and the refusal names what lifts it.
+    assert len(plan.items) > 0
+    assert next(iter(lifted)) in plan.refusals[0].lifted_by
+    assert plan.refusals[0].lifted_by in plan.refusals[0].message
+    assert plan.refusals[0].message in report.warnings(plan, with_refusals=True)
+
+    plan, outcome = world.run(job, **options)
+    assert outcome is None
+    assert [refusal.guard for refusal in plan.refusals] == [guard]
+    assert world.state() == before
+
+    plan, outcome = world.run(job, **{**options, **lifted})
+    assert plan.refusals == []
+    assert outcome.removed.files + outcome.removed.records > 0
+
+
+def test_a_guard_is_a_warning_in_check_mode_and_a_failure_otherwise(world: World):
+    time.sleep(CLOCK_TICK)
+    before = world.state()
+    both = {**world.options, "max_removal_percent": 5}
+    for task in (
+        {ORPHANS: {**both, "directories": ["photos", "thumbs"], "references": COLUMNS}},
+        {
+            RECORDS: {
+                **{name: value for name, value in both.items() if name not in ("age_stamp", "exclude")},
+                "table": "photo",
+                "file_column": "image",
+            }
+        },
+    ):
+        checked, applied = run_module(task, check=True), run_module(task)
+        assert (checked["failed"], checked["changed"], applied["failed"]) == (False, False, True)
+        [refusal] = checked["refused"]
+        assert refusal["guard"] == "max_removal_percent"
+        assert refusal["message"] in json.dumps(checked["warnings"], ensure_ascii=False)
+        assert applied["msg"] == refusal["message"]
+        assert checked.get("orphans") or checked.get("records")
+    assert world.state() == before
+
+
+@needs_root
+def test_media_that_lie_on_another_disk_by_now_are_told(world: World, tmp_path: Path):
+    world.run("orphans")
+    copy = tmp_path / "copy"
+    shutil.copytree(world.media, copy)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "tmpfs", str(world.media)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"mounting is not allowed here: {done.stderr}")
+    try:
+        shutil.copytree(copy, world.media, dirs_exist_ok=True)
+        world.write("photos/new orphan.jpg")
+        time.sleep(CLOCK_TICK)
+        plan, outcome = world.run("orphans", include_likely_moves=True)
+        assert [refusal.guard for refusal in plan.refusals] == ["other_file_system"]
+        assert outcome is None
+        plan, outcome = world.run("orphans", include_likely_moves=True, accept=["other_file_system"])
+        assert outcome.removed.files == 1
+        # From now on, that is where it lies.
+        world.write("photos/new orphan.jpg")
+        time.sleep(CLOCK_TICK)
+        plan, outcome = world.run("orphans", include_likely_moves=True)
+        assert plan.refusals == []
+    finally:
+        subprocess.run(["umount", "-l", str(world.media)], check=True)
