@@ -16,7 +16,7 @@ endif
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test test-role soak test-fast lint unit integration pytest sanity importer clean distclean
+.PHONY: help demo demo-total-loss test test-role soak bench test-fast lint unit integration pytest sanity importer clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +70,10 @@ sanity: .venv/tests.stamp ## ansible-test sanity, on every Python that is here
 importer: .venv/tests.stamp ## Galaxy's own importer, on the archive that users would install
 	$(WITH_VENV) python tests/run_importer.py
 
+bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000000 ROUNDS=5 FLAT=5000000
+	@$(WITH_VENV) python benchmarks/bench.py --size $(or $(SIZE),200000) --rounds $(or $(ROUNDS),3) \
+		--flat-size $(or $(FLAT),0)
+
 clean: ## remove what the targets made, but the environment
 	rm -rf .build .demo .hypothesis tests/output
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
@@ -88,4 +92,8 @@ distclean: clean ## remove the environment too
 .venv/tests.stamp: tests/requirements.txt .venv/demo.stamp
 	@echo "Setting up .venv for the tests …"
 	@.venv/bin/python -m pip install --disable-pip-version-check -qq -r tests/requirements.txt
+	@touch $@
+
+.venv/bench.stamp: benchmarks/requirements.txt .venv/tests.stamp
+	@.venv/bin/python -m pip install --disable-pip-version-check -qq -r benchmarks/requirements.txt
 	@touch $@

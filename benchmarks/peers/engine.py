@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""The engine without Ansible: engine.py {orphans|records} {check|apply} OPTIONS; prints what was found."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "plugins" / "module_utils"))
+
+from _reconcile import jobs, site
+
+kind, mode, options = sys.argv[1:]
+build = site.orphans_job if kind == "orphans" else site.records_job
+plan, outcome = jobs.run(build(json.loads(options)), check=mode == "check")
+if mode == "apply" and (outcome is None or outcome.error):
+    sys.exit(str(outcome.error if outcome else plan.refusals))
+found = outcome.removed if outcome else plan.found
+print(found.files if kind == "orphans" else found.records)

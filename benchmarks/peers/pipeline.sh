@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+#
+# pipeline.sh {orphans|missing} URL MEDIA_ROOT TABLE: find, sort, psql or sqlite3, and comm.
+# It goes wrong with a line feed in a name, and looks at nothing twice.
+set -o nounset -o pipefail
+job=$1 url=$2 media_root=$3 table=$4
+export LC_ALL=C
+
+files() {
+    (cd "$media_root" && find uploads -type f | sort)
+}
+
+references() {
+    case $url in
+        sqlite:*) sqlite3 "${url#sqlite://}" "SELECT image FROM $table WHERE image <> '' ORDER BY image" ;;
+        *) psql -qAtX "$url" -c "COPY (SELECT image FROM $table WHERE image <> '' ORDER BY image COLLATE \"C\") TO STDOUT" ;;
+    esac
+}
+
+case $job in
+    orphans) comm -23 <(files) <(references) | wc -l ;;
+    missing) comm -13 <(files) <(references) | wc -l ;;
+esac
