@@ -134,7 +134,8 @@ def _named(job: RecordsJob, tree: MediaTree) -> Iterator[tuple[bytes, bool]]:
                     continue
                 seen.add(directory)
                 # Where the directory is missing, or a link, nothing would be removed.
-                with suppress(OSError, NotFollowed), tree.parent_of(path) as (handle, _name):
+                with suppress(OSError, NotFollowed):
+                    handle, _name = tree.parent_of(path)
                     yield directory, _may_unlink_in(handle)
 
 

@@ -123,6 +123,7 @@ class _Planning:
         self.plan.found.files += 1
         self.plan.found.bytes += orphan.state.size
         self.going[_listed(orphan.path, self.job.directories)] += 1
+        self.plan.count_in(orphan.item())
 
     def _candidates(self) -> Spool[Orphan]:
         """The unnamed files that are old enough. The database sorts while the tree is walked."""
@@ -244,7 +245,7 @@ class _Planning:
         self.tree.verify_root()
         for path, reason in self.tree.not_entered.items:
             plan.skip(path, reason)
-        plan.seal(orphan.item() for orphan in plan.items)
+        plan.seal()
         guard_sight(plan, self.tree.unseen)
         guard_replica(plan, self.database.is_replica())
         if site.marker is not None:
@@ -303,8 +304,9 @@ def _meant_now(plan: Plan, job: OrphansJob, database: Database) -> dict[bytes, b
         for value in spellings.odd(references):
             odd.extend((plain, value) for plain in spellings.meant_by(value))
     meant: dict[bytes, bytes] = {}
-    for some in plan.items.chunks():
-        meant.update(_meant(some, odd))
+    if len(odd):
+        for some in plan.items.chunks():
+            meant.update(_meant(some, odd))
     return meant
 
 
@@ -363,7 +365,7 @@ def _moved_from(lost: Twin) -> str:
 
 def _listed(path: bytes, directories: Iterable[bytes]) -> bytes:
     """The listed directory that a path lies in; they do not overlap."""
-    return max((directory for directory in directories if _is_below(path, directory)), default=b"")
+    return next(directory for directory in directories if _is_below(path, directory))
 
 
 def _is_below(path: bytes, directory: bytes) -> bool:

@@ -95,6 +95,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         self.skipped = Listed(self.max_listed)
+        self._whole = blake2b(json.dumps([self.job, self.scope]).encode(), digest_size=16)
+        self._digests: list[bytes] = []
+        self._count = 0
 
     @property
     def plan_id(self) -> str:
@@ -107,29 +110,29 @@ class Plan:
     def refuse(self, guard: str, message: str, lifted_by: str = "") -> None:
         self.refusals.append(Refusal(guard, message, lifted_by))
 
-    def seal(self, items: Iterable[Item]) -> None:
-        """Give the plan its name and its token, once all items are known."""
-        whole = blake2b(json.dumps([self.job, self.scope]).encode(), digest_size=16)
-        digests: list[bytes] = []
-        count = 0
+    def count_in(self, item: Item) -> None:
+        """Add an item to the plan's digest; the order matters."""
+        digest = item.digest
+        self._whole.update(digest)
+        self._count += 1
+        if self._count <= ITEMS_IN_TOKEN:
+            self._digests.append(digest)
+
+    def seal(self, items: Iterable[Item] = ()) -> None:
+        """Count the last items in, and give the plan its name and its token."""
         for item in items:
-            digest = item.digest
-            whole.update(digest)
-            count += 1
-            if count <= ITEMS_IN_TOKEN:
-                digests.append(digest)
-        if count > ITEMS_IN_TOKEN:
-            digests.clear()
-        self.digest = whole.hexdigest()
+            self.count_in(item)
+        self.digest = self._whole.hexdigest()
+        digests = b"".join(self._digests) if self._count <= ITEMS_IN_TOKEN else b""
         header = {
             "version": _TOKEN_VERSION,
             "job": self.job,
             "scope": self.scope,
             "moment": self.moment,
             "digest": self.digest,
-            "items": count,
+            "items": self._count,
         }
-        packed = zlib.compress(json.dumps(header).encode() + b"\n" + b"".join(digests), 9)
+        packed = zlib.compress(json.dumps(header).encode() + b"\n" + digests, 9)
         self.token = base64.urlsafe_b64encode(packed).decode()
 
 

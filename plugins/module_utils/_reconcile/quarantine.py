@@ -109,7 +109,9 @@ class Batch(Taker):
         self._announced: dict[bytes, KeptFile] = {}
         self._obstacles: dict[bytes, Exception] = {}
         self._without_attributes = 0
+        # Handles of the folders that took files since these were last made to last.
         self._places: dict[int, int] = {}
+        self._has_files = False
         self._rows: IO[bytes] | None = None
         header = {
             "format": _FORMAT,
@@ -131,14 +133,14 @@ class Batch(Taker):
 
     def close(self) -> None:
         """Let the handles go; a batch that kept nothing leaves no trace."""
-        for handle in (*self._places.values(), self._handle):
-            os.close(handle)
+        self._leave_places()
+        os.close(self._handle)
         for file in (self._manifest, self._rows):
             # What a full disk kept from being written was told when it was written.
             with suppress(OSError):
                 if file:
                     file.close()
-        if not self._places and not self._rows:
+        if not self._has_files and not self._rows:
             shutil.rmtree(self._folder)
             self.name = ""
 
@@ -147,8 +149,8 @@ class Batch(Taker):
         self._announced, self._obstacles = {}, {}
         for path, reason in files:
             try:
-                with tree.parent_of(path) as (handle, name):
-                    status = os.stat(name, dir_fd=handle, follow_symlinks=False)
+                handle, name = tree.parent_of(path)
+                status = os.stat(name, dir_fd=handle, follow_symlinks=False)
             except FileNotFoundError:
                 continue
             except (OSError, NotFollowed) as error:
@@ -178,22 +180,28 @@ class Batch(Taker):
             raise Changed("it was gone already")
         place = self._place(kept.number)
         name = f"{kept.number:09d}"
-        with tree.parent_of(path) as (handle, source):
-            _require_same(handle, source, state)
-            try:
-                os.rename(source, name, src_dir_fd=handle, dst_dir_fd=place)
-            except OSError as error:
-                if error.errno != errno.EXDEV:
-                    raise
-                self._without_attributes += not _copy_over(handle, source, place, name, state, kept)
-                return
-            _verify_moved(handle, source, place, name, state)
+        handle, source = tree.parent_of(path)
+        _require_same(handle, source, state)
+        try:
+            os.rename(source, name, src_dir_fd=handle, dst_dir_fd=place)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self._without_attributes += not _copy_over(handle, source, place, name, state, kept)
+            return
+        _verify_moved(handle, source, place, name, state)
 
     def settle(self) -> None:
         """Make what was moved in here survive a power failure."""
         with _writing():
             for handle in self._places.values():
                 os.fsync(handle)
+        self._leave_places()
+
+    def _leave_places(self) -> None:
+        for handle in self._places.values():
+            os.close(handle)
+        self._places = {}
 
     def archive(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write rows down; returns when they are on disk."""
@@ -228,6 +236,7 @@ class Batch(Taker):
             with suppress(FileExistsError):
                 os.mkdir(path, 0o700)
             _sync(os.path.dirname(path))
+            self._has_files = True
             self._places[folder] = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         return self._places[folder]
 
@@ -244,7 +253,7 @@ def _require_same(handle: int, name: bytes, state: FileState) -> None:
 def _verify_moved(handle: int, source: bytes, place: int, name: str, state: FileState) -> None:
     """Put back what was exchanged between the last look and the move; a move sets the ctime."""
     moved = FileState.of(os.stat(name, dir_fd=place, follow_symlinks=False))
-    if moved._replace(ctime_ns=0) == state._replace(ctime_ns=0):
+    if moved[:-1] == state[:-1]:
         return
     if moved.kind == "directory":
         # It cannot be linked; a rename of a directory replaces an empty directory at most.
@@ -530,20 +539,20 @@ def put_back(folder: str, kept: KeptFile, tree: MediaTree) -> None:
     place = os.open(os.path.join(folder, FILES), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     temporary = b".restoring-%s-%d" % (os.path.basename(os.fsencode(folder)), kept.number)
     try:
-        with tree.parent_of(kept.path, create=True) as (handle, name):
-            try:
-                os.link(kept.stored, name, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
-            except FileExistsError:
-                if not _is_same_file(place, kept.stored, handle, name):
-                    raise
-                with suppress(FileNotFoundError):
-                    os.unlink(temporary, dir_fd=handle)
-            except OSError as error:
-                # Another file system, or one without hard links.
-                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
-                    raise
-                _copy_back(place, kept, handle, name, temporary)
-            os.fsync(handle)
+        handle, name = tree.parent_of(kept.path, create=True)
+        try:
+            os.link(kept.stored, name, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
+        except FileExistsError:
+            if not _is_same_file(place, kept.stored, handle, name):
+                raise
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=handle)
+        except OSError as error:
+            # Another file system, or one without hard links.
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+                raise
+            _copy_back(place, kept, handle, name, temporary)
+        os.fsync(handle)
         os.unlink(kept.stored, dir_fd=place)
     finally:
         os.close(place)

@@ -26,6 +26,8 @@ _SCHEME = re.compile(rb"^[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
 
 def canonical(path: bytes) -> bytes:
     """The one spelling to compare by: decoded, in NFC, without empty, ``.`` and ``..`` parts."""
+    if path.isascii() and _looks_plain(path):
+        return path
     plain, before = path, b""
     # Until it stays the same: what was encoded twice means the same file.
     while b"%" in plain and plain != before:
@@ -37,6 +39,17 @@ def canonical(path: bytes) -> bytes:
         return unicodedata.normalize("NFC", plain.decode()).encode()
     except UnicodeDecodeError:
         return plain
+
+
+def _looks_plain(path: bytes) -> bool:
+    return not (
+        b"%" in path
+        or b"//" in path
+        or b"/." in path
+        or b"\\" in path
+        or path.startswith((b"/", b"."))
+        or path.endswith(b"/")
+    )
 
 
 def decomposed(path: bytes) -> Iterator[bytes]:

@@ -19,7 +19,6 @@ import os
 import posixpath
 import re
 import stat
-from contextlib import contextmanager
 from itertools import islice
 from types import TracebackType
 from typing import Iterable, Iterator, NamedTuple, Pattern, Sequence
@@ -342,7 +341,7 @@ class MediaTree:
         """The hexadecimal checksum of a file; None where it cannot be read or computed here."""
         try:
             digest = hashlib.new(algorithm)
-            with self.parent_of(path) as (handle, name), open(_open_unnoticed(handle, name), "rb") as file:
+            with open(_open_unnoticed(*self.parent_of(path)), "rb") as file:
                 for block in iter(lambda: file.read(_BLOCK), b""):
                     digest.update(block)
         except (OSError, ValueError, NotFollowed):
@@ -371,17 +370,16 @@ class MediaTree:
             return []
         return sorted(name for name in names if pattern.fullmatch(name))
 
-    @contextmanager
-    def parent_of(self, path: bytes, create: bool = False) -> Iterator[tuple[int, bytes]]:
+    def parent_of(self, path: bytes, create: bool = False) -> tuple[int, bytes]:
         """Lend a handle of the directory that a path lies in, and the name in it.
 
-        With ``create``, directories that are missing are made, as their parent is: same
-        owner, same mode.
+        The handle is good until the tree is asked for another directory, or to forget. With
+        ``create``, directories that are missing are made, as their parent is: same owner, same mode.
         """
         parent, _slash, name = path.rpartition(b"/")
         if create:
             self._make(parent)
-        yield self._handle_of(parent), name
+        return self._handle_of(parent), name
 
     def _make(self, directory: bytes) -> None:
         if not directory:
@@ -389,27 +387,27 @@ class MediaTree:
         try:
             os.close(self._open(directory))
         except FileNotFoundError:
-            with self.parent_of(directory, create=True) as (handle, name):
-                model = os.fstat(handle)
-                os.mkdir(name, 0o700, dir_fd=handle)
-                made = os.open(name, _DIRECTORY, dir_fd=handle)
-                try:
-                    os.fchown(made, model.st_uid, model.st_gid)
-                    os.fchmod(made, stat.S_IMODE(model.st_mode))
-                finally:
-                    os.close(made)
-                os.fsync(handle)
+            handle, name = self.parent_of(directory, create=True)
+            model = os.fstat(handle)
+            os.mkdir(name, 0o700, dir_fd=handle)
+            made = os.open(name, _DIRECTORY, dir_fd=handle)
+            try:
+                os.fchown(made, model.st_uid, model.st_gid)
+                os.fchmod(made, stat.S_IMODE(model.st_mode))
+            finally:
+                os.close(made)
+            os.fsync(handle)
 
     def remove(self, path: bytes, state: FileState) -> None:
         """Unlink a file that is still the one that was looked at; raises Changed if it is not."""
-        with self.parent_of(path) as (handle, name):
-            try:
-                now = FileState.of(os.stat(name, dir_fd=handle, follow_symlinks=False))
-            except FileNotFoundError:
-                raise Changed("it was gone already") from None
-            if now != state:
-                raise Changed("another file stands in its place, or it was written to")
-            os.unlink(name, dir_fd=handle)
+        handle, name = self.parent_of(path)
+        try:
+            now = FileState.of(os.stat(name, dir_fd=handle, follow_symlinks=False))
+        except FileNotFoundError:
+            raise Changed("it was gone already") from None
+        if now != state:
+            raise Changed("another file stands in its place, or it was written to")
+        os.unlink(name, dir_fd=handle)
 
     def forget(self) -> None:
         """Drop the remembered directory handle: the next look starts at the media root again."""
