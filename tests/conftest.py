@@ -96,6 +96,16 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
     """A new, empty PostgreSQL database."""
+    yield from new_postgresql(postgresql_server)
+
+
+@pytest.fixture(scope="module")
+def lasting_postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
+    """The same for all tests of a file."""
+    yield from new_postgresql(postgresql_server)
+
+
+def new_postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
     name = f"site_{next(_numbers)}"
     with closing(psycopg2.connect(postgresql_server)) as connection:
         connection.autocommit = True

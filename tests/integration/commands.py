@@ -83,23 +83,37 @@ def powerless() -> Sequence[str]:
     return ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
 
 
+class Terminal:
+    """A command in a terminal of its own."""
+
+    def __init__(self, line: Sequence[str]) -> None:
+        self._child, self._terminal = pty.fork()
+        if self._child == 0:
+            os.execve(line[0], list(line), {})
+        self.said = b""
+
+    def read_until(self, words: bytes | None) -> bool:
+        """Read until some words are said, or the end; tells whether they were."""
+        deadline = time.monotonic() + PATIENCE
+        while words is None or words not in self.said:
+            assert time.monotonic() < deadline, self.said
+            if not select.select([self._terminal], [], [], 1)[0]:
+                continue
+            try:
+                self.said += os.read(self._terminal, 65536)
+            except OSError:
+                # Linux says so when the other side is closed.
+                return False
+        return True
+
+    def answer(self, text: str) -> tuple[int, str]:
+        """Wait for the question, answer it if it comes, and return the status and all that was said."""
+        if self.read_until(b"go on: "):
+            os.write(self._terminal, f"{text}\n".encode())
+            self.read_until(None)
+        os.close(self._terminal)
+        return os.waitstatus_to_exitcode(os.waitpid(self._child, 0)[1]), self.said.decode()
+
+
 def at_a_terminal(line: Sequence[str], answer: str) -> tuple[int, str]:
-    """Run a command in a terminal of its own and answer its question."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execve(line[0], list(line), {})
-    said = b""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if not select.select([terminal], [], [], 1)[0]:
-            continue
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:
-            # Linux says so when the other side is closed.
-            break
-        if b"go on: " in said + piece and b"go on: " not in said:
-            os.write(terminal, f"{answer}\n".encode())
-        said += piece
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode()
+    return Terminal(line).answer(answer)

@@ -1,492 +1,374 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""The role: installed into a private folder of this machine, and what it installed at work."""
+"""The role: two hosts from bare to bare again, and what it installed at work.
+
+A playbook takes seconds, so each step of the story is run once, and the tests look at what it left.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import pwd
 import re
 import shutil
-import stat
 import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, Iterator
-from urllib.parse import quote
 
 import pytest
 import yaml
-from support import REPOSITORY, Ansible, Run, Site, snapshot
+from commands import Terminal
+from hosts import (
+    USER,
+    Host,
+    changes,
+    described,
+    drifted,
+    python_with_psycopg2,
+    schedule,
+    socket_for_all,
+)
+from support import REPOSITORY, Ansible, Run, snapshot
 
-SCHEDULE = REPOSITORY / "playbooks" / "schedule.yml"
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import ending
+
 ROLE = REPOSITORY / "roles" / "media_cleanup"
 SECRET = "s3cr3t-p4ss"
-AS_ROOT = os.geteuid() == 0
-# Who the jobs run as: an unprivileged user, wherever the tests can choose.
-USER = pwd.getpwnam("nobody") if AS_ROOT else pwd.getpwuid(os.geteuid())
-PATIENCE = 60
+KEPT = [f"photos/kept{number}.jpg" for number in range(5)]
+EXPRESSIONS = ["*/5 0-6,22 1 * *", "@daily", "0 2 * * SUN", "59 23 31 12 7", "0-30/10 * * jan,feb 1-5"]
+HAS_SYSTEMD = shutil.which("systemd-analyze") is not None
+needs_systemd = pytest.mark.skipif(not HAS_SYSTEMD, reason="there is no systemd-analyze here")
 
 
-class Host:
-    """A private folder that stands for a host, and the role's variables for it."""
+class Story:
+    """What happens to the host ``crond``, and to ``timed``, which has systemd and an older version."""
 
-    def __init__(self, folder: Path, ansible: Ansible) -> None:
-        self.folder = folder
-        self.root = folder / "root"
-        self.ansible = ansible
-        self.variables: dict[str, Any] = {
-            "media_cleanup_root": str(self.root),
-            "media_cleanup_become": False,
-            "media_cleanup_manage_packages": False,
-            "media_cleanup_manage_service": False,
-            "media_cleanup_jitter_minutes": 0,
-            "media_cleanup_python": python_for_all(),
-            "media_cleanup_sites": [],
-        }
+    def __init__(self, folder: Path, ansible: Ansible, postgresql: Any, server: str) -> None:
+        self.folder, self.ansible, self.server = folder, ansible, server
+        self.runs: dict[str, Run] = {}
+        sqlite = type(postgresql)
+        self.kit = drifted(folder / "kit", sqlite("sqlite", f"sqlite:///{folder}/kit/db.sqlite3"), "kit")
+        self.late = drifted(folder / "late", sqlite("sqlite", f"sqlite:///{folder}/late/db.sqlite3"), "late")
+        self.pg = drifted(folder / "pg", postgresql, "pg")
+        python = python_with_psycopg2(folder)
+        self.quarantine = folder / "kit" / "quarantine"
+        kit = self.kit.described(user=USER.pw_name, quarantine=str(self.quarantine), missing=None)
+        pg = self.pg.described(user=USER.pw_name, python=python, missing=None)
+        other = described("other", schedule={"orphans": "", "incomplete": "15 4 1,15 jan-jun mon"})
+        self.crond = Host(
+            folder / "crond",
+            media_cleanup_metrics_directory="/metrics",
+            media_cleanup_sites=[kit, pg, other],
+        )
+        late = self.late.described(user=USER.pw_name, missing=None, incomplete=None)
+        self.secret = described(
+            "secret",
+            database_url=f"postgresql://u:{SECRET}@h/d",
+            python=python,
+            calendar={"missing": "daily"},
+        )
+        del self.secret["orphans"], self.secret["incomplete"]
+        self.timed = Host(
+            folder / "timed",
+            media_cleanup_scheduler="systemd" if HAS_SYSTEMD else "cron",
+            media_cleanup_jitter_minutes=20,
+            media_cleanup_sites=[self.secret, late],
+        )
+        # A dry run may come before the users are there.
+        self.unborn = Host(
+            folder / "unborn",
+            media_cleanup_sites=[
+                described(f"kit{number}", schedule={"orphans": at}, user="nobody-yet")
+                for number, at in enumerate(EXPRESSIONS)
+            ],
+        )
+        self.both = {"crond": self.crond, "timed": self.timed}
 
-    def schedule(self, *arguments: str, **variables: Any) -> Run:
-        inventory = self.ansible.inventory({"target": {**self.variables, **variables}})
-        faster = {"ANSIBLE_PIPELINING": "1"}
-        return self.ansible.run("ansible-playbook", "-i", inventory, SCHEDULE, *arguments, variables=faster)
+    def install_an_older_version(self) -> None:
+        """The role as an older release of the collection had it, and a run that it began."""
+        collection = self.folder / "older" / "ansible_collections" / "django_media" / "cleanup"
+        for part in ("meta", "playbooks", "plugins", "roles"):
+            shutil.copytree(REPOSITORY / part, collection / part)
+        shutil.copy(REPOSITORY / "galaxy.yml", collection)
+        engine = collection / "plugins" / "module_utils" / "_reconcile"
+        text = (engine / "ending.py").read_text()
+        (engine / "ending.py").write_text(text.replace(f'VERSION = "{ending.VERSION}"', 'VERSION = "0.9.0"'))
+        run = schedule(
+            self.ansible,
+            {"timed": self.timed},
+            playbook=collection / "playbooks" / "schedule.yml",
+            environment={"ANSIBLE_COLLECTIONS_PATH": str(self.folder / "older")},
+        )
+        changes(run)
+        self.older = self.timed.releases
+        # One that has seen its last run.
+        (self.timed.library / "0.8.0-00").mkdir()
+        self.outcome = self.folder / "outcome.json"
+        options = ["--config", str(self.timed.config), "--outcome", str(self.outcome)]
+        self.running = Terminal([str(self.timed.command), "orphans", "late", *options])
+        assert self.running.read_until(b"go on: "), self.running.said
 
-    def changed(self, *arguments: str, **variables: Any) -> int:
-        """Run the role, which must end well, and say how many tasks changed something."""
-        run = self.schedule(*arguments, **variables)
-        assert run.status == 0, run.output
-        return run.recap["target"]["changed"]
+    def look_before(self) -> None:
+        before = snapshot(self.timed.root)
+        hosts = {**self.both, "unborn": self.unborn}
+        self.runs["look before"] = schedule(self.ansible, hosts, "--check", "--diff", "-vvv")
+        self.was_untouched = (
+            not self.crond.root.exists()
+            and not self.unborn.root.exists()
+            and snapshot(self.timed.root) == before
+        )
 
-    def refusal(self, **variables: Any) -> str:
-        """What the role says of bad variables; it must not have touched the host."""
-        run = self.schedule(**variables)
-        assert run.status != 0
-        assert "Traceback" not in run.output
-        assert not self.root.exists()
-        return run.words
+    def install(self) -> None:
+        self.runs["install"] = schedule(self.ansible, self.both, "--diff", "-vvv")
+        self.ended = self.running.answer("yes")
+        self.installed = {name: snapshot(host.root) for name, host in self.both.items()}
+        self.crontab, self.lines = self.crond.crontab, self.crond.lines
+        self.units = {unit.name: unit.read_text() for unit in self.timed.units.glob("media-cleanup-*")}
+        self.verified = self.verify_units() if HAS_SYSTEMD else (0, [])
+        self.holders = [
+            path
+            for path in self.timed.root.rglob("*")
+            if path.is_file() and SECRET.encode() in path.read_bytes()
+        ]
 
-    @property
-    def crontab(self) -> str:
-        path = self.root / "etc" / "cron.d" / "media-cleanup"
-        return path.read_text() if path.exists() else ""
-
-    @property
-    def lines(self) -> dict[tuple[str, str], tuple[str, str, str]]:
-        """When, as whom and what cron would run, by site and job."""
-        found = {}
-        for line in self.crontab.splitlines():
-            match = re.fullmatch(r"((?:\S+ ){4}\S+) (\S+) (.*media-cleanup (\w+) (\S+) .*)", line)
-            if match:
-                at, user, command, job, site = match.groups()
-                found[site, job] = (at, user, command)
-        return found
-
-    def as_cron(self, site: str, job: str) -> Any:
-        """Run the very line of the crontab as cron does: its user, its shell, its bare environment."""
-        _at, user, command = self.lines[site, job]
-        assert user == USER.pw_name
-        return subprocess.run(
-            ["/bin/sh", "-c", command],
-            env={"HOME": "/", "LOGNAME": user, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
+    def verify_units(self) -> tuple[int, list[str]]:
+        units = sorted(self.timed.units.glob("media-cleanup-*"))
+        done = subprocess.run(
+            ["systemd-analyze", "verify", *units],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=PATIENCE,
             check=False,
-            **({"user": USER.pw_uid, "group": USER.pw_gid, "extra_groups": []} if AS_ROOT else {}),
         )
+        # It does not like nobody, whom only the tests let run a service.
+        told = [line for line in done.stdout.splitlines() if "Special user nobody" not in line]
+        return done.returncode, [line for line in told if "media-cleanup" in line]
 
-    @property
-    def releases(self) -> list[str]:
-        library = self.root / "usr" / "local" / "lib" / "media-cleanup"
-        return sorted(entry.name for entry in library.iterdir() if not entry.is_symlink())
+    def let_cron_come(self) -> None:
+        """Each line twice, as the second time there is nothing to do."""
+        self.ran: dict[tuple[str, str], list[Any]] = {}
+        with socket_for_all(self.server):
+            for site in ("kit", "pg"):
+                for job in ("orphans", "incomplete"):
+                    self.ran[site, job] = [self.crond.as_cron(site, job) for _time in "ab"]
+        kept = self.crond.root / "var"
+        self.kept_outcome = json.loads((kept / "lib" / "media-cleanup" / "kit" / "orphans.json").read_text())
+        self.kept_log = (kept / "log" / "media-cleanup" / "kit.log").read_text()
+        self.metrics = (self.crond.root / "metrics" / "media_cleanup_kit_orphans.prom").read_text()
+        self.owner = (self.crond.config / "sites" / "kit.json").stat().st_uid
+        self.age_batches(31)
+        self.ran["kit", "purge"] = [self.crond.as_cron("kit", "purge")]
+        self.batches_left = len(list(self.quarantine.iterdir()))
+        before = snapshot(self.crond.root)
+        self.runs["again"] = schedule(self.ansible, {"crond": self.crond})
+        self.again_touched = snapshot(self.crond.root).items() ^ before.items()
+
+    def age_batches(self, days: int) -> None:
+        """Let the batch of orphans be that old."""
+        [manifest] = self.quarantine.glob("*-orphans-*/manifest.jsonl")
+        header, *files = manifest.read_text().splitlines()
+        older = {**json.loads(header), "moment": json.loads(header)["moment"] - days * 86400}
+        manifest.write_text("".join(f"{line}\n" for line in [json.dumps(older), *files]))
+
+    def change_much(self) -> None:
+        """Somebody broke a file by hand, sites go, and the timers give way to cron."""
+        engine = (self.crond.library / "current" / "media_cleanup" / "plan.py").resolve()
+        engine.write_text("")
+        self.crond.variables["media_cleanup_sites"] = self.crond.variables["media_cleanup_sites"][:1]
+        self.timed.variables.update(
+            media_cleanup_scheduler="cron",
+            media_cleanup_jitter_minutes=30,
+            media_cleanup_cron_missing="@daily",
+        )
+        self.runs["change"] = schedule(self.ansible, self.both)
+        self.mended = engine.read_text()
+        self.later_crontabs = {name: host.crontab for name, host in self.both.items()}
+        self.sites_left = [file.name for file in (self.crond.config / "sites").iterdir()]
+        self.metrics_left = sorted(file.name for file in (self.crond.root / "metrics").iterdir())
+        self.units_left = list(self.timed.units.rglob("media-cleanup-*"))
+
+    def remove(self) -> None:
+        held = snapshot(self.quarantine)
+        before = {name: snapshot(host.root) for name, host in self.both.items()}
+        absent = {"media_cleanup_state": "absent"}
+        self.runs["look before removal"] = schedule(self.ansible, self.both, "--check", **absent)
+        self.stayed = {name: snapshot(host.root) for name, host in self.both.items()} == before
+        self.runs["remove"] = schedule(self.ansible, self.both, **absent)
+        self.runs["remove again"] = schedule(self.ansible, self.both, **absent)
+        self.quarantine_stayed = len(held) > 2 and snapshot(self.quarantine) == held
 
 
-def python_for_all() -> str:
-    """An interpreter that the jobs' user may run; this one may lie in a private home."""
-    return "/usr/bin/python3" if AS_ROOT else sys.executable
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that everybody can enter, other than pytest's own."""
-    with tempfile.TemporaryDirectory(prefix="media-cleanup-host-") as name:
+@pytest.fixture(scope="module")
+def story(
+    tmp_path_factory: pytest.TempPathFactory, lasting_postgresql: Any, postgresql_server: str
+) -> Iterator[Story]:
+    with tempfile.TemporaryDirectory(prefix="media-cleanup-hosts-") as name:
+        # Everybody can enter it, other than pytest's own.
         os.chmod(name, 0o755)
-        yield Path(name)
+        ansible = Ansible(tmp_path_factory.mktemp("home"))
+        told = Story(Path(name), ansible, lasting_postgresql, postgresql_server)
+        told.install_an_older_version()
+        told.look_before()
+        told.install()
+        told.let_cron_come()
+        told.change_much()
+        told.remove()
+        yield told
 
 
-@pytest.fixture
-def host(folder: Path, ansible: Ansible) -> Host:
-    return Host(folder, ansible)
+def test_a_dry_run_on_a_bare_host_is_clean(story: Story) -> None:
+    assert all(number > 0 for number in changes(story.runs["look before"]).values())
+    assert story.was_untouched
 
 
-def sqlite_site(folder: Path, sqlite: Any) -> Site:
-    """A drifted site that belongs to the jobs' user."""
-    place = folder / "kit"
-    place.mkdir()
-    database = type(sqlite)("sqlite", f"sqlite:///{quote(str(place / 'db.sqlite3'))}")
-    (place / "db.sqlite3").touch()
-    return given_away(drifted(Site(place, database)))
+def test_a_second_run_changes_nothing_not_even_what_the_jobs_have_left(story: Story) -> None:
+    assert all(number > 0 for number in changes(story.runs["install"]).values())
+    assert changes(story.runs["again"]) == {"crond": 0}
+    assert story.again_touched == set()
 
 
-def drifted(site: Site) -> Site:
-    site.keep(*(f"photos/kept{number}.jpg" for number in range(5)))
-    site.write("photos/orphan.jpg")
-    site.keep("photos/half.jpg", attached=False)
-    time.sleep(0.02)
-    return site
-
-
-def given_away(site: Site) -> Site:
-    if AS_ROOT:
-        for parent, _directories, files in os.walk(site.folder):
-            for path in (parent, *(os.path.join(parent, file) for file in files)):
-                os.chown(path, USER.pw_uid, USER.pw_gid)
-    time.sleep(0.02)
-    return site
-
-
-def described(name: str = "kit", **more: Any) -> dict[str, Any]:
-    """A site of which nothing needs to be there."""
-    return {
-        "name": name,
-        "user": USER.pw_name,
-        "database_url": "sqlite:////srv/kit/db.sqlite3",
-        "media_root": "/srv/kit/media",
-        "orphans": {
-            "directories": ["photos"],
-            "references": [{"table": "collection_photo", "column": "image"}],
-        },
-        "incomplete": [{"table": "collection_photo", "file_column": "image"}],
-        "missing": [{"table": "collection_photo", "file_column": "image"}],
-        **more,
-    }
-
-
-def test_a_dry_run_on_a_bare_host_is_clean_and_a_second_run_changes_nothing(host: Host) -> None:
-    host.variables["media_cleanup_sites"] = [described()]
-    assert host.changed("--check", "--diff") > 0
-    assert not host.root.exists()
-    assert host.changed(media_cleanup_metrics_directory="/var/lib/node") > 0
-    before = snapshot(host.root)
-    assert host.changed("--check", media_cleanup_metrics_directory="/var/lib/node") == 0
-    assert host.changed(media_cleanup_metrics_directory="/var/lib/node") == 0
-    assert snapshot(host.root) == before
-
-
-def test_a_dry_run_may_come_before_the_sites_user(host: Host) -> None:
-    sites = [described(user="nobody-yet")]
-    assert host.changed("--check", media_cleanup_sites=sites) > 0
-    assert "no user nobody-yet" in host.refusal(media_cleanup_sites=sites)
-
-
-def test_the_defaults_schedule_what_the_documentation_says(host: Host) -> None:
-    host.changed(media_cleanup_sites=[described()])
-    assert {key: line[:2] for key, line in host.lines.items()} == {
+def test_the_defaults_schedule_what_the_documentation_says(story: Story) -> None:
+    assert {key: line[:2] for key, line in story.lines.items()} == {
         ("kit", "orphans"): ("0 2 * * 0", USER.pw_name),
         ("kit", "incomplete"): ("0 */6 * * *", USER.pw_name),
+        # It alone has a quarantine.
+        ("kit", "purge"): ("0 4 * * 0", USER.pw_name),
+        ("pg", "orphans"): ("0 2 * * 0", USER.pw_name),
+        ("pg", "incomplete"): ("0 */6 * * *", USER.pw_name),
+        # It says otherwise; orphans it switches off, and nobody has switched on missing.
+        ("other", "incomplete"): ("15 4 1,15 jan-jun mon", USER.pw_name),
     }
-    assert {"SHELL=/bin/sh", 'MAILTO="root"'} <= set(host.crontab.splitlines())
-    assert re.search(r"^PATH=/\S+$", host.crontab, re.MULTILINE)
+    assert {"SHELL=/bin/sh", 'MAILTO="root"'} <= set(story.crontab.splitlines())
+    assert re.search(r"^PATH=/\S+$", story.crontab, re.MULTILINE)
 
 
-def test_a_site_says_otherwise_or_never(host: Host) -> None:
-    schedule = {"orphans": "", "missing": "15 4 1,15 jan-jun mon"}
-    host.changed(media_cleanup_sites=[described(schedule=schedule), described("other")])
-    assert {key: line[0] for key, line in host.lines.items()} == {
-        ("kit", "incomplete"): "0 */6 * * *",
-        ("kit", "missing"): "15 4 1,15 jan-jun mon",
-        ("other", "incomplete"): "0 */6 * * *",
-        ("other", "orphans"): "0 2 * * 0",
-    }
-    # A site that is gone from the description goes from the host.
-    host.changed(media_cleanup_sites=[described("other")])
-    assert {site for site, _job in host.lines} == {"other"}
-    sites = host.root / "etc" / "media-cleanup" / "sites"
-    assert [file.name for file in sites.iterdir()] == ["other.json"]
-
-
-def test_the_jitter_is_a_hosts_own_and_stays(host: Host) -> None:
-    host.variables["media_cleanup_sites"] = [described(), described("other")]
-    host.changed(media_cleanup_jitter_minutes=30)
-    delays = [int(seconds) for seconds in re.findall(r" sleep (\d+); ", host.crontab)]
-    assert len(set(delays)) == 4
-    assert all(0 < seconds < 1800 for seconds in delays)
-    assert host.changed(media_cleanup_jitter_minutes=30) == 0
-
-
-def test_the_crons_own_line_cleans_a_sqlite_site(host: Host, sqlite: Any) -> None:
-    site = sqlite_site(host.folder, sqlite)
-    host.changed(
-        media_cleanup_sites=[site.described(user=USER.pw_name)], media_cleanup_metrics_directory="/metrics"
-    )
-    clean_both(host, site)
-    metrics = host.root / "metrics" / "media_cleanup_kit_orphans.prom"
-    assert 'media_cleanup_last_exit_status{site="kit",job="orphans"} 0' in metrics.read_text()
-    kept = host.root / "var" / "lib" / "media-cleanup" / "kit"
-    assert json.loads((kept / "orphans.json").read_text())["status"] == "done"
-    assert "removed 1 file" in (host.root / "var" / "log" / "media-cleanup" / "kit.log").read_text()
-    # What the runs have left is no change to undo.
-    assert (
-        host.changed(
-            media_cleanup_sites=[site.described(user=USER.pw_name)],
-            media_cleanup_metrics_directory="/metrics",
-        )
-        == 0
-    )
-
-
-def clean_both(host: Host, site: Site) -> None:
+@pytest.mark.parametrize("name", ["kit", "pg"])
+def test_the_crons_own_line_cleans_a_site(story: Story, name: str) -> None:
+    """On SQLite and on PostgreSQL."""
     for job, path in (("orphans", "photos/orphan.jpg"), ("incomplete", "photos/half.jpg")):
-        assert path in site.files
-        done = host.as_cron(site.name, job)
-        assert done.returncode == 0, done.stdout
-        assert path in done.stdout
-        assert path not in site.files
+        first, second = story.ran[name, job]
+        assert first.returncode == 0, first.stdout
+        assert path in first.stdout
         # And cron has nothing to mail of a run that found nothing.
-        again = host.as_cron(site.name, job)
-        assert (again.returncode, again.stdout) == (0, "")
-    kept = [f"photos/kept{number}.jpg" for number in range(5)]
-    assert site.files == kept
-    assert site.images == kept
+        assert (second.returncode, second.stdout) == (0, "")
+    site = {"kit": story.kit, "pg": story.pg}[name]
+    assert site.files == KEPT
+    assert site.images == KEPT
 
 
-def test_the_crons_own_line_cleans_a_postgresql_site(
-    host: Host, postgresql: Any, postgresql_server: str
-) -> None:
-    place = host.folder / "kit"
-    place.mkdir()
-    site = given_away(drifted(Site(place, postgresql)))
-    description = site.described(user=USER.pw_name, python=python_with_psycopg2(host.folder))
-    host.changed(media_cleanup_sites=[description])
-    with socket_for_all(postgresql_server):
-        clean_both(host, site)
+def test_the_crons_own_line_lets_go_of_what_was_kept_long_enough(story: Story) -> None:
+    [purged] = story.ran["kit", "purge"]
+    assert purged.returncode == 0, purged.stdout
+    assert "purge (done): 1 batch" in purged.stdout
+    assert story.batches_left == 1
 
 
-class socket_for_all:  # noqa: N801
-    """Let every user of this machine reach the server's socket, for a while."""
-
-    def __init__(self, url: str) -> None:
-        found = re.search(r"host=([^&]+)", url)
-        assert found, url
-        self.folder = Path(found.group(1).replace("%2F", "/"))
-
-    def __enter__(self) -> None:
-        places = (self.folder, self.folder.parent)
-        self.modes = [(place, stat.S_IMODE(place.stat().st_mode)) for place in places]
-        for place, mode in self.modes:
-            place.chmod(mode | 0o011)
-
-    def __exit__(self, *_error: object) -> None:
-        for place, mode in self.modes:
-            place.chmod(mode)
+def test_the_runs_leave_word_for_those_who_watch(story: Story) -> None:
+    assert story.kept_outcome["status"] == "done"
+    assert "removed 1 file" in story.kept_log
+    assert 'media_cleanup_last_exit_status{site="kit",job="orphans"} 0' in story.metrics
+    # Those of a site that is gone are gone.
+    jobs = ("incomplete", "orphans", "purge")
+    assert story.metrics_left == [f"media_cleanup_kit_{job}.prom" for job in jobs]
 
 
-def python_with_psycopg2(folder: Path) -> str:
-    """An environment as an application has it, made of an interpreter that everybody may run."""
-    if not AS_ROOT:
-        return sys.executable
-    environment = folder / "venv"
-    subprocess.run([python_for_all(), "-m", "venv", "--without-pip", environment], check=True)
-    [packages] = environment.glob("lib/python3.*/site-packages")
-    import psycopg2
-
-    ours = Path(psycopg2.__file__).parent.parent
-    for found in ours.glob("psycopg2*"):
-        shutil.copytree(found, packages / found.name)
-    python = str(environment / "bin" / "python")
-    if subprocess.run([python, "-c", "import psycopg2"], check=False, stderr=subprocess.PIPE).returncode:
-        pytest.skip(f"{python_for_all()} is of another version than {sys.executable}, and has no psycopg2")
-    return python
+def test_an_older_version_is_replaced_and_stays_for_the_run_that_has_it(story: Story) -> None:
+    [older] = story.older
+    assert older.startswith("0.9.0-")
+    status, said = story.ended
+    assert (status, "removed 1 file" in said) == (0, True)
+    # It went on with its version after another had been installed, and there is no older one left.
+    assert json.loads(story.outcome.read_text())["version"] == "0.9.0"
+    current = [path for path in story.installed["timed"] if path.endswith(b"/media-cleanup/current")]
+    [release] = {os.fsdecode(story.installed["timed"][path][-1]) for path in current}
+    assert release.startswith(f"{ending.VERSION}-")
+    library = os.fsencode(story.timed.library)
+    releases = {path for path in story.installed["timed"] if os.path.dirname(path) == library}
+    assert {os.fsdecode(os.path.basename(path)) for path in releases} == {older, release, "current"}
 
 
-def test_an_interpreter_without_psycopg2_is_told_before_anything_is_installed(
-    host: Host, folder: Path
-) -> None:
-    bare = folder / "bare"
-    subprocess.run([python_for_all(), "-m", "venv", "--without-pip", bare], check=True)
-    site = described(database_url=f"postgresql://u:{SECRET}@h/d", python=str(bare / "bin" / "python"))
-    told = host.refusal(media_cleanup_sites=[site])
-    assert "has no psycopg2" in told
-    assert SECRET not in told
+def test_what_was_changed_by_hand_is_mended(story: Story) -> None:
+    changes(story.runs["change"])
+    assert story.mended == (REPOSITORY / "plugins/module_utils/_reconcile/plan.py").read_text()
 
 
-def test_no_secret_shows_anywhere_but_in_the_site_file(host: Host) -> None:
-    site = described(database_url=f"postgresql://u:{SECRET}@h/d", python=python_with_psycopg2(host.folder))
-    for arguments in (["--check", "--diff", "-vvv"], ["--diff", "-vvv"], ["-vvv"]):
-        run = host.schedule(*arguments, media_cleanup_sites=[site])
-        assert run.status == 0, run.output
-        assert SECRET not in run.output
-    bad = {**site, "max_removal_percent": "many", "unknown": 1}
-    run = host.schedule("-vvv", media_cleanup_sites=[bad])
-    assert run.status != 0
-    assert SECRET not in run.output
-    file = host.root / "etc" / "media-cleanup" / "sites" / "kit.json"
-    status = file.stat()
-    assert (stat.S_IMODE(status.st_mode), status.st_uid) == (0o400, USER.pw_uid)
-    holders = [
-        path for path in host.root.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()
-    ]
-    assert holders == [file]
-    assert json.loads(file.read_text()) == site
-
-
-@pytest.mark.parametrize(
-    ("variables", "words"),
-    [
-        ({"media_cleanup_cron_orphans": "0 25 * * 0"}, '"0 25 * * 0" is no cron expression'),
-        ({"media_cleanup_cron_incomplete": "every hour"}, '"every hour" is no cron expression'),
-        ({"media_cleanup_sites": [described(schedule={"missing": "* * * *"})]}, "is no cron expression"),
-        ({"media_cleanup_sites": [{**described(), "media_root": ""}]}, "has no media_root"),
-        ({"media_cleanup_sites": [described(), described()]}, "two sites named 'kit'"),
-        ({"media_cleanup_sites": [described("../kit")]}, "cannot be that of a file"),
-        ({"media_cleanup_sites": [described(user="")]}, "has no user"),
-        ({"media_cleanup_sites": [described(unknown=1)]}, "unknown"),
-        ({"media_cleanup_scheduler": "at"}, "value of media_cleanup_scheduler must be one of"),
-        ({"media_cleanup_mailto": 'x"\nSHELL=/bin/evil'}, "media_cleanup_mailto must be"),
-        ({"media_cleanup_python": "/no/such/python"}, "/no/such/python on this host is no Python 3.8"),
-    ],
-)
-def test_bad_variables_are_told_before_anything_is_touched(
-    host: Host, variables: dict[str, Any], words: str
-) -> None:
-    told = host.refusal(**{"media_cleanup_sites": [described()], **variables})
-    assert words in told.replace('\\"', '"').replace("''", "'")
-
-
-def test_good_cron_expressions_pass(host: Host) -> None:
-    expressions = ["*/5 0-6,22 1 * *", "@daily", "0 2 * * SUN", "59 23 31 12 7", "0-30/10 * * jan,feb 1-5"]
-    sites = [described(f"kit{number}", schedule={"orphans": at}) for number, at in enumerate(expressions)]
-    host.changed("--check", media_cleanup_sites=sites)
-
-
-def test_an_older_version_is_replaced_in_one_step_and_the_one_before_stays(host: Host) -> None:
-    host.variables["media_cleanup_sites"] = [described()]
-    library = host.root / "usr" / "local" / "lib" / "media-cleanup"
-    for old in ("0.8.0-00", "0.9.0-00"):
-        (library / old / "media_cleanup").mkdir(parents=True)
-    (library / "current").symlink_to("0.9.0-00")
-    assert host.changed() > 0
-    [new] = [release for release in host.releases if not release.startswith("0")]
-    assert os.readlink(library / "current") == new
-    # A run may still be at work with the one before; the one before that has seen its last.
-    assert host.releases == ["0.9.0-00", new]
-    assert host.changed() == 0
-    assert host.releases == ["0.9.0-00", new]
-
-
-def test_a_running_job_keeps_its_version(host: Host, sqlite: Any) -> None:
-    site = sqlite_site(host.folder, sqlite)
-    host.changed(media_cleanup_sites=[site.described(user=USER.pw_name)])
-    library = host.root / "usr" / "local" / "lib" / "media-cleanup"
-    launcher = (host.root / "usr" / "local" / "bin" / "media-cleanup").read_text()
-    seen = re.sub(r"from media_cleanup.*", "print(sys.path[0])", launcher, flags=re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", seen], stdout=subprocess.PIPE, text=True, check=True)
-    assert done.stdout.strip() == os.path.realpath(library / "current")
-
-
-def test_what_was_changed_by_hand_is_mended(host: Host) -> None:
-    host.variables["media_cleanup_sites"] = [described()]
-    host.changed()
-    before = host.crontab
-    (host.root / "etc" / "cron.d" / "media-cleanup").write_text("")
-    [engine] = host.root.glob("usr/local/lib/media-cleanup/1*/media_cleanup/plan.py")
-    engine.write_text("")
-    assert host.changed() == 2
-    assert host.crontab == before
-    assert engine.read_text() == (REPOSITORY / "plugins/module_utils/_reconcile/plan.py").read_text()
-
-
-def test_absent_takes_everything_away_but_the_quarantine(host: Host, sqlite: Any) -> None:
-    site = sqlite_site(host.folder, sqlite)
-    kept = host.folder / "kit" / "quarantine"
-    more = {
-        "media_cleanup_sites": [site.described(user=USER.pw_name, quarantine=str(kept))],
-        "media_cleanup_metrics_directory": "/metrics",
+def test_what_is_not_described_any_more_goes_from_the_host(story: Story) -> None:
+    assert story.sites_left == ["kit.json"]
+    assert {line.split("--force")[0].split()[-1] for line in cron_lines(story.later_crontabs["crond"])} == {
+        "kit"
     }
-    host.changed(**more)
-    assert host.as_cron("kit", "orphans").returncode == 0
-    held = snapshot(kept)
-    assert len(held) > 2
-    assert host.changed("--check", media_cleanup_state="absent", **more) > 0
-    assert host.lines
-    assert host.changed(media_cleanup_state="absent", **more) > 0
-    assert [path for path in host.root.rglob("*") if not path.is_dir() or "cleanup" in path.name] == []
-    assert snapshot(kept) == held
-    assert host.changed(media_cleanup_state="absent", **more) == 0
+    assert story.units_left == []
+
+
+def cron_lines(crontab: str) -> list[str]:
+    return [line for line in crontab.splitlines() if " --force " in line]
+
+
+def test_the_jitter_is_a_hosts_own(story: Story) -> None:
+    delays = [int(seconds) for seconds in re.findall(r" sleep (\d+); ", story.later_crontabs["timed"])]
+    assert len(set(delays)) == len(cron_lines(story.later_crontabs["timed"])) == 2
+    assert all(0 < seconds < 1800 for seconds in delays)
+
+
+def test_no_secret_shows_anywhere_but_in_the_site_file(story: Story) -> None:
+    for run in story.runs.values():
+        assert SECRET not in run.output
+    [file] = story.holders
+    assert file == story.timed.config / "sites" / "secret.json"
+    mode, *_rest, content = story.installed["timed"][os.fsencode(file)]
+    assert mode == "-r--------"
+    assert json.loads(content) == story.secret
+    assert story.owner == USER.pw_uid
+
+
+def test_absent_takes_everything_away_but_the_quarantine(story: Story) -> None:
+    assert all(number > 0 for number in changes(story.runs["look before removal"]).values())
+    assert story.stayed
+    assert all(number > 0 for number in changes(story.runs["remove"]).values())
+    for host in story.both.values():
+        left = [path for path in host.root.rglob("*") if not path.is_dir() or "cleanup" in path.name]
+        assert left == []
+    assert changes(story.runs["remove again"]) == {"crond": 0, "timed": 0}
+    assert story.quarantine_stayed
 
 
 # systemd.
 
 
-def test_the_units_are_what_systemd_accepts(host: Host, sqlite: Any) -> None:
-    if not shutil.which("systemd-analyze"):
-        pytest.skip("there is no systemd-analyze here")
-    site = sqlite_site(host.folder, sqlite)
-    more = {
-        "media_cleanup_sites": [site.described(user=USER.pw_name, calendar={"missing": "daily"})],
-        "media_cleanup_scheduler": "systemd",
-        "media_cleanup_jitter_minutes": 20,
-    }
-    host.changed("--check", **more)
-    host.changed(**more)
-    assert host.changed(**more) == 0
-    units = sorted((host.root / "etc" / "systemd" / "system").glob("media-cleanup-*"))
-    jobs = ("incomplete", "missing", "orphans")
-    expected = [f"media-cleanup-kit-{job}.{kind}" for job in jobs for kind in ("service", "timer")]
-    assert [unit.name for unit in units] == expected
-    verified = subprocess.run(
-        ["systemd-analyze", "verify", *units],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    # It does not like nobody, whom only the tests let run a service.
-    told = [line for line in verified.stdout.splitlines() if "Special user nobody" not in line]
-    ours = [line for line in told if "media-cleanup" in line]
-    assert (verified.returncode, ours) == (0, [])
-    assert host.crontab == ""
-    service = units[0].read_text()
+@needs_systemd
+def test_the_units_are_what_systemd_accepts(story: Story) -> None:
+    jobs = ("secret-missing", "late-orphans")
+    units = {f"media-cleanup-{job}.{kind}" for job in jobs for kind in ("service", "timer")}
+    assert set(story.units) == units
+    assert story.verified == (0, [])
+    service = story.units["media-cleanup-late-orphans.service"]
     assert f"User={USER.pw_name}\n" in service
     for hardened in ("ProtectSystem=strict", "NoNewPrivileges=yes", "IOSchedulingClass=idle", "Nice=15"):
         assert f"\n{hardened}\n" in service
-    assert f'ReadWritePaths="-{site.media}"' in service
-    assert "Persistent=true" in units[1].read_text()
-    # Back to cron, the units go.
-    host.changed(media_cleanup_sites=more["media_cleanup_sites"])
-    assert list((host.root / "etc" / "systemd" / "system").rglob("media-cleanup-*")) == []
-    assert host.crontab
-
-
-def test_what_is_no_calendar_expression_is_told(host: Host) -> None:
-    if not shutil.which("systemd-analyze"):
-        pytest.skip("there is no systemd-analyze here")
-    run = host.schedule(
-        media_cleanup_sites=[described(calendar={"orphans": "on sundays"})], media_cleanup_scheduler="systemd"
-    )
-    assert run.status != 0
-    assert "on sundays" in run.words
-    assert "for a calendar expression" in run.words
+    assert f'ReadWritePaths="-{story.late.media}"' in service
+    timer = story.units["media-cleanup-late-orphans.timer"]
+    assert "Persistent=true" in timer
+    assert "RandomizedDelaySec=20min" in timer
 
 
 # The role's own papers.
 
 
+def argument_spec() -> dict[str, Any]:
+    text = (ROLE / "meta" / "argument_specs.yml").read_text()
+    return yaml.safe_load(text)["argument_specs"]["main"]["options"]
+
+
 def test_every_default_is_in_the_argument_spec_and_only_those() -> None:
-    spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
-    assert {name: option.get("default") for name, option in spec["options"].items()} == defaults
-    assert all(option["description"] for option in spec["options"].values())
+    spec = argument_spec()
+    assert {name: option.get("default") for name, option in spec.items()} == defaults
+    assert all(option["description"] for option in spec.values())
 
 
 def test_a_site_may_say_in_the_role_what_it_may_say_in_the_playbooks() -> None:
     from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import site_file
 
-    spec = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]
-    assert set(spec["options"]["media_cleanup_sites"]["options"]) == site_file.AT_SITE_LEVEL
+    assert set(argument_spec()["media_cleanup_sites"]["options"]) == site_file.AT_SITE_LEVEL

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What the role says of variables that cannot be meant, before it touches the host."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hosts import Host, described, python_for_all, schedule
+from support import Ansible
+
+SECRET = "s3cr3t-p4ss"
+
+
+def refusal(folder: Path, ansible: Ansible, **variables: Any) -> str:
+    """What the role says of bad variables; it must not have touched the host."""
+    host = Host(folder, **{"media_cleanup_sites": [described()], **variables})
+    run = schedule(ansible, {"target": host}, "-vvv")
+    assert run.status != 0
+    assert "Traceback" not in run.output
+    assert SECRET not in run.output
+    assert not host.root.exists()
+    return run.words.replace('\\"', '"').replace("''", "'")
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"media_cleanup_cron_orphans": "0 25 * * 0"}, '"0 25 * * 0" is no cron expression'),
+        ({"media_cleanup_cron_incomplete": "every hour"}, '"every hour" is no cron expression'),
+        ({"media_cleanup_sites": [described(schedule={"missing": "* * * *"})]}, "is no cron expression"),
+        ({"media_cleanup_sites": [{**described(), "media_root": ""}]}, "has no media_root"),
+        ({"media_cleanup_sites": [described(), described()]}, "two sites named 'kit'"),
+        ({"media_cleanup_sites": [described("../kit")]}, "cannot be that of a file"),
+        ({"media_cleanup_sites": [described(user="")]}, "has no user"),
+        ({"media_cleanup_sites": [described(user="nobody-yet")]}, "no user nobody-yet"),
+        ({"media_cleanup_sites": [described(unknown=1)]}, "unknown"),
+        (
+            {
+                "media_cleanup_sites": [
+                    described(database_url=f"postgresql://u:{SECRET}@h/d", max_removal_percent="many")
+                ]
+            },
+            "max_removal_percent",
+        ),
+        ({"media_cleanup_scheduler": "at"}, "value of media_cleanup_scheduler must be one of"),
+        ({"media_cleanup_mailto": 'x"\nSHELL=/bin/evil'}, "media_cleanup_mailto must be"),
+        ({"media_cleanup_retention_days": -1}, "media_cleanup_retention_days cannot be negative"),
+        ({"media_cleanup_python": "/no/such/python"}, "/no/such/python on this host is no Python 3.8"),
+        (
+            {
+                "media_cleanup_scheduler": "systemd",
+                "media_cleanup_sites": [described(calendar={"orphans": "on sundays"})],
+            },
+            'systemd does not take "on sundays" for a calendar expression',
+        ),
+    ],
+)
+def test_bad_variables_are_told_before_anything_is_touched(
+    tmp_path: Path, ansible: Ansible, variables: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(tmp_path, ansible, **variables)
+
+
+def test_an_interpreter_without_psycopg2_is_told_before_anything_is_installed(
+    tmp_path: Path, ansible: Ansible
+) -> None:
+    bare = tmp_path / "bare"
+    subprocess.run([python_for_all(), "-m", "venv", "--without-pip", bare], check=True)
+    site = described(database_url=f"postgresql://u:{SECRET}@h/d", python=str(bare / "bin" / "python"))
+    assert "has no psycopg2" in refusal(tmp_path, ansible, media_cleanup_sites=[site])
