@@ -53,7 +53,9 @@ def main() -> None:
 def build(folder: Path, database: TestDatabase, host: dict[str, Any]) -> dict[str, Any]:
     """A site in the wanted state, and its description."""
     site = drifted(folder / "site", database, "kit")
-    more = {"quarantine": str(folder / "site" / "quarantine"), **STATES[host["scenario_state"]](site)}
+    more = STATES[host["scenario_state"]](site)
+    if host["scenario_keeps"]:
+        more["quarantine"] = str(folder / "site" / "quarantine")
     given_away(folder / "site")
     described = site.described(**more)
     for job in {"orphans", "incomplete", "missing"} - set(host["scenario_jobs"]):
