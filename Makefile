@@ -16,7 +16,7 @@ endif
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test test-role soak bench test-fast lint unit integration pytest sanity importer clean distclean
+.PHONY: help demo demo-total-loss test test-role soak bench test-fast lint unit integration pytest sanity targets importer test-versions docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -31,7 +31,7 @@ demo-total-loss: .venv/demo.stamp ## the same sites with every upload gone: the 
 	@$(PLAYBOOK) --check --diff || echo "The playbook ended with exit status $$?."
 
 test: ## all that has to pass: lint, sanity, importer, unit and integration tests
-	@$(MAKE) --no-print-directory --keep-going lint sanity importer pytest
+	@$(MAKE) --no-print-directory --keep-going lint sanity importer targets pytest
 
 test-fast: .venv/tests.stamp ## what a save should pass, in seconds: ruff, mypy, unit tests
 	$(WITH_VENV) ruff check --quiet .
@@ -67,12 +67,24 @@ soak: .venv/tests.stamp ## faults and a live uploader for as long as wanted: mak
 sanity: .venv/tests.stamp ## ansible-test sanity, on every Python that is here
 	$(WITH_VENV) python tests/run_sanity.py
 
+targets: .venv/tests.stamp ## ansible-test units and integration
+	$(WITH_VENV) python tests/run_targets.py
+
 importer: .venv/tests.stamp ## Galaxy's own importer, on the archive that users would install
 	$(WITH_VENV) python tests/run_importer.py
 
 bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000000 ROUNDS=5 FLAT=5000000
 	@$(WITH_VENV) python benchmarks/bench.py --size $(or $(SIZE),200000) --rounds $(or $(ROUNDS),3) \
 		--flat-size $(or $(FLAT),0)
+
+test-versions: .venv/tests.stamp ## on each version of Ansible, Python, psycopg2 and PostgreSQL that can be had
+	$(WITH_VENV) python tests/run_versions.py
+
+docs: .venv/tests.stamp ## the reference of all options, as HTML in .build/docs
+	@rm -rf .build/docs && mkdir -m 700 -p .build/docs
+	HOME=$(CURDIR)/.build $(WITH_VENV) antsibull-docs sphinx-init --use-current --lenient --sphinx-theme alabaster --dest-dir .build/docs django_media.cleanup
+	cd .build/docs && HOME=$(CURDIR)/.build $(WITH_VENV) ./build.sh
+	@echo "Read .build/docs/build/html/index.html"
 
 clean: ## remove what the targets made, but the environment
 	rm -rf .build .demo .hypothesis tests/output

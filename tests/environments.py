@@ -4,12 +4,29 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
+
+OLDEST_PYTHON = 8
+
+
+def interpreters() -> dict[int, Path]:
+    """Find every Python 3.8 or later of this machine, by its minor version.
+
+    pyenv's own commands (`shims`) answer only for the versions that are switched on.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    places = [str(place) for place in pyenv.glob("versions/3.*/bin")]
+    places += os.environ.get("PATH", os.defpath).split(os.pathsep)
+    path = os.pathsep.join(place for place in places if "shims" not in place)
+    found = {minor: shutil.which(f"python3.{minor}", path=path) for minor in range(OLDEST_PYTHON, 30)}
+    return {minor: Path(program) for minor, program in found.items() if program}
 
 
 def environment(name: str, interpreter: Path | str, requirements: Sequence[str]) -> Path:

@@ -19,14 +19,15 @@ import subprocess
 import sys
 import termios
 import time
-from contextlib import redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
+from unittest import mock
 
 import yaml
-from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils import basic
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CLEANUP = REPOSITORY / "playbooks" / "cleanup.yml"
@@ -203,9 +204,23 @@ def run_module(task: Task, check: bool = False) -> dict[str, Any]:
     let_clock_tick()
     said = io.StringIO()
     arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
-    with patch_module_args(arguments), redirect_stdout(said), suppress(SystemExit):
+    with module_arguments(arguments), redirect_stdout(said), suppress(SystemExit):
         plugin(name.rpartition(".")[2]).main()
     return {"failed": False, **json.loads(said.getvalue())}
+
+
+@contextmanager
+def module_arguments(arguments: Mapping[str, Any]) -> Iterator[None]:
+    """Hand arguments to a module of this process, as ansible-core itself does from 2.19 on."""
+    try:
+        from ansible.module_utils.testing import patch_module_args
+    except ImportError:
+        encoded = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+        with mock.patch.object(basic, "_ANSIBLE_ARGS", encoded):
+            yield
+    else:
+        with patch_module_args(arguments):
+            yield
 
 
 def let_clock_tick() -> None:

