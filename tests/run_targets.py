@@ -39,8 +39,9 @@ def ansible_test(*arguments: str) -> int:
     )
     if done.returncode:
         print(done.stdout)
-    counted = "".join(re.findall(r"=+ (\d+ passed.*?) =+", done.stdout))
-    print(f"ansible-test {arguments[0]}: {'failed' if done.returncode else 'passed'} {counted}", flush=True)
+    counted = ", ".join(re.findall(r"=+ (\d+ passed.*?) =+", done.stdout))
+    outcome = "failed" if done.returncode else "passed"
+    print(f"ansible-test {arguments[0]}: {outcome} {counted}".rstrip(), flush=True)
     return done.returncode
 
 

@@ -34,7 +34,7 @@ INTEGRATION = tuple(
 )
 ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, "tests/integration/test_quarantine.py")
 
-PYTEST = ("pytest >= 8.3", "hypothesis >= 6.100")
+PYTEST = ("pytest >= 8.3", "hypothesis >= 6.100", "PyYAML >= 6")
 PSYCOPG2 = "psycopg2-binary >= 2.9.9"
 OLDEST_PSYCOPG2 = "psycopg2-binary == 2.8.6"  # the first series that we support, in its last release
 CONTROLLERS = ("ansible-core ~= 2.18.0", "ansible-core ~= 2.19.0", "ansible-core")

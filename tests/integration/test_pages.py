@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""The pages for people: their commands work, their links lead somewhere, their messages are real."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+import yaml
+from commands import Command
+from support import REPOSITORY, Ansible
+from test_demo import build
+
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.ending import Exit
+
+PAGES = sorted(
+    [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *REPOSITORY.glob("roles/*/*.md")]
+)
+PROGRAMS = ("ansible-playbook", "ansible-doc", "media-cleanup")
+# What the pages call things, and what the demo calls them.
+HOSTS = {"HOST": "footycollect", "INVENTORY": "inventory"}
+BATCH = re.compile(r"\d{8}T\d{4}(\d\dZ-orphans-\w+)?")
+# Without a terminal, what would ask a person ends with these words.
+UNCONFIRMED = "because nobody typed yes"
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The commands in a page that this collection brings or is used by."""
+    blocks = re.findall(r"^ *```console\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    split = [shlex.split(line.strip()[2:], comments=True) for line in lines if line.strip().startswith("$ ")]
+    return [words for words in split if Path(words[0]).name in PROGRAMS]
+
+
+WITH_COMMANDS = [page for page in PAGES if commands(page)]
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)
+def test_the_commands_of_a_page_work_in_their_order(page: Path, tmp_path: Path, ansible: Ansible):
+    lost = page.name == "deleted_media_folder.md"
+    demo = build(tmp_path / "demo", *(["--total-loss"] if lost else []))
+    quarantined = ("-e", "media_cleanup_force=true", "-e", "media_cleanup_jobs=orphans")
+    ansible.run("ansible-playbook", "-i", demo / "inventory.yml", "playbooks/cleanup.yml", *quarantined)
+    command = described(Command(tmp_path), demo)
+    for words in commands(page):
+        known = [HOSTS.get(word, word) for word in words]
+        if Path(known[0]).name == "media-cleanup":
+            done = command.run(*in_demo(known[1:], demo))
+            assert done.returncode in (Exit.DONE, Exit.UNCONFIRMED), (words, done.stderr)
+            continue
+        run = ansible.run(Path(known[0]).name, *in_demo(known[1:], demo))
+        assert run.status == 0 or UNCONFIRMED in run.words, (words, run.output)
+
+
+def described(command: Command, demo: Path) -> Command:
+    """The command, with the demo's sites described for it as the role would."""
+    inventory = yaml.safe_load((demo / "inventory.yml").read_text())
+    for host in inventory["demo"]["hosts"].values():
+        for site in host["media_cleanup_sites"]:
+            command.describe(site)
+    return command
+
+
+def in_demo(words: list[str], demo: Path) -> Iterator[str]:
+    """The arguments of a command, for the demo's inventory and for a batch that its quarantine has."""
+    kept = sorted(path.name for path in demo.rglob("*-orphans-*"))
+    for word in words:
+        if word in ("inventory", ".demo/inventory.yml"):
+            yield str(demo / "inventory.yml")
+        else:
+            yield BATCH.sub(lambda found: kept[0] if kept else found.group(), word)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_links_lead_somewhere(page: Path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        path, _hash, anchor = target.partition("#")
+        found = (page.parent / path).resolve() if path else page
+        assert found.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", found.read_text(), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], (
+                target
+            )
+
+
+def test_the_messages_of_the_troubleshooting_page_are_those_of_the_program():
+    """A message is quoted with … where it differs; each piece must be in a text of the engine."""
+    texts = "\n".join(spoken())
+    page = (REPOSITORY / "docs" / "troubleshooting.md").read_text()
+    quoted = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+    assert len(quoted) > 10
+    pieces = [piece for message in quoted for piece in message.split("…") if piece]
+    assert [piece for piece in pieces if piece not in texts] == []
+
+
+def spoken() -> Iterator[str]:
+    """Every text in the engine, with … for what is put in as it runs."""
+    for path in (REPOSITORY / "plugins" / "module_utils").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+            elif isinstance(node, ast.JoinedStr):
+                yield "".join(
+                    str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values
+                )
