@@ -216,9 +216,13 @@ def test_every_type_of_postgresql_comes_back_exactly(tmp_path: Path, postgresql:
     postgresql.run(POSTGRESQL_TABLE)
     for name, (kind, _values) in POSTGRESQL_TYPES.items():
         postgresql.run(f"ALTER TABLE typed ADD COLUMN {name} {kind}")
+    with postgresql.connect() as connection:
+        numeric_has_no_infinity = connection.server_version < 140000
     most = max(len(values) for _kind, values in POSTGRESQL_TYPES.values())
     for number in range(most + 1):
         given_values = {n: v[number] for n, (_kind, v) in POSTGRESQL_TYPES.items() if number < len(v)}
+        if numeric_has_no_infinity and given_values.get("exact") == "Infinity":
+            del given_values["exact"]
         _insert_texts(postgresql, given_values)
     _all_come_back(world, "incomplete", "typed")
 

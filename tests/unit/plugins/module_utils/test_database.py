@@ -73,7 +73,7 @@ def latin1(postgresql_server: str) -> Iterator[str]:
             "CREATE DATABASE latin1 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
         )
         yield urlsplit(postgresql_server)._replace(path="/latin1").geturl()
-        connection.cursor().execute("DROP DATABASE latin1 WITH (FORCE)")
+        connection.cursor().execute("DROP DATABASE latin1")
 
 
 @pytest.fixture
