@@ -16,7 +16,7 @@ endif
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test test-role soak bench test-fast lint unit integration pytest sanity targets importer test-versions docs clean distclean
+.PHONY: help demo demo-total-loss test test-role soak bench test-fast lint unit integration pytest sanity targets importer test-versions coverage mutants docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +79,16 @@ bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000
 
 test-versions: .venv/tests.stamp ## on each version of Ansible, Python, psycopg2 and PostgreSQL that can be had
 	$(WITH_VENV) python tests/run_versions.py
+
+coverage: .venv/tests.stamp ## which lines and branches of engine and modules the tests reach
+	@rm -rf .build/coverage && mkdir -m 1777 -p .build/coverage
+	_ANSIBLE_ANSIBALLZ_COVERAGE_CONFIG='{"config": "$(CURDIR)/pyproject.toml", "output": "$(CURDIR)/.build/coverage/data.module"}' \
+		$(WITH_VENV) coverage run -m pytest $(TESTS)
+	$(WITH_VENV) coverage combine --quiet
+	$(WITH_VENV) coverage report
+
+mutants: .venv/tests.stamp ## break the engine in one place at a time: does a unit test notice?
+	$(WITH_VENV) python tests/run_mutants.py $(or $(MODULES),plan difference tree records) --every $(or $(EVERY),1)
 
 docs: .venv/tests.stamp ## the reference of all options, as HTML in .build/docs
 	@rm -rf .build/docs && mkdir -m 700 -p .build/docs

@@ -50,6 +50,8 @@ RECORDS_OPTIONS = {
 
 # What Ansible itself puts into every result.
 ANSIBLES_OWN_KEYS = {"changed", "diff", "exception", "failed", "invocation", "msg", "warnings"}
+# Lets a module on its target be measured; see `make coverage`.
+COVERAGE = "_ANSIBLE_ANSIBALLZ_COVERAGE_CONFIG"
 # A command that runs this long hangs.
 PATIENCE = 120
 
@@ -101,6 +103,7 @@ class Ansible:
             "ANSIBLE_HOME": str(home / "ansible"),
             "ANSIBLE_LOCAL_TEMP": str(home / "local"),
             "ANSIBLE_REMOTE_TMP": str(home / "remote"),
+            **{name: os.environ[name] for name in (COVERAGE,) if name in os.environ},
         }
 
     def run(

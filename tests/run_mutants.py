@@ -1,0 +1,168 @@
+#!/usr/bin/env python
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+"""Break the engine in one place at a time and see whether its unit tests notice.
+
+    python tests/run_mutants.py plan records --every 3
+
+Each mutant lives in a forked process alone, compiled from a changed syntax tree: no file is touched. Those
+that no test minds are named. Some do no harm, such as a bound that nobody can reach; each of the others is
+a test to be written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import importlib.abc
+import importlib.util
+import os
+import signal
+import sys
+import time
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Iterator, NamedTuple, Sequence
+
+import hypothesis  # noqa: F401  # so that no mutant has to load it
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ENGINE = ROOT / "plugins" / "module_utils" / "_reconcile"
+PACKAGE = "ansible_collections.django_media.cleanup.plugins.module_utils._reconcile"
+UNITS = ROOT / "tests" / "unit" / "plugins" / "module_utils"
+# Which tests speak for a module; the database is SQLite, whose tests are the quicker ones.
+SPEAK_FOR = {
+    "plan": ("plan", "orphans", "report"),
+    "records": ("records", "dependents", "moves"),
+    "difference": ("difference", "orphans"),
+    "tree": ("tree", "orphans"),
+}
+PATIENCE = 300  # an endless loop is noticed too
+
+SWAPPED: dict[type, type] = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Add,
+    ast.FloorDiv: ast.Mult,
+}
+
+
+class Mutant(NamedTuple):
+    line: int
+    change: str
+    tree: ast.Module
+
+
+def mutants(tree: ast.Module) -> Iterator[Mutant]:
+    """Every tree that differs from the given one in one place."""
+    for number, node in enumerate(ast.walk(tree)):
+        for index, change in enumerate(changes(node)):
+            changed = copy.deepcopy(tree)
+            twin = next(other for place, other in enumerate(ast.walk(changed)) if place == number)
+            before = ast.unparse(node)
+            tuple(changes(twin, index))
+            yield Mutant(getattr(node, "lineno", 0), f"{change}: {before.splitlines()[0][:70]}", changed)
+
+
+def changes(node: ast.AST, wanted: int = -1) -> Iterator[str]:
+    """Tell how a node can be changed, and change it in the wanted way."""
+
+    def change(name: str, field: str, value: object) -> Iterator[str]:
+        nonlocal wanted
+        if wanted == 0:
+            setattr(node, field, value)
+        wanted -= 1
+        yield name
+
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPPED:
+        swapped = SWAPPED[type(node.ops[0])]
+        yield from change(swapped.__name__, "ops", [swapped(), *node.ops[1:]])
+    if isinstance(node, (ast.BoolOp, ast.BinOp, ast.AugAssign)) and type(node.op) in SWAPPED:
+        swapped = SWAPPED[type(node.op)]
+        yield from change(swapped.__name__, "op", swapped())
+    if isinstance(node, (ast.If, ast.While, ast.IfExp)):
+        yield from change("not", "test", ast.UnaryOp(ast.Not(), node.test))
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield from change("flip", "value", not node.value)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int):
+        yield from change("one more", "value", node.value + 1)
+    if isinstance(node, ast.Return) and node.value is not None:
+        yield from change("return None", "value", ast.Constant(None))
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield from change("left out", "value", ast.Constant(None))
+
+
+class Breaker(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from a changed tree."""
+
+    def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
+        self.name, self.path, self.tree = name, path, tree
+
+    def find_spec(self, name: str, _path: object, _target: ModuleType | None = None) -> ModuleSpec | None:
+        return (
+            importlib.util.spec_from_file_location(name, self.path, loader=self)
+            if name == self.name
+            else None
+        )
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(ast.fix_missing_locations(self.tree), str(self.path), "exec"), module.__dict__)
+
+
+def survives(module: str, tree: ast.Module) -> bool:
+    child = os.fork()
+    if child == 0:
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
+        signal.alarm(PATIENCE)
+        sys.meta_path.insert(0, Breaker(f"{PACKAGE}.{module}", ENGINE / f"{module}.py", tree))
+        tests = [str(UNITS / f"test_{name}.py") for name in SPEAK_FOR[module]]
+        os._exit(pytest.main(["-x", "-k", "not postgresql and not memory", *tests]))
+    _pid, status = os.waitpid(child, 0)
+    return status == 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("modules", nargs="+", choices=SPEAK_FOR)
+    parser.add_argument("--every", type=int, default=1, help="only every so many mutants, for a quick look")
+    options = parser.parse_args(arguments)
+    os.chdir(ROOT)
+    for module in options.modules:
+        source = (ENGINE / f"{module}.py").read_text()
+        tree = ast.parse(source)
+        if not survives(module, tree):
+            sys.exit(f"{module}: the tests fail although nothing was broken.")
+        start = time.monotonic()
+        tried = list(mutants(tree))[:: options.every]
+        survivors = []
+        for mutant in tried:
+            if survives(module, mutant.tree):
+                survivors.append(mutant)
+                print(f"{module}.py:{mutant.line}: {mutant.change}", flush=True)
+        noticed = len(tried) - len(survivors)
+        seconds = time.monotonic() - start
+        print(f"{module}: {noticed} of {len(tried)} mutants were noticed, in {seconds:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
