@@ -14,7 +14,7 @@ import struct
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -380,3 +380,41 @@ def test_a_commit_whose_answer_is_lost_is_told_as_unknown(
     world.restore_all()
     assert world.state() == world.start
     assert world.batches() == []
+
+
+# The moment at which a copy becomes the only one.
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.EIO, "Input/output error")])
+def test_a_copy_stays_if_its_original_went_with_an_error(
+    divided: World, monkeypatch: pytest.MonkeyPatch, error: BaseException
+):
+    unlink = os.unlink
+
+    def interrupted(path: Any, **how: Any) -> None:
+        unlink(path, **how)
+        if path == b"left over.jpg":
+            raise error
+
+    monkeypatch.setattr(os, "unlink", interrupted)
+    with suppress(KeyboardInterrupt):
+        divided.run("orphans")
+    monkeypatch.undo()
+    assert list(losses(divided)) == []
+    divided.restore_all()
+    assert divided.state() == divided.start
+
+
+def test_of_an_original_that_cannot_go_no_copy_is_kept(divided: World, monkeypatch: pytest.MonkeyPatch):
+    unlink = os.unlink
+
+    def failing(path: Any, **how: Any) -> None:
+        if path == b"left over.jpg":
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        unlink(path, **how)
+
+    monkeypatch.setattr(os, "unlink", failing)
+    _plan, outcome = divided.run("orphans")
+    assert set(_told(outcome.failed)) == {"photos/2/b/left over.jpg", "photos/left over.jpg"}
+    assert len(divided.kept()) == outcome.removed.files == 2
+    assert list(losses(divided)) == []

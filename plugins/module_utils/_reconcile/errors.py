@@ -29,3 +29,7 @@ class BusyError(CleanupError):
 
 class UnseenError(CleanupError):
     """Something in the media tree could not be looked at, so nothing is known about it."""
+
+
+class QuarantineError(CleanupError):
+    """Something could not be kept safely, so it was not removed."""

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import re
@@ -29,7 +28,8 @@ import time
 from contextlib import contextmanager, suppress
 from typing import IO, Any, Iterable, Iterator, NamedTuple, Sequence
 
-from .errors import BusyError, CleanupError, SiteError
+from .copies import copy, copy_over, is_same_file, require_same, set_marks
+from .errors import BusyError, CleanupError, QuarantineError, SiteError
 from .outcome import Taker
 from .plan import counted
 from .site import Site
@@ -42,11 +42,6 @@ _ROLLED_BACK = {"rows": "rolled back"}
 _BATCH = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]+(-\d+)?")
 # Files in one folder of a batch.
 _FOLDER = 10_000
-_BLOCK = 1 << 20
-
-
-class QuarantineError(CleanupError):
-    """Something could not be kept safely, so it was not removed."""
 
 
 class KeptFile(NamedTuple):
@@ -181,13 +176,13 @@ class Batch(Taker):
         place = self._place(kept.number)
         name = f"{kept.number:09d}"
         handle, source = tree.parent_of(path)
-        _require_same(handle, source, state)
+        require_same(handle, source, state)
         try:
             os.rename(source, name, src_dir_fd=handle, dst_dir_fd=place)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            self._without_attributes += not _copy_over(handle, source, place, name, state, kept)
+            self._without_attributes += not copy_over(handle, source, place, name, state, kept.atime_ns)
             return
         _verify_moved(handle, source, place, name, state)
 
@@ -241,15 +236,6 @@ class Batch(Taker):
         return self._places[folder]
 
 
-def _require_same(handle: int, name: bytes, state: FileState) -> None:
-    try:
-        now = FileState.of(os.stat(name, dir_fd=handle, follow_symlinks=False))
-    except FileNotFoundError:
-        raise Changed("it was gone already") from None
-    if now != state:
-        raise Changed("another file stands in its place, or it was written to")
-
-
 def _verify_moved(handle: int, source: bytes, place: int, name: str, state: FileState) -> None:
     """Put back what was exchanged between the last look and the move; a move sets the ctime."""
     moved = FileState.of(os.stat(name, dir_fd=place, follow_symlinks=False))
@@ -265,91 +251,6 @@ def _verify_moved(handle: int, source: bytes, place: int, name: str, state: File
         raise Changed("it was exchanged at the last moment; what was moved is in quarantine") from None
     os.unlink(name, dir_fd=place)
     raise Changed("another file came into its place at the last moment")
-
-
-def _copy_over(handle: int, source: bytes, place: int, name: str, state: FileState, kept: KeptFile) -> bool:
-    """Move across file systems: copy, sync, read the copy again, and only then unlink the source.
-
-    Says whether the copy has all extended attributes.
-    """
-    try:
-        is_whole = _copy(handle, source, place, name, state)
-        _set_marks(place, name, os.stat(source, dir_fd=handle, follow_symlinks=False), kept.atime_ns)
-        os.fsync(place)
-        _require_same(handle, source, state)
-        os.unlink(source, dir_fd=handle)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=place)
-        raise
-    return is_whole
-
-
-def _copy(handle: int, source: bytes | str, place: int, name: bytes | str, state: FileState | None) -> bool:
-    # Without waiting: a FIFO may have come into its place.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    read = os.open(source, flags, dir_fd=handle)
-    with open(read, "rb") as original:
-        if state is not None and FileState.of(os.fstat(read)) != state:
-            raise Changed("another file stands in its place, or it was written to")
-        write = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place)
-        with open(write, "r+b") as copy:
-            sent = _digest(original, copy)
-            copy.flush()
-            os.fsync(write)
-            copy.seek(0)
-            if _digest(copy, None) != sent:
-                raise QuarantineError("the copy of a file reads back otherwise than it was written")
-            return _copy_attributes(read, write)
-
-
-def _copy_attributes(original: int, copy: int) -> bool:
-    """Give a copy the extended attributes of its original, of which ACLs are some; says whether it has all.
-
-    Those that the kernel manages by itself, such as SELinux labels, follow the rules of the new place
-    where it does not take them.
-    """
-    is_whole = True
-    for name in _attributes(original):
-        try:
-            os.setxattr(copy, name, os.getxattr(original, name))
-        except OSError:  # noqa: PERF203
-            is_whole = is_whole and name.startswith(("security.", "trusted."))
-    return is_whole
-
-
-def _attributes(handle: int) -> list[str]:
-    try:
-        return os.listxattr(handle)
-    except OSError as error:
-        if error.errno == errno.EOPNOTSUPP:
-            return []
-        raise
-
-
-def _digest(source: IO[bytes], copy: IO[bytes] | None) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for block in iter(lambda: source.read(_BLOCK), b""):
-        digest.update(block)
-        if copy:
-            copy.write(block)
-    return digest.digest()
-
-
-def _set_marks(place: int, name: bytes | str, original: os.stat_result, atime_ns: int | None = None) -> None:
-    """Give a copy the owner, mode and times of its original."""
-    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
-    try:
-        status = os.fstat(handle)
-        if (status.st_uid, status.st_gid) != (original.st_uid, original.st_gid):
-            os.fchown(handle, original.st_uid, original.st_gid)
-        os.fchmod(handle, stat.S_IMODE(original.st_mode))
-        # Copying has touched the time of access of the original.
-        atime_ns = original.st_atime_ns if atime_ns is None else atime_ns
-        os.utime(handle, ns=(atime_ns, original.st_mtime_ns))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 # Reading, listing, purging.
@@ -543,7 +444,7 @@ def put_back(folder: str, kept: KeptFile, tree: MediaTree) -> None:
         try:
             os.link(kept.stored, name, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
         except FileExistsError:
-            if not _is_same_file(place, kept.stored, handle, name):
+            if not is_same_file(place, kept.stored, handle, name):
                 raise
             with suppress(FileNotFoundError):
                 os.unlink(temporary, dir_fd=handle)
@@ -558,37 +459,15 @@ def put_back(folder: str, kept: KeptFile, tree: MediaTree) -> None:
         os.close(place)
 
 
-def _is_same_file(place: int, stored: str, handle: int, name: bytes) -> bool:
-    """Whether an earlier restore was stopped right before it took the file out of the batch."""
-    ours = os.stat(stored, dir_fd=place, follow_symlinks=False)
-    theirs = os.stat(name, dir_fd=handle, follow_symlinks=False)
-    if os.path.samestat(ours, theirs):
-        return True
-    # From another file system, it came as a copy.
-    if ours.st_dev == theirs.st_dev or _marks(ours) != _marks(theirs):
-        return False
-    return _digest_of(place, stored) == _digest_of(handle, name)
-
-
-def _marks(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_mode, status.st_uid, status.st_gid, status.st_size, status.st_mtime_ns
-
-
-def _digest_of(handle: int, name: bytes | str) -> bytes:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with open(os.open(name, flags, dir_fd=handle), "rb") as file:
-        return _digest(file, None)
-
-
 def _copy_back(place: int, kept: KeptFile, handle: int, name: bytes, temporary: bytes) -> None:
     # One restore is at work, as the locks see to: what has this name is left from a killed one.
     with suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=handle)
     try:
         status = os.stat(kept.stored, dir_fd=place, follow_symlinks=False)
-        _copy(place, kept.stored, handle, temporary, FileState.of(status))
+        copy(place, kept.stored, handle, temporary, FileState.of(status))
         # As the stored file is: the manifest alone could make anything of it.
-        _set_marks(handle, temporary, status)
+        set_marks(handle, temporary, status)
         os.link(temporary, name, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False)
     finally:
         with suppress(FileNotFoundError):
