@@ -53,6 +53,8 @@ options:
         down, because it is more often a wrong path or a disk that is not mounted.
       - The share is taken of everything, of each of several listed directories from which ten files or
         more would go, and of each table of which a hundred rows or more would go along with the records.
+        Ten rows or more that have lost their files in one directory count as such a share, too, if that
+        directory is empty or gone.
       - V(100) lifts the guard.
     type: int
     default: 50

@@ -46,6 +46,18 @@ def nothing_is_named_in_one_directory(world: World) -> None:
     world.write(*(f"extra/{number}.jpg" for number in range(10)))
 
 
+def one_directory_is_gone(world: World) -> None:
+    """As when one disk of several is not mounted: few of all rows have lost their file."""
+    for number in range(200):
+        world.photo(1000 + number, f"photos/{number % 20}/{number}.jpg", content_type_id=7)
+    shutil.rmtree(world.media / "photos" / "7")
+
+
+def one_directory_is_empty(world: World) -> None:
+    one_directory_is_gone(world)
+    (world.media / "photos" / "7").mkdir()
+
+
 def all_is_gone(world: World) -> None:
     for inside in list(world.media.iterdir()):
         shutil.rmtree(inside)
@@ -85,6 +97,14 @@ CASES: dict[str, tuple[str, str, Callable[[World], None], dict[str, Any], dict[s
     "share of a directory": (
         *("max_removal_percent", "orphans", one_directory_would_go),
         *({"max_removal_percent": 50}, {"max_removal_percent": 100}),
+    ),
+    "a directory that is gone": (
+        *("max_removal_percent", "missing", one_directory_is_gone),
+        *({"max_removal_percent": 50}, {"max_removal_percent": 100}),
+    ),
+    "a directory that is empty": (
+        *("max_removal_percent", "missing", one_directory_is_empty),
+        *({"max_removal_percent": 99}, {"max_removal_percent": 100}),
     ),
     "no references": (
         *("no_references", "orphans", nothing_is_named_in_one_directory),
@@ -140,6 +160,20 @@ def test_what_looks_wrong_stays_and_is_shown_until_somebody_lifts_the_guard(worl
     plan, outcome = world.run(job, **{**options, **lifted})
     assert plan.refusals == []
     assert outcome.removed.files + outcome.removed.records > 0
+
+
+@pytest.mark.parametrize("left", ["one file", "nine rows"])
+def test_a_directory_that_lost_some_files_is_no_reason_to_stop(world: World, left: str):
+    one_directory_is_gone(world)
+    if left == "one file":
+        world.write("photos/7/7.jpg")
+    else:
+        world.database.run("DELETE FROM photo WHERE image = 'photos/7/7.jpg'")
+    time.sleep(CLOCK_TICK)
+    plan, outcome = world.run("missing", max_removal_percent=50)
+    assert plan.refusals == []
+    # Two more were lost all along.
+    assert outcome.removed.records == 9 + 2
 
 
 def test_a_guard_is_a_warning_in_check_mode_and_a_failure_otherwise(world: World):

@@ -236,6 +236,26 @@ def guard_directories(plan: Plan, tallies: Iterable[Tally], most: int, accepted:
             guard_share(plan, where, tally.going, tally.files, most)
 
 
+def guard_emptied(plan: Plan, emptied: Mapping[bytes, int], most: int) -> None:
+    """Turn the plan down when all files of a directory are gone that many rows name, not just some.
+
+    ``emptied`` has the rows by directory; those with less than ``FEW_FILES`` are not judged.
+    """
+    if most == 100 or any(told.guard == "max_removal_percent" for told in plan.refusals):
+        return
+    judged = [(directory, rows) for directory, rows in emptied.items() if rows >= FEW_FILES]
+    if judged:
+        shown = ", ".join(f"{escaped(directory) or '.'} {rows:,}" for directory, rows in judged[:3])
+        more = f" and {len(judged) - 3:,} more" if len(judged) > 3 else ""
+        plan.refuse(
+            "max_removal_percent",
+            f"directories are empty or gone in which many rows name files ({shown}{more}), as where a disk "
+            "is not mounted; all of these rows would go, and max_removal_percent allows "
+            f"{most} %. If the files really are lost, set max_removal_percent to 100.",
+            "max_removal_percent",
+        )
+
+
 def guard_tables(
     plan: Plan, going: Mapping[str, int], count: Callable[[str], int], most: int, accepted: Sequence[str]
 ) -> None:

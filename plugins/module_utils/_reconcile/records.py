@@ -28,11 +28,13 @@ from .moves import Twin, files_like
 from .naming import Naming
 from .outcome import Outcome, Taker
 from .plan import (
+    FEW_FILES,
     Approval,
     Item,
     Plan,
     counted,
     guard_approval,
+    guard_emptied,
     guard_empty_root,
     guard_file_system,
     guard_marker,
@@ -278,6 +280,8 @@ class _Planning:
         guard_file_system(plan, last_file_system(job.site), self.tree.file_system, job.site.accept)
         examined = plan.examined["records"]
         guard_share(plan, f"rows of {job.table}", plan.found.records, examined, job.site.max_removal_percent)
+        if job.select == "missing":
+            guard_emptied(plan, self._emptied(), job.site.max_removal_percent)
         guard_dependents(plan, job.max_dependents)
         going = {name: counts["deleted"] for name, counts in plan.dependents.items()}
         guard_tables(plan, going, self._count, job.site.max_removal_percent, job.site.accept)
@@ -287,6 +291,15 @@ class _Planning:
         """All rows of a table on which the cascade came."""
         found = next(link.child for link in self.plan.hanging.links() if link.child.name == table)
         return self.database.count_rows(Selection(found, ""))
+
+    def _emptied(self) -> dict[bytes, int]:
+        """The directories in which there is nothing any more, each with the rows that would go for it."""
+        lost = Counter(os.path.dirname(record.file or b"") for record in self.plan.items)
+        return {
+            directory: rows
+            for directory, rows in lost.items()
+            if rows >= FEW_FILES and not self.tree.names(directory, _ANY)
+        }
 
     def _root_is_empty(self) -> bool:
         own = {self.job.site.quarantine_in_root, self.job.site.marker}
