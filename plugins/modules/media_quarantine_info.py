@@ -11,7 +11,8 @@ short_description: List the batches in a quarantine
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
-  - Lists what earlier runs removed and kept, batch by batch, the oldest first.
+  - Lists what earlier runs removed and kept, batch by batch, the oldest first. A batch that cannot be read,
+    as after a damage of the disk, is told in a warning.
 options:
   quarantine:
     description: The folder that the batches are in. One that does not exist yet has none.
@@ -72,7 +73,7 @@ batches:
       description: Their sizes, added up.
       type: int
     rows:
-      description: Rows that are in it, those that were only changed included.
+      description: Rows that are in it, those that were only changed included; none if that was rolled back.
       type: int
 summary:
   description: A line for each batch.
