@@ -458,6 +458,35 @@ def test_a_row_does_not_come_back_without_its_file(world: World):
     assert world.database.rows("SELECT id FROM photo WHERE id = 13") == []
 
 
+def test_a_row_does_not_come_back_without_a_companion(world: World):
+    world.run("incomplete")
+    shared = (world.media / "thumbs" / "shared.jpg").read_bytes()
+    shutil.rmtree(world.media / "thumbs")
+    (world.media / "thumbs").write_bytes(b"a file where the directory was")
+    [batch] = world.batches()
+    found = world.restore(batch)
+    assert {name.decode() for name, _reason in found.stays.items} >= {
+        "thumbs/never attached.jpg",
+        "photo 11",
+        "favorite 2",
+    }
+    assert world.database.rows("SELECT id FROM photo WHERE id = 11") == []
+
+    (world.media / "thumbs").unlink()
+    world.write("thumbs/shared.jpg", "thumbs/" + 250 * "t", content=shared)
+    world.restore(batch)
+    assert world.state()[1] == world.start[1]
+    assert world.batches() == []
+
+
+def test_a_row_of_some_paths_comes_back_with_its_companions(world: World):
+    world.run("incomplete")
+    [batch] = world.batches()
+    found = world.restore(batch, "photos/never attached.jpg")
+    assert set(found.paths.items) == {b"photos/never attached.jpg", b"thumbs/never attached.jpg"}
+    assert world.database.rows("SELECT id FROM photo WHERE id IN (11, 12, 13)") == [(11,)]
+
+
 def test_a_row_does_not_come_back_while_its_file_is_in_another_batch(world: World):
     """A crash after the commit leaves the files, and the next run takes them as orphans."""
     rows_only = _killed_after_the_commit(world)

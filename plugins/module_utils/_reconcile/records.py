@@ -436,19 +436,19 @@ def _delete_records(
     if job.select == "missing":
         selected -= _returned(records, job, tree)
     cascade, staying = _cascade(plan.hanging, [record.row for record in records if record.key in selected])
-    rows, paths = [], set()
+    going: list[Record] = []
     for record in records:
         if record.key not in selected:
             outcome.skip(_name(record), "it is no longer what the plan says, and stays")
         elif record.key in staying:
             outcome.skip(_name(record), _restricted(staying[record.key]))
         else:
-            rows.append(record.row)
-            paths.update(record.paths)
+            going.append(record)
             outcome.gone.add(record)
+    rows = [record.row for record in going]
     if not rows:
-        return paths
-    outcome.taker.archive(_rows_to_keep(plan, rows, cascade, database))
+        return set()
+    outcome.taker.archive(_rows_to_keep(plan, going, cascade, database))
     plan.hanging.carry_out(cascade)
     outcome.dependents = cascade.counts()
     database.delete_selected(selection, rows)
@@ -458,18 +458,18 @@ def _delete_records(
             f"deleting rows of {job.table} left {left:,} of {counted(len(rows), 'row')} locked for it. "
             "A trigger or a row security policy interferes; let this database user delete them."
         )
-    return paths
+    return {path for record in going for path in record.paths}
 
 
 def _rows_to_keep(
-    plan: RecordsPlan, rows: list[Row], cascade: Cascade, database: Database
+    plan: RecordsPlan, records: list[Record], cascade: Cascade, database: Database
 ) -> Iterator[dict[str, Any]]:
-    """The rows as they are now, records first; each says for which records it goes or changes."""
+    """The rows as they are now, records first; each has the files of the records for which it goes."""
     table = plan.selection.table
-    files = {row.key: row.file for row in rows}
+    files = {record.key: record.paths for record in records}
 
     def line(action: str, of: Table, found: StoredRow, origins: Iterable[Any]) -> dict[str, Any]:
-        paths = sorted(as_text(files[key] or b"") for key in origins)
+        paths = sorted({as_text(path) for key in origins for path in files[key]})
         return {"action": action, "schema": of.schema, "table": of.relation, "files": paths, **found}
 
     for key, found in database.snapshot(table, list(files)):

@@ -112,13 +112,20 @@ def _chosen(
     if not paths:
         return files, rows
     wanted = set(paths)
-    some_files = [kept for kept in files if escaped(kept.path) in wanted]
     some_rows = [row for row in rows if wanted & {escaped(as_path(path)) for path in row["files"]}]
+    # A row comes back with all the files that it names itself.
+    together = {escaped(as_path(path)) for row in some_rows for path in _named_by(row)}
+    some_files = [kept for kept in files if escaped(kept.path) in wanted | together]
     known = {escaped(kept.path) for kept in some_files}
     known |= {escaped(as_path(path)) for row in some_rows for path in row["files"]}
     if wanted - known:
         raise SiteError(f"the batch holds nothing of these paths: {', '.join(sorted(wanted - known))}.")
     return some_files, some_rows
+
+
+def _named_by(row: Mapping[str, Any]) -> list[str]:
+    """The files that a row names itself: of a dependent's, its columns hold none."""
+    return [path for path in row["files"] if path in row["row"].values()]
 
 
 def _restore_file(folder: str, kept: KeptFile, tree: MediaTree, result: Restored, check: bool) -> None:
