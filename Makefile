@@ -16,7 +16,7 @@ endif
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test test-role soak bench test-fast lint unit integration pytest sanity targets importer test-versions coverage mutants docs clean distclean
+.PHONY: help demo demo-total-loss test molecule soak bench test-fast lint unit integration pytest sanity targets importer test-versions coverage mutants docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -30,8 +30,8 @@ demo-total-loss: .venv/demo.stamp ## the same sites with every upload gone: the 
 	@$(WITH_VENV) python demo/build_sites.py .demo --total-loss
 	@$(PLAYBOOK) --check --diff || echo "The playbook ended with exit status $$?."
 
-test: ## all that has to pass: lint, sanity, importer, unit and integration tests
-	@$(MAKE) --no-print-directory --keep-going lint sanity importer targets pytest
+test: ## all that has to pass: lint, sanity, importer, molecule, unit and integration tests
+	@$(MAKE) --no-print-directory --keep-going lint sanity importer targets molecule pytest
 
 test-fast: .venv/tests.stamp ## what a save should pass, in seconds: ruff, mypy, unit tests
 	$(WITH_VENV) ruff check --quiet .
@@ -56,10 +56,11 @@ integration: .venv/tests.stamp ## tests of the whole: playbooks, role, databases
 	$(WITH_VENV) pytest tests/integration
 
 pytest: .venv/tests.stamp # both in one run, so that `make test` ends in one count
-	$(WITH_VENV) pytest --ignore tests/integration/test_role.py
+	$(WITH_VENV) pytest
 
-test-role: .venv/tests.stamp ## the role, whose many playbook runs take minutes
-	$(WITH_VENV) pytest tests/integration/test_role.py
+molecule: .venv/tests.stamp ## the scenarios: modules and playbook, role with cron and with systemd, a fleet
+	HOME=$(CURDIR)/.build ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.collections $(WITH_VENV) \
+		molecule test --all --workers 2 --no-command-borders
 
 soak: .venv/tests.stamp ## faults and a live uploader for as long as wanted: make soak ROUNDS=2000 CLEANUPS=1000
 	$(WITH_VENV) python tests/soak.py --rounds $(or $(ROUNDS),500) --cleanups $(or $(CLEANUPS),200)

@@ -44,14 +44,17 @@ def all_jobs(options: argparse.Namespace) -> list[Job]:
 
 
 def quarantined(options: argparse.Namespace) -> list[Site]:
-    """The site as often as it has quarantines, since a job may have its own."""
-    found = {job.site.quarantine: job.site for job in reversed(all_jobs(options)) if job.site.quarantine}
+    """The site, as often as it has quarantines or media roots, since a job may have its own."""
+    found: dict[tuple[bytes, bytes], Site] = {}
+    for job in all_jobs(options):
+        if job.site.quarantine:
+            found.setdefault((job.site.quarantine, job.site.media_root), job.site)
     if not found:
         raise SiteError(
             f"site {options.site!r} has no quarantine, so nothing that was removed from it is kept. Name one "
             "in its description, and what goes from then on can be brought back."
         )
-    return list(reversed(list(found.values())))
+    return list(found.values())
 
 
 def _site(options: argparse.Namespace) -> tuple[dict[str, Any], str]:

@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 import time
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Mapping, Sequence
 
 from . import described, monitoring, quarantine, report
 from .ending import Exit, outcome_of, status_of
@@ -41,12 +41,15 @@ def list_batches(options: argparse.Namespace) -> Exit:
     return Exit.DONE
 
 
-def _kept(options: argparse.Namespace) -> Iterator[tuple[Site, BatchInfo]]:
-    """Every batch that was taken from the site, the oldest first, with the quarantine it is in."""
-    for site in described.quarantined(options):
-        for info in quarantine.batches(site.quarantine or b""):
-            if info.media_root == escaped(site.media_root):
-                yield site, info
+def _kept(options: argparse.Namespace) -> list[tuple[Site, BatchInfo]]:
+    """Every batch that was taken from the site, the oldest first, with the site as it was then."""
+    found = [
+        (site, info)
+        for site in described.quarantined(options)
+        for info in quarantine.batches(site.quarantine or b"")
+        if info.media_root == escaped(site.media_root)
+    ]
+    return sorted(found, key=lambda kept: kept[1].moment)
 
 
 def _holds_any(site: Site, info: BatchInfo, paths: Sequence[str]) -> bool:
@@ -84,7 +87,7 @@ def restore_batch(options: argparse.Namespace) -> Exit:
 
 def _chosen(options: argparse.Namespace) -> tuple[Site, str]:
     """The batch that is meant: by its name, by how its name begins, or as the latest."""
-    kept = list(_kept(options))
+    kept = _kept(options)
     wanted = options.batch
     fitting = [(site, info.name) for site, info in kept if wanted and info.name.startswith(wanted)]
     if wanted == LATEST:
