@@ -141,11 +141,11 @@ def python_with_psycopg2(folder: Path) -> str:
 
 @contextmanager
 def socket_for_all(url: str) -> Iterator[None]:
-    """Let every user of this machine reach the server's socket, for a while."""
-    found = re.search(r"host=([^&]+)", url)
-    assert found, url
-    folder = Path(found.group(1).replace("%2F", "/"))
-    modes = [(place, stat.S_IMODE(place.stat().st_mode)) for place in (folder, folder.parent)]
+    """Let every user of this machine reach the server's socket, for a while, if it has one."""
+    found = re.search(r"[?&]host=(?:%2F|/)([^&]+)", url)
+    folder = Path("/", found.group(1).replace("%2F", "/")) if found else None
+    places = (folder, folder.parent) if folder and AS_ROOT else ()
+    modes = [(place, stat.S_IMODE(place.stat().st_mode)) for place in places]
     for place, mode in modes:
         place.chmod(mode | 0o011)
     try:
