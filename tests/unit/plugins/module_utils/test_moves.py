@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Mapping
 
 import pytest
 from builders import Site, found, reasons, run
@@ -18,7 +19,7 @@ from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.mo
 
 PICTURE, OTHER = b"a picture", b"b picture"
 SUMS = {name: hashlib.new(name, PICTURE).hexdigest() for name in ("md5", "sha1", "sha256", "sha512")}
-TOLD = {"size_column": "size", "checksum_column": "checksum"}
+TOLD: Mapping[str, str] = MappingProxyType({"size_column": "size", "checksum_column": "checksum"})
 WATCHED = {"include_likely_moves": False}
 
 
@@ -33,11 +34,11 @@ def shop(site: Site) -> Site:
     return site
 
 
-def orphans(shop: Site, told: dict[str, str] = TOLD, **options: Any) -> Any:
+def orphans(shop: Site, told: Mapping[str, str] = TOLD, **options: Any) -> Any:
     return shop.orphans(references=[{"table": "photo", "column": "image", **told}], **{**WATCHED, **options})
 
 
-def moved(shop: Site, told: dict[str, str] = TOLD) -> tuple[str, str]:
+def moved(shop: Site, told: Mapping[str, str] = TOLD) -> tuple[str, str]:
     """In what an orphan and a row are alike, as each of the two jobs says it; empty where they are not."""
     plan, _outcome = run(orphans(shop, told), check=True)
     missing, _outcome = run(shop.missing(**told, **WATCHED), check=True)
