@@ -35,7 +35,7 @@ PACKAGE = "ansible_collections.django_media.cleanup.plugins.module_utils._reconc
 UNITS = ROOT / "tests" / "unit" / "plugins" / "module_utils"
 # Which tests speak for a module; the database is SQLite, whose tests are the quicker ones.
 SPEAK_FOR = {
-    "plan": ("plan", "orphans", "report"),
+    "plan": ("plan", "plan_guards", "orphans", "report"),
     "records": ("records", "dependents", "moves"),
     "difference": ("difference", "orphans"),
     "tree": ("tree", "orphans"),
