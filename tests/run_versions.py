@@ -27,7 +27,7 @@ from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 from environments import BUILD, ROOT, environment, interpreters
 
 ENGINE = ("tests/unit/plugins/module_utils",)
-CONTROLLER = ("tests/unit/plugins/filter",)
+CONTROLLER = ("tests/unit/plugins/filter", "tests/unit/plugins/modules")
 INTEGRATION = tuple(
     f"tests/integration/test_{name}.py"
     for name in ("orphans_module", "records_module", "playbook", "documentation", "secrets", "archive")

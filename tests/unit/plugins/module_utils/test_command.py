@@ -17,7 +17,6 @@ from typing import Any, Callable
 import pytest
 import yaml
 
-from ansible_collections.django_media.cleanup.plugins.module_utils import _arguments
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
     command,
     ending,
@@ -337,17 +336,6 @@ def test_no_password_is_told(site: Site, capsys: Any) -> None:
 
 
 # The description of a site.
-
-
-def test_the_defaults_are_those_of_the_modules() -> None:
-    spec = _arguments.orphans_arguments()
-    assert {name: spec[name]["default"] for name in site_file.DEFAULTS} == site_file.DEFAULTS
-
-
-def test_a_description_may_say_all_that_the_modules_know() -> None:
-    here = {*site_file.SHARED, *site_file.ORPHANS_ONLY, *site_file.RECORDS_ONLY}
-    options = {*_arguments.orphans_arguments(), *_arguments.records_arguments()}
-    assert options - here == {"name", "select", "approved_plan"}
 
 
 def test_a_job_says_otherwise_than_its_site_and_the_command_line_than_both() -> None:
