@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -547,6 +548,11 @@ def test_rows_are_old_by_the_moment_and_not_by_its_writing(database: Any, zone: 
     database.insert("photo", [{"id": 8, "image": "attached", "album_id": 1, "taken": "2020-01-01 00:00:00"}])
     database.insert("photo", [{"id": 9, "image": "never", "taken": None}])
     with connect(database.url, read_only=True) as opened:
+        if local and database.kind == "sqlite" and sys.version_info < (3, 9):
+            # The standard library knows of no zones yet.
+            with pytest.raises(SiteError, match=r"needs Python 3\.9 or later on the target"):
+                incomplete(opened, 1751371200.0, zone)
+            return
         assert incomplete(opened, 1751371200.0, zone) == [b"-1"]
         assert incomplete(opened, 1751371200.5, zone) == [b"-1", b"0"]
 
