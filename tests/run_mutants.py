@@ -26,7 +26,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Iterator, NamedTuple, Sequence
 
-import hypothesis  # noqa: F401  # so that no mutant has to load it
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +72,7 @@ def mutants(tree: ast.Module) -> Iterator[Mutant]:
     for number, node in enumerate(ast.walk(tree)):
         for index, change in enumerate(changes(node)):
             changed = copy.deepcopy(tree)
-            twin = next(other for place, other in enumerate(ast.walk(changed)) if place == number)
+            twin = list(ast.walk(changed))[number]
             before = ast.unparse(node)
             tuple(changes(twin, index))
             yield Mutant(getattr(node, "lineno", 0), f"{change}: {before.splitlines()[0][:70]}", changed)

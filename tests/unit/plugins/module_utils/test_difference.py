@@ -132,9 +132,11 @@ def test_the_first_list_is_fetched_while_other_work_is_done() -> None:
 
 
 def test_what_went_wrong_in_the_background_is_told_where_the_lists_are_read() -> None:
-    def lists() -> Iterator[list[bytes]]:
+    def fetch() -> list[bytes]:
         raise DatabaseError("the connection was cut")
-        yield []
+
+    def lists() -> Iterator[list[bytes]]:
+        yield fetch()
 
     with begun(lists()) as fetched, pytest.raises(DatabaseError, match="was cut"):
         next(fetched)

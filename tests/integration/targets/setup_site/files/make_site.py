@@ -26,13 +26,14 @@ def main(folder: str) -> None:
     uploaded_at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(TWO_DAYS_AGO))
     rows = [(image, 7, uploaded_at) for image in (*KEPT, "photos/missing.jpg")]
     rows.append(("photos/incomplete.jpg", None, uploaded_at))
-    with closing(sqlite3.connect(os.path.join(folder, "db.sqlite3"))) as connection, connection:
+    with closing(sqlite3.connect(os.path.join(folder, "db.sqlite3"))) as connection:
         connection.execute(
             "CREATE TABLE album_photo (id integer PRIMARY KEY, image varchar(300) NOT NULL,"
             " content_type_id integer, uploaded_at datetime NOT NULL)"
         )
         insert = "INSERT INTO album_photo (image, content_type_id, uploaded_at) VALUES (?, ?, ?)"
         connection.executemany(insert, rows)
+        connection.commit()
 
 
 if __name__ == "__main__":
