@@ -95,6 +95,17 @@ class Dependents:
         for links in self._links.values():
             yield from links
 
+    @property
+    def hang_on_one(self) -> bool:
+        """Whether no row can hang on two records, so that records can be handled a few at a time."""
+        links = list(self.links())
+        reached = [link.child for link in links]
+        return (
+            len(set(reached)) == len(reached)
+            and self._root not in reached
+            and not any(link.holds_path for link in links)
+        )
+
     def _follow(self, table: Table) -> None:
         """Collect the links to a table and, where rows would be deleted, the links to those."""
         if table in self._links:

@@ -47,13 +47,15 @@ from .plan import (
 from .quarantine import as_text, last_file_system
 from .site import Column, RecordsJob
 from .spelling import Spellings, decomposed, escaped, escaped_value, outside
-from .spool import Spool
-from .tree import FileState, MediaTree, NotFollowed
+from .spool import CHUNK, SortedNames, Spool
+from .tree import NAMES_IN_MEMORY, FileState, MediaTree, NotFollowed
 
 Progress = Callable[[int], None]
 
 # A cascade over few records is never called far larger than they are.
 FEW_RECORDS = 10
+# Records for whose files the tree is searched in one walk.
+MOVES_AT_ONCE = 50_000
 _ANY = re.compile(rb".+", re.DOTALL)
 
 
@@ -81,6 +83,10 @@ class Record(NamedTuple):
         return Item(b"row\0" + self.shown_key.encode(), json.dumps(identity).encode())
 
 
+def _spool(chunk: int | None = None) -> Spool[Record]:
+    return Spool(tuple, Record, chunk)
+
+
 class DoomedFile(NamedTuple):
     """A file that goes with the records that name it."""
 
@@ -95,8 +101,7 @@ class RecordsPlan(Plan):
     """A plan whose items are records; their files and dependents go with them."""
 
     def __init__(self, job: RecordsJob, scope: str, moment: float, selection: Selection) -> None:
-        items: Spool[Record] = Spool(tuple, Record)
-        super().__init__(job.name, scope, moment, items, job.site.max_listed)
+        super().__init__(job.name, scope, moment, _spool(), job.site.max_listed)
         self.selection = selection
         self.files: Spool[DoomedFile] = Spool(
             lambda file: (file.path, tuple(file.state)),
@@ -146,19 +151,28 @@ class _Planning:
         patterns(job.derived)
 
     def plan_made(self) -> RecordsPlan:
-        selected = self._not_moved(self._detailed(self._selected()))
-        candidates = self._unrestricted(self._approved(selected))
-        for record in candidates:
-            self.plan.items.append(record)
-            self.plan.found.records += 1
-            if self.job.label:
-                self.plan.labels[record.owner or "(none)"] += 1
+        approved = _spool()
+        approved.extend(self._approved(self._not_moved(self._detailed(self._selected()))))
+        for some in _handfuls(approved, self.plan.hanging):
+            for record in self._unrestricted(some):
+                self._add(record)
         for file in self._files():
-            self.plan.files.append(file)
-            self.plan.found.files += 1
-            self.plan.found.bytes += file.state.size
+            self._add_file(file)
         self._finish()
         return self.plan
+
+    def _add(self, record: Record) -> None:
+        self.plan.items.append(record)
+        self.plan.count_in(record.item())
+        self.plan.found.records += 1
+        if self.job.label:
+            self.plan.labels[record.owner or "(none)"] += 1
+
+    def _add_file(self, file: DoomedFile) -> None:
+        self.plan.files.append(file)
+        self.plan.count_in(file.item())
+        self.plan.found.files += 1
+        self.plan.found.bytes += file.state.size
 
     def _selected(self) -> Iterator[list[Row]]:
         """The rows that meet the condition: of the database, and for ``missing`` of the disk."""
@@ -200,25 +214,32 @@ class _Planning:
         if self.job.select != "missing" or self.job.site.include_likely_moves:
             yield from records
             return
-        missing = list(records)
+        missing = _spool(MOVES_AT_ONCE)
+        missing.extend(records)
+        for some in missing.chunks():
+            moved = self._moved({record.file for record in some if record.file})
+            for record in some:
+                found = moved.get(record.file or b"")
+                if found is None:
+                    yield record
+                else:
+                    self.plan.skip(_name(record), _moved_to(found))
+
+    def _moved(self, missing: set[bytes]) -> dict[bytes, Twin]:
         # A tree of its own: what this search cannot see says nothing about the rows' own files.
         with MediaTree(self.job.site.media_root, 0, [self.job.site.quarantine_in_root or b""]) as tree:
             moved = files_like(
-                {record.file for record in missing if record.file},
+                missing,
                 self.job.deciding_column,
                 tree,
                 self.database,
                 _naming_columns(self.job),
                 patterns(self.job.derived),
             )
-            if tree.unseen.total:
-                self.plan.warnings.append("not every directory could be searched for files that were moved")
-        for record in missing:
-            found = moved.get(record.file or b"")
-            if found is None:
-                yield record
-            else:
-                self.plan.skip(_name(record), _moved_to(found))
+            warning = "not every directory could be searched for files that were moved"
+            if tree.unseen.total and warning not in self.plan.warnings:
+                self.plan.warnings.append(warning)
+        return moved
 
     def _approved(self, records: Iterator[Record]) -> Iterator[Record]:
         for record in records:
@@ -228,36 +249,48 @@ class _Planning:
             else:
                 yield record
 
-    def _unrestricted(self, records: Iterator[Record]) -> list[Record]:
-        candidates = list(records)
-        rows = [record.row for record in candidates]
-        cascade, staying = _cascade(self.plan.hanging, rows)
-        for record in candidates:
+    def _unrestricted(self, records: list[Record]) -> Iterator[Record]:
+        cascade, staying = _cascade(self.plan.hanging, [record.row for record in records])
+        _add_counts(self.plan.dependents, cascade.counts())
+        for record in records:
             if record.key in staying:
                 self.plan.skip(_name(record), _restricted(staying[record.key]))
-        self.plan.dependents = cascade.counts()
-        return [record for record in candidates if record.key not in staying]
+            else:
+                yield record
 
     def _files(self) -> Iterator[DoomedFile]:
         """The files on disk that nothing names any more once the records are gone."""
-        own: Counter[bytes] = Counter()
+        for own in self._own_paths():
+            paths = self.looks.with_derived(sorted(own))
+            there = [file for file in (self.looks.present(path, self.plan) for path in paths) if file]
+            naming = _naming(self.job, self.database, [file.path for file in there], own)
+            for file in there:
+                stay = naming.reason_to_stay(file.path)
+                objection = self.approval.objection(file.item()) if self.approval and not stay else None
+                if stay:
+                    self.plan.skip(file.path, stay.reason)
+                elif objection:
+                    self.plan.skip(file.path, objection)
+                else:
+                    yield file
+
+    def _own_paths(self) -> Iterator[Counter[bytes]]:
+        """The paths that the records name, and how many of them do; in order, a few at a time."""
+        paths = SortedNames(NAMES_IN_MEMORY)
         for record in self.plan.items:
-            own.update(record.paths)
-        paths = list(self.looks.with_derived(sorted(own)))
-        naming = _naming(self.job, self.database, paths, own)
-        for path in paths:
-            file = self.looks.present(path, self.plan)
-            if file is None:
-                continue
-            stay = naming.reason_to_stay(path)
-            if stay:
-                self.plan.skip(path, stay.reason)
-                continue
-            objection = self.approval.objection(file.item()) if self.approval else None
-            if objection:
-                self.plan.skip(path, objection)
-            else:
-                yield file
+            paths.extend([path for path in record.paths if not self._is_no_path(path)])
+        own: Counter[bytes] = Counter()
+        for path in (path for paths in paths.lists() for path in paths):
+            if len(own) >= CHUNK and path not in own:
+                yield own
+                own = Counter()
+            own[path] += 1
+        if own:
+            yield own
+
+    def _is_no_path(self, path: bytes) -> bool:
+        # Names with a NUL cannot be sorted on disk, nor be on one.
+        return b"\0" in path and self.looks.present(path, self.plan) is None
 
     def _finish(self) -> None:
         plan, job = self.plan, self.job
@@ -266,8 +299,7 @@ class _Planning:
             plan.warnings.append(
                 f"gone, attached or back by now: {counted(self.approval.left, 'item')} of the approved plan"
             )
-        records = (record.item() for record in plan.items)
-        plan.seal(item for items in (records, (file.item() for file in plan.files)) for item in items)
+        plan.seal()
         guard_sight(plan, self.tree.unseen)
         guard_replica(plan, self.database.is_replica())
         if job.site.marker is not None:
@@ -397,8 +429,9 @@ def carry_out(
     outcome = Outcome(job.site.max_listed, taker)
     try:
         with database.transaction():
-            # All at once: records may hang on each other.
-            gone = _delete_records(list(plan.items), plan, job, tree, database, outcome)
+            stayed: set[bytes] = set()
+            for some in _handfuls(plan.items, plan.hanging):
+                stayed |= _delete_records(some, plan, job, tree, database, outcome)
         outcome.removed.records = outcome.gone.total
     except CommitUnknown as error:
         outcome = Outcome(job.site.max_listed, taker)
@@ -413,7 +446,7 @@ def carry_out(
         outcome.error = f"{error} All rows of this job were rolled back, and no file was touched."
         return outcome
     try:
-        _remove_files(gone, plan, job, tree, database, outcome)
+        _remove_files(stayed, plan, job, tree, database, outcome)
     except CleanupError as error:
         outcome.error = f"{error} The rows are gone; files left over are orphans from now on."
     return outcome
@@ -429,7 +462,7 @@ def _delete_records(
 ) -> set[bytes]:
     """Delete those of the records that are still what the plan says, and all that hangs on them.
 
-    Returns the paths that the deleted records named.
+    Returns the paths that the other records name.
     """
     selection = plan.selection
     selected = database.still_selected(selection, [record.row for record in records])
@@ -437,20 +470,23 @@ def _delete_records(
         selected -= _returned(records, job, tree)
     cascade, staying = _cascade(plan.hanging, [record.row for record in records if record.key in selected])
     going: list[Record] = []
+    stayed: set[bytes] = set()
     for record in records:
-        if record.key not in selected:
-            outcome.skip(_name(record), "it is no longer what the plan says, and stays")
-        elif record.key in staying:
-            outcome.skip(_name(record), _restricted(staying[record.key]))
-        else:
+        if record.key in selected and record.key not in staying:
             going.append(record)
             outcome.gone.add(record)
+            continue
+        stayed.update(record.paths)
+        if record.key in staying:
+            outcome.skip(_name(record), _restricted(staying[record.key]))
+        else:
+            outcome.skip(_name(record), "it is no longer what the plan says, and stays")
     rows = [record.row for record in going]
     if not rows:
-        return set()
+        return stayed
     outcome.taker.archive(_rows_to_keep(plan, going, cascade, database))
     plan.hanging.carry_out(cascade)
-    outcome.dependents = cascade.counts()
+    _add_counts(outcome.dependents, cascade.counts())
     database.delete_selected(selection, rows)
     left = database.count_keys(selection.table, [row.key for row in rows])
     if left:
@@ -458,7 +494,7 @@ def _delete_records(
             f"deleting rows of {job.table} left {left:,} of {counted(len(rows), 'row')} locked for it. "
             "A trigger or a row security policy interferes; let this database user delete them."
         )
-    return {path for record in going for path in record.paths}
+    return stayed
 
 
 def _rows_to_keep(
@@ -500,7 +536,7 @@ def _returned(records: list[Record], job: RecordsJob, tree: MediaTree) -> set[tu
 
 
 def _remove_files(
-    gone: set[bytes],
+    stayed: set[bytes],
     plan: RecordsPlan,
     job: RecordsJob,
     tree: MediaTree,
@@ -508,7 +544,7 @@ def _remove_files(
     outcome: Outcome,
 ) -> None:
     """Remove the plan's files, each only if its record went and no row names it or its source now."""
-    going = set(Looks(job, tree).with_derived(sorted(gone)))
+    staying = set(Looks(job, tree).with_derived(sorted(stayed)))
     for chunk in plan.files.chunks():
         tree.forget()
         outcome.taker.announce(tree, ((file.path, job.select) for file in chunk))
@@ -517,7 +553,7 @@ def _remove_files(
             stay = naming.reason_to_stay(file.path)
             if stay:
                 outcome.skip(file.path, stay.reason)
-            elif file.path not in going:
+            elif file.path in staying:
                 outcome.skip(file.path, "its record stayed, and so does the file")
             else:
                 outcome.remove(tree, file.path, file.state)
@@ -531,6 +567,21 @@ def _naming(
     leaving: Mapping[bytes, int] | None = None,
 ) -> Naming:
     return Naming(database, _naming_columns(job), patterns(job.derived), paths, leaving)
+
+
+def _handfuls(records: Spool[Record], hanging: Dependents) -> Iterator[list[Record]]:
+    """The records a few at a time; all at once where a row may hang on two of them."""
+    if hanging.hang_on_one:
+        yield from records.chunks()
+    elif len(records):
+        yield list(records)
+
+
+def _add_counts(total: dict[str, dict[str, int]], more: dict[str, dict[str, int]]) -> None:
+    for table, counts in more.items():
+        known = total.setdefault(table, dict.fromkeys(counts, 0))
+        for action, count in counts.items():
+            known[action] += count
 
 
 def _naming_columns(job: RecordsJob) -> tuple[Column, ...]:

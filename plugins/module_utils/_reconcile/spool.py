@@ -30,12 +30,19 @@ def temporary_file() -> IO[bytes]:
 class Spool(Generic[Item]):
     """A list to append to and to read as often as wanted; memory holds one chunk of it.
 
-    ``pack`` turns an item into a tuple of plain values, ``unpack`` builds the item again.
+    ``pack`` turns an item into a tuple of plain values, ``unpack`` builds the item again. A chunk
+    is of ``CHUNK`` items unless said otherwise.
     """
 
-    def __init__(self, pack: Callable[[Item], tuple[Any, ...]], unpack: Callable[..., Item]) -> None:
+    def __init__(
+        self,
+        pack: Callable[[Item], tuple[Any, ...]],
+        unpack: Callable[..., Item],
+        chunk: int | None = None,
+    ) -> None:
         self._pack = pack
         self._unpack = unpack
+        self._chunk = chunk or CHUNK
         self._tail: list[Item] = []
         self._file: IO[bytes] | None = None
         # Where each chunk begins in the file, and where the last one ends.
@@ -45,7 +52,7 @@ class Spool(Generic[Item]):
     def append(self, item: Item) -> None:
         self._tail.append(item)
         self._length += 1
-        if len(self._tail) >= CHUNK:
+        if len(self._tail) >= self._chunk:
             self._flush()
 
     def extend(self, items: Iterable[Item]) -> None:

@@ -52,6 +52,10 @@ class Table:
     def identity(self) -> tuple[str, str]:
         return self.schema, self.relation
 
+    def __hash__(self) -> int:
+        # Asked for each row that hangs on a record; text keeps its hash.
+        return hash(self.relation)
+
 
 @dataclass(frozen=True)
 class ForeignKey:

@@ -869,6 +869,30 @@ def test_rows_beyond_one_batch_go_in_one_transaction(few: Site, monkeypatch: pyt
     assert few.images == ["p/there.jpg"]
 
 
+@pytest.mark.parametrize("hangs_on_two", [False, True])
+def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
+    site: Site, monkeypatch: pytest.MonkeyPatch, hangs_on_two: bool
+) -> None:
+    """A row that hangs on two records must not be counted twice, so then they go together."""
+    site.insert("p/there.jpg", *[f"p/gone {number}.jpg" for number in range(7)])
+    site.media.write("p/there.jpg")
+    site.database.run(
+        "CREATE TABLE favourite (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id)"
+        + (", other_id integer REFERENCES photo (id))" if hangs_on_two else ")")
+    )
+    columns = "(id, photo_id, other_id)" if hangs_on_two else "(id, photo_id)"
+    other = ", id + 2" if hangs_on_two else ""
+    few = "WHERE id <= (SELECT max(id) - 2 FROM photo)" if hangs_on_two else ""
+    site.database.run(f"INSERT INTO favourite {columns} SELECT id, id{other} FROM photo {few}")
+    together, _outcome = run(site.missing(), check=True)
+    monkeypatch.setattr(spool, "CHUNK", 2)
+    plan, outcome = run(site.missing())
+    assert plan.digest == together.digest
+    assert plan.dependents == together.dependents == outcome.dependents
+    assert (outcome.removed.records, site.images) == (7, ["p/there.jpg"])
+    assert plan.hanging.hang_on_one is not hangs_on_two
+
+
 def test_the_rows_of_a_directory_that_is_gone_have_lost_their_files(few: Site) -> None:
     shutil.rmtree(few.media.path("p"))
     assert found(run(few.missing(), check=True)[0]) == [b"p/gone.jpg", b"p/there.jpg"]
