@@ -289,17 +289,20 @@ def _names(quarantine: bytes) -> list[str]:
 
 def _info(folder: str) -> BatchInfo:
     header, kept = manifest(folder)
-    present = [file for file in kept if has(folder, file)]
-    rows = sum(1 for _row in archived(folder))
+    files = size = 0
+    for file in kept:
+        if has(folder, file):
+            files += 1
+            size += file.size
     return BatchInfo(
         os.path.basename(folder),
         str(header.get("job", "")),
         str(header.get("site", "")),
         escaped(as_path(str(header.get("media_root", "")))),
         float(header.get("moment", 0.0)),
-        len(present),
-        sum(file.size for file in present),
-        rows,
+        files,
+        size,
+        sum(1 for _row in archived(folder)),
     )
 
 
@@ -307,14 +310,15 @@ def last_file_system(site: Site) -> int:
     """The file system of the media root when the newest batch was taken from it; 0 if none was."""
     if site.quarantine is None:
         return 0
-    for info in reversed(batches(site.quarantine)):
-        header = next(_lines(os.path.join(os.fsdecode(site.quarantine), info.name, MANIFEST)), {})
-        if header.get("media_root") == as_text(site.media_root):
-            return int(header.get("file_system", 0))
-    return 0
+    folder = os.fsdecode(site.quarantine)
+    # Their first lines tell it; to survey them would mean to look at every file in quarantine.
+    headers = (next(_lines(os.path.join(folder, name, MANIFEST)), {}) for name in _names(site.quarantine))
+    ours = [header for header in headers if header.get("media_root") == as_text(site.media_root)]
+    newest = max(ours, key=lambda header: float(header.get("moment", 0.0)), default={})
+    return int(newest.get("file_system", 0))
 
 
-def manifest(folder: str) -> tuple[dict[str, Any], list[KeptFile]]:
+def manifest(folder: str) -> tuple[dict[str, Any], Iterator[KeptFile]]:
     """The first line of a batch's manifest, and its files. Raises CleanupError if it has no such line."""
     lines = _lines(os.path.join(folder, MANIFEST))
     header = next(lines, None)
@@ -329,7 +333,7 @@ def manifest(folder: str) -> tuple[dict[str, Any], list[KeptFile]]:
             f"reads {_FORMAT}. Use the release that wrote it."
         )
     files = (line for line in lines if line != _ROLLED_BACK)
-    return header, [KeptFile(**{**line, "path": as_path(line["path"])}) for line in files]
+    return header, (KeptFile(**{**line, "path": as_path(line["path"])}) for line in files)
 
 
 def archived(folder: str) -> Iterator[dict[str, Any]]:
@@ -617,7 +621,7 @@ def _lines(path: str) -> Iterator[dict[str, Any]]:
                 # A crash can cut the last line short; nothing was moved on its account.
                 if line.endswith(b"\n"):
                     yield _line(path, line)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
 
 

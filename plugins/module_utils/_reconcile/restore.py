@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from . import jobs, quarantine
 from .database import connect
@@ -62,9 +62,10 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
             jobs.lock(site, tree, database, stack)
         # Only now: a run may have been at work on this very batch.
         header, files = quarantine.manifest(folder)
-        rows = list(quarantine.archived(folder))
         _require_same_root(site, header)
-        wanted_files, wanted_rows = _chosen(paths, files, rows)
+        _require_readable(files)
+        rows = list(quarantine.archived(folder))
+        wanted_files, wanted_rows = _chosen(paths, quarantine.manifest(folder)[1], rows)
         for kept in wanted_files:
             _restore_file(folder, kept, tree, result, check)
         _note_files_elsewhere(site.quarantine, name, wanted_rows, tree, result)
@@ -78,6 +79,12 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
                     back = restoring.restore(wanted_rows)
             quarantine.forget(folder, [row for row in rows if id(row) not in back])
     return result
+
+
+def _require_readable(files: Iterable[KeptFile]) -> None:
+    """Read a manifest to its end, so that a broken line is told before anything comes back."""
+    for _kept in files:
+        pass
 
 
 def _note_files_elsewhere(
@@ -106,8 +113,8 @@ def _require_same_root(site: Site, header: Mapping[str, Any]) -> None:
 
 
 def _chosen(
-    paths: Sequence[str], files: list[KeptFile], rows: list[dict[str, Any]]
-) -> tuple[list[KeptFile], list[dict[str, Any]]]:
+    paths: Sequence[str], files: Iterable[KeptFile], rows: list[dict[str, Any]]
+) -> tuple[Iterable[KeptFile], list[dict[str, Any]]]:
     """The part of a batch that concerns some paths; all of it where none are given."""
     if not paths:
         return files, rows

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""How the work grows with the site: calls are counted and memory is weighed, nothing is timed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections import Counter
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from builders import Site, run
+
+from ansible_collections.django_media.cleanup.plugins.module_utils import _reconcile
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import orphans, spool
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import base
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
+    sqlite as sqlite_module,
+)
+
+# Methods of the two drivers' connections and cursors.
+QUERIES = ("execute", "executemany", "copy_expert", "fetchmany", "fetchall", "fetchone")
+FLAT = 300_000
+# Bytes: what Python, psycopg2 and the engine are by themselves takes a third of it.
+ENOUGH = 96 * 2**20
+
+
+@contextmanager
+def counted() -> Iterator[Counter[str]]:
+    """Count the system calls that Python's ``os`` makes, and the queries, in every thread."""
+    calls: Counter[str] = Counter()
+
+    def note(_frame: Any, event: str, called: Any) -> None:
+        if event != "c_call":
+            return
+        name = called.__name__
+        if getattr(called, "__module__", "") == "posix" and name != "fspath":
+            calls[name] += 1
+        elif name in QUERIES:
+            calls["query"] += 1
+
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+
+def fill(site: Site, names: list[str], named: list[str]) -> None:
+    site.media.write(*names)
+    values = ", ".join(f"({number}, '{name}')" for number, name in enumerate(named))
+    site.database.run("DELETE FROM photo")
+    if named:
+        site.database.run(f"INSERT INTO photo (id, image) VALUES {values}")
+
+
+def folders(count: int) -> list[str]:
+    """So many files, always in the same ten directories."""
+    return [f"{number % 10}/{number}.jpg" for number in range(count)]
+
+
+def calls_of(job: Any, check: bool) -> Counter[str]:
+    with counted() as calls:
+        plan, outcome = run(job, check)
+    assert not plan.refusals
+    assert outcome is None or (not outcome.error and not outcome.failed.total)
+    return calls
+
+
+def growth(before: Counter[str], after: Counter[str]) -> dict[str, int]:
+    return {name: after[name] - before[name] for name in {*before, *after} if after[name] != before[name]}
+
+
+def test_a_file_with_a_reference_costs_neither_a_system_call_nor_a_query(site: Site) -> None:
+    fill(site, folders(100), folders(100))
+    few = calls_of(site.orphans(), check=True)
+    fill(site, folders(700), folders(700))
+    many = calls_of(site.orphans(), check=True)
+    assert growth(few, many) == {}
+    assert few["scandir"] == 11
+
+
+def test_an_orphan_costs_one_look_in_a_plan_and_four_calls_to_keep(site: Site, tmp_path: Path) -> None:
+    def run_on(count: int, check: bool) -> Counter[str]:
+        fill(site, folders(count), [])
+        return calls_of(site.orphans(quarantine=str(tmp_path / "kept")), check)
+
+    run_on(1, check=False)
+    assert growth(run_on(100, check=True), run_on(400, check=True)) == {"stat": 300}
+    run_on(1, check=False)
+    # Announced, looked at once more, moved, and looked at in its new place.
+    assert growth(run_on(100, check=False), run_on(400, check=False)) == {"stat": 4 * 300, "rename": 300}
+
+
+def test_a_row_whose_file_is_there_costs_one_look(site: Site) -> None:
+    fill(site, folders(100), folders(100))
+    few = calls_of(site.missing(), check=True)
+    fill(site, folders(700), folders(700))
+    assert growth(few, calls_of(site.missing(), check=True)) == {"stat": 600}
+
+
+def test_rows_go_by_the_same_number_of_queries(site: Site) -> None:
+    site.database.run(
+        "CREATE TABLE favourite (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id))"
+    )
+
+    def queries(count: int) -> int:
+        fill(site, [], [f"gone/{number}.jpg" for number in range(count)])
+        site.database.run("INSERT INTO favourite SELECT id, id FROM photo")
+        calls = calls_of(site.missing(), check=False)
+        assert site.images == []
+        return calls["query"]
+
+    assert queries(50) == queries(500)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_queries_grow_with_the_batches_and_no_faster(
+    site: Site, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    for module, name in ((spool, "CHUNK"), (orphans, "LAST_LOOK"), (base, "BATCH"), (sqlite_module, "BATCH")):
+        monkeypatch.setattr(module, name, 100)
+
+    def queries(count: int) -> int:
+        fill(site, folders(count), [])
+        return calls_of(site.orphans(), check)["query"]
+
+    once, twice, four_times = queries(200), queries(400), queries(800)
+    assert four_times - twice == 2 * (twice - once)
+
+
+# In a process of its own, whose memory the kernel has counted from its start.
+WEIGHED = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from _reconcile import jobs, site
+plan, _outcome = jobs.run(site.orphans_job(json.loads(sys.argv[2])), check=True)
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+print(plan.examined["files"], plan.found.files, int(peak.split()[1]) * 1024)
+"""
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One directory with very many files."""
+    root = tmp_path_factory.mktemp("flat")
+    (root / "uploads").mkdir()
+    handle = os.open(root / "uploads", os.O_RDONLY)
+    for number in range(FLAT):
+        os.mknod(f"{number * 7919 % FLAT:032}.jpg", 0o644, dir_fd=handle)
+    os.close(handle)
+    yield root
+    subprocess.run(["rm", "-rf", str(root)], check=True)
+
+
+@pytest.mark.parametrize("one_in", [1, 2], ids=["all named", "half orphans"])
+def test_a_flat_directory_of_300000_files_is_planned_in_little_memory(
+    flat: Path, tmp_path: Path, one_in: int
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as connection:
+        connection.execute("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(100))")
+        named = ((f"uploads/{number:032}.jpg",) for number in range(0, FLAT, one_in))
+        connection.executemany("INSERT INTO photo (image) VALUES (?)", named)
+        connection.commit()
+    options = {
+        "database_url": f"sqlite:///{tmp_path / 'db.sqlite3'}",
+        "media_root": str(flat),
+        "directories": ["uploads"],
+        "references": [{"table": "photo", "column": "image"}],
+        "older_than_hours": 0,
+    }
+    engine = str(Path(_reconcile.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", WEIGHED, engine, json.dumps(options)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files, found, peak = map(int, done.stdout.split())
+    assert (files, found) == (FLAT, FLAT - FLAT // one_in)
+    assert peak < ENOUGH
