@@ -80,6 +80,12 @@ options:
         the file, they must agree as well; see C(size_column) and C(checksum_column).
     type: bool
     default: false
+  gentle:
+    description:
+      - Run at the lowest priority for the processor, and for the disk where the program C(ionice) is there,
+        so that the site comes first. The database server's own work is not affected.
+    type: bool
+    default: false
   marker:
     description:
       - A file below O(media_root) that must be there. Where it is missing, the media is taken for

@@ -85,6 +85,7 @@ def site_arguments() -> dict[str, Any]:
             ],
         },
         "include_likely_moves": {"type": "bool", "default": False},
+        "gentle": {"type": "bool", "default": False},
         "marker": {"type": "str"},
         "approved_plan": {"type": "str"},
         "max_listed": {"type": "int", "default": 100},

@@ -10,7 +10,7 @@ import gc
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Callable, Iterator, Sequence
 
-from . import orphans, quarantine, records
+from . import orphans, priority, quarantine, records
 from .database import connect
 from .database.base import Database
 from .errors import CleanupError
@@ -38,6 +38,8 @@ def run(
     """
     # Orphans are files: that job never writes to the database, not even when it removes.
     read_only = check or isinstance(job, OrphansJob)
+    if job.site.gentle:
+        priority.lower()
     with ExitStack() as stack:
         stack.enter_context(_seldom_collecting())
         tree = stack.enter_context(open_tree(job.site))

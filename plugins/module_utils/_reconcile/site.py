@@ -55,6 +55,7 @@ class Site:
     max_removal_percent: int
     accept: tuple[str, ...]
     include_likely_moves: bool
+    gentle: bool
     max_listed: int
 
     @property
@@ -250,6 +251,7 @@ def site(options: Mapping[str, Any]) -> Site:
         max_removal_percent=_number(options, "max_removal_percent", 50, most=100),
         accept=_accepted(options),
         include_likely_moves=bool(options.get("include_likely_moves")),
+        gentle=bool(options.get("gentle")),
         max_listed=_number(options, "max_listed", 100),
     )
     _check_quarantine(found, bool(options.get("quarantine_in_media_root")))

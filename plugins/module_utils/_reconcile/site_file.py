@@ -29,6 +29,7 @@ SHARED = (
     "max_removal_percent",
     "accept",
     "include_likely_moves",
+    "gentle",
     "marker",
     "max_listed",
     "older_than_hours",
