@@ -16,7 +16,8 @@ import os
 import re
 import time
 from collections import Counter
-from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
+from itertools import groupby
+from typing import AbstractSet, Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 from urllib.parse import quote
 
 from .database.base import Database, ForeignKey, Row, Selection, StoredRow, Table
@@ -182,7 +183,7 @@ class _Planning:
             rows_seen += len(rows)
             self.sample.look_at([row.file or b"" for row in rows])
             if self.job.select == "missing":
-                rows = [row for row in rows if self.looks.is_missing(row, self.plan)]
+                rows = self.looks.missing(rows, self.plan)
             if rows:
                 yield rows
             if self.progress:
@@ -346,18 +347,32 @@ class Looks:
         self.spellings = Spellings(job.site.media_root, job.site.media_url)
         self._patterns = patterns(job.derived)
 
+    def missing(self, rows: list[Row], plan: Plan) -> list[Row]:
+        """Those of some rows, in the order of their files, whose file is proven not to exist."""
+        missing: list[Row] = []
+        for directory, some in groupby(rows, key=_directory):
+            together = list(some)
+            there = self._names_there(directory, len(together))
+            missing += [
+                row for row in together if _base_name(row) not in there and self.is_missing(row, plan)
+            ]
+        return missing
+
+    def _names_there(self, directory: bytes, wanted: int) -> AbstractSet[bytes]:
+        # What leads outside is looked at, and told, row by row.
+        return frozenset() if outside(directory + b"/") else self._tree.names_there(directory, wanted)
+
     def is_missing(self, row: Row, plan: Plan) -> bool:
         """Whether it is proven that the row's file does not exist; notes what prevents the proof."""
         path = row.file or b""
-        if self._tree.is_next_to_last(path):
-            # The common case, and rows come in the order of their paths.
+        why = outside(path)
+        if not why and self._is_there(path, path, plan):
             return False
         spellings = self._other_spellings(path)
-        why = outside(path) or ("means a NUL byte" if any(b"\0" in other for other in spellings) else None)
+        if not why and any(b"\0" in other for other in spellings):
+            why = "means a NUL byte"
         if why:
             plan.skip(path, f"the database holds this path, which {why}; its row stays")
-            return False
-        if self._is_there(path, path, plan):
             return False
         for spelling in spellings:
             if self._is_there(spelling, path, plan):
@@ -657,6 +672,14 @@ def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> li
         table = database.table(f"{found[0].target_schema}.{found[0].target_table}")
     database.column(table, last)
     return [*steps, last]
+
+
+def _directory(row: Row) -> bytes:
+    return (row.file or b"").rpartition(b"/")[0]
+
+
+def _base_name(row: Row) -> bytes:
+    return (row.file or b"").rpartition(b"/")[2]
 
 
 def _name(record: Record) -> bytes:

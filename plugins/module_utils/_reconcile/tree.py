@@ -21,7 +21,7 @@ import re
 import stat
 from itertools import islice
 from types import TracebackType
-from typing import Iterable, Iterator, NamedTuple, Pattern, Sequence
+from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern, Sequence
 
 from .errors import SiteError, UnseenError
 from .spelling import escaped
@@ -34,6 +34,10 @@ NAMES_IN_MEMORY = 100_000
 # Entries that are read from a directory at a time.
 _ENTRIES = 10_000
 _BLOCK = 1 << 20
+# A directory is read at once if it takes no more bytes for each name that is asked for: to read that
+# much takes as long as to look at one name. Most file systems need so many bytes for an entry, or more.
+_BYTES_OF_ENTRIES = 256
+_BYTES_OF_AN_ENTRY = 16
 # Directory handles that a walk keeps open; a deeper tree is climbed back by "..", checked.
 OPEN_LEVELS = 32
 
@@ -314,20 +318,22 @@ class MediaTree:
                 f"'{escaped(path)}' below media_root could not be looked at: {error.strerror}."
             ) from error
 
-    def is_next_to_last(self, path: bytes) -> bool:
-        """Whether something is at the path, asked in one system call; False may also mean unknown.
+    def names_there(self, directory: bytes, wanted: int) -> AbstractSet[bytes]:
+        """What is in a directory, if so many names are a good part of it; else, and in doubt, nothing.
 
-        Answers for the directory of the last look only, and neither for ``..`` nor for a path that
-        ends in a slash.
+        To read a directory proves of many names at once that they are there, and of none that it is not.
         """
-        parent, _slash, name = path.rpartition(b"/")
-        if self._last is None or self._last[0] != parent or name in (b"", b".", b"..") or b"\0" in name:
-            return False
         try:
-            os.stat(name, dir_fd=self._last[1], follow_symlinks=False)
-        except OSError:
-            return False
-        return True
+            handle = self._handle_of(directory)
+            if os.fstat(handle).st_size > wanted * _BYTES_OF_ENTRIES:
+                return frozenset()
+            most = wanted * _BYTES_OF_ENTRIES // _BYTES_OF_AN_ENTRY
+            with os.scandir(f"{_HANDLES}/{handle}".encode()) as entries:
+                names = frozenset(entry.name for entry in islice(entries, most + 1))
+        except (OSError, NotFollowed):
+            # Whoever then looks at each name on its own hears what is wrong.
+            return frozenset()
+        return names if len(names) <= most else frozenset()
 
     def has_file(self, path: bytes) -> bool:
         """Whether a regular file was seen at the path; False where the look failed."""

@@ -102,11 +102,18 @@ def test_an_orphan_costs_one_look_in_a_plan_and_four_calls_to_keep(site: Site, t
     assert growth(run_on(100, check=False), run_on(400, check=False)) == {"stat": 4 * 300, "rename": 300}
 
 
-def test_a_row_whose_file_is_there_costs_one_look(site: Site) -> None:
-    fill(site, folders(100), folders(100))
+def test_a_row_whose_file_is_there_costs_no_system_call(site: Site) -> None:
+    fill(site, folders(300), folders(300))
     few = calls_of(site.missing(), check=True)
-    fill(site, folders(700), folders(700))
-    assert growth(few, calls_of(site.missing(), check=True)) == {"stat": 600}
+    fill(site, folders(900), folders(900))
+    assert growth(few, calls_of(site.missing(), check=True)) == {}
+
+
+def test_a_few_rows_of_a_full_directory_cost_one_look_each(site: Site) -> None:
+    fill(site, folders(9_000), folders(100))
+    few = calls_of(site.missing(), check=True)
+    fill(site, [], folders(150))
+    assert growth(few, calls_of(site.missing(), check=True)) == {"stat": 50}
 
 
 def test_rows_go_by_the_same_number_of_queries(site: Site) -> None:

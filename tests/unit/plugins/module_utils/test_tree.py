@@ -451,13 +451,36 @@ def test_an_error_of_the_disk_proves_no_absence(
     assert not tree.has_file(b"photos/a")
 
 
-def test_a_look_at_the_next_file_says_there_only_of_what_is_there(tree: MediaTree, media: Media) -> None:
-    media.write("photos/a", "photos/b", "other/c")
-    assert not tree.is_next_to_last(b"photos/a"), "nothing was looked at before"
-    tree.state(b"photos/a")
-    assert tree.is_next_to_last(b"photos/b")
-    for path in (b"photos/gone", b"other/c", b"photos/", b"photos/.", b"photos/..", b"b"):
-        assert not tree.is_next_to_last(path)
+def test_many_names_of_one_directory_are_seen_at_once(tree: MediaTree, media: Media, outside: Path) -> None:
+    media.write("photos/a", "photos/b", "photos/deeper/c")
+    media.link("linked", outside)
+    assert tree.names_there(b"photos", 1000) == {b"a", b"b", b"deeper"}
+    for nothing in (b"photos/a", b"gone", b"linked", b"../outside"):
+        assert tree.names_there(nothing, 1000) == set()
+    assert tree.unseen.total == 0
+
+
+def test_a_directory_much_larger_than_what_is_asked_for_is_not_read(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media.write(*[f"photos/{number:0100}" for number in range(100)])
+    assert tree.names_there(b"photos", 2) == set()
+    assert len(tree.names_there(b"photos", 100)) == 100
+    # A file system whose directories look small: what comes is counted, too.
+    monkeypatch.setattr(tree_module, "_BYTES_OF_AN_ENTRY", 1000)
+    assert tree.names_there(b"photos", 100) == set()
+
+
+def test_a_directory_that_cannot_be_read_shows_no_name(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media.write("photos/a")
+    monkeypatch.setattr(tree_module, "_HANDLES", "/nowhere")
+    assert tree.names_there(b"photos", 1000) == set()
+    monkeypatch.undo()
+    tree.forget()
+    monkeypatch.setattr(tree_module, "os", FailingOs("open", errno.EIO, b"photos"))
+    assert tree.names_there(b"photos", 1000) == set()
 
 
 # Opening.
