@@ -335,6 +335,21 @@ class MediaTree:
             return frozenset()
         return names if len(names) <= most else frozenset()
 
+    def is_next_to_last(self, path: bytes) -> bool:
+        """Whether something is at the path, asked in one system call; False may also mean unknown.
+
+        Answers for the directory of the last look only, and neither for ``..`` nor for a path that
+        ends in a slash.
+        """
+        parent, _slash, name = path.rpartition(b"/")
+        if self._last is None or self._last[0] != parent or name in (b"", b".", b"..") or b"\0" in name:
+            return False
+        try:
+            os.stat(name, dir_fd=self._last[1], follow_symlinks=False)
+        except OSError:
+            return False
+        return True
+
     def has_file(self, path: bytes) -> bool:
         """Whether a regular file was seen at the path; False where the look failed."""
         try:

@@ -451,6 +451,15 @@ def test_an_error_of_the_disk_proves_no_absence(
     assert not tree.has_file(b"photos/a")
 
 
+def test_a_look_at_the_next_file_says_there_only_of_what_is_there(tree: MediaTree, media: Media) -> None:
+    media.write("photos/a", "photos/b", "other/c")
+    assert not tree.is_next_to_last(b"photos/a"), "nothing was looked at before"
+    tree.state(b"photos/a")
+    assert tree.is_next_to_last(b"photos/b")
+    for path in (b"photos/gone", b"other/c", b"photos/", b"photos/.", b"photos/..", b"b"):
+        assert not tree.is_next_to_last(path)
+
+
 def test_many_names_of_one_directory_are_seen_at_once(tree: MediaTree, media: Media, outside: Path) -> None:
     media.write("photos/a", "photos/b", "photos/deeper/c")
     media.link("linked", outside)
