@@ -76,7 +76,7 @@ importer: .venv/tests.stamp ## Galaxy's own importer, on the archive that users 
 
 bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000000 ROUNDS=5 FLAT=5000000
 	@$(WITH_VENV) python benchmarks/bench.py --size $(or $(SIZE),200000) --rounds $(or $(ROUNDS),3) \
-		--flat-size $(or $(FLAT),0)
+		--flat-size $(or $(FLAT),0) --only "$(ONLY)"
 
 test-versions: .venv/tests.stamp ## on each version of Ansible, Python, psycopg2 and PostgreSQL that can be had
 	$(WITH_VENV) python tests/run_versions.py

