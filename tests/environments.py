@@ -16,15 +16,22 @@ BUILD = ROOT / ".build"
 OLDEST_PYTHON = 8
 
 
-def interpreters() -> dict[int, Path]:
-    """Find every Python 3.8 or later of this machine, by its minor version.
+def search_path() -> str:
+    """Where programs are looked for: pyenv's real interpreters, and then where the caller looks.
 
     pyenv's own commands (`shims`) answer only for the versions that are switched on.
     """
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    places = [str(place) for place in pyenv.glob("versions/3.*/bin")]
-    places += os.environ.get("PATH", os.defpath).split(os.pathsep)
-    path = os.pathsep.join(place for place in places if "shims" not in place)
+    inherited = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    shims = [Path(place) for place in inherited if place.endswith("shims")]
+    roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv"), *(shim.parent for shim in shims)]
+    real = [str(place) for root in roots for place in sorted(root.glob("versions/3.*/bin"))]
+    others = [place for place in inherited if Path(place) not in shims]
+    return os.pathsep.join(dict.fromkeys([*real, *others]))
+
+
+def interpreters() -> dict[int, Path]:
+    """Find every Python 3.8 or later of this machine, by its minor version."""
+    path = search_path()
     found = {minor: shutil.which(f"python3.{minor}", path=path) for minor in range(OLDEST_PYTHON, 30)}
     return {minor: Path(program) for minor, program in found.items() if program}
 

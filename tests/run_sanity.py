@@ -21,6 +21,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from environments import search_path
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build" / "sanity"
 HOME = BUILD / "home"
@@ -82,15 +84,9 @@ def pip_settings() -> dict[str, str]:
     return {key: ast.literal_eval(value) for key, value in lines if key != "config-file"}
 
 
-def search_path() -> str:
-    """Put the tools of this environment and pyenv's real interpreters first.
-
-    pyenv's own commands (`shims`) answer only for the versions that are switched on.
-    """
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-    interpreters = sorted(pyenv.glob("versions/3.*/bin"))
-    inherited = os.environ.get("PATH", os.defpath)
-    return os.pathsep.join([str(Path(sys.executable).parent), *map(str, interpreters), inherited])
+def with_our_tools() -> str:
+    """The search path on which this environment's tools come first."""
+    return os.pathsep.join([str(Path(sys.executable).parent), search_path()])
 
 
 def run(environment: dict[str, str]) -> int:
@@ -129,7 +125,7 @@ def in_words(tests: dict[str, list[str]]) -> str:
 def main() -> int:
     copy_checkout()
     prepare_home()
-    return run({**os.environ, "HOME": str(HOME), "PATH": search_path()})
+    return run({**os.environ, "HOME": str(HOME), "PATH": with_our_tools()})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 
-from run_sanity import COPY, HOME, copy_checkout, prepare_home, search_path
+from run_sanity import COPY, HOME, copy_checkout, prepare_home, with_our_tools
 from run_versions import running, wheel
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -26,7 +26,7 @@ RUNS = (
 
 
 def ansible_test(*arguments: str) -> int:
-    environment = {**os.environ, "HOME": str(HOME), "PATH": search_path()}
+    environment = {**os.environ, "HOME": str(HOME), "PATH": with_our_tools()}
     environment.pop("ANSIBLE_CONFIG", None)  # names the checkout
     done = subprocess.run(
         [sys.executable, "-m", "ansible", "test", *arguments],
