@@ -74,23 +74,27 @@ def _options() -> argparse.Namespace:
 def _contests(folder: Path, server: str, options: argparse.Namespace) -> Iterator[Contest]:
     """All that is measured; a site lives as long as its contests."""
     for shape in SHAPES:
-        with _Built(shape, options.size, folder, server) as site:
-            for job in ("orphans", "missing"):
-                for kind in KINDS:
-                    yield from _chosen(options, contests.scan(job, site, kind, shape == "sharded"))
-    if options.flat_size:
+        chosen = _scans(options, ("orphans", "missing"), options.size, shape)
+        if chosen:
+            with _Built(shape, options.size, folder, server) as site:
+                for job, kind in chosen:
+                    yield contests.scan(job, site, kind, with_others=shape == "sharded")
+    chosen = _scans(options, ("orphans",), options.flat_size, "flat")
+    if options.flat_size and chosen:
         with _Built("flat", options.flat_size, folder, server) as site:
-            for kind in KINDS:
-                yield from _chosen(options, contests.scan("orphans", site, kind, with_others=False))
-    with _Built("sharded", min(options.size, FOR_A_PLAYBOOK), folder, server) as site:
-        yield from _chosen(options, contests.playbook(site))
-    for contest in removal.contests(folder, server, min(options.size, REMOVED)):
-        yield from _chosen(options, contest)
+            for job, kind in chosen:
+                yield contests.scan(job, site, kind, with_others=False)
+    if options.only in "whole runs":
+        with _Built("sharded", min(options.size, FOR_A_PLAYBOOK), folder, server) as site:
+            yield contests.playbook(site)
+    if options.only in "removal":
+        yield from removal.contests(folder, server, min(options.size, REMOVED))
 
 
-def _chosen(options: argparse.Namespace, contest: Contest) -> Iterator[Contest]:
-    if options.only in contest.work:
-        yield contest
+def _scans(options: argparse.Namespace, jobs: Iterable[str], size: int, shape: str) -> list[tuple[str, str]]:
+    """The jobs on a site that are to be measured, each on a kind of database."""
+    every = [(job, kind) for job in jobs for kind in KINDS]
+    return [one for one in every if options.only in contests.scan_name(one[0], size, shape, one[1])]
 
 
 class _Built:

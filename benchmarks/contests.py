@@ -95,6 +95,10 @@ def engine(job: str, options: dict[str, Any], mode: str = "check") -> list[str]:
     return [sys.executable, str(PEERS / "engine.py"), what, mode, json.dumps(options)]
 
 
+def scan_name(job: str, size: int, shape: str, kind: str) -> str:
+    return f"{job}, {size:,} {shape}, {kind}"
+
+
 def scan(job: str, site: Site, kind: str, with_others: bool) -> Contest:
     """A plan over a whole site."""
     table = "photo" if job == "orphans" else "lost"
@@ -117,8 +121,7 @@ def scan(job: str, site: Site, kind: str, with_others: bool) -> Contest:
     if job == "missing":
         exists = [sys.executable, str(PEERS / "seed.py"), job, *where]
         contestants.append(Contestant("one exists() a row, rows in memory", exists, refine=_inner_seconds))
-    work = f"{job}, {site.size:,} {site.shape}, {kind}"
-    return Contest(work, contestants, site.orphans)
+    return Contest(scan_name(job, site.size, site.shape, kind), contestants, site.orphans)
 
 
 def playbook(site: Site) -> Contest:
