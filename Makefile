@@ -16,7 +16,7 @@ endif
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test molecule soak bench test-fast lint unit integration pytest sanity targets importer test-versions coverage mutants docs clean distclean
+.PHONY: help demo demo-total-loss test molecule soak bench test-fast lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -31,7 +31,7 @@ demo-total-loss: .venv/demo.stamp ## the same sites with every upload gone: the 
 	@$(PLAYBOOK) --check --diff || echo "The playbook ended with exit status $$?."
 
 test: ## all that has to pass: lint, sanity, importer, molecule, unit and integration tests
-	@$(MAKE) --no-print-directory --keep-going lint sanity importer targets molecule pytest
+	@$(MAKE) --no-print-directory --keep-going lint sanity importer integration-targets molecule pytest
 
 test-fast: .venv/tests.stamp ## what a save should pass, in seconds: ruff, mypy, unit tests
 	$(WITH_VENV) ruff check --quiet .
@@ -70,6 +70,10 @@ sanity: .venv/tests.stamp ## ansible-test sanity, on every Python that is here
 
 targets: .venv/tests.stamp ## ansible-test units and integration
 	$(WITH_VENV) python tests/run_targets.py
+
+# The units are the same that pytest runs, and take ansible-test ten minutes: a process for each test.
+integration-targets: .venv/tests.stamp
+	$(WITH_VENV) python tests/run_targets.py integration
 
 importer: .venv/tests.stamp ## Galaxy's own importer, on the archive that users would install
 	$(WITH_VENV) python tests/run_importer.py

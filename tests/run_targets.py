@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
-"""Run `ansible-test units` and `ansible-test integration` as Ansible's own people would.
+"""Run `ansible-test units` and `ansible-test integration`, or one, as Ansible's own people would.
 
 ansible-test runs each test in a process of its own, so the PostgreSQL for all of them is started here.
 They need what `ansible-test sanity` needs: a copy that stands where a collection stands, and a
@@ -19,10 +19,10 @@ from run_sanity import COPY, HOME, copy_checkout, prepare_home, with_our_tools
 from run_versions import running, wheel
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-RUNS = (
-    ("integration", "--python", PYTHON),
-    ("units", "--venv", "--requirements", "--python", PYTHON),
-)
+RUNS = {
+    "integration": ("--python", PYTHON),
+    "units": ("--venv", "--requirements", "--python", PYTHON),
+}
 
 
 def ansible_test(*arguments: str) -> int:
@@ -50,7 +50,7 @@ def main() -> int:
     prepare_home()
     with running(wheel()) as url:
         (COPY / "tests" / "server.url").write_text(url)
-        return max([ansible_test(*run) for run in RUNS])
+        return max([ansible_test(kind, *RUNS[kind]) for kind in sys.argv[1:] or RUNS])
 
 
 if __name__ == "__main__":
