@@ -10,22 +10,13 @@ import errno
 import hashlib
 import os
 import stat
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import IO
 
 from .errors import QuarantineError
-from .tree import Changed, FileState
+from .tree import Changed, FileState, require_same
 
 _BLOCK = 1 << 20
-
-
-def require_same(handle: int, name: bytes, state: FileState) -> None:
-    try:
-        now = FileState.of(os.stat(name, dir_fd=handle, follow_symlinks=False))
-    except FileNotFoundError:
-        raise Changed("it was gone already") from None
-    if now != state:
-        raise Changed("another file stands in its place, or it was written to")
 
 
 def copy_over(handle: int, source: bytes, place: int, name: str, state: FileState, atime_ns: int) -> bool:
@@ -33,15 +24,13 @@ def copy_over(handle: int, source: bytes, place: int, name: str, state: FileStat
 
     Says whether the copy has all extended attributes.
     """
-    try:
+    with ExitStack() as unless_done:
+        unless_done.callback(_unlink_if_there, place, name)
         is_whole = copy(handle, source, place, name, state)
         set_marks(place, name, os.stat(source, dir_fd=handle, follow_symlinks=False), atime_ns)
         os.fsync(place)
         require_same(handle, source, state)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=place)
-        raise
+        unless_done.pop_all()
     try:
         os.unlink(source, dir_fd=handle)
     except OSError:
@@ -51,6 +40,11 @@ def copy_over(handle: int, source: bytes, place: int, name: str, state: FileStat
             os.unlink(name, dir_fd=place)
         raise
     return is_whole
+
+
+def _unlink_if_there(place: int, name: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=place)
 
 
 def copy(handle: int, source: bytes | str, place: int, name: bytes | str, state: FileState | None) -> bool:

@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
-from threading import Thread
 from typing import Iterator
 
 from .errors import DatabaseError
@@ -22,28 +21,18 @@ def begun(lists: Iterator[list[bytes]]) -> Iterator[Iterator[list[bytes]]]:
     A database needs nearly all its time for sorting, before its first answer. Only that is left to
     a thread: rows fetched one by one beside other work would make both wait for each other.
     """
-    first: list[list[bytes]] = []
-    problems: list[BaseException] = []
+    with ThreadPoolExecutor(1, "references") as background:
+        first = background.submit(next, lists, None)
+        # No more comes: the thread ends with this.
+        background.shutdown(wait=False)
 
-    def fetch() -> None:
-        try:
-            first.extend(islice(lists, 1))
-        except BaseException as error:
-            problems.append(error)
+        def all_lists() -> Iterator[list[bytes]]:
+            beginning = first.result()
+            if beginning is not None:
+                yield beginning
+                yield from lists
 
-    def rest() -> Iterator[list[bytes]]:
-        thread.join()
-        if problems:
-            raise problems[0]
-        yield from first
-        yield from lists
-
-    thread = Thread(target=fetch, name="references")
-    thread.start()
-    try:
-        yield rest()
-    finally:
-        thread.join()
+        yield all_lists()
 
 
 class References:

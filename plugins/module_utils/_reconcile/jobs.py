@@ -11,12 +11,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Callable, Iterator, Sequence
 
 from . import orphans, priority, quarantine, records
+from .batch import Batch
 from .database import connect
 from .database.base import Database
 from .errors import CleanupError
 from .outcome import Deleting, Outcome, Taker
 from .plan import Plan
-from .quarantine import Batch
 from .site import Column, OrphansJob, RecordsJob, Site
 from .spelling import escaped
 from .tree import MediaTree

@@ -16,29 +16,23 @@ A batch is one private folder below the quarantine:
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import json
 import os
 import re
 import shutil
-import socket
 import stat
 import time
 from contextlib import contextmanager, suppress
 from typing import IO, Any, Iterable, Iterator, NamedTuple, Sequence
 
-from .copies import copy, copy_over, is_same_file, require_same, set_marks
 from .errors import BusyError, CleanupError, QuarantineError, SiteError
-from .outcome import Taker
-from .plan import counted
 from .site import Site
 from .spelling import escaped
-from .tree import Changed, FileState, MediaTree, NotFollowed
 
 MANIFEST, FILES, ROWS = "manifest.jsonl", "files", "rows.jsonl"
-_FORMAT = 1
-_ROLLED_BACK = {"rows": "rolled back"}
+FORMAT = 1
+ROLLED_BACK = {"rows": "rolled back"}
 _BATCH = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]+(-\d+)?")
 # Files in one folder of a batch.
 _FOLDER = 10_000
@@ -89,168 +83,6 @@ def as_path(text: str) -> bytes:
 
 def stored_name(number: int) -> str:
     return f"{number // _FOLDER:05d}/{number:09d}"
-
-
-class Batch(Taker):
-    """A batch that is being filled; also the place that takes the files of a run."""
-
-    def __init__(self, site: Site, job: str, plan_id: str, file_system: int) -> None:
-        quarantine = site.quarantine or b""
-        _prepare(quarantine)
-        self.name = f"{plan_id.partition('-')[0]}-{job}-{plan_id.partition('-')[2][:8]}"
-        self._folder = _new_folder(quarantine, self.name)
-        self.name = os.path.basename(self._folder)
-        self._number = 0
-        self._announced: dict[bytes, KeptFile] = {}
-        self._obstacles: dict[bytes, Exception] = {}
-        self._without_attributes = 0
-        # Handles of the folders that took files since these were last made to last.
-        self._places: dict[int, int] = {}
-        self._has_files = False
-        self._rows: IO[bytes] | None = None
-        header = {
-            "format": _FORMAT,
-            "batch": self.name,
-            "plan_id": plan_id,
-            "job": job,
-            "site": site.name,
-            "media_root": as_text(site.media_root),
-            "file_system": file_system,
-            "moment": time.time(),
-            "host": socket.gethostname(),
-        }
-        with _writing():
-            self._handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            self._manifest = _create(os.path.join(self._folder, MANIFEST))
-            os.mkdir(FILES, 0o700, dir_fd=self._handle)
-            _write_lines(self._manifest, [header])
-            os.fsync(self._handle)
-
-    def close(self) -> None:
-        """Let the handles go; a batch that kept nothing leaves no trace."""
-        self._leave_places()
-        os.close(self._handle)
-        for file in (self._manifest, self._rows):
-            # What a full disk kept from being written was told when it was written.
-            with suppress(OSError):
-                if file:
-                    file.close()
-        if not self._has_files and not self._rows:
-            shutil.rmtree(self._folder)
-            self.name = ""
-
-    def announce(self, tree: MediaTree, files: Iterable[tuple[bytes, str]]) -> None:
-        """Write down which files are about to come, and why; returns when that is on disk."""
-        self._announced, self._obstacles = {}, {}
-        for path, reason in files:
-            try:
-                handle, name = tree.parent_of(path)
-                status = os.stat(name, dir_fd=handle, follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            except (OSError, NotFollowed) as error:
-                self._obstacles[path] = error
-                continue
-            self._announced[path] = KeptFile(
-                self._number,
-                path,
-                status.st_size,
-                status.st_mtime_ns,
-                status.st_atime_ns,
-                status.st_uid,
-                status.st_gid,
-                stat.S_IMODE(status.st_mode),
-                reason,
-            )
-            self._number += 1
-        with _writing():
-            _write_lines(self._manifest, [kept.as_json() for kept in self._announced.values()])
-
-    def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
-        """Move a file in here. Raises Changed if it is not the one that was looked at."""
-        if path in self._obstacles:
-            raise self._obstacles[path]
-        kept = self._announced.get(path)
-        if kept is None:
-            raise Changed("it was gone already")
-        place = self._place(kept.number)
-        name = f"{kept.number:09d}"
-        handle, source = tree.parent_of(path)
-        require_same(handle, source, state)
-        try:
-            os.rename(source, name, src_dir_fd=handle, dst_dir_fd=place)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            self._without_attributes += not copy_over(handle, source, place, name, state, kept.atime_ns)
-            return
-        _verify_moved(handle, source, place, name, state)
-
-    def settle(self) -> None:
-        """Make what was moved in here survive a power failure."""
-        with _writing():
-            for handle in self._places.values():
-                os.fsync(handle)
-        self._leave_places()
-
-    def _leave_places(self) -> None:
-        for handle in self._places.values():
-            os.close(handle)
-        self._places = {}
-
-    def archive(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write rows down; returns when they are on disk."""
-        with _writing():
-            if self._rows is None:
-                self._rows = _create(os.path.join(self._folder, ROWS))
-                os.fsync(self._handle)
-            _write_lines(self._rows, rows)
-
-    @property
-    def notes(self) -> list[str]:
-        if not self._without_attributes:
-            return []
-        return [
-            f"of {counted(self._without_attributes, 'file')}, not all extended attributes or ACLs are kept, "
-            "because the quarantine's file system does not take them. Choose a place beside the media root."
-        ]
-
-    def roll_back(self) -> None:
-        """Mark the batch: it lists rows that never went, and no file was touched."""
-        if self._rows:
-            # Without the mark, a restore finds the rows in their place, and says so.
-            with suppress(CleanupError), _writing():
-                _write_lines(self._manifest, [_ROLLED_BACK])
-            self.name = ""
-
-    def _place(self, number: int) -> int:
-        folder = number // _FOLDER
-        if folder not in self._places:
-            path = os.path.join(self._folder, FILES, f"{folder:05d}")
-            # It is there where it could be made and then not be opened.
-            with suppress(FileExistsError):
-                os.mkdir(path, 0o700)
-            _sync(os.path.dirname(path))
-            self._has_files = True
-            self._places[folder] = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        return self._places[folder]
-
-
-def _verify_moved(handle: int, source: bytes, place: int, name: str, state: FileState) -> None:
-    """Put back what was exchanged between the last look and the move; a move sets the ctime."""
-    moved = FileState.of(os.stat(name, dir_fd=place, follow_symlinks=False))
-    if moved[:-1] == state[:-1]:
-        return
-    if moved.kind == "directory":
-        # It cannot be linked; a rename of a directory replaces an empty directory at most.
-        os.rename(name, source, src_dir_fd=place, dst_dir_fd=handle)
-        raise Changed("a directory came into its place at the last moment")
-    try:
-        os.link(name, source, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
-    except FileExistsError:
-        raise Changed("it was exchanged at the last moment; what was moved is in quarantine") from None
-    os.unlink(name, dir_fd=place)
-    raise Changed("another file came into its place at the last moment")
 
 
 # Reading, listing, purging.
@@ -327,18 +159,18 @@ def manifest(folder: str) -> tuple[dict[str, Any], Iterator[KeptFile]]:
             f"batch {os.path.basename(folder)} was left by a run that was killed at its beginning, before it "
             "took anything. The next purge removes it."
         )
-    if header.get("format") != _FORMAT:
+    if header.get("format") != FORMAT:
         raise SiteError(
             f"batch {os.path.basename(folder)} has the format {header.get('format')!r}, this release "
-            f"reads {_FORMAT}. Use the release that wrote it."
+            f"reads {FORMAT}. Use the release that wrote it."
         )
-    files = (line for line in lines if line != _ROLLED_BACK)
+    files = (line for line in lines if line != ROLLED_BACK)
     return header, (KeptFile(**{**line, "path": as_path(line["path"])}) for line in files)
 
 
 def archived(folder: str) -> Iterator[dict[str, Any]]:
     """The rows of a batch; none if they have not gone."""
-    if _ROLLED_BACK in _lines(os.path.join(folder, MANIFEST)):
+    if ROLLED_BACK in _lines(os.path.join(folder, MANIFEST)):
         return iter(())
     return _lines(os.path.join(folder, ROWS))
 
@@ -432,52 +264,6 @@ def _delete(quarantine: bytes, name: str) -> None:
         raise QuarantineError(f"batch {name} could not be purged whole: {error.strerror}.") from None
 
 
-# Bringing back.
-
-
-def put_back(folder: str, kept: KeptFile, tree: MediaTree) -> None:
-    """Bring one file back to its place, unless a file is there; missing directories are made.
-
-    Raises FileExistsError if another file has come into its place, and OSError or a
-    CleanupError if it could not be done; the file is in quarantine then as before.
-    """
-    place = os.open(os.path.join(folder, FILES), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    temporary = b".restoring-%s-%d" % (os.path.basename(os.fsencode(folder)), kept.number)
-    try:
-        handle, name = tree.parent_of(kept.path, create=True)
-        try:
-            os.link(kept.stored, name, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
-        except FileExistsError:
-            if not is_same_file(place, kept.stored, handle, name):
-                raise
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=handle)
-        except OSError as error:
-            # Another file system, or one without hard links.
-            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
-                raise
-            _copy_back(place, kept, handle, name, temporary)
-        os.fsync(handle)
-        os.unlink(kept.stored, dir_fd=place)
-    finally:
-        os.close(place)
-
-
-def _copy_back(place: int, kept: KeptFile, handle: int, name: bytes, temporary: bytes) -> None:
-    # One restore is at work, as the locks see to: what has this name is left from a killed one.
-    with suppress(FileNotFoundError):
-        os.unlink(temporary, dir_fd=handle)
-    try:
-        status = os.stat(kept.stored, dir_fd=place, follow_symlinks=False)
-        copy(place, kept.stored, handle, temporary, FileState.of(status))
-        # As the stored file is: the manifest alone could make anything of it.
-        set_marks(handle, temporary, status)
-        os.link(temporary, name, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=handle)
-
-
 def has(folder: str, kept: KeptFile) -> bool:
     """Whether a file of the manifest is in the batch."""
     return os.path.lexists(os.path.join(folder, FILES, kept.stored))
@@ -487,9 +273,9 @@ def forget(folder: str, left: Sequence[dict[str, Any]]) -> None:
     """Leave in a batch only the rows that are not back; an empty batch goes."""
     path = os.path.join(folder, ROWS)
     if left:
-        with _writing():
-            with _create(f"{path}.new") as file:
-                _write_lines(file, left)
+        with writing():
+            with created(f"{path}.new") as file:
+                write_lines(file, left)
             os.replace(f"{path}.new", path)
         return
     with suppress(FileNotFoundError):
@@ -505,7 +291,7 @@ def forget(folder: str, left: Sequence[dict[str, Any]]) -> None:
 @contextmanager
 def locked(quarantine: bytes) -> Iterator[None]:
     """Keep other runs out of the quarantine; raises BusyError if one is in it."""
-    _prepare(quarantine)
+    prepare(quarantine)
     with in_words():
         handle = os.open(quarantine, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
@@ -535,7 +321,7 @@ def _holder(handle: int) -> str:
     return ""
 
 
-def _prepare(quarantine: bytes) -> None:
+def prepare(quarantine: bytes) -> None:
     shown = escaped(quarantine)
     try:
         _make_directory(quarantine, 0o700)
@@ -562,10 +348,10 @@ def _make_directory(path: bytes, mode: int = 0o777) -> None:
     except FileNotFoundError:
         _make_directory(os.path.dirname(path))
         os.mkdir(path, mode)
-    _sync(os.path.dirname(path))
+    sync(os.path.dirname(path))
 
 
-def _sync(directory: bytes | str) -> None:
+def sync(directory: bytes | str) -> None:
     """Make what was made in a directory survive a power failure."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -574,12 +360,12 @@ def _sync(directory: bytes | str) -> None:
         os.close(handle)
 
 
-def _new_folder(quarantine: bytes, name: str) -> str:
+def new_folder(quarantine: bytes, name: str) -> str:
     for number in range(100):
         folder = os.path.join(os.fsdecode(quarantine), f"{name}-{number}" if number else name)
         try:
             os.mkdir(folder, 0o700)
-            _sync(quarantine)
+            sync(quarantine)
         except FileExistsError:
             continue
         except OSError as error:
@@ -591,12 +377,12 @@ def _new_folder(quarantine: bytes, name: str) -> str:
     raise QuarantineError(f"the quarantine '{escaped(quarantine)}' holds a hundred batches {name} already.")
 
 
-def _create(path: str) -> IO[bytes]:
+def created(path: str) -> IO[bytes]:
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb")
 
 
 @contextmanager
-def _writing() -> Iterator[None]:
+def writing() -> Iterator[None]:
     """Turn a full or failing disk into words; what is not safely kept is not removed."""
     try:
         yield
@@ -607,7 +393,7 @@ def _writing() -> Iterator[None]:
         ) from None
 
 
-def _write_lines(file: IO[bytes], lines: Iterable[dict[str, Any]]) -> None:
+def write_lines(file: IO[bytes], lines: Iterable[dict[str, Any]]) -> None:
     for line in lines:
         file.write(json.dumps(line).encode() + b"\n")
     file.flush()

@@ -9,22 +9,25 @@ Nothing is overwritten. What cannot come back is told, one by one, and stays in 
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping, Sequence
 
 from . import jobs, quarantine
+from .copies import copy, is_same_file, set_marks
 from .database import connect
 from .database.base import Database, ForeignKey, Table
 from .errors import CleanupError, DatabaseError, SiteError
 from .plan import Skipped, Totals
-from .quarantine import KeptFile, as_path
+from .quarantine import FILES, KeptFile, as_path
 from .site import Site
 from .spelling import escaped, escaped_value, outside
 from .spool import Listed
-from .tree import MediaTree, NotFollowed
+from .tree import FileState, MediaTree, NotFollowed
 
 
 @dataclass
@@ -148,7 +151,7 @@ def _restore_file(folder: str, kept: KeptFile, tree: MediaTree, result: Restored
         if check:
             _require_free(tree, kept)
         else:
-            quarantine.put_back(folder, kept, tree)
+            _put_back(folder, kept, tree)
     except FileExistsError:
         result.stays.add(Skipped(kept.path, "another file has come into its place"))
     except (NotFollowed, CleanupError) as error:
@@ -166,6 +169,49 @@ def _restore_file(folder: str, kept: KeptFile, tree: MediaTree, result: Restored
 def _require_free(tree: MediaTree, kept: KeptFile) -> None:
     if tree.state(kept.path) is not None:
         raise FileExistsError(kept.path)
+
+
+def _put_back(folder: str, kept: KeptFile, tree: MediaTree) -> None:
+    """Bring one file back to its place, unless a file is there; missing directories are made.
+
+    Raises FileExistsError if another file has come into its place, and OSError or a
+    CleanupError if it could not be done; the file is in quarantine then as before.
+    """
+    place = os.open(os.path.join(folder, FILES), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    temporary = b".restoring-%s-%d" % (os.path.basename(os.fsencode(folder)), kept.number)
+    try:
+        handle, name = tree.parent_of(kept.path, create=True)
+        try:
+            os.link(kept.stored, name, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
+        except FileExistsError:
+            if not is_same_file(place, kept.stored, handle, name):
+                raise
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=handle)
+        except OSError as error:
+            # Another file system, or one without hard links.
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+                raise
+            _copy_back(place, kept, handle, name, temporary)
+        os.fsync(handle)
+        os.unlink(kept.stored, dir_fd=place)
+    finally:
+        os.close(place)
+
+
+def _copy_back(place: int, kept: KeptFile, handle: int, name: bytes, temporary: bytes) -> None:
+    # One restore is at work, as the locks see to: what has this name is left from a killed one.
+    with suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=handle)
+    try:
+        status = os.stat(kept.stored, dir_fd=place, follow_symlinks=False)
+        copy(place, kept.stored, handle, temporary, FileState.of(status))
+        # As the stored file is: the manifest alone could make anything of it.
+        set_marks(handle, temporary, status)
+        os.link(temporary, name, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=handle)
 
 
 class _Restoring:

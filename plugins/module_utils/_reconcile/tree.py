@@ -96,6 +96,16 @@ class Changed(Exception):
     """The file is gone, or is not the one that was looked at."""
 
 
+def require_same(handle: int, name: bytes, state: FileState) -> None:
+    """Raise Changed unless the file in an open directory is still the one that was looked at."""
+    try:
+        now = FileState.of(os.stat(name, dir_fd=handle, follow_symlinks=False))
+    except FileNotFoundError:
+        raise Changed("it was gone already") from None
+    if now != state:
+        raise Changed("another file stands in its place, or it was written to")
+
+
 class _Level:
     """A directory that the walk has entered and not yet left."""
 
@@ -422,12 +432,7 @@ class MediaTree:
     def remove(self, path: bytes, state: FileState) -> None:
         """Unlink a file that is still the one that was looked at; raises Changed if it is not."""
         handle, name = self.parent_of(path)
-        try:
-            now = FileState.of(os.stat(name, dir_fd=handle, follow_symlinks=False))
-        except FileNotFoundError:
-            raise Changed("it was gone already") from None
-        if now != state:
-            raise Changed("another file stands in its place, or it was written to")
+        require_same(handle, name, state)
         os.unlink(name, dir_fd=handle)
 
     def forget(self) -> None:
