@@ -15,7 +15,11 @@ from typing import Any, Callable, Iterator
 import pytest
 from support import Ansible, Site, Task, let_clock_tick
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import jobs, orphans, records
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
+    deletion,
+    jobs,
+    orphans,
+)
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.site import (
     OrphansJob,
     RecordsJob,
@@ -128,7 +132,7 @@ def test_what_happens_to_missing_records_after_the_plan_is_seen_before_they_go(
         site.keep("photos/new_of_that_key.jpg")
         site.insert("photos/gone.jpg")
 
-    before_removal(monkeypatch, records, happens)
+    before_removal(monkeypatch, deletion, happens)
     _plan, outcome = jobs.run(job(site.records()), check=False)
 
     assert outcome is not None
@@ -155,7 +159,7 @@ def test_what_happens_to_incomplete_records_after_the_plan_is_seen_before_they_g
         )
         site.insert("photos/file_named_by_another.jpg")
 
-    before_removal(monkeypatch, records, happens)
+    before_removal(monkeypatch, deletion, happens)
     _plan, outcome = jobs.run(job(site.records(select="incomplete")), check=False)
 
     assert outcome is not None

@@ -58,7 +58,7 @@ class Cascade:
     origins: dict[tuple[Table, RowKey], set[RowKey]] = field(default_factory=lambda: defaultdict(set))
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Rows to delete and to update, by table, in the order of their names."""
+        """Rows to delete and to update, by table."""
         result: dict[str, dict[str, int]] = {}
         for table, keys in self.deleted.items():
             if keys:
@@ -70,7 +70,7 @@ class Cascade:
         for table, keys in updated.items():
             if keys:
                 result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += len(keys)
-        return dict(sorted(result.items()))
+        return result
 
 
 class Dependents:

@@ -10,7 +10,7 @@ import gc
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Callable, Iterator, Sequence
 
-from . import orphans, priority, quarantine, records
+from . import deletion, orphans, priority, quarantine, records
 from .batch import Batch
 from .database import connect
 from .database.base import Database
@@ -56,7 +56,7 @@ def run(
         if check or records_plan.refusals:
             return records_plan, None
         with _taker(records_plan, job, tree) as taker:
-            return records_plan, records.carry_out(records_plan, job, tree, database, taker)
+            return records_plan, deletion.carry_out(records_plan, job, tree, database, taker)
 
 
 def expected(job: OrphansJob | RecordsJob) -> int:

@@ -2,12 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The jobs ``missing`` and ``incomplete``: rows that name a file, with all that hangs on them.
-
-Rows go first, in one transaction, and their files only after it is committed: whatever happens in
-between leaves an orphan at the worst, which the job ``orphans`` collects, and never a row without
-its file.
-"""
+"""The jobs ``missing`` and ``incomplete``: finds rows that name a file, with all that hangs on them."""
 
 from __future__ import annotations
 
@@ -16,18 +11,16 @@ import os
 import re
 import time
 from collections import Counter
-from itertools import groupby
-from typing import AbstractSet, Any, Callable, Iterable, Iterator, Mapping, NamedTuple
-from urllib.parse import quote
+from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 
-from .database.base import Database, ForeignKey, Row, Selection, StoredRow, Table
+from .database.base import Database, ForeignKey, Row, Selection
 from .dependents import Cascade, Dependents
 from .derived import patterns
-from .errors import CleanupError, CommitUnknown, DatabaseError, SiteError, UnseenError
+from .errors import SiteError
+from .looks import DoomedFile, Looks
 from .misfit import Sample, better_reading
 from .moves import Twin, files_like
 from .naming import Naming
-from .outcome import Outcome, Taker
 from .plan import (
     FEW_FILES,
     Approval,
@@ -45,11 +38,11 @@ from .plan import (
     guard_sight,
     guard_tables,
 )
-from .quarantine import as_text, last_file_system
+from .quarantine import last_file_system
 from .site import Column, RecordsJob
-from .spelling import Spellings, decomposed, escaped, escaped_value, outside
+from .spelling import escaped, escaped_value
 from .spool import CHUNK, SortedNames, Spool
-from .tree import NAMES_IN_MEMORY, FileState, MediaTree, NotFollowed
+from .tree import NAMES_IN_MEMORY, FileState, MediaTree
 
 Progress = Callable[[int], None]
 
@@ -86,16 +79,6 @@ class Record(NamedTuple):
 
 def _spool(chunk: int | None = None) -> Spool[Record]:
     return Spool(tuple, Record, chunk)
-
-
-class DoomedFile(NamedTuple):
-    """A file that goes with the records that name it."""
-
-    path: bytes
-    state: FileState
-
-    def item(self) -> Item:
-        return Item(b"file\0" + self.path, repr(tuple(self.state)).encode())
 
 
 class RecordsPlan(Plan):
@@ -154,7 +137,7 @@ class _Planning:
     def plan_made(self) -> RecordsPlan:
         approved = _spool()
         approved.extend(self._approved(self._not_moved(self._detailed(self._selected()))))
-        for some in _handfuls(approved, self.plan.hanging):
+        for some in handfuls(approved, self.plan.hanging):
             for record in self._unrestricted(some):
                 self._add(record)
         for file in self._files():
@@ -224,7 +207,7 @@ class _Planning:
                 if found is None:
                     yield record
                 else:
-                    self.plan.skip(_name(record), _moved_to(found))
+                    self.plan.skip(name_of(record), _moved_to(found))
 
     def _moved(self, missing: set[bytes]) -> dict[bytes, Twin]:
         # A tree of its own: what this search cannot see says nothing about the rows' own files.
@@ -246,16 +229,16 @@ class _Planning:
         for record in records:
             objection = self.approval.objection(record.item()) if self.approval else None
             if objection:
-                self.plan.skip(_name(record), objection)
+                self.plan.skip(name_of(record), objection)
             else:
                 yield record
 
     def _unrestricted(self, records: list[Record]) -> Iterator[Record]:
-        cascade, staying = _cascade(self.plan.hanging, [record.row for record in records])
-        _add_counts(self.plan.dependents, cascade.counts())
+        cascade, staying = cascade_of(self.plan.hanging, [record.row for record in records])
+        add_counts(self.plan.dependents, cascade.counts())
         for record in records:
             if record.key in staying:
-                self.plan.skip(_name(record), _restricted(staying[record.key]))
+                self.plan.skip(name_of(record), restricted(staying[record.key]))
             else:
                 yield record
 
@@ -264,7 +247,7 @@ class _Planning:
         for own in self._own_paths():
             paths = self.looks.with_derived(sorted(own))
             there = [file for file in (self.looks.present(path, self.plan) for path in paths) if file]
-            naming = _naming(self.job, self.database, [file.path for file in there], own)
+            naming = naming_of(self.job, self.database, [file.path for file in there], own)
             for file in there:
                 stay = naming.reason_to_stay(file.path)
                 objection = self.approval.objection(file.item()) if self.approval and not stay else None
@@ -339,246 +322,7 @@ class _Planning:
         return not [name for name in self.tree.names(b"", _ANY) if name not in own]
 
 
-class Looks:
-    """Looks at the files that records name, in whatever spelling."""
-
-    def __init__(self, job: RecordsJob, tree: MediaTree) -> None:
-        self._tree = tree
-        self.spellings = Spellings(job.site.media_root, job.site.media_url)
-        self._patterns = patterns(job.derived)
-
-    def missing(self, rows: list[Row], plan: Plan) -> list[Row]:
-        """Those of some rows, in the order of their files, whose file is proven not to exist."""
-        missing: list[Row] = []
-        for directory, some in groupby(rows, key=_directory):
-            together = list(some)
-            there = self._names_there(directory, len(together))
-            missing += [
-                row for row in together if _base_name(row) not in there and self.is_missing(row, plan)
-            ]
-        return missing
-
-    def _names_there(self, directory: bytes, wanted: int) -> AbstractSet[bytes]:
-        # What leads outside is looked at, and told, row by row.
-        return frozenset() if outside(directory + b"/") else self._tree.names_there(directory, wanted)
-
-    def is_missing(self, row: Row, plan: Plan) -> bool:
-        """Whether it is proven that the row's file does not exist; notes what prevents the proof."""
-        path = row.file or b""
-        if self._tree.is_next_to_last(path):
-            # The common case in a directory too full to be read for a few rows.
-            return False
-        why = outside(path)
-        if not why and self._is_there(path, path, plan):
-            return False
-        spellings = self._other_spellings(path)
-        if not why and any(b"\0" in other for other in spellings):
-            why = "means a NUL byte"
-        if why:
-            plan.skip(path, f"the database holds this path, which {why}; its row stays")
-            return False
-        for spelling in spellings:
-            if self._is_there(spelling, path, plan):
-                shown = escaped(spelling)
-                plan.skip(path, f"the file is there in another spelling: '{shown}'; its row stays")
-                return False
-        return True
-
-    def _other_spellings(self, path: bytes) -> list[bytes]:
-        """The other paths under which the file may lie; asked for what seems to be missing only."""
-        meant = list(self.spellings.meant_by(path))
-        apart = [other for plain in meant for other in decomposed(plain)]
-        encoded = [quote(plain).encode() for plain in meant]
-        return [other for other in dict.fromkeys((*meant, *apart, *encoded)) if other != path]
-
-    def _is_there(self, path: bytes, told_of: bytes, plan: Plan) -> bool:
-        """Anything but "no such file" counts as there: a row goes on proof alone."""
-        try:
-            return self._tree.state(path) is not None
-        except NotFollowed as error:
-            plan.skip(told_of, f"it cannot be judged, for on its way {error}; its row stays")
-        except UnseenError as error:
-            self._tree.unseen.add((path, str(error)))
-        return True
-
-    def present(self, path: bytes, plan: Plan) -> DoomedFile | None:
-        """The regular file at a path, if one is there and may be acted on."""
-        why = outside(path)
-        if why:
-            plan.skip(path, f"the database holds this path, which {why}")
-            return None
-        try:
-            state = self._tree.state(path)
-        except NotFollowed as error:
-            plan.skip(path, f"it is left alone, for on its way {error}")
-            return None
-        except UnseenError as error:
-            self._tree.unseen.add((path, str(error)))
-            return None
-        if state is not None and state.kind != "file":
-            plan.skip(path, f"it is a {state.kind}, and only regular files are removed")
-            return None
-        return None if state is None else DoomedFile(path, state)
-
-    def with_derived(self, paths: Iterable[bytes]) -> Iterator[bytes]:
-        """The paths, and those of the files derived from them; each once."""
-        given: set[bytes] = set()
-        for path in paths:
-            if path not in given:
-                given.add(path)
-                yield path
-            if outside(path):
-                continue
-            for pattern in self._patterns:
-                for derived in self._tree.matching(pattern.globs(path)):
-                    if derived not in given:
-                        given.add(derived)
-                        yield derived
-
-
-def carry_out(
-    plan: RecordsPlan,
-    job: RecordsJob,
-    tree: MediaTree,
-    database: Database,
-    taker: Taker,
-) -> Outcome:
-    """Delete the plan's records in one transaction, and then the files that nothing names."""
-    outcome = Outcome(job.site.max_listed, taker)
-    try:
-        with database.transaction():
-            stayed: set[bytes] = set()
-            for some in _handfuls(plan.items, plan.hanging):
-                stayed |= _delete_records(some, plan, job, tree, database, outcome)
-        outcome.removed.records = outcome.gone.total
-    except CommitUnknown as error:
-        outcome = Outcome(job.site.max_listed, taker)
-        outcome.error = (
-            f"{error} So either all rows of this job are gone or none is; no file was touched. Run the job "
-            "again: rows that are still there go then, and files whose rows are gone are orphans."
-        )
-        return outcome
-    except CleanupError as error:
-        taker.roll_back()
-        outcome = Outcome(job.site.max_listed, taker)
-        outcome.error = f"{error} All rows of this job were rolled back, and no file was touched."
-        return outcome
-    try:
-        _remove_files(stayed, plan, job, tree, database, outcome)
-    except CleanupError as error:
-        outcome.error = f"{error} The rows are gone; files left over are orphans from now on."
-    return outcome
-
-
-def _delete_records(
-    records: list[Record],
-    plan: RecordsPlan,
-    job: RecordsJob,
-    tree: MediaTree,
-    database: Database,
-    outcome: Outcome,
-) -> set[bytes]:
-    """Delete those of the records that are still what the plan says, and all that hangs on them.
-
-    Returns the paths that the other records name.
-    """
-    selection = plan.selection
-    selected = database.still_selected(selection, [record.row for record in records])
-    if job.select == "missing":
-        selected -= _returned(records, job, tree)
-    cascade, staying = _cascade(plan.hanging, [record.row for record in records if record.key in selected])
-    going: list[Record] = []
-    stayed: set[bytes] = set()
-    for record in records:
-        if record.key in selected and record.key not in staying:
-            going.append(record)
-            outcome.gone.add(record)
-            continue
-        stayed.update(record.paths)
-        if record.key in staying:
-            outcome.skip(_name(record), _restricted(staying[record.key]))
-        else:
-            outcome.skip(_name(record), "it is no longer what the plan says, and stays")
-    rows = [record.row for record in going]
-    if not rows:
-        return stayed
-    outcome.taker.archive(_rows_to_keep(plan, going, cascade, database))
-    plan.hanging.carry_out(cascade)
-    _add_counts(outcome.dependents, cascade.counts())
-    database.delete_selected(selection, rows)
-    left = database.count_keys(selection.table, [row.key for row in rows])
-    if left:
-        raise DatabaseError(
-            f"deleting rows of {job.table} left {left:,} of {counted(len(rows), 'row')} locked for it. "
-            "A trigger or a row security policy interferes; let this database user delete them."
-        )
-    return stayed
-
-
-def _rows_to_keep(
-    plan: RecordsPlan, records: list[Record], cascade: Cascade, database: Database
-) -> Iterator[dict[str, Any]]:
-    """The rows as they are now, records first; each has the files of the records for which it goes."""
-    table = plan.selection.table
-    files = {record.key: record.paths for record in records}
-
-    def line(action: str, of: Table, found: StoredRow, origins: Iterable[Any]) -> dict[str, Any]:
-        paths = sorted({as_text(path) for key in origins for path in files[key]})
-        return {"action": action, "schema": of.schema, "table": of.relation, "files": paths, **found}
-
-    for key, found in database.snapshot(table, list(files)):
-        yield line("deleted", table, found, [key])
-    for child, keys in reversed(list(cascade.deleted.items())):
-        for key, found in database.snapshot(child, sorted(keys, key=repr)):
-            yield line("deleted", child, found, cascade.origins[child, key])
-    for (child, columns), keys in cascade.cleared.items():
-        staying = keys - cascade.deleted.get(child, set())
-        for key, found in database.snapshot(child, sorted(staying, key=repr)):
-            kept = {"row": {name: found["row"][name] for name in {*child.key, *columns}}}
-            yield line("cleared", child, {**found, **kept}, cascade.origins[child, key])
-
-
-def _returned(records: list[Record], job: RecordsJob, tree: MediaTree) -> set[tuple[Any, ...]]:
-    """The records whose file is there after all, or can no longer be looked for."""
-    tree.forget()
-    looks = Looks(job, tree)
-    unheard = Plan(job.name, "", 0.0, Spool(tuple, Record), 0)
-    back = {record.key for record in records if not looks.is_missing(record.row, unheard)}
-    tree.verify_root()
-    if tree.unseen.total:
-        path, reason = tree.unseen.items[0] if tree.unseen.items else (b"", "")
-        raise UnseenError(
-            f"the media tree cannot be seen any more ({escaped(path) or 'media root'}: {reason})."
-        )
-    return back
-
-
-def _remove_files(
-    stayed: set[bytes],
-    plan: RecordsPlan,
-    job: RecordsJob,
-    tree: MediaTree,
-    database: Database,
-    outcome: Outcome,
-) -> None:
-    """Remove the plan's files, each only if its record went and no row names it or its source now."""
-    staying = set(Looks(job, tree).with_derived(sorted(stayed)))
-    for chunk in plan.files.chunks():
-        tree.forget()
-        outcome.taker.announce(tree, ((file.path, job.select) for file in chunk))
-        naming = _naming(job, database, [file.path for file in chunk])
-        for file in chunk:
-            stay = naming.reason_to_stay(file.path)
-            if stay:
-                outcome.skip(file.path, stay.reason)
-            elif file.path in staying:
-                outcome.skip(file.path, "its record stayed, and so does the file")
-            else:
-                outcome.remove(tree, file.path, file.state)
-        outcome.taker.settle()
-
-
-def _naming(
+def naming_of(
     job: RecordsJob,
     database: Database,
     paths: Iterable[bytes],
@@ -587,7 +331,7 @@ def _naming(
     return Naming(database, _naming_columns(job), patterns(job.derived), paths, leaving)
 
 
-def _handfuls(records: Spool[Record], hanging: Dependents) -> Iterator[list[Record]]:
+def handfuls(records: Spool[Record], hanging: Dependents) -> Iterator[list[Record]]:
     """The records a few at a time; all at once where a row may hang on two of them."""
     if hanging.hang_on_one:
         yield from records.chunks()
@@ -595,7 +339,7 @@ def _handfuls(records: Spool[Record], hanging: Dependents) -> Iterator[list[Reco
         yield list(records)
 
 
-def _add_counts(total: dict[str, dict[str, int]], more: dict[str, dict[str, int]]) -> None:
+def add_counts(total: dict[str, dict[str, int]], more: dict[str, dict[str, int]]) -> None:
     for table, counts in more.items():
         known = total.setdefault(table, dict.fromkeys(counts, 0))
         for action, count in counts.items():
@@ -607,7 +351,7 @@ def _naming_columns(job: RecordsJob) -> tuple[Column, ...]:
     return tuple(dict.fromkeys((*job.own_columns, *job.references)))
 
 
-def _cascade(hanging: Dependents, rows: list[Row]) -> tuple[Cascade, dict[tuple[Any, ...], str]]:
+def cascade_of(hanging: Dependents, rows: list[Row]) -> tuple[Cascade, dict[tuple[Any, ...], str]]:
     """What goes with the rows, without those on which a restricted row hangs, and which those are."""
     staying: dict[tuple[Any, ...], str] = {}
     cascade = hanging.cascade(rows)
@@ -677,15 +421,7 @@ def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> li
     return [*steps, last]
 
 
-def _directory(row: Row) -> bytes:
-    return (row.file or b"").rpartition(b"/")[0]
-
-
-def _base_name(row: Row) -> bytes:
-    return (row.file or b"").rpartition(b"/")[2]
-
-
-def _name(record: Record) -> bytes:
+def name_of(record: Record) -> bytes:
     return record.file or f"row {record.shown_key}".encode()
 
 
@@ -696,7 +432,7 @@ def _moved_to(found: Twin) -> str:
     )
 
 
-def _restricted(link: str) -> str:
+def restricted(link: str) -> str:
     return f"rows that must not go hang on its record: {link} is set to restrict"
 
 

@@ -211,10 +211,10 @@ def _skipped_lines(plan: Plan, outcome: Outcome | None, max_listed: int, verbose
 
 
 def _dependents(plan: Plan, outcome: Outcome | None) -> dict[str, dict[str, int]]:
-    """What went with the records, or would go."""
+    """What went with the records, or would go; in the order of the tables' names."""
     if outcome is not None:
-        return outcome.dependents
-    return plan.dependents if isinstance(plan, RecordsPlan) else {}
+        return dict(sorted(outcome.dependents.items()))
+    return dict(sorted(plan.dependents.items())) if isinstance(plan, RecordsPlan) else {}
 
 
 def _dependents_words(dependents: dict[str, dict[str, int]]) -> Iterable[str]:

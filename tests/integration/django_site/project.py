@@ -18,9 +18,9 @@ import pytest
 from django.db import connection, connections, transaction
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
+    deletion,
     jobs,
     orphans,
-    records,
     report,
 )
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.site import (
@@ -163,7 +163,7 @@ def changes(before: Rows, after: Rows) -> dict[str, dict[str, int]]:
 
 def before_applying(happens: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let something happen between the making of a plan and its execution."""
-    for job in (records, orphans):
+    for job in (deletion, orphans):
         carry_out = job.carry_out
 
         def carry_out_later(*arguments: Any, carry_out: Callable[..., Any] = carry_out) -> Any:

@@ -17,7 +17,12 @@ from typing import Any, Callable, Iterable, Iterator
 import pytest
 from hypothesis import strategies as st
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import jobs, orphans, records
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
+    deletion,
+    jobs,
+    orphans,
+    records,
+)
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import connect
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.outcome import (
     Deleting,
@@ -130,7 +135,7 @@ class Planned:
     database: Any
 
     def carry_out(self, taker: Taker | None = None) -> Outcome:
-        carry_out: Any = orphans.carry_out if isinstance(self.job, OrphansJob) else records.carry_out
+        carry_out: Any = orphans.carry_out if isinstance(self.job, OrphansJob) else deletion.carry_out
         return carry_out(self.plan, self.job, self.tree, self.database, taker or Deleting())
 
 

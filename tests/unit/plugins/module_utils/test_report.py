@@ -295,8 +295,8 @@ def test_a_summary_of_records_says_what_they_lack(select: str, found: int, words
 def test_a_summary_tells_what_hangs_on_the_records_and_what_became_of_them() -> None:
     plan, job = records_plan(record()), the_records_job()
     plan.dependents = {
-        "favorite": {"deleted": 2, "updated": 0},
         "shop.order": {"deleted": 1, "updated": 3},
+        "favorite": {"deleted": 2, "updated": 0},
     }
     plan.found.files, plan.found.bytes = 1, 1
     outcome = outcome_of(plan)
@@ -308,7 +308,7 @@ def test_a_summary_tells_what_hangs_on_the_records_and_what_became_of_them() -> 
     assert "  1 file of theirs goes too, 1 byte" in lines
     assert "  removed 1 row of photo; 1 file, 0 bytes" in lines
     assert "  kept in quarantine as batch 20251121T110000Z-missing" in lines
-    assert told["dependents"] == plan.dependents
+    assert list(told["dependents"].items()) == sorted(plan.dependents.items())
     assert told["batch"] == "20251121T110000Z-missing"
 
 

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Deletes records with all that hangs on them, and then their files.
+
+Rows go first, in one transaction, and their files only after it is committed: whatever happens in
+between leaves an orphan at the worst, which the job ``orphans`` collects, and never a row without
+its file.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Iterator
+
+from .database.base import Database, StoredRow, Table
+from .dependents import Cascade
+from .errors import CleanupError, CommitUnknown, DatabaseError, UnseenError
+from .looks import Looks
+from .outcome import Outcome, Taker
+from .plan import Plan, counted
+from .quarantine import as_text
+from .records import Record, RecordsPlan, add_counts, cascade_of, handfuls, name_of, naming_of, restricted
+from .site import RecordsJob
+from .spelling import escaped
+from .spool import Spool
+from .tree import MediaTree
+
+
+def carry_out(
+    plan: RecordsPlan,
+    job: RecordsJob,
+    tree: MediaTree,
+    database: Database,
+    taker: Taker,
+) -> Outcome:
+    """Delete the plan's records in one transaction, and then the files that nothing names."""
+    outcome = Outcome(job.site.max_listed, taker)
+    try:
+        with database.transaction():
+            stayed: set[bytes] = set()
+            for some in handfuls(plan.items, plan.hanging):
+                stayed |= _delete_records(some, plan, job, tree, database, outcome)
+        outcome.removed.records = outcome.gone.total
+    except CommitUnknown as error:
+        outcome = Outcome(job.site.max_listed, taker)
+        outcome.error = (
+            f"{error} So either all rows of this job are gone or none is; no file was touched. Run the job "
+            "again: rows that are still there go then, and files whose rows are gone are orphans."
+        )
+        return outcome
+    except CleanupError as error:
+        taker.roll_back()
+        outcome = Outcome(job.site.max_listed, taker)
+        outcome.error = f"{error} All rows of this job were rolled back, and no file was touched."
+        return outcome
+    try:
+        _remove_files(stayed, plan, job, tree, database, outcome)
+    except CleanupError as error:
+        outcome.error = f"{error} The rows are gone; files left over are orphans from now on."
+    return outcome
+
+
+def _delete_records(
+    records: list[Record],
+    plan: RecordsPlan,
+    job: RecordsJob,
+    tree: MediaTree,
+    database: Database,
+    outcome: Outcome,
+) -> set[bytes]:
+    """Delete those of the records that are still what the plan says, and all that hangs on them.
+
+    Returns the paths that the other records name.
+    """
+    selection = plan.selection
+    selected = database.still_selected(selection, [record.row for record in records])
+    if job.select == "missing":
+        selected -= _returned(records, job, tree)
+    cascade, staying = cascade_of(plan.hanging, [record.row for record in records if record.key in selected])
+    going: list[Record] = []
+    stayed: set[bytes] = set()
+    for record in records:
+        if record.key in selected and record.key not in staying:
+            going.append(record)
+            outcome.gone.add(record)
+            continue
+        stayed.update(record.paths)
+        if record.key in staying:
+            outcome.skip(name_of(record), restricted(staying[record.key]))
+        else:
+            outcome.skip(name_of(record), "it is no longer what the plan says, and stays")
+    rows = [record.row for record in going]
+    if not rows:
+        return stayed
+    outcome.taker.archive(_rows_to_keep(plan, going, cascade, database))
+    plan.hanging.carry_out(cascade)
+    add_counts(outcome.dependents, cascade.counts())
+    database.delete_selected(selection, rows)
+    left = database.count_keys(selection.table, [row.key for row in rows])
+    if left:
+        raise DatabaseError(
+            f"deleting rows of {job.table} left {left:,} of {counted(len(rows), 'row')} locked for it. "
+            "A trigger or a row security policy interferes; let this database user delete them."
+        )
+    return stayed
+
+
+def _rows_to_keep(
+    plan: RecordsPlan, records: list[Record], cascade: Cascade, database: Database
+) -> Iterator[dict[str, Any]]:
+    """The rows as they are now, records first; each has the files of the records for which it goes."""
+    table = plan.selection.table
+    files = {record.key: record.paths for record in records}
+
+    def line(action: str, of: Table, found: StoredRow, origins: Iterable[Any]) -> dict[str, Any]:
+        paths = sorted({as_text(path) for key in origins for path in files[key]})
+        return {"action": action, "schema": of.schema, "table": of.relation, "files": paths, **found}
+
+    for key, found in database.snapshot(table, list(files)):
+        yield line("deleted", table, found, [key])
+    for child, keys in reversed(list(cascade.deleted.items())):
+        for key, found in database.snapshot(child, sorted(keys, key=repr)):
+            yield line("deleted", child, found, cascade.origins[child, key])
+    for (child, columns), keys in cascade.cleared.items():
+        staying = keys - cascade.deleted.get(child, set())
+        for key, found in database.snapshot(child, sorted(staying, key=repr)):
+            kept = {"row": {name: found["row"][name] for name in {*child.key, *columns}}}
+            yield line("cleared", child, {**found, **kept}, cascade.origins[child, key])
+
+
+def _returned(records: list[Record], job: RecordsJob, tree: MediaTree) -> set[tuple[Any, ...]]:
+    """The records whose file is there after all, or can no longer be looked for."""
+    tree.forget()
+    looks = Looks(job, tree)
+    unheard = Plan(job.name, "", 0.0, Spool(tuple, Record), 0)
+    back = {record.key for record in records if not looks.is_missing(record.row, unheard)}
+    tree.verify_root()
+    if tree.unseen.total:
+        path, reason = tree.unseen.items[0] if tree.unseen.items else (b"", "")
+        raise UnseenError(
+            f"the media tree cannot be seen any more ({escaped(path) or 'media root'}: {reason})."
+        )
+    return back
+
+
+def _remove_files(
+    stayed: set[bytes],
+    plan: RecordsPlan,
+    job: RecordsJob,
+    tree: MediaTree,
+    database: Database,
+    outcome: Outcome,
+) -> None:
+    """Remove the plan's files, each only if its record went and no row names it or its source now."""
+    staying = set(Looks(job, tree).with_derived(sorted(stayed)))
+    for chunk in plan.files.chunks():
+        tree.forget()
+        outcome.taker.announce(tree, ((file.path, job.select) for file in chunk))
+        naming = naming_of(job, database, [file.path for file in chunk])
+        for file in chunk:
+            stay = naming.reason_to_stay(file.path)
+            if stay:
+                outcome.skip(file.path, stay.reason)
+            elif file.path in staying:
+                outcome.skip(file.path, "its record stayed, and so does the file")
+            else:
+                outcome.remove(tree, file.path, file.state)
+        outcome.taker.settle()
