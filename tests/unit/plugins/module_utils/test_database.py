@@ -120,7 +120,7 @@ def references(url: str, *columns: Column) -> list[bytes]:
     ("url", "words"),
     [
         ("mysql://kit:hunter2@db/kit", "the scheme 'mysql', which is not supported"),
-        ("postgresql:///", ""),
+        ("postgresql:///", "database"),
         ("", "no scheme"),
         ("/srv/db.sqlite3", "no scheme"),
         ("kit:hunter2@db/kit", "no scheme"),
