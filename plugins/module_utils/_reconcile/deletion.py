@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Iterator
 
-from .database.base import Database, StoredRow, Table
+from .database.base import Database
+from .database.model import StoredRow, Table
 from .dependents import Cascade
 from .errors import CleanupError, CommitUnknown, DatabaseError, UnseenError
 from .looks import Looks

@@ -16,7 +16,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, Iterator, Sequence, Set, Tuple
 
-from .database.base import Database, ForeignKey, Row, Table
+from .database.base import Database
+from .database.model import ForeignKey, Row, Table
 from .errors import DatabaseError, SiteError
 from .plan import counted
 from .site import Column, DependentRule, RecordsJob

@@ -20,7 +20,8 @@ from typing import Callable, Iterator, NamedTuple, Sequence
 
 from . import described, jobs
 from .database import connect
-from .database.base import Database, Selection
+from .database.base import Database
+from .database.model import Selection
 from .dependents import Dependents
 from .ending import Exit, Run
 from .errors import CleanupError

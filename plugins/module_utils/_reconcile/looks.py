@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import AbstractSet, Iterable, Iterator, NamedTuple
 from urllib.parse import quote
 
-from .database.base import Row
+from .database.model import Row
 from .derived import patterns
 from .errors import UnseenError
 from .plan import Item, Plan

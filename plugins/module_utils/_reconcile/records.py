@@ -13,7 +13,8 @@ import time
 from collections import Counter
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 
-from .database.base import Database, ForeignKey, Row, Selection
+from .database.base import Database
+from .database.model import ForeignKey, Row, Selection
 from .dependents import Cascade, Dependents
 from .derived import patterns
 from .errors import SiteError

@@ -20,7 +20,8 @@ from typing import Any, Iterable, Mapping, Sequence
 from . import jobs, quarantine
 from .copies import copy, is_same_file, set_marks
 from .database import connect
-from .database.base import Database, ForeignKey, Table
+from .database.base import Database
+from .database.model import ForeignKey, Table
 from .errors import CleanupError, DatabaseError, SiteError
 from .plan import Skipped, Totals
 from .quarantine import FILES, KeptFile, as_path

@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ..errors import BusyError, CommitUnknown, DatabaseError, SiteError
 from ..site import Column
 from ..spool import blocks, temporary_file
-from .base import BATCH, ColumnType, Database, ForeignKey, Selection, Table
+from .base import Database
+from .model import BATCH, ColumnType, ForeignKey, Selection, Table
 
 try:
     import psycopg2

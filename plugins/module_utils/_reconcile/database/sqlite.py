@@ -20,7 +20,8 @@ from uuid import UUID
 from ..errors import DatabaseError, SiteError
 from ..site import Column
 from ..spelling import stem
-from .base import BATCH, ColumnType, Database, ForeignKey, Selection, Table
+from .base import Database
+from .model import BATCH, ColumnType, ForeignKey, Selection, Table
 
 # Seconds to wait while another process writes.
 BUSY_TIMEOUT = 10

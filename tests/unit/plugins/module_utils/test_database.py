@@ -28,7 +28,7 @@ from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.da
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
     sqlite as sqlite_module,
 )
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database.base import (
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database.model import (
     Row,
     Selection,
 )

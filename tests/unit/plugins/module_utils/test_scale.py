@@ -21,7 +21,9 @@ from builders import Site, run
 
 from ansible_collections.django_media.cleanup.plugins.module_utils import _reconcile
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import orphans, spool
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import base
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
+    postgresql as postgresql_module,
+)
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
     sqlite as sqlite_module,
 )
@@ -135,7 +137,12 @@ def test_rows_go_by_the_same_number_of_queries(site: Site) -> None:
 def test_queries_grow_with_the_batches_and_no_faster(
     site: Site, monkeypatch: pytest.MonkeyPatch, check: bool
 ) -> None:
-    for module, name in ((spool, "CHUNK"), (orphans, "LAST_LOOK"), (base, "BATCH"), (sqlite_module, "BATCH")):
+    for module, name in (
+        (spool, "CHUNK"),
+        (orphans, "LAST_LOOK"),
+        (postgresql_module, "BATCH"),
+        (sqlite_module, "BATCH"),
+    ):
         monkeypatch.setattr(module, name, 100)
 
     def queries(count: int) -> int:

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The rows that hang on others: by a foreign key, a generic relation, or a path."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Iterator, Sequence
+
+from ..errors import SiteError
+from .dialect import Dialect
+from .model import ForeignKey, Table
+
+
+class Hanging(Dialect):
+    """Asks for rows that hang on others, and deletes or changes them."""
+
+    def _lock_children(self) -> str:
+        """Inside a transaction, dependents must stay as they are until they have gone."""
+        return ""
+
+    def children(
+        self, link: ForeignKey, child: Table, parent: Table, keys: Sequence[tuple[Any, ...]]
+    ) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+        """Yield (key of the parent, key of the child) for each row that points at one of the keys."""
+        meet = " AND ".join(
+            f"c.{self.quote(ours)} = t.{self.quote(theirs)}"
+            for ours, theirs in zip(link.columns, link.target_columns)
+        )
+        source, parameters = self._row_keys(parent, keys)
+        statement = (
+            f"SELECT {self._key_list(parent)}, {self._key_list(child, 'c')} FROM {source} "
+            f"JOIN {self.qualified(*parent.identity)} AS t ON {self._key_join(parent)} "
+            f"JOIN {self.qualified(*child.identity)} AS c ON {meet}{self._lock_children()}"
+        )
+        width = len(parent.key)
+        with self._doing(f"reading the rows of {child.name} that depend on {parent.name}"):
+            for batch in self._stream(statement, parameters):
+                for row in batch:
+                    yield tuple(row[:width]), tuple(row[width:])
+
+    def generic_children(
+        self,
+        child: Table,
+        column: str,
+        content_type_column: str,
+        content_type: int,
+        keys: Sequence[tuple[Any, ...]],
+    ) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+        """The same for a generic relation: a content type and the key, maybe as text."""
+        by_text = {text: key for key in keys for text in self._as_text(key[0])}
+        source, parameters = self._keys(["text"], [(text,) for text in by_text])
+        statement = (
+            f"SELECT keys.k0, {self._key_list(child, 'c')} FROM {source} "
+            f"JOIN {self.qualified(*child.identity)} AS c "
+            f"ON CAST(c.{self.quote(column)} AS text) = keys.k0 "
+            f"WHERE c.{self.quote(content_type_column)} = {self.placeholder}{self._lock_children()}"
+        )
+        with self._doing(f"reading the rows of {child.name} that depend on these records"):
+            for batch in self._stream(statement, [*parameters, content_type]):
+                for text, *key in batch:
+                    yield by_text[text], tuple(key)
+
+    def _as_text(self, value: Any) -> Iterable[str]:
+        """How a generic relation may write a key that it keeps as text."""
+        return (str(value),)
+
+    def content_type(self, app_label: str, model: str) -> int:
+        """The id that Django gave a model in ``django_content_type``; raises SiteError if none."""
+        table = self.table("django_content_type")
+        statement = (
+            f"SELECT id FROM {self.qualified(*table.identity)} "
+            f"WHERE app_label = {self.placeholder} AND model = {self.placeholder}"
+        )
+        with self._doing("looking up a content type"):
+            for rows in self._stream(statement, [app_label, model]):
+                return int(rows[0][0])
+        raise SiteError(
+            f"django_content_type knows no model {app_label}.{model}. "
+            "Write content_type as APP.MODEL in lower case, such as album.photo."
+        )
+
+    def holders(
+        self, child: Table, column: str, paths: Iterable[bytes]
+    ) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
+        """Yield (path, key) for each row whose column holds one of the paths."""
+        wanted = [value for value in map(self._from_bytes, set(paths)) if value is not None]
+        if not wanted:
+            return
+        source, parameters = self._keys([self._path_type()], [(value,) for value in wanted])
+        value = self._path(f"c.{self.quote(column)}")
+        statement = (
+            f"SELECT {value}, {self._key_list(child, 'c')} FROM {source} "
+            f"JOIN {self.qualified(*child.identity)} AS c ON {value} = keys.k0{self._lock_children()}"
+        )
+        with self._doing(f"reading the rows of {child.name} that name these files"):
+            for batch in self._stream(statement, parameters):
+                for path, *key in batch:
+                    yield self._to_bytes(path), tuple(key)
+
+    def delete(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> int:
+        """Delete rows by their keys."""
+        source, parameters = self._row_keys(table, keys)
+        statement = (
+            f"DELETE FROM {self.qualified(*table.identity)} AS t "
+            f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self._key_join(table)})"
+        )
+        return self._execute(f"deleting rows of {table.name}", statement, parameters)
+
+    def count_keys(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> int:
+        """Count the rows that are there, by their keys."""
+        source, parameters = self._row_keys(table, keys)
+        statement = (
+            f"SELECT count(*) FROM {source} "
+            f"JOIN {self.qualified(*table.identity)} AS t ON {self._key_join(table)}"
+        )
+        with self._doing(f"counting rows of {table.name}"):
+            ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
+        return int(count)
+
+    def clear(self, table: Table, columns: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> int:
+        """Set columns of rows to NULL, or to the empty text where a column is NOT NULL."""
+        source, parameters = self._row_keys(table, keys)
+        empty = ", ".join(
+            f"{self.quote(name)} = {'NULL' if table.columns[name].nullable else chr(39) * 2}"
+            for name in columns
+        )
+        statement = (
+            f"UPDATE {self.qualified(*table.identity)} AS t SET {empty} "
+            f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self._key_join(table)})"
+        )
+        return self._execute(f"updating rows of {table.name}", statement, parameters)
