@@ -31,7 +31,8 @@ from .site import OrphansJob, RecordsJob, Site
 from .spelling import escaped, outside
 from .spool import Listed
 from .terminal import Progress, say
-from .tree import MediaTree, NotFollowed, exclusion
+from .tree import MediaTree, NotFollowed
+from .walk import exclusion
 
 # Directories of one job in which files could not be removed, shown by name.
 SHOWN = 5

@@ -19,7 +19,8 @@ from .derived import DerivedPattern, sources_of
 from .errors import CleanupError
 from .site import Column
 from .spelling import outside
-from .tree import MediaTree, NotFollowed, exclusion
+from .tree import MediaTree, NotFollowed
+from .walk import exclusion
 
 # Which checksum has so many hexadecimal digits.
 _ALGORITHMS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}

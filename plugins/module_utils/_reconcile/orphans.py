@@ -38,7 +38,8 @@ from .quarantine import last_file_system
 from .site import OrphansJob
 from .spelling import Spellings, canonical, escaped, outside
 from .spool import Paths, Spool
-from .tree import FileState, MediaTree, exclusion, is_excluded
+from .tree import FileState, MediaTree
+from .walk import exclusion, is_excluded
 
 # Files that are looked at once more, in the database and on disk, right before they go.
 LAST_LOOK = 10_000

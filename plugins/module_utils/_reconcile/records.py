@@ -43,7 +43,8 @@ from .quarantine import last_file_system
 from .site import Column, RecordsJob
 from .spelling import escaped, escaped_value
 from .spool import CHUNK, SortedNames, Spool
-from .tree import NAMES_IN_MEMORY, FileState, MediaTree
+from .tree import FileState, MediaTree
+from .walk import NAMES_IN_MEMORY
 
 Progress = Callable[[int], None]
 

@@ -150,12 +150,17 @@ class SortedNames:
         self._runs.append(run)
         self._names = []
 
+    def _handed_over(self) -> list[bytes]:
+        # Whoever has read them may let them go: nothing here holds them any more.
+        names, self._names = self._names, []
+        names.sort()
+        return names
+
     def lists(self) -> Iterator[list[bytes]]:
         """Yield the names in sorted lists, each list after the one before it. To be read once."""
         if not self._runs:
-            self._names.sort()
-            if self._names:
-                yield self._names
+            while self._names:
+                yield self._handed_over()
             return
         if self._names:
             self._spill()
@@ -164,6 +169,44 @@ class SortedNames:
         yield from _merged([blocks(run, size=block) for run in self._runs])
         for run in self._runs:
             run.close()
+
+
+class Aside:
+    """Names that are put aside on disk, and come back the last ones first.
+
+    So the place of names that have come back is free for the next ones. Names hold no NUL, which
+    therefore separates them.
+    """
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+        self._end = 0
+
+    def put(self, names: Sequence[bytes]) -> Iterator[list[bytes]]:
+        """Put some names aside; they come back, in lists of a bounded length, when these are asked for."""
+        if self._file is None:
+            self._file = temporary_file()
+        packed = b"\0".join(names)
+        begin, self._end = self._end, self._end + len(packed)
+        self._file.seek(begin)
+        self._file.write(packed)
+        return self._back(self._file, begin, self._end)
+
+    def _back(self, file: IO[bytes], begin: int, end: int) -> Iterator[list[bytes]]:
+        rest = b""
+        for start in range(begin, end, BLOCK):
+            file.seek(start)
+            names = (rest + file.read(min(BLOCK, end - start))).split(b"\0")
+            rest = names.pop()
+            if names:
+                yield names
+        self._end = begin
+        yield [rest]
+
+    def close(self) -> None:
+        """Let the file go; what is in it does not come back."""
+        if self._file is not None:
+            self._file.close()
 
 
 def blocks(file: IO[bytes], separator: bytes = b"\0", size: int | None = None) -> Iterator[list[bytes]]:

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The media tree: walks it in byte order, proves what it could see, removes by handle.
+"""The media tree: proves what it could see, removes by handle.
 
 Every directory is opened relative to the handle of its parent and never through a symbolic link,
 so a path cannot be bent to lead elsewhere while the run goes on. Paths are bytes, relative to the
@@ -13,11 +13,9 @@ noted in ``unseen``, and a run that has not seen everything must not remove anyt
 from __future__ import annotations
 
 import errno
-import fnmatch
 import hashlib
 import os
 import posixpath
-import re
 import stat
 from itertools import islice
 from types import TracebackType
@@ -25,21 +23,14 @@ from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern, Sequenc
 
 from .errors import SiteError, UnseenError
 from .spelling import escaped
-from .spool import Listed, SortedNames
+from .spool import Listed
+from .walk import DIRECTORY, HANDLES, Run, Walk, place_of, reason
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_HANDLES = "/proc/self/fd"
-# Names of one directory that are kept in memory; more are sorted on disk.
-NAMES_IN_MEMORY = 100_000
-# Entries that are read from a directory at a time.
-_ENTRIES = 10_000
 _BLOCK = 1 << 20
 # A directory is read at once if it takes no more bytes for each name that is asked for: to read that
 # much takes as long as to look at one name. Most file systems need so many bytes for an entry, or more.
 _BYTES_OF_ENTRIES = 256
 _BYTES_OF_AN_ENTRY = 16
-# Directory handles that a walk keeps open; a deeper tree is climbed back by "..", checked.
-OPEN_LEVELS = 32
 
 _KINDS = {
     stat.S_IFREG: "file",
@@ -80,14 +71,6 @@ class FileState(NamedTuple):
         return max(self.mtime_ns, self.ctime_ns)
 
 
-class Run(NamedTuple):
-    """Files of one directory between two of its subdirectories: whole, sorted, in byte order."""
-
-    prefix: bytes
-    names: list[bytes]
-    handle: int
-
-
 class NotFollowed(Exception):
     """The way to a path leads through something that is not a directory of this tree."""
 
@@ -104,16 +87,6 @@ def require_same(handle: int, name: bytes, state: FileState) -> None:
         raise Changed("it was gone already") from None
     if now != state:
         raise Changed("another file stands in its place, or it was written to")
-
-
-class _Level:
-    """A directory that the walk has entered and not yet left."""
-
-    def __init__(self, prefix: bytes, handle: int, status: os.stat_result) -> None:
-        self.prefix = prefix
-        self.handle = handle
-        self.place = (status.st_dev, status.st_ino)
-        self.pieces: Iterator[list[bytes]] = iter(())
 
 
 class MediaTree:
@@ -142,7 +115,7 @@ class MediaTree:
             raise SiteError(
                 f"media_root '{path}' cannot be read: {error.strerror}. {_advice(error)}"
             ) from None
-        self._place = _place(os.fstat(self._root))
+        self._place = place_of(os.fstat(self._root))
         return self
 
     def __exit__(
@@ -188,7 +161,7 @@ class MediaTree:
     def verify_root(self) -> None:
         """Note the media root as unseen if another directory stands in its place by now."""
         try:
-            same = _place(os.stat(self._root_path)) == self._place
+            same = place_of(os.stat(self._root_path)) == self._place
         except OSError:
             same = False
         if not same:
@@ -205,89 +178,8 @@ class MediaTree:
         except (OSError, NotFollowed) as error:
             self.unseen.add((directory, _reason(error)))
             return
-        status = os.fstat(handle)
-        prefix = directory + b"/" if directory else b""
-        levels = [self._entered(_Level(prefix, handle, status), exclude)]
-        try:
-            while levels:
-                level = levels[-1]
-                piece = next(level.pieces, None)
-                if piece is None:
-                    self._leave(levels)
-                elif piece[0].endswith(b"/"):
-                    self._descend(levels, piece[0][:-1], status.st_dev, exclude)
-                else:
-                    yield Run(level.prefix, piece, level.handle)
-        finally:
-            for level in levels:
-                if level.handle >= 0:
-                    os.close(level.handle)
-
-    def _entered(self, level: _Level, exclude: Pattern[bytes] | None) -> _Level:
-        """Read a directory. Subdirectories are sorted with their slash, as in whole paths."""
-        names = SortedNames(NAMES_IN_MEMORY)
-        has_directories = False
-        try:
-            with os.scandir(f"{_HANDLES}/{level.handle}".encode()) as entries:
-                for some in iter(lambda: list(islice(entries, _ENTRIES)), []):
-                    inner = [entry.name for entry in some if entry.is_dir(follow_symlinks=False)]
-                    files = [entry.name for entry in some]
-                    if inner:
-                        has_directories = True
-                        files = list(set(files).difference(inner))
-                    names.extend(files)
-                    names.extend([name + b"/" for name in inner if self._enters(level.prefix, name, exclude)])
-        except OSError as error:
-            self.unseen.add((level.prefix, _reason(error)))
-        level.pieces = _pieces(names.lists()) if has_directories else names.lists()
-        return level
-
-    def _enters(self, prefix: bytes, name: bytes, exclude: Pattern[bytes] | None) -> bool:
-        path = prefix + name
-        return path not in self._never and not (exclude and is_excluded(exclude, path))
-
-    def _descend(
-        self, levels: list[_Level], name: bytes, device: int, exclude: Pattern[bytes] | None
-    ) -> None:
-        parent = levels[-1]
-        path = parent.prefix + name
-        try:
-            handle = os.open(name, _DIRECTORY, dir_fd=parent.handle)
-        except OSError as error:
-            # It was a directory a moment ago: gone, or swapped for something else.
-            self.unseen.add((path, _reason(error)))
-            return
-        status = os.fstat(handle)
-        if status.st_dev != device:
-            os.close(handle)
-            self.not_entered.add((path, "another file system is mounted here; it was not entered"))
-            return
-        if len(levels) >= OPEN_LEVELS:
-            os.close(parent.handle)
-            parent.handle = -1
-        levels.append(self._entered(_Level(path + b"/", handle, status), exclude))
-
-    def _leave(self, levels: list[_Level]) -> None:
-        level = levels.pop()
-        if os.fstat(level.handle).st_nlink == 0:
-            self.unseen.add((level.prefix, "the directory was removed during the run"))
-        if levels and levels[-1].handle < 0 and not self._climb(level, levels[-1]):
-            levels.clear()
-        os.close(level.handle)
-
-    def _climb(self, level: _Level, parent: _Level) -> bool:
-        """Open the parent again by "..", if that is still the directory that was read."""
-        try:
-            handle = os.open(b"..", _DIRECTORY, dir_fd=level.handle)
-        except OSError as error:
-            self.unseen.add((parent.prefix, _reason(error)))
-            return False
-        if _place(os.fstat(handle)) == parent.place:
-            parent.handle = handle
-            return True
-        os.close(handle)
-        self.unseen.add((parent.prefix, "the directory was moved during the run"))
-        return False
+        walk = Walk(self.unseen, self.not_entered, self._never, exclude)
+        yield from walk.below(directory + b"/" if directory else b"", handle)
 
     def state_in(self, run: Run, name: bytes) -> FileState | None:
         """Look at a file of a run; None when it is gone. What cannot be seen is noted."""
@@ -338,7 +230,7 @@ class MediaTree:
             if os.fstat(handle).st_size > wanted * _BYTES_OF_ENTRIES:
                 return frozenset()
             most = wanted * _BYTES_OF_ENTRIES // _BYTES_OF_AN_ENTRY
-            with os.scandir(f"{_HANDLES}/{handle}".encode()) as entries:
+            with os.scandir(f"{HANDLES}/{handle}".encode()) as entries:
                 names = frozenset(entry.name for entry in islice(entries, most + 1))
         except (OSError, NotFollowed):
             # Whoever then looks at each name on its own hears what is wrong.
@@ -393,7 +285,7 @@ class MediaTree:
     def names(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:
         """The names in a directory that match; none where there is no such directory."""
         try:
-            names = os.listdir(f"{_HANDLES}/{self._handle_of(directory)}".encode())
+            names = os.listdir(f"{HANDLES}/{self._handle_of(directory)}".encode())
         except (FileNotFoundError, NotFollowed):
             return []
         except OSError as error:
@@ -421,7 +313,7 @@ class MediaTree:
             handle, name = self.parent_of(directory, create=True)
             model = os.fstat(handle)
             os.mkdir(name, 0o700, dir_fd=handle)
-            made = os.open(name, _DIRECTORY, dir_fd=handle)
+            made = os.open(name, DIRECTORY, dir_fd=handle)
             try:
                 os.fchown(made, model.st_uid, model.st_gid)
                 os.fchmod(made, stat.S_IMODE(model.st_mode))
@@ -458,7 +350,7 @@ class MediaTree:
                 os.close(handle)
                 raise NotFollowed("'..' could lead out of the media root")
             try:
-                inner = os.open(part, _DIRECTORY, dir_fd=handle)
+                inner = os.open(part, DIRECTORY, dir_fd=handle)
             except OSError as error:
                 if error.errno in (errno.ENOTDIR, errno.ELOOP):
                     kind = FileState.of(os.stat(part, dir_fd=handle, follow_symlinks=False)).kind
@@ -470,32 +362,6 @@ class MediaTree:
         return handle
 
 
-def exclusion(globs: Iterable[str]) -> Pattern[bytes] | None:
-    """Compile globs into one pattern for ``is_excluded``; None where there are none."""
-    parts = [fnmatch.translate(glob) for glob in globs]
-    return re.compile("|".join(parts).encode()) if parts else None
-
-
-def is_excluded(exclude: Pattern[bytes], path: bytes) -> bool:
-    """A glob applies to the name, or to the whole path below the media root."""
-    name = path.rpartition(b"/")[2]
-    return exclude.match(name) is not None or exclude.match(path) is not None
-
-
-def _pieces(lists: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
-    """Cut sorted entries where a subdirectory comes, which then stands alone."""
-    for names in lists:
-        start = 0
-        for position, name in enumerate(names):
-            if name.endswith(b"/"):
-                if start < position:
-                    yield names[start:position]
-                yield [name]
-                start = position + 1
-        if start < len(names):
-            yield names[start:]
-
-
 def _open_unnoticed(handle: int, name: bytes) -> int:
     """Open a file for reading; its time of access stays where the kernel lets this user ask for that."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -505,16 +371,8 @@ def _open_unnoticed(handle: int, name: bytes) -> int:
         return os.open(name, flags, dir_fd=handle)
 
 
-def _place(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
-
-
 def _reason(error: OSError | NotFollowed) -> str:
-    if isinstance(error, NotFollowed):
-        return str(error)
-    if error.errno == errno.ENOENT:
-        return "the directory vanished during the run"
-    return error.strerror or type(error).__name__
+    return str(error) if isinstance(error, NotFollowed) else reason(error)
 
 
 def _advice(error: OSError) -> str:

@@ -12,8 +12,7 @@ from builders import NAMES, TREES, Media, cut
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import tree as tree_module
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool, walk
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.difference import (
     References,
     begun,
@@ -41,7 +40,7 @@ def test_the_merge_is_the_difference_of_the_sets(
     strangers = data.draw(st.lists(st.lists(NAMES, max_size=3).map(b"/".join), max_size=10))
     held = sorted(named + strangers)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tree_module, "NAMES_IN_MEMORY", names_in_memory)
+        patch.setattr(walk, "NAMES_IN_MEMORY", names_in_memory)
         patch.setattr(spool, "BLOCK", block)
         media = Media(folder)
         media.write(*paths)

@@ -37,12 +37,10 @@ from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile im
     jobs,
     orphans,
     spool,
+    walk,
 )
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
     plan as plan_module,
-)
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
-    tree as tree_module,
 )
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
     sqlite as sqlite_module,
@@ -629,6 +627,8 @@ SHAPES = {
     "flat": lambda number: "",
     "deep": lambda number: "d/" * (number % 5),
     "wide": lambda number: f"{number}/",
+    # Each directory has files to come while the walk is below it.
+    "stairs": lambda number: "-/" * (number // 500),
 }
 
 
@@ -665,6 +665,16 @@ def test_a_plan_over_30000_files_holds_the_names_once_and_not_all_references(tmp
     assert peak_of_a_plan(tmp_path, 30_000, "flat", is_named=True) < 3.6 * a_list_of_all
 
 
+def test_memory_does_not_hold_what_is_to_come_in_the_directories_above(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "NAMES_ABOVE", 1_000)
+    monkeypatch.setattr(spool, "BLOCK", 7_000)
+    monkeypatch.setattr(sqlite_module, "BATCH", 100)
+    a_list_of_all = 20_000 * (sys.getsizeof(b"%064d" % 0) + 8)
+    assert peak_of_a_plan(tmp_path, 20_000, "stairs", is_named=True) < a_list_of_all / 3
+
+
 @pytest.mark.parametrize("shape", sorted(SHAPES))
 @pytest.mark.parametrize("is_named", [True, False])
 def test_memory_does_not_grow_with_the_number_of_files(
@@ -672,8 +682,9 @@ def test_memory_does_not_grow_with_the_number_of_files(
 ) -> None:
     """With all that is kept in memory made small, four times the files need as much as once."""
     for module, name in (
-        (tree_module, "NAMES_IN_MEMORY"),
-        (tree_module, "_ENTRIES"),
+        (walk, "NAMES_IN_MEMORY"),
+        (walk, "NAMES_ABOVE"),
+        (walk, "_ENTRIES"),
         (spool, "CHUNK"),
         (sqlite_module, "BATCH"),
         (plan_module, "ITEMS_IN_TOKEN"),

@@ -17,6 +17,7 @@ from builders import TREES, Media, as_nobody, open_handles
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool, walk
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import tree as tree_module
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (
     SiteError,
@@ -27,6 +28,8 @@ from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tr
     FileState,
     MediaTree,
     NotFollowed,
+)
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.walk import (
     Run,
     exclusion,
     is_excluded,
@@ -104,9 +107,11 @@ def test_the_walk_yields_what_is_there_in_the_byte_order_of_whole_paths(
     paths: list[bytes], names_in_memory: int, open_levels: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tree_module, "NAMES_IN_MEMORY", names_in_memory)
-        patch.setattr(tree_module, "_ENTRIES", names_in_memory)
-        patch.setattr(tree_module, "OPEN_LEVELS", open_levels)
+        patch.setattr(walk, "NAMES_IN_MEMORY", names_in_memory)
+        patch.setattr(walk, "_ENTRIES", names_in_memory)
+        patch.setattr(walk, "NAMES_ABOVE", names_in_memory)
+        patch.setattr(walk, "OPEN_LEVELS", open_levels)
+        patch.setattr(spool, "BLOCK", names_in_memory)
         media = Media(folder)
         media.write(*paths)
         with MediaTree(media.root, 10) as tree:
@@ -237,7 +242,7 @@ def test_a_directory_that_is_swapped_before_its_turn_is_unseen(
 def test_a_deep_directory_that_is_moved_is_noticed_on_the_way_back(
     tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tree_module, "OPEN_LEVELS", 1)
+    monkeypatch.setattr(walk, "OPEN_LEVELS", 1)
     media.write("a/b/1", "a/z", "elsewhere/x")
     before = open_handles()
     runs = tree.walk(b"", None)
@@ -251,7 +256,7 @@ def test_a_deep_directory_that_is_moved_is_noticed_on_the_way_back(
 def test_a_deep_tree_that_is_removed_is_unseen(
     tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tree_module, "OPEN_LEVELS", 1)
+    monkeypatch.setattr(walk, "OPEN_LEVELS", 1)
     media.write("a/b/1", "a/z")
     runs = tree.walk(b"", None)
     until(runs, b"a/b/")
@@ -264,9 +269,9 @@ def test_a_deep_directory_that_is_closed_to_us_on_the_way_back_is_unseen(public_
     media = public_media
     media.write("a/b/c/1", "a/z")
 
-    def walk() -> tuple[int, int]:
+    def walk_on() -> tuple[int, int]:
         with pytest.MonkeyPatch.context() as patch, MediaTree(media.root, 10) as tree:
-            patch.setattr(tree_module, "OPEN_LEVELS", 1)
+            patch.setattr(walk, "OPEN_LEVELS", 1)
             before = open_handles()
             runs = tree.walk(b"", None)
             until(runs, b"a/b/c/")
@@ -275,7 +280,7 @@ def test_a_deep_directory_that_is_closed_to_us_on_the_way_back_is_unseen(public_
             return tree.unseen.total, open_handles() - before
 
     hand_over(media)
-    assert as_nobody(walk) == (1, 0)
+    assert as_nobody(walk_on) == (1, 0)
 
 
 def hand_over(media: Media) -> None:
@@ -330,7 +335,7 @@ def test_a_directory_on_a_disk_out_of_order_is_unseen(
     runs = tree.walk(b"", None)
     handle = until(runs, b"a/").handle
     name = b"b" if function == "open" else f"/proc/self/fd/{handle}".encode()
-    monkeypatch.setattr(tree_module, "os", FailingOs(function, number, name))
+    monkeypatch.setattr(walk, "os", FailingOs(function, number, name))
     assert b"b/2" not in rest(runs)
     assert list(unseen(tree).values()) == [os.strerror(number)] * tree.unseen.total
     assert [path.rstrip(b"/") for path in unseen(tree)][:1] == [b"b"]
@@ -484,7 +489,7 @@ def test_a_directory_that_cannot_be_read_shows_no_name(
     tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("photos/a")
-    monkeypatch.setattr(tree_module, "_HANDLES", "/nowhere")
+    monkeypatch.setattr(tree_module, "HANDLES", "/nowhere")
     assert tree.names_there(b"photos", 1000) == set()
     monkeypatch.undo()
     tree.forget()
@@ -634,7 +639,7 @@ def test_a_file_deeper_than_any_path_is_found_and_removed(deep: Media) -> None:
     with MediaTree(deep.root, 10) as tree:
         runs = tree.walk(b"", None)
         run = next(runs)
-        assert open_handles() - before < tree_module.OPEN_LEVELS + 5
+        assert open_handles() - before < walk.OPEN_LEVELS + 5
         path = run.prefix + run.names[0]
         assert len(path) > 4096
         assert path == b"/".join([*DEEP, b"bottom.jpg"])
