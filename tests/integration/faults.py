@@ -216,6 +216,10 @@ class World:
             if info.files or info.rows:
                 self.restore(info.name)
 
+    @property
+    def files_at_start(self) -> set[bytes]:
+        return {path for path, file in self.start[0].items() if file[0][0] != "d"}
+
     def state(self) -> tuple[Any, Any]:
         return everything(self.media, directories=True), dump(self.database)
 
@@ -233,6 +237,12 @@ class World:
 
     def forget_batches(self) -> None:
         shutil.rmtree(self.quarantine, ignore_errors=True)
+
+
+def settled(world: World) -> World:
+    """The world, once it is older than any run that begins now."""
+    time.sleep(CLOCK_TICK)
+    return world
 
 
 # Faults.
