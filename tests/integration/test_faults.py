@@ -19,23 +19,10 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from faults import (
-    CALLS_THAT_FAIL,
-    CLOCK_TICK,
-    ERRORS,
-    JOBS,
-    Fault,
-    Figures,
-    World,
-    cleaning,
-    killed_at_random,
-    live_rounds,
-    losses,
-    random_rounds,
-    restoring,
-    round_of,
-    steps_of,
-)
+from faults import CALLS_THAT_FAIL, ERRORS, Fault
+from rounds import Figures, killed_at_random, losses, random_rounds, round_of, steps_of
+from uploader import live_rounds
+from worlds import CLOCK_TICK, JOBS, World, cleaning, restoring
 
 
 @pytest.fixture(params=["same", "other"])

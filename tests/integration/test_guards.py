@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from faults import CLOCK_TICK, World
 from support import ORPHANS, RECORDS, run_module
+from worlds import CLOCK_TICK, World
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import report
 

@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from faults import CLOCK_TICK, Fault, World, cleaned, everything, in_child
+from faults import Fault, in_child
 from support import Ansible, names, undocumented
+from worlds import CLOCK_TICK, World, cleaned, everything
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (

@@ -12,20 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import (
-    CLOCK_TICK,
-    Fault,
-    World,
-    cleaned,
-    cleaning,
-    everything,
-    finish,
-    in_child,
-    losses,
-    restoring,
-)
+from faults import Fault, in_child
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rounds import losses
+from worlds import CLOCK_TICK, World, cleaned, cleaning, everything, finish, restoring
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import SiteError

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import CLOCK_TICK, World, cleaned, settled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from worlds import CLOCK_TICK, World, cleaned, settled
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import SiteError
 
