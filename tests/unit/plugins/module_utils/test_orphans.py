@@ -337,18 +337,14 @@ def test_a_lost_connection_ends_the_removal_and_is_told(postgresql: Any, media: 
     assert media.files == {b"p/lost.jpg"}
 
 
-def test_a_file_that_cannot_be_removed_does_not_keep_the_others(public_media: Media) -> None:
-    media = public_media
+def test_a_file_that_cannot_be_removed_does_not_keep_the_others(public_site: Site) -> None:
+    media = public_site.media
     media.write("closed/lost.jpg", "open/lost.jpg")
-    database = os.path.join(os.path.dirname(media.root), b"db")
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("CREATE TABLE photo (image text)")
-    site = Site(SimpleNamespace(url=f"sqlite:///{os.fsdecode(database)}", run=lambda _script: None), media)
     os.chmod(media.path("closed"), 0o555)
     os.chmod(media.path("open"), 0o777)
 
     def remove() -> Any:
-        _plan, outcome = run(site.orphans())
+        _plan, outcome = run(public_site.orphans())
         return outcome.removed.files, outcome.error, reasons(outcome.failed)
 
     assert as_nobody(remove) == (
@@ -450,18 +446,14 @@ def test_a_derived_file_of_a_photo_that_comes_after_the_plan_stays(kept: Site) -
 # Half a view removes nothing.
 
 
-def test_a_directory_that_must_not_be_read_turns_the_plan_down(public_media: Media) -> None:
-    media = public_media
+def test_a_directory_that_must_not_be_read_turns_the_plan_down(public_site: Site) -> None:
+    media = public_site.media
     media.write("p/lost.jpg", "closed/x.jpg")
-    database = os.path.join(os.path.dirname(media.root), b"db")
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("CREATE TABLE photo (image text)")
-    site = Site(SimpleNamespace(url=f"sqlite:///{os.fsdecode(database)}", run=lambda _script: None), media)
     os.chmod(media.path("closed"), 0)
     os.chmod(media.path("p"), 0o777)
 
     def remove() -> Any:
-        plan, outcome = run(site.orphans())
+        plan, outcome = run(public_site.orphans())
         return outcome, guards(plan), plan.refusals[0].message
 
     outcome, refused, message = as_nobody(remove)
