@@ -9,7 +9,7 @@ import shutil
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -52,11 +52,7 @@ def _quarantine(folder: Path, server: str, count: int) -> Contest:
         cursor.execute("SELECT image FROM photo")
         named = {image for (image,) in cursor}
     kept = folder / "kept"
-    options = {
-        **job_options("orphans", site, "postgresql"),
-        "quarantine": str(kept),
-        "max_removal_percent": 100,
-    }
+    options = {**job_options("orphans", site, "postgresql"), "quarantine": str(kept)}
     listing = folder / "orphans"
 
     def fresh_tree() -> None:
@@ -70,10 +66,7 @@ def _quarantine(folder: Path, server: str, count: int) -> Contest:
     going = 2 * count - len(named)
     return Contest(
         f"quarantine of {going:,} of {2 * count:,} files, postgresql",
-        [
-            Contestant("bare stat and rename by handle", rename),
-            Contestant("engine, with its scan", engine("orphans", options, "apply")),
-        ],
+        [Contestant("bare stat and rename by handle", rename), _engine("orphans", options)],
         going,
         fresh_tree,
     )
@@ -95,19 +88,17 @@ def _delete(folder: Path, server: str, count: int) -> Contest:
         )
 
     fresh = urlsplit(url)._replace(path="/removal").geturl()
-    options = {
-        **job_options("missing", site, "postgresql"),
-        "database_url": fresh,
-        "max_removal_percent": 100,
-    }
+    options = {**job_options("missing", site, "postgresql"), "database_url": fresh}
     script = ["psql", "-qAtX", fresh, "-v", f"first={_LOST_FROM}", "-f", str(PEERS / "delete.sql")]
     going = site.size - site.orphans
     return Contest(
         f"delete {going:,} of {2 * going:,} rows with three dependent tables, postgresql",
-        [
-            Contestant("hand-written SQL, keys known", script),
-            Contestant("engine, with its scan", engine("missing", options, "apply")),
-        ],
+        [Contestant("hand-written SQL, keys known", script), _engine("missing", options)],
         going,
         fresh_database,
     )
+
+
+def _engine(job: str, options: dict[str, Any]) -> Contestant:
+    """The engine, which has to find what goes, and may take all of it."""
+    return Contestant("engine, with its scan", engine(job, {**options, "max_removal_percent": 100}, "apply"))

@@ -29,7 +29,8 @@ INTEGRATION = tuple(
     f"tests/integration/test_{name}.py"
     for name in ("orphans_module", "records_module", "playbook", "documentation", "secrets", "archive")
 )
-ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, "tests/integration/test_quarantine.py")
+QUARANTINE = tuple(f"tests/integration/test_{name}.py" for name in ("quarantine", "restore", "restored_rows"))
+ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, *QUARANTINE)
 
 PYTEST = ("pytest >= 8.3", "hypothesis >= 6.100", "PyYAML >= 6")
 PSYCOPG2 = "psycopg2-binary >= 2.9.9"

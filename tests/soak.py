@@ -25,7 +25,9 @@ from servers import running
 TESTS = Path(__file__).resolve().parent
 sys.path[:0] = [str(TESTS.parent / ".collections"), str(TESTS / "integration")]
 
-from faults import CLOCK_TICK, Figures, World, live_rounds, random_rounds  # noqa: E402
+from rounds import Figures, random_rounds  # noqa: E402
+from uploader import live_rounds  # noqa: E402
+from worlds import World, settled  # noqa: E402
 
 # Rounds in one world, before a new one is made.
 ROUNDS = 50
@@ -54,9 +56,7 @@ class Worlds:
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm")))
         other = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         database = self._postgresql() if self._number % 2 else self._sqlite(folder)
-        world = World(folder, database, other if self._number // 2 % 2 else None)
-        time.sleep(CLOCK_TICK)
-        return world
+        return settled(World(folder, database, other if self._number // 2 % 2 else None))
 
     def _postgresql(self) -> Any:
         database = self._test_database("postgresql", self._server)

@@ -47,10 +47,10 @@ class Command:
         config = ["--config", str(self.folder / "config")]
         return [python, "-IBXutf8", str(self.launcher), *arguments, *config]
 
-    def run(self, *arguments: str, python: str = sys.executable) -> Any:
-        """Run it with nothing in its environment and no terminal."""
+    def run(self, *arguments: str, python: str = sys.executable, powerless: bool = False) -> Any:
+        """Run it with nothing in its environment and no terminal; ``powerless`` obeys permissions."""
         done = subprocess.run(
-            self.line(*arguments, python=python),
+            [*(_giving_up_power() if powerless else ()), *self.line(*arguments, python=python)],
             env={},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -76,7 +76,7 @@ def drift(site: Site) -> Site:
     return site
 
 
-def powerless() -> Sequence[str]:
+def _giving_up_power() -> Sequence[str]:
     """What must stand before a command so that permissions hold for it, even for root."""
     if os.geteuid() != 0:
         return []

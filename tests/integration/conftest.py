@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""What the tests of the whole share: Ansible, and a small site on each kind of database."""
+"""What the tests of the whole share: Ansible, and small sites and worlds on each kind of database."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 from commands import Command
 from support import Ansible, Site
+from worlds import World, settled
 
 
 @pytest.fixture
@@ -35,3 +38,30 @@ def sqlite_site(tmp_path: Path, sqlite: Any) -> Site:
 def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
     """The command, installed, with no site described yet."""
     return Command(tmp_path_factory.mktemp("command"))
+
+
+@pytest.fixture
+def world(tmp_path: Path, database: Any) -> World:
+    """A world on PostgreSQL and on SQLite in turn."""
+    return settled(World(tmp_path, database))
+
+
+@pytest.fixture
+def sqlite_world(tmp_path: Path, sqlite: Any) -> World:
+    """The same on SQLite alone, where the database does not matter."""
+    return settled(World(tmp_path, sqlite))
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system."""
+    if os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip("there is no second file system here")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def divided(tmp_path: Path, sqlite: Any, elsewhere: Path) -> World:
+    """A world whose quarantine is on another file system."""
+    return settled(World(tmp_path, sqlite, elsewhere))

@@ -33,7 +33,7 @@ class Host:
 
     def __init__(self, folder: Path, **variables: Any) -> None:
         self.folder = folder
-        self.root = folder / "root"
+        self.root = folder / "target"
         self.variables: dict[str, Any] = {
             "media_cleanup_root": str(self.root),
             "media_cleanup_become": False,

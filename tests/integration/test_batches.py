@@ -12,15 +12,16 @@ import os
 import stat
 import struct
 import subprocess
-import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from faults import CLOCK_TICK, Fault, World, cleaning, in_child, losses
+from faults import Fault, in_child
+from rounds import losses
 from support import run_module
+from worlds import CLOCK_TICK, World, cleaning, settled
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine, report
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import CleanupError
@@ -30,28 +31,15 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")
 
 
 @pytest.fixture
-def world(tmp_path: Path, sqlite: Any) -> World:
-    return _made(World(tmp_path, sqlite))
+def world(sqlite_world: World) -> World:
+    """On SQLite alone, unless a test says otherwise."""
+    return sqlite_world
 
 
 @pytest.fixture
 def both(tmp_path: Path, database: Any) -> World:
     """A world on PostgreSQL and on SQLite in turn."""
-    return _made(World(tmp_path, database))
-
-
-@pytest.fixture
-def divided(tmp_path: Path, sqlite: Any) -> Iterator[World]:
-    """A world whose quarantine is on another file system."""
-    if os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
-        pytest.skip("there is no second file system here")
-    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield _made(World(tmp_path, sqlite, Path(folder)))
-
-
-def _made(world: World) -> World:
-    time.sleep(CLOCK_TICK)
-    return world
+    return settled(World(tmp_path, database))
 
 
 def _told(listed: Any) -> dict[str, str]:
@@ -356,7 +344,7 @@ def _after_a_commit(world: World, job: str, fault: Callable[[int], Fault]) -> li
 def test_a_commit_whose_answer_is_lost_is_told_as_unknown(
     tmp_path: Path, postgresql: Any, job: str, arrived: bool
 ):
-    world = _made(World(tmp_path, postgresql))
+    world = settled(World(tmp_path, postgresql))
     call = "committed" if arrived else "sql"
     error, batch, records = _after_a_commit(world, job, lambda step: Fault("cut", step, call))
     assert "committing failed" in error

@@ -7,24 +7,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from faults import CLOCK_TICK, JOBS, World, finish, in_child
+from faults import in_child
+from worlds import JOBS, World, finish
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import jobs, orphans, quarantine
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import connect
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import BusyError
-
-
-@pytest.fixture
-def world(tmp_path: Path, database: Any) -> World:
-    made = World(tmp_path, database)
-    time.sleep(CLOCK_TICK)
-    return made
 
 
 @contextmanager

@@ -12,11 +12,12 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
-from commands import PATIENCE, Command, at_a_terminal, drift, powerless
+from commands import PATIENCE, Command, at_a_terminal, drift
 from support import Ansible, Site
 
 
@@ -24,6 +25,16 @@ from support import Ansible, Site
 def drifted(site: Site) -> Site:
     """A site with something for each of the three jobs to find."""
     return drift(site)
+
+
+@contextmanager
+def of_mode(directory: Path, mode: int) -> Iterator[None]:
+    """A directory in which only what this mode says may be done, for a while."""
+    directory.chmod(mode)
+    try:
+        yield
+    finally:
+        directory.chmod(0o700)
 
 
 def digest(plan_id: str) -> str:
@@ -102,19 +113,8 @@ def test_what_cannot_be_seen_makes_the_run_partial(sqlite_site: Site, command: C
     site.write("photos/orphan.jpg")
     time.sleep(0.02)
     command.describe(site.described())
-    closed = site.media / "photos" / "closed"
-    closed.chmod(0)
-    try:
-        done = subprocess.run(
-            [*powerless(), *command.line("orphans", site.name, "--force")],
-            env={},
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    finally:
-        closed.chmod(0o700)
+    with of_mode(site.media / "photos" / "closed", 0):
+        done = command.run("orphans", site.name, "--force", powerless=True)
     assert done.returncode == 4
     assert "photos/closed" in done.stderr
     assert "photos/orphan.jpg" in site.files
@@ -200,13 +200,8 @@ def test_check_finds_a_good_site_good_and_changes_nothing(drifted: Site, command
 def test_check_tells_where_files_cannot_be_removed(sqlite_site: Site, command: Command) -> None:
     drift(sqlite_site)
     command.describe(sqlite_site.described())
-    photos = sqlite_site.media / "photos"
-    photos.chmod(0o500)
-    try:
-        line = [*powerless(), *command.line("check", sqlite_site.name)]
-        done = subprocess.run(line, env={}, stderr=subprocess.PIPE, text=True, check=False)
-    finally:
-        photos.chmod(0o700)
+    with of_mode(sqlite_site.media / "photos", 0o500):
+        done = command.run("check", sqlite_site.name, powerless=True)
     assert done.returncode == 1
     assert done.stderr.count("may not remove files in photos/. ") + done.stderr.count("in photos. ") == 3
 
@@ -233,8 +228,7 @@ def test_check_tells_of_a_quarantine_that_cannot_be_used(sqlite_site: Site, comm
     command.describe(sqlite_site.described(quarantine=str(place / "quarantine")))
     assert command.run("check", sqlite_site.name).returncode == 0
     place.mkdir(mode=0o500)
-    line = [*powerless(), *command.line("check", sqlite_site.name)]
-    done = subprocess.run(line, env={}, stderr=subprocess.PIPE, text=True, check=False)
+    done = command.run("check", sqlite_site.name, powerless=True)
     assert done.returncode == 1
     assert "may not write in" in done.stderr
     place.chmod(0o770)
@@ -265,13 +259,8 @@ def test_check_tells_of_each_quarantine_on_another_file_system(sqlite_site: Site
 def test_check_tells_what_cannot_be_read(sqlite_site: Site, command: Command) -> None:
     drift(sqlite_site)
     command.describe(sqlite_site.described())
-    photos = sqlite_site.media / "photos"
-    photos.chmod(0o300)
-    try:
-        line = [*powerless(), *command.line("check", sqlite_site.name)]
-        done = subprocess.run(line, env={}, stderr=subprocess.PIPE, text=True, check=False)
-    finally:
-        photos.chmod(0o700)
+    with of_mode(sqlite_site.media / "photos", 0o300):
+        done = command.run("check", sqlite_site.name, powerless=True)
     assert done.returncode == 1
     assert "photos" in done.stderr
     assert "Permission denied" in done.stderr

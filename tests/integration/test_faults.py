@@ -12,30 +12,16 @@ import os
 import random
 import sqlite3
 import tempfile
-import time
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from faults import (
-    CALLS_THAT_FAIL,
-    CLOCK_TICK,
-    ERRORS,
-    JOBS,
-    Fault,
-    Figures,
-    World,
-    cleaning,
-    killed_at_random,
-    live_rounds,
-    losses,
-    random_rounds,
-    restoring,
-    round_of,
-    steps_of,
-)
+from faults import CALLS_THAT_FAIL, ERRORS, Fault
+from rounds import Figures, killed_at_random, losses, random_rounds, round_of, steps_of
+from uploader import live_rounds
+from worlds import JOBS, World, cleaning, restoring, settled
 
 
 @pytest.fixture(params=["same", "other"])
@@ -54,18 +40,13 @@ def sqlite_world(place: tuple[Path, Path | None], sqlite: Any) -> World:
     path = folder / "db.sqlite3"
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 1")
-    return _made(World(folder, replace(sqlite, url=f"sqlite:///{path}"), kept_in))
+    return settled(World(folder, replace(sqlite, url=f"sqlite:///{path}"), kept_in))
 
 
 @pytest.fixture
 def postgresql_world(postgresql: Any) -> Iterator[World]:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield _made(World(Path(folder), postgresql))
-
-
-def _made(world: World) -> World:
-    time.sleep(CLOCK_TICK)
-    return world
+        yield settled(World(Path(folder), postgresql))
 
 
 def assert_nothing_lost(figures: Figures) -> None:
@@ -139,14 +120,14 @@ def test_faults_at_random_lose_nothing(sqlite_world: World, seed: int):
 def test_under_a_live_uploader_nothing_that_is_wanted_goes(database: Any):
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         figures = Figures()
-        live_rounds(_made(World(Path(folder), database)), 100, 1, figures)
+        live_rounds(settled(World(Path(folder), database)), 100, 1, figures)
         assert_nothing_lost(figures)
 
 
 def test_under_a_live_uploader_killed_runs_take_nothing_that_is_wanted(database: Any):
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         figures = Figures()
-        live_rounds(_made(World(Path(folder), database)), 60, 2, figures, with_faults=True)
+        live_rounds(settled(World(Path(folder), database)), 60, 2, figures, with_faults=True)
         assert_nothing_lost(figures)
 
 

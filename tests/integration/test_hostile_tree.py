@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from faults import CLOCK_TICK, Fault, World, everything, in_child, losses
+from faults import Fault, in_child
+from rounds import losses
+from worlds import CLOCK_TICK, World, everything
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import CleanupError
 

@@ -26,7 +26,7 @@ PATIENCE = 90
 NAMESPACE = """
 set -e
 mount -t tmpfs none /run
-mount --bind "$1/root/etc/cron.d" /etc/cron.d
+mount --bind "$1/target/etc/cron.d" /etc/cron.d
 mount --bind "$1/spool" /var/spool
 mount --bind "$1/pam.d" /etc/pam.d
 if [ -e /etc/crontab ]; then mount --bind /dev/null /etc/crontab; fi

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from faults import CLOCK_TICK, JOBS, World, everything
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from worlds import CLOCK_TICK, JOBS, World, everything
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.site import ACCEPTABLE

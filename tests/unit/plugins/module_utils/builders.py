@@ -9,6 +9,7 @@ import os
 import pickle
 import time
 import traceback
+import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,26 @@ def _without_files_on_the_way(paths: set[bytes]) -> list[bytes]:
 
 # Paths of files that can all be there at once.
 TREES = st.sets(_PATHS, max_size=25).map(_without_files_on_the_way)
+
+CAFE, DECOMPOSED = "p/Café.jpg", unicodedata.normalize("NFD", "p/Café.jpg")
+# A file on disk, and another spelling of its path that a database may hold.
+SPELLINGS = [
+    *(("p/a.jpg", value) for value in ("/p/a.jpg", "./p/a.jpg", "p//a.jpg", "p/./a.jpg", "p/x/../a.jpg")),
+    *(("p/a.jpg", value) for value in ("p\\a.jpg", "p/a%2Ejpg", "p%2fa.jpg")),
+    *(("p/a.jpg", value) for value in ("media/p/a.jpg", "/media/p/a.jpg")),
+    ("p/a.jpg", "https://cdn.example.org/media/p/a.jpg"),
+    ("p/a b.jpg", "p/a%20b.jpg"),
+    ("p/a%20b.jpg", "p/a b.jpg"),
+    ("p/a%20b.jpg", "p/a%2520b.jpg"),
+    ("p/50%.jpg", "p/50%25.jpg"),
+    (CAFE, DECOMPOSED),
+    (CAFE, "p/Caf%C3%A9.jpg"),
+    (CAFE, "media/p/Caf%C3%A9.jpg"),
+    (DECOMPOSED, CAFE),
+    (DECOMPOSED, "p/Caf%C3%A9.jpg"),
+    (DECOMPOSED, "/media/p/Caf%C3%A9.jpg"),
+    (DECOMPOSED, f"media/{CAFE}"),
+]
 
 
 def cut(items: list[bytes], sizes: Iterable[int]) -> Iterator[list[bytes]]:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -69,3 +70,13 @@ def site(database: Any, media: Media) -> Site:
 def sqlite_site(sqlite: Any, media: Media) -> Site:
     """The same on SQLite alone, where the database does not matter."""
     return Site(sqlite, media)
+
+
+@pytest.fixture
+def public_site(public_media: Media, sqlite: Any) -> Site:
+    """A site of which any user may use the database, and that of the media what the test allows."""
+    folder = os.path.dirname(os.fsdecode(public_media.root))
+    site = Site(replace(sqlite, url=f"sqlite:///{folder}/db"), public_media)
+    os.chmod(f"{folder}/db", 0o666)
+    os.chmod(folder, 0o777)
+    return site
