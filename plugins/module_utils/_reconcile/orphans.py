@@ -14,7 +14,7 @@ from typing import Callable, Iterable, Iterator, NamedTuple, Pattern
 from .database.base import Database
 from .derived import patterns
 from .difference import References, begun
-from .errors import CleanupError
+from .errors import CleanupError, SiteError
 from .misfit import Sample, better_reading
 from .moves import Twin, rows_like
 from .naming import Naming
@@ -33,6 +33,7 @@ from .plan import (
     guard_replica,
     guard_share,
     guard_sight,
+    without_marker,
 )
 from .quarantine import last_file_system
 from .site import OrphansJob
@@ -111,13 +112,23 @@ class _Planning:
 
     def plan_made(self) -> Plan:
         patterns(self.job.derived)
-        for directory in self.job.directories:
-            self.tree.require_directory(directory)
+        self._require_directories()
         for some in self._candidates().chunks():
             for orphan in self._approved(self._not_moved(self._not_meant(self._still_unnamed(some)))):
                 self._add(orphan)
         self._finish()
         return self.plan
+
+    def _require_directories(self) -> None:
+        try:
+            for directory in self.job.directories:
+                self.tree.require_directory(directory)
+        except SiteError as error:
+            marker = self.job.site.marker
+            if marker is None or self.tree.has_file(marker):
+                raise
+            # Then it is hardly the directory's name that is wrong.
+            raise SiteError(f"{without_marker(escaped(marker))} Besides, {error}") from None
 
     def _add(self, orphan: Orphan) -> None:
         self.plan.items.append(orphan)

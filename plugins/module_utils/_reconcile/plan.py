@@ -343,12 +343,15 @@ def guard_replica(plan: Plan, is_replica: bool) -> None:
 def guard_marker(plan: Plan, marker: str, present: bool) -> None:
     """Turn the plan down when the file that proves the mount is not there."""
     if not present:
-        plan.refuse(
-            "marker",
-            f"the marker {marker!r} is not below the media root, so the media is taken for unmounted. "
-            "Mount it, or create the marker once on the mounted media.",
-            "marker",
-        )
+        plan.refuse("marker", without_marker(marker), "marker")
+
+
+def without_marker(marker: str) -> str:
+    """What a missing marker means."""
+    return (
+        f"the marker {marker!r} is not below the media root, so the media is taken for unmounted. "
+        "Mount it, or create the marker once on the mounted media."
+    )
 
 
 def guard_approval(plan: Plan, approval: Approval | None) -> None:

@@ -472,6 +472,18 @@ def test_without_its_marker_nothing_goes_and_the_marker_never_does(lost: Site, p
     assert (outcome is None) == (not present)
 
 
+@pytest.mark.parametrize("present", [True, False])
+def test_where_the_media_is_not_mounted_the_marker_is_spoken_of_first(site: Site, present: bool) -> None:
+    if present:
+        site.media.write(".mounted")
+    with pytest.raises(SiteError) as refusal:
+        run(site.orphans(marker=".mounted", directories=["p"]))
+    said = str(refusal.value)
+    assert ("the marker '.mounted' is not below the media root" in said) == (not present)
+    assert "directory 'p' does not exist" in said
+    assert said.startswith("directory" if present else "the marker")
+
+
 @pytest.mark.parametrize(("most", "goes"), [(49, False), (50, True), (100, True)])
 def test_a_share_that_is_too_large_turns_the_plan_down(lost: Site, most: int, goes: bool) -> None:
     plan, outcome = run(lost.orphans(max_removal_percent=most))
