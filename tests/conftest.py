@@ -28,6 +28,13 @@ sys.path.append(str(REPOSITORY / "tests"))
 SERVER = "MEDIA_CLEANUP_TEST_SERVER"
 SERVER_FILE = REPOSITORY / "tests" / "server.url"
 
+# Where files are shared out among processes, none should be left alone with one of these at the end.
+LONG = ("test_role", "test_real_cron", "test_pages", "test_archive", "test_faults", "test_playbook")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
 
 @dataclass(frozen=True)
 class TestDatabase:

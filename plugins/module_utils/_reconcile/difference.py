@@ -35,26 +35,21 @@ def begun(lists: Iterator[list[bytes]]) -> Iterator[Iterator[list[bytes]]]:
         yield all_lists()
 
 
-class References:
-    """The references in byte order, consumed list by list while files come by."""
+class Ordered:
+    """Something in byte order, consumed list by list while others come by in the same order."""
 
     def __init__(self, lists: Iterator[list[bytes]]) -> None:
         self._lists = lists
         self._list: list[bytes] = []
         self._start = 0
-        self.count = 0
 
-    def unnamed(self, paths: list[bytes]) -> list[bytes]:
-        """Those of some paths in byte order that no reference names, in byte order."""
-        left = set(paths)
-        for references in self._between(paths[0], paths[-1]):
-            left.difference_update(references)
-        return sorted(left)
-
-    def finish(self) -> None:
-        """Consume what lies behind the last run, so that every reference has been counted."""
-        while self._fetch():
-            pass
+    def among(self, wanted: list[bytes]) -> set[bytes]:
+        """Those of some in byte order, the next to come by, that are in the lists."""
+        looked_for = set(wanted)
+        found: set[bytes] = set()
+        for some in self._between(wanted[0], wanted[-1]):
+            found |= looked_for.intersection(some)
+        return found
 
     def _between(self, lowest: bytes, highest: bytes) -> Iterator[list[bytes]]:
         while self._start < len(self._list) or self._fetch():
@@ -70,12 +65,39 @@ class References:
         following = next(self._lists, None)
         if following is None:
             return False
-        if following != sorted(following) or (self._list and self._list[-1] > following[0]):
+        self._list = following
+        self._start = 0
+        return True
+
+
+class References(Ordered):
+    """The references, while files come by."""
+
+    def __init__(self, lists: Iterator[list[bytes]]) -> None:
+        super().__init__(lists)
+        self.count = 0
+
+    def unnamed(self, paths: list[bytes]) -> list[bytes]:
+        """Those of some paths in byte order that no reference names, in byte order."""
+        left = set(paths)
+        for references in self._between(paths[0], paths[-1]):
+            left.difference_update(references)
+        return sorted(left)
+
+    def finish(self) -> None:
+        """Consume what lies behind the last run, so that every reference has been counted."""
+        while self._fetch():
+            pass
+
+    def _fetch(self) -> bool:
+        before = self._list
+        if not super()._fetch():
+            return False
+        following = self._list
+        if following != sorted(following) or (before and before[-1] > following[0]):
             raise DatabaseError(
                 "the database did not return the references in byte order, so a comparison would be "
                 "wrong. Please report this with the database's version and its encoding."
             )
-        self._list = following
-        self._start = 0
         self.count += len(following)
         return True

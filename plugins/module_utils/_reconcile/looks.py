@@ -14,6 +14,7 @@ from .database.model import Row
 from .derived import patterns
 from .errors import UnseenError
 from .plan import Item, Plan
+from .presence import Presence
 from .site import RecordsJob
 from .spelling import Spellings, decomposed, escaped, outside
 from .tree import FileState, MediaTree, NotFollowed
@@ -34,6 +35,7 @@ class Looks:
 
     def __init__(self, job: RecordsJob, tree: MediaTree) -> None:
         self._tree = tree
+        self._presence = Presence(tree)
         self.spellings = Spellings(job.site.media_root, job.site.media_url)
         self._patterns = patterns(job.derived)
 
@@ -42,15 +44,15 @@ class Looks:
         missing: list[Row] = []
         for directory, some in groupby(rows, key=_directory):
             together = list(some)
-            there = self._names_there(directory, len(together))
+            there = self._names_there(directory, [_base_name(row) for row in together])
             missing += [
                 row for row in together if _base_name(row) not in there and self.is_missing(row, plan)
             ]
         return missing
 
-    def _names_there(self, directory: bytes, wanted: int) -> AbstractSet[bytes]:
+    def _names_there(self, directory: bytes, names: list[bytes]) -> AbstractSet[bytes]:
         # What leads outside is looked at, and told, row by row.
-        return frozenset() if outside(directory + b"/") else self._tree.names_there(directory, wanted)
+        return frozenset() if outside(directory + b"/") else self._presence.those_there(directory, names)
 
     def is_missing(self, row: Row, plan: Plan) -> bool:
         """Whether it is proven that the row's file does not exist; notes what prevents the proof."""

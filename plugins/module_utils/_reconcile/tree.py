@@ -23,14 +23,13 @@ from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern, Sequenc
 
 from .errors import SiteError, UnseenError
 from .spelling import escaped
-from .spool import Listed
-from .walk import DIRECTORY, HANDLES, Run, Walk, place_of, reason
+from .spool import Listed, SortedNames
+from .walk import DIRECTORY, ENTRIES, HANDLES, NAMES_IN_MEMORY, Run, Walk, place_of, reason
 
 _BLOCK = 1 << 20
 # A directory is read at once if it takes no more bytes for each name that is asked for: to read that
 # much takes as long as to look at one name. Most file systems need so many bytes for an entry, or more.
 _BYTES_OF_ENTRIES = 256
-_BYTES_OF_AN_ENTRY = 16
 
 _KINDS = {
     stat.S_IFREG: "file",
@@ -220,22 +219,36 @@ class MediaTree:
                 f"'{escaped(path)}' below media_root could not be looked at: {error.strerror}."
             ) from error
 
-    def names_there(self, directory: bytes, wanted: int) -> AbstractSet[bytes]:
-        """What is in a directory, if so many names are a good part of it; else, and in doubt, nothing.
+    def is_worth_reading(self, directory: bytes, wanted: int) -> bool:
+        """Whether so many names are a good part of a directory; False in doubt."""
+        try:
+            return os.fstat(self._handle_of(directory)).st_size <= wanted * _BYTES_OF_ENTRIES
+        except (OSError, NotFollowed):
+            # Whoever then looks at each name on its own hears what is wrong.
+            return False
+
+    def names_there(self, directory: bytes, most: int) -> AbstractSet[bytes]:
+        """What is in a directory, unless it is more; nothing in doubt.
 
         To read a directory proves of many names at once that they are there, and of none that it is not.
         """
         try:
-            handle = self._handle_of(directory)
-            if os.fstat(handle).st_size > wanted * _BYTES_OF_ENTRIES:
-                return frozenset()
-            most = wanted * _BYTES_OF_ENTRIES // _BYTES_OF_AN_ENTRY
-            with os.scandir(f"{HANDLES}/{handle}".encode()) as entries:
+            with os.scandir(f"{HANDLES}/{self._handle_of(directory)}".encode()) as entries:
                 names = frozenset(entry.name for entry in islice(entries, most + 1))
         except (OSError, NotFollowed):
-            # Whoever then looks at each name on its own hears what is wrong.
             return frozenset()
         return names if len(names) <= most else frozenset()
+
+    def sorted_names_there(self, directory: bytes) -> Iterator[list[bytes]]:
+        """The same for a directory of any size: its names in byte order, those beyond memory on disk."""
+        names = SortedNames(NAMES_IN_MEMORY)
+        try:
+            with os.scandir(f"{HANDLES}/{self._handle_of(directory)}".encode()) as entries:
+                for some in iter(lambda: [entry.name for entry in islice(entries, ENTRIES)], []):
+                    names.extend(some)
+        except (OSError, NotFollowed):
+            return iter(())
+        return names.lists()
 
     def is_next_to_last(self, path: bytes) -> bool:
         """Whether something is at the path, asked in one system call; False may also mean unknown.

@@ -24,7 +24,7 @@ NAMES_ABOVE = 50_000
 # Directory handles that a walk keeps open; a deeper tree is climbed back by "..", checked.
 OPEN_LEVELS = 32
 # Entries that are read from a directory at a time.
-_ENTRIES = 10_000
+ENTRIES = 10_000
 
 
 class Run(NamedTuple):
@@ -128,7 +128,7 @@ class Walk:
         names = SortedNames(NAMES_IN_MEMORY)
         try:
             with os.scandir(f"{HANDLES}/{level.handle}".encode()) as entries:
-                for some in iter(lambda: list(islice(entries, _ENTRIES)), []):
+                for some in iter(lambda: list(islice(entries, ENTRIES)), []):
                     inner = [entry.name for entry in some if entry.is_dir(follow_symlinks=False)]
                     files = [entry.name for entry in some]
                     if inner:

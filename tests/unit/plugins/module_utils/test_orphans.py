@@ -664,7 +664,7 @@ def test_memory_does_not_grow_with_the_number_of_files(
     for module, name in (
         (walk, "NAMES_IN_MEMORY"),
         (walk, "NAMES_ABOVE"),
-        (walk, "_ENTRIES"),
+        (walk, "ENTRIES"),
         (spool, "CHUNK"),
         (sqlite_module, "BATCH"),
         (plan_module, "ITEMS_IN_TOKEN"),

@@ -118,6 +118,16 @@ def test_a_few_rows_of_a_full_directory_cost_one_look_each(site: Site) -> None:
     assert growth(few, calls_of(site.missing(), check=True)) == {"stat": 50}
 
 
+def test_many_rows_of_a_flat_directory_cost_no_look_each(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (postgresql_module, sqlite_module):
+        monkeypatch.setattr(module, "BATCH", 100)
+    names = [f"flat/{number:040}.jpg" for number in range(9_000)]
+    fill(site, names, names)
+    calls = calls_of(site.missing(), check=True)
+    assert calls["stat"] < 3_500
+    assert calls["scandir"] == 1
+
+
 def test_rows_go_by_the_same_number_of_queries(site: Site) -> None:
     site.database.run(
         "CREATE TABLE favourite (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id))"

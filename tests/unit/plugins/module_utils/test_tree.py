@@ -108,7 +108,7 @@ def test_the_walk_yields_what_is_there_in_the_byte_order_of_whole_paths(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(walk, "NAMES_IN_MEMORY", names_in_memory)
-        patch.setattr(walk, "_ENTRIES", names_in_memory)
+        patch.setattr(walk, "ENTRIES", names_in_memory)
         patch.setattr(walk, "NAMES_ABOVE", names_in_memory)
         patch.setattr(walk, "OPEN_LEVELS", open_levels)
         patch.setattr(spool, "BLOCK", names_in_memory)
@@ -474,15 +474,24 @@ def test_many_names_of_one_directory_are_seen_at_once(tree: MediaTree, media: Me
     assert tree.unseen.total == 0
 
 
-def test_a_directory_much_larger_than_what_is_asked_for_is_not_read(
+def test_a_directory_is_worth_reading_for_a_good_part_of_its_names(tree: MediaTree, media: Media) -> None:
+    media.write(*[f"photos/{number:0100}" for number in range(100)])
+    assert [tree.is_worth_reading(b"photos", wanted) for wanted in (2, 100)] == [False, True]
+    assert not tree.is_worth_reading(b"gone", 100)
+
+
+def test_no_more_names_are_held_than_asked_for(tree: MediaTree, media: Media) -> None:
+    media.write(*[f"photos/{number}" for number in range(100)])
+    assert [len(tree.names_there(b"photos", most)) for most in (99, 100)] == [0, 100]
+
+
+def test_the_names_of_a_large_directory_come_in_byte_order(
     tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    media.write(*[f"photos/{number:0100}" for number in range(100)])
-    assert tree.names_there(b"photos", 2) == set()
-    assert len(tree.names_there(b"photos", 100)) == 100
-    # A file system whose directories look small: what comes is counted, too.
-    monkeypatch.setattr(tree_module, "_BYTES_OF_AN_ENTRY", 1000)
-    assert tree.names_there(b"photos", 100) == set()
+    monkeypatch.setattr(tree_module, "NAMES_IN_MEMORY", 30)
+    media.write(*[f"photos/{number}" for number in range(100)], "photos/deeper/c")
+    found = [name for names in tree.sorted_names_there(b"photos") for name in names]
+    assert found == sorted([b"deeper", *[b"%d" % number for number in range(100)]])
 
 
 def test_a_directory_that_cannot_be_read_shows_no_name(
@@ -491,10 +500,13 @@ def test_a_directory_that_cannot_be_read_shows_no_name(
     media.write("photos/a")
     monkeypatch.setattr(tree_module, "HANDLES", "/nowhere")
     assert tree.names_there(b"photos", 1000) == set()
+    assert list(tree.sorted_names_there(b"photos")) == []
     monkeypatch.undo()
     tree.forget()
     monkeypatch.setattr(tree_module, "os", FailingOs("open", errno.EIO, b"photos"))
     assert tree.names_there(b"photos", 1000) == set()
+    assert list(tree.sorted_names_there(b"photos")) == []
+    assert not tree.is_worth_reading(b"photos", 1000)
 
 
 # Opening.
