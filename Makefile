@@ -31,7 +31,8 @@ demo-total-loss: .venv/demo.stamp ## the same sites with every upload gone: the 
 	@$(PLAYBOOK) --check --diff || echo "The playbook ended with exit status $$?."
 
 test: ## all that has to pass: lint, sanity, importer, molecule, unit and integration tests
-	@$(MAKE) --no-print-directory --keep-going lint sanity importer integration-targets molecule pytest
+	@echo "Two at a time, each is shown when it has ended; about a quarter of an hour in all …"
+	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target pytest sanity lint importer integration-targets molecule
 
 test-fast: .venv/tests.stamp ## what a save should pass, in seconds: ruff, mypy, unit tests
 	$(WITH_VENV) ruff check --quiet .
@@ -55,8 +56,9 @@ unit: .venv/tests.stamp ## tests of the parts
 integration: .venv/tests.stamp ## tests of the whole: playbooks, role, databases
 	$(WITH_VENV) pytest tests/integration
 
-pytest: .venv/tests.stamp # both in one run, so that `make test` ends in one count
-	$(WITH_VENV) pytest
+# Both in one run, file by file in two processes: it is the longest part of `make test`.
+pytest: .venv/tests.stamp
+	$(WITH_VENV) pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 molecule: .venv/tests.stamp ## the scenarios: modules and playbook, role with cron and with systemd, a fleet
 	HOME=$(CURDIR)/.build ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.collections $(WITH_VENV) \

@@ -38,17 +38,17 @@ subprocess.check_call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEV
 """
 
 
-def copy_checkout() -> None:
+def copy_checkout(copy: Path) -> None:
     """Copy all but environments and the like; the copy's own .gitignore does the rest."""
 
     def left_out(directory: str, names: list[str]) -> list[str]:
         top = Path(directory) == ROOT
         return [name for name in names if top and name.startswith(".") and name != ".gitignore"]
 
-    shutil.rmtree(COPY, ignore_errors=True)
-    shutil.copytree(ROOT, COPY, symlinks=True, ignore=left_out)
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(ROOT, copy, symlinks=True, ignore=left_out)
     # Else ansible-test asks the repository around, which ignores all of .build.
-    subprocess.run(["git", "init", "--quiet", COPY], check=True)
+    subprocess.run(["git", "init", "--quiet", copy], check=True)
 
 
 def prepare_home() -> None:
@@ -123,7 +123,7 @@ def in_words(tests: dict[str, list[str]]) -> str:
 
 
 def main() -> int:
-    copy_checkout()
+    copy_checkout(COPY)
     prepare_home()
     return run({**os.environ, "HOME": str(HOME), "PATH": with_our_tools()})
 

@@ -15,9 +15,11 @@ import re
 import subprocess
 import sys
 
-from run_sanity import COPY, HOME, copy_checkout, prepare_home, with_our_tools
+from run_sanity import BUILD, HOME, copy_checkout, prepare_home, with_our_tools
 from servers import running
 
+# Its own: the sanity tests may be running meanwhile.
+COPY = BUILD / "targets" / "ansible_collections" / "django_media" / "cleanup"
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 RUNS = {
     "integration": ("--python", PYTHON),
@@ -46,7 +48,7 @@ def ansible_test(*arguments: str) -> int:
 
 
 def main() -> int:
-    copy_checkout()
+    copy_checkout(COPY)
     prepare_home()
     with running() as server:
         (COPY / "tests" / "server.url").write_text(server.url)
