@@ -27,11 +27,11 @@ from django_site.project import SCHEMA, Project, Run, before_applying, changes
 from hypothesis import HealthCheck, given, settings
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.cascade import ByKeys
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
     postgresql,
     sqlite,
 )
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.dependents import Dependents
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (
     DatabaseError,
     SiteError,
@@ -481,7 +481,7 @@ def test_row_that_leads_elsewhere_by_now_is_left_alone(
     kept = making.photo("kept")
     postgresql_project.write("photos/kept.jpg")
     database = postgresql_project.database
-    carry_out = Dependents.carry_out
+    carry_out = ByKeys.carry_out
     moved = 0
 
     def carry_out_a_moment_later(*arguments: Any) -> None:
@@ -492,7 +492,7 @@ def test_row_that_leads_elsewhere_by_now_is_left_alone(
             moved = 1
         carry_out(*arguments)
 
-    monkeypatch.setattr(Dependents, "carry_out", carry_out_a_moment_later)
+    monkeypatch.setattr(ByKeys, "carry_out", carry_out_a_moment_later)
     postgresql_project.records(**PHOTOS)
 
     assert database.rows(left.format(kept=kept.id)) == [(moved,)]

@@ -11,17 +11,16 @@ its file.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator
+from typing import Any, Iterator, Mapping
 
+from .cascade import Going, KeptRow, going_with
 from .database.base import Database
-from .database.model import StoredRow, Table
-from .dependents import Cascade
 from .errors import CleanupError, CommitUnknown, DatabaseError, UnseenError
 from .looks import Looks
 from .outcome import Outcome, Taker
 from .plan import Plan, counted
 from .quarantine import as_text
-from .records import Record, RecordsPlan, add_counts, cascade_of, handfuls, name_of, naming_of, restricted
+from .records import Record, RecordsPlan, add_counts, handfuls, name_of, naming_of, restricted
 from .site import RecordsJob
 from .spelling import escaped
 from .spool import Spool
@@ -78,7 +77,7 @@ def _delete_records(
     selected = database.still_selected(selection, [record.row for record in records])
     if job.select == "missing":
         selected -= _returned(records, job, tree)
-    cascade, staying = cascade_of(plan.hanging, [record.row for record in records if record.key in selected])
+    along, staying = going_with(plan.hanging, [record.row for record in records if record.key in selected])
     going: list[Record] = []
     stayed: set[bytes] = set()
     for record in records:
@@ -94,9 +93,9 @@ def _delete_records(
     rows = [record.row for record in going]
     if not rows:
         return stayed
-    outcome.taker.archive(_rows_to_keep(plan, going, cascade, database))
-    plan.hanging.carry_out(cascade)
-    add_counts(outcome.dependents, cascade.counts())
+    outcome.taker.archive(_rows_to_keep(plan, going, along, database))
+    along.carry_out()
+    add_counts(outcome.dependents, along.counts())
     database.delete_selected(selection, rows)
     left = database.count_keys(selection.table, [row.key for row in rows])
     if left:
@@ -108,26 +107,21 @@ def _delete_records(
 
 
 def _rows_to_keep(
-    plan: RecordsPlan, records: list[Record], cascade: Cascade, database: Database
+    plan: RecordsPlan, records: list[Record], along: Going, database: Database
 ) -> Iterator[dict[str, Any]]:
     """The rows as they are now, records first; each has the files of the records for which it goes."""
     table = plan.selection.table
     files = {record.key: record.paths for record in records}
+    for key, row in database.snapshot(table, list(files)):
+        yield _line(KeptRow("deleted", table, row, [key]), files)
+    for kept in along.rows_kept():
+        yield _line(kept, files)
 
-    def line(action: str, of: Table, found: StoredRow, origins: Iterable[Any]) -> dict[str, Any]:
-        paths = sorted({as_text(path) for key in origins for path in files[key]})
-        return {"action": action, "schema": of.schema, "table": of.relation, "files": paths, **found}
 
-    for key, found in database.snapshot(table, list(files)):
-        yield line("deleted", table, found, [key])
-    for child, keys in reversed(list(cascade.deleted.items())):
-        for key, found in database.snapshot(child, sorted(keys, key=repr)):
-            yield line("deleted", child, found, cascade.origins[child, key])
-    for (child, columns), keys in cascade.cleared.items():
-        staying = keys - cascade.deleted.get(child, set())
-        for key, found in database.snapshot(child, sorted(staying, key=repr)):
-            kept = {"row": {name: found["row"][name] for name in {*child.key, *columns}}}
-            yield line("cleared", child, {**found, **kept}, cascade.origins[child, key])
+def _line(kept: KeptRow, files: Mapping[tuple[Any, ...], list[bytes]]) -> dict[str, Any]:
+    of = kept.table
+    paths = sorted({as_text(path) for key in kept.records for path in files[key]})
+    return {"action": kept.action, "schema": of.schema, "table": of.relation, "files": paths, **kept.row}
 
 
 def _returned(records: list[Record], job: RecordsJob, tree: MediaTree) -> set[tuple[Any, ...]]:

@@ -12,19 +12,14 @@ is respected, and whatever the user says of a column comes before all that.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, Iterator, Sequence, Set, Tuple
+from dataclasses import dataclass
+from typing import Iterable, Iterator
 
 from .database.base import Database
-from .database.model import ForeignKey, Row, Table
-from .errors import DatabaseError, SiteError
-from .plan import counted
+from .database.model import ForeignKey, Table
+from .errors import SiteError
 from .site import Column, DependentRule, RecordsJob
 
-RowKey = Tuple[Any, ...]
-# Rows, each with the records for whose sake it was reached.
-Reached = Dict[RowKey, Set[RowKey]]
 _BY_DATABASE = {"CASCADE": "delete", "SET NULL": "set_null", "RESTRICT": "restrict"}
 
 
@@ -44,42 +39,20 @@ class Link:
     def __str__(self) -> str:
         return f"{self.child.name}.{', '.join(self.columns)}"
 
-
-@dataclass
-class Cascade:
-    """The rows that go or change together with some records, table by table."""
-
-    deleted: dict[Table, set[RowKey]] = field(default_factory=lambda: defaultdict(set))
-    cleared: dict[tuple[Table, tuple[str, ...]], set[RowKey]] = field(
-        default_factory=lambda: defaultdict(set)
-    )
-    restricted: dict[RowKey, str] = field(default_factory=dict)
-    followed: dict[tuple[Table, RowKey], set[RowKey]] = field(default_factory=lambda: defaultdict(set))
-    # For whose sake a row goes or changes.
-    origins: dict[tuple[Table, RowKey], set[RowKey]] = field(default_factory=lambda: defaultdict(set))
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Rows to delete and to update, by table."""
-        result: dict[str, dict[str, int]] = {}
-        for table, keys in self.deleted.items():
-            if keys:
-                result.setdefault(table.name, {"deleted": 0, "updated": 0})["deleted"] += len(keys)
-        updated: dict[Table, set[RowKey]] = defaultdict(set)
-        for (table, _columns), keys in self.cleared.items():
-            # A row that loses two columns is one row.
-            updated[table] |= keys - self.deleted.get(table, set())
-        for table, keys in updated.items():
-            if keys:
-                result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += len(keys)
-        return result
+    @property
+    def key(self) -> ForeignKey:
+        """The foreign key of the catalog, or what one would be that the user names."""
+        return self.foreign_key or ForeignKey(
+            *self.child.identity, self.columns, *self.parent.identity, self.parent.key, "NO ACTION"
+        )
 
 
 class Dependents:
     """The links that lead, step by step, from a table to all rows that hang on its records."""
 
     def __init__(self, job: RecordsJob, table: Table, database: Database) -> None:
-        self._database = database
-        self._root = table
+        self.database = database
+        self.root = table
         self._foreign_keys = database.foreign_keys()
         self._rules = {
             (database.table(rule.column.table).identity, rule.column.name): rule for rule in job.dependents
@@ -89,12 +62,16 @@ class Dependents:
         self._follow(table)
         self._add_undeclared(job.dependents)
         self._require_effect(job.dependents)
-        self._order = list(self._children_first())
+        self.order = list(self._children_first())
 
     def links(self) -> Iterator[Link]:
         """All ways in which a row may come to hang on a record."""
         for links in self._links.values():
             yield from links
+
+    def links_to(self, table: Table) -> list[Link]:
+        """The ways in which a row may hang on a row of this table that goes."""
+        return self._links.get(table, [])
 
     @property
     def hang_on_one(self) -> bool:
@@ -103,9 +80,14 @@ class Dependents:
         reached = [link.child for link in links]
         return (
             len(set(reached)) == len(reached)
-            and self._root not in reached
+            and self.root not in reached
             and not any(link.holds_path for link in links)
         )
+
+    @property
+    def has_generic(self) -> bool:
+        """Whether rows hang on records by a generic relation, whose key may be written in several ways."""
+        return any(link.content_type is not None for link in self.links())
 
     def _follow(self, table: Table) -> None:
         """Collect the links to a table and, where rows would be deleted, the links to those."""
@@ -123,7 +105,7 @@ class Dependents:
         return (key.target_schema, key.target_table) == table.identity
 
     def _link(self, key: ForeignKey, parent: Table) -> Link:
-        child = self._database.table(f"{key.schema}.{key.table}")
+        child = self.database.table(f"{key.schema}.{key.table}")
         nullable = tuple(name for name in key.columns if child.columns[name].nullable)
         action = _BY_DATABASE.get(key.on_delete) or ("set_null" if nullable else "delete")
         for name in key.columns:
@@ -144,8 +126,8 @@ class Dependents:
         """Add what no catalog knows: generic relations, paths, keys without a constraint."""
         declared = {((key.schema, key.table), name) for key in self._foreign_keys for name in key.columns}
         for rule in rules:
-            child = self._database.table(rule.column.table)
-            column = self._database.column(child, rule.column.name)
+            child = self.database.table(rule.column.table)
+            column = self.database.column(child, rule.column.name)
             if (child.identity, rule.column.name) in declared:
                 continue
             if rule.action == "set_null" and not column.nullable and not rule.holds_path:
@@ -156,20 +138,20 @@ class Dependents:
             if rule.action == "set_null":
                 _require_key(child, rule.column.name)
             if rule.holds_path:
-                self._database.path_column(rule.column)
-            elif len(self._root.key) != 1:
+                self.database.path_column(rule.column)
+            elif len(self.root.key) != 1:
                 raise SiteError(
-                    f"dependents: {rule.column} is one column, and the key of {self._root.name} has "
-                    f"{len(self._root.key)}, so it cannot name one of its rows."
+                    f"dependents: {rule.column} is one column, and the key of {self.root.name} has "
+                    f"{len(self.root.key)}, so it cannot name one of its rows."
                 )
             content_type = None
             if rule.content_type:
-                self._database.column(child, rule.content_type_column)
-                content_type = self._database.content_type(*rule.content_type)
+                self.database.column(child, rule.content_type_column)
+                content_type = self.database.content_type(*rule.content_type)
                 self._check_model(rule.column, *rule.content_type)
-            self._links[self._root].append(
+            self._links[self.root].append(
                 Link(
-                    self._root,
+                    self.root,
                     child,
                     (rule.column.name,),
                     rule.action,
@@ -184,21 +166,21 @@ class Dependents:
     def _check_model(self, column: Column, app_label: str, model: str) -> None:
         """Rows of another model may have the same keys: a content type of theirs would take their rows."""
         table = f"{app_label}_{model}"
-        if table == self._root.relation:
+        if table == self.root.relation:
             return
         said = f"dependents: content_type {app_label}.{model} of {column}"
         try:
-            other = self._database.table(f"{self._root.schema}.{table}")
+            other = self.database.table(f"{self.root.schema}.{table}")
         except SiteError:
             self.warnings.append(
-                f"{said} is taken to mean the rows of {self._root.name}, though Django would call its table "
+                f"{said} is taken to mean the rows of {self.root.name}, though Django would call its table "
                 f"{table} if nothing else was said"
             )
             return
-        if not self._share_keys(self._root, other) and not self._share_keys(other, self._root):
+        if not self._share_keys(self.root, other) and not self._share_keys(other, self.root):
             raise SiteError(
-                f"{said} means the rows of {other.name}, and the records are rows of {self._root.name}: what "
-                f"hangs on others would go. Write the content type of {self._root.name}."
+                f"{said} means the rows of {other.name}, and the records are rows of {self.root.name}: what "
+                f"hangs on others would go. Write the content type of {self.root.name}."
             )
 
     def _share_keys(self, child: Table, parent: Table) -> bool:
@@ -219,10 +201,10 @@ class Dependents:
             for name in (link.foreign_key.columns if link.foreign_key else link.columns)
         }
         for rule in rules:
-            if (self._database.table(rule.column.table).identity, rule.column.name) not in met:
+            if (self.database.table(rule.column.table).identity, rule.column.name) not in met:
                 raise SiteError(
                     f"dependents: {rule.column} is a foreign key that does not lead to rows which go with "
-                    f"those of {self._root.name}, so the rule would do nothing. Correct or remove it."
+                    f"those of {self.root.name}, so the rule would do nothing. Correct or remove it."
                 )
 
     def _children_first(self) -> Iterator[Table]:
@@ -236,101 +218,7 @@ class Dependents:
                     yield from visit(link.child)
             yield table
 
-        return visit(self._root)
-
-    def cascade(self, rows: Sequence[Row]) -> Cascade:
-        """Follow the links from some records to the end, reading only.
-
-        A record on which a restricted row hangs, however far away, is in ``restricted``; nothing
-        else of the result counts it, so ask again without it.
-        """
-        cascade = Cascade()
-        origins = {row.key: {row.key} for row in rows}
-        files: dict[bytes, set[RowKey]] = defaultdict(set)
-        for row in rows:
-            if row.file:
-                files[row.file].add(row.key)
-        pending: dict[Table, Reached] = {self._root: origins}
-        own = set(origins)
-        while pending:
-            table, parents = pending.popitem()
-            for link in self._links.get(table, ()):
-                reached: Reached = defaultdict(set)
-                for parent, child in self._hanging(link, parents, files):
-                    reached[child] |= parents[parent]
-                if link.child == self._root:
-                    reached = {key: found for key, found in reached.items() if key not in own}
-                self._take(link, reached, cascade, pending)
-        return cascade
-
-    def _take(
-        self,
-        link: Link,
-        reached: Reached,
-        cascade: Cascade,
-        pending: dict[Table, Reached],
-    ) -> None:
-        if link.action == "restrict":
-            for origins in reached.values():
-                cascade.restricted.update(dict.fromkeys(origins, str(link)))
-        elif link.action == "set_null":
-            if reached:
-                cascade.cleared[link.child, link.columns] |= set(reached)
-            for key, origins in reached.items():
-                cascade.origins[link.child, key] |= origins
-        else:
-            cascade.deleted[link.child].update(reached)
-            for key, origins in reached.items():
-                # A row that was reached before is followed again only for records new to it.
-                fresh = origins - cascade.followed[link.child, key]
-                if fresh:
-                    cascade.followed[link.child, key] |= fresh
-                    cascade.origins[link.child, key] |= fresh
-                    pending.setdefault(link.child, {}).setdefault(key, set()).update(fresh)
-
-    def _hanging(
-        self,
-        link: Link,
-        parents: Reached,
-        files: dict[bytes, set[RowKey]],
-    ) -> list[tuple[RowKey, RowKey]]:
-        database, keys = self._database, list(parents)
-        if link.holds_path:
-            held = database.holders(link.child, link.columns[0], files)
-            return [(parent, key) for path, key in held for parent in files[path] if parent in parents]
-        if link.content_type is not None:
-            return list(
-                database.generic_children(
-                    link.child, link.columns[0], link.content_type_column, link.content_type, keys
-                )
-            )
-        foreign_key = link.foreign_key or ForeignKey(
-            *link.child.identity, link.columns, *self._root.identity, self._root.key, "NO ACTION"
-        )
-        return list(database.children(foreign_key, link.child, link.parent, keys))
-
-    def carry_out(self, cascade: Cascade) -> None:
-        """Update and delete what hangs on the records; to be called inside the transaction."""
-        for (table, columns), keys in cascade.cleared.items():
-            staying = keys - cascade.deleted.get(table, set())
-            if staying:
-                cleared = self._database.clear(table, columns, sorted(staying, key=repr))
-                self._must_be_all(f"updating rows of {table.name}", cleared, len(staying))
-        for table in self._order:
-            keys = cascade.deleted.get(table, set())
-            if keys:
-                ordered = sorted(keys, key=repr)
-                self._database.delete(table, ordered)
-                left = self._database.count_keys(table, ordered)
-                self._must_be_all(f"deleting rows of {table.name}", len(keys) - left, len(keys))
-
-    @staticmethod
-    def _must_be_all(doing: str, done: int, wanted: int) -> None:
-        if done != wanted:
-            raise DatabaseError(
-                f"{doing} took {counted(done, 'row')} where {wanted:,} hang on the records. A trigger or a "
-                "row security policy interferes; let this database user change them."
-            )
+        return visit(self.root)
 
 
 def _require_key(table: Table, column: str) -> None:

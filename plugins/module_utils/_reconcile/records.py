@@ -13,9 +13,10 @@ import time
 from collections import Counter
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 
+from .cascade import going_with
 from .database.base import Database
 from .database.model import ForeignKey, Row, Selection
-from .dependents import Cascade, Dependents
+from .dependents import Dependents
 from .derived import patterns
 from .errors import SiteError
 from .looks import DoomedFile, Looks
@@ -236,8 +237,8 @@ class _Planning:
                 yield record
 
     def _unrestricted(self, records: list[Record]) -> Iterator[Record]:
-        cascade, staying = cascade_of(self.plan.hanging, [record.row for record in records])
-        add_counts(self.plan.dependents, cascade.counts())
+        along, staying = going_with(self.plan.hanging, [record.row for record in records])
+        add_counts(self.plan.dependents, along.counts())
         for record in records:
             if record.key in staying:
                 self.plan.skip(name_of(record), restricted(staying[record.key]))
@@ -351,17 +352,6 @@ def add_counts(total: dict[str, dict[str, int]], more: dict[str, dict[str, int]]
 def _naming_columns(job: RecordsJob) -> tuple[Column, ...]:
     """All columns that may name the files of the records."""
     return tuple(dict.fromkeys((*job.own_columns, *job.references)))
-
-
-def cascade_of(hanging: Dependents, rows: list[Row]) -> tuple[Cascade, dict[tuple[Any, ...], str]]:
-    """What goes with the rows, without those on which a restricted row hangs, and which those are."""
-    staying: dict[tuple[Any, ...], str] = {}
-    cascade = hanging.cascade(rows)
-    while cascade.restricted:
-        staying.update(cascade.restricted)
-        rows = [row for row in rows if row.key not in staying]
-        cascade = hanging.cascade(rows)
-    return cascade, staying
 
 
 def guard_dependents(plan: RecordsPlan, most: int) -> None:

@@ -12,10 +12,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, Sequence, Tuple
 
 from ..errors import DatabaseError, SiteError
-from .model import ColumnType, Selection, Table
+from .model import ColumnType, ForeignKey, Selection, Table
+
+# A row's address: the values of its key, as the database gives them.
+Keys = Sequence[Tuple[Any, ...]]
+# The foreign keys that lead from a table to another, each with the table that it is of.
+Steps = Sequence[Tuple[ForeignKey, Table]]
 
 
 class Dialect(ABC):
@@ -102,7 +107,7 @@ class Dialect(ABC):
     def _lock_clause(self) -> str:
         return ""
 
-    def _row_keys(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> tuple[str, list[Any]]:
+    def _row_keys(self, table: Table, keys: Keys) -> tuple[str, list[Any]]:
         return self._keys(self._key_types(table), keys)
 
     def _key_types(self, table: Table) -> list[str]:
@@ -125,6 +130,21 @@ class Dialect(ABC):
             f"{self._key_column(table, name, 't')} = keys.k{position}"
             for position, name in enumerate(table.key)
         )
+
+    def _chain(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, str, list[Any]]:
+        """The join of some rows ``t`` with those that hang on them, the alias of the last, and parameters."""
+        source, parameters = self._row_keys(root, keys)
+        chain = f"{source} JOIN {self.qualified(*root.identity)} AS t ON {self._key_join(root)}"
+        parent = "t"
+        for number, (link, child) in enumerate(steps):
+            alias = f"c{number}"
+            meet = " AND ".join(
+                f"{alias}.{self.quote(ours)} = {parent}.{self.quote(theirs)}"
+                for ours, theirs in zip(link.columns, link.target_columns)
+            )
+            chain += f" JOIN {self.qualified(*child.identity)} AS {alias} ON {meet}"
+            parent = alias
+        return chain, parent, parameters
 
     def _optional(self, path: Any) -> bytes | None:
         return None if path is None else self._to_bytes(path)

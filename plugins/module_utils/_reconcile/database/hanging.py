@@ -9,19 +9,60 @@ from __future__ import annotations
 from typing import Any, Iterable, Iterator, Sequence
 
 from ..errors import SiteError
-from .dialect import Dialect
+from .dialect import Dialect, Keys, Steps
 from .model import ForeignKey, Table
 
 
 class Hanging(Dialect):
     """Asks for rows that hang on others, and deletes or changes them."""
 
-    def _lock_children(self) -> str:
+    def _lock_children(self, alias: str) -> str:
         """Inside a transaction, dependents must stay as they are until they have gone."""
         return ""
 
+    def with_hanging(self, root: Table, steps: Steps, keys: Keys) -> set[tuple[Any, ...]]:
+        """Those of the records on which a row hangs at the end of these steps."""
+        chain, _last, parameters = self._chain(root, steps, keys)
+        statement = f"SELECT DISTINCT {self._key_list(root)} FROM {chain}"
+        found: set[tuple[Any, ...]] = set()
+        with self._doing(f"looking for rows of {steps[-1][1].name} that depend on {root.name}"):
+            for batch in self._stream(statement, parameters):
+                found.update(tuple(row) for row in batch)
+        return found
+
+    def count_hanging(self, root: Table, steps: Steps, keys: Keys) -> int:
+        """Count the rows that hang on the records at the end of these steps; locks them in a transaction."""
+        chain, last, parameters = self._chain(root, steps, keys)
+        statement = f"SELECT count(*) FROM (SELECT 1 FROM {chain}{self._lock_children(last)}) AS hanging"
+        with self._doing(f"counting the rows of {steps[-1][1].name} that depend on {root.name}"):
+            ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
+        return int(count)
+
+    def delete_hanging(self, root: Table, steps: Steps, keys: Keys) -> int:
+        """Delete the rows that hang on the records at the end of these steps."""
+        hang, parameters = self._hang(root, steps, keys)
+        child = steps[-1][1]
+        statement = f"DELETE FROM {self.qualified(*child.identity)} AS c WHERE {hang}"
+        return self._execute(f"deleting rows of {child.name}", statement, parameters)
+
+    def clear_hanging(self, root: Table, steps: Steps, keys: Keys, columns: Sequence[str]) -> int:
+        """Set columns of the rows that hang on the records at the end of these steps to NULL."""
+        hang, parameters = self._hang(root, steps, keys)
+        child = steps[-1][1]
+        empty = ", ".join(f"{self.quote(name)} = NULL" for name in columns)
+        statement = f"UPDATE {self.qualified(*child.identity)} AS c SET {empty} WHERE {hang}"
+        return self._execute(f"updating rows of {child.name}", statement, parameters)
+
+    def _hang(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, list[Any]]:
+        """The condition that a row ``c`` hangs on the records."""
+        link = steps[-1][0]
+        chain, parent, parameters = self._chain(root, steps[:-1], keys)
+        ours = ", ".join(f"c.{self.quote(name)}" for name in link.columns)
+        theirs = ", ".join(f"{parent}.{self.quote(name)}" for name in link.target_columns)
+        return f"({ours}) IN (SELECT {theirs} FROM {chain})", parameters
+
     def children(
-        self, link: ForeignKey, child: Table, parent: Table, keys: Sequence[tuple[Any, ...]]
+        self, link: ForeignKey, child: Table, parent: Table, keys: Keys
     ) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
         """Yield (key of the parent, key of the child) for each row that points at one of the keys."""
         meet = " AND ".join(
@@ -32,7 +73,7 @@ class Hanging(Dialect):
         statement = (
             f"SELECT {self._key_list(parent)}, {self._key_list(child, 'c')} FROM {source} "
             f"JOIN {self.qualified(*parent.identity)} AS t ON {self._key_join(parent)} "
-            f"JOIN {self.qualified(*child.identity)} AS c ON {meet}{self._lock_children()}"
+            f"JOIN {self.qualified(*child.identity)} AS c ON {meet}{self._lock_children('c')}"
         )
         width = len(parent.key)
         with self._doing(f"reading the rows of {child.name} that depend on {parent.name}"):
@@ -46,7 +87,7 @@ class Hanging(Dialect):
         column: str,
         content_type_column: str,
         content_type: int,
-        keys: Sequence[tuple[Any, ...]],
+        keys: Keys,
     ) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
         """The same for a generic relation: a content type and the key, maybe as text."""
         by_text = {text: key for key in keys for text in self._as_text(key[0])}
@@ -55,7 +96,7 @@ class Hanging(Dialect):
             f"SELECT keys.k0, {self._key_list(child, 'c')} FROM {source} "
             f"JOIN {self.qualified(*child.identity)} AS c "
             f"ON CAST(c.{self.quote(column)} AS text) = keys.k0 "
-            f"WHERE c.{self.quote(content_type_column)} = {self.placeholder}{self._lock_children()}"
+            f"WHERE c.{self.quote(content_type_column)} = {self.placeholder}{self._lock_children('c')}"
         )
         with self._doing(f"reading the rows of {child.name} that depend on these records"):
             for batch in self._stream(statement, [*parameters, content_type]):
@@ -92,14 +133,14 @@ class Hanging(Dialect):
         value = self._path(f"c.{self.quote(column)}")
         statement = (
             f"SELECT {value}, {self._key_list(child, 'c')} FROM {source} "
-            f"JOIN {self.qualified(*child.identity)} AS c ON {value} = keys.k0{self._lock_children()}"
+            f"JOIN {self.qualified(*child.identity)} AS c ON {value} = keys.k0{self._lock_children('c')}"
         )
         with self._doing(f"reading the rows of {child.name} that name these files"):
             for batch in self._stream(statement, parameters):
                 for path, *key in batch:
                     yield self._to_bytes(path), tuple(key)
 
-    def delete(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> int:
+    def delete(self, table: Table, keys: Keys) -> int:
         """Delete rows by their keys."""
         source, parameters = self._row_keys(table, keys)
         statement = (
@@ -108,7 +149,7 @@ class Hanging(Dialect):
         )
         return self._execute(f"deleting rows of {table.name}", statement, parameters)
 
-    def count_keys(self, table: Table, keys: Sequence[tuple[Any, ...]]) -> int:
+    def count_keys(self, table: Table, keys: Keys) -> int:
         """Count the rows that are there, by their keys."""
         source, parameters = self._row_keys(table, keys)
         statement = (
@@ -119,7 +160,7 @@ class Hanging(Dialect):
             ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
         return int(count)
 
-    def clear(self, table: Table, columns: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> int:
+    def clear(self, table: Table, columns: Sequence[str], keys: Keys) -> int:
         """Set columns of rows to NULL, or to the empty text where a column is NOT NULL."""
         source, parameters = self._row_keys(table, keys)
         empty = ", ".join(

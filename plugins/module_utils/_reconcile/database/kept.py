@@ -9,16 +9,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Iterator, Sequence
 
-from .dialect import Dialect
+from .dialect import Dialect, Keys, Steps
 from .model import StoredRow, Table
 
 
 class Kept(Dialect):
     """Reads rows for the quarantine, and writes them from there."""
 
-    def snapshot(
-        self, table: Table, keys: Sequence[tuple[Any, ...]]
-    ) -> Iterator[tuple[tuple[Any, ...], StoredRow]]:
+    def snapshot(self, table: Table, keys: Keys) -> Iterator[tuple[tuple[Any, ...], StoredRow]]:
         """Yield (key, row) for rows by their keys, every value exactly as it is."""
         if not keys:
             return
@@ -35,8 +33,29 @@ class Kept(Dialect):
             for batch in self._stream(statement, parameters):
                 found += [(tuple(row[:width]), row[width:]) for row in batch]
         for key, row in found:
-            packed = {name: self._pack(value) for name, value in zip(names, row)}
-            yield key, {"key": list(table.key) if table.has_primary_key else [], "row": packed}
+            yield key, self._stored(table, names, row)
+
+    def snapshot_hanging(
+        self, root: Table, steps: Steps, keys: Keys
+    ) -> Iterator[tuple[tuple[Any, ...], StoredRow]]:
+        """Yield (key of the record, row) for the rows that hang on records at the end of these steps.
+
+        Nothing else may be asked of the database before the last has come.
+        """
+        child = steps[-1][1]
+        names = self._stored_columns(child)
+        chain, last, parameters = self._chain(root, steps, keys)
+        values = ", ".join(self._key_value(f"{last}.{self.quote(name)}") for name in names)
+        statement = f"SELECT {self._key_list(root)}, {values} FROM {chain}"
+        width = len(root.key)
+        with self._doing(f"reading rows of {child.name} for the quarantine"):
+            for batch in self._stream(statement, parameters):
+                for row in batch:
+                    yield tuple(row[:width]), self._stored(child, names, row[width:])
+
+    def _stored(self, table: Table, names: Sequence[str], values: Sequence[Any]) -> StoredRow:
+        packed = {name: self._pack(value) for name, value in zip(names, values)}
+        return {"key": list(table.key) if table.has_primary_key else [], "row": packed}
 
     def bring_back(self, table: Table, row: dict[str, Any]) -> bool:
         """Insert a row that was kept; False if a row with its key is there."""

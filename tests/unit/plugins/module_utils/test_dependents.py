@@ -3,11 +3,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import psycopg2
+import psycopg2.errors
 import pytest
 from builders import Media, Site, found, guards, planned, reasons, run
 
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import cascade
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import connect
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database.model import Selection
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.dependents import Dependents
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (
     CleanupError,
     SiteError,
@@ -18,9 +25,14 @@ DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
 TO_PHOTO = f"REFERENCES photo (id) {DEFERRED}"
 
 
-@pytest.fixture
-def lossy(site: Site) -> Site:
-    """A site whose photo 1 has its file, and whose photos 2 and 3 have lost theirs."""
+@pytest.fixture(params=["by sets", "by keys"])
+def lossy(site: Site, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A site whose photo 1 has its file, and whose photos 2 and 3 have lost theirs.
+
+    Where what hangs on them can be handled in sets, it is also followed row by row.
+    """
+    if request.param == "by keys":
+        monkeypatch.setattr(cascade, "BySets", cascade.ByKeys)
     site.media.write("p/1.jpg")
     site.insert("p/1.jpg", "p/2.jpg", "p/3.jpg")
     return site
@@ -538,3 +550,88 @@ def test_a_view_has_no_key_to_delete_by(lossy: Site) -> None:
     lossy.database.run("CREATE VIEW shown AS SELECT * FROM photo")
     with pytest.raises(CleanupError, match="no primary key"):
         run(lossy.missing(table="shown"))
+
+
+def test_what_goes_is_the_same_by_sets_and_by_keys(site: Site) -> None:
+    site.insert(*[f"p/{number}.jpg" for number in range(1, 7)])
+    site.database.run(
+        f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
+        f"CREATE TABLE reply (a integer, b varchar(5), favorite_id integer NOT NULL REFERENCES favorite,"
+        " PRIMARY KEY (a, b));"
+        "CREATE TABLE reply_mark (reply_a integer NOT NULL, reply_b varchar(5) NOT NULL, colour varchar(9),"
+        " FOREIGN KEY (reply_a, reply_b) REFERENCES reply (a, b));"
+        f"CREATE TABLE album (id integer PRIMARY KEY, cover_id integer {TO_PHOTO}, title text);"
+        f"CREATE TABLE claim (id integer PRIMARY KEY, photo_id integer REFERENCES photo ON DELETE RESTRICT);"
+        "INSERT INTO favorite VALUES (1, 1), (2, 2), (3, 2), (4, 3), (5, 6);"
+        "INSERT INTO reply VALUES (1, 'x', 2), (1, 'y', 2), (2, 'x', 4), (3, 'x', 5);"
+        "INSERT INTO reply_mark VALUES (1, 'x', 'red'), (1, 'y', 'red'), (1, 'y', 'red'), (3, 'x', NULL);"
+        "INSERT INTO album VALUES (1, 1, 'a'), (2, 2, 'b'), (3, NULL, 'c'), (4, 3, NULL), (5, 6, 'd');"
+        "INSERT INTO claim VALUES (1, 4), (2, 5)"
+    )
+    with connect(site.database.url, read_only=True) as database:
+        table = database.table("photo")
+        photos = [row for rows in database.rows(Selection(table, "image")) for row in rows]
+        dependents = Dependents(site.missing(), table, database)
+        assert dependents.hang_on_one
+        doomed = [row for row in photos if int(row.key[0]) in (1, 2, 3)]
+        goings = [kind(dependents, doomed) for kind in (cascade.BySets, cascade.ByKeys)]
+        counts = [going.counts() for going in goings]
+        assert (
+            counts[0]
+            == counts[1]
+            == {
+                "favorite": {"deleted": 4, "updated": 0},
+                "reply": {"deleted": 3, "updated": 0},
+                "reply_mark": {"deleted": 3, "updated": 0},
+                "album": {"deleted": 0, "updated": 3},
+            }
+        )
+        kept = [
+            sorted(
+                (row.action, row.table.name, json.dumps(row.row, sort_keys=True), sorted(row.records))
+                for row in going.rows_kept()
+            )
+            for going in goings
+        ]
+        assert kept[0] == kept[1]
+        assert len(kept[0]) == 13
+        restricted = [kind(dependents, photos).restricted for kind in (cascade.BySets, cascade.ByKeys)]
+        assert restricted[0] == restricted[1] != {}
+        assert {int(key[0]) for key in restricted[0]} == {4, 5}
+
+
+@pytest.mark.parametrize(
+    ("moves", "left"),
+    [
+        ("UPDATE album SET cover_id = 1", "SELECT count(*) FROM album WHERE cover_id = 1"),
+        ("UPDATE favorite SET photo_id = 1", "SELECT count(*) FROM favorite"),
+        ("INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"),
+    ],
+)
+def test_a_row_that_would_lead_elsewhere_waits_until_what_was_found_has_gone(
+    postgresql: Any, media: Media, monkeypatch: pytest.MonkeyPatch, moves: str, left: str
+) -> None:
+    site = Site(postgresql, media)
+    media.write("p/1.jpg")
+    site.insert("p/1.jpg", "p/2.jpg")
+    postgresql.run(
+        f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
+        "CREATE TABLE reply (id integer PRIMARY KEY, favorite_id integer NOT NULL REFERENCES favorite);"
+        f"CREATE TABLE album (id integer PRIMARY KEY, cover_id integer {TO_PHOTO});"
+        "INSERT INTO favorite VALUES (1, 2); INSERT INTO reply VALUES (1, 1); INSERT INTO album VALUES (1, 2)"
+    )
+    carry_out = cascade.BySets.carry_out
+    tried = []
+
+    def carry_out_a_moment_later(*arguments: Any) -> None:
+        try:
+            postgresql.run(f"SET lock_timeout = '100ms'; {moves}")
+        except psycopg2.errors.LockNotAvailable:
+            tried.append("kept waiting")
+        carry_out(*arguments)
+
+    monkeypatch.setattr(cascade.BySets, "carry_out", carry_out_a_moment_later)
+    _plan, outcome = run(site.missing())
+    assert tried == ["kept waiting"]
+    assert (outcome.error, ids(site, "photo")) == ("", [1])
+    assert postgresql.rows(left) == [(0,)]
