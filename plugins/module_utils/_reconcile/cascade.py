@@ -81,28 +81,33 @@ class _Chain(NamedTuple):
 
 
 class BySets(Going):
-    """Each table is reached by one way: a join along it gives the rows."""
+    """Each table is reached by one way: a join along it gives the rows.
+
+    While a record or a row is locked, no new rows come to hang on it; so what goes needs no lock of its
+    own, unless rows hang on it or it is read first to be kept.
+    """
 
     def __init__(self, dependents: Dependents, rows: Sequence[Row]) -> None:
         self._database = dependents.database
         self._root = dependents.root
         self._keys = [row.key for row in rows]
-        # A table comes after the one that it hangs on, so that a locked row gets no new ones.
-        chains = list(_chains(dependents, self._root, ()))
+        # A table comes after the one that it hangs on.
+        self._chains: list[_Chain] = []
+        self._done: dict[_Chain, int] = {}
         self.restricted = {}
-        for chain in chains:
+        for chain in _chains(dependents, self._root, ()):
             if chain.last.action == "restrict":
                 for key in self._database.with_hanging(self._root, chain.steps, self._keys):
                     self.restricted[key] = str(chain.last)
-        self._counts = {
-            chain: 0 if self.restricted else self._database.count_hanging(self._root, chain.steps, self._keys)
-            for chain in chains
-            if chain.last.action != "restrict"
-        }
+            else:
+                self._chains.append(chain)
 
     def counts(self) -> Counts:
         result: Counts = {}
-        for chain, count in self._counts.items():
+        for chain in self._chains:
+            count = self._done.get(chain)
+            if count is None:
+                count = self._database.count_hanging(self._root, chain.steps, self._keys)
             if count:
                 is_deleted = chain.last.action == "delete"
                 result[chain.last.child.name] = {
@@ -112,28 +117,35 @@ class BySets(Going):
         return result
 
     def rows_kept(self) -> Iterator[KeptRow]:
-        for chain, count in self._counts.items():
+        for chain in self._chains:
             link = chain.last
             columns = None if link.action == "delete" else {*link.child.key, *link.columns}
-            rows = self._database.snapshot_hanging(self._root, chain.steps, self._keys) if count else ()
-            for key, row in rows:
+            for key, row in self._database.snapshot_hanging(self._root, chain.steps, self._keys):
                 if columns is None:
                     yield KeptRow("deleted", link.child, row, [key])
                 else:
                     yield KeptRow("cleared", link.child, _only(columns, row), [key])
 
     def carry_out(self) -> None:
-        for chain, count in reversed(list(self._counts.items())):
-            link = chain.last
-            if not count:
-                continue
-            if link.action == "delete":
-                self._database.delete_hanging(self._root, chain.steps, self._keys)
-                left = self._database.count_hanging(self._root, chain.steps, self._keys)
-                _must_be_all(f"deleting rows of {link.child.name}", count - left, count)
-            else:
-                cleared = self._database.clear_hanging(self._root, chain.steps, self._keys, link.columns)
-                _must_be_all(f"updating rows of {link.child.name}", cleared, count)
+        for chain in self._chains:
+            if any(
+                len(other.links) > len(chain.links) and chain.last in other.links for other in self._chains
+            ):
+                self._database.lock_hanging(self._root, chain.steps, self._keys)
+        for chain in reversed(self._chains):
+            self._done[chain] = self._carry_out(chain)
+
+    def _carry_out(self, chain: _Chain) -> int:
+        link = chain.last
+        if link.action == "delete":
+            doing = f"deleting rows of {link.child.name}"
+            done = self._database.delete_hanging(self._root, chain.steps, self._keys)
+        else:
+            doing = f"updating rows of {link.child.name}"
+            done = self._database.clear_hanging(self._root, chain.steps, self._keys, link.columns)
+        left = self._database.count_hanging(self._root, chain.steps, self._keys)
+        _must_be_all(doing, done, done + left)
+        return done
 
 
 def _chains(dependents: Dependents, table: Table, before: tuple[Link, ...]) -> Iterator[_Chain]:

@@ -57,11 +57,12 @@ class Looks:
     def is_missing(self, row: Row, plan: Plan) -> bool:
         """Whether it is proven that the row's file does not exist; notes what prevents the proof."""
         path = row.file or b""
-        if self._tree.is_next_to_last(path):
+        is_next = self._tree.is_next_to_last(path)
+        if is_next:
             # The common case in a directory too full to be read for a few rows.
             return False
         why = outside(path)
-        if not why and self._is_there(path, path, plan):
+        if not why and is_next is None and self._is_there(path, path, plan):
             return False
         spellings = self._other_spellings(path)
         if not why and any(b"\0" in other for other in spellings):
@@ -78,6 +79,8 @@ class Looks:
 
     def _other_spellings(self, path: bytes) -> list[bytes]:
         """The other paths under which the file may lie; asked for what seems to be missing only."""
+        if self.spellings.has_no_other(path):
+            return []
         meant = list(self.spellings.meant_by(path))
         apart = [other for plain in meant for other in decomposed(plain)]
         encoded = [quote(plain).encode() for plain in meant]

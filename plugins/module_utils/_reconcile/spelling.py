@@ -21,6 +21,8 @@ from urllib.parse import unquote_to_bytes
 _ODD = re.compile(rb"\0|%|//|(?:^|/)\.{1,2}(?:/|$)|^/|/$|\\")
 # What is odd next to each other, at the ends too: empty and dotted parts of a path.
 _SEPARATORS = bytes.maketrans(b"\0.", b"//")
+# Neither encoded in a URL nor written otherwise in any form of Unicode (RFC 3986, 2.3); no dotted part.
+_UNRESERVED = re.compile(rb"[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 _SCHEME = re.compile(rb"^[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
 
 
@@ -81,6 +83,10 @@ class Spellings:
             if whole.startswith(prefix):
                 yield whole[len(prefix) :]
 
+    def has_no_other(self, path: bytes) -> bool:
+        """Whether a path surely has one spelling only; asked first, because nearly all have."""
+        return bool(_UNRESERVED.fullmatch(path)) and not path.startswith(tuple(self._prefixes))
+
     def odd(self, values: list[bytes]) -> list[bytes]:
         """Those of some values in byte order that may stand for a path other than themselves.
 
@@ -137,6 +143,8 @@ def outside(value: bytes) -> str | None:
 def escaped(name: bytes) -> str:
     """A name as text on one line: what is not UTF-8 or not printable becomes a backslash escape."""
     text = name.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text

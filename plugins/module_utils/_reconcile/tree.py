@@ -250,19 +250,21 @@ class MediaTree:
             return iter(())
         return names.lists()
 
-    def is_next_to_last(self, path: bytes) -> bool:
-        """Whether something is at the path, asked in one system call; False may also mean unknown.
+    def is_next_to_last(self, path: bytes) -> bool | None:
+        """Whether something is at the path, asked in one system call; None where that does not tell.
 
-        Answers for the directory of the last look only, and neither for ``..`` nor for a path that
+        It tells of the directory of the last look only, and neither of ``..`` nor of a path that
         ends in a slash.
         """
         parent, _slash, name = path.rpartition(b"/")
         if self._last is None or self._last[0] != parent or name in (b"", b".", b"..") or b"\0" in name:
-            return False
+            return None
         try:
             os.stat(name, dir_fd=self._last[1], follow_symlinks=False)
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError:
+            return None
         return True
 
     def has_file(self, path: bytes) -> bool:

@@ -131,6 +131,10 @@ class Dialect(ABC):
             for position, name in enumerate(table.key)
         )
 
+    def _lock_children(self, alias: str) -> str:
+        """Inside a transaction, dependents must stay as they are until they have gone."""
+        return ""
+
     def _chain(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, str, list[Any]]:
         """The join of some rows ``t`` with those that hang on them, the alias of the last, and parameters."""
         source, parameters = self._row_keys(root, keys)

@@ -16,10 +16,6 @@ from .model import ForeignKey, Table
 class Hanging(Dialect):
     """Asks for rows that hang on others, and deletes or changes them."""
 
-    def _lock_children(self, alias: str) -> str:
-        """Inside a transaction, dependents must stay as they are until they have gone."""
-        return ""
-
     def with_hanging(self, root: Table, steps: Steps, keys: Keys) -> set[tuple[Any, ...]]:
         """Those of the records on which a row hangs at the end of these steps."""
         chain, _last, parameters = self._chain(root, steps, keys)
@@ -31,12 +27,19 @@ class Hanging(Dialect):
         return found
 
     def count_hanging(self, root: Table, steps: Steps, keys: Keys) -> int:
-        """Count the rows that hang on the records at the end of these steps; locks them in a transaction."""
-        chain, last, parameters = self._chain(root, steps, keys)
-        statement = f"SELECT count(*) FROM (SELECT 1 FROM {chain}{self._lock_children(last)}) AS hanging"
+        """Count the rows that hang on the records at the end of these steps."""
+        chain, _last, parameters = self._chain(root, steps, keys)
+        statement = f"SELECT count(*) FROM {chain}"
         with self._doing(f"counting the rows of {steps[-1][1].name} that depend on {root.name}"):
             ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
         return int(count)
+
+    def lock_hanging(self, root: Table, steps: Steps, keys: Keys) -> None:
+        """Keep the rows that hang on the records at the end of these steps as they are."""
+        chain, last, parameters = self._chain(root, steps, keys)
+        statement = f"SELECT count(*) FROM (SELECT 1 FROM {chain}{self._lock_children(last)}) AS hanging"
+        with self._doing(f"locking the rows of {steps[-1][1].name} that depend on {root.name}"):
+            list(self._stream(statement, parameters))
 
     def delete_hanging(self, root: Table, steps: Steps, keys: Keys) -> int:
         """Delete the rows that hang on the records at the end of these steps."""

@@ -40,13 +40,13 @@ class Kept(Dialect):
     ) -> Iterator[tuple[tuple[Any, ...], StoredRow]]:
         """Yield (key of the record, row) for the rows that hang on records at the end of these steps.
 
-        Nothing else may be asked of the database before the last has come.
+        They are locked in a transaction. Nothing else may be asked of the database before the last has come.
         """
         child = steps[-1][1]
         names = self._stored_columns(child)
         chain, last, parameters = self._chain(root, steps, keys)
         values = ", ".join(self._key_value(f"{last}.{self.quote(name)}") for name in names)
-        statement = f"SELECT {self._key_list(root)}, {values} FROM {chain}"
+        statement = f"SELECT {self._key_list(root)}, {values} FROM {chain}{self._lock_children(last)}"
         width = len(root.key)
         with self._doing(f"reading rows of {child.name} for the quarantine"):
             for batch in self._stream(statement, parameters):

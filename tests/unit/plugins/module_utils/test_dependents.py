@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -600,16 +601,37 @@ def test_what_goes_is_the_same_by_sets_and_by_keys(site: Site) -> None:
         assert {int(key[0]) for key in restricted[0]} == {4, 5}
 
 
+MOVED = "UPDATE album SET cover_id = 1", "SELECT count(*) FROM album WHERE cover_id = 1"
+TAKEN_OVER = "UPDATE favorite SET photo_id = 1", "SELECT count(*) FROM favorite"
+ANSWERED = "INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"
+
+
 @pytest.mark.parametrize(
-    ("moves", "left"),
+    ("moment", "is_kept", "happens", "waits", "left"),
     [
-        ("UPDATE album SET cover_id = 1", "SELECT count(*) FROM album WHERE cover_id = 1"),
-        ("UPDATE favorite SET photo_id = 1", "SELECT count(*) FROM favorite"),
-        ("INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"),
+        # What leads elsewhere before it goes does not go.
+        ("carry_out", False, MOVED, False, 1),
+        ("carry_out", False, TAKEN_OVER, False, 1),
+        ("carry_out", False, ANSWERED, False, 0),
+        # What was written down is what goes.
+        ("carry_out", True, MOVED, True, 0),
+        ("carry_out", True, TAKEN_OVER, True, 0),
+        ("carry_out", True, ANSWERED, True, 0),
+        # Nothing comes to hang on what is about to go.
+        ("_carry_out", False, TAKEN_OVER, True, 0),
+        ("_carry_out", False, ANSWERED, True, 0),
     ],
 )
-def test_a_row_that_would_lead_elsewhere_waits_until_what_was_found_has_gone(
-    postgresql: Any, media: Media, monkeypatch: pytest.MonkeyPatch, moves: str, left: str
+def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
+    postgresql: Any,
+    media: Media,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+    is_kept: bool,
+    happens: tuple[str, str],
+    waits: bool,
+    left: int,
 ) -> None:
     site = Site(postgresql, media)
     media.write("p/1.jpg")
@@ -620,18 +642,20 @@ def test_a_row_that_would_lead_elsewhere_waits_until_what_was_found_has_gone(
         f"CREATE TABLE album (id integer PRIMARY KEY, cover_id integer {TO_PHOTO});"
         "INSERT INTO favorite VALUES (1, 2); INSERT INTO reply VALUES (1, 1); INSERT INTO album VALUES (1, 2)"
     )
-    carry_out = cascade.BySets.carry_out
-    tried = []
+    going_on = getattr(cascade.BySets, moment)
+    waited = []
 
-    def carry_out_a_moment_later(*arguments: Any) -> None:
-        try:
-            postgresql.run(f"SET lock_timeout = '100ms'; {moves}")
-        except psycopg2.errors.LockNotAvailable:
-            tried.append("kept waiting")
-        carry_out(*arguments)
+    def a_moment_later(*arguments: Any) -> Any:
+        if not waited:
+            waited.append(False)
+            try:
+                postgresql.run(f"SET lock_timeout = '100ms'; {happens[0]}")
+            except psycopg2.errors.LockNotAvailable:
+                waited[0] = True
+        return going_on(*arguments)
 
-    monkeypatch.setattr(cascade.BySets, "carry_out", carry_out_a_moment_later)
-    _plan, outcome = run(site.missing())
-    assert tried == ["kept waiting"]
+    monkeypatch.setattr(cascade.BySets, moment, a_moment_later)
+    _plan, outcome = run(site.missing(**({"quarantine": str(tmp_path / "kept")} if is_kept else {})))
+    assert waited == [waits]
     assert (outcome.error, ids(site, "photo")) == ("", [1])
-    assert postgresql.rows(left) == [(0,)]
+    assert postgresql.rows(happens[1]) == [(left,)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import posixpath
 import unicodedata
+from urllib.parse import quote
 
 import pytest
 from hypothesis import assume, example, given
@@ -94,6 +95,20 @@ def test_no_value_that_may_mean_another_path_is_missed(values: list[bytes]) -> N
 def test_plain_values_are_not_odd() -> None:
     plain = [b"photos/a.jpg", PHOTO, b"a..b/c.jpg", b"photos/.hidden", b"x/media/y.jpg", b"100\xc3\xa9"]
     assert SITE.odd(plain) == []
+
+
+@given(ANY_VALUE)
+@example(b"photos/a.jpg")
+@example(b"media/a.jpg")
+@example(b"photos/.a")
+def test_what_has_no_other_spelling_means_itself(value: bytes) -> None:
+    if SITE.has_no_other(value):
+        assert {*SITE.meant_by(value), *decomposed(value), quote(value).encode()} == {value}
+
+
+def test_usual_names_have_no_other_spelling() -> None:
+    assert SITE.has_no_other(b"photos/2026/IMG_1-~a.b.jpg")
+    assert not SITE.has_no_other(b"media/photos/a.jpg")
 
 
 @given(ANY_VALUE)

@@ -456,13 +456,31 @@ def test_an_error_of_the_disk_proves_no_absence(
     assert not tree.has_file(b"photos/a")
 
 
-def test_a_look_at_the_next_file_says_there_only_of_what_is_there(tree: MediaTree, media: Media) -> None:
+def test_a_look_at_the_next_file_tells_of_the_same_directory_only(tree: MediaTree, media: Media) -> None:
     media.write("photos/a", "photos/b", "other/c")
-    assert not tree.is_next_to_last(b"photos/a"), "nothing was looked at before"
+    assert tree.is_next_to_last(b"photos/a") is None, "nothing was looked at before"
     tree.state(b"photos/a")
-    assert tree.is_next_to_last(b"photos/b")
-    for path in (b"photos/gone", b"other/c", b"photos/", b"photos/.", b"photos/..", b"b"):
-        assert not tree.is_next_to_last(path)
+    assert tree.is_next_to_last(b"photos/b") is True
+    assert tree.is_next_to_last(b"photos/gone") is False
+    for path in (
+        b"other/c",
+        b"photos/",
+        b"photos/.",
+        b"photos/..",
+        b"b",
+        b"photos/a\0",
+        b"photos/" + b"n" * 256,
+    ):
+        assert tree.is_next_to_last(path) is None
+
+
+def test_a_look_at_the_next_file_that_fails_tells_nothing(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media.write("photos/a")
+    tree.state(b"photos/a")
+    monkeypatch.setattr(tree_module, "os", FailingOs("stat", errno.EIO, b"a"))
+    assert tree.is_next_to_last(b"photos/a") is None
 
 
 def test_many_names_of_one_directory_are_seen_at_once(tree: MediaTree, media: Media, outside: Path) -> None:
