@@ -120,7 +120,7 @@ class Batch(Taker):
         kept = self._announced.get(path)
         if kept is None:
             raise Changed("it was gone already")
-        folder, name = os.path.split(kept.stored)
+        folder, name = kept.stored.split("/")
         place = self._place(folder)
         handle, source = tree.parent_of(path)
         require_same(handle, source, state)

@@ -62,7 +62,7 @@ class Naming:
         return None
 
     def _staying(self, path: bytes) -> bool:
-        return self._named.get(path, 0) > self._leaving[path]
+        return self._named.get(path, 0) > self._leaving.get(path, 0)
 
     def _staying_stem(self, path: bytes) -> bool:
-        return self._named_stems.get(path, 0) > self._leaving_stems[path]
+        return self._named_stems.get(path, 0) > self._leaving_stems.get(path, 0)
