@@ -35,9 +35,14 @@ UNITS = ROOT / "tests" / "unit" / "plugins" / "module_utils"
 # Which tests speak for a module; the database is SQLite, whose tests are the quicker ones.
 SPEAK_FOR = {
     "plan": ("plan", "plan_guards", "orphans", "report"),
-    "records": ("records", "dependents", "moves"),
     "difference": ("difference", "orphans"),
     "tree": ("tree", "orphans"),
+    "walk": ("tree", "orphans"),
+    "records": ("records", "dependents", "moves"),
+    "looks": ("records", "presence"),
+    "presence": ("presence",),
+    "cascade": ("dependents", "records"),
+    "deletion": ("records", "dependents"),
 }
 PATIENCE = 300  # an endless loop is noticed too
 
