@@ -353,6 +353,7 @@ def test_a_postgresql_that_cannot_be_used(postgresql: Any, tmp_path: Path):
     assert site.state() == before
 
 
+@pytest.mark.untraced
 def test_a_python_without_psycopg2_is_told_with_its_path_and_the_remedy(
     sqlite_site: Site, tmp_path: Path, ansible: Ansible
 ):

@@ -205,6 +205,7 @@ def test_a_purge_takes_no_folder_that_may_hold_something(world: World):
     assert sorted(os.listdir(world.quarantine)) == sorted([batch, "notes"])
 
 
+@pytest.mark.untraced
 def test_every_step_at_which_a_run_may_be_killed_leaves_a_list_of_batches(world: World):
     for step in range(1, 400):
         ended = in_child(cleaning(world, "orphans"), Fault("kill", step))

@@ -175,6 +175,7 @@ def test_purging_an_unknown_batch_says_so(sqlite_world: World):
         _purge(sqlite_world, "never-was")
 
 
+@pytest.mark.untraced
 def test_a_purge_that_is_killed_anywhere_leaves_nothing_that_the_next_one_does_not_take(sqlite_world: World):
     for step in range(1, 60, 2):
         sqlite_world.run("orphans")

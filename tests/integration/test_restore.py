@@ -276,6 +276,7 @@ def test_missing_parents_are_made_again_like_their_parent(world: World):
     assert everything(world.media).keys() == world.files_at_start
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("job", ["orphans", "incomplete", "missing"])
 def test_a_restore_that_is_killed_anywhere_goes_on_from_there(sqlite_world: World, job: str):
     _restore_killed_everywhere(sqlite_world, job)
