@@ -26,11 +26,8 @@ import psycopg2
 import removal
 from contests import Contest
 from measure import Bench, Measurement
-from sites import SHAPES, Site, build
-
-sys.path.append(str(contests.REPOSITORY / "tests"))
-
 from servers import running
+from sites import SHAPES, Site, build
 
 RESULTS = Path(__file__).parent / "results.md"
 KINDS = ("postgresql", "sqlite")

