@@ -57,11 +57,17 @@ class Going(ABC):
 def going_with(dependents: Dependents, rows: list[Row]) -> tuple[Going, dict[RowKey, str]]:
     """What goes with the rows, without those on which a restricted row hangs, and which those are."""
     staying: dict[RowKey, str] = {}
-    kind = BySets if dependents.hang_on_one and not dependents.has_generic else ByKeys
+    kind = BySets if dependents.hang_on_one and not dependents.has_undeclared else ByKeys
     going: Going = kind(dependents, rows)
     while going.restricted:
         staying.update(going.restricted)
-        rows = [row for row in rows if row.key not in staying]
+        fewer = [row for row in rows if row.key not in staying]
+        if len(fewer) == len(rows):
+            raise DatabaseError(
+                f"rows of {dependents.root.name} could not be found again by their keys. "
+                "They are being changed; run again when the site is quieter."
+            )
+        rows = fewer
         going = kind(dependents, rows)
     return going, staying
 
@@ -81,10 +87,10 @@ class _Chain(NamedTuple):
 
 
 class BySets(Going):
-    """Each table is reached by one way: a join along it gives the rows.
+    """Each table is reached by one way, along foreign keys: a join gives the rows.
 
-    While a record or a row is locked, no new rows come to hang on it; so what goes needs no lock of its
-    own, unless rows hang on it or it is read first to be kept.
+    While a row is locked, the database lets no others come to hang on it. So what goes needs no lock
+    of its own, unless rows may hang on it or it is read first to be kept.
     """
 
     def __init__(self, dependents: Dependents, rows: Sequence[Row]) -> None:
@@ -93,21 +99,27 @@ class BySets(Going):
         self._keys = [row.key for row in rows]
         # A table comes after the one that it hangs on.
         self._chains: list[_Chain] = []
+        self._kept: dict[_Chain, int] = {}
         self._done: dict[_Chain, int] = {}
         self.restricted = {}
         for chain in _chains(dependents, self._root, ()):
             if chain.last.action == "restrict":
-                for key in self._database.with_hanging(self._root, chain.steps, self._keys):
-                    self.restricted[key] = str(chain.last)
+                self._restrict(chain)
             else:
                 self._chains.append(chain)
+
+    def _restrict(self, chain: _Chain) -> None:
+        for length in range(1, len(chain.steps)):
+            self._database.lock_hanging(self._root, chain.steps[:length], self._keys)
+        for key in self._database.with_hanging(self._root, chain.steps, self._keys):
+            self.restricted[key] = str(chain.last)
 
     def counts(self) -> Counts:
         result: Counts = {}
         for chain in self._chains:
             count = self._done.get(chain)
             if count is None:
-                count = self._database.count_hanging(self._root, chain.steps, self._keys)
+                count = self._count(chain)
             if count:
                 is_deleted = chain.last.action == "delete"
                 result[chain.last.child.name] = {
@@ -120,32 +132,37 @@ class BySets(Going):
         for chain in self._chains:
             link = chain.last
             columns = None if link.action == "delete" else {*link.child.key, *link.columns}
+            self._kept[chain] = 0
             for key, row in self._database.snapshot_hanging(self._root, chain.steps, self._keys):
+                self._kept[chain] += 1
                 if columns is None:
                     yield KeptRow("deleted", link.child, row, [key])
                 else:
                     yield KeptRow("cleared", link.child, _only(columns, row), [key])
 
     def carry_out(self) -> None:
+        parents = {chain.last.parent for chain in self._chains}
         for chain in self._chains:
-            if any(
-                len(other.links) > len(chain.links) and chain.last in other.links for other in self._chains
-            ):
+            if chain.last.child in parents:
                 self._database.lock_hanging(self._root, chain.steps, self._keys)
         for chain in reversed(self._chains):
             self._done[chain] = self._carry_out(chain)
 
     def _carry_out(self, chain: _Chain) -> int:
         link = chain.last
+        # What was kept is what goes, and no row beside it.
+        wanted = self._kept[chain] if chain in self._kept else self._count(chain)
         if link.action == "delete":
             doing = f"deleting rows of {link.child.name}"
             done = self._database.delete_hanging(self._root, chain.steps, self._keys)
         else:
             doing = f"updating rows of {link.child.name}"
             done = self._database.clear_hanging(self._root, chain.steps, self._keys, link.columns)
-        left = self._database.count_hanging(self._root, chain.steps, self._keys)
-        _must_be_all(doing, done, done + left)
+        _must_be_all(doing, done - self._count(chain), wanted)
         return done
+
+    def _count(self, chain: _Chain) -> int:
+        return self._database.count_hanging(self._root, chain.steps, self._keys)
 
 
 def _chains(dependents: Dependents, table: Table, before: tuple[Link, ...]) -> Iterator[_Chain]:
@@ -266,5 +283,6 @@ def _must_be_all(doing: str, done: int, wanted: int) -> None:
     if done != wanted:
         raise DatabaseError(
             f"{doing} took {counted(done, 'row')} where {wanted:,} hang on the records. A trigger or a "
-            "row security policy interferes; let this database user change them."
+            "row security policy interferes, or they were changed meanwhile. Run again; if it stays so, let "
+            "this database user change them."
         )

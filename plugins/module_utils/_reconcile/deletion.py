@@ -11,7 +11,8 @@ its file.
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping
+from contextlib import closing
+from typing import Any, Generator, Mapping
 
 from .cascade import Going, KeptRow, going_with
 from .database.base import Database
@@ -93,7 +94,8 @@ def _delete_records(
     rows = [record.row for record in going]
     if not rows:
         return stayed
-    outcome.taker.archive(_rows_to_keep(plan, going, along, database))
+    with closing(_rows_to_keep(plan, going, along, database)) as rows_to_keep:
+        outcome.taker.archive(rows_to_keep)
     along.carry_out()
     add_counts(outcome.dependents, along.counts())
     database.delete_selected(selection, rows)
@@ -108,7 +110,7 @@ def _delete_records(
 
 def _rows_to_keep(
     plan: RecordsPlan, records: list[Record], along: Going, database: Database
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """The rows as they are now, records first; each has the files of the records for which it goes."""
     table = plan.selection.table
     files = {record.key: record.paths for record in records}

@@ -85,9 +85,9 @@ class Dependents:
         )
 
     @property
-    def has_generic(self) -> bool:
-        """Whether rows hang on records by a generic relation, whose key may be written in several ways."""
-        return any(link.content_type is not None for link in self.links())
+    def has_undeclared(self) -> bool:
+        """Whether rows hang on records without a foreign key that the database itself keeps."""
+        return any(link.foreign_key is None for link in self.links())
 
     def _follow(self, table: Table) -> None:
         """Collect the links to a table and, where rows would be deleted, the links to those."""

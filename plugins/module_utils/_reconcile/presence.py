@@ -39,8 +39,15 @@ class Presence:
         large = self._large_directory(directory)
         large.asked += len(names)
         if large.listing is None and self._tree.is_worth_reading(directory, large.asked):
+            self._drop_listings()
             large.listing = Ordered(self._tree.sorted_names_there(directory))
         return large.listing.among(names) if large.listing else frozenset()
+
+    def _drop_listings(self) -> None:
+        # One is in memory at a time; another is read again if as many rows come again.
+        for large in self._large:
+            if large.listing:
+                large.listing, large.asked = None, 0
 
     def _large_directory(self, directory: bytes) -> _Large:
         while self._large and not _is_in(directory, self._large[-1].directory):

@@ -358,7 +358,7 @@ def guard_dependents(plan: RecordsPlan, most: int) -> None:
     """Turn the plan down when far more rows hang on the records than there are records."""
     hanging = sum(sum(counts.values()) for counts in plan.dependents.values())
     if hanging > most * max(plan.found.records, FEW_RECORDS):
-        tables = ", ".join(f"{table} {sum(n.values()):,}" for table, n in plan.dependents.items())
+        tables = ", ".join(f"{table} {sum(n.values()):,}" for table, n in sorted(plan.dependents.items()))
         plan.refuse(
             "max_dependents",
             f"{counted(hanging, 'row')} of other tables would go or change with "

@@ -10,7 +10,7 @@ import marshal
 import os
 import tempfile
 from bisect import bisect_right
-from typing import IO, Any, Callable, Generic, Iterable, Iterator, Sequence, TypeVar
+from typing import IO, Any, Callable, Generic, Iterable, Iterator, NamedTuple, Sequence, TypeVar
 
 Item = TypeVar("Item")
 
@@ -18,6 +18,8 @@ Item = TypeVar("Item")
 CHUNK = 10_000
 # Bytes of paths that are read from a temporary file at a time.
 BLOCK = 1 << 18
+# Bytes of names that come back from aside at a time: they may have to go there again.
+FEW = 1 << 12
 _ON_DISK = "/var/tmp"  # noqa: S108 (nobody can open a file that has no name)
 
 
@@ -171,6 +173,14 @@ class SortedNames:
             run.close()
 
 
+class Part(NamedTuple):
+    """Where some names lie that were put aside, and from where on they are still there."""
+
+    begin: int
+    start: int
+    end: int
+
+
 class Aside:
     """Names that are put aside on disk, and come back the last ones first.
 
@@ -179,34 +189,38 @@ class Aside:
     """
 
     def __init__(self) -> None:
-        self._file: IO[bytes] | None = None
+        self._file = temporary_file()
         self._end = 0
 
-    def put(self, names: Sequence[bytes]) -> Iterator[list[bytes]]:
-        """Put some names aside; they come back, in lists of a bounded length, when these are asked for."""
-        if self._file is None:
-            self._file = temporary_file()
+    def put(self, parts: list[Part], names: Sequence[bytes]) -> None:
+        """Put some names aside, of which there are some, as the next to come back from these parts."""
         packed = b"\0".join(names)
-        begin, self._end = self._end, self._end + len(packed)
-        self._file.seek(begin)
+        parts.append(Part(self._end, self._end, self._end + len(packed)))
+        self._file.seek(self._end)
         self._file.write(packed)
-        return self._back(self._file, begin, self._end)
+        self._end += len(packed)
 
-    def _back(self, file: IO[bytes], begin: int, end: int) -> Iterator[list[bytes]]:
-        rest = b""
-        for start in range(begin, end, BLOCK):
-            file.seek(start)
-            names = (rest + file.read(min(BLOCK, end - start))).split(b"\0")
-            rest = names.pop()
-            if names:
-                yield names
-        self._end = begin
-        yield [rest]
+    def take(self, parts: list[Part]) -> list[bytes]:
+        """Take the next few names back, at least one; a part without any left is dropped."""
+        begin, start, end = parts.pop()
+        self._file.seek(start)
+        size = FEW
+        while True:
+            packed = self._file.read(min(size, end - start))
+            cut = packed.rfind(b"\0")
+            if start + len(packed) == end:
+                self._end = begin
+                return packed.split(b"\0")
+            if cut > 0:
+                parts.append(Part(begin, start + cut + 1, end))
+                return packed[:cut].split(b"\0")
+            # A name may be longer than what is read of a few.
+            self._file.seek(start)
+            size *= 2
 
     def close(self) -> None:
         """Let the file go; what is in it does not come back."""
-        if self._file is not None:
-            self._file.close()
+        self._file.close()
 
 
 def blocks(file: IO[bytes], separator: bytes = b"\0", size: int | None = None) -> Iterator[list[bytes]]:

@@ -10,10 +10,10 @@ import errno
 import fnmatch
 import os
 import re
-from itertools import chain, islice
+from itertools import islice
 from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
 
-from .spool import Aside, Listed, SortedNames
+from .spool import Aside, Listed, Part, SortedNames
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 HANDLES = "/proc/self/fd"
@@ -44,6 +44,7 @@ class _Level:
         self.place = place_of(status)
         self.has_directories = False
         self.lists: Iterator[list[bytes]] = iter(())
+        self._parts: list[Part] = []
         self._names: list[bytes] = []
         self._start = 0
 
@@ -52,10 +53,11 @@ class _Level:
         """Entries that memory holds, at least half of which are still to come."""
         return len(self._names)
 
-    def piece(self) -> list[bytes]:
+    def piece(self, aside: Aside) -> list[bytes]:
         """Files up to the next subdirectory, or that subdirectory alone; empty at the end."""
         if not self._names:
-            self._names, self._start = next(self.lists, []), 0
+            self._names = aside.take(self._parts) if self._parts else next(self.lists, [])
+            self._start = 0
         names, start = self._names, self._start
         end = self._end_of_piece(names, start)
         if end == len(names):
@@ -79,7 +81,7 @@ class _Level:
 
     def put(self, aside: Aside) -> None:
         """Leave no entry in memory: they come from the disk when the walk is back."""
-        self.lists = chain(aside.put(self._names[self._start :]), self.lists)
+        aside.put(self._parts, self._names[self._start :])
         self._names = []
 
 
@@ -109,7 +111,7 @@ class Walk:
         try:
             while self._levels:
                 level = self._levels[-1]
-                piece = level.piece()
+                piece = level.piece(self._aside)
                 if not piece:
                     self._leave()
                 elif piece[0].endswith(b"/"):
@@ -118,9 +120,7 @@ class Walk:
                     yield Run(level.prefix, piece, level.handle)
         finally:
             self._aside.close()
-            for level in self._levels:
-                if level.handle >= 0:
-                    os.close(level.handle)
+            self._give_up()
 
     def _enter(self, level: _Level) -> None:
         """Read a directory. Subdirectories are sorted with their slash, as in whole paths."""
@@ -146,6 +146,8 @@ class Walk:
     def _descend(self, name: bytes) -> None:
         parent = self._levels[-1]
         path = parent.prefix + name
+        if parent.held and sum(level.held for level in self._levels) > NAMES_ABOVE:
+            parent.put(self._aside)
         try:
             handle = os.open(name, DIRECTORY, dir_fd=parent.handle)
         except OSError as error:
@@ -160,8 +162,6 @@ class Walk:
         if len(self._levels) >= OPEN_LEVELS:
             os.close(parent.handle)
             parent.handle = -1
-        if parent.held and sum(level.held for level in self._levels) > NAMES_ABOVE:
-            parent.put(self._aside)
         self._enter(_Level(path + b"/", handle, status))
 
     def _leave(self) -> None:
@@ -169,8 +169,14 @@ class Walk:
         if os.fstat(level.handle).st_nlink == 0:
             self._unseen.add((level.prefix, "the directory was removed during the run"))
         if self._levels and self._levels[-1].handle < 0 and not self._climb(level, self._levels[-1]):
-            self._levels.clear()
+            self._give_up()
         os.close(level.handle)
+
+    def _give_up(self) -> None:
+        for level in self._levels:
+            if level.handle >= 0:
+                os.close(level.handle)
+        self._levels.clear()
 
     def _climb(self, level: _Level, parent: _Level) -> bool:
         """Open the parent again by "..", if that is still the directory that was read."""

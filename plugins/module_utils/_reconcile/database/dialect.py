@@ -112,11 +112,11 @@ class Dialect(ABC):
 
     def _key_types(self, table: Table) -> list[str]:
         return [
-            table.columns[name].declared if name in table.columns else self._address_type()
+            table.columns[name].declared if name in table.columns else self._address_type(name)
             for name in table.key
         ]
 
-    def _address_type(self) -> str:
+    def _address_type(self, name: str) -> str:
         raise DatabaseError("this database has no row addresses")
 
     def _key_column(self, table: Table, name: str, alias: str) -> str:

@@ -35,9 +35,12 @@ class Hanging(Dialect):
         return int(count)
 
     def lock_hanging(self, root: Table, steps: Steps, keys: Keys) -> None:
-        """Keep the rows that hang on the records at the end of these steps as they are."""
+        """Keep the rows that hang on the records at the end of these steps as they are, in a transaction."""
         chain, last, parameters = self._chain(root, steps, keys)
-        statement = f"SELECT count(*) FROM (SELECT 1 FROM {chain}{self._lock_children(last)}) AS hanging"
+        lock = self._lock_children(last)
+        if not lock:
+            return
+        statement = f"SELECT count(*) FROM (SELECT 1 FROM {chain}{lock}) AS hanging"
         with self._doing(f"locking the rows of {steps[-1][1].name} that depend on {root.name}"):
             list(self._stream(statement, parameters))
 

@@ -172,7 +172,7 @@ class PostgreSQL(Database):
                     [oid],
                 )
             )
-        return Table(schema, relation, columns, key or ("ctid",), bool(key))
+        return Table(schema, relation, columns, key or ("tableoid", "ctid"), bool(key))
 
     def _no_table(self, name: str, schema: str) -> str:
         if schema and self._first("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]) is None:
@@ -348,8 +348,9 @@ class PostgreSQL(Database):
         with self._doing("asking whether this is a replica"):
             return bool(self._one("SELECT pg_is_in_recovery()"))
 
-    def _address_type(self) -> str:
-        return "tid"
+    def _address_type(self, name: str) -> str:
+        # A ctid is one row's only within a partition, or a table that others inherit from.
+        return {"tableoid": "oid", "ctid": "tid"}[name]
 
     def _lock_clause(self) -> str:
         return " FOR UPDATE OF t"

@@ -112,10 +112,14 @@ class SQLite(Database):
 
     def _link(self, parts: list[Any]) -> ForeignKey:
         child, _id, target, _from, _to, on_delete = parts[0]
-        # A reference that names no column means the primary key.
         theirs = tuple(part[4] for part in parts)
-        if None in theirs:
-            theirs = self.table(target).key
+        # The target is told as it was written: in any case, and maybe without a column, or not there.
+        with suppress(SiteError):
+            table = self.table(target)
+            names = {name.lower(): name for name in table.columns}
+            target = table.relation
+            # A reference that names no column means the primary key.
+            theirs = table.key if None in theirs else tuple(names.get(name.lower(), name) for name in theirs)
         columns = tuple(part[3] for part in parts)
         return ForeignKey("main", child, columns, "main", target, theirs, on_delete)
 
@@ -264,7 +268,7 @@ class SQLite(Database):
             with suppress(ValueError):
                 yield str(UUID(value))
 
-    def _address_type(self) -> str:
+    def _address_type(self, name: str) -> str:
         return "INTEGER"
 
     def _is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Iterable
 
 import psycopg2
 import psycopg2.errors
@@ -13,6 +13,7 @@ import pytest
 from builders import Media, Site, found, guards, planned, reasons, run
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import cascade
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.batch import Batch
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import connect
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database.model import Selection
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.dependents import Dependents
@@ -659,3 +660,121 @@ def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
     assert waited == [waits]
     assert (outcome.error, ids(site, "photo")) == ("", [1])
     assert postgresql.rows(happens[1]) == [(left,)]
+
+
+class InsertsWhenItKeeps(Batch):
+    """A quarantine that something happens to while rows are written down."""
+
+    def __init__(self, site: Any, happens: Callable[[], None]) -> None:
+        super().__init__(site, "missing", "20261121T020003Z-4f1c9d07", 1)
+        self._happens = happens
+
+    def archive(self, rows: Iterable[dict[str, Any]]) -> None:
+        super().archive(rows)
+        self._happens()
+
+
+@pytest.mark.parametrize(
+    ("schema", "happens"),
+    [
+        (
+            "CREATE TABLE tag (id integer PRIMARY KEY, photo_id integer NOT NULL);"
+            "INSERT INTO tag VALUES (1, 2)",
+            "INSERT INTO tag VALUES (2, 2)",
+        ),
+        (
+            f"CREATE TABLE tag (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
+            "CREATE TABLE tag2 () INHERITS (tag); INSERT INTO tag VALUES (1, 2)",
+            "INSERT INTO tag2 VALUES (2, 2)",
+        ),
+    ],
+    ids=["no constraint", "inherited"],
+)
+def test_no_row_goes_that_was_not_kept(
+    postgresql: Any, media: Media, tmp_path: Path, schema: str, happens: str
+) -> None:
+    """Where the database lets rows come to hang on a record that is locked."""
+    site = Site(postgresql, media)
+    media.write("p/1.jpg")
+    site.insert("p/1.jpg", "p/2.jpg")
+    postgresql.run(schema)
+    job = site.missing(quarantine=str(tmp_path / "kept"), dependents=[rule("tag", "photo_id", "delete")])
+    with planned(job) as made, InsertsWhenItKeeps(job.site, lambda: postgresql.run(happens)) as batch:
+        outcome = made.carry_out(batch)
+    assert 2 in ids(site, "tag")
+    assert bool(outcome.error) == (ids(site, "photo") == [1, 2])
+
+
+def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
+    postgresql: Any, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(postgresql, media)
+    media.write("p/1.jpg")
+    site.insert("p/1.jpg", "p/2.jpg")
+    postgresql.run(
+        f"CREATE TABLE comment (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
+        "CREATE TABLE report (id integer PRIMARY KEY,"
+        " comment_id integer NOT NULL REFERENCES comment ON DELETE CASCADE);"
+        "INSERT INTO comment VALUES (1, 2)"
+    )
+    going_on = cascade.BySets.carry_out
+    waited = []
+
+    def after_the_look_for_restrictions(*arguments: Any) -> Any:
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            postgresql.run("SET lock_timeout = '100ms'; INSERT INTO report VALUES (1, 1)")
+        waited.append(True)
+        return going_on(*arguments)
+
+    monkeypatch.setattr(cascade.BySets, "carry_out", after_the_look_for_restrictions)
+    _plan, outcome = run(site.missing(dependents=[rule("report", "comment_id", "restrict")]))
+    assert waited == [True]
+    assert (outcome.error, ids(site, "photo"), ids(site, "report")) == ("", [1], [])
+
+
+def test_rows_without_a_key_are_told_apart_across_partitions(postgresql: Any, media: Media) -> None:
+    site = Site(postgresql, media)
+    media.write("p/1.jpg")
+    site.insert("p/1.jpg", "p/2.jpg")
+    postgresql.run(
+        "CREATE TABLE hit (photo_id integer NOT NULL REFERENCES photo, other_id integer REFERENCES photo,"
+        " y integer) PARTITION BY LIST (y);"
+        "CREATE TABLE hit_1 PARTITION OF hit FOR VALUES IN (1);"
+        "CREATE TABLE hit_2 PARTITION OF hit FOR VALUES IN (2);"
+        "INSERT INTO hit VALUES (2, NULL, 1), (1, NULL, 2)"
+    )
+    dependents = [rule("hit", "other_id", "restrict")]
+    assert taken_along(site.missing(dependents=dependents)) == {"hit": {"deleted": 1, "updated": 0}}
+    assert postgresql.rows("SELECT photo_id FROM hit") == [(1,)]
+
+
+@pytest.mark.parametrize("target", ["PHOTO(ID)", "Photo"])
+def test_a_foreign_key_may_be_written_in_any_case(sqlite: Any, media: Media, target: str) -> None:
+    site = Site(sqlite, media)
+    media.write("p/1.jpg")
+    site.insert("p/1.jpg", "p/2.jpg")
+    sqlite.run(
+        f"CREATE TABLE tag (id integer PRIMARY KEY, photo_id integer REFERENCES {target} ON DELETE CASCADE);"
+        "INSERT INTO tag VALUES (1, 1), (2, 2)"
+    )
+    assert taken_along(site.missing()) == {"tag": {"deleted": 1, "updated": 0}}
+    assert ids(site, "tag") == [1]
+
+
+def test_a_trigger_that_detaches_a_row_instead_of_deleting_it_stops_the_run(
+    postgresql: Any, media: Media
+) -> None:
+    site = Site(postgresql, media)
+    media.write("p/1.jpg")
+    site.insert("p/1.jpg", "p/2.jpg")
+    postgresql.run(
+        f"CREATE TABLE tag (id integer PRIMARY KEY, photo_id integer {TO_PHOTO});"
+        "INSERT INTO tag VALUES (1, 2);"
+        "CREATE FUNCTION detach() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN UPDATE tag SET photo_id = NULL WHERE id = OLD.id; RETURN NULL; END $$;"
+        "CREATE TRIGGER soft BEFORE DELETE ON tag FOR EACH ROW EXECUTE FUNCTION detach()"
+    )
+    _plan, outcome = run(site.missing(dependents=[rule("tag", "photo_id", "delete")]))
+    assert "deleting rows of tag took 0 rows where 1 hang on the records" in outcome.error
+    assert postgresql.rows("SELECT * FROM tag") == [(1, 2)]
+    assert ids(site, "photo") == [1, 2]

@@ -46,6 +46,7 @@ from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.da
     sqlite as sqlite_module,
 )
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import SiteError
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tree import MediaTree
 
 LONGEST = b"n" * 251 + b".jpg"
 IMAGE = {"table": "photo", "column": "image"}
@@ -653,6 +654,32 @@ def test_memory_does_not_hold_what_is_to_come_in_the_directories_above(
     monkeypatch.setattr(sqlite_module, "BATCH", 100)
     a_list_of_all = 20_000 * (sys.getsizeof(b"%064d" % 0) + 8)
     assert peak_of_a_plan(tmp_path, 20_000, "stairs", is_named=True) < a_list_of_all / 3
+
+
+def test_names_above_are_put_aside_once_and_then_a_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two directories above hold about as many names as they may; below the second are many small ones."""
+    media = Media(tmp_path / "media")
+    media.write(*[f"a/b/{number:04}/x" for number in range(300)])
+    media.write(
+        *[f"a/b/~{number:04}" for number in range(900)], *[f"a/~{number:04}" for number in range(990)]
+    )
+    monkeypatch.setattr(walk, "NAMES_ABOVE", 1_000)
+    monkeypatch.setattr(spool, "FEW", 100)
+    put: list[int] = []
+    put_aside = spool.Aside.put
+
+    def counted(*arguments: Any) -> None:
+        put.append(len(arguments[2]))
+        put_aside(*arguments)
+
+    monkeypatch.setattr(spool.Aside, "put", counted)
+    with MediaTree(media.root, 10) as tree:
+        found = [run.prefix + name for run in tree.walk(b"", None) for name in run.names]
+    assert found == sorted(media.files)
+    assert len(put) <= 2 + 300
+    assert sum(put) < 1_900 + 300 * 60
 
 
 @pytest.mark.parametrize("shape", sorted(SHAPES))

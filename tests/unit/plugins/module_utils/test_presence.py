@@ -57,7 +57,7 @@ def directories_of(paths: list[bytes], directory: bytes) -> set[bytes]:
     return {path.partition(b"/")[0] for path in below if b"/" in path}
 
 
-def test_a_large_directory_is_read_once_and_again_after_rows_of_a_subdirectory() -> None:
+def test_a_large_directory_is_read_once_whatever_rows_of_a_subdirectory_come_between() -> None:
     with tempfile.TemporaryDirectory() as folder:
         media = Media(folder)
         names = [b"%03d" % number for number in range(60)]
@@ -79,3 +79,26 @@ def test_a_large_directory_is_read_once_and_again_after_rows_of_a_subdirectory()
                 ]
     assert told == [False, True, False, True, False, True]
     assert [call.args for call in read.call_args_list] == [(b"p",)]
+
+
+def test_one_listing_is_in_memory_at_a_time() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        media = Media(folder)
+        names = [b"%02d" % number for number in range(40)]
+        media.write(*[b"p/" + name for name in names], *[b"p/10-/" + name for name in names])
+        with MediaTree(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
+            is_worth.side_effect = lambda directory, wanted: wanted >= 15
+            presence = Presence(tree)
+            told = [
+                presence.those_there(directory, some) >= set(some)
+                for directory, some in (
+                    (b"p", names[:10]),
+                    (b"p", names[10:15]),
+                    (b"p/10-", names[:10]),
+                    (b"p/10-", names[10:20]),
+                    (b"p", names[15:25]),
+                    (b"p", names[25:35]),
+                )
+            ]
+    # What was dropped for the one below is read again when as much is asked for again.
+    assert told == [False, True, False, True, False, True]

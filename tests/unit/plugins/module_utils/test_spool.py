@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.spool import (
+    Aside,
     Listed,
+    Part,
     SortedNames,
     Spool,
 )
@@ -130,3 +133,23 @@ def test_listed_keeps_the_first_and_counts_all() -> None:
     assert (listed.items, listed.total, listed.truncated) == (["a", "b"], 2, False)
     listed.add("c")
     assert (listed.items, listed.total, listed.truncated) == (["a", "b"], 3, True)
+
+
+@given(st.lists(st.lists(NAME, min_size=1, max_size=9), max_size=5), st.integers(1, 9))
+def test_what_is_put_aside_comes_back_the_last_first(levels: list[list[bytes]], few: int) -> None:
+    with pytest.MonkeyPatch.context() as patch, closing(Aside()) as aside:
+        patch.setattr(spool, "FEW", few)
+        parts: list[list[Part]] = [[] for _names in levels]
+        for own, names in zip(parts, levels):
+            aside.put(own, names)
+        for own, names in zip(reversed(parts), reversed(levels)):
+            back = []
+            while own:
+                some = aside.take(own)
+                back.append(some[0])
+                if some[1:]:
+                    # What came back too early goes aside again, over the rest of its own.
+                    aside.put(own, some[1:])
+                    assert len(own) <= 2
+            assert back == names
+        assert aside._end == 0, "the place of all that came back is free"

@@ -111,7 +111,7 @@ def test_the_walk_yields_what_is_there_in_the_byte_order_of_whole_paths(
         patch.setattr(walk, "ENTRIES", names_in_memory)
         patch.setattr(walk, "NAMES_ABOVE", names_in_memory)
         patch.setattr(walk, "OPEN_LEVELS", open_levels)
-        patch.setattr(spool, "BLOCK", names_in_memory)
+        patch.setattr(spool, "FEW", names_in_memory)
         media = Media(folder)
         media.write(*paths)
         with MediaTree(media.root, 10) as tree:
