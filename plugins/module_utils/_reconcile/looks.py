@@ -41,18 +41,25 @@ class Looks:
 
     def missing(self, rows: list[Row], plan: Plan) -> list[Row]:
         """Those of some rows, in the order of their files, whose file is proven not to exist."""
-        missing: list[Row] = []
-        for directory, some in groupby(rows, key=_directory):
-            together = list(some)
-            there = self._names_there(directory, [_base_name(row) for row in together])
-            missing += [
-                row for row in together if _base_name(row) not in there and self.is_missing(row, plan)
-            ]
-        return missing
+        unseen = set(self.unseen([row.file or b"" for row in rows]))
+        return [row for row in rows if row.file in unseen and self.is_missing(row, plan)]
 
-    def _names_there(self, directory: bytes, names: list[bytes]) -> AbstractSet[bytes]:
-        # What leads outside is looked at, and told, row by row.
-        return frozenset() if outside(directory + b"/") else self._presence.those_there(directory, names)
+    def unseen(self, paths: list[bytes]) -> list[bytes]:
+        """Those of some paths in byte order that a quick look did not find; it proves nothing of them."""
+        unseen: list[bytes] = []
+        for prefix, some in groupby(paths, key=_prefix):
+            together = list(some)
+            names = [path[len(prefix) :] for path in together]
+            # What leads outside is looked at, and told, one by one.
+            there: AbstractSet[bytes] = (
+                frozenset() if outside(prefix) else self._presence.those_there(prefix[:-1], names)
+            )
+            unseen += [
+                path
+                for path, name in zip(together, names)
+                if name not in there and not self._tree.is_next_to_last(path)
+            ]
+        return unseen
 
     def is_missing(self, row: Row, plan: Plan) -> bool:
         """Whether it is proven that the row's file does not exist; notes what prevents the proof."""
@@ -131,9 +138,6 @@ class Looks:
                         yield derived
 
 
-def _directory(row: Row) -> bytes:
-    return (row.file or b"").rpartition(b"/")[0]
-
-
-def _base_name(row: Row) -> bytes:
-    return (row.file or b"").rpartition(b"/")[2]
+def _prefix(path: bytes) -> bytes:
+    """The directory with its slash; what is left when a name is taken off."""
+    return path[: path.rfind(b"/") + 1]

@@ -51,6 +51,8 @@ Progress = Callable[[int], None]
 
 # A cascade over few records is never called far larger than they are.
 FEW_RECORDS = 10
+# Paths without a file that are asked for by name.
+FEW_UNSEEN = 20_000
 # Records for whose files the tree is searched in one walk.
 MOVES_AT_ONCE = 50_000
 _ANY = re.compile(rb".+", re.DOTALL)
@@ -163,20 +165,49 @@ class _Planning:
 
     def _selected(self) -> Iterator[list[Row]]:
         """The rows that meet the condition: of the database, and for ``missing`` of the disk."""
-        selection = self.plan.selection
-        rows_seen = 0
-        for rows in self.database.rows(selection):
-            rows_seen += len(rows)
-            self.sample.look_at([row.file or b"" for row in rows])
-            if self.job.select == "missing":
-                rows = self.looks.missing(rows, self.plan)
-            if rows:
-                yield rows
-            if self.progress:
-                self.progress(rows_seen)
-        self.plan.examined = {"records": rows_seen}
         if self.job.select == "incomplete":
-            self.plan.examined = {"records": self.database.count_rows(selection)}
+            yield from self._all_rows()
+            self.plan.examined = {"records": self.database.count_rows(self.plan.selection)}
+            return
+        unseen = self._unseen_paths()
+        if unseen is None:
+            # Too many to be asked for by name: all rows are looked at again, with their keys.
+            self.looks, self.sample = Looks(self.job, self.tree), Sample()
+            batches = self._all_rows()
+        else:
+            batches = self.database.rows_naming(self.plan.selection, unseen)
+        for rows in batches:
+            missing = self.looks.missing(rows, self.plan)
+            if missing:
+                yield missing
+
+    def _unseen_paths(self) -> list[bytes] | None:
+        """The paths whose file a quick look did not find; None if they are many.
+
+        Nearly all files are there, and of the rows that name them nothing else needs to come here.
+        """
+        unseen: list[bytes] = []
+        for paths in self._counted(self.database.references([self.job.own_columns[0]])):
+            self.sample.look_at(paths)
+            unseen += self.looks.unseen(paths)
+            if len(unseen) > FEW_UNSEEN:
+                return None
+        return unseen
+
+    def _all_rows(self) -> Iterator[list[Row]]:
+        for rows in self._counted(self.database.rows(self.plan.selection)):
+            self.sample.look_at([row.file or b"" for row in rows])
+            yield rows
+
+    def _counted(self, lists: Iterator[list[Any]]) -> Iterator[list[Any]]:
+        """Count what is examined, while it comes."""
+        seen = 0
+        for some in lists:
+            seen += len(some)
+            yield some
+            if self.progress:
+                self.progress(seen)
+        self.plan.examined = {"records": seen}
 
     def _detailed(self, batches: Iterator[list[Row]]) -> Iterator[Record]:
         # All rows are read first: what follows asks the same connection other things.

@@ -28,6 +28,23 @@ class Records(Dialect):
             for rows in self._stream_apart(statement, parameters):
                 yield [Row(tuple(key), self._optional(file)) for file, *key in rows]
 
+    def rows_naming(self, selection: Selection, paths: Sequence[bytes]) -> Iterator[list[Row]]:
+        """Yield those of the selected rows that name one of a few files, in the byte order of these."""
+        wanted = [value for value in map(self._from_bytes, set(paths)) if value is not None]
+        if not wanted:
+            return
+        condition, parameters = self._condition(selection)
+        source, keys = self._keys([self._path_type()], [(value,) for value in wanted])
+        file = self._path(f"t.{self.quote(selection.file_column)}")
+        statement = (
+            f"SELECT {file} AS path, {self._key_list(selection.table)} "
+            f"FROM {self.qualified(*selection.table.identity)} AS t "
+            f"WHERE {condition} AND {file} IN (SELECT keys.k0 FROM {source}) ORDER BY path"
+        )
+        with self._doing(f"reading rows of {selection.table.name}"):
+            for rows in self._stream_apart(statement, [*parameters, *keys]):
+                yield [Row(tuple(key), self._optional(file)) for file, *key in rows]
+
     def count_rows(self, selection: Selection, condition: bool = False) -> int:
         """Count the rows of the table, or those that meet the selection's condition."""
         statement = f"SELECT count(*) FROM {self.qualified(*selection.table.identity)} AS t"

@@ -12,7 +12,7 @@ import pytest
 from builders import SPELLINGS, Hindrance, Media, Site, as_nobody, found, guards, planned, reasons, run
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import plan as plan_module
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import records, spool
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (
     DatabaseError,
     SiteError,
@@ -857,6 +857,31 @@ def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
     assert plan.dependents == together.dependents == outcome.dependents
     assert (outcome.removed.records, site.images) == (7, ["p/there.jpg"])
     assert plan.hanging.hang_on_one is not hangs_on_two
+
+
+def test_few_and_many_missing_files_are_the_same_plan(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few are asked for by name once all paths have passed by; for many, all rows are read."""
+    names = ["p/gone.jpg", "p/é gone.jpg", "a.jpg", "p//gone.jpg", "q/../x.jpg", "/abs.jpg", "p/25%.jpg"]
+    there = ["p/there.jpg", "p/line\nfeed.jpg", "b.jpg", "p/sub/there.jpg"]
+    site.media.write(*there)
+    site.insert(*names, *there, "p/gone.jpg", "p/there.jpg", "")
+    asked = []
+    rows_naming = records.Database.rows_naming
+
+    def noted(*arguments: Any) -> Any:
+        asked.append(len(set(arguments[2])))
+        return rows_naming(*arguments)
+
+    monkeypatch.setattr(records.Database, "rows_naming", noted)
+    few, _outcome = run(site.missing(), check=True)
+    monkeypatch.setattr(records, "FEW_UNSEEN", 2)
+    many, _outcome = run(site.missing(), check=True)
+    assert asked == [len(names)]
+    assert found(few) == found(many)
+    assert sorted(found(few)).count(b"p/gone.jpg") == 2
+    assert (few.examined, few.found) == (many.examined, many.found)
+    assert reasons(few.skipped) == reasons(many.skipped)
+    assert few.examined == {"records": len(names) + len(there) + 2}
 
 
 def test_the_rows_of_a_directory_that_is_gone_have_lost_their_files(few: Site) -> None:

@@ -121,6 +121,7 @@ def test_a_few_rows_of_a_full_directory_cost_one_look_each(site: Site) -> None:
 def test_many_rows_of_a_flat_directory_cost_no_look_each(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (postgresql_module, sqlite_module):
         monkeypatch.setattr(module, "BATCH", 100)
+    monkeypatch.setattr(spool, "BLOCK", 5_000)
     names = [f"flat/{number:040}.jpg" for number in range(9_000)]
     fill(site, names, names)
     calls = calls_of(site.missing(), check=True)
