@@ -40,6 +40,15 @@ def lossy(site: Site, request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     return site
 
 
+@pytest.fixture
+def on_postgresql(postgresql: Any, media: Media) -> Site:
+    """A site whose photo 1 has its file, and whose photo 2 has lost its own."""
+    site = Site(postgresql, media)
+    media.write("p/1.jpg")
+    site.insert("p/1.jpg", "p/2.jpg")
+    return site
+
+
 def rule(table: str, column: str, action: str, **more: Any) -> dict[str, Any]:
     return {"table": table, "column": column, "action": action, **more}
 
@@ -624,8 +633,7 @@ ANSWERED = "INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"
     ],
 )
 def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
-    postgresql: Any,
-    media: Media,
+    on_postgresql: Site,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     moment: str,
@@ -634,10 +642,7 @@ def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
     waits: bool,
     left: int,
 ) -> None:
-    site = Site(postgresql, media)
-    media.write("p/1.jpg")
-    site.insert("p/1.jpg", "p/2.jpg")
-    postgresql.run(
+    on_postgresql.database.run(
         f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
         "CREATE TABLE reply (id integer PRIMARY KEY, favorite_id integer NOT NULL REFERENCES favorite);"
         f"CREATE TABLE album (id integer PRIMARY KEY, cover_id integer {TO_PHOTO});"
@@ -650,16 +655,16 @@ def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
         if not waited:
             waited.append(False)
             try:
-                postgresql.run(f"SET lock_timeout = '100ms'; {happens[0]}")
+                on_postgresql.database.run(f"SET lock_timeout = '100ms'; {happens[0]}")
             except psycopg2.errors.LockNotAvailable:
                 waited[0] = True
         return going_on(*arguments)
 
     monkeypatch.setattr(cascade.BySets, moment, a_moment_later)
-    _plan, outcome = run(site.missing(**({"quarantine": str(tmp_path / "kept")} if is_kept else {})))
+    _plan, outcome = run(on_postgresql.missing(**({"quarantine": str(tmp_path / "kept")} if is_kept else {})))
     assert waited == [waits]
-    assert (outcome.error, ids(site, "photo")) == ("", [1])
-    assert postgresql.rows(happens[1]) == [(left,)]
+    assert (outcome.error, ids(on_postgresql, "photo")) == ("", [1])
+    assert on_postgresql.database.rows(happens[1]) == [(left,)]
 
 
 class InsertsWhenItKeeps(Batch):
@@ -691,27 +696,25 @@ class InsertsWhenItKeeps(Batch):
     ids=["no constraint", "inherited"],
 )
 def test_no_row_goes_that_was_not_kept(
-    postgresql: Any, media: Media, tmp_path: Path, schema: str, happens: str
+    on_postgresql: Site, tmp_path: Path, schema: str, happens: str
 ) -> None:
     """Where the database lets rows come to hang on a record that is locked."""
-    site = Site(postgresql, media)
-    media.write("p/1.jpg")
-    site.insert("p/1.jpg", "p/2.jpg")
-    postgresql.run(schema)
-    job = site.missing(quarantine=str(tmp_path / "kept"), dependents=[rule("tag", "photo_id", "delete")])
-    with planned(job) as made, InsertsWhenItKeeps(job.site, lambda: postgresql.run(happens)) as batch:
+    on_postgresql.database.run(schema)
+    job = on_postgresql.missing(
+        quarantine=str(tmp_path / "kept"), dependents=[rule("tag", "photo_id", "delete")]
+    )
+    with planned(job) as made, InsertsWhenItKeeps(
+        job.site, lambda: on_postgresql.database.run(happens)
+    ) as batch:
         outcome = made.carry_out(batch)
-    assert 2 in ids(site, "tag")
-    assert bool(outcome.error) == (ids(site, "photo") == [1, 2])
+    assert 2 in ids(on_postgresql, "tag")
+    assert bool(outcome.error) == (ids(on_postgresql, "photo") == [1, 2])
 
 
 def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
-    postgresql: Any, media: Media, monkeypatch: pytest.MonkeyPatch
+    on_postgresql: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    site = Site(postgresql, media)
-    media.write("p/1.jpg")
-    site.insert("p/1.jpg", "p/2.jpg")
-    postgresql.run(
+    on_postgresql.database.run(
         f"CREATE TABLE comment (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
         "CREATE TABLE report (id integer PRIMARY KEY,"
         " comment_id integer NOT NULL REFERENCES comment ON DELETE CASCADE);"
@@ -722,21 +725,18 @@ def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
 
     def after_the_look_for_restrictions(*arguments: Any) -> Any:
         with pytest.raises(psycopg2.errors.LockNotAvailable):
-            postgresql.run("SET lock_timeout = '100ms'; INSERT INTO report VALUES (1, 1)")
+            on_postgresql.database.run("SET lock_timeout = '100ms'; INSERT INTO report VALUES (1, 1)")
         waited.append(True)
         return going_on(*arguments)
 
     monkeypatch.setattr(cascade.BySets, "carry_out", after_the_look_for_restrictions)
-    _plan, outcome = run(site.missing(dependents=[rule("report", "comment_id", "restrict")]))
+    _plan, outcome = run(on_postgresql.missing(dependents=[rule("report", "comment_id", "restrict")]))
     assert waited == [True]
-    assert (outcome.error, ids(site, "photo"), ids(site, "report")) == ("", [1], [])
+    assert (outcome.error, ids(on_postgresql, "photo"), ids(on_postgresql, "report")) == ("", [1], [])
 
 
-def test_rows_without_a_key_are_told_apart_across_partitions(postgresql: Any, media: Media) -> None:
-    site = Site(postgresql, media)
-    media.write("p/1.jpg")
-    site.insert("p/1.jpg", "p/2.jpg")
-    postgresql.run(
+def test_rows_without_a_key_are_told_apart_across_partitions(on_postgresql: Site) -> None:
+    on_postgresql.database.run(
         "CREATE TABLE hit (photo_id integer NOT NULL REFERENCES photo, other_id integer REFERENCES photo,"
         " y integer) PARTITION BY LIST (y);"
         "CREATE TABLE hit_1 PARTITION OF hit FOR VALUES IN (1);"
@@ -744,8 +744,8 @@ def test_rows_without_a_key_are_told_apart_across_partitions(postgresql: Any, me
         "INSERT INTO hit VALUES (2, NULL, 1), (1, NULL, 2)"
     )
     dependents = [rule("hit", "other_id", "restrict")]
-    assert taken_along(site.missing(dependents=dependents)) == {"hit": {"deleted": 1, "updated": 0}}
-    assert postgresql.rows("SELECT photo_id FROM hit") == [(1,)]
+    assert taken_along(on_postgresql.missing(dependents=dependents)) == {"hit": {"deleted": 1, "updated": 0}}
+    assert on_postgresql.database.rows("SELECT photo_id FROM hit") == [(1,)]
 
 
 @pytest.mark.parametrize("target", ["PHOTO(ID)", "Photo"])
@@ -761,20 +761,15 @@ def test_a_foreign_key_may_be_written_in_any_case(sqlite: Any, media: Media, tar
     assert ids(site, "tag") == [1]
 
 
-def test_a_trigger_that_detaches_a_row_instead_of_deleting_it_stops_the_run(
-    postgresql: Any, media: Media
-) -> None:
-    site = Site(postgresql, media)
-    media.write("p/1.jpg")
-    site.insert("p/1.jpg", "p/2.jpg")
-    postgresql.run(
+def test_a_trigger_that_detaches_a_row_instead_of_deleting_it_stops_the_run(on_postgresql: Site) -> None:
+    on_postgresql.database.run(
         f"CREATE TABLE tag (id integer PRIMARY KEY, photo_id integer {TO_PHOTO});"
         "INSERT INTO tag VALUES (1, 2);"
         "CREATE FUNCTION detach() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN UPDATE tag SET photo_id = NULL WHERE id = OLD.id; RETURN NULL; END $$;"
         "CREATE TRIGGER soft BEFORE DELETE ON tag FOR EACH ROW EXECUTE FUNCTION detach()"
     )
-    _plan, outcome = run(site.missing(dependents=[rule("tag", "photo_id", "delete")]))
+    _plan, outcome = run(on_postgresql.missing(dependents=[rule("tag", "photo_id", "delete")]))
     assert "deleting rows of tag took 0 rows where 1 hang on the records" in outcome.error
-    assert postgresql.rows("SELECT * FROM tag") == [(1, 2)]
-    assert ids(site, "photo") == [1, 2]
+    assert on_postgresql.database.rows("SELECT * FROM tag") == [(1, 2)]
+    assert ids(on_postgresql, "photo") == [1, 2]
