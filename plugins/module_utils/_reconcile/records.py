@@ -348,7 +348,7 @@ class _Planning:
         return {
             directory: rows
             for directory, rows in lost.items()
-            if rows >= FEW_FILES and not self.tree.names(directory, _ANY)
+            if rows >= FEW_FILES and self.tree.is_empty(directory)
         }
 
     def _root_is_empty(self) -> bool:

@@ -308,6 +308,17 @@ class MediaTree:
             return []
         return sorted(name for name in names if pattern.fullmatch(name))
 
+    def is_empty(self, directory: bytes) -> bool:
+        """Whether nothing is in a directory, or there is no such directory."""
+        try:
+            with os.scandir(f"{HANDLES}/{self._handle_of(directory)}".encode()) as entries:
+                return next(entries, None) is None
+        except (FileNotFoundError, NotFollowed):
+            return True
+        except OSError as error:
+            self.unseen.add((directory, _reason(error)))
+            return True
+
     def parent_of(self, path: bytes, create: bool = False) -> tuple[int, bytes]:
         """Lend a handle of the directory that a path lies in, and the name in it.
 

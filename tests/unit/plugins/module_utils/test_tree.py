@@ -492,6 +492,20 @@ def test_many_names_of_one_directory_are_seen_at_once(tree: MediaTree, media: Me
     assert tree.unseen.total == 0
 
 
+def test_a_directory_is_empty_where_nothing_is(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media.write("photos/a")
+    os.mkdir(media.path("empty"))
+    found = {name: tree.is_empty(name) for name in (b"photos", b"empty", b"gone", b"photos/a", b"")}
+    assert found == {b"photos": False, b"empty": True, b"gone": True, b"photos/a": True, b"": False}
+    assert tree.unseen.total == 0
+    monkeypatch.setattr(tree_module, "os", FailingOs("open", errno.EIO, b"empty"))
+    tree.forget()
+    assert tree.is_empty(b"empty")
+    assert unseen(tree) == {b"empty": os.strerror(errno.EIO)}
+
+
 def test_a_directory_is_worth_reading_for_a_good_part_of_its_names(tree: MediaTree, media: Media) -> None:
     media.write(*[f"photos/{number:0100}" for number in range(100)])
     assert [tree.is_worth_reading(b"photos", wanted) for wanted in (2, 100)] == [False, True]
