@@ -14,6 +14,7 @@ from builders import TREES, Media
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import presence
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.presence import Presence
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tree import MediaTree
 
@@ -31,17 +32,18 @@ def test_what_is_told_to_be_there_is_there_and_from_some_point_on_all_is_told(
     """A directory is read at once, after some rows, or never; batches of rows end anywhere."""
     strange = [folder + name for folder, name in others if name.strip(b"/.") and not {0, 47} & set(name)]
     asked = sorted({*paths, *strange})
-    with tempfile.TemporaryDirectory() as folder:
+    # However few are asked for, a tree of a test is not too large to be held.
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(presence, "_MOST", 1000):
         media = Media(folder)
         media.write(*paths)
         with MediaTree(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
             is_worth.side_effect = lambda directory, wanted: wanted >= worth
-            presence = Presence(tree)
+            looking = Presence(tree)
             for directory, some in groupby(asked, key=lambda path: split(path)[0]):
                 names = [split(path)[1] for path in some]
                 cut = data.draw(st.integers(0, len(names)))
                 for part in filter(None, (names[:cut], names[cut:])):
-                    there = presence.those_there(directory, part)
+                    there = looking.those_there(directory, part)
                     proven = {
                         name for name in part if tree.has_file(b"/".join(filter(None, [directory, name])))
                     }
@@ -64,10 +66,10 @@ def test_a_large_directory_is_read_once_whatever_rows_of_a_subdirectory_come_bet
         media.write(*[b"p/" + name for name in names], b"p/020-/a")
         with MediaTree(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
             is_worth.side_effect = lambda directory, wanted: wanted >= 20
-            presence = Presence(tree)
+            looking = Presence(tree)
             with mock.patch.object(tree, "sorted_names_there", wraps=tree.sorted_names_there) as read:
                 told = [
-                    presence.those_there(directory, some) >= set(some)
+                    looking.those_there(directory, some) >= set(some)
                     for directory, some in (
                         (b"p", names[:10]),
                         (b"p", names[10:21]),
@@ -88,9 +90,9 @@ def test_one_listing_is_in_memory_at_a_time() -> None:
         media.write(*[b"p/" + name for name in names], *[b"p/10-/" + name for name in names])
         with MediaTree(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
             is_worth.side_effect = lambda directory, wanted: wanted >= 15
-            presence = Presence(tree)
+            looking = Presence(tree)
             told = [
-                presence.those_there(directory, some) >= set(some)
+                looking.those_there(directory, some) >= set(some)
                 for directory, some in (
                     (b"p", names[:10]),
                     (b"p", names[10:15]),
