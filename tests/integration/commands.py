@@ -26,7 +26,7 @@ from media_cleanup.command import main
 sys.exit(main(launcher=os.path.abspath(__file__)))
 """
 # A command that runs this long hangs.
-PATIENCE = 60
+PATIENCE = 300
 
 
 class Command:

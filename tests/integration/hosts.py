@@ -25,7 +25,7 @@ SCHEDULE = REPOSITORY / "playbooks" / "schedule.yml"
 AS_ROOT = os.geteuid() == 0
 # Who the jobs run as: an unprivileged user, wherever the tests can choose.
 USER = pwd.getpwnam("nobody") if AS_ROOT else pwd.getpwuid(os.geteuid())
-PATIENCE = 60
+PATIENCE = 300
 
 
 class Host:

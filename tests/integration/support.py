@@ -53,7 +53,7 @@ ANSIBLES_OWN_KEYS = {"changed", "diff", "exception", "failed", "invocation", "ms
 # Lets a module on its target be measured; see `make coverage`.
 COVERAGE = "_ANSIBLE_ANSIBALLZ_COVERAGE_CONFIG"
 # A command that runs this long hangs.
-PATIENCE = 120
+PATIENCE = 600
 
 Task = Mapping[str, Any]
 
