@@ -76,8 +76,8 @@ class Run:
 
     @property
     def words(self) -> str:
-        """The output on one line: Ansible breaks long lines where it likes."""
-        return " ".join(self.output.split())
+        """The output on one line: Ansible breaks long lines where it likes, and may quote as YAML does."""
+        return " ".join(self.output.split()).replace("''", "'")
 
     @property
     def recap(self) -> dict[str, dict[str, int]]:
@@ -237,7 +237,7 @@ def as_on_a_target() -> Iterator[None]:
     except ImportError:
         yield
     else:
-        with mock.patch.object(_internal, "is_controller", False):
+        with mock.patch.object(_internal, "is_controller", False, create=True):
             yield
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from ansible.release import __version__
 from support import Ansible, Site, orphans, run_module
 from test_documentation import specification
 
@@ -170,4 +171,8 @@ def test_a_bad_description_shows_no_password_with_its_error(site: Site, ansible:
     }
     run = ansible.clean(hosts, "-e", "media_cleanup_force=true", *LOUD)
     assert shown(run.output) == []
-    assert {host: numbers["failed"] for host, numbers in run.recap.items()} == dict.fromkeys(hosts, 1)
+    failed = dict.fromkeys(hosts, 1)
+    if __version__.startswith("2.18."):
+        # There, Ansible's default() takes what holds an undefined variable for absent: nothing is done.
+        failed["undefined"] = 0
+    assert {host: numbers["failed"] for host, numbers in run.recap.items()} == failed
