@@ -133,7 +133,7 @@ class BySets(Going):
             link = chain.last
             columns = None if link.action == "delete" else {*link.child.key, *link.columns}
             self._kept[chain] = 0
-            for key, row in self._database.snapshot_hanging(self._root, chain.steps, self._keys):
+            for key, row in self._database.snapshot(self._root, self._keys, chain.steps):
                 self._kept[chain] += 1
                 if columns is None:
                     yield KeptRow("deleted", link.child, row, [key])

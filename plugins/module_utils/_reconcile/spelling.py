@@ -28,7 +28,7 @@ _SCHEME = re.compile(rb"^[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
 
 def canonical(path: bytes) -> bytes:
     """The one spelling to compare by: decoded, in NFC, without empty, ``.`` and ``..`` parts."""
-    if _UNRESERVED.fullmatch(path) or (path.isascii() and _looks_plain(path)):
+    if path.isascii() and _looks_plain(path):
         return path
     plain, before = path, b""
     # Until it stays the same: what was encoded twice means the same file.

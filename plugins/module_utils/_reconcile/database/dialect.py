@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import Any, Iterator, Sequence, Tuple
+from typing import Any, Iterable, Iterator, Sequence, Tuple
 
 from ..errors import DatabaseError, SiteError
 from .model import ColumnType, ForeignKey, Selection, Table
@@ -106,6 +106,17 @@ class Dialect(ABC):
 
     def _lock_clause(self) -> str:
         return ""
+
+    def _path_keys(self, paths: Iterable[bytes]) -> tuple[str, list[Any]] | None:
+        """The same for paths; None where the database can hold none of them."""
+        wanted = [value for value in map(self._from_bytes, set(paths)) if value is not None]
+        return self._keys([self._path_type()], [(value,) for value in wanted]) if wanted else None
+
+    def _number(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
+        """Run a statement that counts."""
+        with self._doing(doing):
+            ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
+        return int(count)
 
     def _row_keys(self, table: Table, keys: Keys) -> tuple[str, list[Any]]:
         return self._keys(self._key_types(table), keys)

@@ -29,20 +29,17 @@ class Hanging(Dialect):
     def count_hanging(self, root: Table, steps: Steps, keys: Keys) -> int:
         """Count the rows that hang on the records at the end of these steps."""
         chain, _last, parameters = self._chain(root, steps, keys)
-        statement = f"SELECT count(*) FROM {chain}"
-        with self._doing(f"counting the rows of {steps[-1][1].name} that depend on {root.name}"):
-            ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
-        return int(count)
+        doing = f"counting the rows of {steps[-1][1].name} that depend on {root.name}"
+        return self._number(doing, f"SELECT count(*) FROM {chain}", parameters)
 
     def lock_hanging(self, root: Table, steps: Steps, keys: Keys) -> None:
         """Keep the rows that hang on the records at the end of these steps as they are, in a transaction."""
-        chain, last, parameters = self._chain(root, steps, keys)
-        lock = self._lock_children(last)
-        if not lock:
+        if not self._lock_children("t"):
             return
-        statement = f"SELECT count(*) FROM (SELECT 1 FROM {chain}{lock}) AS hanging"
-        with self._doing(f"locking the rows of {steps[-1][1].name} that depend on {root.name}"):
-            list(self._stream(statement, parameters))
+        chain, last, parameters = self._chain(root, steps, keys)
+        statement = f"SELECT count(*) FROM (SELECT 1 FROM {chain}{self._lock_children(last)}) AS hanging"
+        doing = f"locking the rows of {steps[-1][1].name} that depend on {root.name}"
+        self._number(doing, statement, parameters)
 
     def delete_hanging(self, root: Table, steps: Steps, keys: Keys) -> int:
         """Delete the rows that hang on the records at the end of these steps."""
@@ -71,15 +68,10 @@ class Hanging(Dialect):
         self, link: ForeignKey, child: Table, parent: Table, keys: Keys
     ) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
         """Yield (key of the parent, key of the child) for each row that points at one of the keys."""
-        meet = " AND ".join(
-            f"c.{self.quote(ours)} = t.{self.quote(theirs)}"
-            for ours, theirs in zip(link.columns, link.target_columns)
-        )
-        source, parameters = self._row_keys(parent, keys)
+        chain, last, parameters = self._chain(parent, [(link, child)], keys)
         statement = (
-            f"SELECT {self._key_list(parent)}, {self._key_list(child, 'c')} FROM {source} "
-            f"JOIN {self.qualified(*parent.identity)} AS t ON {self._key_join(parent)} "
-            f"JOIN {self.qualified(*child.identity)} AS c ON {meet}{self._lock_children('c')}"
+            f"SELECT {self._key_list(parent)}, {self._key_list(child, last)} "
+            f"FROM {chain}{self._lock_children(last)}"
         )
         width = len(parent.key)
         with self._doing(f"reading the rows of {child.name} that depend on {parent.name}"):
@@ -132,10 +124,10 @@ class Hanging(Dialect):
         self, child: Table, column: str, paths: Iterable[bytes]
     ) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
         """Yield (path, key) for each row whose column holds one of the paths."""
-        wanted = [value for value in map(self._from_bytes, set(paths)) if value is not None]
-        if not wanted:
+        keys = self._path_keys(paths)
+        if keys is None:
             return
-        source, parameters = self._keys([self._path_type()], [(value,) for value in wanted])
+        source, parameters = keys
         value = self._path(f"c.{self.quote(column)}")
         statement = (
             f"SELECT {value}, {self._key_list(child, 'c')} FROM {source} "
@@ -162,9 +154,7 @@ class Hanging(Dialect):
             f"SELECT count(*) FROM {source} "
             f"JOIN {self.qualified(*table.identity)} AS t ON {self._key_join(table)}"
         )
-        with self._doing(f"counting rows of {table.name}"):
-            ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
-        return int(count)
+        return self._number(f"counting rows of {table.name}", statement, parameters)
 
     def clear(self, table: Table, columns: Sequence[str], keys: Keys) -> int:
         """Set columns of rows to NULL, or to the empty text where a column is NOT NULL."""

@@ -16,46 +16,29 @@ from .model import StoredRow, Table
 class Kept(Dialect):
     """Reads rows for the quarantine, and writes them from there."""
 
-    def snapshot(self, table: Table, keys: Keys) -> Iterator[tuple[tuple[Any, ...], StoredRow]]:
-        """Yield (key, row) for rows by their keys, every value exactly as it is."""
+    def snapshot(
+        self, root: Table, keys: Keys, steps: Steps = ()
+    ) -> Iterator[tuple[tuple[Any, ...], StoredRow]]:
+        """Yield (key, row) for rows by their keys, every value exactly as it is.
+
+        With steps, the rows are those that hang on them at the end of these, each with the key of the
+        one that it hangs on. They are locked in a transaction. Nothing else may be asked of the
+        database before the last has come.
+        """
         if not keys:
             return
+        table = steps[-1][1] if steps else root
         names = self._stored_columns(table)
-        source, parameters = self._row_keys(table, keys)
-        values = ", ".join(self._key_value(f"t.{self.quote(name)}") for name in names)
-        statement = (
-            f"SELECT {self._key_list(table)}, {values} FROM {source} "
-            f"JOIN {self.qualified(*table.identity)} AS t ON {self._key_join(table)}"
-        )
-        width = len(table.key)
-        found = []
-        with self._doing(f"reading rows of {table.name} for the quarantine"):
-            for batch in self._stream(statement, parameters):
-                found += [(tuple(row[:width]), row[width:]) for row in batch]
-        for key, row in found:
-            yield key, self._stored(table, names, row)
-
-    def snapshot_hanging(
-        self, root: Table, steps: Steps, keys: Keys
-    ) -> Iterator[tuple[tuple[Any, ...], StoredRow]]:
-        """Yield (key of the record, row) for the rows that hang on records at the end of these steps.
-
-        They are locked in a transaction. Nothing else may be asked of the database before the last has come.
-        """
-        child = steps[-1][1]
-        names = self._stored_columns(child)
         chain, last, parameters = self._chain(root, steps, keys)
         values = ", ".join(self._key_value(f"{last}.{self.quote(name)}") for name in names)
         statement = f"SELECT {self._key_list(root)}, {values} FROM {chain}{self._lock_children(last)}"
+        address = list(table.key) if table.has_primary_key else []
         width = len(root.key)
-        with self._doing(f"reading rows of {child.name} for the quarantine"):
+        with self._doing(f"reading rows of {table.name} for the quarantine"):
             for batch in self._stream(statement, parameters):
                 for row in batch:
-                    yield tuple(row[:width]), self._stored(child, names, row[width:])
-
-    def _stored(self, table: Table, names: Sequence[str], values: Sequence[Any]) -> StoredRow:
-        packed = {name: self._pack(value) for name, value in zip(names, values)}
-        return {"key": list(table.key) if table.has_primary_key else [], "row": packed}
+                    packed = {name: self._pack(value) for name, value in zip(names, row[width:])}
+                    yield tuple(row[:width]), {"key": address, "row": packed}
 
     def bring_back(self, table: Table, row: dict[str, Any]) -> bool:
         """Insert a row that was kept; False if a row with its key is there."""
@@ -98,9 +81,8 @@ class Kept(Dialect):
         names = [name for name in row if name in self._stored_columns(table)]
         same = [self._is_alike(f"t.{self.quote(name)}") for name in names]
         statement = f"SELECT count(*) FROM {self.qualified(*table.identity)} AS t WHERE {' AND '.join(same)}"
-        with self._doing(f"comparing rows of {table.name}"):
-            ((count,),) = next(self._stream(statement, [self._unpack(row[name]) for name in names]))
-        return int(count)
+        parameters = [self._unpack(row[name]) for name in names]
+        return self._number(f"comparing rows of {table.name}", statement, parameters)
 
     @abstractmethod
     def _is_alike(self, expression: str) -> str:

@@ -275,21 +275,19 @@ class PostgreSQL(Database):
             return int(cursor.rowcount)
 
     def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        columns = list(zip(*rows)) or [()] * len(types)
-        packed = [_joined(values) for values in columns]
-        arrays = [
-            ("%s::bytea[]" if kind == "bytea" else "%s::text[]")
-            if joined is None
-            else "string_to_array(%s, %s)"
-            for kind, joined in zip(types, packed)
-        ]
+        arrays: list[str] = []
+        parameters: list[Any] = []
+        for kind, values in zip(types, zip(*rows) if rows else [()] * len(types)):
+            joined = _joined(values)
+            if joined is None:
+                arrays.append("%s::bytea[]" if kind == "bytea" else "%s::text[]")
+                parameters.append(list(values))
+            else:
+                arrays.append("string_to_array(%s, %s)")
+                parameters += [joined, _SEPARATOR]
         fields = ", ".join(f"w.w{n}::{kind} AS k{n}" for n, kind in enumerate(types))
         names = ", ".join(f"w{n}" for n in range(len(types)))
-        source = f"(SELECT {fields} FROM unnest({', '.join(arrays)}) AS w({names})) AS keys"
-        parameters: list[Any] = []
-        for values, joined in zip(columns, packed):
-            parameters += [joined, _SEPARATOR] if joined else [list(values)]
-        return source, parameters
+        return f"(SELECT {fields} FROM unnest({', '.join(arrays)}) AS w({names})) AS keys", parameters
 
     def _path(self, expression: str) -> str:
         if self._utf8:

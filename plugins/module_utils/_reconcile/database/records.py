@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 from ..spelling import escaped_value
 from .dialect import Dialect
@@ -18,7 +18,22 @@ class Records(Dialect):
 
     def rows(self, selection: Selection) -> Iterator[list[Row]]:
         """Yield the selected rows in the byte order of their files."""
+        return self._rows_where(selection, *self._condition(selection))
+
+    def rows_naming(self, selection: Selection, paths: Iterable[bytes]) -> Iterator[list[Row]]:
+        """Yield those of the selected rows that name one of a few files, in the byte order of these."""
+        keys = self._path_keys(paths)
+        if keys is None:
+            return iter(())
+        source, wanted = keys
         condition, parameters = self._condition(selection)
+        file = self._path(f"t.{self.quote(selection.file_column)}")
+        named = f"{condition} AND {file} IN (SELECT keys.k0 FROM {source})"
+        return self._rows_where(selection, named, [*parameters, *wanted])
+
+    def _rows_where(
+        self, selection: Selection, condition: str, parameters: Sequence[Any]
+    ) -> Iterator[list[Row]]:
         file = self._path(f"t.{self.quote(selection.file_column)}")
         statement = (
             f"SELECT {file} AS path, {self._key_list(selection.table)} "
@@ -28,23 +43,6 @@ class Records(Dialect):
             for rows in self._stream_apart(statement, parameters):
                 yield [Row(tuple(key), self._optional(file)) for file, *key in rows]
 
-    def rows_naming(self, selection: Selection, paths: Sequence[bytes]) -> Iterator[list[Row]]:
-        """Yield those of the selected rows that name one of a few files, in the byte order of these."""
-        wanted = [value for value in map(self._from_bytes, set(paths)) if value is not None]
-        if not wanted:
-            return
-        condition, parameters = self._condition(selection)
-        source, keys = self._keys([self._path_type()], [(value,) for value in wanted])
-        file = self._path(f"t.{self.quote(selection.file_column)}")
-        statement = (
-            f"SELECT {file} AS path, {self._key_list(selection.table)} "
-            f"FROM {self.qualified(*selection.table.identity)} AS t "
-            f"WHERE {condition} AND {file} IN (SELECT keys.k0 FROM {source}) ORDER BY path"
-        )
-        with self._doing(f"reading rows of {selection.table.name}"):
-            for rows in self._stream_apart(statement, [*parameters, *keys]):
-                yield [Row(tuple(key), self._optional(file)) for file, *key in rows]
-
     def count_rows(self, selection: Selection, condition: bool = False) -> int:
         """Count the rows of the table, or those that meet the selection's condition."""
         statement = f"SELECT count(*) FROM {self.qualified(*selection.table.identity)} AS t"
@@ -52,9 +50,7 @@ class Records(Dialect):
         if condition:
             meets, parameters = self._condition(selection)
             statement += f" WHERE {meets}"
-        with self._doing(f"counting the rows of {selection.table.name}"):
-            ((count,),) = next(self._stream(statement, parameters))
-        return int(count)
+        return self._number(f"counting the rows of {selection.table.name}", statement, parameters)
 
     def details(
         self,

@@ -53,17 +53,17 @@ class References(Dialect):
 
         With ``stems``, the paths and what the rows name are compared without their extension.
         """
-        wanted = [value for value in map(self._from_bytes, set(paths)) if value is not None]
+        keys = self._path_keys(paths)
         counts: dict[bytes, int] = {}
-        if not wanted:
+        if keys is None:
             return counts
+        source, parameters = keys
         parts = []
         for column in columns:
             table = self.path_column(column)
             field = f"t.{self.quote(column.name)}"
             value = self._stem(field) if stems else self._path(field)
             parts.append(f"SELECT {value} AS path FROM {self.qualified(*table.identity)} AS t")
-        source, parameters = self._keys([self._path_type()], [(value,) for value in wanted])
         statement = (
             f"SELECT r.path, count(*) FROM ({' UNION ALL '.join(parts)}) AS r "
             f"WHERE r.path IN (SELECT keys.k0 FROM {source}) GROUP BY r.path"
@@ -75,9 +75,10 @@ class References(Dialect):
 
     def paths_ending(self, columns: Sequence[Column], names: Iterable[bytes]) -> list[bytes]:
         """All paths in the columns whose last part is one of the names."""
-        wanted = [value for value in map(self._from_bytes, set(names)) if value is not None]
-        if not wanted:
+        keys = self._path_keys(names)
+        if keys is None:
             return []
+        source, parameters = keys
         parts = []
         for column in columns:
             table = self.path_column(column)
@@ -86,7 +87,6 @@ class References(Dialect):
                 f"SELECT {self._path(field)} AS path, {self._name(field)} AS name "
                 f"FROM {self.qualified(*table.identity)} AS t"
             )
-        source, parameters = self._keys([self._path_type()], [(value,) for value in wanted])
         statement = f"SELECT r.path FROM {source} JOIN ({' UNION ALL '.join(parts)}) AS r ON r.name = keys.k0"
         found: list[bytes] = []
         with self._doing(f"looking for names in {', '.join(map(str, columns))}"):
@@ -98,10 +98,11 @@ class References(Dialect):
         self, columns: Sequence[Column], paths: Iterable[bytes]
     ) -> Iterator[tuple[bytes, str | None, str | None]]:
         """Yield (path, size, checksum) as the rows that name these paths have them, both as text."""
-        wanted = [value for value in map(self._from_bytes, set(paths)) if value is not None]
         telling = [column for column in columns if column.size or column.checksum]
-        if not wanted or not telling:
+        keys = self._path_keys(paths) if telling else None
+        if keys is None:
             return
+        source, parameters = keys
         parts = []
         for column in telling:
             table = self.path_column(column)
@@ -110,7 +111,6 @@ class References(Dialect):
                 f"SELECT {self._path(f't.{self.quote(column.name)}')} AS path, "
                 f"{size} AS size, {checksum} AS checksum FROM {self.qualified(*table.identity)} AS t"
             )
-        source, parameters = self._keys([self._path_type()], [(value,) for value in wanted])
         statement = (
             f"SELECT r.path, r.size, r.checksum FROM {source} "
             f"JOIN ({' UNION ALL '.join(parts)}) AS r ON r.path = keys.k0"
