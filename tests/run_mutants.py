@@ -20,11 +20,12 @@ import importlib.util
 import os
 import signal
 import sys
+import tempfile
 import time
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Iterator, NamedTuple, Sequence
+from typing import Iterable, Iterator, NamedTuple, Sequence
 
 import pytest
 
@@ -44,7 +45,8 @@ SPEAK_FOR = {
     "cascade": ("dependents", "records"),
     "deletion": ("records", "dependents"),
 }
-PATIENCE = 300  # an endless loop is noticed too
+PATIENCE = 300  # seconds for the tests where nothing was broken
+SLOWER = 4  # times that, and an endless loop is noticed too
 
 SWAPPED: dict[type, type] = {
     ast.Lt: ast.LtE,
@@ -128,18 +130,37 @@ class Breaker(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(ast.fix_missing_locations(self.tree), str(self.path), "exec"), module.__dict__)
 
 
-def survives(module: str, tree: ast.Module) -> bool:
+def begun(module: str, tree: ast.Module, patience: int) -> int:
+    """Start the tests that speak for a module on a changed tree; the number of their process."""
     child = os.fork()
-    if child == 0:
-        null = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):
-            os.dup2(null, descriptor)
-        signal.alarm(PATIENCE)
-        sys.meta_path.insert(0, Breaker(f"{PACKAGE}.{module}", ENGINE / f"{module}.py", tree))
-        tests = [str(UNITS / f"test_{name}.py") for name in SPEAK_FOR[module]]
-        os._exit(pytest.main(["-x", "-k", "not postgresql and not memory", *tests]))
-    _pid, status = os.waitpid(child, 0)
-    return status == 0
+    if child:
+        return child
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    signal.alarm(patience)
+    sys.meta_path.insert(0, Breaker(f"{PACKAGE}.{module}", ENGINE / f"{module}.py", tree))
+    tests = [str(UNITS / f"test_{name}.py") for name in SPEAK_FOR[module]]
+    folder = f"--basetemp={tempfile.mkdtemp(prefix='mutant-')}"
+    os._exit(pytest.main(["-x", "-k", "not postgresql and not memory", folder, *tests]))
+
+
+def survivors(module: str, tried: Iterable[Mutant], jobs: int, patience: int) -> Iterator[Mutant]:
+    """Yield the mutants that no test minds; so many are tried at a time."""
+    running: dict[int, Mutant] = {}
+
+    def ended() -> Iterator[Mutant]:
+        child, status = os.wait()
+        mutant = running.pop(child)
+        if status == 0:
+            yield mutant
+
+    for mutant in tried:
+        if len(running) == jobs:
+            yield from ended()
+        running[begun(module, mutant.tree, patience)] = mutant
+    while running:
+        yield from ended()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -148,24 +169,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("modules", nargs="+", choices=SPEAK_FOR)
     parser.add_argument("--every", type=int, default=1, help="only every so many mutants, for a quick look")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many at a time")
     options = parser.parse_args(arguments)
     os.chdir(ROOT)
-    for module in options.modules:
-        source = (ENGINE / f"{module}.py").read_text()
-        tree = ast.parse(source)
-        if not survives(module, tree):
-            sys.exit(f"{module}: the tests fail although nothing was broken.")
-        start = time.monotonic()
-        tried = list(mutants(tree))[:: options.every]
-        survivors = []
-        for mutant in tried:
-            if survives(module, mutant.tree):
-                survivors.append(mutant)
-                print(f"{module}.py:{mutant.line}: {mutant.change}", flush=True)
-        noticed = len(tried) - len(survivors)
-        seconds = time.monotonic() - start
-        print(f"{module}: {noticed} of {len(tried)} mutants were noticed, in {seconds:.0f} s", flush=True)
+    with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+        tempfile.tempdir = folder
+        for module in options.modules:
+            print(score(module, options.every, options.jobs), flush=True)
     return 0
+
+
+def score(module: str, every: int, jobs: int) -> str:
+    tree = ast.parse((ENGINE / f"{module}.py").read_text())
+    start = time.monotonic()
+    if not list(survivors(module, [Mutant(0, "", tree)], 1, PATIENCE)):
+        sys.exit(f"{module}: the tests fail although nothing was broken.")
+    unbroken = time.monotonic() - start
+    tried = list(mutants(tree))[::every]
+    missed = 0
+    for mutant in survivors(module, tried, jobs, int(SLOWER * jobs * unbroken)):
+        missed += 1
+        print(f"{module}.py:{mutant.line}: {mutant.change}", flush=True)
+    seconds = time.monotonic() - start
+    return f"{module}: {len(tried) - missed} of {len(tried)} mutants were noticed, in {seconds:.0f} s"
 
 
 if __name__ == "__main__":
