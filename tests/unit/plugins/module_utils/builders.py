@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
 import time
 import traceback
 import unicodedata
@@ -39,6 +40,7 @@ from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.si
     records_job,
 )
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tree import FileState, MediaTree
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.walk import exclusion
 
 NOBODY = 65534
 # Longer than the kernel's clock ticks: a file that is younger was made during the run.
@@ -80,6 +82,10 @@ SPELLINGS = [
     (DECOMPOSED, "/media/p/Caf%C3%A9.jpg"),
     (DECOMPOSED, f"media/{CAFE}"),
 ]
+
+# As Django declares every foreign key.
+DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
+TO_PHOTO = f"REFERENCES photo (id) {DEFERRED}"
 
 
 def cut(items: list[bytes], sizes: Iterable[int]) -> Iterator[list[bytes]]:
@@ -296,3 +302,56 @@ def _answer(pipe: int, function: Callable[[], Any]) -> None:
 
 def open_handles() -> int:
     return len(os.listdir("/proc/self/fd"))
+
+
+def walked(tree: MediaTree, directory: bytes = b"", *exclude: str) -> list[bytes]:
+    return [run.prefix + name for run in tree.walk(directory, exclusion(exclude)) for name in run.names]
+
+
+def unseen(tree: MediaTree) -> dict[bytes, str]:
+    return dict(tree.unseen.items)
+
+
+class FailingOs:
+    """Stands in for ``os`` where a disk or a network file system is out of order."""
+
+    def __init__(self, function: str, number: int, name: bytes) -> None:
+        self._failing = (function, number, name)
+
+    def __getattr__(self, attribute: str) -> Any:
+        function, number, name = self._failing
+        real = getattr(os, attribute)
+        if attribute != function:
+            return real
+
+        def called(path: Any, *arguments: Any, **options: Any) -> Any:
+            if path == name:
+                raise OSError(number, os.strerror(number))
+            return real(path, *arguments, **options)
+
+        return called
+
+
+def hand_over(media: Media) -> None:
+    """Let nobody own all of a media root."""
+    if os.geteuid() == 0:
+        subprocess.run(["chown", "-R", "65534:65534", media.root], check=True)
+
+
+def rule(table: str, column: str, action: str, **more: Any) -> dict[str, Any]:
+    return {"table": table, "column": column, "action": action, **more}
+
+
+def ids(site: Site, table: str) -> list[int]:
+    return [number for (number,) in site.database.rows(f"SELECT id FROM {table} ORDER BY id")]
+
+
+def taken_along(job: Any) -> dict[str, dict[str, int]]:
+    """Run a job that ends well, and tell what became of the rows that hang on its records."""
+    plan, outcome = run(job)
+    assert outcome.error == ""
+    return plan.dependents
+
+
+def keys(plan: Any) -> list[str]:
+    return [record.shown_key for record in plan.items]

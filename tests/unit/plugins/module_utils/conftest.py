@@ -17,6 +17,9 @@ import pytest
 from builders import Media, Site
 from hypothesis import settings
 
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import cascade
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tree import MediaTree
+
 # The same examples in every run, and as many as a save can wait for.
 settings.register_profile("unit", deadline=None, database=None, derandomize=True, max_examples=60)
 settings.load_profile("unit")
@@ -79,4 +82,64 @@ def public_site(public_media: Media, sqlite: Any) -> Site:
     site = Site(replace(sqlite, url=f"sqlite:///{folder}/db"), public_media)
     os.chmod(f"{folder}/db", 0o666)
     os.chmod(folder, 0o777)
+    return site
+
+
+@pytest.fixture
+def tree(media: Media) -> Iterator[MediaTree]:
+    with MediaTree(media.root, 100) as opened:
+        yield opened
+
+
+@pytest.fixture
+def photos(site: Site) -> Site:
+    """A site whose first row has its file, and whose second row has lost it."""
+    site.media.write("p/there.jpg")
+    site.insert("p/there.jpg", "p/gone.jpg")
+    return site
+
+
+@pytest.fixture
+def few(sqlite_site: Site) -> Site:
+    """The same on SQLite alone."""
+    sqlite_site.media.write("p/there.jpg")
+    sqlite_site.insert("p/there.jpg", "p/gone.jpg")
+    return sqlite_site
+
+
+@pytest.fixture
+def kept(site: Site) -> Site:
+    """A site where a row names ``p/kept.jpg`` and none names ``p/lost.jpg``."""
+    site.media.write("p/kept.jpg", "p/lost.jpg")
+    site.insert("p/kept.jpg")
+    return site
+
+
+@pytest.fixture
+def lost(sqlite_site: Site) -> Site:
+    """The same on SQLite alone."""
+    sqlite_site.media.write("p/kept.jpg", "p/lost.jpg")
+    sqlite_site.insert("p/kept.jpg")
+    return sqlite_site
+
+
+@pytest.fixture(params=["by sets", "by keys"])
+def lossy(site: Site, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A site whose photo 1 has its file, and whose photos 2 and 3 have lost theirs.
+
+    Where what hangs on them can be handled in sets, it is also followed row by row.
+    """
+    if request.param == "by keys":
+        monkeypatch.setattr(cascade, "BySets", cascade.ByKeys)
+    site.media.write("p/1.jpg")
+    site.insert("p/1.jpg", "p/2.jpg", "p/3.jpg")
+    return site
+
+
+@pytest.fixture
+def on_postgresql(postgresql: Any, media: Media) -> Site:
+    """A site whose photo 1 has its file, and whose photo 2 has lost its own."""
+    site = Site(postgresql, media)
+    media.write("p/1.jpg")
+    site.insert("p/1.jpg", "p/2.jpg")
     return site

@@ -4,26 +4,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
-import sys
 import tempfile
-import threading
 import time
-import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Iterable
+from typing import Any
 
 import pytest
 from builders import (
     SPELLINGS,
     TREES,
-    Hindrance,
     Media,
     Site,
-    as_nobody,
     found,
     guards,
     planned,
@@ -36,36 +30,14 @@ from hypothesis import strategies as st
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
     jobs,
     orphans,
-    spool,
-    walk,
 )
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
     plan as plan_module,
 )
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
-    sqlite as sqlite_module,
-)
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import SiteError
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tree import MediaTree
 
 LONGEST = b"n" * 251 + b".jpg"
 IMAGE = {"table": "photo", "column": "image"}
-
-
-@pytest.fixture
-def kept(site: Site) -> Site:
-    """A site where a row names ``p/kept.jpg`` and none names ``p/lost.jpg``."""
-    site.media.write("p/kept.jpg", "p/lost.jpg")
-    site.insert("p/kept.jpg")
-    return site
-
-
-@pytest.fixture
-def lost(sqlite_site: Site) -> Site:
-    """The same on SQLite alone."""
-    sqlite_site.media.write("p/kept.jpg", "p/lost.jpg")
-    sqlite_site.insert("p/kept.jpg")
-    return sqlite_site
 
 
 def later(hours: float, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,127 +204,6 @@ def test_without_a_limit_every_file_made_before_the_run_is_old(lost: Site) -> No
     assert found(plan) == [b"p/lost.jpg", b"p/new.jpg"]
 
 
-# Files first, references after, and once more at the moment of removal.
-
-
-def test_a_row_that_comes_during_the_walk_protects(kept: Site) -> None:
-    def upload(_files: int) -> None:
-        for thread in threading.enumerate():
-            if thread.name.startswith("references"):
-                thread.join()
-        kept.insert("p/lost.jpg")
-
-    with planned(kept.orphans(), progress=upload) as made:
-        assert found(made.plan) == []
-        assert reasons(made.plan.skipped) == {b"p/lost.jpg": "a row names it"}
-
-
-@pytest.mark.parametrize("value", ["p/lost.jpg", "p/lost.JPG"])
-def test_a_row_that_comes_after_the_plan_protects(kept: Site, value: str) -> None:
-    with planned(kept.orphans()) as made:
-        kept.insert(value)
-        outcome = made.carry_out()
-    is_named = value == "p/lost.jpg"
-    assert reasons(outcome.skipped) == ({b"p/lost.jpg": "a row names it"} if is_named else {})
-    assert (b"p/lost.jpg" in kept.media.files) == is_named
-
-
-def test_each_handful_of_files_is_looked_up_once_more(kept: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orphans, "LAST_LOOK", 2)
-    kept.media.write(*[f"p/{number}.jpg" for number in range(6)])
-
-    def upload(path: bytes) -> None:
-        if path == b"p/1.jpg":
-            kept.insert("p/4.jpg")
-
-    with planned(kept.orphans()) as made:
-        outcome = made.carry_out(Hindrance(upload))
-    assert kept.media.files == {b"p/kept.jpg", b"p/4.jpg"}
-    assert outcome.removed.files == 6
-
-
-@pytest.mark.parametrize("what", ["rewritten", "replaced", "touched", "gone", "link", "directory"])
-def test_a_file_that_changed_after_the_plan_stays(lost: Site, outside: Path, what: str) -> None:
-    path = lost.media.path("p/lost.jpg")
-    with planned(lost.orphans()) as made:
-        if what == "rewritten":
-            lost.media.write("p/lost.jpg", content=b"PICTURE")
-        elif what == "replaced":
-            shutil.copy2(path, path + b".new")
-            os.replace(path + b".new", path)
-        elif what == "touched":
-            os.utime(path, (1, 1))
-        else:
-            os.unlink(path)
-        if what == "link":
-            os.symlink(os.fsencode(outside / "precious.jpg"), path)
-        if what == "directory":
-            os.mkdir(path)
-        outcome = made.carry_out()
-    assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
-    told = "it was gone already" if what == "gone" else "another file stands in its place"
-    assert told in reasons(outcome.skipped)[b"p/lost.jpg"]
-    assert os.path.lexists(path) == (what != "gone")
-    assert (outside / "precious.jpg").read_bytes() == b"precious"
-
-
-@pytest.mark.parametrize("is_same", [True, False])
-def test_a_directory_that_became_a_link_after_the_plan_is_not_followed(
-    lost: Site, tmp_path: Path, is_same: bool
-) -> None:
-    """Even where the very same files lie behind the link."""
-    with planned(lost.orphans()) as made:
-        moved = tmp_path / "moved"
-        if is_same:
-            os.rename(lost.media.path("p"), moved)
-        else:
-            shutil.copytree(lost.media.path("p"), os.fsencode(moved))
-            shutil.rmtree(lost.media.path("p"))
-        lost.media.link("p", moved)
-        outcome = made.carry_out()
-    assert "the way to it has changed ('p' is a symbolic link)" in reasons(outcome.skipped)[b"p/lost.jpg"]
-    assert sorted(os.listdir(moved)) == ["kept.jpg", "lost.jpg"]
-
-
-def test_a_directory_that_was_moved_after_the_plan_keeps_its_files(lost: Site) -> None:
-    with planned(lost.orphans()) as made:
-        lost.media.rename("p", "q")
-        outcome = made.carry_out()
-    assert outcome.removed.files == 0
-    assert lost.media.files == {b"q/kept.jpg", b"q/lost.jpg"}
-
-
-def test_a_lost_connection_ends_the_removal_and_is_told(postgresql: Any, media: Media) -> None:
-    site = Site(postgresql, media)
-    media.write("p/lost.jpg")
-    with planned(site.orphans()) as made:
-        postgresql.run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        outcome = made.carry_out()
-    assert "photo.image failed" in outcome.error
-    assert media.files == {b"p/lost.jpg"}
-
-
-def test_a_file_that_cannot_be_removed_does_not_keep_the_others(public_site: Site) -> None:
-    media = public_site.media
-    media.write("closed/lost.jpg", "open/lost.jpg")
-    os.chmod(media.path("closed"), 0o555)
-    os.chmod(media.path("open"), 0o777)
-
-    def remove() -> Any:
-        _plan, outcome = run(public_site.orphans())
-        return outcome.removed.files, outcome.error, reasons(outcome.failed)
-
-    assert as_nobody(remove) == (
-        1,
-        "",
-        {b"closed/lost.jpg": "it could not be removed: Permission denied"},
-    )
-    assert media.files == {b"closed/lost.jpg"}
-
-
 # The same file in another spelling.
 
 
@@ -416,81 +267,6 @@ def test_a_derived_file_of_a_photo_that_comes_after_the_plan_stays(kept: Site) -
         kept.insert("p/new.png")
         outcome = made.carry_out()
     assert list(reasons(outcome.skipped)) == [b"CACHE/images/p/new/1.jpg"]
-
-
-# Half a view removes nothing.
-
-
-def test_a_directory_that_must_not_be_read_turns_the_plan_down(public_site: Site) -> None:
-    media = public_site.media
-    media.write("p/lost.jpg", "closed/x.jpg")
-    os.chmod(media.path("closed"), 0)
-    os.chmod(media.path("p"), 0o777)
-
-    def remove() -> Any:
-        plan, outcome = run(public_site.orphans())
-        return outcome, guards(plan), plan.refusals[0].message
-
-    outcome, refused, message = as_nobody(remove)
-    assert (outcome, refused) == (None, ["partial"])
-    assert "closed" in message
-    assert "Permission denied" in message
-    assert os.path.exists(media.path("p/lost.jpg"))
-
-
-def test_a_directory_that_vanishes_during_the_walk_turns_the_plan_down(lost: Site) -> None:
-    lost.media.write("a/1.jpg", "z/2.jpg")
-    with planned(lost.orphans(), progress=lambda _files: shutil.rmtree(lost.media.path("z"), True)) as made:
-        assert guards(made.plan) == ["partial"]
-        assert "the directory vanished during the run" in made.plan.refusals[0].message
-
-
-def test_a_media_root_that_is_replaced_during_the_walk_turns_the_plan_down(lost: Site) -> None:
-    def unmount(_files: int) -> None:
-        os.rename(lost.media.root, lost.media.root + b".old")
-        os.mkdir(lost.media.root)
-
-    with planned(lost.orphans(), progress=unmount) as made:
-        assert guards(made.plan) == ["partial"]
-
-
-def test_another_file_system_is_told_and_its_files_stay(mounted: Media, sqlite: Any) -> None:
-    mounted.write("mounted/lost.jpg", "p/lost.jpg")
-    plan, _outcome = run(Site(sqlite, mounted).orphans())
-    assert reasons(plan.skipped) == {b"mounted": "another file system is mounted here; it was not entered"}
-    assert mounted.files == {b"mounted/lost.jpg"}
-
-
-@pytest.mark.parametrize("present", [True, False])
-def test_without_its_marker_nothing_goes_and_the_marker_never_does(lost: Site, present: bool) -> None:
-    if present:
-        lost.media.write("p/.mounted.txt")
-    plan, outcome = run(lost.orphans(marker="p/.mounted.txt"))
-    assert guards(plan) == ([] if present else ["marker"])
-    assert lost.media.files == (
-        {b"p/kept.jpg", b"p/.mounted.txt"} if present else {b"p/kept.jpg", b"p/lost.jpg"}
-    )
-    assert (outcome is None) == (not present)
-
-
-@pytest.mark.parametrize("present", [True, False])
-def test_where_the_media_is_not_mounted_the_marker_is_spoken_of_first(site: Site, present: bool) -> None:
-    if present:
-        site.media.write(".mounted")
-    with pytest.raises(SiteError) as refusal:
-        run(site.orphans(marker=".mounted", directories=["p"]))
-    said = str(refusal.value)
-    assert ("the marker '.mounted' is not below the media root" in said) == (not present)
-    assert "directory 'p' does not exist" in said
-    assert said.startswith("directory" if present else "the marker")
-
-
-@pytest.mark.parametrize(("most", "goes"), [(49, False), (50, True), (100, True)])
-def test_a_share_that_is_too_large_turns_the_plan_down(lost: Site, most: int, goes: bool) -> None:
-    plan, outcome = run(lost.orphans(max_removal_percent=most))
-    assert guards(plan) == ([] if goes else ["max_removal_percent"])
-    assert (outcome is not None) == goes
-    assert (b"p/lost.jpg" in lost.media.files) == (not goes)
 
 
 # Check mode.
@@ -601,139 +377,6 @@ def test_a_plan_too_large_for_a_token_is_carried_out_as_it_was_or_not_at_all(
     assert (lost.media.files == {b"p/kept.jpg"}) == is_same
 
 
-# Memory.
-
-
-SHAPES = {
-    "flat": lambda number: "",
-    "deep": lambda number: "d/" * (number % 5),
-    "wide": lambda number: f"{number}/",
-    # Each directory has files to come while the walk is below it.
-    "stairs": lambda number: "-/" * (number // 500),
-}
-
-
-def peak_of_a_plan(folder: Path, count: int, shape: str, is_named: bool) -> int:
-    """The most memory that Python had taken while a plan over so many files was made."""
-    media = Media(folder / "media")
-    names = [f"{SHAPES[shape](number)}{number * 7919 % count:060}.jpg" for number in range(count)]
-    root = os.fsdecode(media.root)
-    for name in names:
-        os.makedirs(os.path.dirname(f"{root}/{name}"), exist_ok=True)
-        os.close(os.open(f"{root}/{name}", os.O_CREAT | os.O_WRONLY))
-    with closing(sqlite3.connect(folder / "db")) as connection:
-        connection.execute("CREATE TABLE photo (image text)")
-        if is_named:
-            connection.executemany("INSERT INTO photo VALUES (?)", ((name,) for name in names))
-        connection.commit()
-    database = SimpleNamespace(url=f"sqlite:///{folder}/db", run=lambda _script: None)
-    job = Site(database, media).orphans(older_than_hours=0, age_stamp="newest")
-    del names
-    time.sleep(0.02)
-    tracemalloc.start()
-    try:
-        plan, _outcome = jobs.run(job, check=True)
-        _now, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert (plan.examined["files"], plan.found.files) == (count, 0 if is_named else count)
-    return peak
-
-
-def test_a_plan_over_30000_files_holds_the_names_once_and_not_all_references(tmp_path: Path) -> None:
-    """The names of a directory, the set of them, and a batch of references; a list more is too much."""
-    a_list_of_all = 30_000 * (sys.getsizeof(b"%064d" % 0) + 8)
-    assert peak_of_a_plan(tmp_path, 30_000, "flat", is_named=True) < 3.6 * a_list_of_all
-
-
-def test_memory_does_not_hold_what_is_to_come_in_the_directories_above(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(walk, "NAMES_ABOVE", 1_000)
-    monkeypatch.setattr(spool, "BLOCK", 7_000)
-    monkeypatch.setattr(sqlite_module, "BATCH", 100)
-    a_list_of_all = 20_000 * (sys.getsizeof(b"%064d" % 0) + 8)
-    assert peak_of_a_plan(tmp_path, 20_000, "stairs", is_named=True) < a_list_of_all / 3
-
-
-def test_names_above_are_put_aside_once_and_then_a_few_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two directories above hold about as many names as they may; below the second are many small ones."""
-    media = Media(tmp_path / "media")
-    media.write(*[f"a/b/{number:04}/x" for number in range(300)])
-    media.write(
-        *[f"a/b/~{number:04}" for number in range(900)], *[f"a/~{number:04}" for number in range(990)]
-    )
-    monkeypatch.setattr(walk, "NAMES_ABOVE", 1_000)
-    monkeypatch.setattr(spool, "FEW", 100)
-    put: list[int] = []
-    put_aside = spool.Aside.put
-
-    def counted(*arguments: Any) -> None:
-        put.append(len(arguments[2]))
-        put_aside(*arguments)
-
-    monkeypatch.setattr(spool.Aside, "put", counted)
-    with MediaTree(media.root, 10) as tree:
-        found = [run.prefix + name for run in tree.walk(b"", None) for name in run.names]
-    assert found == sorted(media.files)
-    assert 1 <= len(put) <= 2 + 300
-    assert sum(put) < 1_900 + 300 * 60
-
-
-@pytest.mark.parametrize("shape", sorted(SHAPES))
-@pytest.mark.parametrize("is_named", [True, False])
-def test_memory_does_not_grow_with_the_number_of_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: str, is_named: bool
-) -> None:
-    """With all that is kept in memory made small, four times the files need as much as once."""
-    for module, name in (
-        (walk, "NAMES_IN_MEMORY"),
-        (walk, "NAMES_ABOVE"),
-        (walk, "ENTRIES"),
-        (spool, "CHUNK"),
-        (sqlite_module, "BATCH"),
-        (plan_module, "ITEMS_IN_TOKEN"),
-        (orphans, "LAST_LOOK"),
-    ):
-        monkeypatch.setattr(module, name, 100)
-    monkeypatch.setattr(spool, "BLOCK", 7_000)
-    few, many = (tmp_path / "few", tmp_path / "many")
-    few.mkdir()
-    many.mkdir()
-    small, large = peak_of_a_plan(few, 600, shape, is_named), peak_of_a_plan(many, 2_400, shape, is_named)
-    assert large < small * 1.4
-
-
-# Guards against wrong settings.
-
-
-def numbered(count: int, folder: str = "p") -> Iterable[str]:
-    return [f"{folder}/{number}.jpg" for number in range(count)]
-
-
-@pytest.mark.parametrize(
-    ("count", "accept", "refused"), [(9, [], []), (10, [], ["no_references"]), (10, ["no_references"], [])]
-)
-def test_a_directory_that_nothing_names_turns_the_plan_down(
-    lost: Site, count: int, accept: list[str], refused: list[str]
-) -> None:
-    lost.media.write(*numbered(count, "q"))
-    plan, _outcome = run(lost.orphans(directories=["p", "q"], accept=accept), check=True)
-    assert guards(plan) == refused
-
-
-@pytest.mark.parametrize(("accept", "refused"), [([], ["misfit"]), (["misfit"], [])])
-def test_references_that_would_fit_with_a_prefix_turn_the_plan_down(
-    sqlite_site: Site, accept: list[str], refused: list[str]
-) -> None:
-    sqlite_site.media.write(*numbered(5, "uploads/p"))
-    sqlite_site.insert(*numbered(5))
-    plan, _outcome = run(sqlite_site.orphans(accept=accept), check=True)
-    assert guards(plan) == refused
-
-
 @pytest.mark.parametrize("include", [True, False])
 def test_what_may_be_the_file_that_a_row_has_lost_stays(kept: Site, include: bool) -> None:
     kept.insert("elsewhere/lost.jpg")
@@ -747,15 +390,3 @@ def test_progress_is_told(lost: Site) -> None:
     told: list[int] = []
     with planned(lost.orphans(), progress=told.append):
         assert told == [2]
-
-
-def test_a_run_that_is_stopped_at_a_file_leaves_it_and_the_rest(lost: Site) -> None:
-    lost.media.write("p/a.jpg")
-
-    def stop(path: bytes) -> None:
-        if path == b"p/lost.jpg":
-            raise KeyboardInterrupt
-
-    with planned(lost.orphans()) as made, pytest.raises(KeyboardInterrupt):
-        made.carry_out(Hindrance(stop))
-    assert lost.media.files == {b"p/kept.jpg", b"p/lost.jpg"}

@@ -83,7 +83,7 @@ def test_a_large_directory_is_read_once_whatever_rows_of_a_subdirectory_come_bet
     assert [call.args for call in read.call_args_list] == [(b"p",)]
 
 
-def test_one_listing_is_in_memory_at_a_time() -> None:
+def test_one_listing_is_held_at_a_time() -> None:
     with tempfile.TemporaryDirectory() as folder:
         media = Media(folder)
         names = [b"%02d" % number for number in range(40)]
