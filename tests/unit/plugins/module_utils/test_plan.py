@@ -178,6 +178,7 @@ def test_a_plan_too_large_for_a_token_is_approved_as_a_whole(count: int) -> None
     approved = approval(made)
     assert approved.is_whole == (count > ITEMS_IN_TOKEN)
     assert approved.count == count
+    assert approved.left == (0 if approved.is_whole else count)
     assert len(made.token) < 300_000
     same, other = sealed(some(count), moment=MOMENT + 60), sealed(some(count)[1:])
     for candidate in (same, other):
@@ -271,6 +272,7 @@ def test_half_a_view_turns_a_plan_down_for_good(count: int) -> None:
         assert r"photos/0\n: Permission denied" in refusal.message
         assert "\n" not in refusal.message
         assert ("and 1 more" in refusal.message) == (count == 4)
+        assert ("more" in refusal.message) == (count == 4)
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2])

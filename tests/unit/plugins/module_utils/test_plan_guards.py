@@ -17,10 +17,12 @@ from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.pl
     Plan,
     Tally,
     guard_directories,
+    guard_emptied,
     guard_empty_root,
     guard_file_system,
     guard_reading,
     guard_replica,
+    guard_share,
     guard_tables,
 )
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.spool import Spool
@@ -98,6 +100,61 @@ def test_a_directory_of_which_too_much_goes_is_told_by_its_share() -> None:
     refused = told(directory(2 * FEW_FILES, 1, FEW_FILES + 1))
     assert guards(refused) == ["max_removal_percent"]
     assert "'photos'" in refused.refusals[0].message
+
+
+def test_a_directory_is_judged_whatever_else_is_wrong_but_a_share_is_told_once() -> None:
+    guard = directory(2 * FEW_FILES, 1, FEW_FILES + 1)
+    for other, refused in (
+        ("misfit", ["misfit", "max_removal_percent"]),
+        ("max_removal_percent", ["max_removal_percent"]),
+    ):
+        plan = told(lambda made, _accepted, other=other: made.refuse(other, "for some reason"))
+        guard(plan, ())
+        assert guards(plan) == refused
+
+
+def test_the_share_is_told_with_the_percentage_that_allows_it() -> None:
+    [refusal] = told(lambda plan, _accepted: guard_share(plan, "files", 1_234, 5_000, 20)).refusals
+    assert refusal.message.startswith("1,234 of 5,000 files would go, 24.68 %, and max_removal_percent")
+    assert refusal.message.endswith("set max_removal_percent to 25.")
+
+
+def emptied(most: int, **rows: int) -> Callable[..., None]:
+    by_directory = {directory.encode(): count for directory, count in rows.items()}
+    return lambda plan, _accepted: guard_emptied(plan, by_directory, most)
+
+
+@pytest.mark.parametrize(
+    ("rows", "shown"),
+    [
+        ({"p": FEW_FILES}, f"(p {FEW_FILES})"),
+        ({"": 1_200}, "(. 1,200)"),
+        ({"p": FEW_FILES, "few": FEW_FILES - 1}, f"(p {FEW_FILES})"),
+        ({"a": 10, "b": 20, "c": 30}, "(a 10, b 20, c 30)"),
+        ({"a": 10, "b": 20, "c": 30, "d": 40}, "(a 10, b 20, c 30 and 1 more)"),
+        ({"a": 10, "b": 20, "c": 30, "d": 40, "e": 50}, "(a 10, b 20, c 30 and 2 more)"),
+    ],
+)
+def test_directories_that_lost_all_their_files_turn_the_plan_down(rows: dict[str, int], shown: str) -> None:
+    [refusal] = told(emptied(99, **rows)).refusals
+    assert (refusal.guard, refusal.lifted_by) == ("max_removal_percent", "max_removal_percent")
+    assert shown in refusal.message
+    assert "max_removal_percent allows 99 %" in refusal.message
+    assert guards(told(emptied(100, **rows))) == []
+
+
+def test_a_handful_of_lost_files_says_nothing_of_their_directory() -> None:
+    assert guards(told(emptied(50, p=FEW_FILES - 1, q=1))) == []
+
+
+def test_lost_directories_are_told_beside_all_but_a_share_that_is_too_large() -> None:
+    for other, refused in (
+        ("misfit", ["misfit", "max_removal_percent"]),
+        ("max_removal_percent", ["max_removal_percent"]),
+    ):
+        plan = told(lambda made, _accepted, other=other: made.refuse(other, "for some reason"))
+        emptied(50, p=FEW_FILES)(plan, ())
+        assert guards(plan) == refused
 
 
 def test_the_tables_message_tells_the_share_and_the_limit() -> None:
