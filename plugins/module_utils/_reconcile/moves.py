@@ -111,16 +111,14 @@ def files_like(
         return {}
     lost = _Lost(missing, database, [column])
     sizes: dict[bytes, int] = {}
-    for run in root.walk(b"", exclusion([".*"])):
-        for name in run.names:
-            if name not in lost.by_name and not lost.by_size:
-                continue
+    for run in root.walk(b"", exclusion([".*"]), in_order=False):
+        for name in run.names if lost.by_size else lost.by_name.keys() & run.names:
             state = root.state_in(run, name)
             if state and (name in lost.by_name or state.size in lost.by_size):
                 sizes[run.prefix + name] = state.size
     named = database.count_named(columns, sizes)
     found: dict[bytes, Twin] = {}
-    for path, size in sizes.items():
+    for path, size in sorted(sizes.items()):
         if path not in named and not sources_of(derived, path):
             found.update(lost.twins(path, size, root))
     return found

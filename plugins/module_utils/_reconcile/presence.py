@@ -13,6 +13,8 @@ from .tree import MediaTree
 
 # Names of a directory that are kept for each name that is asked for.
 _MOST = 16
+# Of a directory that was asked for some names one by one, so many times more are likely to come.
+_MORE_TO_COME = 4
 
 
 class _Large:
@@ -38,7 +40,7 @@ class Presence:
             return self._tree.names_there(directory, len(names) * _MOST)
         large = self._large_directory(directory)
         large.asked += len(names)
-        if large.listing is None and self._tree.is_worth_reading(directory, large.asked):
+        if large.listing is None and self._tree.is_worth_reading(directory, large.asked * _MORE_TO_COME):
             self._drop_listings()
             large.listing = Ordered(self._tree.sorted_names_there(directory))
         return large.listing.among(names) if large.listing else frozenset()

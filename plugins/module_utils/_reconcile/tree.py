@@ -166,8 +166,8 @@ class MediaTree:
         if not same:
             self.unseen.add((b"", "the media root was replaced or unmounted during the run"))
 
-    def walk(self, directory: bytes, exclude: Pattern[bytes] | None) -> Iterator[Run]:
-        """Yield the files below a directory in the byte order of their paths.
+    def walk(self, directory: bytes, exclude: Pattern[bytes] | None, in_order: bool = True) -> Iterator[Run]:
+        """Yield the files below a directory in the byte order of their paths, if that matters.
 
         Excluded directories are not entered, nor are links and mounted file systems. A
         handle in a run is open until the next run is asked for.
@@ -177,7 +177,7 @@ class MediaTree:
         except (OSError, NotFollowed) as error:
             self.unseen.add((directory, _reason(error)))
             return
-        walk = Walk(self.unseen, self.not_entered, self._never, exclude)
+        walk = Walk(self.unseen, self.not_entered, self._never, exclude, in_order)
         yield from walk.below(directory + b"/" if directory else b"", handle)
 
     def state_in(self, run: Run, name: bytes) -> FileState | None:

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The walk: all files below a directory, in the byte order of their paths, in bounded memory."""
+"""The walk: all files below a directory, sorted by the bytes of their paths or not, in bounded memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ENTRIES = 10_000
 
 
 class Run(NamedTuple):
-    """Files of one directory between two of its subdirectories: whole, sorted, in byte order."""
+    """Files of one directory; in a walk in order all those between two subdirectories, in byte order."""
 
     prefix: bytes
     names: list[bytes]
@@ -86,7 +86,11 @@ class _Level:
 
 
 class Walk:
-    """One walk. Notes what it could not see in ``unseen``, and other file systems in ``not_entered``."""
+    """One walk. Notes what it could not see in ``unseen``, and other file systems in ``not_entered``.
+
+    Where the order does not matter, nothing is sorted: files come as they are read, and before what is
+    in the subdirectories.
+    """
 
     def __init__(
         self,
@@ -94,11 +98,13 @@ class Walk:
         not_entered: Listed[tuple[bytes, str]],
         never: AbstractSet[bytes],
         exclude: Pattern[bytes] | None,
+        in_order: bool = True,
     ) -> None:
         self._unseen = unseen
         self._not_entered = not_entered
         self._never = never
         self._exclude = exclude
+        self._in_order = in_order
         self._levels: list[_Level] = []
         self._aside = Aside()
         self._device = 0
@@ -123,22 +129,40 @@ class Walk:
             self._give_up()
 
     def _enter(self, level: _Level) -> None:
-        """Read a directory. Subdirectories are sorted with their slash, as in whole paths."""
         self._levels.append(level)
+        level.lists = self._sorted(level) if self._in_order else self._as_read(level)
+
+    def _sorted(self, level: _Level) -> Iterator[list[bytes]]:
+        """Read a directory whole. Subdirectories are sorted with their slash, as in whole paths."""
         names = SortedNames(NAMES_IN_MEMORY)
+        for files, directories in self._entries(level):
+            names.extend(files)
+            if directories:
+                level.has_directories = True
+                names.extend(directories)
+        return names.lists()
+
+    def _as_read(self, level: _Level) -> Iterator[list[bytes]]:
+        directories = SortedNames(NAMES_IN_MEMORY)
+        for files, inner in self._entries(level):
+            directories.extend(inner)
+            if files:
+                yield files
+        level.has_directories = True
+        yield from directories.lists()
+
+    def _entries(self, level: _Level) -> Iterator[tuple[list[bytes], list[bytes]]]:
+        """Read a directory part by part: its files, and the subdirectories to enter, with a slash."""
         try:
             with os.scandir(f"{HANDLES}/{level.handle}".encode()) as entries:
                 for some in iter(lambda: list(islice(entries, ENTRIES)), []):
                     inner = [entry.name for entry in some if entry.is_dir(follow_symlinks=False)]
                     files = [entry.name for entry in some]
                     if inner:
-                        level.has_directories = True
                         files = list(set(files).difference(inner))
-                    names.extend(files)
-                    names.extend([name + b"/" for name in inner if self._enters(level.prefix + name)])
+                    yield files, [name + b"/" for name in inner if self._enters(level.prefix + name)]
         except OSError as error:
             self._unseen.add((level.prefix, reason(error)))
-        level.lists = names.lists()
 
     def _enters(self, path: bytes) -> bool:
         return path not in self._never and not (self._exclude and is_excluded(self._exclude, path))

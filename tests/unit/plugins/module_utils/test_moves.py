@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 import pytest
 from builders import Site, found, reasons, run
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import tree
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import tree, walk
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import SiteError
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.moves import Content
 
@@ -180,3 +181,31 @@ def test_a_column_that_is_not_there_is_an_error(shop: Site, option: str) -> None
 )
 def test_what_a_row_says_is_read_as_people_write_it(size: Any, checksum: Any, content: Content) -> None:
     assert Content.of(size, checksum) == content
+
+
+class Reversed:
+    """Stands in for ``os`` with a file system that lists directories the other way round."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(os, attribute)
+
+    @staticmethod
+    @contextmanager
+    def scandir(path: bytes) -> Iterator[Iterator[os.DirEntry[bytes]]]:
+        with os.scandir(path) as entries:
+            yield reversed(list(entries))
+
+
+def test_of_several_files_that_may_be_the_lost_one_the_same_is_told_each_time(
+    shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever order the file system lists them in: a plan must not change by itself."""
+    shop.media.write("p/one.jpg", "p/two.jpg", content=PICTURE)
+    shop.insert("p/lost.jpg", size=len(PICTURE), checksum=SUMS["sha256"])
+    told = []
+    for module in (os, Reversed()):
+        monkeypatch.setattr(walk, "os", module)
+        plan, _outcome = run(shop.missing(**TOLD, **WATCHED), check=True)
+        told += [reasons(plan.skipped)[b"p/lost.jpg"]]
+    assert told[0] == told[1]
+    assert "lies at 'p/two.jpg'" in told[0]

@@ -55,8 +55,18 @@ def test_the_walk_yields_what_is_there_in_the_byte_order_of_whole_paths(
         media.write(*paths)
         with MediaTree(media.root, 10) as tree:
             found = walked(tree)
+            as_read = rest(tree.walk(b"", None, in_order=False))
             assert tree.unseen.total == 0
-        assert found == sorted(media.files) == sorted(paths)
+        assert found == sorted(as_read) == sorted(media.files) == sorted(paths)
+
+
+def test_what_is_as_read_comes_before_what_is_in_subdirectories(tree: MediaTree, media: Media) -> None:
+    media.write("a/1", "a/m/x", "a/z")
+    runs = []
+    for run in tree.walk(b"a", None, in_order=False):
+        runs.append((run.prefix, sorted(run.names)))
+        assert set(run.names) <= set(os.listdir(f"/proc/self/fd/{run.handle}".encode()))
+    assert runs == [(b"a/", [b"1", b"z"]), (b"a/m/", [b"x"])]
 
 
 def test_a_run_holds_the_names_of_one_directory_and_a_handle_to_look_at_them(
