@@ -16,7 +16,7 @@ endif
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test molecule soak bench test-fast lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants docs clean distclean
+.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ importer: .venv/tests.stamp ## Galaxy's own importer, on the archive that users 
 bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000000 ROUNDS=5 FLAT=5000000
 	@$(WITH_VENV) python benchmarks/bench.py --size $(or $(SIZE),200000) --rounds $(or $(ROUNDS),3) \
 		--flat-size $(or $(FLAT),0) --only "$(ONLY)"
+
+profiles: .venv/bench.stamp ## where the engine's time goes: make profiles SIZE=1000000
+	@$(WITH_VENV) python benchmarks/profiles.py --size $(or $(SIZE),200000)
 
 test-versions: .venv/tests.stamp ## on each version of Ansible, Python, psycopg2 and PostgreSQL that can be had
 	$(WITH_VENV) python tests/run_versions.py

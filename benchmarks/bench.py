@@ -33,7 +33,6 @@ RESULTS = Path(__file__).parent / "results.md"
 KINDS = ("postgresql", "sqlite")
 # What the playbook of find and difference can take within half a minute.
 FOR_A_PLAYBOOK = 100_000
-REMOVED = 100_000
 _HEADING = """\
 | work | who | time | processors | memory | time, ratio | memory, ratio |
 |---|---|--:|--:|--:|--:|--:|"""
@@ -48,12 +47,12 @@ def main() -> None:
             bench = Bench(server.process, contests.environment(), folder)
             for contest in _contests(folder, server.url, options):
                 rows += _rows(contest, contest.run(bench, options.rounds))
-                _say("\n".join(rows[-len(contest.contestants) :]))
-            shape = _machine(server.url)
+                say("\n".join(rows[-len(contest.contestants) :]))
+            shape = machine(server.url)
     before = RESULTS.read_text().splitlines() if options.only and RESULTS.exists() else []
     works = {**_works(line for line in before if line.endswith(" |")), **_works(rows)}
     RESULTS.write_text(_page([line for lines in works.values() for line in lines], shape, options))
-    _say(f"written to {RESULTS.relative_to(contests.REPOSITORY)}")
+    say(f"written to {RESULTS.relative_to(contests.REPOSITORY)}")
 
 
 def _options() -> argparse.Namespace:
@@ -85,7 +84,7 @@ def _contests(folder: Path, server: str, options: argparse.Namespace) -> Iterato
         with _Built("sharded", min(options.size, FOR_A_PLAYBOOK), folder, server) as site:
             yield contests.playbook(site)
     if options.only in "removal":
-        yield from removal.contests(folder, server, min(options.size, REMOVED))
+        yield from removal.contests(folder, server, min(options.size, removal.MOST))
 
 
 def _scans(options: argparse.Namespace, jobs: Iterable[str], size: int, shape: str) -> list[tuple[str, str]]:
@@ -98,7 +97,7 @@ class _Built:
     """A site that is there while it is needed: a million files are many for a disk."""
 
     def __init__(self, shape: str, size: int, folder: Path, server: str) -> None:
-        _say(f"building {size:,} files, {shape}")
+        say(f"building {size:,} files, {shape}")
         self._site = build(shape, size, folder, server)
 
     def __enter__(self) -> Site:
@@ -129,7 +128,8 @@ def _works(lines: Iterable[str]) -> dict[str, list[str]]:
     return works
 
 
-def _machine(server: str) -> dict[str, str]:
+def machine(server: str) -> dict[str, str]:
+    """What the figures depend on."""
     with closing(psycopg2.connect(server)) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         ((postgresql,),) = cursor.fetchall()
@@ -169,7 +169,8 @@ Ansible itself where Ansible runs.
 """
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print at once: whoever waits sees how far it is."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -114,9 +114,11 @@ def scan(job: str, site: Site, kind: str, with_others: bool) -> Contest:
     ]
     if with_others:
         module = ["ansible", "localhost", "--check", "-m", f"django_media.cleanup.{MODULES[job]}"]
+        nothing = ["ansible", "localhost", "-m", "ping"]
         seed = [sys.executable, str(PEERS / "seed.py"), job, *where]
         contestants += [
             Contestant("module through ansible", [*module, "-a", json.dumps(options)], _found_by_module),
+            Contestant("ansible's ping, which does nothing", nothing, lambda _output: site.orphans),
             Contestant("seed's algorithm", seed, is_slow=True),
         ]
     if with_others and job == "orphans":

@@ -16,6 +16,8 @@ import psycopg2
 from contests import PEERS, Contest, Contestant, engine, job_options
 from sites import build, execute, make_tree
 
+# As many things go at the most.
+MOST = 100_000
 # Rows that have lost their file get keys from here on.
 _LOST_FROM = 1_000_000_000
 
@@ -66,7 +68,7 @@ def _quarantine(folder: Path, server: str, count: int) -> Contest:
     going = 2 * count - len(named)
     return Contest(
         f"quarantine of {going:,} of {2 * count:,} files, postgresql",
-        [Contestant("bare stat and rename by handle", rename), _engine("orphans", options)],
+        [Contestant("bare stat and rename by handle", rename), *_engines("orphans", options)],
         going,
         fresh_tree,
     )
@@ -93,12 +95,14 @@ def _delete(folder: Path, server: str, count: int) -> Contest:
     going = site.size - site.orphans
     return Contest(
         f"delete {going:,} of {2 * going:,} rows with three dependent tables, postgresql",
-        [Contestant("hand-written SQL, keys known", script), _engine("missing", options)],
+        [Contestant("hand-written SQL, keys known", script), *_engines("missing", options)],
         going,
         fresh_database,
     )
 
 
-def _engine(job: str, options: dict[str, Any]) -> Contestant:
-    """The engine, which has to find what goes, and may take all of it."""
-    return Contestant("engine, with its scan", engine(job, {**options, "max_removal_percent": 100}, "apply"))
+def _engines(job: str, options: dict[str, Any]) -> Iterator[Contestant]:
+    """The engine, which has to find what goes, and may take all of it: the search alone, and the whole."""
+    options = {**options, "max_removal_percent": 100}
+    yield Contestant("engine, its search alone", engine(job, options, "check"))
+    yield Contestant("engine, search and removal", engine(job, options, "apply"))
