@@ -108,7 +108,7 @@ class Dialect(ABC):
         return ""
 
     def _path_keys(self, paths: Iterable[bytes]) -> tuple[str, list[Any]] | None:
-        """The same for paths; None where the database can hold none of them."""
+        """A source of paths, as ``_keys`` makes one; None where the database can hold none of them."""
         wanted = [value for value in map(self._from_bytes, set(paths)) if value is not None]
         return self._keys([self._path_type()], [(value,) for value in wanted]) if wanted else None
 

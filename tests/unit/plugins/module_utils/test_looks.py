@@ -78,6 +78,13 @@ def test_a_row_whose_file_is_there_in_another_spelling_stays(
     assert photos.images == ["p/there.jpg", in_database]
 
 
+def test_the_other_spelling_is_told(photos: Site) -> None:
+    photos.media.write("p/a b.jpg")
+    photos.insert("p/a%20b.jpg")
+    plan, _outcome = run(photos.missing(), check=True)
+    assert "another spelling: 'p/a b.jpg'" in reasons(plan.skipped)[b"p/a%20b.jpg"]
+
+
 @pytest.mark.parametrize("mode", [0o000, 0o400, 0o200])
 def test_a_closed_directory_turns_the_plan_down(public_site: Site, mode: int) -> None:
     public_site.media.write("closed/there.jpg", "p/there.jpg")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import shutil
@@ -161,6 +162,15 @@ def test_a_look_at_the_next_file_tells_of_the_same_directory_only(tree: MediaTre
         b"photos/" + b"n" * 256,
     ):
         assert tree.is_next_to_last(path) is None
+
+
+def test_whatever_stands_beside_the_last_file_is_there(tree: MediaTree, media: Media) -> None:
+    media.write("photos/a")
+    media.link("photos/dangling", "nowhere")
+    os.mkfifo(media.path("photos/fifo"))
+    tree.state(b"photos/a")
+    assert tree.is_next_to_last(b"photos/dangling") is True
+    assert tree.is_next_to_last(b"photos/fifo") is True
 
 
 def test_a_look_at_the_next_file_that_fails_tells_nothing(
@@ -403,6 +413,122 @@ def test_a_look_that_fails_leaves_no_handle_open(tree: MediaTree, media: Media, 
         tree.has_file(path)
         tree.forget()
     assert open_handles() == before
+
+
+# The way back: directories that are missing are made.
+
+
+def test_missing_directories_are_made_as_their_parent_is(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media.write("photos/a")
+    os.chmod(media.path("photos"), 0o2750)
+    if os.geteuid() == 0:
+        os.chown(media.path("photos"), 1234, 2345)
+    parent = os.stat(media.path("photos"))
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    before = open_handles()
+    for _again in range(2):
+        handle, name = tree.parent_of(b"photos/new/newer/b", create=True)
+        os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=handle))
+    tree.forget()
+    assert open_handles() == before
+    made = [os.stat(media.path(path)) for path in ("photos/new", "photos/new/newer")]
+    for status in made:
+        assert (status.st_mode, status.st_uid, status.st_gid) == (
+            parent.st_mode,
+            parent.st_uid,
+            parent.st_gid,
+        )
+    assert synced == [parent.st_ino, made[0].st_ino], "each is on disk in its parent, before what is in it"
+    assert media.files == {b"photos/a", b"photos/new/newer/b"}
+
+
+def test_a_new_directory_is_private_until_it_is_as_its_parent(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media.mkdir("photos")
+    modes: list[int] = []
+    monkeypatch.setattr(os, "fchown", lambda handle, *_owner: modes.append(os.fstat(handle).st_mode & 0o7777))
+    tree.parent_of(b"photos/new/b", create=True)
+    assert modes == [0o700]
+
+
+def test_nothing_is_made_unless_it_is_asked_for(tree: MediaTree, media: Media) -> None:
+    with pytest.raises(FileNotFoundError):
+        tree.parent_of(b"new/b")
+    assert tree.parent_of(b"b", create=True)[1] == b"b"
+    assert os.listdir(media.root) == []
+
+
+@pytest.mark.parametrize("path", [b"link/new/b", b"file/new/b", b"link/b"])
+def test_no_directory_is_made_through_what_stands_in_the_way(
+    tree: MediaTree, media: Media, outside: Path, path: bytes
+) -> None:
+    media.write("file")
+    media.link("link", outside)
+    before = open_handles()
+    with pytest.raises(NotFollowed):
+        tree.parent_of(path, create=True)
+    tree.forget()
+    assert open_handles() == before
+    assert os.listdir(outside) == ["precious.jpg"]
+
+
+# What a file holds, and where it lies.
+
+
+def test_a_checksum_is_that_of_the_content(
+    tree: MediaTree, media: Media, outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree_module, "_BLOCK", 4)
+    media.write("a", content=b"a picture")
+    media.link("link", outside / "precious.jpg")
+    assert tree.checksum(b"a", "sha256") == hashlib.sha256(b"a picture").hexdigest()
+    for path, algorithm in ((b"gone", "md5"), (b"link", "md5"), (b"a", "crc"), (b"link/a", "md5")):
+        assert tree.checksum(path, algorithm) is None
+
+
+def test_a_checksum_leaves_no_trace(tree: MediaTree, media: Media) -> None:
+    media.write("a")
+    os.utime(media.path("a"), (0, 1))
+    before = open_handles()
+    tree.checksum(b"a", "md5")
+    tree.forget()
+    assert open_handles() == before
+    if os.geteuid() == 0:
+        assert os.stat(media.path("a")).st_atime == 0
+
+
+def test_a_file_of_somebody_else_has_a_checksum_too(public_media: Media) -> None:
+    """Only its owner may ask the kernel to leave the time of access alone."""
+    public_media.write("a")
+
+    def checksum() -> str | None:
+        with MediaTree(public_media.root, 10) as tree:
+            return tree.checksum(b"a", "md5")
+
+    assert as_nobody(checksum) == hashlib.md5(b"picture").hexdigest()
+
+
+def test_a_file_system_is_told_from_others(mounted: Media) -> None:
+    with MediaTree(mounted.root, 10) as tree, MediaTree(mounted.path("mounted"), 10) as other:
+        assert tree.file_system == os.statvfs(mounted.root).f_fsid
+        assert tree.file_system != other.file_system
+
+
+def test_what_was_listed_and_cannot_be_seen_any_more_is_unseen(
+    tree: MediaTree, media: Media, outside: Path
+) -> None:
+    media.write("photos/a")
+    assert tree.seen(b"photos/gone") is None
+    assert unseen(tree) == {}
+    tree.forget()
+    media.rename("photos", "old")
+    media.link("photos", outside)
+    assert tree.seen(b"photos/precious.jpg") is None
+    assert unseen(tree) == {b"photos/precious.jpg": "'photos' is a symbolic link"}
 
 
 # Names that match patterns.

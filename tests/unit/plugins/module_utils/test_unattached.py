@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from builders import Site, found, planned, reasons, run
+from builders import Site, as_nobody, found, guards, planned, reasons, run
 
 # Rows that were never attached.
 
@@ -172,3 +172,23 @@ def test_a_file_that_was_rewritten_after_the_plan_stays(site: Site) -> None:
     assert outcome.removed.records == 1
     assert "another file stands in its place" in reasons(outcome.skipped)[b"p/a.jpg"]
     assert site.media.files == {b"p/a.jpg"}
+
+
+def test_a_companion_that_cannot_be_looked_at_turns_the_plan_down(public_site: Site) -> None:
+    public_site.media.write("p/a.jpg", "closed/a.jpg")
+    public_site.insert("p/a.jpg", thumbnail="closed/a.jpg")
+    os.chmod(public_site.media.path("closed"), 0)
+
+    def planned_by_nobody() -> tuple[list[str], list[bytes]]:
+        plan, _outcome = run(public_site.incomplete(companion_columns=["thumbnail"]))
+        return guards(plan), found(plan)
+
+    assert as_nobody(planned_by_nobody) == (["partial"], [b"p/a.jpg"])
+
+
+def test_a_file_that_is_derived_in_two_ways_goes_once(site: Site) -> None:
+    site.media.write("p/a.jpg", "p/a.png", "CACHE/p/a/1.jpg")
+    site.insert("p/a.jpg", "p/a.png")
+    plan, outcome = run(site.incomplete(derived=["CACHE/{dir}/{stem}/*", "CACHE/{dir}/{stem}/*.jpg"]))
+    assert (plan.found.files, outcome.removed.files, plan.skipped.total) == (3, 3, 0)
+    assert site.media.files == set()
