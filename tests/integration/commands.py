@@ -27,6 +27,8 @@ sys.exit(main(launcher=os.path.abspath(__file__)))
 """
 # A command that runs this long hangs.
 PATIENCE = 300
+# Nothing but what makes `make coverage` look into it.
+BARE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 class Command:
@@ -51,7 +53,7 @@ class Command:
         """Run it with nothing in its environment and no terminal; ``powerless`` obeys permissions."""
         done = subprocess.run(
             [*(_giving_up_power() if powerless else ()), *self.line(*arguments, python=python)],
-            env={},
+            env=BARE,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -89,7 +91,7 @@ class Terminal:
     def __init__(self, line: Sequence[str]) -> None:
         self._child, self._terminal = pty.fork()
         if self._child == 0:
-            os.execve(line[0], list(line), {})
+            os.execve(line[0], list(line), BARE)
         self.said = b""
 
     def read_until(self, words: bytes | None) -> bool:
