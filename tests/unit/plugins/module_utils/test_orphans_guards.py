@@ -20,6 +20,7 @@ from builders import (
     run,
 )
 
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database.sqlite import SQLite
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import SiteError
 
 # Half a view removes nothing.
@@ -123,3 +124,9 @@ def test_references_that_would_fit_with_a_prefix_turn_the_plan_down(
     sqlite_site.insert(*numbered(5))
     plan, _outcome = run(sqlite_site.orphans(accept=accept), check=True)
     assert guards(plan) == refused
+
+
+def test_a_replica_turns_the_plan_down(lost: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SQLite, "is_replica", lambda _database: True)
+    plan, outcome = run(lost.orphans())
+    assert (guards(plan), outcome) == (["replica"], None)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from builders import Media, Site, found, guards, keys, reasons, run
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import plan as plan_module
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import records, spool
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database.sqlite import SQLite
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (
     SiteError,
 )
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tree import MediaTree
 
 # Types of Django's primary keys, and three values of each, as SQL.
 KEYS = {
@@ -236,6 +239,37 @@ def test_an_empty_media_root_turns_the_plan_down(
     assert guards(run(sqlite_site.missing(accept=accept), check=True)[0]) == refused
 
 
+@pytest.mark.parametrize(("emptied", "refused"), [(True, ["max_removal_percent"]), (False, [])])
+def test_a_directory_that_lost_all_its_files_turns_the_plan_down(
+    photos: Site, emptied: bool, refused: list[str]
+) -> None:
+    """Even where its rows are few among all."""
+    photos.insert(*[f"p/{number}.jpg" for number in range(90)], *[f"q/{number}.jpg" for number in range(10)])
+    photos.media.write(*[f"p/{number}.jpg" for number in range(90)], *(() if emptied else ("q/0.jpg",)))
+    assert guards(run(photos.missing(max_removal_percent=50), check=True)[0]) == refused
+    assert guards(run(photos.incomplete(max_removal_percent=100), check=True)[0]) == []
+
+
+@pytest.mark.parametrize("select", ["missing", "incomplete"])
+def test_a_replica_turns_the_plan_down(few: Site, monkeypatch: pytest.MonkeyPatch, select: str) -> None:
+    monkeypatch.setattr(SQLite, "is_replica", lambda _database: True)
+    few.database.run("UPDATE photo SET image = 'p/gone too.jpg' WHERE id = 1")
+    plan, outcome = run(few.missing(select=select))
+    assert (guards(plan), outcome) == (["replica"], None)
+
+
+def test_another_file_system_than_before_turns_the_plan_down(few: Site, tmp_path: Path) -> None:
+    kept = str(tmp_path / "kept")
+    run(few.missing(quarantine=kept))
+    [manifest] = tmp_path.glob("kept/*/manifest.jsonl")
+    with MediaTree(few.media.root, 0) as tree:
+        told = f'"file_system": {tree.file_system}'
+    manifest.write_text(manifest.read_text().replace(told, '"file_system": 7'))
+    few.insert("p/gone too.jpg")
+    for accept, refused in (([], ["other_file_system"]), (["other_file_system"], [])):
+        assert guards(run(few.missing(quarantine=kept, accept=accept), check=True)[0]) == refused
+
+
 @pytest.mark.parametrize("include", [True, False])
 def test_a_row_whose_file_seems_to_lie_elsewhere_stays(photos: Site, include: bool) -> None:
     photos.media.write("elsewhere/gone.jpg")
@@ -299,6 +333,7 @@ def test_a_label_names_the_owner_over_foreign_keys(photos: Site) -> None:
         ({"select": "incomplete", "uploaded_at_column": "at"}, "has no column 'at'"),
         ({"label": "image.title"}, "is no foreign key"),
         ({"label": "album_id.title"}, "has no column 'album_id'"),
+        ({"label": "parent_id.title"}, "has no column 'title'"),
         ({"dependents": [{"table": "note", "column": "photo_id", "action": "delete"}]}, "no table 'note'"),
         ({"derived": ["{dir}/*"]}, "must name its source"),
     ],
@@ -306,6 +341,7 @@ def test_a_label_names_the_owner_over_foreign_keys(photos: Site) -> None:
 def test_options_that_do_not_fit_the_database_are_told(
     photos: Site, options: dict[str, Any], words: str
 ) -> None:
+    photos.database.run("ALTER TABLE photo ADD COLUMN parent_id integer REFERENCES photo (id)")
     with pytest.raises(SiteError, match=words):
         run(photos.missing(**options))
     assert len(photos.images) == 2
