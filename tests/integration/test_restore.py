@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from rounds import losses
 from worlds import CLOCK_TICK, World, cleaned, cleaning, everything, finish, restoring
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine, restore
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import SiteError
 
 is_root = os.geteuid() == 0
@@ -220,8 +220,12 @@ def test_a_row_of_some_paths_comes_back_with_its_companions(world: World):
     assert world.database.rows("SELECT id FROM photo WHERE id IN (11, 12, 13)") == [(11,)]
 
 
-def test_a_row_does_not_come_back_while_its_file_is_in_another_batch(world: World):
+@pytest.mark.parametrize("at_once", [1, 100_000])
+def test_a_row_does_not_come_back_while_its_file_is_in_another_batch(
+    world: World, monkeypatch: pytest.MonkeyPatch, at_once: int
+):
     """A crash after the commit leaves the files, and the next run takes them as orphans."""
+    monkeypatch.setattr(restore, "PATHS_AT_ONCE", at_once)
     rows_only = _killed_after_the_commit(world)
     world.run("orphans")
     found = world.restore(rows_only)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ POSTGRESQL_TYPES = {
 POSTGRESQL_TABLE = """
 CREATE TYPE mood AS ENUM ('so so', 'it''s 100%');
 CREATE TYPE couple AS (a integer, b text);
-CREATE DOMAIN three_letters AS char(3) CHECK (VALUE <> 'xxx');
+CREATE DOMAIN three_letters AS char(3) CHECK (VALUE <> '---');
 CREATE TABLE typed (always bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   photo_id integer NOT NULL REFERENCES photo (id), serial_too serial,
   doubled integer GENERATED ALWAYS AS (photo_id * 2) STORED);
@@ -212,6 +213,75 @@ def test_records_that_point_at_each_other_come_back(world: World):
     world.run("incomplete")
     world.restore_all()
     assert world.state() == before
+
+
+def test_circles_come_back_beside_rows_that_cannot(world: World):
+    world.database.run(
+        "CREATE TABLE tag (id integer PRIMARY KEY); INSERT INTO tag VALUES (1), (2);"
+        "CREATE TABLE node (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id),"
+        " tag_id integer NOT NULL REFERENCES tag (id),"
+        " peer_id integer REFERENCES node (id) DEFERRABLE INITIALLY DEFERRED);"
+        "INSERT INTO node VALUES (3, 11, 2, NULL), (4, 11, 1, 3), (5, 11, 1, 4);"
+    )
+    with world.database.connect() as connection:
+        for statement in (
+            "INSERT INTO node VALUES (1, 11, 1, NULL)",
+            "INSERT INTO node VALUES (2, 11, 1, 1)",
+            "UPDATE node SET peer_id = 2 WHERE id = 1",
+        ):
+            connection.cursor().execute(statement)
+    before = world.state()
+    world.run("incomplete")
+    world.database.run("DELETE FROM tag WHERE id = 2")
+    [batch] = world.batches()
+    result = world.restore(batch)
+    assert world.database.rows("SELECT id FROM node ORDER BY id") == [(1,), (2,)]
+    assert {skipped.name for skipped in result.stays.items} == {b"node 3", b"node 4", b"node 5"}
+    assert {skipped.reason for skipped in result.stays.items} == {"a row that it points at is missing"}
+    world.database.run("INSERT INTO tag VALUES (2)")
+    world.restore(batch)
+    assert (world.state(), world.batches()) == (before, [])
+
+
+def test_a_circle_that_cannot_come_back_whole_stays_whole(world: World):
+    world.database.run(
+        "CREATE TABLE node (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id),"
+        " slug varchar(9) UNIQUE, peer_id integer REFERENCES node (id) DEFERRABLE INITIALLY DEFERRED);"
+        "INSERT INTO node VALUES (1, 11, 'a', NULL); INSERT INTO node VALUES (2, 11, 'b', 1);"
+        "UPDATE node SET peer_id = 2 WHERE id = 1"
+    )
+    before = world.state()
+    _plan, outcome = world.run("incomplete")
+    gone = outcome.removed.records + sum(counts["deleted"] for counts in outcome.dependents.values())
+    world.database.run("INSERT INTO node VALUES (3, 1, 'b', NULL)")
+    [batch] = world.batches()
+    result = world.restore(batch)
+    assert world.database.rows("SELECT id FROM node") == [(3,)]
+    assert result.totals.records == gone - 2
+    assert {skipped.name for skipped in result.stays.items} >= {b"node 1", b"node 2"}
+    world.database.run("DELETE FROM node")
+    world.restore(batch)
+    assert (world.state(), world.batches()) == (before, [])
+
+
+def test_memory_does_not_hold_the_rows_that_come_back(sqlite_world: World):
+    """Eight megabytes of rows, where one at a time needs no hundredth of that."""
+    sqlite_world.database.run(
+        "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id), words);"
+        "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 2000)"
+        " INSERT INTO note SELECT id, 11, hex(randomblob(2000)) FROM n"
+    )
+    before = sqlite_world.state()
+    sqlite_world.run("incomplete", max_dependents=1000)
+    [batch] = sqlite_world.batches()
+    tracemalloc.start()
+    try:
+        sqlite_world.restore(batch)
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sqlite_world.state() == before
+    assert peak < 2_000_000
 
 
 VISITS = "INSERT INTO visit VALUES (11, 'a'), (11, 'a'), (12, NULL), (1, 'stays')"

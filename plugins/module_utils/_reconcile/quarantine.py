@@ -23,7 +23,9 @@ import re
 import shutil
 import stat
 import time
+from array import array
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import IO, Any, Iterable, Iterator, NamedTuple, Sequence
 
 from .errors import BusyError, CleanupError, QuarantineError, SiteError
@@ -168,11 +170,42 @@ def manifest(folder: str) -> tuple[dict[str, Any], Iterator[KeptFile]]:
     return header, (KeptFile(**{**line, "path": as_path(line["path"])}) for line in files)
 
 
+def has_rows(folder: str) -> bool:
+    """Whether the rows that are listed in a batch have gone."""
+    return ROLLED_BACK not in _lines(os.path.join(folder, MANIFEST))
+
+
 def archived(folder: str) -> Iterator[dict[str, Any]]:
-    """The rows of a batch; none if they have not gone."""
-    if ROLLED_BACK in _lines(os.path.join(folder, MANIFEST)):
-        return iter(())
-    return _lines(os.path.join(folder, ROWS))
+    """The rows of a batch, one after the other; none if they have not gone."""
+    return _lines(os.path.join(folder, ROWS)) if has_rows(folder) else iter(())
+
+
+class ArchivedRows:
+    """The rows of a batch by their numbers: memory holds where each begins, however many they are.
+
+    All are read once at the beginning: raises QuarantineError if a line is broken.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._path = os.path.join(folder, ROWS)
+        self._starts = array("Q")
+        start = 0
+        for line in _whole_lines(self._path) if has_rows(folder) else ():
+            _read(self._path, line)
+            self._starts.append(start)
+            start += len(line)
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        with open(self._path, "rb") as file:
+            file.seek(self._starts[number])
+            return _read(self._path, file.readline())
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        # None at all, where those that are listed have not gone.
+        return islice(_lines(self._path), len(self))
 
 
 def paths_in(quarantine: bytes, name: str) -> Iterator[str]:
@@ -269,13 +302,13 @@ def has(folder: str, kept: KeptFile) -> bool:
     return os.path.lexists(os.path.join(folder, FILES, kept.stored))
 
 
-def forget(folder: str, left: Sequence[dict[str, Any]]) -> None:
+def forget(folder: str, rows: ArchivedRows, back: Sequence[int]) -> None:
     """Leave in a batch only the rows that are not back; an empty batch goes."""
     path = os.path.join(folder, ROWS)
-    if left:
+    if not all(back):
         with writing():
             with created(f"{path}.new") as file:
-                write_lines(file, left)
+                write_lines(file, (row for row, is_back in zip(rows, back) if not is_back))
             os.replace(f"{path}.new", path)
         return
     with suppress(FileNotFoundError):
@@ -401,17 +434,19 @@ def write_lines(file: IO[bytes], lines: Iterable[dict[str, Any]]) -> None:
 
 
 def _lines(path: str) -> Iterator[dict[str, Any]]:
+    return (_read(path, line) for line in _whole_lines(path))
+
+
+def _whole_lines(path: str) -> Iterator[bytes]:
     try:
         with open(path, "rb") as file:
-            for line in file:
-                # A crash can cut the last line short; nothing was moved on its account.
-                if line.endswith(b"\n"):
-                    yield _line(path, line)
+            # A crash can cut the last line short; nothing was moved on its account.
+            yield from (line for line in file if line.endswith(b"\n"))
     except (FileNotFoundError, NotADirectoryError):
         return
 
 
-def _line(path: str, line: bytes) -> dict[str, Any]:
+def _read(path: str, line: bytes) -> dict[str, Any]:
     try:
         found = json.loads(line)
     except ValueError:

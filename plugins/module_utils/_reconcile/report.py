@@ -19,7 +19,7 @@ from .outcome import Outcome
 from .plan import Plan, Skipped, Totals, counted
 from .quarantine import BatchInfo
 from .records import Record, RecordsPlan
-from .restore import Restored
+from .reinsertion import Restored
 from .site import OrphansJob, RecordsJob
 from .spelling import escaped
 from .spool import Listed
