@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import Media, Site, found, guards, keys, reasons, run
+from builders import Media, Site, as_nobody, found, guards, keys, reasons, run
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import plan as plan_module
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import records, spool
@@ -250,6 +251,35 @@ def test_a_directory_that_lost_all_its_files_turns_the_plan_down(
     assert guards(run(photos.incomplete(max_removal_percent=100), check=True)[0]) == []
 
 
+@pytest.mark.parametrize("few_unseen", [0, 20_000])
+@pytest.mark.parametrize(("accept", "refused"), [([], ["misfit"]), (["misfit"], [])])
+def test_paths_that_would_fit_with_a_prefix_turn_the_plan_down(
+    sqlite_site: Site, monkeypatch: pytest.MonkeyPatch, few_unseen: int, accept: list[str], refused: list[str]
+) -> None:
+    """Whether the missing ones are asked for by name or all rows are read."""
+    monkeypatch.setattr(records, "FEW_UNSEEN", few_unseen)
+    sqlite_site.media.write(*[f"uploads/p/{number}.jpg" for number in range(5)])
+    sqlite_site.insert(*[f"p/{number}.jpg" for number in range(5)])
+    assert guards(run(sqlite_site.missing(accept=accept), check=True)[0]) == refused
+    assert guards(run(sqlite_site.incomplete(accept=accept), check=True)[0]) == []
+
+
+def test_where_moved_files_could_not_be_looked_for_is_told_once(
+    public_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOVES_AT_ONCE", 1)
+    public_site.media.write("p/there.jpg", "closed/gone.jpg")
+    public_site.insert("p/there.jpg", "p/gone.jpg", "p/gone too.jpg")
+    os.chmod(public_site.media.path("closed"), 0)
+
+    def warnings() -> list[str]:
+        return run(public_site.missing(include_likely_moves=False), check=True)[0].warnings
+
+    assert as_nobody(warnings) == ["not every directory could be searched for files that were moved"]
+    os.chmod(public_site.media.path("closed"), 0o777)
+    assert as_nobody(warnings) == []
+
+
 @pytest.mark.parametrize("select", ["missing", "incomplete"])
 def test_a_replica_turns_the_plan_down(few: Site, monkeypatch: pytest.MonkeyPatch, select: str) -> None:
     monkeypatch.setattr(SQLite, "is_replica", lambda _database: True)
@@ -306,6 +336,7 @@ def test_a_label_names_the_owner_over_foreign_keys(photos: Site) -> None:
     photos.database.run(
         'CREATE TABLE "Us%er" (id integer PRIMARY KEY, name text);'
         'CREATE TABLE album (id integer PRIMARY KEY, title text, user_id integer REFERENCES "Us%er" (id));'
+        "ALTER TABLE photo ADD COLUMN edited_from_id integer REFERENCES photo (id);"
         "ALTER TABLE photo ADD COLUMN album_id integer REFERENCES album (id);"
         "INSERT INTO \"Us%er\" VALUES (1, 'Eva\n');"
         "INSERT INTO album VALUES (5, 'Summer', 1), (6, NULL, NULL)"

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from builders import Site, as_nobody, found, guards, planned, reasons, run
 
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import records
+
 # Rows that were never attached.
 
 
@@ -85,7 +87,11 @@ def test_a_file_that_another_row_names_stays(site: Site, where: str) -> None:
     assert site.media.files == {b"t/a.jpg"}
 
 
-def test_a_file_of_several_rows_goes_with_the_last_of_them(site: Site) -> None:
+@pytest.mark.parametrize("at_a_time", [1, 10_000])
+def test_a_file_of_several_rows_goes_with_the_last_of_them(
+    site: Site, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    monkeypatch.setattr(records, "CHUNK", at_a_time)
     site.media.write("p/a.jpg", "p/b.jpg")
     site.insert("p/a.jpg", "p/a.jpg", "p/b.jpg")
     site.insert("p/b.jpg", content_type_id=7)
@@ -192,3 +198,13 @@ def test_a_file_that_is_derived_in_two_ways_goes_once(site: Site) -> None:
     plan, outcome = run(site.incomplete(derived=["CACHE/{dir}/{stem}/*", "CACHE/{dir}/{stem}/*.jpg"]))
     assert (plan.found.files, outcome.removed.files, plan.skipped.total) == (3, 3, 0)
     assert site.media.files == set()
+
+
+def test_a_path_with_a_nul_byte_stands_for_no_other_file(sqlite_site: Site) -> None:
+    """What comes before and behind it may be names of files by themselves."""
+    sqlite_site.media.write("p/a.jpg", "b.jpg", "p/own.jpg")
+    sqlite_site.insert("p/own.jpg", thumbnail="t")
+    sqlite_site.database.run("UPDATE photo SET thumbnail = 'p/a.jpg' || char(0) || 'b.jpg'")
+    plan, _outcome = run(sqlite_site.incomplete(companion_columns=["thumbnail"]))
+    assert "holds a NUL byte" in reasons(plan.skipped)[b"p/a.jpg\0b.jpg"]
+    assert (sqlite_site.images, sqlite_site.media.files) == ([], {b"p/a.jpg", b"b.jpg"})
