@@ -44,7 +44,7 @@ lint: .venv/tests.stamp ## form, types, documentation
 	$(WITH_VENV) ruff format --quiet --check .
 	$(WITH_VENV) mypy --no-error-summary
 	$(WITH_VENV) yamllint --strict .
-	$(WITH_VENV) shellcheck .ci/run
+	$(WITH_VENV) shellcheck .ci/run benchmarks/peers/pipeline.sh
 	$(WITH_VENV) reuse lint --quiet
 	$(WITH_VENV) ansible-lint -q
 	$(WITH_VENV) antsibull-changelog lint

@@ -43,7 +43,7 @@ SPEAK_FOR = {
     "looks": ("looks", "unattached", "presence"),
     "presence": ("presence",),
     "cascade": ("dependents", "rules", "going_along"),
-    "deletion": ("deletion", "unattached", "looks", "going_along"),
+    "deletion": ("deletion", "unattached", "looks", "dependents"),
 }
 PATIENCE = 300  # seconds for the tests where nothing was broken
 SLOWER = 4  # times that, and an endless loop is noticed too

@@ -350,6 +350,7 @@ def taken_along(job: Any) -> dict[str, dict[str, int]]:
     """Run a job that ends well, and tell what became of the rows that hang on its records."""
     plan, outcome = run(job)
     assert outcome.error == ""
+    assert outcome.dependents == plan.dependents
     return plan.dependents
 
 

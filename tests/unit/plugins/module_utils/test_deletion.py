@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator
 
 import pytest
 from builders import Hindrance, Media, Site, planned, reasons, run
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (
+    CommitUnknown,
     DatabaseError,
 )
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.outcome import Deleting
@@ -64,6 +66,8 @@ def test_a_row_that_was_attached_after_the_plan_stays_with_its_file(
         outcome = made.carry_out()
     assert outcome.removed.records == 1 + goes
     assert (b"p/there.jpg" in photos.media.files) == (not goes)
+    if change == "image = 'p/new.jpg'":
+        assert reasons(outcome.skipped)[b"p/there.jpg"] == "its record stayed, and so does the file"
 
 
 def test_a_row_that_is_gone_after_the_plan_is_told(photos: Site) -> None:
@@ -122,13 +126,73 @@ def test_rows_are_archived_before_they_are_gone(photos: Site) -> None:
     ]
 
 
+def test_a_directory_that_is_exchanged_while_rows_go_keeps_the_rows_to_come(
+    few: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each handful looks at the disk anew, and not at the directory that the one before had opened."""
+    monkeypatch.setattr(spool, "CHUNK", 1)
+    few.insert("p/also gone.jpg")
+    exchanged = []
+
+    def exchange() -> None:
+        if not exchanged:
+            few.media.rename("p", "old")
+            few.media.write("p/gone.jpg")
+            exchanged.append("p")
+
+    with planned(few.missing()) as made:
+        outcome = made.carry_out(Archivist(exchange))
+    assert (outcome.error, outcome.removed.records) == ("", 1)
+    assert few.images == ["p/there.jpg", "p/gone.jpg"]
+
+
+def test_what_was_taken_is_made_to_last_at_once(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "CHUNK", 1)
+    few.media.write("p/a.jpg")
+    few.insert("p/a.jpg")
+    done: list[str] = []
+
+    class Noting(Deleting):
+        def take(self, tree: Any, path: bytes, state: Any) -> None:
+            super().take(tree, path, state)
+            done.append(path.decode())
+
+        def settle(self) -> None:
+            done.append("settled")
+
+    with planned(few.incomplete()) as made:
+        made.carry_out(Noting())
+    assert done == ["p/a.jpg", "settled", "p/there.jpg", "settled"]
+
+
+def test_a_commit_without_an_answer_touches_no_file(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def unanswered(_database: Any) -> Iterator[None]:
+        yield
+        raise CommitUnknown("the connection was lost in the commit.")
+
+    with planned(few.incomplete()) as made:
+        monkeypatch.setattr(type(made.database), "transaction", unanswered)
+        outcome = made.carry_out()
+    assert "either all rows of this job are gone or none is; no file was touched" in outcome.error
+    assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
+    assert few.media.files == {b"p/there.jpg"}
+
+
 def test_an_archive_that_fails_keeps_the_rows(photos: Site) -> None:
     class Full(Deleting):
+        is_rolled_back = False
+
         def archive(self, rows: Any) -> None:
             raise DatabaseError(f"no room for {len(list(rows))} rows.")
 
+        def roll_back(self) -> None:
+            self.is_rolled_back = True
+
+    full = Full()
     with planned(photos.missing()) as made:
-        outcome = made.carry_out(Full())
+        outcome = made.carry_out(full)
+    assert full.is_rolled_back
     assert "no room for 1 rows." in outcome.error
     assert photos.images == ["p/there.jpg", "p/gone.jpg"]
 

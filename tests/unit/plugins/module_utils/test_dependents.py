@@ -318,6 +318,26 @@ def test_rows_that_still_point_at_a_record_undo_everything(lossy: Site) -> None:
     assert lossy.database.dump() == before
 
 
+def test_a_row_that_is_attached_again_at_once_undoes_everything(lossy: Site) -> None:
+    """The database tells of the update that it was done."""
+    lossy.database.run(f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer {TO_PHOTO})")
+    lossy.database.run("INSERT INTO note VALUES (1, 2)")
+    if lossy.database.kind == "sqlite":
+        lossy.database.run(
+            "CREATE TRIGGER again AFTER UPDATE ON note BEGIN UPDATE note SET photo_id = 2; END"
+        )
+    else:
+        lossy.database.run(
+            "CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN NEW.photo_id = 2; RETURN NEW; END $$;"
+            "CREATE TRIGGER again BEFORE UPDATE ON note FOR EACH ROW EXECUTE FUNCTION again()"
+        )
+    before = lossy.database.dump()
+    _plan, outcome = run(lossy.missing())
+    assert "say what becomes of them in dependents" in outcome.error
+    assert lossy.database.dump() == before
+
+
 def test_a_view_has_no_key_to_delete_by(lossy: Site) -> None:
     lossy.database.run("CREATE VIEW shown AS SELECT * FROM photo")
     with pytest.raises(CleanupError, match="no primary key"):
