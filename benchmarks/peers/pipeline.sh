@@ -19,14 +19,13 @@ references() {
     esac
 }
 
-# Named pipes and a wait, and not <(…), so that the time of all of them is counted.
-pipes=$(mktemp -d)
-trap 'rm -r "$pipes"' EXIT
-mkfifo "$pipes/files" "$pipes/references"
-files >"$pipes/files" &
-references >"$pipes/references" &
+# Waited for in the end, so that the time of all of them is counted.
+exec 3< <(files)
+files=$!
+exec 4< <(references)
 case $job in
-    orphans) comm -23 "$pipes/files" "$pipes/references" | wc -l ;;
-    missing) comm -13 "$pipes/files" "$pipes/references" | wc -l ;;
+    orphans) comm -23 /dev/fd/3 /dev/fd/4 | wc -l ;;
+    missing) comm -13 /dev/fd/3 /dev/fd/4 | wc -l ;;
 esac
-wait
+exec 3<&- 4<&-
+wait "$files" "$!"
