@@ -160,7 +160,7 @@ Copyright: (c) 2026, Django Media Cleanup contributors
 Made by `make bench SIZE={options.size}`: medians of {options.rounds} runs, taken in turn (peers that
 take many times as long: one run). Time and memory are in proportion to the first line of each work.
 Processor time includes the database server's; memory is that of the largest process, which is
-Ansible itself where Ansible runs.
+Ansible itself where Ansible runs. Where the engine's time goes is in [profiles.md](profiles.md).
 
 {facts}
 
