@@ -222,6 +222,32 @@ def test_check_tells_which_privilege_is_missing(postgresql: Any, tmp_path: Path,
     assert done.stderr.count("Grant the privilege") == 2
 
 
+def test_check_tells_of_a_privilege_that_only_dependents_need(
+    postgresql: Any, tmp_path: Path, command: Command
+) -> None:
+    """As JSON, for whoever collects it."""
+    site = drift(Site(tmp_path, postgresql))
+    postgresql.run(
+        "CREATE TABLE note (id integer PRIMARY KEY,"
+        " photo_id integer NOT NULL REFERENCES collection_photo (id));"
+        "CREATE TABLE album (id integer PRIMARY KEY, cover_id integer REFERENCES collection_photo (id));"
+        "DROP ROLE IF EXISTS cleaner; CREATE ROLE cleaner LOGIN;"
+        "GRANT SELECT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO cleaner"
+    )
+    command.describe(site.described(database_url=re.sub(r"//[^@/]*@", "//cleaner@", postgresql.url)))
+    before = site.state()
+    troubles = []
+    for privilege in ("", "DELETE ON note", "UPDATE ON album"):
+        if privilege:
+            postgresql.run(f"REVOKE {privilege} FROM cleaner")
+        findings = command.json("check", site.name)["findings"]
+        troubles.append([finding["trouble"] for finding in findings if finding["trouble"]])
+    postgresql.run("DROP OWNED BY cleaner; DROP ROLE cleaner")
+    assert [len(told) for told in troubles] == [0, 2, 2]
+    assert all("permission denied" in told for told in [*troubles[1], *troubles[2]])
+    assert site.state() == before
+
+
 def test_check_tells_of_a_quarantine_that_cannot_be_used(sqlite_site: Site, command: Command) -> None:
     drift(sqlite_site)
     place = sqlite_site.folder / "kept"

@@ -286,6 +286,7 @@ def test_a_restore_that_is_killed_anywhere_goes_on_from_there(sqlite_world: Worl
     _restore_killed_everywhere(sqlite_world, job)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("job", ["orphans"])
 def test_a_restore_across_file_systems_that_is_killed_anywhere_goes_on_from_there(divided: World, job: str):
     _restore_killed_everywhere(divided, job)

@@ -215,6 +215,54 @@ def test_records_that_point_at_each_other_come_back(world: World):
     assert world.state() == before
 
 
+def test_a_record_that_points_at_itself_comes_back(world: World):
+    world.database.run("UPDATE photo SET edited_from_id = 11 WHERE id = 11")
+    before = world.state()
+    world.run("incomplete")
+    world.restore_all()
+    assert world.state() == before
+
+
+REFUSING = {
+    "postgresql": "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$ BEGIN RAISE EXCEPTION 'not now'; END $$;"
+    "CREATE TRIGGER refuse_visit BEFORE INSERT ON visit FOR EACH ROW EXECUTE FUNCTION refuse();"
+    "CREATE TRIGGER refuse_album BEFORE UPDATE ON album FOR EACH ROW EXECUTE FUNCTION refuse()",
+    "sqlite": "CREATE TRIGGER refuse_visit BEFORE INSERT ON visit BEGIN SELECT RAISE(ABORT, 'not now'); END;"
+    "CREATE TRIGGER refuse_album BEFORE UPDATE ON album BEGIN SELECT RAISE(ABORT, 'not now'); END",
+}
+
+
+def test_rows_that_the_database_does_not_take_stay_and_the_others_come_back(world: World):
+    on = {"postgresql": " ON {}", "sqlite": ""}[world.database.kind]
+    world.database.run(
+        "CREATE TABLE visit (photo_id integer NOT NULL REFERENCES photo (id), note text);"
+        "INSERT INTO visit VALUES (12, 'a')"
+    )
+    before = world.state()
+    world.run("incomplete")
+    world.database.run(REFUSING[world.database.kind])
+    [batch] = world.batches()
+    result = world.restore(batch)
+    told = {skipped.name: skipped.reason for skipped in result.stays.items}
+    assert sorted(told) == [b"album 1", b"visit 12, a"]
+    assert all("not now" in reason for reason in told.values())
+    assert world.database.rows("SELECT count(*) FROM photo WHERE id IN (11, 12, 13)") == [(3,)]
+    for table in ("visit", "album"):
+        world.database.run(f"DROP TRIGGER refuse_{table}{on.format(table)}")
+    world.restore(batch)
+    assert (world.state(), world.batches()) == (before, [])
+
+
+def test_a_check_foretells_that_a_row_is_in_the_way(world: World):
+    world.run("missing")
+    world.photo(21, "photos/another.jpg", content_type_id=7, on_disk=False)
+    [batch] = world.batches()
+    foretold, result = world.restore(batch, check=True), world.restore(batch)
+    assert foretold.stays.items[0].name == result.stays.items[0].name == b"photo 21"
+    assert foretold.stays.items[0].reason == "a row with its key is there"
+
+
 def test_circles_come_back_beside_rows_that_cannot(world: World):
     world.database.run(
         "CREATE TABLE tag (id integer PRIMARY KEY); INSERT INTO tag VALUES (1), (2);"
