@@ -34,10 +34,10 @@ test: ## all that has to pass: lint, sanity, importer, molecule, unit and integr
 	@echo "Two at a time, each is shown when it has ended; about a quarter of an hour in all …"
 	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target pytest sanity lint importer integration-targets molecule
 
-test-fast: .venv/tests.stamp ## what a save should pass, in seconds: ruff, mypy, unit tests
+test-fast: .venv/tests.stamp ## what a save should pass, within a minute: ruff, mypy, unit tests but those of scale
 	$(WITH_VENV) ruff check --quiet .
 	$(WITH_VENV) mypy --no-error-summary
-	$(WITH_VENV) pytest tests/unit
+	$(WITH_VENV) pytest -n auto --dist loadfile tests/unit --ignore-glob='*/test_scale.py' --ignore-glob='*/test_memory.py'
 
 lint: .venv/tests.stamp ## form, types, documentation
 	$(WITH_VENV) ruff check --quiet .
