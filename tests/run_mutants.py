@@ -39,7 +39,7 @@ SPEAK_FOR = {
     "difference": ("difference", "orphans", "presence"),
     "tree": ("tree", "walk", "orphans_removal", "moves"),
     "walk": ("walk", "tree", "memory"),
-    "records": ("records", "unattached", "looks", "dependents", "moves"),
+    "records": ("records", "unattached", "looks", "dependents", "rules", "moves"),
     "looks": ("looks", "unattached", "presence"),
     "presence": ("presence",),
     "cascade": ("dependents", "rules", "going_along"),

@@ -200,8 +200,12 @@ def test_a_file_that_is_derived_in_two_ways_goes_once(site: Site) -> None:
     assert site.media.files == set()
 
 
-def test_a_path_with_a_nul_byte_stands_for_no_other_file(sqlite_site: Site) -> None:
-    """What comes before and behind it may be names of files by themselves."""
+@pytest.mark.parametrize("in_memory", [1, 100_000])
+def test_a_path_with_a_nul_byte_stands_for_no_other_file(
+    sqlite_site: Site, monkeypatch: pytest.MonkeyPatch, in_memory: int
+) -> None:
+    """What comes before and behind it may be names of files, and paths are kept apart by it on disk."""
+    monkeypatch.setattr(records, "NAMES_IN_MEMORY", in_memory)
     sqlite_site.media.write("p/a.jpg", "b.jpg", "p/own.jpg")
     sqlite_site.insert("p/own.jpg", thumbnail="t")
     sqlite_site.database.run("UPDATE photo SET thumbnail = 'p/a.jpg' || char(0) || 'b.jpg'")
