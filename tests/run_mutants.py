@@ -37,8 +37,8 @@ UNITS = ROOT / "tests" / "unit" / "plugins" / "module_utils"
 SPEAK_FOR = {
     "plan": ("plan", "plan_guards", "orphans", "orphans_guards", "report"),
     "difference": ("difference", "orphans", "presence"),
-    "tree": ("tree", "walk", "orphans_removal", "moves"),
-    "walk": ("walk", "tree", "memory"),
+    "tree": ("tree", "tree_changes", "walk", "orphans_removal", "moves"),
+    "walk": ("walk", "tree", "tree_changes", "memory"),
     "records": ("records", "unattached", "looks", "dependents", "rules", "moves"),
     "looks": ("looks", "unattached", "presence"),
     "presence": ("presence",),

@@ -43,6 +43,8 @@ from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tr
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.walk import exclusion
 
 NOBODY = 65534
+# Deeper than PATH_MAX, and than the handles that a walk keeps open.
+DEEP = [b"d" * 120] * 50
 # Longer than the kernel's clock ticks: a file that is younger was made during the run.
 A_TICK = 0.02
 
@@ -310,6 +312,12 @@ def walked(tree: MediaTree, directory: bytes = b"", *exclude: str) -> list[bytes
 
 def unseen(tree: MediaTree) -> dict[bytes, str]:
     return dict(tree.unseen.items)
+
+
+def state_of(tree: MediaTree, path: bytes) -> FileState:
+    state = tree.state(path)
+    assert state is not None
+    return state
 
 
 class FailingOs:
