@@ -26,8 +26,9 @@ import psycopg2
 import removal
 from contests import Contest
 from measure import Bench, Measurement
-from servers import running
 from sites import SHAPES, Site, build
+
+from helpers.servers import running
 
 RESULTS = Path(__file__).parent / "results.md"
 KINDS = ("postgresql", "sqlite")

@@ -18,7 +18,7 @@ from sites import Site
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
-from servers import wheels
+from helpers.servers import wheels
 
 PEERS = Path(__file__).parent / "peers"
 REPOSITORY = Path(__file__).parents[1]

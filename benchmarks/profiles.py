@@ -20,8 +20,9 @@ from typing import Callable, Iterator, NamedTuple, Sequence
 import contests
 import removal
 from bench import machine, say
-from servers import running
 from sites import build
+
+from helpers.servers import running
 
 RESULTS = Path(__file__).parent / "profiles.md"
 SHOWN = 12

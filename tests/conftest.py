@@ -10,18 +10,22 @@ import os
 import sqlite3
 import sys
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Iterator
 from urllib.parse import quote, urlsplit
 
 import psycopg2
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# ansible-test runs tests as modules of the collection, and would not find builders.py beside them.
-sys.path.append(str(REPOSITORY / "tests" / "unit" / "plugins" / "module_utils"))
+# ansible-test runs tests as modules of the collection, and would not find the helpers beside them.
 sys.path.append(str(REPOSITORY / "tests"))
+
+from helpers import engine_alias  # noqa: E402
+
+engine_alias.install()
+
+from helpers.databases import TestDatabase  # noqa: E402
 
 # Names a server that is there already, where tests are run with several versions of it, or each test
 # in a process of its own; ansible-test lets no variable through, so a file may do it too.
@@ -36,58 +40,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.stem not in LONG)
 
 
-@dataclass(frozen=True)
-class TestDatabase:
-    """An empty database of one kind: where it is, and a way to look at and fill it."""
-
-    kind: str
-    url: str
-    # Not a class that pytest should collect.
-    __test__ = False
-
-    def connect(self) -> Any:
-        if self.kind == "sqlite":
-            return closing(sqlite3.connect(self.url[len("sqlite:///") :], isolation_level=None))
-        connection = psycopg2.connect(self.url)
-        connection.autocommit = True
-        return closing(connection)
-
-    def run(self, script: str) -> None:
-        """Run statements, separated by semicolons."""
-        with self.connect() as connection:
-            if self.kind == "sqlite":
-                connection.executescript(script)
-            else:
-                connection.cursor().execute(script)
-
-    def insert(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
-        mark = "?" if self.kind == "sqlite" else "%s"
-        with self.connect() as connection:
-            cursor = connection.cursor()
-            for row in rows:
-                names = ", ".join(f'"{name}"' for name in row)
-                marks = ", ".join(mark for _name in row)
-                cursor.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with self.connect() as connection:
-            cursor = connection.cursor()
-            cursor.execute(query)
-            return [tuple(row) for row in cursor.fetchall()]
-
-    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Every row of every table, to compare a database before and after."""
-        if self.kind == "sqlite":
-            tables = self.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        else:
-            tables = self.rows(
-                "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) "
-                "FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
-                "AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
-            )
-        return {name: sorted(self.rows(f"SELECT * FROM {name}"), key=repr) for (name,) in tables}
-
-
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The URL of a PostgreSQL: the one that is set, or one that lives as long as the tests do."""
@@ -96,7 +48,7 @@ def postgresql_server() -> Iterator[str]:
         yield there_already
         return
     # Not above: a server that is there already needs nothing of it.
-    from servers import running
+    from helpers.servers import running
 
     with running() as server:
         yield server.url

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from environments import BUILD, ROOT, environment
+from helpers.environments import BUILD, ROOT, environment
 
 IMPORTER = "galaxy-importer ~= 0.4.44"
 ARCHIVES = BUILD / "archive"

@@ -33,18 +33,6 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ROOT / "plugins" / "module_utils" / "_reconcile"
 PACKAGE = "ansible_collections.django_media.cleanup.plugins.module_utils._reconcile"
 UNITS = ROOT / "tests" / "unit" / "plugins" / "module_utils"
-# Which tests speak for a module; the database is SQLite, whose tests are the quicker ones.
-SPEAK_FOR = {
-    "plan": ("plan", "plan_guards", "orphans", "orphans_guards", "report"),
-    "difference": ("difference", "orphans", "presence"),
-    "tree": ("tree", "tree_changes", "walk", "orphans_removal", "moves"),
-    "walk": ("walk", "tree", "tree_changes", "memory"),
-    "records": ("records", "unattached", "looks", "dependents", "rules", "moves"),
-    "looks": ("looks", "unattached", "presence"),
-    "presence": ("presence",),
-    "cascade": ("dependents", "rules", "going_along"),
-    "deletion": ("deletion", "unattached", "looks", "dependents"),
-}
 PATIENCE = 300  # seconds for the tests where nothing was broken
 SLOWER = 4  # times that, and an endless loop is noticed too
 
@@ -135,6 +123,17 @@ class Breaker(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(ast.fix_missing_locations(self.tree), str(self.path), "exec"), module.__dict__)
 
 
+def source(module: str) -> Path:
+    return ENGINE.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def all_modules() -> list[str]:
+    """The modules of the rooms that have unit tests."""
+    rooms = {path.parent.name for path in UNITS.glob("*/test_*.py")}
+    found = (path for room in sorted(rooms) for path in sorted((ENGINE / room).glob("[!_]*.py")))
+    return [f"{path.parent.name}.{path.stem}" for path in found]
+
+
 def begun(module: str, tree: ast.Module, patience: int) -> int:
     """Start the tests that speak for a module on a changed tree; the number of their process."""
     child = os.fork()
@@ -144,10 +143,11 @@ def begun(module: str, tree: ast.Module, patience: int) -> int:
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     signal.alarm(patience)
-    sys.meta_path.insert(0, Breaker(f"{PACKAGE}.{module}", ENGINE / f"{module}.py", tree))
-    tests = [str(UNITS / f"test_{name}.py") for name in SPEAK_FOR[module]]
+    sys.meta_path.insert(0, Breaker(f"{PACKAGE}.{module}", source(module), tree))
+    # The tests of its room speak for a module; the database is SQLite, whose tests are the quicker ones.
+    tests = str(UNITS.joinpath(*module.split(".")[:-1]))
     folder = f"--basetemp={tempfile.mkdtemp(prefix='mutant-')}"
-    os._exit(pytest.main(["-x", "-k", "not postgresql and not memory", folder, *tests]))
+    os._exit(pytest.main(["-x", "-k", "not postgresql and not memory", folder, tests]))
 
 
 def survivors(module: str, tried: Iterable[Mutant], jobs: int, patience: int) -> Iterator[Mutant]:
@@ -172,7 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("modules", nargs="+", choices=SPEAK_FOR)
+    parser.add_argument("modules", nargs="*", help="such as plan.orphans; all by default")
     parser.add_argument("--every", type=int, default=1, help="only every so many mutants, for a quick look")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="so many at a time")
     options = parser.parse_args(arguments)
@@ -180,13 +180,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         os.chmod(folder, 0o755)  # some tests do as a user without rights
         tempfile.tempdir = folder
-        for module in options.modules:
+        for module in options.modules or all_modules():
             print(score(module, options.every, options.jobs), flush=True)
     return 0
 
 
 def score(module: str, every: int, jobs: int) -> str:
-    tree = ast.parse((ENGINE / f"{module}.py").read_text())
+    tree = ast.parse(source(module).read_text())
     start = time.monotonic()
     if not list(survivors(module, [Mutant(0, "", tree)], 1, PATIENCE)):
         sys.exit(f"{module}: the tests fail although nothing was broken.")
@@ -195,7 +195,7 @@ def score(module: str, every: int, jobs: int) -> str:
     missed = 0
     for mutant in survivors(module, tried, jobs, int(SLOWER * jobs * unbroken)):
         missed += 1
-        print(f"{module}.py:{mutant.line}: {mutant.change}", flush=True)
+        print(f"{module}:{mutant.line}: {mutant.change}", flush=True)
     seconds = time.monotonic() - start
     return f"{module}: {len(tried) - missed} of {len(tried)} mutants were noticed, in {seconds:.0f} s"
 

@@ -21,7 +21,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from environments import search_path
+from helpers.environments import search_path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build" / "sanity"

@@ -16,7 +16,8 @@ import subprocess
 import sys
 
 from run_sanity import BUILD, HOME, copy_checkout, prepare_home, with_our_tools
-from servers import running
+
+from helpers.servers import running
 
 # Its own: the sanity tests may be running meanwhile.
 COPY = BUILD / "targets" / "ansible_collections" / "django_media" / "cleanup"

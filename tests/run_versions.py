@@ -20,8 +20,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Callable, Iterator, Mapping, NamedTuple, Sequence
 
-from environments import BUILD, ROOT, environment, interpreters
-from servers import running, wheels
+from helpers.environments import BUILD, ROOT, environment, interpreters
+from helpers.servers import running, wheels
 
 ENGINE = ("tests/unit/plugins/module_utils",)
 CONTROLLER = ("tests/unit/plugins/filter", "tests/unit/plugins/modules")

@@ -20,14 +20,16 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from servers import running
+from helpers import engine_alias
+from helpers.servers import running
 
 TESTS = Path(__file__).resolve().parent
-sys.path[:0] = [str(TESTS.parent / ".collections"), str(TESTS / "integration")]
+sys.path.insert(0, str(TESTS.parent / ".collections"))
+engine_alias.install()
 
-from rounds import Figures, random_rounds  # noqa: E402
-from uploader import live_rounds  # noqa: E402
-from worlds import World, settled  # noqa: E402
+from helpers.rounds import Figures, random_rounds  # noqa: E402
+from helpers.uploader import live_rounds  # noqa: E402
+from helpers.worlds import World, settled  # noqa: E402
 
 # Rounds in one world, before a new one is made.
 ROUNDS = 50

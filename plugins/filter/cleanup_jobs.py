@@ -48,8 +48,8 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
+from ..module_utils._reconcile.config.site_file import list_jobs
 from ..module_utils._reconcile.errors import SiteError
-from ..module_utils._reconcile.site_file import list_jobs
 
 
 def cleanup_jobs(sites: Any, only: Any = None) -> list[dict[str, Any]]:

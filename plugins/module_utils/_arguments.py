@@ -12,9 +12,12 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
-from ._reconcile import jobs, quarantine, report, restore
+from ._reconcile import run as jobs
+from ._reconcile.apply import restore
+from ._reconcile.config.site import OrphansJob, RecordsJob, site
 from ._reconcile.errors import CleanupError, SiteError
-from ._reconcile.site import OrphansJob, RecordsJob, site
+from ._reconcile.quarantine import batches as quarantine
+from ._reconcile.report import words as report
 
 
 class Module(AnsibleModule):  # type: ignore[misc]

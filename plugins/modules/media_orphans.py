@@ -260,7 +260,7 @@ summary:
 """
 
 from ..module_utils._arguments import Module, orphans_arguments, run_job
-from ..module_utils._reconcile.site import orphans_job
+from ..module_utils._reconcile.config.site import orphans_job
 
 
 def main() -> None:

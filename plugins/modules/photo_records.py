@@ -339,7 +339,7 @@ summary:
 """
 
 from ..module_utils._arguments import Module, records_arguments, run_job
-from ..module_utils._reconcile.site import records_job
+from ..module_utils._reconcile.config.site import records_job
 
 
 def main() -> None:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from commands import Command
-from support import Ansible, Site
-from worlds import World, settled
+
+from helpers.commands import Command
+from helpers.support import Ansible, Site
+from helpers.worlds import World, settled
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import os
 from typing import Any
 
 import pytest
-from support import Ansible, Site, Task, run_module
+
+from helpers.support import Ansible, Site, Task, run_module
 
 NEW = "it is not in the approved plan and waits for the next one"
 ANOTHER = "it is no longer what was approved: another stands under the same name"

@@ -13,7 +13,8 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from support import REPOSITORY, Ansible, Site
+
+from helpers.support import REPOSITORY, Ansible, Site
 
 # What an installed collection holds at its top: what runs, and what is read.
 RUN = {"meta", "playbooks", "plugins", "roles"}

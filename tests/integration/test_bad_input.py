@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
-from support import Ansible, Site, Task, names, not_told, run_module, until
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import jobs
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import sqlite as engine
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import DatabaseError
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.site import orphans_job
+from engine import run as jobs
+from engine.config.site import orphans_job
+from engine.database import sqlite as engine
+from engine.errors import DatabaseError
+from helpers.support import Ansible, Site, Task, names, not_told, run_module, until
 
 # A password as a URL holds it; no error may show even a part of it.
 WRITTEN = "Hush-42%2F%21"

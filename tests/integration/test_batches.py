@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from faults import Fault, in_child
-from rounds import losses
-from support import run_module
-from worlds import CLOCK_TICK, World, cleaning, settled
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine, report
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import CleanupError
+from engine.errors import CleanupError
+from engine.quarantine import (
+    batches as quarantine,
+)
+from engine.report import words as report
+from helpers.faults import Fault, in_child
+from helpers.rounds import losses
+from helpers.support import run_module
+from helpers.worlds import CLOCK_TICK, World, cleaning, settled
 
 INFO = "django_media.cleanup.media_quarantine_info"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")

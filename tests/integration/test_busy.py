@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from faults import in_child
-from worlds import JOBS, World, finish
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import jobs, orphans, quarantine
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import connect
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import BusyError
+from engine import run as jobs
+from engine.database import connect
+from engine.errors import BusyError
+from engine.plan import orphans
+from engine.quarantine import (
+    batches as quarantine,
+)
+from helpers.faults import in_child
+from helpers.worlds import JOBS, World, finish
 
 
 @contextmanager

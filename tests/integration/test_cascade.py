@@ -26,16 +26,16 @@ from django_site.filling import Described, albums, fill
 from django_site.project import SCHEMA, Project, Run, before_applying, changes
 from hypothesis import HealthCheck, given, settings
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.cascade import ByKeys
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
+from engine import spool
+from engine.database import (
     postgresql,
     sqlite,
 )
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (
+from engine.errors import (
     DatabaseError,
     SiteError,
 )
+from engine.plan.cascade import ByKeys
 
 pytest_plugins = ["django_site.fixtures"]
 

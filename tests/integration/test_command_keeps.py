@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Command, at_a_terminal, drift
-from support import Ansible, Site
+
+from helpers.commands import Command, at_a_terminal, drift
+from helpers.support import Ansible, Site
 
 INFO = "django_media.cleanup.media_quarantine_info"
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from commands import PATIENCE, Command, at_a_terminal, drift
-from support import Ansible, Site
+
+from helpers.commands import PATIENCE, Command, at_a_terminal, drift
+from helpers.support import Ansible, Site
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from support import CLEANUP, REPOSITORY, Ansible, Run, snapshot
+from helpers.support import CLEANUP, REPOSITORY, Ansible, Run, snapshot
 
 
 def build(folder: Path, *options: str) -> Path:

@@ -20,7 +20,7 @@ from PIL import Image
 from sorl.thumbnail import default as sorl
 from sorl.thumbnail import get_thumbnail
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import SiteError
+from engine.errors import SiteError
 
 pytest_plugins = ["django_site.fixtures"]
 

@@ -13,7 +13,8 @@ from typing import Any, Mapping
 import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
-from support import REPOSITORY, Ansible, plugin
+
+from helpers.support import REPOSITORY, Ansible, plugin
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins" / "modules").glob("*.py"))
 # What a plain option is, where its documentation or its specification says nothing of it.

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from faults import CALLS_THAT_FAIL, ERRORS, Fault
-from rounds import Figures, killed_at_random, losses, random_rounds, round_of, steps_of
-from uploader import live_rounds
-from worlds import JOBS, World, cleaning, restoring, settled
+
+from helpers.faults import CALLS_THAT_FAIL, ERRORS, Fault
+from helpers.rounds import Figures, killed_at_random, losses, random_rounds, round_of, steps_of
+from helpers.uploader import live_rounds
+from helpers.worlds import JOBS, World, cleaning, restoring, settled
 
 
 @pytest.fixture(params=["same", "other"])

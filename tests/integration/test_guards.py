@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
-from support import ORPHANS, RECORDS, run_module
-from worlds import CLOCK_TICK, World
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import report
+from engine.report import words as report
+from helpers.support import ORPHANS, RECORDS, run_module
+from helpers.worlds import CLOCK_TICK, World
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from faults import Fault, in_child
-from rounds import losses
-from worlds import CLOCK_TICK, World, everything
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import CleanupError
+from engine.errors import CleanupError
+from helpers.faults import Fault, in_child
+from helpers.rounds import losses
+from helpers.worlds import CLOCK_TICK, World, everything
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts, devices and attributes need root")
 ORPHANS = {
@@ -197,7 +197,7 @@ def _left_over_again(world: World, directory: Path) -> None:
 
 def test_a_directory_swapped_between_the_plan_and_the_removal_is_told(world: World, outside: Path):
     """At the very step at which the run comes to announce what it will take."""
-    from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import orphans
+    from engine.plan import orphans
 
     make_plan = orphans.make_plan
 

@@ -27,8 +27,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from zoneinfo import ZoneInfo
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import records
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import DatabaseError
+from engine.errors import DatabaseError
+from engine.plan import records
 
 pytest_plugins = ["django_site.fixtures"]
 

@@ -9,7 +9,8 @@ import json
 import os
 
 import pytest
-from support import Ansible, Site, names, run_module, undocumented
+
+from helpers.support import Ansible, Site, names, run_module, undocumented
 
 # In byte order, as the module lists them.
 ORPHANS = ["avif/orphan.avif", "photos/2024/orphan.jpg", "photos/orphan.jpg"]

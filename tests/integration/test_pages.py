@@ -13,11 +13,11 @@ from typing import Iterator
 
 import pytest
 import yaml
-from commands import Command
-from support import REPOSITORY, Ansible
 from test_demo import build
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.ending import Exit
+from engine.cli.ending import Exit
+from helpers.commands import Command
+from helpers.support import REPOSITORY, Ansible
 
 PAGES = sorted(
     [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *REPOSITORY.glob("roles/*/*.md")]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import RECORDS_OPTIONS, Ansible, Site
+
+from helpers.support import RECORDS_OPTIONS, Ansible, Site
 
 FORCE = ("-e", "media_cleanup_force=true")
 JOBS = ("orphans", "incomplete", "missing")

@@ -12,15 +12,17 @@ import time
 from pathlib import Path
 
 import pytest
-from faults import Fault, in_child
-from support import Ansible, names, undocumented
-from worlds import CLOCK_TICK, World, cleaned, everything
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import (
+from engine.errors import (
     CleanupError,
     SiteError,
 )
+from engine.quarantine import (
+    batches as quarantine,
+)
+from helpers.faults import Fault, in_child
+from helpers.support import Ansible, names, undocumented
+from helpers.worlds import CLOCK_TICK, World, cleaned, everything
 
 MODULE = "django_media.cleanup.media_quarantine"
 INFO = "django_media.cleanup.media_quarantine_info"

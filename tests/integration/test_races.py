@@ -13,19 +13,17 @@ from contextlib import suppress
 from typing import Any, Callable, Iterator
 
 import pytest
-from support import Ansible, Site, Task, let_clock_tick
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
-    deletion,
-    jobs,
-    orphans,
-)
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.site import (
+from engine import run as jobs
+from engine.apply import records as deletion
+from engine.config.site import (
     OrphansJob,
     RecordsJob,
     orphans_job,
     records_job,
 )
+from engine.plan import orphans
+from helpers.support import Ansible, Site, Task, let_clock_tick
 
 LONG_AGO = (1_700_000_000, 1_700_000_000)
 NO_GUARD = {"max_removal_percent": 100, "max_listed": 1_000_000}

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from hosts import AS_ROOT, USER, Host, changes, drifted, schedule
-from support import Ansible
+
+from helpers.hosts import AS_ROOT, USER, Host, changes, drifted, schedule
+from helpers.support import Ansible
 
 # Cron wakes up at each full minute.
 PATIENCE = 90

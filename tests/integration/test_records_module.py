@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from support import Ansible, Site, names, undocumented
+from helpers.support import Ansible, Site, names, undocumented
 
 KEPT = [f"photos/{number}.jpg" for number in range(6)]
 MISSING = ["photos/gone.jpg", "photos/gone_too.jpg"]

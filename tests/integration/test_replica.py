@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
-from servers import running
-from support import Site, run_module, until
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import restore
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import site as sites
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import CleanupError
+from engine.apply import restore
+from engine.config import site as sites
+from engine.errors import CleanupError
+from helpers.servers import running
+from helpers.support import Site, run_module, until
 
 JOBS = ("orphans", "missing", "incomplete")
 

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults import Fault, in_child
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rounds import losses
-from worlds import CLOCK_TICK, World, cleaned, cleaning, everything, finish, restoring
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine, restore
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import SiteError
+from engine.apply import restore
+from engine.errors import SiteError
+from engine.quarantine import (
+    batches as quarantine,
+)
+from helpers.faults import Fault, in_child
+from helpers.rounds import losses
+from helpers.worlds import CLOCK_TICK, World, cleaned, cleaning, everything, finish, restoring
 
 is_root = os.geteuid() == 0
 
@@ -309,7 +312,7 @@ def _restore_killed_everywhere(world: World, job: str) -> None:
 def test_a_restore_reads_the_batch_only_when_the_run_that_fills_it_is_over(
     sqlite_world: World, monkeypatch: pytest.MonkeyPatch
 ):
-    from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import jobs
+    from engine import run as jobs
 
     sqlite_world.run("incomplete")
     [batch] = sqlite_world.batches()

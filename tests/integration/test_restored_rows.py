@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from worlds import CLOCK_TICK, World, cleaned, settled
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.errors import SiteError
+from engine.errors import SiteError
+from helpers.worlds import CLOCK_TICK, World, cleaned, settled
 
 # Every type.
 

@@ -19,8 +19,10 @@ from typing import Any, Iterator
 
 import pytest
 import yaml
-from commands import Terminal
-from hosts import (
+
+from engine.version import VERSION
+from helpers.commands import Terminal
+from helpers.hosts import (
     USER,
     Host,
     changes,
@@ -30,9 +32,7 @@ from hosts import (
     schedule,
     socket_for_all,
 )
-from support import REPOSITORY, Ansible, Run, snapshot
-
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import ending
+from helpers.support import REPOSITORY, Ansible, Run, snapshot
 
 ROLE = REPOSITORY / "roles" / "media_cleanup"
 SECRET = "s3cr3t-p4ss"
@@ -93,8 +93,8 @@ class Story:
             shutil.copytree(REPOSITORY / part, collection / part)
         shutil.copy(REPOSITORY / "galaxy.yml", collection)
         engine = collection / "plugins" / "module_utils" / "_reconcile"
-        text = (engine / "ending.py").read_text()
-        (engine / "ending.py").write_text(text.replace(f'VERSION = "{ending.VERSION}"', 'VERSION = "0.9.0"'))
+        text = (engine / "version.py").read_text()
+        (engine / "version.py").write_text(text.replace(f'VERSION = "{VERSION}"', 'VERSION = "0.9.0"'))
         run = schedule(
             self.ansible,
             {"timed": self.timed},
@@ -174,7 +174,7 @@ class Story:
 
     def change_much(self) -> None:
         """Somebody broke a file by hand, sites go, and the timers give way to cron."""
-        engine = (self.crond.library / "current" / "media_cleanup" / "plan.py").resolve()
+        engine = (self.crond.library / "current" / "media_cleanup" / "plan" / "plan.py").resolve()
         engine.write_text("")
         self.crond.variables["media_cleanup_sites"] = self.crond.variables["media_cleanup_sites"][:1]
         self.timed.variables.update(
@@ -283,7 +283,7 @@ def test_an_older_version_is_replaced_and_stays_for_the_run_that_has_it(story: S
     assert json.loads(story.outcome.read_text())["version"] == "0.9.0"
     current = [path for path in story.installed["timed"] if path.endswith(b"/media-cleanup/current")]
     [release] = {os.fsdecode(story.installed["timed"][path][-1]) for path in current}
-    assert release.startswith(f"{ending.VERSION}-")
+    assert release.startswith(f"{VERSION}-")
     library = os.fsencode(story.timed.library)
     releases = {path for path in story.installed["timed"] if os.path.dirname(path) == library}
     assert {os.fsdecode(os.path.basename(path)) for path in releases} == {older, release, "current"}
@@ -291,7 +291,7 @@ def test_an_older_version_is_replaced_and_stays_for_the_run_that_has_it(story: S
 
 def test_what_was_changed_by_hand_is_mended(story: Story) -> None:
     changes(story.runs["change"])
-    assert story.mended == (REPOSITORY / "plugins/module_utils/_reconcile/plan.py").read_text()
+    assert story.mended == (REPOSITORY / "plugins/module_utils/_reconcile/plan/plan.py").read_text()
 
 
 def test_what_is_not_described_any_more_goes_from_the_host(story: Story) -> None:
@@ -369,6 +369,6 @@ def test_every_default_is_in_the_argument_spec_and_only_those() -> None:
 
 
 def test_a_site_may_say_in_the_role_what_it_may_say_in_the_playbooks() -> None:
-    from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import site_file
+    from engine.config import site_file
 
     assert set(argument_spec()["media_cleanup_sites"]["options"]) == site_file.AT_SITE_LEVEL

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hosts import Host, described, python_for_all, schedule
-from support import Ansible
+
+from helpers.hosts import Host, described, python_for_all, schedule
+from helpers.support import Ansible
 
 SECRET = "s3cr3t-p4ss"
 

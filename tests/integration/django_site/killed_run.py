@@ -18,12 +18,13 @@ import sys
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import jobs
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
-    postgresql,
-    sqlite,
-)
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.site import records_job
+from helpers import engine_alias
+
+engine_alias.install()
+
+from engine import run as jobs  # noqa: E402
+from engine.config.site import records_job  # noqa: E402
+from engine.database import postgresql, sqlite  # noqa: E402
 
 SYSTEM_CALLS = ("fsync", "link", "mkdir", "rename", "rmdir", "unlink")
 STATEMENTS = ("still_selected", "clear", "delete", "delete_selected")

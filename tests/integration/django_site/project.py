@@ -17,18 +17,16 @@ import psycopg2
 import pytest
 from django.db import connection, connections, transaction
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
-    deletion,
-    jobs,
-    orphans,
-    report,
-)
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.site import (
+from engine import run as jobs
+from engine.apply import records as deletion
+from engine.config.site import (
     OrphansJob,
     RecordsJob,
     orphans_job,
     records_job,
 )
+from engine.plan import orphans
+from engine.report import words as report
 
 # A schema beside the usual one, for PostgreSQL.
 SCHEMA = "stats"

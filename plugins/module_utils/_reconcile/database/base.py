@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import ContextManager, Iterator
 
 from ..errors import DatabaseError
-from .hanging import Hanging
-from .kept import Kept
-from .model import ForeignKey
+from .archived_rows import Kept
+from .catalog import ForeignKey
+from .dependents import Hanging
 from .records import Records
 from .references import References
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Iterable, Iterator, Sequence, Tuple
 
 from ..errors import DatabaseError, SiteError
-from .model import ColumnType, ForeignKey, Selection, Table
+from .catalog import ColumnType, ForeignKey, Selection, Table
 
 # A row's address: the values of its key, as the database gives them.
 Keys = Sequence[Tuple[Any, ...]]

@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, Iterator, Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from ..config.site import Column
 from ..errors import BusyError, CommitUnknown, DatabaseError, SiteError
-from ..site import Column
 from ..spool import blocks, temporary_file
 from .base import Database
-from .model import BATCH, ColumnType, ForeignKey, Selection, Table
+from .catalog import BATCH, ColumnType, ForeignKey, Selection, Table
 
 try:
     import psycopg2

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Iterator, Sequence
 
-from ..spelling import escaped_value
+from ..media.paths import escaped_value
+from .catalog import Details, ForeignKey, Row, Selection
 from .dialect import Dialect
-from .model import Details, ForeignKey, Row, Selection
 
 
 class Records(Dialect):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Iterable, Iterator, Sequence
 
+from ..config.site import Column
 from ..errors import SiteError
-from ..site import Column
+from .catalog import Table
 from .dialect import Dialect
-from .model import Table
 
 
 class References(Dialect):

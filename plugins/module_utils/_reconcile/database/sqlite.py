@@ -17,11 +17,11 @@ from urllib.parse import quote as percent_encode
 from urllib.parse import unquote
 from uuid import UUID
 
+from ..config.site import Column
 from ..errors import DatabaseError, SiteError
-from ..site import Column
-from ..spelling import stem
+from ..media.paths import stem
 from .base import Database
-from .model import BATCH, ColumnType, ForeignKey, Selection, Table
+from .catalog import BATCH, ColumnType, ForeignKey, Selection, Table
 
 # Seconds to wait while another process writes.
 BUSY_TIMEOUT = 10

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from builders import Media, Site
 from hypothesis import settings
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import cascade
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tree import MediaTree
+from engine.media.local import MediaTree
+from engine.plan import cascade
+from helpers.builders import Media, Site
 
 # The same examples in every run, and as many as a save can wait for.
 settings.register_profile("unit", deadline=None, database=None, derandomize=True, max_examples=60)

@@ -16,21 +16,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from builders import Media, Site
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
-    jobs,
-    orphans,
-    spool,
-    walk,
-)
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import (
-    plan as plan_module,
-)
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
+from engine import run as jobs
+from engine import spool
+from engine.database import (
     sqlite as sqlite_module,
 )
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.tree import MediaTree
+from engine.media import walk
+from engine.media.local import MediaTree
+from engine.plan import orphans
+from engine.plan import plan as plan_module
+from helpers.builders import Media, Site
 
 SHAPES = {
     "flat": lambda number: "",

@@ -9,9 +9,9 @@ import subprocess
 from typing import Any
 
 import pytest
-from builders import Site, run
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.priority import LOWEST
+from engine.priority import LOWEST
+from helpers.builders import Site, run
 
 
 def in_a_process_of_its_own(look: Any) -> tuple[int, str]:

@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from builders import Site, run
 
 from ansible_collections.django_media.cleanup.plugins.module_utils import _reconcile
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import orphans, spool
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
+from engine import spool
+from engine.database import (
     postgresql as postgresql_module,
 )
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.database import (
+from engine.database import (
     sqlite as sqlite_module,
 )
+from engine.plan import orphans
+from helpers.builders import Site, run
 
 # Methods of the two drivers' connections and cursors.
 QUERIES = ("execute", "executemany", "copy_expert", "fetchmany", "fetchall", "fetchone")
@@ -168,7 +169,8 @@ def test_queries_grow_with_the_batches_and_no_faster(
 WEIGHED = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from _reconcile import jobs, site
+from _reconcile import run as jobs
+from _reconcile.config import site
 plan, _outcome = jobs.run(site.orphans_job(json.loads(sys.argv[2])), check=True)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
 print(plan.examined["files"], plan.found.files, int(peak.split()[1]) * 1024)

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import cut
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import spool
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.spool import (
+from engine import spool
+from engine.spool import (
     Aside,
     Listed,
     Part,
     SortedNames,
     Spool,
 )
+from helpers.builders import cut
 
 # What a directory entry may be called: any bytes but NUL and the slash.
 NAME = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & {0, 0x2F})

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.django_media.cleanup.plugins.module_utils import _arguments
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import site_file
+from engine.config import site_file
 
 
 def test_the_defaults_are_those_of_the_modules() -> None:

@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Brings the rows of a batch back, each as soon as the rows that it points at are there.
+
+Rows go by their numbers in the batch: memory holds these, and a row while it is at work on it.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Iterable, Sequence
+
+from ..database.base import Database
+from ..database.catalog import ForeignKey, Table
+from ..errors import DatabaseError
+from ..media.paths import escaped, escaped_value
+from ..plan.plan import Skipped, Totals
+from ..quarantine.batches import ArchivedRows, as_path
+from ..spool import Listed
+
+
+@dataclass
+class Restored:
+    """What came back, or would, and what stays in quarantine."""
+
+    batch: str
+    totals: Totals = field(default_factory=Totals)
+    updated: int = 0
+    # Files that are neither back nor replaced by another: a row must not come back to name them.
+    absent: set[bytes] = field(default_factory=set)
+    paths: Listed[bytes] = field(default_factory=lambda: Listed(100))
+    stays: Listed[Skipped] = field(default_factory=lambda: Listed(100))
+
+
+class Reinsertion:
+    """Brings rows of a batch back, in a transaction; ``back`` tells of each whether it is."""
+
+    def __init__(self, database: Database, rows: ArchivedRows, result: Restored) -> None:
+        self._database = database
+        self._rows = rows
+        self._result = result
+        self.back = bytearray(len(rows))
+        self._links: dict[tuple[str, str], list[ForeignKey]] = {}
+        self._targets: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+        self._alike: Counter[bytes] = Counter()
+        for link in database.foreign_keys():
+            self._links.setdefault((link.schema, link.table), []).append(link)
+            target = (link.target_schema, link.target_table)
+            self._targets.setdefault(target, set()).add(link.target_columns)
+
+    def carry_out(self, numbers: Iterable[int]) -> None:
+        """Bring rows back; what cannot is told, and stays in quarantine."""
+        pending, cleared = array("Q"), array("Q")
+        for number in numbers:
+            row = self._rows[number]
+            if not self._lacks_its_file(row):
+                (pending if row["action"] == "deleted" else cleared).append(number)
+        waiting = len(pending) + 1
+        while pending and len(pending) < waiting:
+            waiting = len(pending)
+            pending = array("Q", [number for number in pending if not self._insert(number)])
+        for number in self._insert_circles(pending):
+            self._stays(self._rows[number], "a row that it points at is missing")
+        for number in cleared:
+            self.back[number] = self._fill(self._rows[number])
+
+    def _lacks_its_file(self, row: dict[str, Any]) -> bool:
+        lacking = [path for path in map(as_path, row["files"]) if path in self._result.absent]
+        if lacking:
+            self._stays(row, f"its file '{escaped(lacking[0])}' could not come back")
+        return bool(lacking)
+
+    def _insert(self, number: int, waits: bool = True) -> bool:
+        """Try to insert a row; False if it must wait for another."""
+        row = self._rows[number]
+        table = self._table(row)
+        if waits and any(not self._is_there(link, row) for link in self._of(row)):
+            return False
+        if not row["key"]:
+            self.back[number] = self._insert_keyless(table, row)
+            return True
+        try:
+            with self._database.attempt():
+                is_new = self._database.bring_back(table, row["row"])
+        except DatabaseError as error:
+            self._stays(row, str(error))
+            return True
+        self._result.totals.records += is_new
+        self.back[number] = is_new or self._database.holds(table, row["key"], row["row"])
+        if not self.back[number]:
+            self._stays(row, "a row with its key, or with what must be unique in it, is there")
+        return True
+
+    def _insert_keyless(self, table: Table, row: dict[str, Any]) -> bool:
+        """Insert a row without a primary key, unless as many of its like are there as came back."""
+        values = json.dumps([table.identity, row["row"]], sort_keys=True)
+        alike = blake2b(values.encode(), digest_size=16).digest()
+        self._alike[alike] += 1
+        try:
+            with self._database.attempt():
+                if self._database.count_alike(table, row["row"]) < self._alike[alike]:
+                    self._database.bring_back(table, row["row"])
+                    self._result.totals.records += 1
+        except DatabaseError as error:
+            self._stays(row, str(error))
+            return False
+        return True
+
+    def _insert_circles(self, pending: Sequence[int]) -> Iterable[int]:
+        """Insert rows that wait for each other together; returns those that cannot come back."""
+        circle, waiting = pending, len(pending) + 1
+        while len(circle) < waiting:
+            waiting = len(circle)
+            offered = self._offered(circle)
+            circle = [number for number in circle if self._comes(self._rows[number], offered)]
+        if not circle:
+            return pending
+        records, told = self._result.totals.records, self._result.stays.total
+        try:
+            with self._database.attempt():
+                self._database.check_now(immediate=False)
+                for number in circle:
+                    self._insert(number, waits=False)
+                if self._result.stays.total > told:
+                    raise DatabaseError("one of the rows that point at each other could not come back")
+        except DatabaseError as error:
+            self._result.totals.records = records
+            for number in circle:
+                self.back[number] = False
+                self._stays(self._rows[number], str(error))
+        in_circle = frozenset(circle)
+        return [number for number in pending if number not in in_circle]
+
+    def _offered(self, numbers: Iterable[int]) -> set[bytes]:
+        """What foreign keys can point at in some rows."""
+        return {
+            _place(row["schema"], row["table"], columns, [row["row"].get(name) for name in columns])
+            for row in map(self._rows.__getitem__, numbers)
+            for columns in self._targets.get((row["schema"], row["table"]), ())
+        }
+
+    def _comes(self, row: dict[str, Any], offered: set[bytes]) -> bool:
+        """Whether all rows that the foreign keys of a row point at are there, or offered."""
+        return all(
+            self._is_there(link, row)
+            or _place(
+                link.target_schema,
+                link.target_table,
+                link.target_columns,
+                [row["row"].get(name) for name in link.columns],
+            )
+            in offered
+            for link in self._of(row)
+        )
+
+    def _of(self, row: dict[str, Any]) -> Sequence[ForeignKey]:
+        return self._links.get(self._table(row).identity, ())
+
+    def _fill(self, row: dict[str, Any]) -> bool:
+        table = self._table(row)
+        if self._database.holds(table, row["key"], row["row"]):
+            return True
+        if any(not self._is_there(link, row) for link in self._of(row)):
+            self._stays(row, "a row that it pointed at is missing")
+            return False
+        try:
+            with self._database.attempt():
+                is_filled = self._database.fill_again(table, row["key"], row["row"])
+        except DatabaseError as error:
+            self._stays(row, str(error))
+            return False
+        if is_filled:
+            self._result.updated += 1
+            return True
+        self._stays(row, "the row is gone, or points at something else by now")
+        return False
+
+    def foresee(self, numbers: Iterable[int]) -> None:
+        """Count what ``carry_out`` would bring back, reading only."""
+        for row in map(self._rows.__getitem__, numbers):
+            table = self._table(row)
+            if not row["key"]:
+                self._result.totals.records += not self._database.count_alike(table, row["row"])
+                continue
+            is_there = self._database.find(table, {name: row["row"][name] for name in row["key"]})
+            if row["action"] == "cleared":
+                self._result.updated += is_there and not self._database.holds(table, row["key"], row["row"])
+            elif not is_there:
+                self._result.totals.records += 1
+            elif not self._database.holds(table, row["key"], row["row"]):
+                self._stays(row, "a row with its key is there")
+
+    def _is_there(self, link: ForeignKey, row: dict[str, Any]) -> bool:
+        """Whether the row that a foreign key points at exists; NULL points at nothing."""
+        values = [row["row"].get(name) for name in link.columns]
+        if any(value is None for value in values):
+            return True
+        target = self._database.table(f"{link.target_schema}.{link.target_table}")
+        wanted = dict(zip(link.target_columns, values))
+        if target == self._table(row) and wanted.items() <= row["row"].items():
+            return True
+        return self._database.find(target, wanted)
+
+    def _table(self, row: dict[str, Any]) -> Table:
+        return self._database.table(f"{row['schema']}.{row['table']}")
+
+    def _stays(self, row: dict[str, Any], reason: str) -> None:
+        key = ", ".join(escaped_value(row["row"][name]) for name in row["key"] or row["row"])
+        self._result.stays.add(Skipped(f"{row['table']} {key}".encode(), reason))
+
+
+def _place(schema: str, table: str, columns: Sequence[str], values: Sequence[Any]) -> bytes:
+    """What tells the values of some columns of a table from all others, in a few bytes."""
+    told = json.dumps([schema, table, columns, values]).encode()
+    return blake2b(told, digest_size=16).digest()

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The command line: what cron runs, and what an administrator types.
+
+Needs Python and this package only. Exit statuses are part of the interface: see ``Exit``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any, Callable, NoReturn, Sequence
+
+from ..config.site import ACCEPTABLE
+from ..errors import CleanupError
+from ..version import VERSION
+from .check import check
+from .clean import clean
+from .ending import Exit, status_of
+from .quarantine import LATEST, list_batches, purge_batches, restore_batch
+from .terminal import complain
+
+CONFIG = "/etc/media-cleanup"
+
+_MEANING = """\
+exit status:
+  0  done, or nothing to do
+  1  failed: the database or the disk refused
+  2  unusable: the command line, the site file, or what they name
+  3  refused: a guard turned the plan down
+  4  partial: not everything could be seen, so nothing was removed; or not everything came back
+  5  busy: another run works on the site
+  6  unconfirmed: nobody typed yes
+A dry run ends with the status that the run would have had.
+"""
+_JOBS = {
+    "orphans": "remove files that no row names",
+    "incomplete": "remove rows that were never attached to anything, with their files",
+    "missing": "remove rows whose file is gone",
+}
+_BATCH = f"the batch, by as much of its name as tells it from the others, or by {LATEST!r}"
+
+
+def main(arguments: Sequence[str] | None = None, launcher: str | None = None) -> int:
+    """Run the command and return its exit status; ``launcher`` is the script that called.
+
+    With a launcher, a site that names its ``python`` is cleaned by that interpreter: the process
+    is replaced. Leaves through SystemExit where the command line itself is wrong.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    written = list(sys.argv[1:] if arguments is None else arguments)
+    options = _options(written)
+    options.written, options.launcher = written, launcher
+    try:
+        status: Exit = options.act(options)
+        sys.stdout.flush()
+    except CleanupError as error:
+        complain(str(error))
+        return status_of(error)
+    except KeyboardInterrupt:
+        complain("interrupted. What was done stays done; run it again for the rest.")
+        return 130
+    except BrokenPipeError:
+        # Nobody reads any more; the interpreter must not stumble over it once again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    return status
+
+
+# The command line.
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong, and where help is."""
+
+    advice = ""
+
+    def error(self, message: str) -> NoReturn:
+        advice = self.advice or f"See {self.prog} --help."
+        self.exit(Exit.UNUSABLE, f"{self.prog}: {message}. {advice}\n")
+
+
+def _options(written: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    options, left = parser.parse_known_args(written)
+    # argparse does not see that words after an option go on with the list before it.
+    if left and (not hasattr(options, "paths") or any(word.startswith("-") for word in left)):
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    if left:
+        options.paths += left
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="media-cleanup",
+        description="Compare the uploads of a Django site with its database, and remove what has lost "
+        "its counterpart.",
+        epilog=_MEANING,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"media-cleanup {VERSION}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_add_cleaning, _add_check, _add_batches, _add_restore, _add_purge):
+        add(commands)
+    return parser
+
+
+def _subcommand(commands: Any, name: str, does: str, act: Callable[[argparse.Namespace], Exit]) -> Any:
+    """A subcommand with the options that all of them have."""
+    parser = commands.add_parser(
+        name,
+        help=does,
+        description=f"{does[0].upper()}{does[1:]}.",
+        epilog=_MEANING,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(act=act)
+    parser.add_argument("site", metavar="SITE", help="name of the site, as in the site files")
+    parser.add_argument(
+        "--config",
+        metavar="DIR",
+        default=CONFIG,
+        help="directory that holds the site files, as sites/NAME.json (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of words")
+    parser.add_argument(
+        "--quiet", action="store_true", help="print nothing unless something was done or went wrong"
+    )
+    return parser
+
+
+def _add_cleaning(commands: Any) -> None:
+    for name, does in _JOBS.items():
+        parser = _subcommand(commands, name, does, clean)
+        parser.add_argument("--dry-run", action="store_true", help="only show what would be removed")
+        parser.add_argument("--verbose", action="store_true", help="list every item, up to max_listed")
+        parser.add_argument("--force", action="store_true", help="do not ask before removing")
+        parser.add_argument(
+            "--older-than-hours",
+            metavar="N",
+            type=_whole,
+            help="how old a thing must be to go, instead of what the site file says",
+        )
+        parser.add_argument(
+            "--max-removal-percent",
+            metavar="N",
+            type=_whole,
+            help="allow a larger share to go this once; 100 lifts the guard",
+        )
+        parser.add_argument(
+            "--accept",
+            metavar="GUARD",
+            action="append",
+            choices=ACCEPTABLE,
+            help=f"accept this once what a guard found ({', '.join(ACCEPTABLE)}); may be repeated",
+        )
+        review = parser.add_mutually_exclusive_group()
+        review.add_argument(
+            "--save-plan", metavar="FILE", help="only plan, and keep the plan in FILE for --approve"
+        )
+        review.add_argument(
+            "--approve",
+            metavar="FILE",
+            help="remove what the plan in FILE lists and nothing else, without asking",
+        )
+        _add_leaving(parser)
+
+
+def _add_leaving(parser: argparse.ArgumentParser) -> None:
+    leaving = parser.add_argument_group("for those who watch (a dry run leaves nothing)")
+    leaving.add_argument("--outcome", metavar="FILE", help="keep the last outcome in FILE, as JSON")
+    leaving.add_argument("--metrics", metavar="FILE", help="keep metrics in FILE, as Prometheus reads them")
+    leaving.add_argument("--log", metavar="FILE", help="add what was done to FILE")
+
+
+def _add_check(commands: Any) -> None:
+    _subcommand(commands, "check", "look whether a site can be cleaned by this user", check)
+
+
+def _add_batches(commands: Any) -> None:
+    parser = _subcommand(commands, "batches", "list what is kept of a site", list_batches)
+    parser.add_argument("paths", metavar="PATH", nargs="*", help="list only batches that hold one of these")
+
+
+def _add_restore(commands: Any) -> None:
+    parser = _subcommand(commands, "restore", "bring back what a batch keeps", restore_batch)
+    parser.advice = "The command batches lists what there is to bring back."
+    parser.add_argument("batch", metavar="BATCH", help=_BATCH)
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        help="bring back only these files, written as in results, and the rows that named them",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only show what would come back")
+    parser.add_argument("--force", action="store_true", help="do not ask before bringing it back")
+
+
+def _add_purge(commands: Any) -> None:
+    parser = _subcommand(commands, "purge", "delete batches for good", purge_batches)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--older-than-days", metavar="N", type=_whole, help="all that were removed at least so many days ago"
+    )
+    which.add_argument("--batch", metavar="BATCH", help=_BATCH)
+    parser.add_argument("--dry-run", action="store_true", help="only show which batches would go")
+    parser.add_argument("--force", action="store_true", help="do not ask before deleting")
+    _add_leaving(parser)
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
+    return int(text)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The site that a command line names: its description, its jobs, and the interpreter it wants."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any, Union
+
+from ..config import site_file
+from ..config.site import OrphansJob, RecordsJob, Site
+from ..errors import SiteError
+
+Job = Union[OrphansJob, RecordsJob]
+
+_SITES = "sites"
+# Tells the interpreter that a site names that it was chosen already.
+_CHOSEN = "MEDIA_CLEANUP_PYTHON"
+
+
+def jobs_of_one_kind(options: argparse.Namespace, kind: str) -> list[Job]:
+    """The jobs of one kind, with what the command line says otherwise."""
+    site, source = _site(options)
+    overrides = {
+        name: getattr(options, name, None)
+        for name in ("older_than_hours", "max_removal_percent", "accept")
+        if getattr(options, name, None) is not None
+    }
+    return site_file.jobs_of(site, kind, source, overrides)
+
+
+def all_jobs(options: argparse.Namespace) -> list[Job]:
+    """Every job that the site describes. Raises SiteError if it describes none."""
+    site, source = _site(options)
+    kinds = [kind for kind in site_file.JOBS if site.get(kind)]
+    found = [job for kind in kinds for job in site_file.jobs_of(site, kind, source, {})]
+    if not found:
+        raise SiteError(f"site {options.site!r} describes no job in {source}.")
+    return found
+
+
+def quarantined(options: argparse.Namespace) -> list[Site]:
+    """The site, as often as it has quarantines or media roots, since a job may have its own."""
+    found: dict[tuple[bytes, bytes], Site] = {}
+    for job in all_jobs(options):
+        if job.site.quarantine:
+            found.setdefault((job.site.quarantine, job.site.media_root), job.site)
+    if not found:
+        raise SiteError(
+            f"site {options.site!r} has no quarantine, so nothing that was removed from it is kept. Name one "
+            "in its description, and what goes from then on can be brought back."
+        )
+    return list(found.values())
+
+
+def _site(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """The description of the site, and the file that it came from."""
+    directory = os.path.join(options.config, _SITES)
+    site = site_file.read(directory, options.site)
+    _go_on_with(site.get("python"), options)
+    return site, os.path.join(directory, f"{options.site}.json")
+
+
+def _go_on_with(python: Any, options: argparse.Namespace) -> None:
+    """Replace this process by the interpreter that the site names, if it is another one."""
+    chosen = os.environ.get(_CHOSEN)
+    if not isinstance(python, str) or not options.launcher or python in ("", chosen, sys.executable):
+        return
+    os.environ[_CHOSEN] = python
+    try:
+        os.execv(python, [python, "-IBXutf8", options.launcher, *options.written])  # noqa: S606
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SiteError(
+            f"the interpreter {python!r} that the site names cannot be run: {reason}. Correct python in "
+            "the description of the site."
+        ) from None

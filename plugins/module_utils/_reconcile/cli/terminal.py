@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What the command says to a person: lines, complaints, how far a run is, and the question."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Sequence, TextIO
+
+from .. import run as jobs
+from ..config.site import OrphansJob, RecordsJob
+from .ending import UnconfirmedError
+
+# Seconds between two lines of progress.
+PACE = 0.2
+
+
+def write(text: str, stream: TextIO) -> None:
+    """Write at once, so that a log or a pipe has it before what comes next."""
+    stream.write(text)
+    stream.flush()
+
+
+def say(lines: Sequence[str], stream: TextIO) -> None:
+    write("\n".join(lines) + "\n", stream)
+
+
+def complain(message: str) -> None:
+    say([f"media-cleanup: {message}"], sys.stderr)
+
+
+def require_somebody(undone: str, instead: str) -> None:
+    """Raise UnconfirmedError unless there is a terminal at which the question can be answered."""
+    if not sys.stdin.isatty():
+        raise UnconfirmedError(f"nobody can be asked, for there is no terminal, so {undone}. {instead}")
+
+
+def is_confirmed(question: str) -> bool:
+    write(f"{question} Type yes to go on: ", sys.stderr)
+    return sys.stdin.readline().strip() == "yes"
+
+
+class Progress:
+    """How many files or rows were looked at, how fast, and about which share, on a terminal only."""
+
+    def __init__(self, job: OrphansJob | RecordsJob, is_quiet: bool) -> None:
+        self.is_shown = not is_quiet and sys.stderr.isatty()
+        self._job = job
+        self._what = "rows" if isinstance(job, RecordsJob) else "files"
+        self._began = time.monotonic()
+        self._told = self._began
+        self._expected: int | None = None
+
+    def tell(self, number: int) -> None:
+        now = time.monotonic()
+        if now - self._told < PACE:
+            return
+        # Only a run that takes long enough to show a line pays for the estimate.
+        if self._expected is None:
+            self._expected = jobs.expected(self._job)
+        self._told = now
+        rate = number / (now - self._began)
+        name = f"{self._job.site.name} · {self._job.name}"
+        line = f"\r\x1b[K{name}: {number:,} {self._what} seen, {rate:,.0f} a second{self._share(number)}"
+        write(line, sys.stderr)
+
+    def _share(self, number: int) -> str:
+        """The share of what is expected, which may turn out too small; nothing where it is unknown."""
+        return f", about {min(99, 100 * number // self._expected)} %" if self._expected else ""
+
+    def end(self) -> None:
+        if self.is_shown and self._told > self._began:
+            write("\r\x1b[K", sys.stderr)

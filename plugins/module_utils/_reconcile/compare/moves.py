@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Moved, not missing: a row whose file is gone, and a file that no row names and that may be it.
+
+They are a likely move if they have the same name, and the size and the checksum that the row holds,
+if it holds any. With both of them, the name may be another one.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections import defaultdict
+from typing import AbstractSet, Iterable, Mapping, NamedTuple, Sequence
+
+from ..config.site import Column
+from ..database.base import Database
+from ..errors import CleanupError
+from ..media.derived import DerivedPattern, sources_of
+from ..media.local import MediaTree, NotFollowed
+from ..media.paths import outside
+from ..media.walk import exclusion
+
+# Which checksum has so many hexadecimal digits.
+_ALGORITHMS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+_HEXADECIMAL = frozenset("0123456789abcdef")
+
+
+class Twin(NamedTuple):
+    """The other half of a likely move, and in what the two are alike."""
+
+    path: bytes
+    alike: str
+
+
+class Content(NamedTuple):
+    """What a row says of what is in its file, as far as it does."""
+
+    size: int | None = None
+    checksum: str | None = None
+
+    @classmethod
+    def of(cls, size: str | None, checksum: str | None) -> Content:
+        digits = (checksum or "").strip().lower()
+        known = len(digits) in _ALGORITHMS and _HEXADECIMAL.issuperset(digits)
+        return cls(int(size) if size and size.isdecimal() else None, digits if known else None)
+
+    @property
+    def algorithm(self) -> str:
+        return _ALGORITHMS[len(self.checksum or "")]
+
+
+class _Lost:
+    """Paths where no file is, found by the name or the size of a file that may be theirs."""
+
+    def __init__(self, paths: Iterable[bytes], database: Database, columns: Sequence[Column]) -> None:
+        self._contents: dict[bytes, list[Content]] = {path: [] for path in paths}
+        for path, size, checksum in database.contents(columns, self._contents):
+            self._contents[path].append(Content.of(size, checksum))
+        self.by_name: dict[bytes, list[bytes]] = defaultdict(list)
+        self.by_size: dict[int, list[bytes]] = defaultdict(list)
+        for path, contents in self._contents.items():
+            self.by_name[posixpath.basename(path)].append(path)
+            for content in contents:
+                if content.size is not None and content.checksum:
+                    self.by_size[content.size].append(path)
+
+    def twins(self, path: bytes, size: int, tree: MediaTree) -> dict[bytes, Twin]:
+        """The lost paths whose file seems to lie at this path, each with that."""
+        digests: dict[str, str | None] = {}
+
+        def is_in_file(content: Content) -> bool:
+            if content.size not in (None, size):
+                return False
+            if content.checksum is None:
+                return True
+            if content.algorithm not in digests:
+                digests[content.algorithm] = tree.checksum(path, content.algorithm)
+            # What cannot be read may be anything.
+            return digests[content.algorithm] in (None, content.checksum)
+
+        namesakes = self.by_name.get(posixpath.basename(path), ())
+        found = {
+            lost: Twin(path, "name")
+            for lost in namesakes
+            if any(map(is_in_file, self._contents[lost] or [Content()]))
+        }
+        for lost in self.by_size.get(size, ()):
+            known = (content for content in self._contents[lost] if content.checksum)
+            if lost not in found and any(
+                is_in_file(content) and digests[content.algorithm] for content in known
+            ):
+                found[lost] = Twin(path, "size and checksum")
+        return found
+
+
+def files_like(
+    missing: AbstractSet[bytes],
+    column: Column,
+    root: MediaTree,
+    database: Database,
+    columns: Sequence[Column],
+    derived: Sequence[DerivedPattern],
+) -> dict[bytes, Twin]:
+    """Find, for missing paths of a column, a file that none of the columns names and that may be theirs.
+
+    A derived file is none: a thumbnail often has the name of its photo.
+    """
+    if not missing:
+        return {}
+    lost = _Lost(missing, database, [column])
+    sizes: dict[bytes, int] = {}
+    for run in root.walk(b"", exclusion([".*"]), in_order=False):
+        for name in run.names if lost.by_size else lost.by_name.keys() & run.names:
+            state = root.state_in(run, name)
+            if state and (name in lost.by_name or state.size in lost.by_size):
+                sizes[run.prefix + name] = state.size
+    named = database.count_named(columns, sizes)
+    found: dict[bytes, Twin] = {}
+    for path, size in sorted(sizes.items()):
+        if path not in named and not sources_of(derived, path):
+            found.update(lost.twins(path, size, root))
+    return found
+
+
+def rows_like(
+    orphans: Mapping[bytes, int], tree: MediaTree, database: Database, columns: Sequence[Column]
+) -> dict[bytes, Twin]:
+    """Find, for orphans of known sizes, a path that a row names, where no file is, and that may be theirs."""
+    names = map(posixpath.basename, orphans)
+    paths = [*database.paths_ending(columns, names), *database.paths_of_size(columns, orphans.values())]
+    lost = _Lost((path for path in set(paths) if _is_missing(path, tree)), database, columns)
+    found: dict[bytes, Twin] = {}
+    for orphan, size in orphans.items():
+        for path, twin in lost.twins(orphan, size, tree).items():
+            found.setdefault(orphan, twin._replace(path=path))
+    return found
+
+
+def _is_missing(path: bytes, tree: MediaTree) -> bool:
+    if outside(path):
+        return False
+    try:
+        return tree.state(path) is None
+    except (NotFollowed, CleanupError):
+        return False

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Whether the files that rows name are there, told of many at once by reading their directory."""
+
+from __future__ import annotations
+
+from typing import AbstractSet
+
+from ..media.local import MediaTree
+from .merge import Ordered
+
+# Names of a directory that are kept for each name that is asked for.
+_MOST = 16
+# Of a directory that was asked for some names one by one, so many times more are likely to come.
+_MORE_TO_COME = 4
+
+
+class _Large:
+    """A directory too large to be read for a few names; read once it was asked for a good part of them."""
+
+    def __init__(self, directory: bytes) -> None:
+        self.directory = directory
+        self.asked = 0
+        self.listing: Ordered | None = None
+
+
+class Presence:
+    """Tells of the names that rows hold in a directory which are there. Rows come in the order of paths."""
+
+    def __init__(self, tree: MediaTree) -> None:
+        self._tree = tree
+        # Each lies below the one before it: rows of a directory go on after those of a subdirectory.
+        self._large: list[_Large] = []
+
+    def those_there(self, directory: bytes, names: list[bytes]) -> AbstractSet[bytes]:
+        """Those of some names in byte order that are proven to be there, maybe with others; in doubt none."""
+        if self._tree.is_worth_reading(directory, len(names)):
+            return self._tree.names_there(directory, len(names) * _MOST)
+        large = self._large_directory(directory)
+        large.asked += len(names)
+        if large.listing is None and self._tree.is_worth_reading(directory, large.asked * _MORE_TO_COME):
+            self._drop_listings()
+            large.listing = Ordered(self._tree.sorted_names_there(directory))
+        return large.listing.among(names) if large.listing else frozenset()
+
+    def _drop_listings(self) -> None:
+        # One is in memory at a time; another is read again if as many rows come again.
+        for large in self._large:
+            if large.listing:
+                large.listing, large.asked = None, 0
+
+    def _large_directory(self, directory: bytes) -> _Large:
+        while self._large and not _is_in(directory, self._large[-1].directory):
+            self._large.pop()
+        if not self._large or self._large[-1].directory != directory:
+            self._large.append(_Large(directory))
+        return self._large[-1]
+
+
+def _is_in(directory: bytes, other: bytes) -> bool:
+    return directory == other or not other or directory.startswith(other + b"/")

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What goes or changes together with records: found, counted, kept and carried out.
+
+Where no row can hang on two records, the database does it with whole sets, and what is to be known
+of single rows never comes here. Otherwise the rows are followed one by one, by their keys.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from typing import Any, Dict, Iterable, Iterator, NamedTuple, Sequence, Set, Tuple
+
+from ..database.catalog import ForeignKey, Row, StoredRow, Table
+from ..errors import DatabaseError
+from .dependents import Dependents, Link
+from .plan import counted
+
+RowKey = Tuple[Any, ...]
+# Rows, each with the records for whose sake it was reached.
+Reached = Dict[RowKey, Set[RowKey]]
+Counts = Dict[str, Dict[str, int]]
+
+
+class KeptRow(NamedTuple):
+    """A row that was deleted, or cleared in some columns, for the sake of records."""
+
+    action: str
+    table: Table
+    row: StoredRow
+    records: Iterable[RowKey]
+
+
+class Going(ABC):
+    """What goes or changes together with some records. Nothing does before it is carried out."""
+
+    # Records on which a row hangs that must not go, however far away, each with the link in question;
+    # nothing else here counts it, so ask again without them.
+    restricted: dict[RowKey, str]
+
+    @abstractmethod
+    def counts(self) -> Counts:
+        """Rows to delete and to update, by table."""
+
+    @abstractmethod
+    def rows_kept(self) -> Iterator[KeptRow]:
+        """All these rows as they are now."""
+
+    @abstractmethod
+    def carry_out(self) -> None:
+        """Update and delete them; to be called inside the transaction in which they were found."""
+
+
+def going_with(dependents: Dependents, rows: list[Row]) -> tuple[Going, dict[RowKey, str]]:
+    """What goes with the rows, without those on which a restricted row hangs, and which those are."""
+    staying: dict[RowKey, str] = {}
+    kind = BySets if dependents.hang_on_one and not dependents.has_undeclared else ByKeys
+    going: Going = kind(dependents, rows)
+    while going.restricted:
+        staying.update(going.restricted)
+        fewer = [row for row in rows if row.key not in staying]
+        if len(fewer) == len(rows):
+            raise DatabaseError(
+                f"rows of {dependents.root.name} could not be found again by their keys. "
+                "They are being changed; run again when the site is quieter."
+            )
+        rows = fewer
+        going = kind(dependents, rows)
+    return going, staying
+
+
+class _Chain(NamedTuple):
+    """The links that lead from the records to the rows of one table."""
+
+    links: tuple[Link, ...]
+
+    @property
+    def last(self) -> Link:
+        return self.links[-1]
+
+    @property
+    def steps(self) -> list[tuple[ForeignKey, Table]]:
+        return [(link.key, link.child) for link in self.links]
+
+
+class BySets(Going):
+    """Each table is reached by one way, along foreign keys: a join gives the rows.
+
+    While a row is locked, the database lets no others come to hang on it. So what goes needs no lock
+    of its own, unless rows may hang on it or it is read first to be kept.
+    """
+
+    def __init__(self, dependents: Dependents, rows: Sequence[Row]) -> None:
+        self._database = dependents.database
+        self._root = dependents.root
+        self._keys = [row.key for row in rows]
+        # A table comes after the one that it hangs on.
+        self._chains: list[_Chain] = []
+        self._kept: dict[_Chain, int] = {}
+        self._done: dict[_Chain, int] = {}
+        self.restricted = {}
+        for chain in _chains(dependents, self._root, ()):
+            if chain.last.action == "restrict":
+                self._restrict(chain)
+            else:
+                self._chains.append(chain)
+
+    def _restrict(self, chain: _Chain) -> None:
+        for length in range(1, len(chain.steps)):
+            self._database.lock_hanging(self._root, chain.steps[:length], self._keys)
+        for key in self._database.with_hanging(self._root, chain.steps, self._keys):
+            self.restricted[key] = str(chain.last)
+
+    def counts(self) -> Counts:
+        result: Counts = {}
+        for chain in self._chains:
+            count = self._done.get(chain)
+            if count is None:
+                count = self._count(chain)
+            if count:
+                is_deleted = chain.last.action == "delete"
+                result[chain.last.child.name] = {
+                    "deleted": count if is_deleted else 0,
+                    "updated": 0 if is_deleted else count,
+                }
+        return result
+
+    def rows_kept(self) -> Iterator[KeptRow]:
+        for chain in self._chains:
+            link = chain.last
+            columns = None if link.action == "delete" else {*link.child.key, *link.columns}
+            self._kept[chain] = 0
+            for key, row in self._database.snapshot(self._root, self._keys, chain.steps):
+                self._kept[chain] += 1
+                if columns is None:
+                    yield KeptRow("deleted", link.child, row, [key])
+                else:
+                    yield KeptRow("cleared", link.child, _only(columns, row), [key])
+
+    def carry_out(self) -> None:
+        parents = {chain.last.parent for chain in self._chains}
+        for chain in self._chains:
+            if chain.last.child in parents:
+                self._database.lock_hanging(self._root, chain.steps, self._keys)
+        for chain in reversed(self._chains):
+            self._done[chain] = self._carry_out(chain)
+
+    def _carry_out(self, chain: _Chain) -> int:
+        link = chain.last
+        # What was kept is what goes, and no row beside it.
+        wanted = self._kept[chain] if chain in self._kept else self._count(chain)
+        if link.action == "delete":
+            doing = f"deleting rows of {link.child.name}"
+            done = self._database.delete_hanging(self._root, chain.steps, self._keys)
+        else:
+            doing = f"updating rows of {link.child.name}"
+            done = self._database.clear_hanging(self._root, chain.steps, self._keys, link.columns)
+        # Were rows left, a foreign key would point at nothing, and the database undoes that by itself.
+        _must_be_all(doing, done, wanted)
+        return done
+
+    def _count(self, chain: _Chain) -> int:
+        return self._database.count_hanging(self._root, chain.steps, self._keys)
+
+
+def _chains(dependents: Dependents, table: Table, before: tuple[Link, ...]) -> Iterator[_Chain]:
+    for link in dependents.links_to(table):
+        yield _Chain((*before, link))
+        if link.action == "delete":
+            yield from _chains(dependents, link.child, (*before, link))
+
+
+class ByKeys(Going):
+    """Rows that may be reached by several ways, or hang on several records: each is followed."""
+
+    def __init__(self, dependents: Dependents, rows: Sequence[Row]) -> None:
+        self._dependents = dependents
+        self._database = dependents.database
+        self.restricted = {}
+        self._deleted: dict[Table, set[RowKey]] = defaultdict(set)
+        self._cleared: dict[tuple[Table, tuple[str, ...]], set[RowKey]] = defaultdict(set)
+        self._followed: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
+        # For whose sake a row goes or changes.
+        self._origins: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
+        self._files: dict[bytes, set[RowKey]] = defaultdict(set)
+        for row in rows:
+            if row.file:
+                self._files[row.file].add(row.key)
+        self._follow({row.key: {row.key} for row in rows})
+
+    def counts(self) -> Counts:
+        result: Counts = {}
+        for table, keys in self._deleted.items():
+            if keys:
+                result.setdefault(table.name, {"deleted": 0, "updated": 0})["deleted"] += len(keys)
+        updated: dict[Table, set[RowKey]] = defaultdict(set)
+        for (table, _columns), keys in self._cleared.items():
+            # A row that loses two columns is one row.
+            updated[table] |= self._staying(table, keys)
+        for table, keys in updated.items():
+            if keys:
+                result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += len(keys)
+        return result
+
+    def rows_kept(self) -> Iterator[KeptRow]:
+        for table, keys in self._deleted.items():
+            for key, row in self._database.snapshot(table, sorted(keys, key=repr)):
+                yield KeptRow("deleted", table, row, self._origins[table, key])
+        for (table, columns), keys in self._cleared.items():
+            for key, row in self._database.snapshot(table, sorted(self._staying(table, keys), key=repr)):
+                yield KeptRow("cleared", table, _only({*table.key, *columns}, row), self._origins[table, key])
+
+    def carry_out(self) -> None:
+        for (table, columns), keys in self._cleared.items():
+            staying = self._staying(table, keys)
+            if staying:
+                cleared = self._database.clear(table, columns, sorted(staying, key=repr))
+                _must_be_all(f"updating rows of {table.name}", cleared, len(staying))
+        for table in self._dependents.order:
+            keys = self._deleted.get(table, set())
+            if keys:
+                ordered = sorted(keys, key=repr)
+                self._database.delete(table, ordered)
+                left = self._database.count_keys(table, ordered)
+                _must_be_all(f"deleting rows of {table.name}", len(keys) - left, len(keys))
+
+    def _staying(self, table: Table, keys: set[RowKey]) -> set[RowKey]:
+        return keys - self._deleted.get(table, set())
+
+    def _follow(self, records: Reached) -> None:
+        root, own = self._dependents.root, set(records)
+        pending: dict[Table, Reached] = {root: records}
+        while pending:
+            table, parents = pending.popitem()
+            for link in self._dependents.links_to(table):
+                reached: Reached = defaultdict(set)
+                for parent, child in self._hanging(link, parents):
+                    reached[child] |= parents[parent]
+                if link.child == root:
+                    reached = {key: found for key, found in reached.items() if key not in own}
+                self._take(link, reached, pending)
+
+    def _take(self, link: Link, reached: Reached, pending: dict[Table, Reached]) -> None:
+        if link.action == "restrict":
+            for origins in reached.values():
+                self.restricted.update(dict.fromkeys(origins, str(link)))
+        elif link.action == "set_null":
+            if reached:
+                self._cleared[link.child, link.columns] |= set(reached)
+            for key, origins in reached.items():
+                self._origins[link.child, key] |= origins
+        else:
+            self._deleted[link.child].update(reached)
+            for key, origins in reached.items():
+                # A row that was reached before is followed again only for records new to it.
+                fresh = origins - self._followed[link.child, key]
+                if fresh:
+                    self._followed[link.child, key] |= fresh
+                    self._origins[link.child, key] |= fresh
+                    pending.setdefault(link.child, {}).setdefault(key, set()).update(fresh)
+
+    def _hanging(self, link: Link, parents: Reached) -> list[tuple[RowKey, RowKey]]:
+        database, keys = self._database, list(parents)
+        if link.holds_path:
+            held = database.holders(link.child, link.columns[0], self._files)
+            return [(parent, key) for path, key in held for parent in self._files[path] if parent in parents]
+        if link.content_type is not None:
+            return list(
+                database.generic_children(
+                    link.child, link.columns[0], link.content_type_column, link.content_type, keys
+                )
+            )
+        return list(database.children(link.key, link.child, link.parent, keys))
+
+
+def _only(columns: Iterable[str], row: StoredRow) -> StoredRow:
+    return {**row, "row": {name: row["row"][name] for name in columns}}
+
+
+def _must_be_all(doing: str, done: int, wanted: int) -> None:
+    if done != wanted:
+        raise DatabaseError(
+            f"{doing} took {counted(done, 'row')} where {wanted:,} hang on the records. A trigger or a "
+            "row security policy interferes, or they were changed meanwhile. Run again; if it stays so, let "
+            "this database user change them."
+        )

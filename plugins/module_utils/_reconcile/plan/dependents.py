@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What hangs on a record, and what becomes of it when the record goes.
+
+Django keeps its ``on_delete`` rules in Python and declares every foreign key NO ACTION, so the
+catalog tells only who points at whom. The rule here: a row that cannot exist without the record (NOT
+NULL) goes with it, a row that can (nullable) is detached, a rule that the database itself enforces
+is respected, and whatever the user says of a column comes before all that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterable, Iterator
+
+from ..config.site import Column, DependentRule, RecordsJob
+from ..database.base import Database
+from ..database.catalog import ForeignKey, Table
+from ..errors import SiteError
+
+_BY_DATABASE = {"CASCADE": "delete", "SET NULL": "set_null", "RESTRICT": "restrict"}
+
+
+@dataclass(frozen=True)
+class Link:
+    """One way in which rows of ``child`` hang on rows of ``parent``."""
+
+    parent: Table
+    child: Table
+    columns: tuple[str, ...]
+    action: str
+    foreign_key: ForeignKey | None = None
+    content_type: int | None = None
+    content_type_column: str = ""
+    holds_path: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.child.name}.{', '.join(self.columns)}"
+
+    @property
+    def key(self) -> ForeignKey:
+        """The foreign key of the catalog, or what one would be that the user names."""
+        return self.foreign_key or ForeignKey(
+            *self.child.identity, self.columns, *self.parent.identity, self.parent.key, "NO ACTION"
+        )
+
+
+class Dependents:
+    """The links that lead, step by step, from a table to all rows that hang on its records."""
+
+    def __init__(self, job: RecordsJob, table: Table, database: Database) -> None:
+        self.database = database
+        self.root = table
+        self._foreign_keys = database.foreign_keys()
+        self._rules = {
+            (database.table(rule.column.table).identity, rule.column.name): rule for rule in job.dependents
+        }
+        self._links: dict[Table, list[Link]] = {}
+        self.warnings: list[str] = []
+        self._follow(table)
+        self._add_undeclared(job.dependents)
+        self._require_effect(job.dependents)
+        self.order = list(self._children_first())
+
+    def links(self) -> Iterator[Link]:
+        """All ways in which a row may come to hang on a record."""
+        for links in self._links.values():
+            yield from links
+
+    def links_to(self, table: Table) -> list[Link]:
+        """The ways in which a row may hang on a row of this table that goes."""
+        return self._links.get(table, [])
+
+    @property
+    def hang_on_one(self) -> bool:
+        """Whether no row can hang on two records, so that records can be handled a few at a time."""
+        links = list(self.links())
+        reached = [link.child for link in links]
+        return (
+            len(set(reached)) == len(reached)
+            and self.root not in reached
+            and not any(link.holds_path for link in links)
+        )
+
+    @property
+    def has_undeclared(self) -> bool:
+        """Whether rows hang on records without a foreign key that the database itself keeps."""
+        return any(link.foreign_key is None for link in self.links())
+
+    def _follow(self, table: Table) -> None:
+        """Collect the links to a table and, where rows would be deleted, the links to those."""
+        if table in self._links:
+            return
+        self._links[table] = [
+            self._link(key, table) for key in self._foreign_keys if self._points_at(key, table)
+        ]
+        for link in self._links[table]:
+            if link.action == "delete":
+                self._follow(link.child)
+
+    @staticmethod
+    def _points_at(key: ForeignKey, table: Table) -> bool:
+        return (key.target_schema, key.target_table) == table.identity
+
+    def _link(self, key: ForeignKey, parent: Table) -> Link:
+        child = self.database.table(f"{key.schema}.{key.table}")
+        nullable = tuple(name for name in key.columns if child.columns[name].nullable)
+        action = _BY_DATABASE.get(key.on_delete) or ("set_null" if nullable else "delete")
+        for name in key.columns:
+            rule = self._rules.get((child.identity, name))
+            if rule:
+                action = rule.action
+        if action == "set_null" and not nullable:
+            raise SiteError(
+                f"dependents: {child.name}.{', '.join(key.columns)} cannot be set to NULL, the table "
+                "forbids it. Choose delete or restrict."
+            )
+        if action == "set_null":
+            _require_key(child, ", ".join(key.columns))
+        columns = nullable if action == "set_null" else key.columns
+        return Link(parent, child, columns, action, foreign_key=key)
+
+    def _add_undeclared(self, rules: Iterable[DependentRule]) -> None:
+        """Add what no catalog knows: generic relations, paths, keys without a constraint."""
+        declared = {((key.schema, key.table), name) for key in self._foreign_keys for name in key.columns}
+        for rule in rules:
+            child = self.database.table(rule.column.table)
+            column = self.database.column(child, rule.column.name)
+            if (child.identity, rule.column.name) in declared:
+                continue
+            if rule.action == "set_null" and not column.nullable and not rule.holds_path:
+                raise SiteError(
+                    f"dependents: {rule.column} cannot be set to NULL, the table forbids it. "
+                    "Choose delete or restrict."
+                )
+            if rule.action == "set_null":
+                _require_key(child, rule.column.name)
+            if rule.holds_path:
+                self.database.path_column(rule.column)
+            elif len(self.root.key) != 1:
+                raise SiteError(
+                    f"dependents: {rule.column} is one column, and the key of {self.root.name} has "
+                    f"{len(self.root.key)}, so it cannot name one of its rows."
+                )
+            content_type = None
+            if rule.content_type:
+                self.database.column(child, rule.content_type_column)
+                content_type = self.database.content_type(*rule.content_type)
+                self._check_model(rule.column, *rule.content_type)
+            self._links[self.root].append(
+                Link(
+                    self.root,
+                    child,
+                    (rule.column.name,),
+                    rule.action,
+                    content_type=content_type,
+                    content_type_column=rule.content_type_column,
+                    holds_path=rule.holds_path,
+                )
+            )
+            if rule.action == "delete":
+                self._follow(child)
+
+    def _check_model(self, column: Column, app_label: str, model: str) -> None:
+        """Rows of another model may have the same keys: a content type of theirs would take their rows."""
+        table = f"{app_label}_{model}"
+        if table == self.root.relation:
+            return
+        said = f"dependents: content_type {app_label}.{model} of {column}"
+        try:
+            other = self.database.table(f"{self.root.schema}.{table}")
+        except SiteError:
+            self.warnings.append(
+                f"{said} is taken to mean the rows of {self.root.name}, though Django would call its table "
+                f"{table} if nothing else was said"
+            )
+            return
+        if not self._share_keys(self.root, other) and not self._share_keys(other, self.root):
+            raise SiteError(
+                f"{said} means the rows of {other.name}, and the records are rows of {self.root.name}: what "
+                f"hangs on others would go. Write the content type of {self.root.name}."
+            )
+
+    def _share_keys(self, child: Table, parent: Table) -> bool:
+        """Whether a model inherits from another, so that a row of each has the same key."""
+        return any(
+            (key.schema, key.table) == child.identity
+            and key.columns == child.key
+            and self._points_at(key, parent)
+            for key in self._foreign_keys
+        )
+
+    def _require_effect(self, rules: Iterable[DependentRule]) -> None:
+        """Raise SiteError for a rule about a foreign key that does not lead to any row that goes."""
+        met = {
+            (link.child.identity, name)
+            for links in self._links.values()
+            for link in links
+            for name in (link.foreign_key.columns if link.foreign_key else link.columns)
+        }
+        for rule in rules:
+            if (self.database.table(rule.column.table).identity, rule.column.name) not in met:
+                raise SiteError(
+                    f"dependents: {rule.column} is a foreign key that does not lead to rows which go with "
+                    f"those of {self.root.name}, so the rule would do nothing. Correct or remove it."
+                )
+
+    def _children_first(self) -> Iterator[Table]:
+        """The tables in an order in which rows can be deleted; a cycle needs deferred constraints."""
+        seen: set[Table] = set()
+
+        def visit(table: Table) -> Iterator[Table]:
+            seen.add(table)
+            for link in self._links.get(table, ()):
+                if link.action == "delete" and link.child not in seen:
+                    yield from visit(link.child)
+            yield table
+
+        return visit(self.root)
+
+
+def _require_key(table: Table, column: str) -> None:
+    """A row that is changed must be found again to be set back."""
+    if not table.has_primary_key:
+        raise SiteError(
+            f"dependents: {table.name} has no primary key, so a row of it that is detached could not be "
+            f"set back. Choose delete or restrict for {table.name}.{column}."
+        )

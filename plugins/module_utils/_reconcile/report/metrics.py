@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What a run leaves behind for those who watch: its outcome as JSON, metrics, and a line in a log.
+
+Files are replaced in one step, so that nobody ever reads half of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import tempfile
+from contextlib import suppress
+from datetime import datetime, timezone
+from typing import Any, Callable, Iterable, Iterator, Mapping
+
+from ..cli.terminal import complain
+from ..errors import CleanupError
+
+# Names of files and owners are in an outcome; numbers alone are in the metrics.
+OUTCOME_MODE, METRICS_MODE = 0o640, 0o644
+_SUCCESS = "media_cleanup_last_success_timestamp_seconds"
+_METRICS = (
+    ("media_cleanup_last_run_timestamp_seconds", "When the last run ended."),
+    (_SUCCESS, "When the last run that went well ended; 0 if none has yet."),
+    ("media_cleanup_last_exit_status", "The exit status of the last run; 0 is well."),
+    ("media_cleanup_duration_seconds", "How long the last run took."),
+    ("media_cleanup_refused", "Whether a guard turned the last run down."),
+    ("media_cleanup_found_records", "Rows that the last run found to go."),
+    ("media_cleanup_found_files", "Files that the last run found to go."),
+    ("media_cleanup_found_bytes", "Bytes that the last run found to go."),
+    ("media_cleanup_removed_records", "Rows that the last run removed."),
+    ("media_cleanup_removed_files", "Files that the last run removed."),
+    ("media_cleanup_removed_bytes", "Bytes that the last run removed."),
+)
+
+
+class LeavingError(CleanupError):
+    """What a run should leave behind could not be written."""
+
+
+def leave(options: argparse.Namespace, outcome: Mapping[str, Any]) -> bool:
+    """Leave what the command line asks for; False if that failed, since nobody could watch then."""
+    if options.dry_run:
+        return True
+    wanted = (
+        (options.outcome, write_outcome),
+        (options.metrics, write_metrics),
+        (options.log, _write_log),
+    )
+    left = [_is_left(path, write, outcome) for path, write in wanted if path]
+    return all(left)
+
+
+def _is_left(path: str, write: Callable[[str, Mapping[str, Any]], None], outcome: Mapping[str, Any]) -> bool:
+    try:
+        write(path, outcome)
+    except LeavingError as error:
+        complain(str(error))
+        return False
+    return True
+
+
+def write_outcome(path: str, outcome: Mapping[str, Any]) -> None:
+    """Write the outcome of a run as JSON. Raises LeavingError if that fails."""
+    _replace(path, json.dumps(outcome, indent=2, ensure_ascii=True) + "\n", OUTCOME_MODE)
+
+
+def write_metrics(path: str, outcome: Mapping[str, Any]) -> None:
+    """Write the metrics of a run in Prometheus' text format. Raises LeavingError if that fails."""
+    labels = f'{{site="{outcome["site"]}",job="{outcome["job"]}"}}'
+    lines = _metric_lines(_values(outcome, _last_success(path)), labels)
+    _replace(path, "".join(f"{line}\n" for line in lines), METRICS_MODE)
+
+
+def _values(outcome: Mapping[str, Any], last_success: str) -> dict[str, Any]:
+    ended = outcome["ended"]
+    values = {
+        "media_cleanup_last_run_timestamp_seconds": ended,
+        _SUCCESS: ended if outcome["exit_status"] == 0 else last_success,
+        "media_cleanup_last_exit_status": outcome["exit_status"],
+        "media_cleanup_duration_seconds": outcome["seconds"],
+        "media_cleanup_refused": int(any(run.get("refused") for run in outcome["runs"])),
+    }
+    for total in ("found", "removed"):
+        for what in ("records", "files", "bytes"):
+            values[f"media_cleanup_{total}_{what}"] = sum(
+                run.get(total, {}).get(what, 0) for run in outcome["runs"]
+            )
+    return values
+
+
+def _metric_lines(values: Mapping[str, Any], labels: str) -> Iterator[str]:
+    for name, meaning in _METRICS:
+        yield f"# HELP {name} {meaning}"
+        yield f"# TYPE {name} gauge"
+        yield f"{name}{labels} {values[name]}"
+
+
+def _last_success(path: str) -> str:
+    """When a run last went well, as the metrics of the run before this one say."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            found = re.search(rf"^{_SUCCESS}\{{.*\}} ([0-9.]+)$", file.read(), re.MULTILINE)
+    except OSError:
+        return "0"
+    return found.group(1) if found else "0"
+
+
+def _write_log(path: str, outcome: Mapping[str, Any]) -> None:
+    append_log(path, _log_lines(outcome))
+
+
+def _log_lines(outcome: Mapping[str, Any]) -> Iterator[str]:
+    for run in outcome["runs"]:
+        if "summary" in run:
+            yield from run["summary"].splitlines()
+        else:
+            yield f"{run['heading']} ({run['status']})"
+        if run["message"]:
+            yield f"  {run['message']}"
+
+
+def append_log(path: str, lines: Iterable[str]) -> None:
+    """Add lines to a log, each with the moment before it. Raises LeavingError if that fails."""
+    moment = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = "".join(f"{moment} {line}\n" for line in lines)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def replace_private(path: str, content: Any) -> None:
+    """Write a JSON file that its owner alone can read. Raises LeavingError if that fails."""
+    _replace(path, json.dumps(content, indent=2) + "\n", 0o600)
+
+
+def _replace(path: str, text: str, mode: int) -> None:
+    directory, name = os.path.split(os.path.abspath(path))
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
+    except OSError as error:
+        raise _not_written(path, error) from None
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            os.fchmod(handle, mode)
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+        os.rename(temporary, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise _not_written(path, error) from None
+
+
+def _not_written(path: str, error: OSError) -> LeavingError:
+    return LeavingError(
+        f"{path} could not be written: {error.strerror}. Let this user write there, or name another place."
+    )

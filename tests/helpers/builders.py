@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Builders that the tests of the engine share: media, sites, random trees, a powerless user."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import time
+import traceback
+import unicodedata
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Iterable, Iterator
+
+import pytest
+from hypothesis import strategies as st
+
+from engine import run as jobs
+from engine.apply import records as deletion
+from engine.apply.outcome import (
+    Deleting,
+    Outcome,
+    Taker,
+)
+from engine.config.site import (
+    ACCEPTABLE,
+    OrphansJob,
+    RecordsJob,
+    orphans_job,
+    records_job,
+)
+from engine.database import connect
+from engine.media.local import (
+    FileState,
+    MediaTree,
+)
+from engine.media.walk import exclusion
+from engine.plan import orphans, records
+from engine.plan.plan import Plan
+
+NOBODY = 65534
+# Deeper than PATH_MAX, and than the handles that a walk keeps open.
+DEEP = [b"d" * 120] * 50
+# Longer than the kernel's clock ticks: a file that is younger was made during the run.
+A_TICK = 0.02
+
+# Bytes around the slash in sorting, and those that break careless programs.
+_LETTERS = [b"-", b".", b"0", b"a", b"~", b"\n", b"\xff", "é".encode()]
+NAMES = (
+    st.lists(st.sampled_from(_LETTERS), min_size=1, max_size=4)
+    .map(b"".join)
+    .filter(lambda name: name not in (b".", b".."))
+)
+_PATHS = st.lists(NAMES, min_size=1, max_size=4).map(b"/".join)
+
+
+def _without_files_on_the_way(paths: set[bytes]) -> list[bytes]:
+    return sorted(path for path in paths if not any(other.startswith(path + b"/") for other in paths))
+
+
+# Paths of files that can all be there at once.
+TREES = st.sets(_PATHS, max_size=25).map(_without_files_on_the_way)
+
+CAFE, DECOMPOSED = "p/Café.jpg", unicodedata.normalize("NFD", "p/Café.jpg")
+# A file on disk, and another spelling of its path that a database may hold.
+SPELLINGS = [
+    *(("p/a.jpg", value) for value in ("/p/a.jpg", "./p/a.jpg", "p//a.jpg", "p/./a.jpg", "p/x/../a.jpg")),
+    *(("p/a.jpg", value) for value in ("p\\a.jpg", "p/a%2Ejpg", "p%2fa.jpg")),
+    *(("p/a.jpg", value) for value in ("media/p/a.jpg", "/media/p/a.jpg")),
+    ("p/a.jpg", "https://cdn.example.org/media/p/a.jpg"),
+    ("p/a b.jpg", "p/a%20b.jpg"),
+    ("p/a%20b.jpg", "p/a b.jpg"),
+    ("p/a%20b.jpg", "p/a%2520b.jpg"),
+    ("p/50%.jpg", "p/50%25.jpg"),
+    (CAFE, DECOMPOSED),
+    (CAFE, "p/Caf%C3%A9.jpg"),
+    (CAFE, "media/p/Caf%C3%A9.jpg"),
+    (DECOMPOSED, CAFE),
+    (DECOMPOSED, "p/Caf%C3%A9.jpg"),
+    (DECOMPOSED, "/media/p/Caf%C3%A9.jpg"),
+    (DECOMPOSED, f"media/{CAFE}"),
+]
+
+# As Django declares every foreign key.
+DEFERRED = "DEFERRABLE INITIALLY DEFERRED"
+TO_PHOTO = f"REFERENCES photo (id) {DEFERRED}"
+
+
+def cut(items: list[bytes], sizes: Iterable[int]) -> Iterator[list[bytes]]:
+    """Cut a list into pieces of these sizes, over and over; none is empty."""
+    sizes = [size for size in sizes if size > 0] or [1]
+    start = 0
+    while start < len(items):
+        for size in sizes:
+            if items[start : start + size]:
+                yield items[start : start + size]
+            start += size
+
+
+class Media:
+    """A media root that a test fills."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = os.fsencode(root)
+        os.makedirs(self.root, exist_ok=True)
+
+    def path(self, path: str | bytes) -> bytes:
+        return os.path.join(self.root, os.fsencode(path))
+
+    def write(self, *paths: str | bytes, hours: float = 48, content: bytes = b"picture") -> None:
+        """Write files that were last modified so many hours ago."""
+        for path in paths:
+            file = self.path(path)
+            os.makedirs(os.path.dirname(file), exist_ok=True)
+            with open(file, "wb") as opened:
+                opened.write(content)
+            moment = time.time() - hours * 3600
+            os.utime(file, (moment, moment))
+
+    def mkdir(self, *paths: str | bytes) -> None:
+        for path in paths:
+            os.makedirs(self.path(path), exist_ok=True)
+
+    def link(self, path: str | bytes, target: str | bytes | Path) -> None:
+        os.makedirs(os.path.dirname(self.path(path)), exist_ok=True)
+        os.symlink(os.fsencode(target), self.path(path))
+
+    def rename(self, old: str | bytes, new: str | bytes) -> None:
+        os.rename(self.path(old), self.path(new))
+
+    @property
+    def files(self) -> set[bytes]:
+        """Everything below the root that is not a directory."""
+        found = set()
+        for parent, directories, files in os.walk(self.root):
+            links = [name for name in directories if os.path.islink(os.path.join(parent, name))]
+            found.update(os.path.relpath(os.path.join(parent, name), self.root) for name in files + links)
+        return found
+
+    @property
+    def untouched(self) -> list[Any]:
+        """What a run that changes nothing leaves equal: names, inodes, sizes, times."""
+        found = []
+        for parent, directories, files in os.walk(self.root):
+            for name in [b".", *directories, *files]:
+                path = os.path.join(parent, name)
+                status = os.lstat(path)
+                stamps = (status.st_mtime_ns, status.st_ctime_ns)
+                found.append((path, status.st_ino, status.st_mode, status.st_size, *stamps))
+        return sorted(found)
+
+
+@dataclass
+class Planned:
+    """A plan that was made and not yet carried out, so that a test can come in between."""
+
+    plan: Any
+    job: OrphansJob | RecordsJob
+    tree: MediaTree
+    database: Any
+
+    def carry_out(self, taker: Taker | None = None) -> Outcome:
+        carry_out: Any = orphans.carry_out if isinstance(self.job, OrphansJob) else deletion.carry_out
+        return carry_out(self.plan, self.job, self.tree, self.database, taker or Deleting())
+
+
+@contextmanager
+def planned(
+    job: OrphansJob | RecordsJob,
+    approved: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[Planned]:
+    """Make a plan as modules do, and let the test come in before it is carried out."""
+    time.sleep(A_TICK)
+    make_plan: Any = orphans.make_plan if isinstance(job, OrphansJob) else records.make_plan
+    with MediaTree(job.site.media_root, job.site.max_listed) as tree, connect(
+        job.site.database_url, read_only=isinstance(job, OrphansJob)
+    ) as database:
+        yield Planned(make_plan(job, tree, database, approved, progress), job, tree, database)
+
+
+class Hindrance(Deleting):
+    """Removes files, and lets a test come in right before each of them goes."""
+
+    def __init__(self, before: Callable[[bytes], object]) -> None:
+        self._before = before
+
+    def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
+        self._before(path)
+        super().take(tree, path, state)
+
+
+class Site:
+    """A site with one table of photos in the shape of Django's, and the jobs on it."""
+
+    def __init__(self, database: Any, media: Media) -> None:
+        self.database = database
+        self.media = media
+        self._last = 0
+        database.run(
+            "CREATE TABLE photo (id integer PRIMARY KEY, image varchar(300), thumbnail varchar(300), "
+            "content_type_id integer, uploaded_at timestamp with time zone)"
+        )
+
+    @property
+    def basics(self) -> dict[str, Any]:
+        """Options without the guards that a small test would always run into."""
+        return {
+            "name": "kit",
+            "database_url": self.database.url,
+            "media_root": os.fsdecode(self.media.root),
+            "media_url": "/media/",
+            "max_removal_percent": 100,
+            "accept": list(ACCEPTABLE),
+            "include_likely_moves": True,
+        }
+
+    def insert(self, *images: str | None, hours: float = 48, **values: Any) -> None:
+        """Insert a row for each image, uploaded so many hours ago and not attached to anything."""
+        uploaded = time.strftime("%Y-%m-%d %H:%M:%S+00:00", time.gmtime(time.time() - hours * 3600))
+        for image in images:
+            self._last += 1
+            row = {"id": self._last, "image": image, "uploaded_at": uploaded, **values}
+            self.database.insert("photo", [row])
+
+    @property
+    def images(self) -> list[str]:
+        return [image for (image,) in self.database.rows("SELECT image FROM photo ORDER BY id")]
+
+    def orphans(self, **options: Any) -> OrphansJob:
+        """The job ``orphans``. No test can age a ctime, so the mtime tells the age."""
+        return orphans_job(
+            {
+                **self.basics,
+                "directories": ["."],
+                "references": [{"table": "photo", "column": "image"}],
+                "age_stamp": "mtime",
+                **options,
+            }
+        )
+
+    def missing(self, **options: Any) -> RecordsJob:
+        return records_job({**self.basics, "table": "photo", "file_column": "image", **options})
+
+    def incomplete(self, **options: Any) -> RecordsJob:
+        return self.missing(select="incomplete", **options)
+
+
+def run(job: OrphansJob | RecordsJob, check: bool = False, approved: str | None = None) -> tuple[Plan, Any]:
+    """Run a job as modules do, once its files are older than the run."""
+    time.sleep(A_TICK)
+    return jobs.run(job, check, approved)
+
+
+def found(plan: Plan) -> list[bytes]:
+    """The paths, or the files of the records, that a plan would remove."""
+    return [item.path if hasattr(item, "path") else item.file for item in plan.items]
+
+
+def reasons(listed: Any) -> dict[bytes, str]:
+    """Why things were left alone, by name."""
+    return {skipped.name: skipped.reason for skipped in listed.items}
+
+
+def guards(plan: Plan) -> list[str]:
+    return [refusal.guard for refusal in plan.refusals]
+
+
+def as_nobody(function: Callable[[], Any]) -> Any:
+    """Call a function as a user whom permissions hold off, and return what it returned."""
+    if os.geteuid() != 0:
+        return function()
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _answer(theirs, function)
+    os.close(theirs)
+    with open(ours, "rb") as answers:
+        told = answers.read()
+    os.waitpid(child, 0)
+    worked, answer = pickle.loads(told)
+    if not worked:
+        pytest.fail(answer)
+    return answer
+
+
+def _answer(pipe: int, function: Callable[[], Any]) -> None:
+    """The child's part: never comes back into the test run."""
+    try:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        told = pickle.dumps((True, function()))
+    except BaseException:
+        told = pickle.dumps((False, traceback.format_exc()))
+    with open(pipe, "wb") as answers:
+        answers.write(told)
+    os._exit(0)
+
+
+def open_handles() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def walked(tree: MediaTree, directory: bytes = b"", *exclude: str) -> list[bytes]:
+    return [run.prefix + name for run in tree.walk(directory, exclusion(exclude)) for name in run.names]
+
+
+def unseen(tree: MediaTree) -> dict[bytes, str]:
+    return dict(tree.unseen.items)
+
+
+def state_of(tree: MediaTree, path: bytes) -> FileState:
+    state = tree.state(path)
+    assert state is not None
+    return state
+
+
+class FailingOs:
+    """Stands in for ``os`` where a disk or a network file system is out of order."""
+
+    def __init__(self, function: str, number: int, name: bytes) -> None:
+        self._failing = (function, number, name)
+
+    def __getattr__(self, attribute: str) -> Any:
+        function, number, name = self._failing
+        real = getattr(os, attribute)
+        if attribute != function:
+            return real
+
+        def called(path: Any, *arguments: Any, **options: Any) -> Any:
+            if path == name:
+                raise OSError(number, os.strerror(number))
+            return real(path, *arguments, **options)
+
+        return called
+
+
+def hand_over(media: Media) -> None:
+    """Let nobody own all of a media root."""
+    if os.geteuid() == 0:
+        subprocess.run(["chown", "-R", "65534:65534", media.root], check=True)
+
+
+def rule(table: str, column: str, action: str, **more: Any) -> dict[str, Any]:
+    return {"table": table, "column": column, "action": action, **more}
+
+
+def ids(site: Site, table: str) -> list[int]:
+    return [number for (number,) in site.database.rows(f"SELECT id FROM {table} ORDER BY id")]
+
+
+def taken_along(job: Any) -> dict[str, dict[str, int]]:
+    """Run a job that ends well, and tell what became of the rows that hang on its records."""
+    plan, outcome = run(job)
+    assert outcome.error == ""
+    assert outcome.dependents == plan.dependents
+    return plan.dependents
+
+
+def keys(plan: Any) -> list[str]:
+    return [record.shown_key for record in plan.items]

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A database that a test fills and looks at."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Sequence
+
+import psycopg2
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """An empty database of one kind: where it is, and a way to look at and fill it."""
+
+    kind: str
+    url: str
+    # Not a class that pytest should collect.
+    __test__ = False
+
+    def connect(self) -> Any:
+        if self.kind == "sqlite":
+            return closing(sqlite3.connect(self.url[len("sqlite:///") :], isolation_level=None))
+        connection = psycopg2.connect(self.url)
+        connection.autocommit = True
+        return closing(connection)
+
+    def run(self, script: str) -> None:
+        """Run statements, separated by semicolons."""
+        with self.connect() as connection:
+            if self.kind == "sqlite":
+                connection.executescript(script)
+            else:
+                connection.cursor().execute(script)
+
+    def insert(self, table: str, rows: Sequence[dict[str, Any]]) -> None:
+        mark = "?" if self.kind == "sqlite" else "%s"
+        with self.connect() as connection:
+            cursor = connection.cursor()
+            for row in rows:
+                names = ", ".join(f'"{name}"' for name in row)
+                marks = ", ".join(mark for _name in row)
+                cursor.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.connect() as connection:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            return [tuple(row) for row in cursor.fetchall()]
+
+    def dump(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every table, to compare a database before and after."""
+        if self.kind == "sqlite":
+            tables = self.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        else:
+            tables = self.rows(
+                "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) "
+                "FROM information_schema.tables WHERE table_type = 'BASE TABLE' "
+                "AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+            )
+        return {name: sorted(self.rows(f"SELECT * FROM {name}"), key=repr) for (name,) in tables}

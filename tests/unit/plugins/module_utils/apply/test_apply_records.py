@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Rows go only as they were planned, all of them or none, and before their files."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from engine import spool
+from engine.apply.outcome import Deleting
+from engine.errors import (
+    CommitUnknown,
+    DatabaseError,
+)
+from helpers.builders import Hindrance, Media, Site, planned, reasons, run
+
+
+def disconnect(database: Any) -> None:
+    database.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+
+
+# A record goes only by a statement that repeats the whole condition.
+
+
+@pytest.mark.parametrize(
+    ("change", "goes"),
+    [
+        ("image = 'p/new.jpg'", False),
+        ("image = NULL", False),
+        ("image = ''", False),
+        ("content_type_id = 7", True),
+        ("thumbnail = 'x'", True),
+    ],
+)
+def test_a_row_that_names_another_file_after_the_plan_stays(photos: Site, change: str, goes: bool) -> None:
+    with planned(photos.missing()) as made:
+        photos.database.run(f"UPDATE photo SET {change} WHERE id = 2")
+        outcome = made.carry_out()
+    assert outcome.removed.records == goes
+    assert len(photos.images) == 2 - goes
+
+
+@pytest.mark.parametrize(
+    ("change", "goes"),
+    [
+        ("content_type_id = 7", False),
+        ("image = 'p/new.jpg'", False),
+        ("uploaded_at = '2999-01-01 00:00:00+00:00'", False),
+        ("uploaded_at = NULL", False),
+        ("thumbnail = 'x'", True),
+    ],
+)
+def test_a_row_that_was_attached_after_the_plan_stays_with_its_file(
+    photos: Site, change: str, goes: bool
+) -> None:
+    with planned(photos.incomplete()) as made:
+        assert len(made.plan.items) == 2
+        photos.database.run(f"UPDATE photo SET {change} WHERE id = 1")
+        outcome = made.carry_out()
+    assert outcome.removed.records == 1 + goes
+    assert (b"p/there.jpg" in photos.media.files) == (not goes)
+    if change == "image = 'p/new.jpg'":
+        assert reasons(outcome.skipped)[b"p/there.jpg"] == "its record stayed, and so does the file"
+
+
+def test_a_row_that_is_gone_after_the_plan_is_told(photos: Site) -> None:
+    with planned(photos.missing()) as made:
+        photos.database.run("DELETE FROM photo WHERE id = 2")
+        outcome = made.carry_out()
+    assert (outcome.removed.records, outcome.error) == (0, "")
+    assert list(reasons(outcome.skipped)) == [b"p/gone.jpg"]
+
+
+# A crash never leaves a record without its file.
+
+
+def test_rows_are_gone_for_good_before_their_files_go(site: Site) -> None:
+    site.media.write("p/a.jpg", "p/b.jpg")
+    site.insert("p/a.jpg", "p/b.jpg")
+    seen = []
+    with planned(site.incomplete()) as made:
+        made.carry_out(Hindrance(lambda path: seen.append((path, site.images))))
+    assert seen == [(b"p/a.jpg", []), (b"p/b.jpg", [])]
+
+
+def test_a_run_that_is_killed_at_a_file_leaves_an_orphan_and_no_row(site: Site) -> None:
+    site.media.write("p/a.jpg", "p/b.jpg")
+    site.insert("p/a.jpg", "p/b.jpg")
+
+    def kill(path: bytes) -> None:
+        if path == b"p/b.jpg":
+            raise KeyboardInterrupt
+
+    with planned(site.incomplete()) as made, pytest.raises(KeyboardInterrupt):
+        made.carry_out(Hindrance(kill))
+    assert (site.images, site.media.files) == ([], {b"p/b.jpg"})
+
+
+class Archivist(Deleting):
+    """Reads the rows that go, and looks what the site has of them at that moment."""
+
+    def __init__(self, look: Callable[[], Any]) -> None:
+        self.kept: list[dict[str, Any]] = []
+        self.seen: list[Any] = []
+        self._look = look
+
+    def archive(self, rows: Any) -> None:
+        self.kept += list(rows)
+        self.seen.append(self._look())
+
+
+def test_rows_are_archived_before_they_are_gone(photos: Site) -> None:
+    with planned(photos.missing()) as made:
+        archivist = Archivist(lambda: photos.images)
+        made.carry_out(archivist)
+    assert archivist.seen == [["p/there.jpg", "p/gone.jpg"]]
+    assert [(row["table"], row["action"], row["row"]["image"]) for row in archivist.kept] == [
+        ("photo", "deleted", "p/gone.jpg")
+    ]
+
+
+def test_a_directory_that_is_exchanged_while_rows_go_keeps_the_rows_to_come(
+    few: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each handful looks at the disk anew, and not at the directory that the one before had opened."""
+    monkeypatch.setattr(spool, "CHUNK", 1)
+    few.insert("p/also gone.jpg")
+    exchanged = []
+
+    def exchange() -> None:
+        if not exchanged:
+            few.media.rename("p", "old")
+            few.media.write("p/gone.jpg")
+            exchanged.append("p")
+
+    with planned(few.missing()) as made:
+        outcome = made.carry_out(Archivist(exchange))
+    assert (outcome.error, outcome.removed.records) == ("", 1)
+    assert few.images == ["p/there.jpg", "p/gone.jpg"]
+
+
+def test_what_was_taken_is_made_to_last_at_once(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "CHUNK", 1)
+    few.media.write("p/a.jpg")
+    few.insert("p/a.jpg")
+    done: list[str] = []
+
+    class Noting(Deleting):
+        def take(self, tree: Any, path: bytes, state: Any) -> None:
+            super().take(tree, path, state)
+            done.append(path.decode())
+
+        def settle(self) -> None:
+            done.append("settled")
+
+    with planned(few.incomplete()) as made:
+        made.carry_out(Noting())
+    assert done == ["p/a.jpg", "settled", "p/there.jpg", "settled"]
+
+
+def test_a_commit_without_an_answer_touches_no_file(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def unanswered(_database: Any) -> Iterator[None]:
+        yield
+        raise CommitUnknown("the connection was lost in the commit.")
+
+    with planned(few.incomplete()) as made:
+        monkeypatch.setattr(type(made.database), "transaction", unanswered)
+        outcome = made.carry_out()
+    assert "either all rows of this job are gone or none is; no file was touched" in outcome.error
+    assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
+    assert few.media.files == {b"p/there.jpg"}
+
+
+def test_an_archive_that_fails_keeps_the_rows(photos: Site) -> None:
+    class Full(Deleting):
+        is_rolled_back = False
+
+        def archive(self, rows: Any) -> None:
+            raise DatabaseError(f"no room for {len(list(rows))} rows.")
+
+        def roll_back(self) -> None:
+            self.is_rolled_back = True
+
+    full = Full()
+    with planned(photos.missing()) as made:
+        outcome = made.carry_out(full)
+    assert full.is_rolled_back
+    assert "no room for 1 rows." in outcome.error
+    assert photos.images == ["p/there.jpg", "p/gone.jpg"]
+
+
+REFUSING = {
+    "postgresql": (
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} END $$;"
+        "CREATE TRIGGER refuse BEFORE DELETE ON photo FOR EACH ROW EXECUTE FUNCTION refuse()"
+    ),
+    "sqlite": "CREATE TRIGGER refuse BEFORE DELETE ON photo BEGIN SELECT RAISE({}); END",
+}
+LOUD = {"postgresql": "RAISE EXCEPTION 'not that one';", "sqlite": "ABORT, 'not that one'"}
+SILENT = {"postgresql": "RETURN NULL;", "sqlite": "IGNORE"}
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words"), [(LOUD, "not that one"), (SILENT, "A trigger or a row security policy interferes")]
+)
+def test_a_database_that_does_not_delete_keeps_all_files(
+    site: Site, trigger: dict[str, str], words: str
+) -> None:
+    site.media.write("p/a.jpg", "p/b.jpg")
+    site.insert("p/a.jpg", "p/b.jpg")
+    site.database.run(REFUSING[site.database.kind].format(trigger[site.database.kind]))
+    _plan, outcome = run(site.incomplete())
+    assert words in outcome.error
+    assert "All rows of this job were rolled back, and no file was touched." in outcome.error
+    assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
+    assert outcome.gone.total == 0
+    assert (site.images, site.media.files) == (["p/a.jpg", "p/b.jpg"], {b"p/a.jpg", b"p/b.jpg"})
+
+
+def test_a_connection_that_is_lost_before_the_deletion_changes_nothing(postgresql: Any, media: Media) -> None:
+    site = Site(postgresql, media)
+    media.write("p/a.jpg")
+    site.insert("p/a.jpg")
+    with planned(site.incomplete()) as made:
+        disconnect(postgresql)
+        outcome = made.carry_out()
+    assert "rolled back" in outcome.error
+    assert (site.images, media.files) == (["p/a.jpg"], {b"p/a.jpg"})
+
+
+def test_a_connection_that_is_lost_in_the_transaction_rolls_it_back(postgresql: Any, media: Media) -> None:
+    site = Site(postgresql, media)
+    media.write("p/a.jpg")
+    site.insert("p/a.jpg")
+    with planned(site.incomplete()) as made:
+        outcome = made.carry_out(Archivist(lambda: disconnect(postgresql)))
+    assert "rolled back" in outcome.error
+    assert (site.images, media.files) == (["p/a.jpg"], {b"p/a.jpg"})
+
+
+def test_a_connection_that_is_lost_after_the_commit_leaves_orphans(postgresql: Any, media: Media) -> None:
+    class Announced(Deleting):
+        def announce(self, tree: Any, files: Any) -> None:
+            disconnect(postgresql)
+
+    site = Site(postgresql, media)
+    media.write("p/a.jpg")
+    site.insert("p/a.jpg")
+    with planned(site.incomplete()) as made:
+        outcome = made.carry_out(Announced())
+    assert "The rows are gone; files left over are orphans from now on." in outcome.error
+    assert (site.images, media.files) == ([], {b"p/a.jpg"})
+
+
+def test_rows_beyond_one_batch_go_in_one_transaction(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "CHUNK", 2)
+    few.insert(*[f"p/gone {number}.jpg" for number in range(5)])
+    few.database.run(
+        "CREATE TRIGGER refuse BEFORE DELETE ON photo WHEN old.image = 'p/gone 4.jpg' "
+        "BEGIN SELECT RAISE(ABORT, 'not that one'); END"
+    )
+    _plan, outcome = run(few.missing())
+    assert "not that one" in outcome.error
+    assert len(few.images) == 7
+    few.database.run("DROP TRIGGER refuse")
+    _plan, outcome = run(few.missing())
+    assert outcome.removed.records == 6
+    assert few.images == ["p/there.jpg"]

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Whether the files of rows are there: only proof counts as absence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.builders import SPELLINGS, Site, as_nobody, found, guards, keys, planned, reasons, run
+
+TOO_LONG = "n" * 256
+
+
+# Absence is proven.
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/etc/passwd", "the database holds this path, which is absolute; its row stays"),
+        ("../gone.jpg", "the database holds this path, which holds '..'; its row stays"),
+        ("p/../../gone.jpg", "the database holds this path, which holds '..'; its row stays"),
+        ("https://cdn.example.org/gone.jpg", "the database holds this path, which is a URL; its row stays"),
+        ("link/gone.jpg", "on its way 'link' is a symbolic link; its row stays"),
+        ("dangling/gone.jpg", "on its way 'dangling' is a symbolic link; its row stays"),
+        ("p/there.jpg/gone.jpg", "on its way 'there.jpg' is a file; its row stays"),
+        (f"p/{TOO_LONG}", "longer than a file name can be; its row stays"),
+        (f"{TOO_LONG}/gone.jpg", "longer than a file name can be; its row stays"),
+    ],
+)
+def test_what_cannot_be_judged_stays_and_is_told(photos: Site, outside: Path, path: str, why: str) -> None:
+    photos.media.link("link", outside)
+    photos.media.link("dangling", "nowhere")
+    photos.insert(path)
+    plan, _outcome = run(photos.missing())
+    assert why in reasons(plan.skipped)[path.encode()]
+    assert (found(plan), guards(plan)) == ([b"p/gone.jpg"], [])
+    assert photos.images == ["p/there.jpg", path]
+
+
+@pytest.mark.parametrize("path", ["link.jpg", "dangling.jpg", "folder", "fifo"])
+def test_whatever_is_there_is_not_missing(few: Site, outside: Path, path: str) -> None:
+    few.media.link("link.jpg", outside / "precious.jpg")
+    few.media.link("dangling.jpg", "nowhere")
+    few.media.mkdir("folder")
+    os.mkfifo(few.media.path("fifo"))
+    few.insert(path)
+    assert found(run(few.missing(), check=True)[0]) == [b"p/gone.jpg"]
+
+
+@pytest.mark.parametrize("written", ["x'702f74686572650062'", "'p/there%00.jpg'", "'%00'"])
+def test_a_value_with_a_nul_byte_stays_and_is_told(few: Site, written: str) -> None:
+    few.database.run(f"INSERT INTO photo (id, image) VALUES (99, CAST({written} AS text))")
+    plan, _outcome = run(few.missing(), check=True)
+    assert "99" not in keys(plan)
+    assert plan.skipped.total == 1
+
+
+def test_a_lone_value_with_a_nul_byte_stays_and_is_told(few: Site) -> None:
+    few.database.run("INSERT INTO photo (id, image) VALUES (99, CAST(x'7100ff' AS text))")
+    plan, _outcome = run(few.missing(), check=True)
+    assert keys(plan) == ["2"]
+    assert "holds a NUL byte" in reasons(plan.skipped)[b"q\0\xff"]
+
+
+@pytest.mark.parametrize(("on_disk", "in_database"), SPELLINGS)
+def test_a_row_whose_file_is_there_in_another_spelling_stays(
+    photos: Site, on_disk: str, in_database: str
+) -> None:
+    photos.media.write(on_disk)
+    photos.insert(in_database)
+    plan, _outcome = run(photos.missing())
+    assert found(plan) == [b"p/gone.jpg"]
+    assert photos.images == ["p/there.jpg", in_database]
+
+
+def test_the_other_spelling_is_told(photos: Site) -> None:
+    photos.media.write("p/a b.jpg")
+    photos.insert("p/a%20b.jpg")
+    plan, _outcome = run(photos.missing(), check=True)
+    assert "another spelling: 'p/a b.jpg'" in reasons(plan.skipped)[b"p/a%20b.jpg"]
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o400, 0o200])
+def test_a_closed_directory_turns_the_plan_down(public_site: Site, mode: int) -> None:
+    public_site.media.write("closed/there.jpg", "p/there.jpg")
+    public_site.insert("closed/there.jpg", "closed/gone.jpg", "p/gone.jpg", "p/there.jpg")
+    os.chmod(public_site.media.path("closed"), mode)
+
+    def remove() -> Any:
+        plan, outcome = run(public_site.missing())
+        return outcome, guards(plan), found(plan), plan.refusals[0].message
+
+    outcome, refused, candidates, message = as_nobody(remove)
+    assert (outcome, refused, candidates) == (None, ["partial"], [b"p/gone.jpg"])
+    assert "Permission denied" in message
+
+
+def test_a_directory_that_is_closed_after_the_plan_rolls_all_back(public_site: Site) -> None:
+    public_site.media.write("p/there.jpg")
+    public_site.insert("p/gone.jpg", "q/gone.jpg")
+    os.chmod(public_site.media.root, 0o777)
+
+    def remove() -> Any:
+        with planned(public_site.missing()) as made:
+            assert (found(made.plan), guards(made.plan)) == ([b"p/gone.jpg", b"q/gone.jpg"], [])
+            os.mkdir(public_site.media.path("q"), 0)
+            outcome = made.carry_out()
+            return outcome.removed.records, outcome.error
+
+    count, error = as_nobody(remove)
+    assert count == 0
+    assert "cannot be seen any more" in error
+    assert "Permission denied" in error
+    assert "All rows of this job were rolled back" in error
+    assert len(public_site.images) == 2
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_media_root_that_is_replaced_after_the_plan_rolls_all_back(photos: Site, gone: bool) -> None:
+    with planned(photos.missing()) as made:
+        os.rename(photos.media.root, photos.media.root + b".old")
+        if not gone:
+            os.mkdir(photos.media.root)
+        outcome = made.carry_out()
+    assert "the media root was replaced or unmounted" in outcome.error
+    assert photos.images == ["p/there.jpg", "p/gone.jpg"]
+
+
+def test_a_media_root_that_is_replaced_during_the_look_turns_the_plan_down(photos: Site) -> None:
+    def unmount(_rows: int) -> None:
+        os.rename(photos.media.root, photos.media.root + b".old")
+        os.mkdir(photos.media.root)
+
+    with planned(photos.missing(), progress=unmount) as made:
+        assert guards(made.plan) == ["partial"]
+
+
+def test_a_file_that_is_back_after_the_plan_keeps_its_row(photos: Site) -> None:
+    photos.insert("p/gone too.jpg")
+    with planned(photos.missing()) as made:
+        photos.media.write("p/gone.jpg")
+        outcome = made.carry_out()
+    assert reasons(outcome.skipped) == {b"p/gone.jpg": "it is no longer what the plan says, and stays"}
+    assert photos.images == ["p/there.jpg", "p/gone.jpg"]
+
+
+def test_a_file_that_is_back_in_a_directory_made_anew_keeps_its_row(photos: Site) -> None:
+    with planned(photos.missing()) as made:
+        photos.media.rename("p", "old")
+        photos.media.write("p/gone.jpg")
+        made.carry_out()
+    assert photos.images == ["p/there.jpg", "p/gone.jpg"]

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A row without its file and a file without a row: when they are taken for a move, and when not."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any, Iterator, Mapping
+
+import pytest
+
+from engine.compare.moves import Content
+from engine.errors import SiteError
+from engine.media import local as tree
+from engine.media import walk
+from helpers.builders import Site, found, reasons, run
+
+PICTURE, OTHER = b"a picture", b"b picture"
+SUMS = {name: hashlib.new(name, PICTURE).hexdigest() for name in ("md5", "sha1", "sha256", "sha512")}
+TOLD: Mapping[str, str] = MappingProxyType({"size_column": "size", "checksum_column": "checksum"})
+WATCHED = {"include_likely_moves": False}
+
+
+@pytest.fixture
+def shop(site: Site) -> Site:
+    """A site whose rows may hold the size and the checksum of their file, with one lost file."""
+    site.database.run(
+        "ALTER TABLE photo ADD COLUMN size bigint; ALTER TABLE photo ADD COLUMN checksum varchar(200)"
+    )
+    site.media.write("p/kept.jpg")
+    site.insert("p/kept.jpg")
+    return site
+
+
+def orphans(shop: Site, told: Mapping[str, str] = TOLD, **options: Any) -> Any:
+    return shop.orphans(references=[{"table": "photo", "column": "image", **told}], **{**WATCHED, **options})
+
+
+def moved(shop: Site, told: Mapping[str, str] = TOLD) -> tuple[str, str]:
+    """In what an orphan and a row are alike, as each of the two jobs says it; empty where they are not."""
+    plan, _outcome = run(orphans(shop, told), check=True)
+    missing, _outcome = run(shop.missing(**told, **WATCHED), check=True)
+    return _alike(plan, len(plan.items) == 0), _alike(missing, len(missing.items) == 0)
+
+
+def _alike(plan: Any, stays: bool) -> str:
+    told = [reason for reason in reasons(plan.skipped).values() if "likely a move" in reason]
+    assert bool(told) == stays
+    for alike in ("size and checksum", "name"):
+        if told and f"a file of this {alike}" in told[0]:
+            return alike
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("size", "checksum", "alike"),
+    [
+        (None, None, "name"),
+        (len(PICTURE), None, "name"),
+        (len(PICTURE) + 1, None, ""),
+        *((None, value, "name") for value in SUMS.values()),
+        (None, SUMS["md5"].upper(), "name"),
+        (None, hashlib.sha256(OTHER).hexdigest(), ""),
+        (len(PICTURE), SUMS["sha1"], "name"),
+        (len(PICTURE) + 1, SUMS["sha1"], ""),
+        (len(PICTURE), hashlib.md5(OTHER).hexdigest(), ""),
+        # What is no checksum that is known says nothing.
+        (None, "crc:17", "name"),
+        (None, "", "name"),
+        (None, "z" * 64, "name"),
+    ],
+)
+def test_of_one_name_they_are_a_move_unless_the_row_says_of_another_content(
+    shop: Site, size: int | None, checksum: str | None, alike: str
+) -> None:
+    shop.media.write("elsewhere/lost.jpg", content=PICTURE)
+    shop.insert("p/lost.jpg", size=size, checksum=checksum)
+    assert moved(shop) == (alike, alike)
+
+
+@pytest.mark.parametrize(
+    ("size", "checksum", "alike"),
+    [
+        (len(PICTURE), SUMS["sha256"], "size and checksum"),
+        (len(PICTURE), hashlib.sha256(OTHER).hexdigest(), ""),
+        (len(PICTURE) + 1, SUMS["sha256"], ""),
+        # Of the checksum alone, every file would have to be read.
+        (None, SUMS["sha256"], ""),
+        (len(PICTURE), None, ""),
+    ],
+)
+def test_of_another_name_they_are_a_move_if_size_and_checksum_agree(
+    shop: Site, size: int | None, checksum: str | None, alike: str
+) -> None:
+    shop.media.write("p/renamed.jpg", content=PICTURE)
+    shop.insert("p/lost.jpg", size=size, checksum=checksum)
+    assert moved(shop) == (alike, alike)
+
+
+@pytest.mark.parametrize(
+    ("told", "alike"),
+    [
+        ({}, "name"),
+        ({"size_column": "size"}, ""),
+        ({"checksum_column": "checksum"}, "name"),
+    ],
+)
+def test_only_columns_that_are_named_are_asked(shop: Site, told: dict[str, str], alike: str) -> None:
+    shop.media.write("elsewhere/lost.jpg", content=PICTURE)
+    shop.insert("p/lost.jpg", size=1, checksum=SUMS["md5"])
+    assert moved(shop, told) == (alike, alike)
+
+
+def test_a_file_that_a_row_names_is_no_other_rows_file(shop: Site) -> None:
+    shop.media.write("p/copy.jpg", content=PICTURE)
+    shop.insert("p/copy.jpg")
+    shop.insert("p/lost.jpg", size=len(PICTURE), checksum=SUMS["md5"])
+    plan, _outcome = run(shop.missing(**TOLD, **WATCHED), check=True)
+    assert found(plan) == [b"p/lost.jpg"]
+
+
+def test_one_of_several_rows_is_enough(shop: Site) -> None:
+    shop.media.write("elsewhere/lost.jpg", content=PICTURE)
+    shop.insert("p/lost.jpg", size=1)
+    shop.insert("p/lost.jpg", size=len(PICTURE))
+    assert moved(shop) == ("name", "name")
+
+
+def test_what_the_references_say_of_the_file_column_holds_for_its_records(shop: Site) -> None:
+    shop.media.write("elsewhere/lost.jpg", content=PICTURE)
+    shop.insert("p/lost.jpg", size=1)
+    references = [{"table": "photo", "column": "image", "size_column": "size"}]
+    plan, _outcome = run(shop.missing(references=references, **WATCHED), check=True)
+    assert found(plan) == [b"p/lost.jpg"]
+    plan, _outcome = run(shop.missing(**WATCHED), check=True)
+    assert found(plan) == []
+
+
+def test_to_read_a_file_does_not_touch_it(shop: Site) -> None:
+    shop.media.write("elsewhere/lost.jpg", content=PICTURE)
+    shop.insert("p/lost.jpg", checksum=SUMS["md5"])
+    path = shop.media.path("elsewhere/lost.jpg")
+    os.utime(path, (1, 2))
+    moved(shop)
+    assert os.stat(path).st_atime == 1
+
+
+def test_where_no_checksum_can_be_computed_the_name_counts(
+    shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(name: str) -> Any:
+        raise ValueError(f"unsupported hash type {name}")
+
+    monkeypatch.setattr(tree.hashlib, "new", forbidden)
+    shop.media.write("elsewhere/lost.jpg", "p/renamed.jpg", content=PICTURE)
+    shop.insert("p/lost.jpg", size=len(PICTURE), checksum=hashlib.md5(OTHER).hexdigest())
+    plan, _outcome = run(orphans(shop), check=True)
+    assert found(plan) == [b"p/renamed.jpg"]
+    plan, _outcome = run(shop.missing(**TOLD, **WATCHED), check=True)
+    assert found(plan) == []
+
+
+@pytest.mark.parametrize("option", ["size_column", "checksum_column"])
+def test_a_column_that_is_not_there_is_an_error(shop: Site, option: str) -> None:
+    for job in (orphans(shop, {option: "nowhere"}), shop.missing(**{option: "nowhere"}, **WATCHED)):
+        with pytest.raises(SiteError, match="table photo has no column 'nowhere'"):
+            run(job, check=True)
+
+
+@pytest.mark.parametrize(
+    ("size", "checksum", "content"),
+    [
+        ("12", " AB" + 30 * "0" + "\n", Content(12, "ab" + 30 * "0")),
+        ("1.5", "0" * 31, Content()),
+        ("-1", None, Content()),
+        (None, "0" * 128, Content(None, "0" * 128)),
+    ],
+)
+def test_what_a_row_says_is_read_as_people_write_it(size: Any, checksum: Any, content: Content) -> None:
+    assert Content.of(size, checksum) == content
+
+
+class Reversed:
+    """Stands in for ``os`` with a file system that lists directories the other way round."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(os, attribute)
+
+    @staticmethod
+    @contextmanager
+    def scandir(path: bytes) -> Iterator[Iterator[os.DirEntry[bytes]]]:
+        with os.scandir(path) as entries:
+            yield reversed(list(entries))
+
+
+def test_of_several_files_that_may_be_the_lost_one_the_same_is_told_each_time(
+    shop: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever order the file system lists them in: a plan must not change by itself."""
+    shop.media.write("p/one.jpg", "p/two.jpg", content=PICTURE)
+    shop.insert("p/lost.jpg", size=len(PICTURE), checksum=SUMS["sha256"])
+    told = []
+    for module in (os, Reversed()):
+        monkeypatch.setattr(walk, "os", module)
+        plan, _outcome = run(shop.missing(**TOLD, **WATCHED), check=True)
+        told += [reasons(plan.skipped)[b"p/lost.jpg"]]
+    assert told[0] == told[1]
+    assert "lies at 'p/two.jpg'" in told[0]

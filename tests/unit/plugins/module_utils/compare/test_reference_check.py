@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, Iterator, Sequence
+
+import pytest
+
+from engine.compare.references import Naming
+from engine.config.site import Column
+from engine.database import connect
+from engine.media.derived import patterns
+
+IMAGE, COVER = Column("photo", "image"), Column("album", "cover")
+IMAGEKIT, THUMBNAILS = "CACHE/images/{dir}/{stem}/*", "{dir}/{name}.*_q*.*"
+
+
+@pytest.fixture
+def named(database: Any) -> Iterator[Any]:
+    """A way to ask why some paths stay, of a database in which rows name files."""
+    database.run("CREATE TABLE photo (image varchar(200)); CREATE TABLE album (cover text)")
+    database.insert(
+        "photo", [{"image": path} for path in ("p/a.jpg", "p/twice.jpg", "p/twice.jpg", "p/Café.jpg", "")]
+    )
+    database.insert("photo", [{"image": None}, {"image": "p/dotted.tar.gz"}, {"image": "p/a b.jpg"}])
+    database.insert("album", [{"cover": "covers/c.png"}])
+    with connect(database.url, read_only=True) as opened:
+
+        def ask(
+            paths: Sequence[bytes],
+            derived: Sequence[str] = (),
+            leaving: Any = None,
+            columns: Sequence[Column] = (IMAGE, COVER),
+        ) -> list[str]:
+            naming = Naming(opened, columns, patterns(derived), paths, leaving)
+            stays = [naming.reason_to_stay(path) for path in paths]
+            return [stay.reason if stay else "" for stay in stays]
+
+        yield ask
+
+
+def test_what_a_row_names_stays_and_what_none_names_does_not(named: Any) -> None:
+    a_row = "a row names it"
+    assert named([b"p/a.jpg", b"covers/c.png", b"p/b.jpg", b"a.jpg"]) == [a_row, a_row, "", ""]
+
+
+def test_a_column_that_is_not_listed_protects_nothing(named: Any) -> None:
+    assert named([b"covers/c.png"], columns=[IMAGE]) == [""]
+
+
+@pytest.mark.parametrize("path", [b"P/A.JPG", b"p/a.jpg ", b" p/a.jpg", b"p/a_jpg", b"p/%.jpg", b"p/a.jpgx"])
+def test_names_are_compared_byte_by_byte(named: Any, path: bytes) -> None:
+    assert named([path]) == [""]
+
+
+@pytest.mark.parametrize(
+    ("path", "spelling"),
+    [
+        (unicodedata.normalize("NFD", "p/Café.jpg").encode(), "p/Café.jpg"),
+        (b"p/Caf%C3%A9.jpg", "p/Café.jpg"),
+        (b"p/a%20b.jpg", "p/a b.jpg"),
+        (b"p\\a.jpg", "p/a.jpg"),
+    ],
+)
+def test_what_a_row_names_in_another_spelling_stays(named: Any, path: bytes, spelling: str) -> None:
+    assert named([path]) == [f"the database names it in another spelling: '{spelling}'"]
+
+
+def test_names_that_no_database_can_hold_are_named_by_none(named: Any) -> None:
+    assert named([b"p/\xff.jpg", b"p/%00.jpg", b"p/%FF.jpg"]) == [""] * 3
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "source"),
+    [
+        (IMAGEKIT, b"CACHE/images/p/a/0123.jpg", "p/a"),
+        (IMAGEKIT, b"CACHE/images/p/a/0123.webp", "p/a"),
+        (IMAGEKIT, b"CACHE/images/p/dotted.tar/1.jpg", "p/dotted.tar"),
+        (THUMBNAILS, b"p/a.jpg.100x100_q85.jpg", "p/a.jpg"),
+        (THUMBNAILS, b"covers/c.png.100x100_q85.png", "covers/c.png"),
+        ("{dir}/{stem}_*.{ext}", b"p/a_big_one.jpg", "p/a.jpg"),
+    ],
+)
+def test_what_is_derived_from_a_named_file_stays(named: Any, pattern: str, path: bytes, source: str) -> None:
+    assert named([path], [pattern]) == [f"it is derived from '{source}', which a row names"]
+    assert named([path]) == [""]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        (IMAGEKIT, b"CACHE/images/p/b/0123.jpg"),
+        (IMAGEKIT, b"CACHE/images/p/dotted/1.jpg"),
+        (IMAGEKIT, b"CACHE/images/p/a/deep/1.jpg"),
+        (THUMBNAILS, b"p/b.jpg.100x100_q85.jpg"),
+        (THUMBNAILS, b"p/a.100x100_q85.jpg"),
+        ("{dir}/{stem}_*.{ext}", b"p/a_big.png"),
+    ],
+)
+def test_what_is_derived_from_an_unnamed_file_does_not_stay(named: Any, pattern: str, path: bytes) -> None:
+    assert named([path], [pattern]) == [""]
+
+
+@pytest.mark.parametrize(
+    ("path", "leaving", "stays"),
+    [
+        (b"p/a.jpg", 0, True),
+        (b"p/a.jpg", 1, False),
+        (b"p/twice.jpg", 1, True),
+        (b"p/twice.jpg", 2, False),
+    ],
+)
+def test_a_file_goes_with_the_last_row_that_names_it(
+    named: Any, path: bytes, leaving: int, stays: bool
+) -> None:
+    thumbnail = b"CACHE/images/" + path[:-4] + b"/1.jpg"
+    for asked in (path, thumbnail):
+        assert [bool(reason) for reason in named([asked], [IMAGEKIT], {path: leaving})] == [stays]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 11, 25_000])
+def test_any_number_of_paths_can_be_asked_for(named: Any, count: int) -> None:
+    paths = [b"p/%d.jpg" % number for number in range(count)]
+    assert [reason for reason in named([*paths, b"p/a.jpg"], [IMAGEKIT]) if reason] == ["a row names it"]

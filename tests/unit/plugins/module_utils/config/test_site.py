@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.config.site import (
+    Column,
+    OrphansJob,
+    RecordsJob,
+    orphans_job,
+    records_job,
+)
+from engine.errors import SiteError
+
+SECRET = "hunter2-correct-horse"
+BASICS = {"database_url": f"postgresql://kit:{SECRET}@db/kit", "media_root": "/srv/media"}
+PHOTO = {"table": "photo", "column": "image"}
+CAPTION = {"table": "caption", "column": "photo_id", "action": "delete"}
+
+
+def orphans(**options: Any) -> OrphansJob:
+    return orphans_job({**BASICS, "directories": ["photos"], "references": [PHOTO], **options})
+
+
+def records(**options: Any) -> RecordsJob:
+    return records_job({**BASICS, "table": "photo", "file_column": "image", **options})
+
+
+def test_what_is_not_said_has_a_cautious_default() -> None:
+    job = orphans()
+    assert (job.patience.older_than_hours, job.patience.age_stamp) == (24, "newest")
+    assert job.patience.seconds == 24 * 3600
+    assert (job.site.max_removal_percent, job.site.max_listed) == (50, 100)
+    assert (job.site.quarantine, job.site.marker, job.exclude, job.derived) == (None, None, (), ())
+    assert (job.name, job.site.name) == ("orphans", "/srv/media")
+
+
+def test_records_have_defaults_in_the_names_of_django() -> None:
+    job = records()
+    assert (job.select, job.name) == ("missing", "missing")
+    assert (job.unattached_column, job.uploaded_at_column) == ("content_type_id", "uploaded_at")
+    assert (job.companion_columns, job.references, job.dependents) == ((), (), ())
+    assert (job.label, job.time_zone, job.max_dependents) == (None, None, 100)
+    assert records(select="incomplete").name == "incomplete"
+
+
+def test_none_is_the_same_as_nothing_said() -> None:
+    empty = dict.fromkeys(["marker", "quarantine", "label", "age_stamp", "select", "max_listed", "derived"])
+    assert orphans(**empty) == orphans()
+    assert records(**empty) == records()
+
+
+def test_zero_is_not_taken_for_nothing_said() -> None:
+    job = records(older_than_hours=0, max_removal_percent=0, max_listed=0, max_dependents=0)
+    limits = (job.site.max_removal_percent, job.site.max_listed, job.max_dependents)
+    assert (*limits, job.patience.older_than_hours) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (["photos"], (b"photos",)),
+        (["./photos//2024/"], (b"photos/2024",)),
+        (["."], (b"",)),
+        (["b", "a"], (b"a", b"b")),
+        (["a/b", "a-b", "a.b"], (b"a-b", b"a.b", b"a/b")),
+        # In the order of the paths below them: "a-/x" comes before "a/x".
+        (["a", "a-"], (b"a-", b"a")),
+        (["photos", "photos2"], (b"photos", b"photos2")),
+        (["\udcff"], (b"\xff",)),
+    ],
+)
+def test_directories_are_normalized_and_in_the_order_of_their_contents(
+    written: list[str], expected: tuple[bytes, ...]
+) -> None:
+    assert orphans(directories=written).directories == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"directories": []}, "directories is empty"),
+        ({"directories": None}, "directories is empty"),
+        ({"directories": ["/srv/media/photos"]}, "is absolute"),
+        ({"directories": ["../etc"]}, r"holds '\.\.'"),
+        ({"directories": ["photos/../.."]}, r"holds '\.\.'"),
+        ({"directories": ["photos\0"]}, "NUL byte"),
+        ({"directories": ["photos", "photos/"]}, "one directory twice"),
+        ({"directories": ["photos", "photos/2024"]}, "overlap: photos/2024 lies in photos"),
+        ({"directories": [".", "photos"]}, r"overlap: photos lies in \."),
+        ({"references": []}, "every file would be an orphan"),
+        ({"references": None}, "every file would be an orphan"),
+        ({"references": [{"table": "photo"}]}, "must name a table and a column"),
+        ({"references": [{"table": "", "column": "image"}]}, "must name a table and a column"),
+        ({"references": ["photo.image"]}, "must name a table and a column"),
+        ({"references": PHOTO}, "must name a table and a column"),
+        ({"age_stamp": "atime"}, "age_stamp is 'atime'; it must be one of newest, mtime, ctime"),
+        ({"older_than_hours": -1}, "older_than_hours is -1"),
+        ({"older_than_hours": 1.5}, "whole number"),
+        ({"older_than_hours": True}, "whole number"),
+        ({"older_than_hours": "24"}, "whole number"),
+        ({"max_removal_percent": 101}, "from 0 to 100"),
+        ({"max_removal_percent": -1}, "from 0 to 100"),
+        ({"max_listed": -1}, "max_listed is -1"),
+        ({"exclude": "*.tmp"}, "exclude must be a list"),
+        ({"exclude": [""]}, "not empty"),
+        ({"derived": "{dir}/{name}"}, "derived must be a list"),
+        ({"derived": [7]}, "derived must be a list"),
+        ({"media_root": "media"}, "not an absolute path"),
+        ({"media_root": ""}, "media_root is missing"),
+        ({"media_root": None}, "media_root is missing"),
+        ({"media_root": "/srv\0"}, "NUL byte"),
+        ({"database_url": None}, "database_url is missing"),
+        ({"quarantine": "kept"}, "not an absolute path"),
+        ({"marker": "/srv/media/.mounted"}, "is absolute"),
+        ({"marker": "../.mounted"}, r"holds '\.\.'"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_words(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(SiteError, match=words) as refusal:
+        orphans(**options)
+    assert SECRET not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"table": ""}, "table is missing"),
+        ({"table": "a\0b"}, "NUL byte"),
+        ({"file_column": None}, "file_column is missing"),
+        ({"select": "orphans"}, "must be one of missing, incomplete"),
+        ({"companion_columns": "thumbnail"}, "must be a list"),
+        ({"label": "title"}, "must lead over a foreign key"),
+        ({"max_dependents": -1}, "max_dependents is -1"),
+        ({"dependents": [{**CAPTION, "action": "cascade"}]}, "must be one of delete, set_null, restrict"),
+        ({"dependents": [{"table": "caption", "column": "photo_id"}]}, "the action for caption.photo_id"),
+        ({"dependents": [{"table": "caption", "action": "delete"}]}, "must name a table and a column"),
+        ({"dependents": [CAPTION, CAPTION]}, "names one column twice"),
+        ({"dependents": [{**CAPTION, "content_type": "photo"}]}, "must be APP.MODEL"),
+        ({"dependents": [{**CAPTION, "content_type": "a.b.c"}]}, "must be APP.MODEL"),
+        ({"dependents": [{**CAPTION, "holds": "name"}]}, "must be key or path"),
+    ],
+)
+def test_what_cannot_be_meant_of_records_is_refused_in_words(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(SiteError, match=words) as refusal:
+        records(**options)
+    assert SECRET not in str(refusal.value)
+
+
+@pytest.mark.parametrize("written", ["abc", [""], [7], [None]])
+def test_directories_must_be_texts_that_are_not_empty(written: object) -> None:
+    with pytest.raises(SiteError, match="directories"):
+        orphans(directories=written)
+
+
+def test_a_column_that_is_listed_twice_is_one() -> None:
+    assert orphans(references=[PHOTO, PHOTO]).references == (Column("photo", "image"),)
+
+
+def test_the_media_root_is_normalized() -> None:
+    assert orphans(media_root="/srv//x/../media/").site.media_root == b"/srv/media"
+
+
+def test_a_marker_may_lie_deep_and_be_written_loosely() -> None:
+    assert orphans(marker="./photos//.mounted").site.marker == b"photos/.mounted"
+
+
+def test_rules_for_dependents_are_read() -> None:
+    generic = {"table": "note", "column": "object_id", "action": "delete", "content_type": "album.photo"}
+    cover = {"table": "album", "column": "cover", "action": "set_null", "holds": "path"}
+    key, note, path = records(dependents=[CAPTION, generic, cover]).dependents
+    assert (str(key.column), key.action, key.content_type, key.holds_path) == (
+        "caption.photo_id",
+        "delete",
+        None,
+        False,
+    )
+    assert (note.content_type, note.content_type_column) == (("album", "photo"), "content_type_id")
+    assert path.holds_path
+
+
+def test_own_columns_are_the_file_and_its_companions() -> None:
+    job = records(companion_columns=["thumbnail", "avif"])
+    assert list(map(str, job.own_columns)) == ["photo.image", "photo.thumbnail", "photo.avif"]
+
+
+@pytest.mark.parametrize(
+    ("media_root", "quarantine", "expected"),
+    [
+        ("/srv/media", None, None),
+        ("/srv/media", "/srv/kept", None),
+        ("/srv/media", "/srv/media-kept", None),
+        ("/srv/media", "/var/x/photos", None),
+        ("/srv/media", "/srv/media/kept", b"kept"),
+        ("/srv/media", "/srv/media/a/../b/kept", b"b/kept"),
+        ("/", "/kept", b"kept"),
+    ],
+)
+def test_a_quarantine_in_the_media_root_is_known_as_such(
+    media_root: str, quarantine: str | None, expected: bytes | None
+) -> None:
+    job = orphans(media_root=media_root, quarantine=quarantine, quarantine_in_media_root=True)
+    assert job.site.quarantine_in_root == expected

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What the tree changes: files that are removed, at any depth, and directories on the way back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from engine.media import walk
+from engine.media.local import (
+    Changed,
+    MediaTree,
+    NotFollowed,
+)
+from helpers.builders import DEEP, Media, open_handles, state_of, walked
+
+LONGEST = b"n" * 255
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Media]:
+    """A media root with a file further down than any path can say."""
+    media = Media(tmp_path / "deep")
+    handle = os.open(media.root, os.O_RDONLY)
+    for name in DEEP:
+        os.mkdir(name, dir_fd=handle)
+        inner = os.open(name, os.O_RDONLY, dir_fd=handle)
+        os.close(handle)
+        handle = inner
+    os.close(os.open("bottom.jpg", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
+    os.close(handle)
+    yield media
+    subprocess.run(["rm", "-rf", media.root], check=True)
+
+
+# Removal.
+
+
+@pytest.mark.parametrize(
+    "name", [b"a.jpg", b"\xff\xfe.jpg", b"line\nbreak", LONGEST, "Café".encode(), b"-rf", b" ", b"\\", b"%2F"]
+)
+def test_a_file_of_any_name_is_found_and_removed(tree: MediaTree, media: Media, name: bytes) -> None:
+    path = b"photos/" + name
+    media.write(path)
+    assert walked(tree) == [path]
+    tree.remove(path, state_of(tree, path))
+    assert media.files == set()
+
+
+@pytest.mark.parametrize(
+    "what", ["rewritten", "replaced", "touched", "chmod", "hard link", "link", "directory"]
+)
+def test_a_file_that_is_no_longer_the_same_stays(tree: MediaTree, media: Media, what: str) -> None:
+    media.write("photos/a")
+    path, state = media.path("photos/a"), state_of(tree, b"photos/a")
+    if what == "rewritten":
+        media.write("photos/a", content=b"PICTURE")
+    elif what == "replaced":
+        shutil.copy2(path, path + b".new")
+        os.replace(path + b".new", path)
+    elif what == "touched":
+        os.utime(path, (1, 1))
+    elif what == "chmod":
+        os.chmod(path, 0o600)
+    elif what == "hard link":
+        os.link(path, path + b".other")
+    else:
+        os.unlink(path)
+        (os.mkdir if what == "directory" else lambda p: os.symlink(b"/etc/passwd", p))(path)
+    with pytest.raises(Changed, match="another file stands in its place, or it was written to"):
+        tree.remove(b"photos/a", state)
+    assert os.path.lexists(path)
+
+
+def test_a_file_that_is_gone_already_is_told_so(tree: MediaTree, media: Media) -> None:
+    media.write("a")
+    state = state_of(tree, b"a")
+    os.unlink(media.path("a"))
+    with pytest.raises(Changed, match="gone already"):
+        tree.remove(b"a", state)
+
+
+def test_nothing_is_removed_through_a_link_that_came_into_the_way(
+    tree: MediaTree, media: Media, outside: Path
+) -> None:
+    media.write("photos/in/precious.jpg", content=b"precious")
+    os.link(media.path("photos/in/precious.jpg"), outside / "same.jpg")
+    os.replace(outside / "same.jpg", outside / "precious.jpg")
+    state = state_of(tree, b"photos/in/precious.jpg")
+    shutil.rmtree(media.path("photos/in"))
+    media.link("photos/in", outside)
+    tree.forget()
+    with pytest.raises(NotFollowed, match="'in' is a symbolic link"):
+        tree.remove(
+            b"photos/in/precious.jpg", state._replace(ctime_ns=os.stat(outside / "precious.jpg").st_ctime_ns)
+        )
+    assert (outside / "precious.jpg").read_bytes() == b"precious"
+
+
+# Depth, and handles.
+
+
+def test_a_file_deeper_than_any_path_is_found_and_removed(deep: Media) -> None:
+    before = open_handles()
+    with MediaTree(deep.root, 10) as tree:
+        runs = tree.walk(b"", None)
+        run = next(runs)
+        assert open_handles() - before < walk.OPEN_LEVELS + 5
+        path = run.prefix + run.names[0]
+        assert len(path) > 4096
+        assert path == b"/".join([*DEEP, b"bottom.jpg"])
+        state = tree.state_in(run, b"bottom.jpg")
+        assert list(runs) == []
+        assert state == tree.state(path)
+        assert tree.unseen.total == 0
+        tree.remove(path, state)
+        assert walked(tree) == []
+    assert open_handles() == before
+
+
+def test_a_walk_that_is_given_up_leaves_no_handle_open(deep: Media) -> None:
+    with MediaTree(deep.root, 10) as tree:
+        before = open_handles()
+        runs = tree.walk(b"", None)
+        next(runs)
+        runs.close()
+        assert open_handles() == before
+
+
+# The way back: directories that are missing are made.
+
+
+def test_missing_directories_are_made_as_their_parent_is(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media.write("photos/a")
+    os.chmod(media.path("photos"), 0o2750)
+    if os.geteuid() == 0:
+        os.chown(media.path("photos"), 1234, 2345)
+    parent = os.stat(media.path("photos"))
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    before = open_handles()
+    for _again in range(2):
+        handle, name = tree.parent_of(b"photos/new/newer/b", create=True)
+        os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=handle))
+    tree.forget()
+    assert open_handles() == before
+    made = [os.stat(media.path(path)) for path in ("photos/new", "photos/new/newer")]
+    for status in made:
+        assert (status.st_mode, status.st_uid, status.st_gid) == (
+            parent.st_mode,
+            parent.st_uid,
+            parent.st_gid,
+        )
+    assert synced == [parent.st_ino, made[0].st_ino], "each is on disk in its parent, before what is in it"
+    assert media.files == {b"photos/a", b"photos/new/newer/b"}
+
+
+def test_a_new_directory_is_private_until_it_is_as_its_parent(
+    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media.mkdir("photos")
+    modes: list[int] = []
+    monkeypatch.setattr(os, "fchown", lambda handle, *_owner: modes.append(os.fstat(handle).st_mode & 0o7777))
+    tree.parent_of(b"photos/new/b", create=True)
+    assert modes == [0o700]
+
+
+def test_nothing_is_made_unless_it_is_asked_for(tree: MediaTree, media: Media) -> None:
+    with pytest.raises(FileNotFoundError):
+        tree.parent_of(b"new/b")
+    assert tree.parent_of(b"b", create=True)[1] == b"b"
+    assert os.listdir(media.root) == []
+
+
+@pytest.mark.parametrize("path", [b"link/new/b", b"file/new/b", b"link/b"])
+def test_no_directory_is_made_through_what_stands_in_the_way(
+    tree: MediaTree, media: Media, outside: Path, path: bytes
+) -> None:
+    media.write("file")
+    media.link("link", outside)
+    before = open_handles()
+    with pytest.raises(NotFollowed):
+        tree.parent_of(path, create=True)
+    tree.forget()
+    assert open_handles() == before
+    assert os.listdir(outside) == ["precious.jpg"]

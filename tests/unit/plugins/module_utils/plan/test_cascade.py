@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What hangs on records goes with them as it was written down, by sets and by keys, whatever happens then."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Callable, Iterable
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from engine.database import connect
+from engine.database.catalog import (
+    Selection,
+)
+from engine.plan import cascade
+from engine.plan.dependents import (
+    Dependents,
+)
+from engine.quarantine.writer import Batch
+from helpers.builders import TO_PHOTO, Media, Site, ids, planned, rule, run, taken_along
+
+
+def test_what_goes_is_the_same_by_sets_and_by_keys(site: Site) -> None:
+    site.insert(*[f"p/{number}.jpg" for number in range(1, 7)])
+    site.database.run(
+        f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
+        f"CREATE TABLE reply (a integer, b varchar(5), favorite_id integer NOT NULL REFERENCES favorite,"
+        " PRIMARY KEY (a, b));"
+        "CREATE TABLE reply_mark (reply_a integer NOT NULL, reply_b varchar(5) NOT NULL, colour varchar(9),"
+        " FOREIGN KEY (reply_a, reply_b) REFERENCES reply (a, b));"
+        f"CREATE TABLE album (id integer PRIMARY KEY, cover_id integer {TO_PHOTO}, title text);"
+        f"CREATE TABLE claim (id integer PRIMARY KEY, photo_id integer REFERENCES photo ON DELETE RESTRICT);"
+        "INSERT INTO favorite VALUES (1, 1), (2, 2), (3, 2), (4, 3), (5, 6);"
+        "INSERT INTO reply VALUES (1, 'x', 2), (1, 'y', 2), (2, 'x', 4), (3, 'x', 5);"
+        "INSERT INTO reply_mark VALUES (1, 'x', 'red'), (1, 'y', 'red'), (1, 'y', 'red'), (3, 'x', NULL);"
+        "INSERT INTO album VALUES (1, 1, 'a'), (2, 2, 'b'), (3, NULL, 'c'), (4, 3, NULL), (5, 6, 'd');"
+        "INSERT INTO claim VALUES (1, 4), (2, 5)"
+    )
+    with connect(site.database.url, read_only=True) as database:
+        table = database.table("photo")
+        photos = [row for rows in database.rows(Selection(table, "image")) for row in rows]
+        dependents = Dependents(site.missing(), table, database)
+        assert dependents.hang_on_one
+        doomed = [row for row in photos if int(row.key[0]) in (1, 2, 3)]
+        goings = [kind(dependents, doomed) for kind in (cascade.BySets, cascade.ByKeys)]
+        counts = [going.counts() for going in goings]
+        assert (
+            counts[0]
+            == counts[1]
+            == {
+                "favorite": {"deleted": 4, "updated": 0},
+                "reply": {"deleted": 3, "updated": 0},
+                "reply_mark": {"deleted": 3, "updated": 0},
+                "album": {"deleted": 0, "updated": 3},
+            }
+        )
+        kept = [
+            sorted(
+                (row.action, row.table.name, json.dumps(row.row, sort_keys=True), sorted(row.records))
+                for row in going.rows_kept()
+            )
+            for going in goings
+        ]
+        assert kept[0] == kept[1]
+        assert len(kept[0]) == 13
+        restricted = [kind(dependents, photos).restricted for kind in (cascade.BySets, cascade.ByKeys)]
+        assert restricted[0] == restricted[1] != {}
+        assert {int(key[0]) for key in restricted[0]} == {4, 5}
+
+
+MOVED = "UPDATE album SET cover_id = 1", "SELECT count(*) FROM album WHERE cover_id = 1"
+TAKEN_OVER = "UPDATE favorite SET photo_id = 1", "SELECT count(*) FROM favorite"
+ANSWERED = "INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"
+
+
+@pytest.mark.parametrize(
+    ("moment", "is_kept", "happens", "waits", "left"),
+    [
+        # What leads elsewhere before it goes does not go.
+        ("carry_out", False, MOVED, False, 1),
+        ("carry_out", False, TAKEN_OVER, False, 1),
+        ("carry_out", False, ANSWERED, False, 0),
+        # What was written down is what goes.
+        ("carry_out", True, MOVED, True, 0),
+        ("carry_out", True, TAKEN_OVER, True, 0),
+        ("carry_out", True, ANSWERED, True, 0),
+        # Nothing comes to hang on what is about to go.
+        ("_carry_out", False, TAKEN_OVER, True, 0),
+        ("_carry_out", False, ANSWERED, True, 0),
+    ],
+)
+def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
+    on_postgresql: Site,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+    is_kept: bool,
+    happens: tuple[str, str],
+    waits: bool,
+    left: int,
+) -> None:
+    on_postgresql.database.run(
+        f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
+        "CREATE TABLE reply (id integer PRIMARY KEY, favorite_id integer NOT NULL REFERENCES favorite);"
+        f"CREATE TABLE album (id integer PRIMARY KEY, cover_id integer {TO_PHOTO});"
+        "INSERT INTO favorite VALUES (1, 2); INSERT INTO reply VALUES (1, 1); INSERT INTO album VALUES (1, 2)"
+    )
+    going_on = getattr(cascade.BySets, moment)
+    waited = []
+
+    def a_moment_later(*arguments: Any) -> Any:
+        if not waited:
+            waited.append(False)
+            try:
+                on_postgresql.database.run(f"SET lock_timeout = '100ms'; {happens[0]}")
+            except psycopg2.errors.LockNotAvailable:
+                waited[0] = True
+        return going_on(*arguments)
+
+    monkeypatch.setattr(cascade.BySets, moment, a_moment_later)
+    _plan, outcome = run(on_postgresql.missing(**({"quarantine": str(tmp_path / "kept")} if is_kept else {})))
+    assert waited == [waits]
+    assert (outcome.error, ids(on_postgresql, "photo")) == ("", [1])
+    assert on_postgresql.database.rows(happens[1]) == [(left,)]
+
+
+class InsertsWhenItKeeps(Batch):
+    """A quarantine that something happens to while rows are written down."""
+
+    def __init__(self, site: Any, happens: Callable[[], None]) -> None:
+        super().__init__(site, "missing", "20261121T020003Z-4f1c9d07", 1)
+        self._happens = happens
+
+    def archive(self, rows: Iterable[dict[str, Any]]) -> None:
+        super().archive(rows)
+        self._happens()
+
+
+@pytest.mark.parametrize(
+    ("schema", "happens"),
+    [
+        (
+            "CREATE TABLE tag (id integer PRIMARY KEY, photo_id integer NOT NULL);"
+            "INSERT INTO tag VALUES (1, 2)",
+            "INSERT INTO tag VALUES (2, 2)",
+        ),
+        (
+            f"CREATE TABLE tag (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
+            "CREATE TABLE tag2 () INHERITS (tag); INSERT INTO tag VALUES (1, 2)",
+            "INSERT INTO tag2 VALUES (2, 2)",
+        ),
+    ],
+    ids=["no constraint", "inherited"],
+)
+def test_no_row_goes_that_was_not_kept(
+    on_postgresql: Site, tmp_path: Path, schema: str, happens: str
+) -> None:
+    """Where the database lets rows come to hang on a record that is locked."""
+    on_postgresql.database.run(schema)
+    job = on_postgresql.missing(
+        quarantine=str(tmp_path / "kept"), dependents=[rule("tag", "photo_id", "delete")]
+    )
+    with planned(job) as made, InsertsWhenItKeeps(
+        job.site, lambda: on_postgresql.database.run(happens)
+    ) as batch:
+        outcome = made.carry_out(batch)
+    assert 2 in ids(on_postgresql, "tag")
+    assert bool(outcome.error) == (ids(on_postgresql, "photo") == [1, 2])
+
+
+def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
+    on_postgresql: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_postgresql.database.run(
+        f"CREATE TABLE comment (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
+        "CREATE TABLE report (id integer PRIMARY KEY,"
+        " comment_id integer NOT NULL REFERENCES comment ON DELETE CASCADE);"
+        "INSERT INTO comment VALUES (1, 2)"
+    )
+    going_on = cascade.BySets.carry_out
+    waited = []
+
+    def after_the_look_for_restrictions(*arguments: Any) -> Any:
+        with pytest.raises(psycopg2.errors.LockNotAvailable):
+            on_postgresql.database.run("SET lock_timeout = '100ms'; INSERT INTO report VALUES (1, 1)")
+        waited.append(True)
+        return going_on(*arguments)
+
+    monkeypatch.setattr(cascade.BySets, "carry_out", after_the_look_for_restrictions)
+    _plan, outcome = run(on_postgresql.missing(dependents=[rule("report", "comment_id", "restrict")]))
+    assert waited == [True]
+    assert (outcome.error, ids(on_postgresql, "photo"), ids(on_postgresql, "report")) == ("", [1], [])
+
+
+def test_rows_without_a_key_are_told_apart_across_partitions(on_postgresql: Site) -> None:
+    on_postgresql.database.run(
+        "CREATE TABLE hit (photo_id integer NOT NULL REFERENCES photo, other_id integer REFERENCES photo,"
+        " y integer) PARTITION BY LIST (y);"
+        "CREATE TABLE hit_1 PARTITION OF hit FOR VALUES IN (1);"
+        "CREATE TABLE hit_2 PARTITION OF hit FOR VALUES IN (2);"
+        "INSERT INTO hit VALUES (2, NULL, 1), (1, NULL, 2)"
+    )
+    dependents = [rule("hit", "other_id", "restrict")]
+    assert taken_along(on_postgresql.missing(dependents=dependents)) == {"hit": {"deleted": 1, "updated": 0}}
+    assert on_postgresql.database.rows("SELECT photo_id FROM hit") == [(1,)]
+
+
+@pytest.mark.parametrize("target", ["PHOTO(ID)", "Photo"])
+def test_a_foreign_key_may_be_written_in_any_case(sqlite: Any, media: Media, target: str) -> None:
+    site = Site(sqlite, media)
+    media.write("p/1.jpg")
+    site.insert("p/1.jpg", "p/2.jpg")
+    sqlite.run(
+        f"CREATE TABLE tag (id integer PRIMARY KEY, photo_id integer REFERENCES {target} ON DELETE CASCADE);"
+        "INSERT INTO tag VALUES (1, 1), (2, 2)"
+    )
+    assert taken_along(site.missing()) == {"tag": {"deleted": 1, "updated": 0}}
+    assert ids(site, "tag") == [1]
+
+
+def test_a_trigger_that_detaches_a_row_instead_of_deleting_it_stops_the_run(on_postgresql: Site) -> None:
+    on_postgresql.database.run(
+        f"CREATE TABLE tag (id integer PRIMARY KEY, photo_id integer {TO_PHOTO});"
+        "INSERT INTO tag VALUES (1, 2);"
+        "CREATE FUNCTION detach() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN UPDATE tag SET photo_id = NULL WHERE id = OLD.id; RETURN NULL; END $$;"
+        "CREATE TRIGGER soft BEFORE DELETE ON tag FOR EACH ROW EXECUTE FUNCTION detach()"
+    )
+    _plan, outcome = run(on_postgresql.missing(dependents=[rule("tag", "photo_id", "delete")]))
+    assert "deleting rows of tag took 0 rows where 1 hang on the records" in outcome.error
+    assert on_postgresql.database.rows("SELECT * FROM tag") == [(1, 2)]
+    assert ids(on_postgresql, "photo") == [1, 2]

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Half a view and wrong settings: plans of orphans that are turned down."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any, Iterable
+
+import pytest
+
+from engine.database.sqlite import SQLite
+from engine.errors import SiteError
+from helpers.builders import (
+    Media,
+    Site,
+    as_nobody,
+    guards,
+    planned,
+    reasons,
+    run,
+)
+
+# Half a view removes nothing.
+
+
+def test_a_directory_that_must_not_be_read_turns_the_plan_down(public_site: Site) -> None:
+    media = public_site.media
+    media.write("p/lost.jpg", "closed/x.jpg")
+    os.chmod(media.path("closed"), 0)
+    os.chmod(media.path("p"), 0o777)
+
+    def remove() -> Any:
+        plan, outcome = run(public_site.orphans())
+        return outcome, guards(plan), plan.refusals[0].message
+
+    outcome, refused, message = as_nobody(remove)
+    assert (outcome, refused) == (None, ["partial"])
+    assert "closed" in message
+    assert "Permission denied" in message
+    assert os.path.exists(media.path("p/lost.jpg"))
+
+
+def test_a_directory_that_vanishes_during_the_walk_turns_the_plan_down(lost: Site) -> None:
+    lost.media.write("a/1.jpg", "z/2.jpg")
+    with planned(lost.orphans(), progress=lambda _files: shutil.rmtree(lost.media.path("z"), True)) as made:
+        assert guards(made.plan) == ["partial"]
+        assert "the directory vanished during the run" in made.plan.refusals[0].message
+
+
+def test_a_media_root_that_is_replaced_during_the_walk_turns_the_plan_down(lost: Site) -> None:
+    def unmount(_files: int) -> None:
+        os.rename(lost.media.root, lost.media.root + b".old")
+        os.mkdir(lost.media.root)
+
+    with planned(lost.orphans(), progress=unmount) as made:
+        assert guards(made.plan) == ["partial"]
+
+
+def test_another_file_system_is_told_and_its_files_stay(mounted: Media, sqlite: Any) -> None:
+    mounted.write("mounted/lost.jpg", "p/lost.jpg")
+    plan, _outcome = run(Site(sqlite, mounted).orphans())
+    assert reasons(plan.skipped) == {b"mounted": "another file system is mounted here; it was not entered"}
+    assert mounted.files == {b"mounted/lost.jpg"}
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_without_its_marker_nothing_goes_and_the_marker_never_does(lost: Site, present: bool) -> None:
+    if present:
+        lost.media.write("p/.mounted.txt")
+    plan, outcome = run(lost.orphans(marker="p/.mounted.txt"))
+    assert guards(plan) == ([] if present else ["marker"])
+    assert lost.media.files == (
+        {b"p/kept.jpg", b"p/.mounted.txt"} if present else {b"p/kept.jpg", b"p/lost.jpg"}
+    )
+    assert (outcome is None) == (not present)
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_where_the_media_is_not_mounted_the_marker_is_spoken_of_first(site: Site, present: bool) -> None:
+    if present:
+        site.media.write(".mounted")
+    with pytest.raises(SiteError) as refusal:
+        run(site.orphans(marker=".mounted", directories=["p"]))
+    said = str(refusal.value)
+    assert ("the marker '.mounted' is not below the media root" in said) == (not present)
+    assert "directory 'p' does not exist" in said
+    assert said.startswith("directory" if present else "the marker")
+
+
+@pytest.mark.parametrize(("most", "goes"), [(49, False), (50, True), (100, True)])
+def test_a_share_that_is_too_large_turns_the_plan_down(lost: Site, most: int, goes: bool) -> None:
+    plan, outcome = run(lost.orphans(max_removal_percent=most))
+    assert guards(plan) == ([] if goes else ["max_removal_percent"])
+    assert (outcome is not None) == goes
+    assert (b"p/lost.jpg" in lost.media.files) == (not goes)
+
+
+# Guards against wrong settings.
+
+
+def numbered(count: int, folder: str = "p") -> Iterable[str]:
+    return [f"{folder}/{number}.jpg" for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("count", "accept", "refused"), [(9, [], []), (10, [], ["no_references"]), (10, ["no_references"], [])]
+)
+def test_a_directory_that_nothing_names_turns_the_plan_down(
+    lost: Site, count: int, accept: list[str], refused: list[str]
+) -> None:
+    lost.media.write(*numbered(count, "q"))
+    plan, _outcome = run(lost.orphans(directories=["p", "q"], accept=accept), check=True)
+    assert guards(plan) == refused
+
+
+@pytest.mark.parametrize(("accept", "refused"), [([], ["misfit"]), (["misfit"], [])])
+def test_references_that_would_fit_with_a_prefix_turn_the_plan_down(
+    sqlite_site: Site, accept: list[str], refused: list[str]
+) -> None:
+    sqlite_site.media.write(*numbered(5, "uploads/p"))
+    sqlite_site.insert(*numbered(5))
+    plan, _outcome = run(sqlite_site.orphans(accept=accept), check=True)
+    assert guards(plan) == refused
+
+
+def test_a_replica_turns_the_plan_down(lost: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SQLite, "is_replica", lambda _database: True)
+    plan, outcome = run(lost.orphans())
+    assert (guards(plan), outcome) == (["replica"], None)

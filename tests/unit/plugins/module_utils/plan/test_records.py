@@ -1,0 +1,437 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import spool
+from engine.database.sqlite import SQLite
+from engine.errors import SiteError
+from engine.media.local import MediaTree
+from engine.plan import plan as plan_module
+from engine.plan import records
+from helpers.builders import Media, Site, as_nobody, found, guards, keys, reasons, run
+
+# Types of Django's primary keys, and three values of each, as SQL.
+KEYS = {
+    "integer": ("integer", ["1", "2", "3"]),
+    "bigint": ("bigint", ["-1", "0", "9223372036854775807"]),
+    "uuid of PostgreSQL": ("uuid", [f"'{'0' * 8}-0000-0000-0000-00000000000{n}'" for n in "123"]),
+    "uuid of SQLite": ("char(32)", [f"'{'0' * 31}{n}'" for n in "123"]),
+    "text": ("varchar(50)", ["'a'", "'it''s, \"so\" %s'", "'é\n'"]),
+    "numeric": ("numeric(6,2)", ["1.50", "2.50", "-3.25"]),
+}
+FITS = {"uuid of PostgreSQL": "postgresql", "uuid of SQLite": "sqlite"}
+
+
+# Rows that have lost their file.
+
+
+def test_a_row_whose_file_is_gone_goes_and_others_stay(photos: Site) -> None:
+    plan, outcome = run(photos.missing())
+    assert (found(plan), keys(plan)) == ([b"p/gone.jpg"], ["2"])
+    assert photos.images == ["p/there.jpg"]
+    assert plan.examined == {"records": 2}
+    assert plan.found.as_dict() == outcome.removed.as_dict() == {"records": 1, "files": 0, "bytes": 0}
+    assert [record.shown_key for record in outcome.gone.items] == ["2"]
+    assert (outcome.error, outcome.skipped.total, outcome.failed.total) == ("", 0, 0)
+
+
+def test_a_row_without_a_file_has_lost_nothing(photos: Site) -> None:
+    photos.insert(None, "", None)
+    plan, _outcome = run(photos.missing())
+    assert keys(plan) == ["2"]
+    assert photos.images == ["p/there.jpg", None, "", None]
+    assert plan.examined == {"records": 2}
+
+
+@pytest.mark.parametrize("value", ["x''", "''", "NULL"])
+def test_an_empty_value_of_any_type_has_lost_nothing(few: Site, value: str) -> None:
+    few.database.run("DROP TABLE photo; CREATE TABLE photo (id integer PRIMARY KEY, image)")
+    few.database.run(f"INSERT INTO photo VALUES (1, {value}), (2, 'p/gone.jpg')")
+    plan, _outcome = run(few.missing(), check=True)
+    assert (keys(plan), guards(plan)) == (["2"], [])
+
+
+@pytest.mark.parametrize("kind", sorted(KEYS))
+@pytest.mark.parametrize("select", ["missing", "incomplete"])
+def test_keys_of_any_type_serve(site: Site, kind: str, select: str) -> None:
+    declared, (first, second, third) = KEYS[kind]
+    if FITS.get(kind, site.database.kind) != site.database.kind:
+        declared = "varchar(36)"
+    site.database.run(
+        f"DROP TABLE photo; CREATE TABLE photo (id {declared} PRIMARY KEY, image varchar(99), "
+        "content_type_id integer, uploaded_at timestamp);"
+        f"INSERT INTO photo VALUES ({first}, 'p/there', 7, '2020-01-01 00:00:00');"
+        f"INSERT INTO photo VALUES ({second}, 'p/gone', NULL, '2020-01-01 00:00:00');"
+        f"INSERT INTO photo VALUES ({third}, 'p/there', 7, '2020-01-01 00:00:00')"
+    )
+    site.media.write("p/there")
+    plan, outcome = run(site.missing(select=select))
+    assert (found(plan), outcome.error) == ([b"p/gone"], "")
+    assert outcome.removed.records == 1
+    assert site.database.rows(f"SELECT count(*) FROM photo WHERE id IN ({first}, {third})") == [(2,)]
+    assert site.database.rows("SELECT count(*) FROM photo") == [(2,)]
+
+
+def test_composite_keys_serve(site: Site) -> None:
+    site.database.run(
+        "DROP TABLE photo; CREATE TABLE photo (b text, a integer, image text, PRIMARY KEY (a, b));"
+        "INSERT INTO photo VALUES ('x', 1, 'p/there'), ('x', 2, 'p/gone'), ('y', 1, 'p/gone');"
+        "INSERT INTO photo VALUES ('y', 2, 'p/there'), ('x, 1', 3, 'p/gone')"
+    )
+    site.media.write("p/there")
+    plan, outcome = run(site.missing())
+    assert set(keys(plan)) == {"2, x", "1, y", "3, x, 1"}
+    assert outcome.removed.records == 3
+    assert site.database.rows("SELECT a, b FROM photo ORDER BY a") == [(1, "x"), (2, "y")]
+
+
+def test_a_key_that_is_not_utf8_serves(few: Site) -> None:
+    few.database.run("DROP TABLE photo; CREATE TABLE photo (id text PRIMARY KEY, image text)")
+    few.database.run("INSERT INTO photo VALUES (CAST(x'ff0a' AS text), CAST(x'702fff' AS text)), ('b', '')")
+    plan, outcome = run(few.missing())
+    assert (keys(plan), found(plan)) == ([r"\xff\n"], [b"p/\xff"])
+    assert outcome.removed.records == 1
+    assert few.database.rows("SELECT id FROM photo") == [("b",)]
+
+
+@pytest.mark.parametrize("table", ["Photo Album", 'he said "hi"', "100%", "a%sb", "sémi;colon--", "UPPER"])
+def test_tables_may_have_any_name(site: Site, table: str) -> None:
+    quoted = '"' + table.replace('"', '""') + '"'
+    site.database.run(
+        f'CREATE TABLE {quoted} ("%id" integer PRIMARY KEY, "the ""%s""" text, c integer, u timestamp);'
+        f"INSERT INTO {quoted} VALUES (1, 'p/gone', NULL, '2020-01-01 00:00:00'), (2, 'p/there', 7, NULL)"
+    )
+    site.media.write("p/there")
+    for select in ("incomplete", "missing"):
+        plan, _outcome = run(
+            site.missing(
+                table=table,
+                file_column='the "%s"',
+                select=select,
+                unattached_column="c",
+                uploaded_at_column="u",
+            ),
+            check=select == "incomplete",
+        )
+        assert keys(plan) == ["1"]
+    assert site.database.rows(f'SELECT "%id" FROM {quoted}') == [(2,)]
+
+
+def test_a_table_of_another_schema_serves(postgresql: Any, media: Media) -> None:
+    site = Site(postgresql, media)
+    site.insert("p/gone.jpg")
+    postgresql.run("CREATE SCHEMA gallery; CREATE TABLE gallery.photo (id integer PRIMARY KEY, image text)")
+    postgresql.run("INSERT INTO gallery.photo VALUES (1, 'p/gone')")
+    run(site.missing(table="gallery.photo"))
+    assert postgresql.rows("SELECT count(*) FROM gallery.photo") == [(0,)]
+    assert site.images == ["p/gone.jpg"]
+
+
+# What was approved is the most that is removed.
+
+
+def test_an_approved_plan_is_carried_out(site: Site) -> None:
+    site.media.write("p/a.jpg")
+    site.insert("p/a.jpg", "p/gone.jpg")
+    token = run(site.incomplete(), check=True)[0].token
+    plan, outcome = run(site.incomplete(), approved=token)
+    assert outcome.removed.as_dict() == {"records": 2, "files": 1, "bytes": 7}
+    assert (plan.warnings, plan.skipped.total) == ([], 0)
+
+
+def test_a_row_that_is_not_in_the_approved_plan_waits(photos: Site) -> None:
+    token = run(photos.missing(), check=True)[0].token
+    photos.insert("p/gone later.jpg")
+    plan, _outcome = run(photos.missing(), approved=token)
+    assert "waits for the next one" in reasons(plan.skipped)[b"p/gone later.jpg"]
+    assert photos.images == ["p/there.jpg", "p/gone later.jpg"]
+
+
+def test_a_row_that_names_another_file_than_approved_stays(photos: Site) -> None:
+    token = run(photos.missing(), check=True)[0].token
+    photos.database.run("UPDATE photo SET image = 'p/also gone.jpg' WHERE id = 2")
+    plan, _outcome = run(photos.missing(), approved=token)
+    assert "no longer what was approved" in reasons(plan.skipped)[b"p/also gone.jpg"]
+    assert photos.images == ["p/there.jpg", "p/also gone.jpg"]
+
+
+def test_a_file_that_is_not_the_approved_one_stays(site: Site) -> None:
+    site.media.write("p/a.jpg")
+    site.insert("p/a.jpg")
+    token = run(site.incomplete(), check=True)[0].token
+    site.media.write("p/a.jpg", content=b"another")
+    plan, outcome = run(site.incomplete(), approved=token)
+    assert "no longer what was approved" in reasons(plan.skipped)[b"p/a.jpg"]
+    assert (outcome.removed.records, site.media.files) == (1, {b"p/a.jpg"})
+
+
+def test_what_left_the_plan_since_the_approval_is_told(photos: Site) -> None:
+    token = run(photos.missing(), check=True)[0].token
+    photos.media.write("p/gone.jpg")
+    plan, _outcome = run(photos.missing(), approved=token)
+    assert plan.warnings == ["gone, attached or back by now: 1 item of the approved plan"]
+    assert len(photos.images) == 2
+
+
+def test_an_approved_plan_of_another_table_is_refused(photos: Site) -> None:
+    token = run(photos.missing(), check=True)[0].token
+    for job in (photos.incomplete(), photos.missing(companion_columns=["thumbnail"])):
+        with pytest.raises(SiteError, match="approved_plan is a plan for the job 'missing'"):
+            run(job, approved=token)
+
+
+def test_an_approved_plan_of_other_rules_for_dependents_is_refused(photos: Site) -> None:
+    photos.database.run("CREATE TABLE note (id integer PRIMARY KEY, photo_id integer)")
+    photos.database.run("INSERT INTO note VALUES (1, 2)")
+    token = run(photos.missing(), check=True)[0].token
+    rule = {"table": "note", "column": "photo_id", "action": "delete"}
+    with pytest.raises(SiteError, match="other options"):
+        run(photos.missing(dependents=[rule]), approved=token)
+
+
+def test_a_plan_too_large_for_a_token_is_strict(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_module, "ITEMS_IN_TOKEN", 2)
+    few.insert("p/gone 2.jpg", "p/gone 3.jpg")
+    token = run(few.missing(), check=True)[0].token
+    few.insert("p/gone 4.jpg")
+    plan, outcome = run(few.missing(), approved=token)
+    assert (guards(plan), outcome) == (["approved_plan"], None)
+    few.database.run("DELETE FROM photo WHERE image = 'p/gone 4.jpg'")
+    assert run(few.missing(), approved=token)[1].removed.records == 3
+
+
+# Guards, and check mode.
+
+
+@pytest.mark.parametrize(("most", "refused"), [(49, ["max_removal_percent"]), (50, [])])
+@pytest.mark.parametrize("select", ["missing", "incomplete"])
+def test_a_share_that_is_too_large_turns_the_plan_down(
+    photos: Site, select: str, most: int, refused: list[str]
+) -> None:
+    photos.database.run("UPDATE photo SET content_type_id = 7 WHERE id = 1")
+    plan, _outcome = run(photos.missing(select=select, max_removal_percent=most))
+    assert guards(plan) == refused
+    assert len(photos.images) == (2 if refused else 1)
+
+
+@pytest.mark.parametrize("present", [True, False])
+def test_without_its_marker_nothing_goes(photos: Site, present: bool) -> None:
+    if present:
+        photos.media.write(".mounted")
+    plan, _outcome = run(photos.missing(marker=".mounted"))
+    assert guards(plan) == ([] if present else ["marker"])
+    assert len(photos.images) == (1 if present else 2)
+
+
+@pytest.mark.parametrize(("accept", "refused"), [([], ["empty_media_root"]), (["empty_media_root"], [])])
+def test_an_empty_media_root_turns_the_plan_down(
+    sqlite_site: Site, accept: list[str], refused: list[str]
+) -> None:
+    sqlite_site.insert("p/gone.jpg")
+    assert guards(run(sqlite_site.missing(accept=accept), check=True)[0]) == refused
+
+
+@pytest.mark.parametrize(("emptied", "refused"), [(True, ["max_removal_percent"]), (False, [])])
+def test_a_directory_that_lost_all_its_files_turns_the_plan_down(
+    photos: Site, emptied: bool, refused: list[str]
+) -> None:
+    """Even where its rows are few among all."""
+    photos.insert(*[f"p/{number}.jpg" for number in range(90)], *[f"q/{number}.jpg" for number in range(10)])
+    photos.media.write(*[f"p/{number}.jpg" for number in range(90)], *(() if emptied else ("q/0.jpg",)))
+    assert guards(run(photos.missing(max_removal_percent=50), check=True)[0]) == refused
+    assert guards(run(photos.incomplete(max_removal_percent=100), check=True)[0]) == []
+
+
+@pytest.mark.parametrize("few_unseen", [0, 20_000])
+@pytest.mark.parametrize(("accept", "refused"), [([], ["misfit"]), (["misfit"], [])])
+def test_paths_that_would_fit_with_a_prefix_turn_the_plan_down(
+    sqlite_site: Site, monkeypatch: pytest.MonkeyPatch, few_unseen: int, accept: list[str], refused: list[str]
+) -> None:
+    """Whether the missing ones are asked for by name or all rows are read."""
+    monkeypatch.setattr(records, "FEW_UNSEEN", few_unseen)
+    sqlite_site.media.write(*[f"uploads/p/{number}.jpg" for number in range(5)])
+    sqlite_site.insert(*[f"p/{number}.jpg" for number in range(5)])
+    assert guards(run(sqlite_site.missing(accept=accept), check=True)[0]) == refused
+    assert guards(run(sqlite_site.incomplete(accept=accept), check=True)[0]) == []
+
+
+def test_where_moved_files_could_not_be_looked_for_is_told_once(
+    public_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOVES_AT_ONCE", 1)
+    public_site.media.write("p/there.jpg", "closed/gone.jpg")
+    public_site.insert("p/there.jpg", "p/gone.jpg", "p/gone too.jpg")
+    os.chmod(public_site.media.path("closed"), 0)
+
+    def warnings() -> list[str]:
+        return run(public_site.missing(include_likely_moves=False), check=True)[0].warnings
+
+    assert as_nobody(warnings) == ["not every directory could be searched for files that were moved"]
+    os.chmod(public_site.media.path("closed"), 0o777)
+    assert as_nobody(warnings) == []
+
+
+@pytest.mark.parametrize("select", ["missing", "incomplete"])
+def test_a_replica_turns_the_plan_down(few: Site, monkeypatch: pytest.MonkeyPatch, select: str) -> None:
+    monkeypatch.setattr(SQLite, "is_replica", lambda _database: True)
+    few.database.run("UPDATE photo SET image = 'p/gone too.jpg' WHERE id = 1")
+    plan, outcome = run(few.missing(select=select))
+    assert (guards(plan), outcome) == (["replica"], None)
+
+
+def test_another_file_system_than_before_turns_the_plan_down(few: Site, tmp_path: Path) -> None:
+    kept = str(tmp_path / "kept")
+    run(few.missing(quarantine=kept))
+    [manifest] = tmp_path.glob("kept/*/manifest.jsonl")
+    with MediaTree(few.media.root, 0) as tree:
+        told = f'"file_system": {tree.file_system}'
+    manifest.write_text(manifest.read_text().replace(told, '"file_system": 7'))
+    few.insert("p/gone too.jpg")
+    for accept, refused in (([], ["other_file_system"]), (["other_file_system"], [])):
+        assert guards(run(few.missing(quarantine=kept, accept=accept), check=True)[0]) == refused
+
+
+@pytest.mark.parametrize("include", [True, False])
+def test_a_row_whose_file_seems_to_lie_elsewhere_stays(photos: Site, include: bool) -> None:
+    photos.media.write("elsewhere/gone.jpg")
+    plan, _outcome = run(photos.missing(include_likely_moves=include))
+    assert ("'elsewhere/gone.jpg'" in reasons(plan.skipped).get(b"p/gone.jpg", "")) == (not include)
+    assert photos.images == ["p/there.jpg", "p/gone.jpg"][: 2 - include]
+
+
+@pytest.mark.parametrize("select", ["missing", "incomplete"])
+def test_a_check_run_changes_nothing_and_predicts_the_real_one(photos: Site, select: str) -> None:
+    photos.database.run(
+        "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id));"
+        "INSERT INTO note VALUES (1, 1), (2, 2)"
+    )
+    photos.media.write("t/a.jpg", "CACHE/images/p/gone/1.jpg")
+    photos.insert("p/gone too.jpg", thumbnail="t/a.jpg")
+    before = photos.media.untouched, photos.database.dump()
+    job = photos.missing(
+        select=select, companion_columns=["thumbnail"], derived=["CACHE/images/{dir}/{stem}/*"]
+    )
+    checked, nothing = run(job, check=True)
+    assert nothing is None
+    assert (photos.media.untouched, photos.database.dump()) == before
+    applied, outcome = run(job)
+    assert (checked.digest, keys(checked)) == (applied.digest, keys(applied))
+    assert outcome.removed == checked.found
+    assert checked.dependents == applied.dependents != {}
+
+
+# Owners, and options that do not fit the database.
+
+
+def test_a_label_names_the_owner_over_foreign_keys(photos: Site) -> None:
+    photos.database.run(
+        'CREATE TABLE "Us%er" (id integer PRIMARY KEY, name text);'
+        'CREATE TABLE album (id integer PRIMARY KEY, title text, user_id integer REFERENCES "Us%er" (id));'
+        "ALTER TABLE photo ADD COLUMN edited_from_id integer REFERENCES photo (id);"
+        "ALTER TABLE photo ADD COLUMN album_id integer REFERENCES album (id);"
+        "INSERT INTO \"Us%er\" VALUES (1, 'Eva\n');"
+        "INSERT INTO album VALUES (5, 'Summer', 1), (6, NULL, NULL)"
+    )
+    photos.insert("p/gone 3", album_id=5)
+    photos.insert("p/gone 4", album_id=6)
+    titles, _outcome = run(photos.missing(label="album_id.title"), check=True)
+    assert titles.labels == {"Summer": 1, "(none)": 2}
+    users, _outcome = run(photos.missing(label="album_id.user_id.name"), check=True)
+    assert users.labels == {r"Eva\n": 1, "(none)": 2}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"table": "foto"}, "there is no table 'foto'"),
+        ({"table": "gone.photo"}, "gone"),
+        ({"file_column": "img"}, "has no column 'img'"),
+        ({"file_column": "content_type_id"}, "which cannot hold a path"),
+        ({"companion_columns": ["thumb"]}, "has no column 'thumb'"),
+        ({"companion_columns": ["content_type_id"]}, "which cannot hold a path"),
+        ({"references": [{"table": "album", "column": "cover"}]}, "there is no table 'album'"),
+        ({"references": [{"table": "photo", "column": "id"}]}, "which cannot hold a path"),
+        ({"select": "incomplete", "unattached_column": "type_id"}, "has no column 'type_id'"),
+        ({"select": "incomplete", "uploaded_at_column": "at"}, "has no column 'at'"),
+        ({"label": "image.title"}, "is no foreign key"),
+        ({"label": "album_id.title"}, "has no column 'album_id'"),
+        ({"label": "parent_id.title"}, "has no column 'title'"),
+        ({"dependents": [{"table": "note", "column": "photo_id", "action": "delete"}]}, "no table 'note'"),
+        ({"derived": ["{dir}/*"]}, "must name its source"),
+    ],
+)
+def test_options_that_do_not_fit_the_database_are_told(
+    photos: Site, options: dict[str, Any], words: str
+) -> None:
+    photos.database.run("ALTER TABLE photo ADD COLUMN parent_id integer REFERENCES photo (id)")
+    with pytest.raises(SiteError, match=words):
+        run(photos.missing(**options))
+    assert len(photos.images) == 2
+
+
+def test_a_table_without_a_primary_key_is_refused(site: Site) -> None:
+    site.database.run("CREATE TABLE upload (image text); INSERT INTO upload VALUES ('p/gone')")
+    with pytest.raises(SiteError, match="no primary key, so its rows cannot be told apart"):
+        run(site.missing(table="upload"))
+
+
+@pytest.mark.parametrize("hangs_on_two", [False, True])
+def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
+    site: Site, monkeypatch: pytest.MonkeyPatch, hangs_on_two: bool
+) -> None:
+    """A row that hangs on two records must not be counted twice, so then they go together."""
+    site.insert("p/there.jpg", *[f"p/gone {number}.jpg" for number in range(7)])
+    site.media.write("p/there.jpg")
+    site.database.run(
+        "CREATE TABLE favourite (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id)"
+        + (", other_id integer REFERENCES photo (id))" if hangs_on_two else ")")
+    )
+    columns = "(id, photo_id, other_id)" if hangs_on_two else "(id, photo_id)"
+    other = ", id + 2" if hangs_on_two else ""
+    few = "WHERE id <= (SELECT max(id) - 2 FROM photo)" if hangs_on_two else ""
+    site.database.run(f"INSERT INTO favourite {columns} SELECT id, id{other} FROM photo {few}")
+    together, _outcome = run(site.missing(), check=True)
+    monkeypatch.setattr(spool, "CHUNK", 2)
+    plan, outcome = run(site.missing())
+    assert plan.digest == together.digest
+    assert plan.dependents == together.dependents == outcome.dependents
+    assert (outcome.removed.records, site.images) == (7, ["p/there.jpg"])
+    assert plan.hanging.hang_on_one is not hangs_on_two
+
+
+def test_few_and_many_missing_files_are_the_same_plan(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few are asked for by name once all paths have passed by; for many, all rows are read."""
+    names = ["p/gone.jpg", "p/é gone.jpg", "a.jpg", "p//gone.jpg", "q/../x.jpg", "/abs.jpg", "p/25%.jpg"]
+    there = ["p/there.jpg", "p/line\nfeed.jpg", "b.jpg", "p/sub/there.jpg"]
+    site.media.write(*there)
+    site.insert(*names, *there, "p/gone.jpg", "p/there.jpg", "")
+    asked = []
+    rows_naming = records.Database.rows_naming
+
+    def noted(*arguments: Any) -> Any:
+        asked.append(len(set(arguments[2])))
+        return rows_naming(*arguments)
+
+    monkeypatch.setattr(records.Database, "rows_naming", noted)
+    few, _outcome = run(site.missing(), check=True)
+    monkeypatch.setattr(records, "FEW_UNSEEN", 2)
+    many, _outcome = run(site.missing(), check=True)
+    assert asked == [len(names)]
+    assert found(few) == found(many)
+    assert sorted(found(few)).count(b"p/gone.jpg") == 2
+    assert (few.examined, few.found) == (many.examined, many.found)
+    assert reasons(few.skipped) == reasons(many.skipped)
+    assert few.examined == {"records": len(names) + len(there) + 2}
+
+
+def test_the_rows_of_a_directory_that_is_gone_have_lost_their_files(few: Site) -> None:
+    shutil.rmtree(few.media.path("p"))
+    assert found(run(few.missing(), check=True)[0]) == [b"p/gone.jpg", b"p/there.jpg"]

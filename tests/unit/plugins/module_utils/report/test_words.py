@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.apply.outcome import (
+    Deleting,
+    Outcome,
+)
+from engine.config.site import (
+    OrphansJob,
+    RecordsJob,
+    orphans_job,
+    records_job,
+)
+from engine.media.local import FileState
+from engine.media.paths import escaped_value
+from engine.plan import orphans
+from engine.plan.orphans import Orphan
+from engine.plan.plan import Plan, Skipped
+from engine.plan.records import (
+    Record,
+    RecordsPlan,
+)
+from engine.report import words as report
+
+SECRET = "hunter2-correct-horse"
+MOMENT = 1_763_722_800.0
+STATE = FileState("file", 1, 2, 1234, int((MOMENT - 3 * 86400) * 1e9), int((MOMENT - 3 * 86400) * 1e9))
+BASICS = {"name": "kit", "database_url": f"postgresql://kit:{SECRET}@db/kit", "media_root": "/srv/media"}
+
+
+def the_orphans_job(**options: Any) -> OrphansJob:
+    references = [{"table": "photo", "column": "image"}]
+    return orphans_job({**BASICS, "directories": ["photos"], "references": references, **options})
+
+
+def the_records_job(**options: Any) -> RecordsJob:
+    return records_job({**BASICS, "table": "photo", "file_column": "image", **options})
+
+
+def orphans_plan(*paths: bytes, job: OrphansJob | None = None) -> Plan:
+    job = job or the_orphans_job()
+    plan = Plan("orphans", "scope", MOMENT, orphans._spool(), job.site.max_listed)
+    for path in paths:
+        plan.items.append(Orphan(path, STATE))
+    plan.examined = {"files": 10, "referenced": 8, "references": 9, "derived": 0}
+    plan.found.files, plan.found.bytes = len(paths), 1234 * len(paths)
+    plan.seal(item.item() for item in plan.items)
+    return plan
+
+
+def records_plan(*records: Record, job: RecordsJob | None = None) -> RecordsPlan:
+    job = job or the_records_job()
+    plan = RecordsPlan(job, "scope", MOMENT, None)
+    for record in records:
+        plan.items.append(record)
+        plan.labels[record.owner or "(none)"] += 1
+    plan.examined = {"records": 10}
+    plan.found.records = len(records)
+    plan.seal(item.item() for item in plan.items)
+    return plan
+
+
+def record(number: int = 1, path: bytes | None = b"photos/a.jpg", owner: str | None = "Summer") -> Record:
+    return Record((number,), path, (b"thumbs/a.jpg", None), owner)
+
+
+def outcome_of(plan: Plan, limit: int = 100) -> Outcome:
+    """What became of a plan of which all went."""
+    outcome = Outcome(limit, Deleting())
+    for item in plan.items:
+        outcome.gone.add(item)
+    outcome.removed.files, outcome.removed.records = plan.found.files, plan.found.records
+    return outcome
+
+
+def result(plan: Plan, job: Any, outcome: Outcome | None = None, **more: Any) -> dict[str, Any]:
+    return report.result(plan, job, outcome, **{"verbose": False, "with_diff": False, **more})
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a result, keys included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, held in value.items():
+            yield from texts(key)
+            yield from texts(held)
+    elif isinstance(value, list):
+        for held in value:
+            yield from texts(held)
+
+
+@pytest.mark.parametrize("kind", ["orphans", "records"])
+def test_the_keys_are_the_same_whatever_happened(kind: str) -> None:
+    job: Any = the_orphans_job() if kind == "orphans" else the_records_job()
+    full = orphans_plan(b"photos/a") if kind == "orphans" else records_plan(record())
+    empty = orphans_plan() if kind == "orphans" else records_plan()
+    refused = orphans_plan(b"photos/a") if kind == "orphans" else records_plan(record())
+    refused.refuse("partial", "because")
+    keys = [
+        result(full, job).keys(),
+        result(empty, job).keys(),
+        result(refused, job).keys(),
+        result(full, job, outcome_of(full)).keys(),
+        result(empty, job, outcome_of(empty)).keys(),
+        result(full, job, verbose=True).keys(),
+        result(full, job, with_diff=True).keys() - {"diff"},
+        result(full, job, outcome_of(full), with_diff=True).keys() - {"diff"},
+    ]
+    assert [set(found) ^ set(keys[0]) for found in keys] == [set()] * len(keys)
+    assert ("records" if kind == "records" else "orphans") in keys[0]
+
+
+def test_a_check_run_is_changed_where_something_would_go() -> None:
+    job = the_orphans_job()
+    assert result(orphans_plan(b"photos/a"), job)["changed"] is True
+    assert result(orphans_plan(), job)["changed"] is False
+    assert result(records_plan(record()), the_records_job())["changed"] is True
+
+
+def test_a_refused_plan_changes_nothing() -> None:
+    plan = orphans_plan(b"photos/a")
+    plan.refuse("partial", "the disk", "")
+    told = result(plan, the_orphans_job())
+    assert told["changed"] is False
+    assert told["refused"] == [{"guard": "partial", "message": "the disk", "lifted_by": ""}]
+    assert "(refused)" in told["summary"]
+
+
+def test_an_applied_run_is_changed_only_by_what_really_went() -> None:
+    plan, job = orphans_plan(b"photos/a"), the_orphans_job()
+    assert result(plan, job, Outcome(100, Deleting()))["changed"] is False
+    assert result(plan, job, outcome_of(plan))["changed"] is True
+
+
+def test_an_orphan_is_told_with_its_size_and_age() -> None:
+    told = result(orphans_plan(b"photos/a b.jpg"), the_orphans_job())
+    assert told["orphans"] == [{"path": "photos/a b.jpg", "bytes": 1234, "modified": "2025-11-18T11:00:00Z"}]
+    assert re.search(r"photos/a b.jpg +1,234 bytes   3 d old", told["summary"])
+    assert told["found"] == {"records": 0, "files": 1, "bytes": 1234}
+
+
+def test_a_record_is_told_with_its_key_companions_and_owner() -> None:
+    plan = records_plan(record(17), Record((1, "x"), None, (), None))
+    told = result(plan, the_records_job(label="album_id.title"))
+    assert told["records"] == [
+        {"key": "17", "path": "photos/a.jpg", "companions": ["thumbs/a.jpg"], "label": "Summer"},
+        {"key": "1, x", "path": "", "companions": [], "label": None},
+    ]
+    assert "(no file)" in told["summary"]
+    assert "Summer 1, (none) 1" in told["summary"]
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 5, 6])
+@pytest.mark.parametrize("applied", [False, True])
+def test_lists_are_bounded_and_say_so(limit: int, applied: bool) -> None:
+    job = the_orphans_job(max_listed=limit)
+    plan = orphans_plan(*[b"photos/%d" % number for number in range(5)], job=job)
+    told = result(plan, job, outcome_of(plan, limit) if applied else None, with_diff=True, verbose=True)
+    assert len(told["orphans"]) == min(limit, 5)
+    assert told["truncated"] == (limit < 5)
+    lines = told["diff"]["before"].splitlines()
+    assert len([line for line in lines if line.startswith("photos/")]) == min(limit, 5)
+    assert (f"… and {5 - limit} more" in lines) == (limit < 5)
+    assert (f"… and {5 - limit} more" in told["summary"]) == (limit < 5)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, 3])
+def test_what_was_left_alone_is_bounded_and_counted(limit: int) -> None:
+    job = the_orphans_job(max_listed=limit)
+    plan = orphans_plan(job=job)
+    outcome = outcome_of(plan, limit)
+    plan.skip(b"a", "first")
+    plan.skip(b"b", "second")
+    outcome.skip(b"c", "third")
+    told = result(plan, job, outcome)
+    assert [entry["name"] for entry in told["left_alone"]] == ["a", "b", "c"][:limit]
+    assert told["left_alone_total"] == 3
+    assert told["truncated"] == (limit < 3)
+
+
+@pytest.mark.parametrize("what", ["not_removed", "labels"])
+def test_each_list_that_is_cut_short_counts_as_truncated(what: str) -> None:
+    job = the_records_job(max_listed=1, label="album_id.title")
+    plan = records_plan(job=job)
+    outcome = outcome_of(plan, 1)
+    if what == "labels":
+        plan.labels.update(["a", "b"])
+    else:
+        for name in (b"a", b"b"):
+            outcome.failed.add(Skipped(name, "Permission denied"))
+    told = result(plan, job, outcome)
+    assert len(told["not_removed"]) <= 1
+    assert told["truncated"] is True
+
+
+def test_labels_beyond_the_bound_are_counted_together() -> None:
+    job = the_records_job(max_listed=2, label="album_id.title")
+    owners = ["a"] * 3 + ["b"] * 2 + ["c", "d"]
+    plan = records_plan(*[record(number, owner=owner) for number, owner in enumerate(owners)], job=job)
+    assert result(plan, job)["labels"] == {"a": 3, "b": 2, "(others)": 2}
+
+
+def test_a_summary_shows_a_sample_unless_all_is_asked_for() -> None:
+    plan, job = orphans_plan(*[b"photos/%02d" % number for number in range(12)]), the_orphans_job()
+    short, long = (result(plan, job, verbose=verbose)["summary"] for verbose in (False, True))
+    assert (short.count("photos/"), long.count("photos/")) == (10, 12)
+    assert "… and 2 more" in short
+    assert "more" not in long
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=5), st.binary(), st.binary(max_size=30)
+)
+def test_any_bytes_come_out_as_utf8_on_their_own_line(
+    paths: list[bytes], companion: bytes, owner: bytes
+) -> None:
+    plan = orphans_plan(*paths)
+    records = [Record((b"\xff", number), path, (companion,), None) for number, path in enumerate(paths)]
+    label = escaped_value(owner.decode("utf-8", "surrogateescape"))
+    rows = records_plan(*[record._replace(owner=label) for record in records])
+    for made, job, lines_of_headings in ((plan, the_orphans_job(), 3), (rows, the_records_job(), 2)):
+        for name in paths:
+            made.skip(name, "because")
+        told = result(made, job, with_diff=True, verbose=True)
+        json.dumps(told, ensure_ascii=False).encode()
+        for text in texts({key: told[key] for key in told if key not in ("summary", "diff")}):
+            assert len(text.splitlines()) <= 1
+        assert len(told["summary"].splitlines()) == lines_of_headings + 1 + 2 * len(paths)
+        assert len(told["diff"]["before"].splitlines()) == len(paths)
+        assert [warning.splitlines() for warning in report.warnings(made, True) if "\n" in warning] == []
+
+
+def test_a_site_without_a_name_may_have_any_media_root() -> None:
+    job = the_orphans_job(name=None, media_root="/srv/\udcff\n")
+    told = result(orphans_plan(b"a", job=job), job, with_diff=True)
+    json.dumps(told, ensure_ascii=False).encode()
+    assert told["summary"].splitlines()[0].endswith("orphans (dry run)")
+
+
+def test_no_secret_of_the_site_shows() -> None:
+    plan, job = orphans_plan(b"a"), the_orphans_job()
+    plan.refuse("partial", "because")
+    told = result(plan, job, outcome_of(plan), with_diff=True, verbose=True)
+    assert [text for text in texts(told) if SECRET in text] == []
+
+
+def test_a_diff_shows_lines_that_disappear() -> None:
+    diff = result(records_plan(record(3)), the_records_job(), with_diff=True)["diff"]
+    assert diff == {
+        "before_header": "kit missing",
+        "after_header": "kit missing",
+        "before": "photo 3: photos/a.jpg (Summer)\n",
+        "after": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("files", "young", "words"),
+    [
+        (1, 0, "1 orphan, 1,234 bytes"),
+        (2, 1, "2 orphans, 2,468 bytes; 1 more is younger than 24 h and stays"),
+        (0, 2, "0 orphans, 0 bytes; 2 more are younger than 24 h and stay"),
+    ],
+)
+def test_numbers_agree_with_their_words(files: int, young: int, words: str) -> None:
+    plan = orphans_plan(*[b"photos/%d" % number for number in range(files)])
+    plan.young = young
+    assert words in result(plan, the_orphans_job())["summary"]
+
+
+@pytest.mark.parametrize(
+    ("select", "found", "words"),
+    [
+        ("missing", 1, "10 rows of photo: 1 has lost its file"),
+        ("missing", 2, "10 rows of photo: 2 have lost their file"),
+        ("incomplete", 2, "10 rows of photo: 2 never attached and older than 24 h"),
+    ],
+)
+def test_a_summary_of_records_says_what_they_lack(select: str, found: int, words: str) -> None:
+    job = the_records_job(select=select)
+    plan = records_plan(*[record(number, owner=None) for number in range(found)], job=job)
+    assert words in result(plan, job)["summary"]
+
+
+def test_a_summary_tells_what_hangs_on_the_records_and_what_became_of_them() -> None:
+    plan, job = records_plan(record()), the_records_job()
+    plan.dependents = {
+        "shop.order": {"deleted": 1, "updated": 3},
+        "favorite": {"deleted": 2, "updated": 0},
+    }
+    plan.found.files, plan.found.bytes = 1, 1
+    outcome = outcome_of(plan)
+    outcome.dependents = plan.dependents
+    outcome.taker.name = "20251121T110000Z-missing"
+    told = result(plan, job, outcome)
+    lines = told["summary"].splitlines()
+    assert "  with them: favorite 2 rows deleted; shop.order 1 row deleted, 3 rows updated" in lines
+    assert "  1 file of theirs goes too, 1 byte" in lines
+    assert "  removed 1 row of photo; 1 file, 0 bytes" in lines
+    assert "  kept in quarantine as batch 20251121T110000Z-missing" in lines
+    assert list(told["dependents"].items()) == sorted(plan.dependents.items())
+    assert told["batch"] == "20251121T110000Z-missing"
+
+
+def test_a_failure_is_told_in_the_summary_and_as_a_problem() -> None:
+    plan = orphans_plan(b"photos/a")
+    outcome = Outcome(100, Deleting())
+    outcome.error = "The connection was lost."
+    outcome.failed.add(Skipped(b"photos/\xff", "it could not be removed: Read-only file system"))
+    told = result(plan, the_orphans_job(), outcome)
+    assert "(failed)" in told["summary"]
+    assert "  failed: The connection was lost." in told["summary"].splitlines()
+    assert told["not_removed"] == [
+        {"name": r"photos/\xff", "reason": "it could not be removed: Read-only file system"}
+    ]
+    problems = report.problems(plan, outcome)
+    assert problems.startswith("The connection was lost. 1 file could not be removed")
+    assert r"photos/\xff" in problems
+
+
+def test_what_could_not_be_removed_is_a_problem_even_if_nothing_is_listed() -> None:
+    outcome = Outcome(0, Deleting())
+    outcome.failed.add(Skipped(b"a", "Permission denied"))
+    assert "1 file could not be removed" in report.problems(orphans_plan(), outcome)
+
+
+def test_a_run_that_went_well_has_no_problem() -> None:
+    plan = orphans_plan(b"a")
+    assert report.problems(plan, outcome_of(plan)) == ""
+
+
+def test_warnings_tell_refusals_where_they_are_no_failure_and_other_spellings_always() -> None:
+    plan = orphans_plan(b"a")
+    plan.warnings.append("gone already: 1 file of the approved plan")
+    plan.refuse("partial", "the run is partial")
+    plan.skip(b"b\n", "the database names it in another spelling: 'B'")
+    plan.skip(b"c", "a row names it")
+    always = ["gone already: 1 file of the approved plan"]
+    spelled = [r"b\n: the database names it in another spelling: 'B'"]
+    assert report.warnings(plan, with_refusals=False) == always + spelled
+    assert report.warnings(plan, with_refusals=True) == [*always, "the run is partial", *spelled]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-5, "0 min"),
+        (0, "0 min"),
+        (90 * 60, "2 h"),
+        (47 * 3600, "47 h"),
+        (48 * 3600, "2 d"),
+        (59 * 60, "59 min"),
+    ],
+)
+def test_ages_are_rounded_for_people(seconds: float, words: str) -> None:
+    assert report._age(seconds) == words
