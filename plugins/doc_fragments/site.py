@@ -63,15 +63,15 @@ options:
       - Guards whose finding you have looked at and accept.
       - V(no_references), the database names nothing below a directory from which ten files or more would go.
       - V(empty_media_root), there is nothing at all below the media root.
-      - V(misfit), most paths in the database fit no file as they are, and would fit if a prefix were cut
-        or added, or in another normalization.
+      - V(path_mismatch), most paths in the database fit no file as they are, and would fit if a prefix were
+        cut or added, or in another normalization.
       - V(other_file_system), the media root lies on another file system than when the newest batch of
         the O(quarantine) was taken from it.
       - V(emptied_dependents), more than O(max_removal_percent) of a table that hangs on the records would
         go along, and that is a hundred rows or more.
     type: list
     elements: str
-    choices: [no_references, empty_media_root, misfit, other_file_system, emptied_dependents]
+    choices: [no_references, empty_media_root, path_mismatch, other_file_system, emptied_dependents]
     default: []
   include_likely_moves:
     description:
@@ -80,7 +80,7 @@ options:
         the file, they must agree as well; see C(size_column) and C(checksum_column).
     type: bool
     default: false
-  gentle:
+  low_priority:
     description:
       - Run at the lowest priority for the processor, and for the disk where the program C(ionice) is there,
         so that the site comes first. The database server's own work is not affected.

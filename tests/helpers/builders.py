@@ -20,12 +20,10 @@ import pytest
 from hypothesis import strategies as st
 
 from engine import run as jobs
+from engine.apply import orphans as apply_orphans
 from engine.apply import records as deletion
-from engine.apply.outcome import (
-    Deleting,
-    Outcome,
-    Taker,
-)
+from engine.apply.outcome import Outcome
+from engine.apply.remover import PermanentRemover, Remover
 from engine.config.site import (
     ACCEPTABLE,
     OrphansJob,
@@ -36,7 +34,7 @@ from engine.config.site import (
 from engine.database import connect
 from engine.media.local import (
     FileState,
-    MediaTree,
+    LocalStore,
 )
 from engine.media.walk import exclusion
 from engine.plan import orphans, records
@@ -160,12 +158,12 @@ class Planned:
 
     plan: Any
     job: OrphansJob | RecordsJob
-    tree: MediaTree
+    tree: LocalStore
     database: Any
 
-    def carry_out(self, taker: Taker | None = None) -> Outcome:
-        carry_out: Any = orphans.carry_out if isinstance(self.job, OrphansJob) else deletion.carry_out
-        return carry_out(self.plan, self.job, self.tree, self.database, taker or Deleting())
+    def carry_out(self, taker: Remover | None = None) -> Outcome:
+        carry_out: Any = apply_orphans.carry_out if isinstance(self.job, OrphansJob) else deletion.carry_out
+        return carry_out(self.plan, self.job, self.tree, self.database, taker or PermanentRemover())
 
 
 @contextmanager
@@ -177,19 +175,19 @@ def planned(
     """Make a plan as modules do, and let the test come in before it is carried out."""
     time.sleep(A_TICK)
     make_plan: Any = orphans.make_plan if isinstance(job, OrphansJob) else records.make_plan
-    with MediaTree(job.site.media_root, job.site.max_listed) as tree, connect(
+    with LocalStore(job.site.media_root, job.site.max_listed) as tree, connect(
         job.site.database_url, read_only=isinstance(job, OrphansJob)
     ) as database:
         yield Planned(make_plan(job, tree, database, approved, progress), job, tree, database)
 
 
-class Hindrance(Deleting):
+class Hindrance(PermanentRemover):
     """Removes files, and lets a test come in right before each of them goes."""
 
     def __init__(self, before: Callable[[bytes], object]) -> None:
         self._before = before
 
-    def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
+    def take(self, tree: LocalStore, path: bytes, state: FileState) -> None:
         self._before(path)
         super().take(tree, path, state)
 
@@ -306,15 +304,15 @@ def open_handles() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def walked(tree: MediaTree, directory: bytes = b"", *exclude: str) -> list[bytes]:
+def walked(tree: LocalStore, directory: bytes = b"", *exclude: str) -> list[bytes]:
     return [run.prefix + name for run in tree.walk(directory, exclusion(exclude)) for name in run.names]
 
 
-def unseen(tree: MediaTree) -> dict[bytes, str]:
+def unseen(tree: LocalStore) -> dict[bytes, str]:
     return dict(tree.unseen.items)
 
 
-def state_of(tree: MediaTree, path: bytes) -> FileState:
+def state_of(tree: LocalStore, path: bytes) -> FileState:
     state = tree.state(path)
     assert state is not None
     return state

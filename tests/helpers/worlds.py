@@ -87,7 +87,7 @@ def dump(database: Any) -> dict[str, list[Any]]:
         return found
 
 
-class Seconds(sites.Patience):
+class Seconds(sites.AgeLimit):
     """A patience of less than an hour, which no option can ask for."""
 
     @property

@@ -14,9 +14,9 @@ from typing import Any, Iterator
 import pytest
 
 from engine import run as jobs
+from engine.apply import orphans
 from engine.database import connect
 from engine.errors import BusyError
-from engine.plan import orphans
 from engine.quarantine import (
     batches as quarantine,
 )

@@ -35,7 +35,7 @@ from engine.errors import (
     DatabaseError,
     SiteError,
 )
-from engine.plan.cascade import ByKeys
+from engine.plan.cascade import KeyCascade
 
 pytest_plugins = ["django_site.fixtures"]
 
@@ -481,7 +481,7 @@ def test_row_that_leads_elsewhere_by_now_is_left_alone(
     kept = making.photo("kept")
     postgresql_project.write("photos/kept.jpg")
     database = postgresql_project.database
-    carry_out = ByKeys.carry_out
+    carry_out = KeyCascade.carry_out
     moved = 0
 
     def carry_out_a_moment_later(*arguments: Any) -> None:
@@ -492,7 +492,7 @@ def test_row_that_leads_elsewhere_by_now_is_left_alone(
             moved = 1
         carry_out(*arguments)
 
-    monkeypatch.setattr(ByKeys, "carry_out", carry_out_a_moment_later)
+    monkeypatch.setattr(KeyCascade, "carry_out", carry_out_a_moment_later)
     postgresql_project.records(**PHOTOS)
 
     assert database.rows(left.format(kept=kept.id)) == [(moved,)]

@@ -114,8 +114,8 @@ CASES: dict[str, tuple[str, str, Callable[[World], None], dict[str, Any], dict[s
         *({}, {"accept": ["empty_media_root"]}),
     ),
     "a prefix is missing": (
-        *("misfit", "missing", all_is_one_level_deeper),
-        *({}, {"accept": ["misfit"]}),
+        *("path_mismatch", "missing", all_is_one_level_deeper),
+        *({}, {"accept": ["path_mismatch"]}),
     ),
     "another file system": (
         *("other_file_system", "orphans", the_media_lay_elsewhere),

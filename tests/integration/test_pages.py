@@ -15,7 +15,7 @@ import pytest
 import yaml
 from test_demo import build
 
-from engine.cli.ending import Exit
+from engine.errors import Exit
 from helpers.commands import Command
 from helpers.support import REPOSITORY, Ansible
 

@@ -15,6 +15,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from engine import run as jobs
+from engine.apply import orphans
 from engine.apply import records as deletion
 from engine.config.site import (
     OrphansJob,
@@ -22,7 +23,6 @@ from engine.config.site import (
     orphans_job,
     records_job,
 )
-from engine.plan import orphans
 from helpers.support import Ansible, Site, Task, let_clock_tick
 
 LONG_AGO = (1_700_000_000, 1_700_000_000)

@@ -6,13 +6,40 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+from typing import Sequence
+
+
+class Exit(IntEnum):
+    """The exit status of the command. Where jobs of one run end differently, ``worst`` says which."""
+
+    DONE = 0
+    FAILED = 1
+    UNUSABLE = 2
+    REFUSED = 3
+    PARTIAL = 4
+    BUSY = 5
+    UNCONFIRMED = 6
+
+
+_WORST = (Exit.FAILED, Exit.UNUSABLE, Exit.BUSY, Exit.PARTIAL, Exit.REFUSED, Exit.UNCONFIRMED, Exit.DONE)
+
+
+def worst(found: Sequence[Exit]) -> Exit:
+    """The status to end with, where several runs ended in these."""
+    return next((status for status in _WORST if status in found), Exit.DONE)
+
 
 class CleanupError(Exception):
     """A run that cannot go on. The text says what was done, to what, why it failed and what to do."""
 
+    exit_status = Exit.FAILED
+
 
 class SiteError(CleanupError):
     """An option, or what it points at, is not usable."""
+
+    exit_status = Exit.UNUSABLE
 
 
 class DatabaseError(CleanupError):
@@ -26,10 +53,20 @@ class CommitUnknown(DatabaseError):
 class BusyError(CleanupError):
     """Another run works on the same site."""
 
+    exit_status = Exit.BUSY
 
-class UnseenError(CleanupError):
-    """Something in the media tree could not be looked at, so nothing is known about it."""
+
+class UnreadableError(CleanupError):
+    """Something in the media store could not be read, so nothing is known about it."""
+
+    exit_status = Exit.PARTIAL
 
 
 class QuarantineError(CleanupError):
     """Something could not be kept safely, so it was not removed."""
+
+
+class UnconfirmedError(CleanupError):
+    """Nobody confirmed the removal."""
+
+    exit_status = Exit.UNCONFIRMED

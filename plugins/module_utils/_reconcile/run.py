@@ -10,19 +10,21 @@ import gc
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Callable, Iterator, Sequence
 
-from . import priority
+from . import locks, priority
+from .apply import orphans as apply_orphans
 from .apply import records as deletion
-from .apply.outcome import Deleting, Outcome, Taker
+from .apply.outcome import Outcome
+from .apply.remover import PermanentRemover, Remover
 from .config.site import Column, OrphansJob, RecordsJob, Site
 from .database import connect
 from .database.base import Database
 from .errors import CleanupError
-from .media.local import MediaTree
-from .media.paths import escaped
+from .media.local import LocalStore
 from .plan import orphans, records
 from .plan.plan import Plan
 from .quarantine import batches as quarantine
-from .quarantine.writer import Batch
+from .quarantine.writer import QuarantineWriter
+from .text import escaped
 
 Progress = Callable[[int], None]
 
@@ -41,7 +43,7 @@ def run(
     """
     # Orphans are files: that job never writes to the database, not even when it removes.
     read_only = check or isinstance(job, OrphansJob)
-    if job.site.gentle:
+    if job.site.low_priority:
         priority.lower()
     with ExitStack() as stack:
         stack.enter_context(_seldom_collecting())
@@ -54,7 +56,7 @@ def run(
             if check or plan.refusals:
                 return plan, None
             with _taker(plan, job, tree) as taker:
-                return plan, orphans.carry_out(plan, job, tree, database, taker)
+                return plan, apply_orphans.carry_out(plan, job, tree, database, taker)
         records_plan = records.make_plan(job, tree, database, approved_plan, progress)
         if check or records_plan.refusals:
             return records_plan, None
@@ -87,22 +89,22 @@ def _seldom_collecting() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def open_tree(site: Site) -> MediaTree:
+def open_tree(site: Site) -> LocalStore:
     never = [site.quarantine_in_root] if site.quarantine_in_root else []
-    return MediaTree(site.media_root, site.max_listed, never)
+    return LocalStore(site.media_root, site.max_listed, never)
 
 
-def lock(site: Site, tree: MediaTree, database: Database, stack: ExitStack) -> None:
+def lock(site: Site, tree: LocalStore, database: Database, stack: ExitStack) -> None:
     """Keep other runs off the site, on this host and, through the database, on others."""
-    quarantine.lock(tree.root_handle, f"the media root '{escaped(site.media_root)}'")
+    locks.lock(tree.root_handle, f"the media root '{escaped(site.media_root)}'")
     database.lock_site()
     if site.quarantine:
         stack.enter_context(quarantine.locked(site.quarantine))
 
 
-def _taker(plan: Plan, job: OrphansJob | RecordsJob, tree: MediaTree) -> Taker:
+def _taker(plan: Plan, job: OrphansJob | RecordsJob, tree: LocalStore) -> Remover:
     """Where removed things go: into a batch of the quarantine, or away for good."""
     site = job.site
     if site.quarantine is None or not len(plan.items):
-        return Deleting()
-    return Batch(site, job.name, plan.plan_id, tree.file_system)
+        return PermanentRemover()
+    return QuarantineWriter(site, job.name, plan.plan_id, tree.file_system)

@@ -129,7 +129,7 @@ class Paths:
         return blocks(self._file)
 
 
-class SortedNames:
+class ExternalSort:
     """Names of one directory, sorted; on disk when they are too many for memory.
 
     Names hold no NUL, which therefore separates them on disk.

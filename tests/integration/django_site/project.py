@@ -18,6 +18,7 @@ import pytest
 from django.db import connection, connections, transaction
 
 from engine import run as jobs
+from engine.apply import orphans
 from engine.apply import records as deletion
 from engine.config.site import (
     OrphansJob,
@@ -25,7 +26,6 @@ from engine.config.site import (
     orphans_job,
     records_job,
 )
-from engine.plan import orphans
 from engine.report import words as report
 
 # A schema beside the usual one, for PostgreSQL.
@@ -114,7 +114,7 @@ class Project:
             "media_root": str(self.media),
             "max_removal_percent": 100,
             # These sites are small, and lose all that they have.
-            "accept": ["empty_media_root", "misfit", "no_references"],
+            "accept": ["empty_media_root", "path_mismatch", "no_references"],
         }
 
     def _run(self, job: OrphansJob | RecordsJob, check: bool, approved_plan: str | None = None) -> Run:

@@ -14,26 +14,27 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any, Generator, Mapping
 
-from ..compare.missing import Looks
+from ..compare.missing import MissingCheck
 from ..config.site import RecordsJob
 from ..database.base import Database
-from ..errors import CleanupError, CommitUnknown, DatabaseError, UnseenError
-from ..media.local import MediaTree
-from ..media.paths import escaped
-from ..plan.cascade import Going, KeptRow, going_with
-from ..plan.plan import Plan, counted
+from ..errors import CleanupError, CommitUnknown, DatabaseError, UnreadableError
+from ..media.local import LocalStore
+from ..plan.cascade import Cascade, CascadeRow, cascade_of
+from ..plan.plan import Plan
 from ..plan.records import Record, RecordsPlan, add_counts, handfuls, name_of, naming_of, restricted
-from ..quarantine.batches import as_text
+from ..quarantine.format import as_text
 from ..spool import Spool
-from .outcome import Outcome, Taker
+from ..text import counted, escaped
+from .outcome import Outcome
+from .remover import Remover
 
 
 def carry_out(
     plan: RecordsPlan,
     job: RecordsJob,
-    tree: MediaTree,
+    tree: LocalStore,
     database: Database,
-    taker: Taker,
+    taker: Remover,
 ) -> Outcome:
     """Delete the plan's records in one transaction, and then the files that nothing names."""
     outcome = Outcome(job.site.max_listed, taker)
@@ -66,7 +67,7 @@ def _delete_records(
     records: list[Record],
     plan: RecordsPlan,
     job: RecordsJob,
-    tree: MediaTree,
+    tree: LocalStore,
     database: Database,
     outcome: Outcome,
 ) -> set[bytes]:
@@ -78,7 +79,7 @@ def _delete_records(
     selected = database.still_selected(selection, [record.row for record in records])
     if job.select == "missing":
         selected -= _returned(records, job, tree)
-    along, staying = going_with(plan.hanging, [record.row for record in records if record.key in selected])
+    along, staying = cascade_of(plan.hanging, [record.row for record in records if record.key in selected])
     going: list[Record] = []
     stayed: set[bytes] = set()
     for record in records:
@@ -109,33 +110,33 @@ def _delete_records(
 
 
 def _rows_to_keep(
-    plan: RecordsPlan, records: list[Record], along: Going, database: Database
+    plan: RecordsPlan, records: list[Record], along: Cascade, database: Database
 ) -> Generator[dict[str, Any], None, None]:
     """The rows as they are now, records first; each has the files of the records for which it goes."""
     table = plan.selection.table
     files = {record.key: record.paths for record in records}
     for key, row in database.snapshot(table, list(files)):
-        yield _line(KeptRow("deleted", table, row, [key]), files)
-    for kept in along.rows_kept():
+        yield _line(CascadeRow("deleted", table, row, [key]), files)
+    for kept in along.rows_to_archive():
         yield _line(kept, files)
 
 
-def _line(kept: KeptRow, files: Mapping[tuple[Any, ...], list[bytes]]) -> dict[str, Any]:
+def _line(kept: CascadeRow, files: Mapping[tuple[Any, ...], list[bytes]]) -> dict[str, Any]:
     of = kept.table
     paths = sorted({as_text(path) for key in kept.records for path in files[key]})
     return {"action": kept.action, "schema": of.schema, "table": of.relation, "files": paths, **kept.row}
 
 
-def _returned(records: list[Record], job: RecordsJob, tree: MediaTree) -> set[tuple[Any, ...]]:
+def _returned(records: list[Record], job: RecordsJob, tree: LocalStore) -> set[tuple[Any, ...]]:
     """The records whose file is there after all, or can no longer be looked for."""
     tree.forget()
-    looks = Looks(job, tree)
+    looks = MissingCheck(job, tree)
     unheard = Plan(job.name, "", 0.0, Spool(tuple, Record), 0)
     back = {record.key for record in records if not looks.is_missing(record.row, unheard)}
     tree.verify_root()
     if tree.unseen.total:
         path, reason = tree.unseen.items[0] if tree.unseen.items else (b"", "")
-        raise UnseenError(
+        raise UnreadableError(
             f"the media tree cannot be seen any more ({escaped(path) or 'media root'}: {reason})."
         )
     return back
@@ -145,18 +146,18 @@ def _remove_files(
     stayed: set[bytes],
     plan: RecordsPlan,
     job: RecordsJob,
-    tree: MediaTree,
+    tree: LocalStore,
     database: Database,
     outcome: Outcome,
 ) -> None:
     """Remove the plan's files, each only if its record went and no row names it or its source now."""
-    staying = set(Looks(job, tree).with_derived(sorted(stayed)))
+    staying = set(MissingCheck(job, tree).with_derived(sorted(stayed)))
     for chunk in plan.files.chunks():
         tree.forget()
         outcome.taker.announce(tree, ((file.path, job.select) for file in chunk))
         naming = naming_of(job, database, [file.path for file in chunk])
         for file in chunk:
-            stay = naming.reason_to_stay(file.path)
+            stay = naming.reason_to_keep(file.path)
             if stay:
                 outcome.skip(file.path, stay.reason)
             elif file.path in staying:

@@ -21,13 +21,14 @@ from ..config.site import Site
 from ..database import connect
 from ..errors import CleanupError, SiteError
 from ..media.copy import copy, is_same_file, set_marks
-from ..media.local import FileState, MediaTree, NotFollowed
-from ..media.paths import escaped, outside
-from ..plan.plan import Skipped
+from ..media.local import Blocked, FileState, LocalStore
+from ..media.paths import outside
+from ..plan.plan import Kept
 from ..quarantine import batches as quarantine
-from ..quarantine.batches import FILES, ArchivedRows, KeptFile, as_path
+from ..quarantine.format import FILES, ArchivedRows, KeptFile, as_path, has, manifest
 from ..spool import Listed
-from .restore_rows import Reinsertion, Restored
+from ..text import escaped
+from .restore_rows import Restored, RowRestorer
 
 # Paths of rows that are looked for in all other batches at a time.
 PATHS_AT_ONCE = 100_000
@@ -54,15 +55,15 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         if not check:
             jobs.lock(site, tree, database, stack)
         # Only now: a run may have been at work on this very batch.
-        header, files = quarantine.manifest(folder)
+        header, files = manifest(folder)
         _require_same_root(site, header)
         _require_readable(files)
         rows = ArchivedRows(folder)
-        wanted_files, wanted_rows = _chosen(paths, quarantine.manifest(folder)[1], rows)
+        wanted_files, wanted_rows = _chosen(paths, manifest(folder)[1], rows)
         for kept in wanted_files:
             _restore_file(folder, kept, tree, result, check)
         _note_files_elsewhere(site.quarantine, name, map(rows.__getitem__, wanted_rows), tree, result)
-        reinsertion = Reinsertion(database, rows, result)
+        reinsertion = RowRestorer(database, rows, result)
         if check:
             reinsertion.foresee(wanted_rows)
         else:
@@ -80,7 +81,7 @@ def _require_readable(files: Iterable[KeptFile]) -> None:
 
 
 def _note_files_elsewhere(
-    kept_in: bytes, name: str, rows: Iterable[Mapping[str, Any]], tree: MediaTree, result: Restored
+    kept_in: bytes, name: str, rows: Iterable[Mapping[str, Any]], tree: LocalStore, result: Restored
 ) -> None:
     """Note the files that a later run took as orphans, because the run of this batch was killed."""
     named = (as_path(path) for row in rows for path in row["files"])
@@ -90,11 +91,11 @@ def _note_files_elsewhere(
             if info.name == name:
                 continue
             folder = quarantine.batch_folder(kept_in, info.name)
-            for kept in quarantine.manifest(folder)[1]:
+            for kept in manifest(folder)[1]:
                 is_news = kept.path in some and kept.path not in result.absent
-                if is_news and quarantine.has(folder, kept):
+                if is_news and has(folder, kept):
                     result.absent.add(kept.path)
-                    result.stays.add(Skipped(kept.path, f"it is in batch {info.name}; restore that first"))
+                    result.stays.add(Kept(kept.path, f"it is in batch {info.name}; restore that first"))
 
 
 def _require_same_root(site: Site, header: Mapping[str, Any]) -> None:
@@ -135,14 +136,14 @@ def _named_by(row: Mapping[str, Any]) -> list[str]:
     return [path for path in row["files"] if path in row["row"].values()]
 
 
-def _restore_file(folder: str, kept: KeptFile, tree: MediaTree, result: Restored, check: bool) -> None:
-    if not quarantine.has(folder, kept):
+def _restore_file(folder: str, kept: KeptFile, tree: LocalStore, result: Restored, check: bool) -> None:
+    if not has(folder, kept):
         # It never left, or is back already.
         return
     why = outside(kept.path)
     if why:
         result.absent.add(kept.path)
-        result.stays.add(Skipped(kept.path, f"the manifest holds this path, which {why}"))
+        result.stays.add(Kept(kept.path, f"the manifest holds this path, which {why}"))
         return
     try:
         if check:
@@ -150,25 +151,25 @@ def _restore_file(folder: str, kept: KeptFile, tree: MediaTree, result: Restored
         else:
             _put_back(folder, kept, tree)
     except FileExistsError:
-        result.stays.add(Skipped(kept.path, "another file has come into its place"))
-    except (NotFollowed, CleanupError) as error:
+        result.stays.add(Kept(kept.path, "another file has come into its place"))
+    except (Blocked, CleanupError) as error:
         result.absent.add(kept.path)
-        result.stays.add(Skipped(kept.path, f"the way to its place has changed: {error}"))
+        result.stays.add(Kept(kept.path, f"the way to its place has changed: {error}"))
     except OSError as error:
         result.absent.add(kept.path)
-        result.stays.add(Skipped(kept.path, f"it could not be written: {error.strerror}"))
+        result.stays.add(Kept(kept.path, f"it could not be written: {error.strerror}"))
     else:
         result.paths.add(kept.path)
         result.totals.files += 1
         result.totals.bytes += kept.size
 
 
-def _require_free(tree: MediaTree, kept: KeptFile) -> None:
+def _require_free(tree: LocalStore, kept: KeptFile) -> None:
     if tree.state(kept.path) is not None:
         raise FileExistsError(kept.path)
 
 
-def _put_back(folder: str, kept: KeptFile, tree: MediaTree) -> None:
+def _put_back(folder: str, kept: KeptFile, tree: LocalStore) -> None:
     """Bring one file back to its place, unless a file is there; missing directories are made.
 
     Raises FileExistsError if another file has come into its place, and OSError or a

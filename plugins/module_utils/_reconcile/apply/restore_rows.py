@@ -19,10 +19,10 @@ from typing import Any, Iterable, Sequence
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Table
 from ..errors import DatabaseError
-from ..media.paths import escaped, escaped_value
-from ..plan.plan import Skipped, Totals
-from ..quarantine.batches import ArchivedRows, as_path
+from ..plan.plan import Kept, Totals
+from ..quarantine.format import ArchivedRows, as_path
 from ..spool import Listed
+from ..text import escaped, escaped_value
 
 
 @dataclass
@@ -35,10 +35,10 @@ class Restored:
     # Files that are neither back nor replaced by another: a row must not come back to name them.
     absent: set[bytes] = field(default_factory=set)
     paths: Listed[bytes] = field(default_factory=lambda: Listed(100))
-    stays: Listed[Skipped] = field(default_factory=lambda: Listed(100))
+    stays: Listed[Kept] = field(default_factory=lambda: Listed(100))
 
 
-class Reinsertion:
+class RowRestorer:
     """Brings rows of a batch back, in a transaction; ``back`` tells of each whether it is."""
 
     def __init__(self, database: Database, rows: ArchivedRows, result: Restored) -> None:
@@ -212,7 +212,7 @@ class Reinsertion:
 
     def _stays(self, row: dict[str, Any], reason: str) -> None:
         key = ", ".join(escaped_value(row["row"][name]) for name in row["key"] or row["row"])
-        self._result.stays.add(Skipped(f"{row['table']} {key}".encode(), reason))
+        self._result.stays.add(Kept(f"{row['table']} {key}".encode(), reason))
 
 
 def _place(schema: str, table: str, columns: Sequence[str], values: Sequence[Any]) -> bytes:

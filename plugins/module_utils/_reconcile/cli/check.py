@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Looks whether a site can be cleaned by this user: what `media-cleanup check` tells.
+"""Checks whether a site can be cleaned by this user: what `media-cleanup check` tells.
 
 It makes the plans that the jobs would make, and then asks for each permission that carrying them
 out would need. Nothing is changed: statements touch no row, and their transaction is rolled back.
@@ -23,16 +23,17 @@ from ..config.site import OrphansJob, RecordsJob, Site
 from ..database import connect
 from ..database.base import Database
 from ..database.catalog import Selection
-from ..errors import CleanupError
-from ..media.local import MediaTree, NotFollowed
-from ..media.paths import escaped, outside
+from ..errors import CleanupError, Exit
+from ..media.local import Blocked, LocalStore
+from ..media.paths import outside
 from ..media.walk import exclusion
 from ..plan.dependents import Dependents
 from ..plan.plan import Plan
 from ..plan.records import RecordsPlan
 from ..spool import Listed
+from ..text import escaped
 from . import site as described
-from .ending import Exit, Run
+from .ending import Run
 from .terminal import Progress, say
 
 # Directories of one job in which files could not be removed, shown by name.
@@ -100,7 +101,7 @@ def _refused(plan: Plan) -> str:
 def _files_can_go(job: OrphansJob | RecordsJob) -> Finding:
     """Whether this user may unlink files in every directory in which the job may have to."""
     closed: Listed[str] = Listed(SHOWN)
-    with MediaTree(job.site.media_root, job.site.max_listed, _quarantine_inside(job.site)) as tree:
+    with LocalStore(job.site.media_root, job.site.max_listed, _quarantine_inside(job.site)) as tree:
         looked_at = _walked(job, tree) if isinstance(job, OrphansJob) else _named(job, tree)
         for directory, is_open in looked_at:
             if not is_open:
@@ -116,7 +117,7 @@ def _files_can_go(job: OrphansJob | RecordsJob) -> Finding:
     )
 
 
-def _walked(job: OrphansJob, tree: MediaTree) -> Iterator[tuple[bytes, bool]]:
+def _walked(job: OrphansJob, tree: LocalStore) -> Iterator[tuple[bytes, bool]]:
     """Each directory that holds files for the job ``orphans``, and whether they could go."""
     for directory in job.directories:
         last = None
@@ -126,7 +127,7 @@ def _walked(job: OrphansJob, tree: MediaTree) -> Iterator[tuple[bytes, bool]]:
             last = run.prefix
 
 
-def _named(job: RecordsJob, tree: MediaTree) -> Iterator[tuple[bytes, bool]]:
+def _named(job: RecordsJob, tree: LocalStore) -> Iterator[tuple[bytes, bool]]:
     """Each directory in which the rows of a table name files, and whether they could go."""
     seen: set[bytes] = set()
     with connect(job.site.database_url, read_only=True) as database:
@@ -137,7 +138,7 @@ def _named(job: RecordsJob, tree: MediaTree) -> Iterator[tuple[bytes, bool]]:
                     continue
                 seen.add(directory)
                 # Where the directory is missing, or a link, nothing would be removed.
-                with suppress(OSError, NotFollowed):
+                with suppress(OSError, Blocked):
                     handle, _name = tree.parent_of(path)
                     yield directory, _may_unlink_in(handle)
 

@@ -14,10 +14,10 @@ from itertools import zip_longest
 from typing import Any, Sequence
 
 from .. import run as jobs
-from ..errors import CleanupError, SiteError
+from ..errors import CleanupError, Exit, SiteError, worst
 from ..report import metrics as monitoring
 from . import site as described
-from .ending import Exit, Run, outcome_of, status_of, worst
+from .ending import Run, outcome_of
 from .site import Job
 from .terminal import Progress, complain, is_confirmed, require_somebody, say
 
@@ -31,7 +31,7 @@ def clean(options: argparse.Namespace) -> Exit:
         runs, is_approved = _runs(site_jobs, options)
     except CleanupError as error:
         failed = [Run(job, error=error) for job in site_jobs]
-        monitoring.leave(options, _outcome(options, failed, status_of(error), began))
+        monitoring.leave(options, _outcome(options, failed, error.exit_status, began))
         raise
     status = worst([run.status for run in runs])
     if not is_approved:

@@ -8,36 +8,16 @@ from __future__ import annotations
 
 import argparse
 import time
-from enum import IntEnum
 from typing import Any, NamedTuple, Sequence
 
 from ..apply.outcome import Outcome
 from ..config.site import OrphansJob, RecordsJob
-from ..errors import BusyError, CleanupError, SiteError, UnseenError
+from ..errors import CleanupError, Exit
 from ..plan.plan import Plan
 from ..report import words as report
 from ..version import VERSION
 
 _NOTHING = {"records": 0, "files": 0, "bytes": 0}
-
-
-class Exit(IntEnum):
-    """How a run ended. Where the jobs of one run end differently, the first of ``_WORST`` is told."""
-
-    DONE = 0
-    FAILED = 1
-    UNUSABLE = 2
-    REFUSED = 3
-    PARTIAL = 4
-    BUSY = 5
-    UNCONFIRMED = 6
-
-
-_WORST = (Exit.FAILED, Exit.UNUSABLE, Exit.BUSY, Exit.PARTIAL, Exit.REFUSED, Exit.UNCONFIRMED, Exit.DONE)
-
-
-class UnconfirmedError(CleanupError):
-    """Nobody said yes."""
 
 
 class Run(NamedTuple):
@@ -56,7 +36,7 @@ class Run(NamedTuple):
     @property
     def status(self) -> Exit:
         if self.plan is None:
-            return status_of(self.error)
+            return self.error.exit_status if self.error else Exit.FAILED
         if self.outcome is None and self.plan.refusals:
             is_partial = any(refusal.guard == "partial" for refusal in self.plan.refusals)
             return Exit.PARTIAL if is_partial else Exit.REFUSED
@@ -91,24 +71,6 @@ class Run(NamedTuple):
             message = report.problems(self.plan, self.outcome)
         result = report.result(self.plan, self.job, self.outcome, verbose, with_diff=False)
         return {**told, "message": message, **result}
-
-
-def status_of(error: CleanupError | None) -> Exit:
-    """The status for what kept a run from its work."""
-    for kind, status in (
-        (BusyError, Exit.BUSY),
-        (UnseenError, Exit.PARTIAL),
-        (SiteError, Exit.UNUSABLE),
-        (UnconfirmedError, Exit.UNCONFIRMED),
-    ):
-        if isinstance(error, kind):
-            return status
-    return Exit.FAILED
-
-
-def worst(found: Sequence[Exit]) -> Exit:
-    """The status to end with, where several runs ended in these."""
-    return next((status for status in _WORST if status in found), Exit.DONE)
 
 
 def outcome_of(

@@ -15,11 +15,10 @@ import sys
 from typing import Any, Callable, NoReturn, Sequence
 
 from ..config.site import ACCEPTABLE
-from ..errors import CleanupError
+from ..errors import CleanupError, Exit
 from ..version import VERSION
 from .check import check
 from .clean import clean
-from .ending import Exit, status_of
 from .quarantine import LATEST, list_batches, purge_batches, restore_batch
 from .terminal import complain
 
@@ -61,7 +60,7 @@ def main(arguments: Sequence[str] | None = None, launcher: str | None = None) ->
         sys.stdout.flush()
     except CleanupError as error:
         complain(str(error))
-        return status_of(error)
+        return error.exit_status
     except KeyboardInterrupt:
         complain("interrupted. What was done stays done; run it again for the rest.")
         return 130

@@ -14,14 +14,14 @@ from typing import Any, Mapping, Sequence
 
 from ..apply.restore import restore
 from ..config.site import Site
-from ..errors import CleanupError, SiteError
-from ..media.paths import escaped
+from ..errors import CleanupError, Exit, SiteError
 from ..quarantine import batches as quarantine
 from ..quarantine.batches import BatchInfo
 from ..report import metrics as monitoring
 from ..report import words as report
+from ..text import escaped
 from . import site as described
-from .ending import Exit, outcome_of, status_of
+from .ending import outcome_of
 from .terminal import complain, is_confirmed, require_somebody, say
 
 # What may be said instead of the name of a batch.
@@ -114,7 +114,7 @@ def purge_batches(options: argparse.Namespace) -> Exit:
     try:
         found = _purge(options)
     except CleanupError as error:
-        monitoring.leave(options, _outcome(options, {"message": str(error)}, status_of(error), began))
+        monitoring.leave(options, _outcome(options, {"message": str(error)}, error.exit_status, began))
         raise
     status = Exit.DONE if found is not None else Exit.UNCONFIRMED
     result = report.purged(found or [], options.dry_run)

@@ -12,7 +12,7 @@ from typing import Sequence, TextIO
 
 from .. import run as jobs
 from ..config.site import OrphansJob, RecordsJob
-from .ending import UnconfirmedError
+from ..errors import UnconfirmedError
 
 # Seconds between two lines of progress.
 PACE = 0.2

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Looks at the files that records name: which are proven to be missing, and which would go with them."""
+"""Which files of records are proven to be missing, and which would be removed with their records."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from urllib.parse import quote
 
 from ..config.site import RecordsJob
 from ..database.catalog import Row
-from ..errors import UnseenError
+from ..errors import UnreadableError
 from ..media.derived import patterns
-from ..media.local import FileState, MediaTree, NotFollowed
-from ..media.paths import Spellings, decomposed, escaped, outside
+from ..media.local import Blocked, FileState, LocalStore
+from ..media.paths import Spellings, decomposed, outside
 from ..plan.plan import Item, Plan
+from ..text import escaped
 from .present import Presence
 
 
@@ -30,10 +31,10 @@ class DoomedFile(NamedTuple):
         return Item(b"file\0" + self.path, repr(tuple(self.state)).encode())
 
 
-class Looks:
+class MissingCheck:
     """Looks at the files that records name, in whatever spelling."""
 
-    def __init__(self, job: RecordsJob, tree: MediaTree) -> None:
+    def __init__(self, job: RecordsJob, tree: LocalStore) -> None:
         self._tree = tree
         self._presence = Presence(tree)
         self.spellings = Spellings(job.site.media_root, job.site.media_url)
@@ -97,9 +98,9 @@ class Looks:
         """Anything but "no such file" counts as there: a row goes on proof alone."""
         try:
             return self._tree.state(path) is not None
-        except NotFollowed as error:
+        except Blocked as error:
             plan.skip(told_of, f"it cannot be judged, for on its way {error}; its row stays")
-        except UnseenError as error:
+        except UnreadableError as error:
             self._tree.unseen.add((path, str(error)))
         return True
 
@@ -111,10 +112,10 @@ class Looks:
             return None
         try:
             state = self._tree.state(path)
-        except NotFollowed as error:
+        except Blocked as error:
             plan.skip(path, f"it is left alone, for on its way {error}")
             return None
-        except UnseenError as error:
+        except UnreadableError as error:
             self._tree.unseen.add((path, str(error)))
             return None
         if state is not None and state.kind != "file":

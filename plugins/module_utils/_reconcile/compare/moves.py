@@ -18,7 +18,7 @@ from ..config.site import Column
 from ..database.base import Database
 from ..errors import CleanupError
 from ..media.derived import DerivedPattern, sources_of
-from ..media.local import MediaTree, NotFollowed
+from ..media.local import Blocked, LocalStore
 from ..media.paths import outside
 from ..media.walk import exclusion
 
@@ -27,7 +27,7 @@ _ALGORITHMS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
-class Twin(NamedTuple):
+class LikelyMove(NamedTuple):
     """The other half of a likely move, and in what the two are alike."""
 
     path: bytes
@@ -66,7 +66,7 @@ class _Lost:
                 if content.size is not None and content.checksum:
                     self.by_size[content.size].append(path)
 
-    def twins(self, path: bytes, size: int, tree: MediaTree) -> dict[bytes, Twin]:
+    def twins(self, path: bytes, size: int, tree: LocalStore) -> dict[bytes, LikelyMove]:
         """The lost paths whose file seems to lie at this path, each with that."""
         digests: dict[str, str | None] = {}
 
@@ -82,7 +82,7 @@ class _Lost:
 
         namesakes = self.by_name.get(posixpath.basename(path), ())
         found = {
-            lost: Twin(path, "name")
+            lost: LikelyMove(path, "name")
             for lost in namesakes
             if any(map(is_in_file, self._contents[lost] or [Content()]))
         }
@@ -91,18 +91,18 @@ class _Lost:
             if lost not in found and any(
                 is_in_file(content) and digests[content.algorithm] for content in known
             ):
-                found[lost] = Twin(path, "size and checksum")
+                found[lost] = LikelyMove(path, "size and checksum")
         return found
 
 
-def files_like(
+def moved_files(
     missing: AbstractSet[bytes],
     column: Column,
-    root: MediaTree,
+    root: LocalStore,
     database: Database,
     columns: Sequence[Column],
     derived: Sequence[DerivedPattern],
-) -> dict[bytes, Twin]:
+) -> dict[bytes, LikelyMove]:
     """Find, for missing paths of a column, a file that none of the columns names and that may be theirs.
 
     A derived file is none: a thumbnail often has the name of its photo.
@@ -116,32 +116,32 @@ def files_like(
             state = root.state_in(run, name)
             if state and (name in lost.by_name or state.size in lost.by_size):
                 sizes[run.prefix + name] = state.size
-    named = database.count_named(columns, sizes)
-    found: dict[bytes, Twin] = {}
+    named = database.count_references(columns, sizes)
+    found: dict[bytes, LikelyMove] = {}
     for path, size in sorted(sizes.items()):
         if path not in named and not sources_of(derived, path):
             found.update(lost.twins(path, size, root))
     return found
 
 
-def rows_like(
-    orphans: Mapping[bytes, int], tree: MediaTree, database: Database, columns: Sequence[Column]
-) -> dict[bytes, Twin]:
+def lost_references(
+    orphans: Mapping[bytes, int], tree: LocalStore, database: Database, columns: Sequence[Column]
+) -> dict[bytes, LikelyMove]:
     """Find, for orphans of known sizes, a path that a row names, where no file is, and that may be theirs."""
     names = map(posixpath.basename, orphans)
     paths = [*database.paths_ending(columns, names), *database.paths_of_size(columns, orphans.values())]
     lost = _Lost((path for path in set(paths) if _is_missing(path, tree)), database, columns)
-    found: dict[bytes, Twin] = {}
+    found: dict[bytes, LikelyMove] = {}
     for orphan, size in orphans.items():
         for path, twin in lost.twins(orphan, size, tree).items():
             found.setdefault(orphan, twin._replace(path=path))
     return found
 
 
-def _is_missing(path: bytes, tree: MediaTree) -> bool:
+def _is_missing(path: bytes, tree: LocalStore) -> bool:
     if outside(path):
         return False
     try:
         return tree.state(path) is None
-    except (NotFollowed, CleanupError):
+    except (Blocked, CleanupError):
         return False

@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterator, Sequence
 
-from ..media.local import MediaTree
-from ..media.paths import Spellings, canonical, decomposed, escaped, outside
+from ..media.local import LocalStore
+from ..media.paths import Spellings, canonical, decomposed, outside
+from ..text import escaped
 
 # References that are tried; a share of them is as telling as all.
 SAMPLE = 200
@@ -37,7 +38,7 @@ class Sample:
             self.values += values[::step][:room]
 
 
-def better_reading(sample: Sample, tree: MediaTree, spellings: Spellings) -> str | None:
+def better_reading(sample: Sample, tree: LocalStore, spellings: Spellings) -> str | None:
     """Say how the references would have to be read for most to fit; None if most do as they are."""
     values = [value for value in sample.values if value]
     if not values or 2 * _fitting(values, tree, lambda value: value) > len(values):
@@ -49,13 +50,13 @@ def better_reading(sample: Sample, tree: MediaTree, spellings: Spellings) -> str
     return words if 2 * best > len(values) else None
 
 
-def _fitting(values: Sequence[bytes], tree: MediaTree, reading: Reading) -> int:
+def _fitting(values: Sequence[bytes], tree: LocalStore, reading: Reading) -> int:
     read = (reading(value) for value in values)
     return sum(not outside(path) and tree.has_file(path) for path in read if path)
 
 
 def _readings(
-    values: Sequence[bytes], tree: MediaTree, spellings: Spellings
+    values: Sequence[bytes], tree: LocalStore, spellings: Spellings
 ) -> Iterator[tuple[str, Reading]]:
     yield "if they were decoded and normalized (percent-encoding, NFC, slashes)", canonical
     yield "in the normalization NFD", lambda value: next(decomposed(canonical(value)), value)

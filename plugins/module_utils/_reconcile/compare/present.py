@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import AbstractSet
 
-from ..media.local import MediaTree
+from ..media.local import LocalStore
 from .merge import Ordered
 
 # Names of a directory that are kept for each name that is asked for.
@@ -29,7 +29,7 @@ class _Large:
 class Presence:
     """Tells of the names that rows hold in a directory which are there. Rows come in the order of paths."""
 
-    def __init__(self, tree: MediaTree) -> None:
+    def __init__(self, tree: LocalStore) -> None:
         self._tree = tree
         # Each lies below the one before it: rows of a directory go on after those of a subdirectory.
         self._large: list[_Large] = []

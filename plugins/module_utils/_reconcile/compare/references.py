@@ -12,7 +12,8 @@ from typing import Iterable, Mapping, NamedTuple, Sequence
 from ..config.site import Column
 from ..database.base import Database
 from ..media.derived import DerivedPattern, sources_of
-from ..media.paths import canonical, escaped, stem
+from ..media.paths import canonical, stem
+from ..text import escaped
 
 
 class Stay(NamedTuple):
@@ -22,7 +23,7 @@ class Stay(NamedTuple):
     is_derived: bool = False
 
 
-class Naming:
+class ReferenceCheck:
     """One fresh read of the database about some files.
 
     ``leaving`` says how many rows that are about to go name a path: those do not count.
@@ -46,10 +47,10 @@ class Naming:
         exact = {source.path for source in wanted if not source.is_stem}
         stems = {source.path for source in wanted if source.is_stem}
         everything = {*self._canonical, *self._canonical.values(), *exact}
-        self._named = database.count_named(columns, everything)
-        self._named_stems = database.count_named(columns, stems, stems=True)
+        self._named = database.count_references(columns, everything)
+        self._named_stems = database.count_references(columns, stems, stems=True)
 
-    def reason_to_stay(self, path: bytes) -> Stay | None:
+    def reason_to_keep(self, path: bytes) -> Stay | None:
         if self._staying(path):
             return Stay("a row names it")
         plain = self._canonical[path]

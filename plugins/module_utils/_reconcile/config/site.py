@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any, Iterator, Mapping, Sequence
 
 from ..errors import SiteError
-from ..media.paths import escaped, escaped_value
+from ..text import escaped, escaped_value
 
 AGE_STAMPS = ("newest", "mtime", "ctime")
 SELECTIONS = ("missing", "incomplete")
 # The guards whose findings a user can look at and accept.
-ACCEPTABLE = ("no_references", "empty_media_root", "misfit", "other_file_system", "emptied_dependents")
+ACCEPTABLE = ("no_references", "empty_media_root", "path_mismatch", "other_file_system", "emptied_dependents")
 ACTIONS = ("delete", "set_null", "restrict")
 
 
@@ -55,7 +55,7 @@ class Site:
     max_removal_percent: int
     accept: tuple[str, ...]
     include_likely_moves: bool
-    gentle: bool
+    low_priority: bool
     max_listed: int
 
     @property
@@ -68,7 +68,7 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Patience:
+class AgeLimit:
     """How old a thing must be to go, and which time stamp of a file tells its age."""
 
     older_than_hours: int
@@ -84,7 +84,7 @@ class OrphansJob:
     site: Site
     directories: tuple[bytes, ...]
     references: tuple[Column, ...]
-    patience: Patience
+    patience: AgeLimit
     exclude: tuple[str, ...]
     derived: tuple[str, ...]
 
@@ -118,7 +118,7 @@ class RecordsJob:
     unattached_column: str
     uploaded_at_column: str
     time_zone: str | None
-    patience: Patience
+    patience: AgeLimit
     label: str | None
     dependents: tuple[DependentRule, ...]
     max_dependents: int
@@ -251,7 +251,7 @@ def site(options: Mapping[str, Any]) -> Site:
         max_removal_percent=_number(options, "max_removal_percent", 50, most=100),
         accept=_accepted(options),
         include_likely_moves=bool(options.get("include_likely_moves")),
-        gentle=bool(options.get("gentle")),
+        low_priority=bool(options.get("low_priority")),
         max_listed=_number(options, "max_listed", 100),
     )
     _check_quarantine(found, bool(options.get("quarantine_in_media_root")))
@@ -289,11 +289,11 @@ def _check_quarantine(site: Site, is_allowed_in_root: bool) -> None:
         )
 
 
-def _patience(options: Mapping[str, Any]) -> Patience:
+def _patience(options: Mapping[str, Any]) -> AgeLimit:
     age_stamp = options.get("age_stamp") or "newest"
     if age_stamp not in AGE_STAMPS:
         raise SiteError(f"age_stamp is {age_stamp!r}; it must be one of {', '.join(AGE_STAMPS)}.")
-    return Patience(_number(options, "older_than_hours", 24), age_stamp)
+    return AgeLimit(_number(options, "older_than_hours", 24), age_stamp)
 
 
 def _number(options: Mapping[str, Any], name: str, default: int, most: int | None = None) -> int:

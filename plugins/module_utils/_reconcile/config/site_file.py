@@ -29,7 +29,7 @@ SHARED = (
     "max_removal_percent",
     "accept",
     "include_likely_moves",
-    "gentle",
+    "low_priority",
     "marker",
     "max_listed",
     "older_than_hours",

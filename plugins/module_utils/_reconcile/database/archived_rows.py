@@ -13,7 +13,7 @@ from .catalog import StoredRow, Table
 from .dialect import Dialect, Keys, Steps
 
 
-class Kept(Dialect):
+class RowArchive(Dialect):
     """Reads rows for the quarantine, and writes them from there."""
 
     def snapshot(

@@ -12,14 +12,14 @@ from types import TracebackType
 from typing import ContextManager, Iterator
 
 from ..errors import DatabaseError
-from .archived_rows import Kept
+from .archived_rows import RowArchive
 from .catalog import ForeignKey
-from .dependents import Hanging
+from .dependents import DependentRows
 from .records import Records
 from .references import References
 
 
-class Database(References, Records, Hanging, Kept):
+class Database(References, Records, DependentRows, RowArchive):
     """An open database. Reading sees what is committed at the moment of each statement."""
 
     @abstractmethod

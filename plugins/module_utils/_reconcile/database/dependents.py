@@ -13,10 +13,10 @@ from .catalog import ForeignKey, Table
 from .dialect import Dialect, Keys, Steps
 
 
-class Hanging(Dialect):
+class DependentRows(Dialect):
     """Asks for rows that hang on others, and deletes or changes them."""
 
-    def with_hanging(self, root: Table, steps: Steps, keys: Keys) -> set[tuple[Any, ...]]:
+    def with_dependents(self, root: Table, steps: Steps, keys: Keys) -> set[tuple[Any, ...]]:
         """Those of the records on which a row hangs at the end of these steps."""
         chain, _last, parameters = self._chain(root, steps, keys)
         statement = f"SELECT DISTINCT {self._key_list(root)} FROM {chain}"
@@ -26,13 +26,13 @@ class Hanging(Dialect):
                 found.update(tuple(row) for row in batch)
         return found
 
-    def count_hanging(self, root: Table, steps: Steps, keys: Keys) -> int:
+    def count_dependents(self, root: Table, steps: Steps, keys: Keys) -> int:
         """Count the rows that hang on the records at the end of these steps."""
         chain, _last, parameters = self._chain(root, steps, keys)
         doing = f"counting the rows of {steps[-1][1].name} that depend on {root.name}"
         return self._number(doing, f"SELECT count(*) FROM {chain}", parameters)
 
-    def lock_hanging(self, root: Table, steps: Steps, keys: Keys) -> None:
+    def lock_dependents(self, root: Table, steps: Steps, keys: Keys) -> None:
         """Keep the rows that hang on the records at the end of these steps as they are, in a transaction."""
         if not self._lock_children("t"):
             return
@@ -41,14 +41,14 @@ class Hanging(Dialect):
         doing = f"locking the rows of {steps[-1][1].name} that depend on {root.name}"
         self._number(doing, statement, parameters)
 
-    def delete_hanging(self, root: Table, steps: Steps, keys: Keys) -> int:
+    def delete_dependents(self, root: Table, steps: Steps, keys: Keys) -> int:
         """Delete the rows that hang on the records at the end of these steps."""
         hang, parameters = self._hang(root, steps, keys)
         child = steps[-1][1]
         statement = f"DELETE FROM {self.qualified(*child.identity)} AS c WHERE {hang}"
         return self._execute(f"deleting rows of {child.name}", statement, parameters)
 
-    def clear_hanging(self, root: Table, steps: Steps, keys: Keys, columns: Sequence[str]) -> int:
+    def clear_dependents(self, root: Table, steps: Steps, keys: Keys, columns: Sequence[str]) -> int:
         """Set columns of the rows that hang on the records at the end of these steps to NULL."""
         hang, parameters = self._hang(root, steps, keys)
         child = steps[-1][1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Iterator, Sequence
 
-from ..media.paths import escaped_value
+from ..text import escaped_value
 from .catalog import Details, ForeignKey, Row, Selection
 from .dialect import Dialect
 

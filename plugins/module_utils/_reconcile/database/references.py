@@ -46,7 +46,7 @@ class References(Dialect):
         with self._doing(f"reading {', '.join(map(str, columns))}"):
             yield from self._paths_apart(statement)
 
-    def count_named(
+    def count_references(
         self, columns: Sequence[Column], paths: Iterable[bytes], stems: bool = False
     ) -> dict[bytes, int]:
         """Say of each path how many rows name it at this moment; paths that none names are left out.

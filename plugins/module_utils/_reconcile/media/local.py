@@ -21,9 +21,9 @@ from itertools import islice
 from types import TracebackType
 from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern, Sequence
 
-from ..errors import SiteError, UnseenError
-from ..spool import Listed, SortedNames
-from .paths import escaped
+from ..errors import SiteError, UnreadableError
+from ..spool import ExternalSort, Listed
+from ..text import escaped
 from .walk import DIRECTORY, ENTRIES, HANDLES, NAMES_IN_MEMORY, Run, Walk, place_of, reason
 
 _BLOCK = 1 << 20
@@ -70,7 +70,7 @@ class FileState(NamedTuple):
         return max(self.mtime_ns, self.ctime_ns)
 
 
-class NotFollowed(Exception):
+class Blocked(Exception):
     """The way to a path leads through something that is not a directory of this tree."""
 
 
@@ -88,7 +88,7 @@ def require_same(handle: int, name: bytes, state: FileState) -> None:
         raise Changed("another file stands in its place, or it was written to")
 
 
-class MediaTree:
+class LocalStore:
     """The files below one media root. A context manager; what it saw badly is in ``unseen``."""
 
     def __init__(self, root: bytes, max_listed: int, never: Iterable[bytes] = ()) -> None:
@@ -100,7 +100,7 @@ class MediaTree:
         self.unseen: Listed[tuple[bytes, str]] = Listed(max_listed)
         self.not_entered: Listed[tuple[bytes, str]] = Listed(max_listed)
 
-    def __enter__(self) -> MediaTree:
+    def __enter__(self) -> LocalStore:
         path = escaped(self._root_path)
         try:
             self._root = os.open(self._root_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -146,7 +146,7 @@ class MediaTree:
                 f"directory '{shown}' does not exist below media_root "
                 f"'{escaped(self._root_path)}'. Correct the name, mount the media, or create it if it is new."
             ) from None
-        except NotFollowed as error:
+        except Blocked as error:
             raise SiteError(
                 f"directory '{shown}' leaves the media root or is none: {error}. "
                 "Links are not followed; set media_root to where the files really are."
@@ -174,7 +174,7 @@ class MediaTree:
         """
         try:
             handle = self._open(directory)
-        except (OSError, NotFollowed) as error:
+        except (OSError, Blocked) as error:
             self.unseen.add((directory, _reason(error)))
             return
         walk = Walk(self.unseen, self.not_entered, self._never, exclude, in_order)
@@ -194,18 +194,18 @@ class MediaTree:
         """Look at a file that the walk has listed; None when it is gone. What cannot be seen is noted."""
         try:
             return self.state(path)
-        except (NotFollowed, UnseenError) as error:
+        except (Blocked, UnreadableError) as error:
             self.unseen.add((path, str(error)))
             return None
 
     def state(self, path: bytes) -> FileState | None:
         """Look at a path from the media root on; None is proof that no such file is there.
 
-        Raises NotFollowed where a link or a file stands in the way, and UnseenError where the
+        Raises Blocked where a link or a file stands in the way, and UnreadableError where the
         look failed, which proves nothing.
         """
         if b"\0" in path:
-            raise NotFollowed("there is a NUL byte, which no path can hold")
+            raise Blocked("there is a NUL byte, which no path can hold")
         parent, _slash, name = path.rpartition(b"/")
         try:
             handle = self._handle_of(parent)
@@ -214,8 +214,8 @@ class MediaTree:
             return None
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
-                raise NotFollowed("a part of the path is longer than a file name can be") from None
-            raise UnseenError(
+                raise Blocked("a part of the path is longer than a file name can be") from None
+            raise UnreadableError(
                 f"'{escaped(path)}' below media_root could not be looked at: {error.strerror}."
             ) from error
 
@@ -223,7 +223,7 @@ class MediaTree:
         """Whether so many names are a good part of a directory; False in doubt."""
         try:
             return os.fstat(self._handle_of(directory)).st_size <= wanted * _BYTES_OF_ENTRIES
-        except (OSError, NotFollowed):
+        except (OSError, Blocked):
             # Whoever then looks at each name on its own hears what is wrong.
             return False
 
@@ -235,18 +235,18 @@ class MediaTree:
         try:
             with os.scandir(f"{HANDLES}/{self._handle_of(directory)}".encode()) as entries:
                 names = frozenset(entry.name for entry in islice(entries, most + 1))
-        except (OSError, NotFollowed):
+        except (OSError, Blocked):
             return frozenset()
         return names if len(names) <= most else frozenset()
 
     def sorted_names_there(self, directory: bytes) -> Iterator[list[bytes]]:
         """The same for a directory of any size: its names in byte order, those beyond memory on disk."""
-        names = SortedNames(NAMES_IN_MEMORY)
+        names = ExternalSort(NAMES_IN_MEMORY)
         try:
             with os.scandir(f"{HANDLES}/{self._handle_of(directory)}".encode()) as entries:
                 for some in iter(lambda: [entry.name for entry in islice(entries, ENTRIES)], []):
                     names.extend(some)
-        except (OSError, NotFollowed):
+        except (OSError, Blocked):
             return iter(())
         return names.lists()
 
@@ -271,7 +271,7 @@ class MediaTree:
         """Whether a regular file was seen at the path; False where the look failed."""
         try:
             state = self.state(path)
-        except (NotFollowed, UnseenError):
+        except (Blocked, UnreadableError):
             return False
         return state is not None and state.kind == "file"
 
@@ -282,7 +282,7 @@ class MediaTree:
             with open(_open_unnoticed(*self.parent_of(path)), "rb") as file:
                 for block in iter(lambda: file.read(_BLOCK), b""):
                     digest.update(block)
-        except (OSError, ValueError, NotFollowed):
+        except (OSError, ValueError, Blocked):
             return None
         return digest.hexdigest()
 
@@ -301,7 +301,7 @@ class MediaTree:
         """The names in a directory that match; none where there is no such directory."""
         try:
             names = os.listdir(f"{HANDLES}/{self._handle_of(directory)}".encode())
-        except (FileNotFoundError, NotFollowed):
+        except (FileNotFoundError, Blocked):
             return []
         except OSError as error:
             self.unseen.add((directory, _reason(error)))
@@ -313,7 +313,7 @@ class MediaTree:
         try:
             with os.scandir(f"{HANDLES}/{self._handle_of(directory)}".encode()) as entries:
                 return next(entries, None) is None
-        except (FileNotFoundError, NotFollowed):
+        except (FileNotFoundError, Blocked):
             return True
         except OSError as error:
             self.unseen.add((directory, _reason(error)))
@@ -367,20 +367,20 @@ class MediaTree:
         return self._last[1]
 
     def _open(self, directory: bytes) -> int:
-        """Open a directory part by part; raises NotFollowed for a link or a file in the way."""
+        """Open a directory part by part; raises Blocked for a link or a file in the way."""
         handle = os.dup(self._root)
         for part in directory.split(b"/"):
             if part in (b"", b"."):
                 continue
             if part == b"..":
                 os.close(handle)
-                raise NotFollowed("'..' could lead out of the media root")
+                raise Blocked("'..' could lead out of the media root")
             try:
                 inner = os.open(part, DIRECTORY, dir_fd=handle)
             except OSError as error:
                 if error.errno in (errno.ENOTDIR, errno.ELOOP):
                     kind = FileState.of(os.stat(part, dir_fd=handle, follow_symlinks=False)).kind
-                    raise NotFollowed(f"'{escaped(part)}' is a {kind}") from None
+                    raise Blocked(f"'{escaped(part)}' is a {kind}") from None
                 raise
             finally:
                 os.close(handle)
@@ -397,8 +397,8 @@ def _open_unnoticed(handle: int, name: bytes) -> int:
         return os.open(name, flags, dir_fd=handle)
 
 
-def _reason(error: OSError | NotFollowed) -> str:
-    return str(error) if isinstance(error, NotFollowed) else reason(error)
+def _reason(error: OSError | Blocked) -> str:
+    return str(error) if isinstance(error, Blocked) else reason(error)
 
 
 def _advice(error: OSError) -> str:

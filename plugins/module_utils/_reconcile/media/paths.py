@@ -15,7 +15,7 @@ import posixpath
 import re
 import unicodedata
 from bisect import bisect_left
-from typing import Any, Iterator
+from typing import Iterator
 from urllib.parse import unquote_to_bytes
 
 _ODD = re.compile(rb"\0|%|//|(?:^|/)\.{1,2}(?:/|$)|^/|/$|\\")
@@ -138,21 +138,3 @@ def outside(value: bytes) -> str | None:
     if b".." in value.split(b"/"):
         return "holds '..'"
     return None
-
-
-def escaped(name: bytes) -> str:
-    """A name as text on one line: what is not UTF-8 or not printable becomes a backslash escape."""
-    text = name.decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
-
-
-def escaped_value(value: Any) -> str:
-    """A value of the database as text on one line, escaped like a name."""
-    if isinstance(value, bytes):
-        return escaped(value)
-    return escaped(str(value).encode("utf-8", "surrogateescape"))

@@ -13,7 +13,7 @@ import re
 from itertools import islice
 from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
 
-from ..spool import Aside, Listed, Part, SortedNames
+from ..spool import Aside, ExternalSort, Listed, Part
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 HANDLES = "/proc/self/fd"
@@ -134,7 +134,7 @@ class Walk:
 
     def _sorted(self, level: _Level) -> Iterator[list[bytes]]:
         """Read a directory whole. Subdirectories are sorted with their slash, as in whole paths."""
-        names = SortedNames(NAMES_IN_MEMORY)
+        names = ExternalSort(NAMES_IN_MEMORY)
         for files, directories in self._entries(level):
             names.extend(files)
             if directories:
@@ -143,7 +143,7 @@ class Walk:
         return names.lists()
 
     def _as_read(self, level: _Level) -> Iterator[list[bytes]]:
-        directories = SortedNames(NAMES_IN_MEMORY)
+        directories = ExternalSort(NAMES_IN_MEMORY)
         for files, inner in self._entries(level):
             directories.extend(inner)
             if files:

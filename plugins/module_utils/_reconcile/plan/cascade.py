@@ -16,8 +16,8 @@ from typing import Any, Dict, Iterable, Iterator, NamedTuple, Sequence, Set, Tup
 
 from ..database.catalog import ForeignKey, Row, StoredRow, Table
 from ..errors import DatabaseError
+from ..text import counted
 from .dependents import Dependents, Link
-from .plan import counted
 
 RowKey = Tuple[Any, ...]
 # Rows, each with the records for whose sake it was reached.
@@ -25,7 +25,7 @@ Reached = Dict[RowKey, Set[RowKey]]
 Counts = Dict[str, Dict[str, int]]
 
 
-class KeptRow(NamedTuple):
+class CascadeRow(NamedTuple):
     """A row that was deleted, or cleared in some columns, for the sake of records."""
 
     action: str
@@ -34,7 +34,7 @@ class KeptRow(NamedTuple):
     records: Iterable[RowKey]
 
 
-class Going(ABC):
+class Cascade(ABC):
     """What goes or changes together with some records. Nothing does before it is carried out."""
 
     # Records on which a row hangs that must not go, however far away, each with the link in question;
@@ -46,7 +46,7 @@ class Going(ABC):
         """Rows to delete and to update, by table."""
 
     @abstractmethod
-    def rows_kept(self) -> Iterator[KeptRow]:
+    def rows_to_archive(self) -> Iterator[CascadeRow]:
         """All these rows as they are now."""
 
     @abstractmethod
@@ -54,11 +54,11 @@ class Going(ABC):
         """Update and delete them; to be called inside the transaction in which they were found."""
 
 
-def going_with(dependents: Dependents, rows: list[Row]) -> tuple[Going, dict[RowKey, str]]:
+def cascade_of(dependents: Dependents, rows: list[Row]) -> tuple[Cascade, dict[RowKey, str]]:
     """What goes with the rows, without those on which a restricted row hangs, and which those are."""
     staying: dict[RowKey, str] = {}
-    kind = BySets if dependents.hang_on_one and not dependents.has_undeclared else ByKeys
-    going: Going = kind(dependents, rows)
+    kind = SetCascade if dependents.hang_on_one and not dependents.has_undeclared else KeyCascade
+    going: Cascade = kind(dependents, rows)
     while going.restricted:
         staying.update(going.restricted)
         fewer = [row for row in rows if row.key not in staying]
@@ -86,7 +86,7 @@ class _Chain(NamedTuple):
         return [(link.key, link.child) for link in self.links]
 
 
-class BySets(Going):
+class SetCascade(Cascade):
     """Each table is reached by one way, along foreign keys: a join gives the rows.
 
     While a row is locked, the database lets no others come to hang on it. So what goes needs no lock
@@ -110,8 +110,8 @@ class BySets(Going):
 
     def _restrict(self, chain: _Chain) -> None:
         for length in range(1, len(chain.steps)):
-            self._database.lock_hanging(self._root, chain.steps[:length], self._keys)
-        for key in self._database.with_hanging(self._root, chain.steps, self._keys):
+            self._database.lock_dependents(self._root, chain.steps[:length], self._keys)
+        for key in self._database.with_dependents(self._root, chain.steps, self._keys):
             self.restricted[key] = str(chain.last)
 
     def counts(self) -> Counts:
@@ -128,7 +128,7 @@ class BySets(Going):
                 }
         return result
 
-    def rows_kept(self) -> Iterator[KeptRow]:
+    def rows_to_archive(self) -> Iterator[CascadeRow]:
         for chain in self._chains:
             link = chain.last
             columns = None if link.action == "delete" else {*link.child.key, *link.columns}
@@ -136,15 +136,15 @@ class BySets(Going):
             for key, row in self._database.snapshot(self._root, self._keys, chain.steps):
                 self._kept[chain] += 1
                 if columns is None:
-                    yield KeptRow("deleted", link.child, row, [key])
+                    yield CascadeRow("deleted", link.child, row, [key])
                 else:
-                    yield KeptRow("cleared", link.child, _only(columns, row), [key])
+                    yield CascadeRow("cleared", link.child, _only(columns, row), [key])
 
     def carry_out(self) -> None:
         parents = {chain.last.parent for chain in self._chains}
         for chain in self._chains:
             if chain.last.child in parents:
-                self._database.lock_hanging(self._root, chain.steps, self._keys)
+                self._database.lock_dependents(self._root, chain.steps, self._keys)
         for chain in reversed(self._chains):
             self._done[chain] = self._carry_out(chain)
 
@@ -154,16 +154,16 @@ class BySets(Going):
         wanted = self._kept[chain] if chain in self._kept else self._count(chain)
         if link.action == "delete":
             doing = f"deleting rows of {link.child.name}"
-            done = self._database.delete_hanging(self._root, chain.steps, self._keys)
+            done = self._database.delete_dependents(self._root, chain.steps, self._keys)
         else:
             doing = f"updating rows of {link.child.name}"
-            done = self._database.clear_hanging(self._root, chain.steps, self._keys, link.columns)
+            done = self._database.clear_dependents(self._root, chain.steps, self._keys, link.columns)
         # Were rows left, a foreign key would point at nothing, and the database undoes that by itself.
         _must_be_all(doing, done, wanted)
         return done
 
     def _count(self, chain: _Chain) -> int:
-        return self._database.count_hanging(self._root, chain.steps, self._keys)
+        return self._database.count_dependents(self._root, chain.steps, self._keys)
 
 
 def _chains(dependents: Dependents, table: Table, before: tuple[Link, ...]) -> Iterator[_Chain]:
@@ -173,7 +173,7 @@ def _chains(dependents: Dependents, table: Table, before: tuple[Link, ...]) -> I
             yield from _chains(dependents, link.child, (*before, link))
 
 
-class ByKeys(Going):
+class KeyCascade(Cascade):
     """Rows that may be reached by several ways, or hang on several records: each is followed."""
 
     def __init__(self, dependents: Dependents, rows: Sequence[Row]) -> None:
@@ -205,13 +205,15 @@ class ByKeys(Going):
                 result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += len(keys)
         return result
 
-    def rows_kept(self) -> Iterator[KeptRow]:
+    def rows_to_archive(self) -> Iterator[CascadeRow]:
         for table, keys in self._deleted.items():
             for key, row in self._database.snapshot(table, sorted(keys, key=repr)):
-                yield KeptRow("deleted", table, row, self._origins[table, key])
+                yield CascadeRow("deleted", table, row, self._origins[table, key])
         for (table, columns), keys in self._cleared.items():
             for key, row in self._database.snapshot(table, sorted(self._staying(table, keys), key=repr)):
-                yield KeptRow("cleared", table, _only({*table.key, *columns}, row), self._origins[table, key])
+                yield CascadeRow(
+                    "cleared", table, _only({*table.key, *columns}, row), self._origins[table, key]
+                )
 
     def carry_out(self) -> None:
         for (table, columns), keys in self._cleared.items():

@@ -11,39 +11,35 @@ import time
 from collections import Counter
 from typing import Callable, Iterable, Iterator, NamedTuple, Pattern
 
-from ..apply.outcome import Outcome, Taker
 from ..compare.merge import References, begun
-from ..compare.moves import Twin, rows_like
+from ..compare.moves import LikelyMove, lost_references
 from ..compare.path_mismatch import Sample, better_reading
-from ..compare.references import Naming
+from ..compare.references import ReferenceCheck
 from ..config.site import OrphansJob
 from ..database.base import Database
-from ..errors import CleanupError, SiteError
+from ..errors import SiteError
 from ..media.derived import patterns
-from ..media.local import FileState, MediaTree
-from ..media.paths import Spellings, canonical, escaped, outside
+from ..media.local import FileState, LocalStore
+from ..media.paths import Spellings, canonical, outside
 from ..media.walk import exclusion, is_excluded
 from ..quarantine.batches import last_file_system
 from ..spool import Paths, Spool
-from .plan import (
-    Approval,
-    Item,
-    Plan,
+from ..text import counted, escaped
+from .approval import Approval
+from .guards import (
     Tally,
-    counted,
     guard_approval,
     guard_directories,
     guard_file_system,
     guard_marker,
-    guard_reading,
+    guard_partial,
+    guard_path_mismatch,
     guard_replica,
     guard_share,
-    guard_sight,
     without_marker,
 )
+from .plan import Item, Plan
 
-# Files that are looked at once more, in the database and on disk, right before they go.
-LAST_LOOK = 10_000
 # The kernel stamps files by a clock that ticks every 10 ms at the slowest.
 CLOCK_TICK_NS = 10_000_000
 
@@ -68,7 +64,7 @@ def _spool() -> Spool[Orphan]:
 
 def make_plan(
     job: OrphansJob,
-    tree: MediaTree,
+    tree: LocalStore,
     database: Database,
     approved_plan: str | None = None,
     progress: Progress | None = None,
@@ -83,7 +79,7 @@ class _Planning:
     def __init__(
         self,
         job: OrphansJob,
-        tree: MediaTree,
+        tree: LocalStore,
         database: Database,
         approved_plan: str | None,
         progress: Progress | None,
@@ -205,7 +201,7 @@ class _Planning:
         """Ask the database again: references are read after the files, in both spellings."""
         naming = _naming(self.job, self.database, orphans)
         for orphan in orphans:
-            stay = naming.reason_to_stay(orphan.path)
+            stay = naming.reason_to_keep(orphan.path)
             if stay is None:
                 yield orphan
             elif stay.is_derived:
@@ -231,7 +227,7 @@ class _Planning:
             return
         some = list(orphans)
         sizes = {orphan.path: orphan.state.size for orphan in some}
-        moved = rows_like(sizes, self.tree, self.database, self.job.references)
+        moved = lost_references(sizes, self.tree, self.database, self.job.references)
         for orphan in some:
             lost = moved.get(orphan.path)
             if lost is None:
@@ -258,7 +254,7 @@ class _Planning:
         for path, reason in self.tree.not_entered.items:
             plan.skip(path, reason)
         plan.seal()
-        guard_sight(plan, self.tree.unseen)
+        guard_partial(plan, self.tree.unseen)
         guard_replica(plan, self.database.is_replica())
         if site.marker is not None:
             guard_marker(plan, escaped(site.marker), self.tree.has_file(site.marker))
@@ -266,7 +262,7 @@ class _Planning:
         guard_directories(plan, self._tallies(), site.max_removal_percent, site.accept)
         if len(plan.items):
             reading = better_reading(self.sample, self.tree, self.spellings)
-            guard_reading(plan, reading, site.accept)
+            guard_path_mismatch(plan, reading, site.accept)
         guard_file_system(plan, last_file_system(site), self.tree.file_system, site.accept)
         guard_approval(plan, self.approval)
 
@@ -293,35 +289,6 @@ class _Planning:
             self.plan.warnings.append(f"gone already: {counted(gone, 'file')} of the approved plan")
 
 
-def carry_out(plan: Plan, job: OrphansJob, tree: MediaTree, database: Database, taker: Taker) -> Outcome:
-    """Remove what the plan says, each file after one more look at it and at the database."""
-    outcome = Outcome(job.site.max_listed, taker)
-    try:
-        meant = _meant_now(plan, job, database)
-        for chunk in plan.items.chunks():
-            for start in range(0, len(chunk), LAST_LOOK):
-                _remove_few(chunk[start : start + LAST_LOOK], meant, job, tree, database, outcome)
-    except CleanupError as error:
-        outcome.error = str(error)
-    return outcome
-
-
-def _meant_now(plan: Plan, job: OrphansJob, database: Database) -> dict[bytes, bytes]:
-    """Look once more for references that mean an orphan in another spelling."""
-    if not len(plan.items):
-        return {}
-    spellings = Spellings(job.site.media_root, job.site.media_url)
-    odd = _odd_references()
-    for references in database.references(job.references):
-        for value in spellings.odd(references):
-            odd.extend((plain, value) for plain in spellings.meant_by(value))
-    meant: dict[bytes, bytes] = {}
-    if len(odd):
-        for some in plan.items.chunks():
-            meant.update(_meant(some, odd))
-    return meant
-
-
 def _odd_references() -> Spool[tuple[bytes, bytes]]:
     """What references in an odd spelling may stand for, each with that reference."""
     return Spool(tuple, lambda *pair: pair)
@@ -341,34 +308,12 @@ def _other_spelling(value: bytes) -> str:
     return f"the database names it in another spelling: '{escaped(value)}'"
 
 
-def _remove_few(
-    orphans: list[Orphan],
-    meant: dict[bytes, bytes],
-    job: OrphansJob,
-    tree: MediaTree,
-    database: Database,
-    outcome: Outcome,
-) -> None:
-    tree.forget()
-    outcome.taker.announce(tree, ((orphan.path, "orphan") for orphan in orphans))
-    naming = _naming(job, database, orphans)
-    for orphan in orphans:
-        stay = naming.reason_to_stay(orphan.path)
-        if stay:
-            outcome.skip(orphan.path, stay.reason)
-        elif orphan.path in meant:
-            outcome.skip(orphan.path, _other_spelling(meant[orphan.path]))
-        elif outcome.remove(tree, orphan.path, orphan.state):
-            outcome.gone.add(orphan)
-    outcome.taker.settle()
-
-
-def _naming(job: OrphansJob, database: Database, orphans: list[Orphan]) -> Naming:
+def _naming(job: OrphansJob, database: Database, orphans: list[Orphan]) -> ReferenceCheck:
     paths = [orphan.path for orphan in orphans]
-    return Naming(database, job.references, patterns(job.derived), paths)
+    return ReferenceCheck(database, job.references, patterns(job.derived), paths)
 
 
-def _moved_from(lost: Twin) -> str:
+def _moved_from(lost: LikelyMove) -> str:
     return (
         f"a row has lost a file of this {lost.alike}, '{escaped(lost.path)}': likely a move. Correct the row "
         "or move the file back; include_likely_moves removes it all the same"

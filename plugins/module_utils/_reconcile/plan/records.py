@@ -13,39 +13,37 @@ import time
 from collections import Counter
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 
-from ..compare.missing import DoomedFile, Looks
-from ..compare.moves import Twin, files_like
+from ..compare.missing import DoomedFile, MissingCheck
+from ..compare.moves import LikelyMove, moved_files
 from ..compare.path_mismatch import Sample, better_reading
-from ..compare.references import Naming
+from ..compare.references import ReferenceCheck
 from ..config.site import Column, RecordsJob
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Row, Selection
 from ..errors import SiteError
 from ..media.derived import patterns
-from ..media.local import FileState, MediaTree
-from ..media.paths import escaped, escaped_value
+from ..media.local import FileState, LocalStore
 from ..media.walk import NAMES_IN_MEMORY
 from ..quarantine.batches import last_file_system
-from ..spool import CHUNK, SortedNames, Spool
-from .cascade import going_with
+from ..spool import CHUNK, ExternalSort, Spool
+from ..text import counted, escaped, escaped_value
+from .approval import Approval
+from .cascade import cascade_of
 from .dependents import Dependents
-from .plan import (
+from .guards import (
     FEW_FILES,
-    Approval,
-    Item,
-    Plan,
-    counted,
     guard_approval,
     guard_emptied,
     guard_empty_root,
     guard_file_system,
     guard_marker,
-    guard_reading,
+    guard_partial,
+    guard_path_mismatch,
     guard_replica,
     guard_share,
-    guard_sight,
     guard_tables,
 )
+from .plan import Item, Plan
 
 Progress = Callable[[int], None]
 
@@ -103,7 +101,7 @@ class RecordsPlan(Plan):
 
 def make_plan(
     job: RecordsJob,
-    tree: MediaTree,
+    tree: LocalStore,
     database: Database,
     approved_plan: str | None = None,
     progress: Progress | None = None,
@@ -116,7 +114,7 @@ class _Planning:
     def __init__(
         self,
         job: RecordsJob,
-        tree: MediaTree,
+        tree: LocalStore,
         database: Database,
         approved_plan: str | None,
         progress: Progress | None,
@@ -133,7 +131,7 @@ class _Planning:
         self.plan = RecordsPlan(job, scope, moment, selection)
         self.plan.hanging = Dependents(job, selection.table, database)
         self.plan.warnings += self.plan.hanging.warnings
-        self.looks = Looks(job, tree)
+        self.looks = MissingCheck(job, tree)
         self.sample = Sample()
         for column in (*job.own_columns, *job.references):
             database.path_column(column)
@@ -172,7 +170,7 @@ class _Planning:
         unseen = self._unseen_paths()
         if unseen is None:
             # Too many to be asked for by name: all rows are looked at again, with their keys.
-            self.looks, self.sample = Looks(self.job, self.tree), Sample()
+            self.looks, self.sample = MissingCheck(self.job, self.tree), Sample()
             batches = self._all_rows()
         else:
             batches = self.database.rows_naming(self.plan.selection, unseen)
@@ -243,10 +241,10 @@ class _Planning:
                 else:
                     self.plan.skip(name_of(record), _moved_to(found))
 
-    def _moved(self, missing: set[bytes]) -> dict[bytes, Twin]:
+    def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:
         # A tree of its own: what this search cannot see says nothing about the rows' own files.
-        with MediaTree(self.job.site.media_root, 0, [self.job.site.quarantine_in_root or b""]) as tree:
-            moved = files_like(
+        with LocalStore(self.job.site.media_root, 0, [self.job.site.quarantine_in_root or b""]) as tree:
+            moved = moved_files(
                 missing,
                 self.job.deciding_column,
                 tree,
@@ -268,7 +266,7 @@ class _Planning:
                 yield record
 
     def _unrestricted(self, records: list[Record]) -> Iterator[Record]:
-        along, staying = going_with(self.plan.hanging, [record.row for record in records])
+        along, staying = cascade_of(self.plan.hanging, [record.row for record in records])
         add_counts(self.plan.dependents, along.counts())
         for record in records:
             if record.key in staying:
@@ -283,7 +281,7 @@ class _Planning:
             there = [file for file in (self.looks.present(path, self.plan) for path in paths) if file]
             naming = naming_of(self.job, self.database, [file.path for file in there], own)
             for file in there:
-                stay = naming.reason_to_stay(file.path)
+                stay = naming.reason_to_keep(file.path)
                 objection = self.approval.objection(file.item()) if self.approval and not stay else None
                 if stay:
                     self.plan.skip(file.path, stay.reason)
@@ -294,7 +292,7 @@ class _Planning:
 
     def _own_paths(self) -> Iterator[Counter[bytes]]:
         """The paths that the records name, and how many of them do; in order, a few at a time."""
-        paths = SortedNames(NAMES_IN_MEMORY)
+        paths = ExternalSort(NAMES_IN_MEMORY)
         for record in self.plan.items:
             paths.extend([path for path in record.paths if not self._is_no_path(path)])
         own: Counter[bytes] = Counter()
@@ -318,7 +316,7 @@ class _Planning:
                 f"gone, attached or back by now: {counted(self.approval.left, 'item')} of the approved plan"
             )
         plan.seal()
-        guard_sight(plan, self.tree.unseen)
+        guard_partial(plan, self.tree.unseen)
         guard_replica(plan, self.database.is_replica())
         if job.site.marker is not None:
             present = self.tree.has_file(job.site.marker)
@@ -326,7 +324,7 @@ class _Planning:
         if job.select == "missing" and len(plan.items):
             guard_empty_root(plan, self._root_is_empty(), job.site.accept)
             reading = better_reading(self.sample, self.tree, self.looks.spellings)
-            guard_reading(plan, reading, job.site.accept)
+            guard_path_mismatch(plan, reading, job.site.accept)
         guard_file_system(plan, last_file_system(job.site), self.tree.file_system, job.site.accept)
         examined = plan.examined["records"]
         guard_share(plan, f"rows of {job.table}", plan.found.records, examined, job.site.max_removal_percent)
@@ -361,8 +359,8 @@ def naming_of(
     database: Database,
     paths: Iterable[bytes],
     leaving: Mapping[bytes, int] | None = None,
-) -> Naming:
-    return Naming(database, _naming_columns(job), patterns(job.derived), paths, leaving)
+) -> ReferenceCheck:
+    return ReferenceCheck(database, _naming_columns(job), patterns(job.derived), paths, leaving)
 
 
 def handfuls(records: Spool[Record], hanging: Dependents) -> Iterator[list[Record]]:
@@ -448,7 +446,7 @@ def name_of(record: Record) -> bytes:
     return record.file or f"row {record.shown_key}".encode()
 
 
-def _moved_to(found: Twin) -> str:
+def _moved_to(found: LikelyMove) -> str:
     return (
         f"a file of this {found.alike} that no row names lies at '{escaped(found.path)}': likely a move. "
         "Correct the row or move the file back; include_likely_moves removes the row all the same"

@@ -15,30 +15,17 @@ import time
 from contextlib import suppress
 from typing import IO, Any, Iterable
 
-from ..apply.outcome import Taker
+from ..apply.remover import Remover
 from ..config.site import Site
 from ..errors import CleanupError
 from ..media.copy import copy_over
-from ..media.local import Changed, FileState, MediaTree, NotFollowed, require_same
-from ..plan.plan import counted
-from .batches import (
-    FILES,
-    FORMAT,
-    MANIFEST,
-    ROLLED_BACK,
-    ROWS,
-    KeptFile,
-    as_text,
-    created,
-    new_folder,
-    prepare,
-    sync,
-    write_lines,
-    writing,
-)
+from ..media.local import Blocked, Changed, FileState, LocalStore, require_same
+from ..text import counted
+from .batches import created, new_folder, prepare, sync, write_lines, writing
+from .format import FILES, FORMAT, MANIFEST, ROLLED_BACK, ROWS, KeptFile, as_text
 
 
-class Batch(Taker):
+class QuarantineWriter(Remover):
     """A batch that is being filled; also the place that takes the files of a run."""
 
     def __init__(self, site: Site, job: str, plan_id: str, file_system: int) -> None:
@@ -86,7 +73,7 @@ class Batch(Taker):
             shutil.rmtree(self._folder)
             self.name = ""
 
-    def announce(self, tree: MediaTree, files: Iterable[tuple[bytes, str]]) -> None:
+    def announce(self, tree: LocalStore, files: Iterable[tuple[bytes, str]]) -> None:
         """Write down which files are about to come, and why; returns when that is on disk."""
         self._announced, self._obstacles = {}, {}
         for path, reason in files:
@@ -95,7 +82,7 @@ class Batch(Taker):
                 status = os.stat(name, dir_fd=handle, follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            except (OSError, NotFollowed) as error:
+            except (OSError, Blocked) as error:
                 self._obstacles[path] = error
                 continue
             self._announced[path] = KeptFile(
@@ -113,7 +100,7 @@ class Batch(Taker):
         with writing():
             write_lines(self._manifest, [kept.as_json() for kept in self._announced.values()])
 
-    def take(self, tree: MediaTree, path: bytes, state: FileState) -> None:
+    def take(self, tree: LocalStore, path: bytes, state: FileState) -> None:
         """Move a file in here. Raises Changed if it is not the one that was looked at."""
         if path in self._obstacles:
             raise self._obstacles[path]

@@ -10,19 +10,18 @@ text.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from itertools import islice
 from typing import Any, Iterable, Sequence
 
 from ..apply.outcome import Outcome
 from ..apply.restore_rows import Restored
 from ..config.site import OrphansJob, RecordsJob
-from ..media.paths import escaped
 from ..plan.orphans import Orphan
-from ..plan.plan import Plan, Skipped, Totals, counted
+from ..plan.plan import Kept, Plan, Totals
 from ..plan.records import Record, RecordsPlan
 from ..quarantine.batches import BatchInfo
 from ..spool import Listed
+from ..text import _age, _moment, counted, escaped
 
 # Items that a summary shows unless everything is asked for.
 SAMPLE = 10
@@ -102,7 +101,7 @@ def problems(plan: Plan, outcome: Outcome) -> str:
     """Why an applied plan is a failure, in one text; empty if it is none."""
     told = [outcome.error] if outcome.error else []
     if outcome.failed.total:
-        first = outcome.failed.items[0] if outcome.failed.items else Skipped(b"?", "unknown")
+        first = outcome.failed.items[0] if outcome.failed.items else Kept(b"?", "unknown")
         told.append(
             f"{counted(outcome.failed.total, 'file')} could not be removed and stayed, first "
             f"{escaped(first.name)}: {first.reason}. Mend that, then run again."
@@ -262,8 +261,8 @@ def _bounded(pairs: Sequence[tuple[str, int]], most: int) -> dict[str, int]:
     return kept
 
 
-def _both(first: Listed[Skipped], second: Listed[Skipped] | None, limit: int) -> Listed[Skipped]:
-    joined: Listed[Skipped] = Listed(limit)
+def _both(first: Listed[Kept], second: Listed[Kept] | None, limit: int) -> Listed[Kept]:
+    joined: Listed[Kept] = Listed(limit)
     for listed in (first, second):
         for skipped in listed.items if listed else ():
             joined.add(skipped)
@@ -287,17 +286,6 @@ def _diff(
     if rest > 0:
         lines.append(f"… and {rest} more")
     return _lines_diff(f"{job.site.name} {job.name}", lines, [])
-
-
-def _age(seconds: float) -> str:
-    hours = max(0, seconds) / 3600
-    if hours < 1:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
-
-
-def _moment(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def restored(found: Restored, check: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, Iterator
 import pytest
 from hypothesis import settings
 
-from engine.media.local import MediaTree
+from engine.media.local import LocalStore
 from engine.plan import cascade
 from helpers.builders import Media, Site
 
@@ -86,8 +86,8 @@ def public_site(public_media: Media, sqlite: Any) -> Site:
 
 
 @pytest.fixture
-def tree(media: Media) -> Iterator[MediaTree]:
-    with MediaTree(media.root, 100) as opened:
+def tree(media: Media) -> Iterator[LocalStore]:
+    with LocalStore(media.root, 100) as opened:
         yield opened
 
 
@@ -130,7 +130,7 @@ def lossy(site: Site, request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
     Where what hangs on them can be handled in sets, it is also followed row by row.
     """
     if request.param == "by keys":
-        monkeypatch.setattr(cascade, "BySets", cascade.ByKeys)
+        monkeypatch.setattr(cascade, "SetCascade", cascade.KeyCascade)
     site.media.write("p/1.jpg")
     site.insert("p/1.jpg", "p/2.jpg", "p/3.jpg")
     return site

@@ -19,12 +19,12 @@ import pytest
 
 from engine import run as jobs
 from engine import spool
+from engine.apply import orphans as apply_orphans
 from engine.database import (
     sqlite as sqlite_module,
 )
 from engine.media import walk
-from engine.media.local import MediaTree
-from engine.plan import orphans
+from engine.media.local import LocalStore
 from engine.plan import plan as plan_module
 from helpers.builders import Media, Site
 
@@ -99,7 +99,7 @@ def test_names_above_are_put_aside_once_and_then_a_few_at_a_time(
         put_aside(*arguments)
 
     monkeypatch.setattr(spool.Aside, "put", counted)
-    with MediaTree(media.root, 10) as tree:
+    with LocalStore(media.root, 10) as tree:
         found = [run.prefix + name for run in tree.walk(b"", None) for name in run.names]
     assert found == sorted(media.files)
     assert 1 <= len(put) <= 2 + 300
@@ -119,7 +119,7 @@ def test_memory_does_not_grow_with_the_number_of_files(
         (spool, "CHUNK"),
         (sqlite_module, "BATCH"),
         (plan_module, "ITEMS_IN_TOKEN"),
-        (orphans, "LAST_LOOK"),
+        (apply_orphans, "LAST_LOOK"),
     ):
         monkeypatch.setattr(module, name, 100)
     monkeypatch.setattr(spool, "BLOCK", 7_000)

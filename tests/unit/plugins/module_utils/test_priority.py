@@ -40,9 +40,9 @@ def in_a_process_of_its_own(look: Any) -> tuple[int, str]:
 @pytest.mark.skipif(not shutil.which("ionice"), reason="ionice is not installed here")
 def test_a_gentle_run_stands_back_and_another_does_not(sqlite_site: Site) -> None:
     before = in_a_process_of_its_own(lambda: run(sqlite_site.orphans(), check=True))
-    gentle = in_a_process_of_its_own(lambda: run(sqlite_site.orphans(gentle=True), check=True))
+    low_priority = in_a_process_of_its_own(lambda: run(sqlite_site.orphans(low_priority=True), check=True))
     assert before[0] == os.getpriority(os.PRIO_PROCESS, 0)
-    assert gentle == (LOWEST, "idle")
+    assert low_priority == (LOWEST, "idle")
 
 
 def test_a_host_without_ionice_runs_all_the_same(sqlite_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def test_a_host_without_ionice_runs_all_the_same(sqlite_site: Site, monkeypatch:
     usual = os.getpriority(os.PRIO_PROCESS, 0)
     monkeypatch.setattr(os, "setpriority", lambda *wanted: asked.append(wanted))
     asked: list[tuple[int, ...]] = []
-    plan, _outcome = run(sqlite_site.orphans(gentle=True), check=True)
+    plan, _outcome = run(sqlite_site.orphans(low_priority=True), check=True)
     assert plan.found.files == 1
     assert asked == [(os.PRIO_PROCESS, 0, LOWEST)]
     assert os.getpriority(os.PRIO_PROCESS, 0) == usual

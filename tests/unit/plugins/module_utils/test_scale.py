@@ -20,13 +20,13 @@ import pytest
 
 from ansible_collections.django_media.cleanup.plugins.module_utils import _reconcile
 from engine import spool
+from engine.apply import orphans as apply_orphans
 from engine.database import (
     postgresql as postgresql_module,
 )
 from engine.database import (
     sqlite as sqlite_module,
 )
-from engine.plan import orphans
 from helpers.builders import Site, run
 
 # Methods of the two drivers' connections and cursors.
@@ -151,7 +151,7 @@ def test_queries_grow_with_the_batches_and_no_faster(
 ) -> None:
     for module, name in (
         (spool, "CHUNK"),
-        (orphans, "LAST_LOOK"),
+        (apply_orphans, "LAST_LOOK"),
         (postgresql_module, "BATCH"),
         (sqlite_module, "BATCH"),
     ):

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from engine import spool
 from engine.spool import (
     Aside,
+    ExternalSort,
     Listed,
     Part,
-    SortedNames,
     Spool,
 )
 from helpers.builders import cut
@@ -90,7 +90,7 @@ def test_what_is_spooled_leaves_no_file_that_a_crash_would_leave_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    spooled, names = numbers(), SortedNames(2)
+    spooled, names = numbers(), ExternalSort(2)
     spooled.extend(range(spool.CHUNK))
     names.extend([b"b", b"a"])
     names.extend([b"c"])
@@ -102,7 +102,7 @@ def test_what_is_spooled_leaves_no_file_that_a_crash_would_leave_behind(
 @example([b"%03d" % number for number in range(400)], 7, [1])
 @example([b"a" * 255, b"\xff", b"a\n", b"a"], 1, [4])
 def test_names_come_sorted_whatever_the_limit(names: list[bytes], limit: int, sizes: list[int]) -> None:
-    by_directory = SortedNames(limit)
+    by_directory = ExternalSort(limit)
     for piece in cut(names, sizes):
         by_directory.extend(piece)
     lists = list(by_directory.lists())
@@ -120,7 +120,7 @@ def test_sorted_runs_are_merged(runs: list[list[bytes]], size: int) -> None:
 
 
 def test_a_large_directory_is_sorted_in_lists_of_a_bounded_length() -> None:
-    names = SortedNames(100)
+    names = ExternalSort(100)
     for number in range(5_000):
         names.extend([b"%032d" % (number * 7919 % 5_000)])
     assert max(map(len, names.lists())) <= 200

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from engine.plan import orphans
+from engine.apply import orphans
 from helpers.builders import (
     Hindrance,
     Media,

@@ -11,7 +11,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from engine import spool
-from engine.apply.outcome import Deleting
+from engine.apply.remover import PermanentRemover
 from engine.errors import (
     CommitUnknown,
     DatabaseError,
@@ -103,7 +103,7 @@ def test_a_run_that_is_killed_at_a_file_leaves_an_orphan_and_no_row(site: Site) 
     assert (site.images, site.media.files) == ([], {b"p/b.jpg"})
 
 
-class Archivist(Deleting):
+class Archivist(PermanentRemover):
     """Reads the rows that go, and looks what the site has of them at that moment."""
 
     def __init__(self, look: Callable[[], Any]) -> None:
@@ -152,7 +152,7 @@ def test_what_was_taken_is_made_to_last_at_once(few: Site, monkeypatch: pytest.M
     few.insert("p/a.jpg")
     done: list[str] = []
 
-    class Noting(Deleting):
+    class Noting(PermanentRemover):
         def take(self, tree: Any, path: bytes, state: Any) -> None:
             super().take(tree, path, state)
             done.append(path.decode())
@@ -180,7 +180,7 @@ def test_a_commit_without_an_answer_touches_no_file(few: Site, monkeypatch: pyte
 
 
 def test_an_archive_that_fails_keeps_the_rows(photos: Site) -> None:
-    class Full(Deleting):
+    class Full(PermanentRemover):
         is_rolled_back = False
 
         def archive(self, rows: Any) -> None:
@@ -247,7 +247,7 @@ def test_a_connection_that_is_lost_in_the_transaction_rolls_it_back(postgresql: 
 
 
 def test_a_connection_that_is_lost_after_the_commit_leaves_orphans(postgresql: Any, media: Media) -> None:
-    class Announced(Deleting):
+    class Announced(PermanentRemover):
         def announce(self, tree: Any, files: Any) -> None:
             disconnect(postgresql)
 

@@ -18,16 +18,17 @@ import pytest
 import yaml
 
 from engine import run as jobs
-from engine.cli import ending, terminal
 from engine.cli import main as command
-from engine.cli.ending import Exit
+from engine.cli import terminal
 from engine.config import site_file
 from engine.errors import (
     BusyError,
     CleanupError,
     DatabaseError,
+    Exit,
     SiteError,
-    UnseenError,
+    UnreadableError,
+    worst,
 )
 from engine.report import (
     metrics as monitoring,
@@ -120,7 +121,7 @@ def raising(error: Exception) -> Callable[..., Any]:
         (DatabaseError("the server is away"), Exit.FAILED),
         (CleanupError("it went wrong"), Exit.FAILED),
         (SiteError("no such table"), Exit.UNUSABLE),
-        (UnseenError("not seen"), Exit.PARTIAL),
+        (UnreadableError("not seen"), Exit.PARTIAL),
         (BusyError("another run"), Exit.BUSY),
     ],
 )
@@ -140,9 +141,9 @@ def test_the_statuses_are_those_that_are_documented() -> None:
 
 
 def test_the_worst_of_several_endings_is_told() -> None:
-    assert ending.worst([Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.PARTIAL]) == Exit.FAILED
-    assert ending.worst([Exit.REFUSED, Exit.PARTIAL, Exit.DONE]) == Exit.PARTIAL
-    assert ending.worst([]) == Exit.DONE
+    assert worst([Exit.DONE, Exit.REFUSED, Exit.FAILED, Exit.PARTIAL]) == Exit.FAILED
+    assert worst([Exit.REFUSED, Exit.PARTIAL, Exit.DONE]) == Exit.PARTIAL
+    assert worst([]) == Exit.DONE
 
 
 def test_a_job_that_fails_does_not_keep_the_next_from_running(site: Site, capsys: Any) -> None:
@@ -344,7 +345,7 @@ def test_a_job_says_otherwise_than_its_site_and_the_command_line_than_both() -> 
         "media_root": "/m",
         "older_than_hours": 1,
         "max_removal_percent": 10,
-        "accept": ["misfit"],
+        "accept": ["path_mismatch"],
         "age_stamp": None,
         "orphans": {
             "directories": ["a"],
@@ -359,7 +360,7 @@ def test_a_job_says_otherwise_than_its_site_and_the_command_line_than_both() -> 
     assert orphans.patience.older_than_hours == 5
     assert orphans.patience.age_stamp == "newest"
     assert orphans.site.max_removal_percent == 20
-    assert orphans.site.accept == ("misfit", "no_references")
+    assert orphans.site.accept == ("path_mismatch", "no_references")
     assert orphans.site.media_url == b"/media/"
     [missing] = site_file.jobs_of(site, "missing", "here", {})
     assert missing.patience.older_than_hours == 1

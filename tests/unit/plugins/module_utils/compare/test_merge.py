@@ -18,14 +18,14 @@ from engine.compare.merge import (
 )
 from engine.errors import DatabaseError
 from engine.media import walk
-from engine.media.local import MediaTree
+from engine.media.local import LocalStore
 from engine.spool import Paths
 from helpers.builders import NAMES, TREES, Media, cut
 
 SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=4)
 
 
-def listed(tree: MediaTree) -> Iterator[list[bytes]]:
+def listed(tree: LocalStore) -> Iterator[list[bytes]]:
     paths = Paths()
     for run in tree.walk(b"", None):
         paths.add(run.prefix, run.names)
@@ -46,7 +46,7 @@ def test_the_merge_is_the_difference_of_the_sets(
         media = Media(folder)
         media.write(*paths)
         references = References(cut(held, sizes))
-        with MediaTree(media.root, 10) as tree:
+        with LocalStore(media.root, 10) as tree:
             unnamed = [path for piece in listed(tree) for path in references.unnamed(piece)]
         references.finish()
     assert unnamed == sorted(set(paths) - set(held))

@@ -17,7 +17,7 @@ from engine.compare import (
     present as presence,
 )
 from engine.compare.present import Presence
-from engine.media.local import MediaTree
+from engine.media.local import LocalStore
 from helpers.builders import TREES, Media
 
 
@@ -38,7 +38,7 @@ def test_what_is_told_to_be_there_is_there_and_from_some_point_on_all_is_told(
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(presence, "_MOST", 1000):
         media = Media(folder)
         media.write(*paths)
-        with MediaTree(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
+        with LocalStore(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
             is_worth.side_effect = lambda directory, wanted: wanted >= worth
             looking = Presence(tree)
             for directory, some in groupby(asked, key=lambda path: split(path)[0]):
@@ -73,7 +73,7 @@ def test_a_large_directory_is_read_once_whatever_rows_of_a_subdirectory_come_bet
         media = Media(folder)
         names = [b"%03d" % number for number in range(60)]
         media.write(*[b"p/" + name for name in names], b"p/020-/a")
-        with MediaTree(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
+        with LocalStore(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
             is_worth.side_effect = lambda directory, wanted: wanted >= 20
             looking = Presence(tree)
             with mock.patch.object(tree, "sorted_names_there", wraps=tree.sorted_names_there) as read:
@@ -98,7 +98,7 @@ def test_one_listing_is_held_at_a_time() -> None:
         media = Media(folder)
         names = [b"%02d" % number for number in range(40)]
         media.write(*[b"p/" + name for name in names], *[b"p/10-/" + name for name in names])
-        with MediaTree(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
+        with LocalStore(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
             is_worth.side_effect = lambda directory, wanted: wanted >= 15
             looking = Presence(tree)
             told = [

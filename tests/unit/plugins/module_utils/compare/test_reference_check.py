@@ -8,7 +8,7 @@ from typing import Any, Iterator, Sequence
 
 import pytest
 
-from engine.compare.references import Naming
+from engine.compare.references import ReferenceCheck
 from engine.config.site import Column
 from engine.database import connect
 from engine.media.derived import patterns
@@ -34,8 +34,8 @@ def named(database: Any) -> Iterator[Any]:
             leaving: Any = None,
             columns: Sequence[Column] = (IMAGE, COVER),
         ) -> list[str]:
-            naming = Naming(opened, columns, patterns(derived), paths, leaving)
-            stays = [naming.reason_to_stay(path) for path in paths]
+            naming = ReferenceCheck(opened, columns, patterns(derived), paths, leaving)
+            stays = [naming.reason_to_keep(path) for path in paths]
             return [stay.reason if stay else "" for stay in stays]
 
         yield ask

@@ -93,7 +93,7 @@ def test_tables_and_columns_may_have_any_name(database: Any, name: str) -> None:
     asked = Column(name, f"{name} path")
     assert references(database.url, asked) == [b"a", b"b"]
     with connect(database.url, read_only=False) as opened:
-        assert opened.count_named([asked], [b"a", b"c"]) == {b"a": 1}
+        assert opened.count_references([asked], [b"a", b"c"]) == {b"a": 1}
         selection = Selection(opened.table(name), f"{name} path")
         rows = [row for rows in opened.rows(selection) for row in rows]
         assert [row.file for row in rows] == [b"a", b"b"]
@@ -254,7 +254,7 @@ def test_sqlite_gives_names_that_are_no_text_as_they_are(sqlite: Any) -> None:
     sqlite.run("INSERT INTO photo VALUES (CAST(x'61ff0a' AS text)), (x'62ff'), (CAST(x'630064' AS text))")
     assert references(sqlite.url) == [b"a\xff\n", b"b\xff", b"c\0d"]
     with connect(sqlite.url, read_only=True) as database:
-        assert database.count_named([IMAGE], [b"a\xff\n", b"c", b"c\0d"]) == {b"a\xff\n": 1, b"c\0d": 1}
+        assert database.count_references([IMAGE], [b"a\xff\n", b"c", b"c\0d"]) == {b"a\xff\n": 1, b"c\0d": 1}
 
 
 def test_another_encoding_of_postgresql_gives_the_same_bytes(latin1: str) -> None:
@@ -267,8 +267,8 @@ def test_another_encoding_of_postgresql_gives_the_same_bytes(latin1: str) -> Non
     assert references(latin1) == [name.encode() for name in names]
     with connect(latin1, read_only=False) as database:
         asked = ["é.jpg".encode(), b"\xe9.jpg", b"\xff", "😀".encode(), b"a"]
-        assert database.count_named([IMAGE], asked) == {"é.jpg".encode(): 1, b"a": 1}
-        assert database.count_named([IMAGE], ["é".encode()], stems=True) == {"é".encode(): 1}
+        assert database.count_references([IMAGE], asked) == {"é.jpg".encode(): 1, b"a": 1}
+        assert database.count_references([IMAGE], ["é".encode()], stems=True) == {"é".encode(): 1}
         selection = Selection(database.table("photo"), "image")
         rows = [row for rows in database.rows(selection) for row in rows]
         assert [row.file for row in rows] == [name.encode() for name in names]
@@ -284,13 +284,15 @@ def test_another_encoding_of_postgresql_gives_the_same_bytes(latin1: str) -> Non
 def test_a_stem_is_the_same_in_the_database_as_in_python(photos: Any, path: str) -> None:
     photos.insert("photo", [{"id": 1, "image": path}, {"id": 2, "image": "p/another.png"}])
     with connect(photos.url, read_only=True) as database:
-        assert database.count_named([IMAGE], [stem(path.encode())], stems=True) == {stem(path.encode()): 1}
+        assert database.count_references([IMAGE], [stem(path.encode())], stems=True) == {
+            stem(path.encode()): 1
+        }
 
 
 def test_a_stem_with_leading_dots_is_the_same_in_postgresql_as_in_python(postgresql: Any) -> None:
     postgresql.run("CREATE TABLE photo (image text); INSERT INTO photo VALUES ('p/..jpg')")
     with connect(postgresql.url, read_only=True) as database:
-        assert database.count_named([IMAGE], [stem(b"p/..jpg")], stems=True) == {b"p/..jpg": 1}
+        assert database.count_references([IMAGE], [stem(b"p/..jpg")], stems=True) == {b"p/..jpg": 1}
 
 
 # Rows by their age.

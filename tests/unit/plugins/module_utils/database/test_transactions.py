@@ -98,7 +98,7 @@ def test_reading_leaves_no_transaction_open(postgresql: Any) -> None:
     postgresql.run(f"{PHOTO}; INSERT INTO photo VALUES (1, 'a')")
     with connect(postgresql.url, read_only=True) as database:
         list(database.references([IMAGE]))
-        database.count_named([IMAGE], [b"a"])
+        database.count_references([IMAGE], [b"a"])
         database.foreign_keys()
         assert postgresql.rows(
             "SELECT state FROM pg_stat_activity WHERE application_name LIKE '%cleanup%' "
@@ -108,9 +108,9 @@ def test_reading_leaves_no_transaction_open(postgresql: Any) -> None:
 
 def test_each_read_sees_what_is_committed_by_then(photos: Any) -> None:
     with connect(photos.url, read_only=True) as database:
-        assert database.count_named([IMAGE], [b"a"]) == {}
+        assert database.count_references([IMAGE], [b"a"]) == {}
         photos.insert("photo", [{"id": 1, "image": "a"}])
-        assert database.count_named([IMAGE], [b"a"]) == {b"a": 1}
+        assert database.count_references([IMAGE], [b"a"]) == {b"a": 1}
 
 
 def test_a_long_walk_does_not_keep_a_sqlite_site_from_writing(

@@ -13,15 +13,15 @@ import pytest
 
 from engine.errors import (
     SiteError,
-    UnseenError,
+    UnreadableError,
 )
 from engine.media import (
     local as tree_module,
 )
 from engine.media.local import (
+    Blocked,
     FileState,
-    MediaTree,
-    NotFollowed,
+    LocalStore,
 )
 from helpers.builders import (
     DEEP,
@@ -42,7 +42,7 @@ LONGEST = b"n" * 255
 
 
 @pytest.mark.parametrize("path", [b"gone", b"photos/gone", b"gone/gone/gone", b"/".join(DEEP * 2), LONGEST])
-def test_only_no_such_file_says_that_a_file_is_absent(tree: MediaTree, media: Media, path: bytes) -> None:
+def test_only_no_such_file_says_that_a_file_is_absent(tree: LocalStore, media: Media, path: bytes) -> None:
     media.write("photos/a")
     assert tree.state(path) is None
     assert not tree.has_file(path)
@@ -63,7 +63,7 @@ def test_only_no_such_file_says_that_a_file_is_absent(tree: MediaTree, media: Me
     ],
 )
 def test_whatever_stands_at_a_path_is_not_absent(
-    tree: MediaTree, media: Media, path: bytes, kind: str
+    tree: LocalStore, media: Media, path: bytes, kind: str
 ) -> None:
     media.write("photos/a")
     media.link("link", "photos/a")
@@ -92,13 +92,13 @@ def test_whatever_stands_at_a_path_is_not_absent(
     ],
 )
 def test_what_stands_in_the_way_proves_no_absence(
-    tree: MediaTree, media: Media, outside: Path, path: bytes, words: str
+    tree: LocalStore, media: Media, outside: Path, path: bytes, words: str
 ) -> None:
     media.write("photos/a")
     for name, target in (("link", "photos"), ("dangling", "nowhere"), ("loop", "loop"), ("outside", outside)):
         media.link(name, target)
     os.mkfifo(media.path("fifo"))
-    with pytest.raises(NotFollowed, match=re.escape(words)):
+    with pytest.raises(Blocked, match=re.escape(words)):
         tree.state(path)
     assert not tree.has_file(path)
 
@@ -111,7 +111,7 @@ def test_a_closed_directory_proves_no_absence(public_media: Media, mode: int, na
     os.chmod(media.path("closed"), mode)
 
     def look(path: bytes) -> str:
-        with MediaTree(media.root, 10) as tree, pytest.raises(UnseenError) as error:
+        with LocalStore(media.root, 10) as tree, pytest.raises(UnreadableError) as error:
             tree.state(path)
         return str(error.value)
 
@@ -125,17 +125,17 @@ def test_a_closed_directory_proves_no_absence(public_media: Media, mode: int, na
     "number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EMFILE, errno.ENOMEM]
 )
 def test_an_error_of_the_disk_proves_no_absence(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch, function: str, number: int
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch, function: str, number: int
 ) -> None:
     media.write("photos/a")
     name = b"photos" if function == "open" else b"a"
     monkeypatch.setattr(tree_module, "os", FailingOs(function, number, name))
-    with pytest.raises(UnseenError, match=re.escape(os.strerror(number))):
+    with pytest.raises(UnreadableError, match=re.escape(os.strerror(number))):
         tree.state(b"photos/a")
     assert not tree.has_file(b"photos/a")
 
 
-def test_a_look_at_the_next_file_tells_of_the_same_directory_only(tree: MediaTree, media: Media) -> None:
+def test_a_look_at_the_next_file_tells_of_the_same_directory_only(tree: LocalStore, media: Media) -> None:
     media.write("photos/a", "photos/b", "other/c")
     assert tree.is_next_to_last(b"photos/a") is None, "nothing was looked at before"
     tree.state(b"photos/a")
@@ -153,7 +153,7 @@ def test_a_look_at_the_next_file_tells_of_the_same_directory_only(tree: MediaTre
         assert tree.is_next_to_last(path) is None
 
 
-def test_whatever_stands_beside_the_last_file_is_there(tree: MediaTree, media: Media) -> None:
+def test_whatever_stands_beside_the_last_file_is_there(tree: LocalStore, media: Media) -> None:
     media.write("photos/a")
     media.link("photos/dangling", "nowhere")
     os.mkfifo(media.path("photos/fifo"))
@@ -163,7 +163,7 @@ def test_whatever_stands_beside_the_last_file_is_there(tree: MediaTree, media: M
 
 
 def test_a_look_at_the_next_file_that_fails_tells_nothing(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("photos/a")
     tree.state(b"photos/a")
@@ -171,7 +171,7 @@ def test_a_look_at_the_next_file_that_fails_tells_nothing(
     assert tree.is_next_to_last(b"photos/a") is None
 
 
-def test_many_names_of_one_directory_are_seen_at_once(tree: MediaTree, media: Media, outside: Path) -> None:
+def test_many_names_of_one_directory_are_seen_at_once(tree: LocalStore, media: Media, outside: Path) -> None:
     media.write("photos/a", "photos/b", "photos/deeper/c")
     media.link("linked", outside)
     assert tree.names_there(b"photos", 1000) == {b"a", b"b", b"deeper"}
@@ -181,7 +181,7 @@ def test_many_names_of_one_directory_are_seen_at_once(tree: MediaTree, media: Me
 
 
 def test_a_directory_is_empty_where_nothing_is(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("photos/a")
     os.mkdir(media.path("empty"))
@@ -194,19 +194,19 @@ def test_a_directory_is_empty_where_nothing_is(
     assert unseen(tree) == {b"empty": os.strerror(errno.EIO)}
 
 
-def test_a_directory_is_worth_reading_for_a_good_part_of_its_names(tree: MediaTree, media: Media) -> None:
+def test_a_directory_is_worth_reading_for_a_good_part_of_its_names(tree: LocalStore, media: Media) -> None:
     media.write(*[f"photos/{number:0100}" for number in range(100)])
     assert [tree.is_worth_reading(b"photos", wanted) for wanted in (2, 100)] == [False, True]
     assert not tree.is_worth_reading(b"gone", 100)
 
 
-def test_no_more_names_are_held_than_asked_for(tree: MediaTree, media: Media) -> None:
+def test_no_more_names_are_held_than_asked_for(tree: LocalStore, media: Media) -> None:
     media.write(*[f"photos/{number}" for number in range(100)])
     assert [len(tree.names_there(b"photos", most)) for most in (99, 100)] == [0, 100]
 
 
 def test_the_names_of_a_large_directory_come_in_byte_order(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tree_module, "NAMES_IN_MEMORY", 30)
     media.write(*[f"photos/{number}" for number in range(100)], "photos/deeper/c")
@@ -215,7 +215,7 @@ def test_the_names_of_a_large_directory_come_in_byte_order(
 
 
 def test_a_directory_that_cannot_be_read_shows_no_name(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("photos/a")
     monkeypatch.setattr(tree_module, "HANDLES", "/nowhere")
@@ -234,13 +234,13 @@ def test_a_directory_that_cannot_be_read_shows_no_name(
 
 def test_a_media_root_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(SiteError, match=r"does not exist. Is it mounted\? Nothing was examined"):
-        MediaTree(os.fsencode(tmp_path / "gone"), 10).__enter__()
+        LocalStore(os.fsencode(tmp_path / "gone"), 10).__enter__()
 
 
 def test_a_media_root_that_is_a_file_is_told(media: Media) -> None:
     media.write("a")
     with pytest.raises(SiteError, match="is not a directory"):
-        MediaTree(media.path("a"), 10).__enter__()
+        LocalStore(media.path("a"), 10).__enter__()
 
 
 def test_a_media_root_that_must_not_be_read_is_told_with_advice(public_media: Media) -> None:
@@ -248,7 +248,7 @@ def test_a_media_root_that_must_not_be_read_is_told_with_advice(public_media: Me
 
     def look() -> str:
         with pytest.raises(SiteError) as refusal:
-            MediaTree(public_media.root, 10).__enter__()
+            LocalStore(public_media.root, 10).__enter__()
         return str(refusal.value)
 
     told = as_nobody(look)
@@ -259,7 +259,7 @@ def test_a_media_root_that_must_not_be_read_is_told_with_advice(public_media: Me
 def test_a_media_root_may_be_a_link(media: Media, tmp_path: Path) -> None:
     media.write("a")
     os.symlink(media.root, tmp_path / "link")
-    with MediaTree(os.fsencode(tmp_path / "link"), 10) as tree:
+    with LocalStore(os.fsencode(tmp_path / "link"), 10) as tree:
         assert walked(tree) == [b"a"]
         tree.verify_root()
         assert tree.unseen.total == 0
@@ -277,7 +277,7 @@ def test_a_media_root_may_be_a_link(media: Media, tmp_path: Path) -> None:
     ],
 )
 def test_a_listed_directory_must_be_one(
-    tree: MediaTree, media: Media, outside: Path, path: bytes, words: str
+    tree: LocalStore, media: Media, outside: Path, path: bytes, words: str
 ) -> None:
     media.write("photos/a")
     media.link("link", outside)
@@ -286,7 +286,7 @@ def test_a_listed_directory_must_be_one(
 
 
 @pytest.mark.parametrize("path", [b"", b"photos", b"photos/2024"])
-def test_a_listed_directory_that_can_be_read_will_do(tree: MediaTree, media: Media, path: bytes) -> None:
+def test_a_listed_directory_that_can_be_read_will_do(tree: LocalStore, media: Media, path: bytes) -> None:
     media.mkdir("photos/2024")
     before = open_handles()
     tree.require_directory(path)
@@ -294,7 +294,7 @@ def test_a_listed_directory_that_can_be_read_will_do(tree: MediaTree, media: Med
 
 
 @pytest.mark.parametrize("path", [b"gone/a", b"photos/a/b", b"link/a", LONGEST + b"n/a", b"photos/gone"])
-def test_a_look_that_fails_leaves_no_handle_open(tree: MediaTree, media: Media, path: bytes) -> None:
+def test_a_look_that_fails_leaves_no_handle_open(tree: LocalStore, media: Media, path: bytes) -> None:
     media.write("photos/a")
     media.link("link", "photos")
     before = open_handles()
@@ -308,7 +308,7 @@ def test_a_look_that_fails_leaves_no_handle_open(tree: MediaTree, media: Media, 
 
 
 def test_a_checksum_is_that_of_the_content(
-    tree: MediaTree, media: Media, outside: Path, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tree_module, "_BLOCK", 4)
     media.write("a", content=b"a picture")
@@ -318,7 +318,7 @@ def test_a_checksum_is_that_of_the_content(
         assert tree.checksum(path, algorithm) is None
 
 
-def test_a_checksum_leaves_no_trace(tree: MediaTree, media: Media) -> None:
+def test_a_checksum_leaves_no_trace(tree: LocalStore, media: Media) -> None:
     media.write("a")
     os.utime(media.path("a"), (0, 1))
     before = open_handles()
@@ -334,20 +334,20 @@ def test_a_file_of_somebody_else_has_a_checksum_too(public_media: Media) -> None
     public_media.write("a")
 
     def checksum() -> str | None:
-        with MediaTree(public_media.root, 10) as tree:
+        with LocalStore(public_media.root, 10) as tree:
             return tree.checksum(b"a", "md5")
 
     assert as_nobody(checksum) == hashlib.md5(b"picture").hexdigest()
 
 
 def test_a_file_system_is_told_from_others(mounted: Media) -> None:
-    with MediaTree(mounted.root, 10) as tree, MediaTree(mounted.path("mounted"), 10) as other:
+    with LocalStore(mounted.root, 10) as tree, LocalStore(mounted.path("mounted"), 10) as other:
         assert tree.file_system == os.statvfs(mounted.root).f_fsid
         assert tree.file_system != other.file_system
 
 
 def test_what_was_listed_and_cannot_be_seen_any_more_is_unseen(
-    tree: MediaTree, media: Media, outside: Path
+    tree: LocalStore, media: Media, outside: Path
 ) -> None:
     media.write("photos/a")
     assert tree.seen(b"photos/gone") is None
@@ -362,7 +362,7 @@ def test_what_was_listed_and_cannot_be_seen_any_more_is_unseen(
 # Names that match patterns.
 
 
-def test_matching_finds_files_by_names_and_patterns(tree: MediaTree, media: Media, outside: Path) -> None:
+def test_matching_finds_files_by_names_and_patterns(tree: LocalStore, media: Media, outside: Path) -> None:
     media.write("CACHE/a/1.jpg", "CACHE/a/2.png", "CACHE/b/1.jpg", "CACHE/a/deep/1.jpg")
     media.link("CACHE/a/3.jpg", outside / "precious.jpg")
     media.link("CACHE/c", outside)
@@ -377,7 +377,7 @@ def test_matching_finds_files_by_names_and_patterns(tree: MediaTree, media: Medi
 
 
 def test_a_directory_in_which_nothing_can_be_looked_for_is_unseen(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("CACHE/a/1.jpg")
     monkeypatch.setattr(tree_module, "os", FailingOs("open", errno.EACCES, b"a"))
@@ -403,7 +403,7 @@ def test_the_time_stamp_that_tells_the_age(age_stamp: str, mtime: int, ctime: in
     assert FileState("file", 1, 2, 3, mtime, ctime).stamp_ns(age_stamp) == expected
 
 
-def test_a_state_is_exact_to_the_nanosecond(tree: MediaTree, media: Media) -> None:
+def test_a_state_is_exact_to_the_nanosecond(tree: LocalStore, media: Media) -> None:
     media.write("a")
     os.utime(media.path("a"), ns=(0, 1_234_567_890_123_456_789))
     status = os.stat(media.path("a"))

@@ -15,9 +15,9 @@ import pytest
 
 from engine.media import walk
 from engine.media.local import (
+    Blocked,
     Changed,
-    MediaTree,
-    NotFollowed,
+    LocalStore,
 )
 from helpers.builders import DEEP, Media, open_handles, state_of, walked
 
@@ -46,7 +46,7 @@ def deep(tmp_path: Path) -> Iterator[Media]:
 @pytest.mark.parametrize(
     "name", [b"a.jpg", b"\xff\xfe.jpg", b"line\nbreak", LONGEST, "Café".encode(), b"-rf", b" ", b"\\", b"%2F"]
 )
-def test_a_file_of_any_name_is_found_and_removed(tree: MediaTree, media: Media, name: bytes) -> None:
+def test_a_file_of_any_name_is_found_and_removed(tree: LocalStore, media: Media, name: bytes) -> None:
     path = b"photos/" + name
     media.write(path)
     assert walked(tree) == [path]
@@ -57,7 +57,7 @@ def test_a_file_of_any_name_is_found_and_removed(tree: MediaTree, media: Media, 
 @pytest.mark.parametrize(
     "what", ["rewritten", "replaced", "touched", "chmod", "hard link", "link", "directory"]
 )
-def test_a_file_that_is_no_longer_the_same_stays(tree: MediaTree, media: Media, what: str) -> None:
+def test_a_file_that_is_no_longer_the_same_stays(tree: LocalStore, media: Media, what: str) -> None:
     media.write("photos/a")
     path, state = media.path("photos/a"), state_of(tree, b"photos/a")
     if what == "rewritten":
@@ -79,7 +79,7 @@ def test_a_file_that_is_no_longer_the_same_stays(tree: MediaTree, media: Media, 
     assert os.path.lexists(path)
 
 
-def test_a_file_that_is_gone_already_is_told_so(tree: MediaTree, media: Media) -> None:
+def test_a_file_that_is_gone_already_is_told_so(tree: LocalStore, media: Media) -> None:
     media.write("a")
     state = state_of(tree, b"a")
     os.unlink(media.path("a"))
@@ -88,7 +88,7 @@ def test_a_file_that_is_gone_already_is_told_so(tree: MediaTree, media: Media) -
 
 
 def test_nothing_is_removed_through_a_link_that_came_into_the_way(
-    tree: MediaTree, media: Media, outside: Path
+    tree: LocalStore, media: Media, outside: Path
 ) -> None:
     media.write("photos/in/precious.jpg", content=b"precious")
     os.link(media.path("photos/in/precious.jpg"), outside / "same.jpg")
@@ -97,7 +97,7 @@ def test_nothing_is_removed_through_a_link_that_came_into_the_way(
     shutil.rmtree(media.path("photos/in"))
     media.link("photos/in", outside)
     tree.forget()
-    with pytest.raises(NotFollowed, match="'in' is a symbolic link"):
+    with pytest.raises(Blocked, match="'in' is a symbolic link"):
         tree.remove(
             b"photos/in/precious.jpg", state._replace(ctime_ns=os.stat(outside / "precious.jpg").st_ctime_ns)
         )
@@ -109,7 +109,7 @@ def test_nothing_is_removed_through_a_link_that_came_into_the_way(
 
 def test_a_file_deeper_than_any_path_is_found_and_removed(deep: Media) -> None:
     before = open_handles()
-    with MediaTree(deep.root, 10) as tree:
+    with LocalStore(deep.root, 10) as tree:
         runs = tree.walk(b"", None)
         run = next(runs)
         assert open_handles() - before < walk.OPEN_LEVELS + 5
@@ -126,7 +126,7 @@ def test_a_file_deeper_than_any_path_is_found_and_removed(deep: Media) -> None:
 
 
 def test_a_walk_that_is_given_up_leaves_no_handle_open(deep: Media) -> None:
-    with MediaTree(deep.root, 10) as tree:
+    with LocalStore(deep.root, 10) as tree:
         before = open_handles()
         runs = tree.walk(b"", None)
         next(runs)
@@ -138,7 +138,7 @@ def test_a_walk_that_is_given_up_leaves_no_handle_open(deep: Media) -> None:
 
 
 def test_missing_directories_are_made_as_their_parent_is(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("photos/a")
     os.chmod(media.path("photos"), 0o2750)
@@ -165,7 +165,7 @@ def test_missing_directories_are_made_as_their_parent_is(
 
 
 def test_a_new_directory_is_private_until_it_is_as_its_parent(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.mkdir("photos")
     modes: list[int] = []
@@ -174,7 +174,7 @@ def test_a_new_directory_is_private_until_it_is_as_its_parent(
     assert modes == [0o700]
 
 
-def test_nothing_is_made_unless_it_is_asked_for(tree: MediaTree, media: Media) -> None:
+def test_nothing_is_made_unless_it_is_asked_for(tree: LocalStore, media: Media) -> None:
     with pytest.raises(FileNotFoundError):
         tree.parent_of(b"new/b")
     assert tree.parent_of(b"b", create=True)[1] == b"b"
@@ -183,12 +183,12 @@ def test_nothing_is_made_unless_it_is_asked_for(tree: MediaTree, media: Media) -
 
 @pytest.mark.parametrize("path", [b"link/new/b", b"file/new/b", b"link/b"])
 def test_no_directory_is_made_through_what_stands_in_the_way(
-    tree: MediaTree, media: Media, outside: Path, path: bytes
+    tree: LocalStore, media: Media, outside: Path, path: bytes
 ) -> None:
     media.write("file")
     media.link("link", outside)
     before = open_handles()
-    with pytest.raises(NotFollowed):
+    with pytest.raises(Blocked):
         tree.parent_of(path, create=True)
     tree.forget()
     assert open_handles() == before

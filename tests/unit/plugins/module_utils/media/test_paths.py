@@ -11,15 +11,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from engine.media.paths import (
-    Spellings,
-    canonical,
-    decomposed,
-    escaped,
-    escaped_value,
-    outside,
-    stem,
-)
+from engine.media.paths import Spellings, canonical, decomposed, outside, stem
+from engine.text import escaped, escaped_value
 
 SITE = Spellings(b"/srv/site/media", b"/media/")
 PHOTO = "photos/Café.jpg".encode()

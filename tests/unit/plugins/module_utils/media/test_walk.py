@@ -21,7 +21,7 @@ from engine.media import (
     local as tree_module,
 )
 from engine.media import walk
-from engine.media.local import MediaTree
+from engine.media.local import LocalStore
 from engine.media.walk import (
     Run,
     exclusion,
@@ -54,14 +54,14 @@ def test_the_walk_yields_what_is_there_in_the_byte_order_of_whole_paths(
         patch.setattr(spool, "FEW", names_in_memory)
         media = Media(folder)
         media.write(*paths)
-        with MediaTree(media.root, 10) as tree:
+        with LocalStore(media.root, 10) as tree:
             found = walked(tree)
             as_read = rest(tree.walk(b"", None, in_order=False))
             assert tree.unseen.total == 0
         assert found == sorted(as_read) == sorted(media.files) == sorted(paths)
 
 
-def test_what_is_as_read_comes_before_what_is_in_subdirectories(tree: MediaTree, media: Media) -> None:
+def test_what_is_as_read_comes_before_what_is_in_subdirectories(tree: LocalStore, media: Media) -> None:
     media.write("a/1", "a/m/x", "a/z")
     runs = []
     for run in tree.walk(b"a", None, in_order=False):
@@ -71,7 +71,7 @@ def test_what_is_as_read_comes_before_what_is_in_subdirectories(tree: MediaTree,
 
 
 def test_a_run_holds_the_names_of_one_directory_and_a_handle_to_look_at_them(
-    tree: MediaTree, media: Media
+    tree: LocalStore, media: Media
 ) -> None:
     media.write("a/1", "a/2", "a/m/x", "a/z")
     runs = []
@@ -82,7 +82,7 @@ def test_a_run_holds_the_names_of_one_directory_and_a_handle_to_look_at_them(
 
 
 def test_links_and_special_files_are_named_but_not_entered(
-    tree: MediaTree, media: Media, outside: Path
+    tree: LocalStore, media: Media, outside: Path
 ) -> None:
     media.link("to_directory", outside)
     media.link("to_file", outside / "precious.jpg")
@@ -105,7 +105,7 @@ def test_links_and_special_files_are_named_but_not_entered(
     ],
 )
 def test_excluded_directories_are_not_entered(
-    tree: MediaTree, media: Media, exclude: list[str], left: list[bytes]
+    tree: LocalStore, media: Media, exclude: list[str], left: list[bytes]
 ) -> None:
     media.write(".a/x", "b/.c", "b/cache/y", "cache/z", "d")
     assert walked(tree, b"", *exclude) == left
@@ -134,13 +134,13 @@ def test_a_glob_applies_to_the_name_or_to_the_whole_path(glob: str, path: bytes,
 
 def test_the_quarantine_is_never_entered(media: Media) -> None:
     media.write("kept/a", "photos/kept/b")
-    with MediaTree(media.root, 10, never=[b"kept"]) as tree:
+    with LocalStore(media.root, 10, never=[b"kept"]) as tree:
         assert walked(tree) == [b"photos/kept/b"]
 
 
 def test_other_file_systems_are_not_entered_and_that_is_told(mounted: Media) -> None:
     mounted.write("mounted/there", "mounted/deep/there", "photos/here")
-    with MediaTree(mounted.root, 10) as tree:
+    with LocalStore(mounted.root, 10) as tree:
         assert walked(tree) == [b"photos/here"]
         assert [path for path, _reason in tree.not_entered.items] == [b"mounted"]
         assert tree.unseen.total == 0
@@ -148,14 +148,14 @@ def test_other_file_systems_are_not_entered_and_that_is_told(mounted: Media) -> 
 
 def test_a_listed_directory_may_be_a_mount_itself(mounted: Media) -> None:
     mounted.write("mounted/there")
-    with MediaTree(mounted.root, 10) as tree:
+    with LocalStore(mounted.root, 10) as tree:
         assert walked(tree, b"mounted") == [b"mounted/there"]
 
 
 # The walk, while others change the tree.
 
 
-def test_a_directory_that_vanishes_before_its_turn_is_unseen(tree: MediaTree, media: Media) -> None:
+def test_a_directory_that_vanishes_before_its_turn_is_unseen(tree: LocalStore, media: Media) -> None:
     media.write("a/1", "b/2", "c/3")
     runs = tree.walk(b"", None)
     until(runs, b"a/")
@@ -164,7 +164,7 @@ def test_a_directory_that_vanishes_before_its_turn_is_unseen(tree: MediaTree, me
     assert unseen(tree) == {b"b": "the directory vanished during the run"}
 
 
-def test_a_directory_that_vanishes_while_it_is_read_is_unseen(tree: MediaTree, media: Media) -> None:
+def test_a_directory_that_vanishes_while_it_is_read_is_unseen(tree: LocalStore, media: Media) -> None:
     media.write("a/1", "b/2")
     runs = tree.walk(b"", None)
     until(runs, b"a/")
@@ -175,7 +175,7 @@ def test_a_directory_that_vanishes_while_it_is_read_is_unseen(tree: MediaTree, m
 
 @pytest.mark.parametrize("replacement", ["file", "link", "dangling link"])
 def test_a_directory_that_is_swapped_before_its_turn_is_unseen(
-    tree: MediaTree, media: Media, outside: Path, replacement: str
+    tree: LocalStore, media: Media, outside: Path, replacement: str
 ) -> None:
     media.write("a/1", "b/2", "c/3")
     runs = tree.walk(b"", None)
@@ -190,7 +190,7 @@ def test_a_directory_that_is_swapped_before_its_turn_is_unseen(
 
 
 def test_a_deep_directory_that_is_moved_is_noticed_on_the_way_back(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(walk, "OPEN_LEVELS", 1)
     media.write("a/b/1", "a/z", "elsewhere/x")
@@ -204,7 +204,7 @@ def test_a_deep_directory_that_is_moved_is_noticed_on_the_way_back(
 
 
 def test_a_deep_tree_that_is_removed_is_unseen(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(walk, "OPEN_LEVELS", 1)
     media.write("a/b/1", "a/z")
@@ -220,7 +220,7 @@ def test_a_deep_directory_that_is_closed_to_us_on_the_way_back_is_unseen(public_
     media.write("a/b/c/1", "a/z")
 
     def walk_on() -> tuple[int, int]:
-        with pytest.MonkeyPatch.context() as patch, MediaTree(media.root, 10) as tree:
+        with pytest.MonkeyPatch.context() as patch, LocalStore(media.root, 10) as tree:
             patch.setattr(walk, "OPEN_LEVELS", 1)
             before = open_handles()
             runs = tree.walk(b"", None)
@@ -233,7 +233,7 @@ def test_a_deep_directory_that_is_closed_to_us_on_the_way_back_is_unseen(public_
     assert as_nobody(walk_on) == (1, 0)
 
 
-def test_a_media_root_that_is_replaced_is_unseen(tree: MediaTree, media: Media) -> None:
+def test_a_media_root_that_is_replaced_is_unseen(tree: LocalStore, media: Media) -> None:
     tree.verify_root()
     assert tree.unseen.total == 0
     os.rename(media.root, media.root + b".old")
@@ -242,7 +242,7 @@ def test_a_media_root_that_is_replaced_is_unseen(tree: MediaTree, media: Media) 
     assert unseen(tree) == {b"": "the media root was replaced or unmounted during the run"}
 
 
-def test_a_media_root_that_is_gone_is_unseen(tree: MediaTree, media: Media) -> None:
+def test_a_media_root_that_is_gone_is_unseen(tree: LocalStore, media: Media) -> None:
     os.rename(media.root, media.root + b".old")
     tree.verify_root()
     assert list(unseen(tree)) == [b""]
@@ -258,7 +258,7 @@ def test_a_directory_that_must_not_be_read_is_unseen(public_media: Media, mode: 
     os.chmod(media.path("closed"), mode)
 
     def look() -> tuple[list[bytes], list[bytes]]:
-        with MediaTree(media.root, 10) as tree:
+        with LocalStore(media.root, 10) as tree:
             seen = []
             for run in tree.walk(b"", None):
                 seen += [run.prefix + name for name in run.names if tree.state_in(run, name)]
@@ -273,7 +273,7 @@ def test_a_directory_that_must_not_be_read_is_unseen(public_media: Media, mode: 
 @pytest.mark.parametrize("function", ["open", "scandir"])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE])
 def test_a_directory_on_a_disk_out_of_order_is_unseen(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch, function: str, number: int
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch, function: str, number: int
 ) -> None:
     media.write("a/1", "b/2", "c/3")
     runs = tree.walk(b"", None)
@@ -286,7 +286,7 @@ def test_a_directory_on_a_disk_out_of_order_is_unseen(
 
 
 def test_a_file_that_cannot_be_looked_at_is_unseen(
-    tree: MediaTree, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("a/1", "a/2")
     runs = tree.walk(b"a", None)
@@ -298,6 +298,6 @@ def test_a_file_that_cannot_be_looked_at_is_unseen(
 
 @pytest.mark.parametrize("listed", [0, 1])
 def test_what_was_not_seen_is_counted_even_if_it_is_not_listed(media: Media, listed: int) -> None:
-    with MediaTree(media.root, listed) as tree:
+    with LocalStore(media.root, listed) as tree:
         assert walked(tree, b"gone") == walked(tree, b"gone too") == []
         assert (tree.unseen.total, len(tree.unseen.items)) == (2, listed)

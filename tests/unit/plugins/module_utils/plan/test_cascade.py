@@ -21,7 +21,7 @@ from engine.plan import cascade
 from engine.plan.dependents import (
     Dependents,
 )
-from engine.quarantine.writer import Batch
+from engine.quarantine.writer import QuarantineWriter
 from helpers.builders import TO_PHOTO, Media, Site, ids, planned, rule, run, taken_along
 
 
@@ -47,7 +47,7 @@ def test_what_goes_is_the_same_by_sets_and_by_keys(site: Site) -> None:
         dependents = Dependents(site.missing(), table, database)
         assert dependents.hang_on_one
         doomed = [row for row in photos if int(row.key[0]) in (1, 2, 3)]
-        goings = [kind(dependents, doomed) for kind in (cascade.BySets, cascade.ByKeys)]
+        goings = [kind(dependents, doomed) for kind in (cascade.SetCascade, cascade.KeyCascade)]
         counts = [going.counts() for going in goings]
         assert (
             counts[0]
@@ -62,13 +62,15 @@ def test_what_goes_is_the_same_by_sets_and_by_keys(site: Site) -> None:
         kept = [
             sorted(
                 (row.action, row.table.name, json.dumps(row.row, sort_keys=True), sorted(row.records))
-                for row in going.rows_kept()
+                for row in going.rows_to_archive()
             )
             for going in goings
         ]
         assert kept[0] == kept[1]
         assert len(kept[0]) == 13
-        restricted = [kind(dependents, photos).restricted for kind in (cascade.BySets, cascade.ByKeys)]
+        restricted = [
+            kind(dependents, photos).restricted for kind in (cascade.SetCascade, cascade.KeyCascade)
+        ]
         assert restricted[0] == restricted[1] != {}
         assert {int(key[0]) for key in restricted[0]} == {4, 5}
 
@@ -110,7 +112,7 @@ def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
         f"CREATE TABLE album (id integer PRIMARY KEY, cover_id integer {TO_PHOTO});"
         "INSERT INTO favorite VALUES (1, 2); INSERT INTO reply VALUES (1, 1); INSERT INTO album VALUES (1, 2)"
     )
-    going_on = getattr(cascade.BySets, moment)
+    going_on = getattr(cascade.SetCascade, moment)
     waited = []
 
     def a_moment_later(*arguments: Any) -> Any:
@@ -122,14 +124,14 @@ def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
                 waited[0] = True
         return going_on(*arguments)
 
-    monkeypatch.setattr(cascade.BySets, moment, a_moment_later)
+    monkeypatch.setattr(cascade.SetCascade, moment, a_moment_later)
     _plan, outcome = run(on_postgresql.missing(**({"quarantine": str(tmp_path / "kept")} if is_kept else {})))
     assert waited == [waits]
     assert (outcome.error, ids(on_postgresql, "photo")) == ("", [1])
     assert on_postgresql.database.rows(happens[1]) == [(left,)]
 
 
-class InsertsWhenItKeeps(Batch):
+class InsertsWhenItKeeps(QuarantineWriter):
     """A quarantine that something happens to while rows are written down."""
 
     def __init__(self, site: Any, happens: Callable[[], None]) -> None:
@@ -182,7 +184,7 @@ def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
         " comment_id integer NOT NULL REFERENCES comment ON DELETE CASCADE);"
         "INSERT INTO comment VALUES (1, 2)"
     )
-    going_on = cascade.BySets.carry_out
+    going_on = cascade.SetCascade.carry_out
     waited = []
 
     def after_the_look_for_restrictions(*arguments: Any) -> Any:
@@ -191,7 +193,7 @@ def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
         waited.append(True)
         return going_on(*arguments)
 
-    monkeypatch.setattr(cascade.BySets, "carry_out", after_the_look_for_restrictions)
+    monkeypatch.setattr(cascade.SetCascade, "carry_out", after_the_look_for_restrictions)
     _plan, outcome = run(on_postgresql.missing(dependents=[rule("report", "comment_id", "restrict")]))
     assert waited == [True]
     assert (outcome.error, ids(on_postgresql, "photo"), ids(on_postgresql, "report")) == ("", [1], [])

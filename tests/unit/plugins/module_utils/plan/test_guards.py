@@ -9,21 +9,20 @@ from typing import Any, Callable
 
 import pytest
 
-from engine.plan.plan import (
+from engine.plan.guards import (
     FEW_FILES,
     FEW_ROWS,
-    Item,
-    Plan,
     Tally,
     guard_directories,
     guard_emptied,
     guard_empty_root,
     guard_file_system,
-    guard_reading,
+    guard_path_mismatch,
     guard_replica,
     guard_share,
     guard_tables,
 )
+from engine.plan.plan import Item, Plan
 from engine.spool import Spool
 from helpers.builders import guards
 
@@ -44,7 +43,7 @@ def root(is_empty: bool) -> Callable[..., None]:
 
 
 def reading(words: str | None) -> Callable[..., None]:
-    return lambda plan, accepted: guard_reading(plan, words, accepted)
+    return lambda plan, accepted: guard_path_mismatch(plan, words, accepted)
 
 
 def file_system(before: int, now: int) -> Callable[..., None]:
@@ -56,7 +55,7 @@ WOKEN: dict[str, tuple[Callable[..., None], str]] = {
     "a table that is emptied": (table(FEW_ROWS, FEW_ROWS), "emptied_dependents"),
     "a row more than the share": (table(FEW_ROWS + 1, 2 * FEW_ROWS), "emptied_dependents"),
     "an empty root": (root(True), "empty_media_root"),
-    "another reading": (reading("if the prefix 'media/' were added"), "misfit"),
+    "another reading": (reading("if the prefix 'media/' were added"), "path_mismatch"),
     "another file system": (file_system(7, 8), "other_file_system"),
 }
 ASLEEP: dict[str, Callable[..., None]] = {
@@ -105,7 +104,7 @@ def test_a_directory_of_which_too_much_goes_is_told_by_its_share() -> None:
 def test_a_directory_is_judged_whatever_else_is_wrong_but_a_share_is_told_once() -> None:
     guard = directory(2 * FEW_FILES, 1, FEW_FILES + 1)
     for other, refused in (
-        ("misfit", ["misfit", "max_removal_percent"]),
+        ("path_mismatch", ["path_mismatch", "max_removal_percent"]),
         ("max_removal_percent", ["max_removal_percent"]),
     ):
         plan = told(lambda made, _accepted, other=other: made.refuse(other, "for some reason"))
@@ -149,7 +148,7 @@ def test_a_handful_of_lost_files_says_nothing_of_their_directory() -> None:
 
 def test_lost_directories_are_told_beside_all_but_a_share_that_is_too_large() -> None:
     for other, refused in (
-        ("misfit", ["misfit", "max_removal_percent"]),
+        ("path_mismatch", ["path_mismatch", "max_removal_percent"]),
         ("max_removal_percent", ["max_removal_percent"]),
     ):
         plan = told(lambda made, _accepted, other=other: made.refuse(other, "for some reason"))

@@ -116,7 +116,7 @@ def test_a_directory_that_nothing_names_turns_the_plan_down(
     assert guards(plan) == refused
 
 
-@pytest.mark.parametrize(("accept", "refused"), [([], ["misfit"]), (["misfit"], [])])
+@pytest.mark.parametrize(("accept", "refused"), [([], ["path_mismatch"]), (["path_mismatch"], [])])
 def test_references_that_would_fit_with_a_prefix_turn_the_plan_down(
     sqlite_site: Site, accept: list[str], refused: list[str]
 ) -> None:

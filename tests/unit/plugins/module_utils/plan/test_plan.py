@@ -16,16 +16,9 @@ from hypothesis import strategies as st
 
 from engine.errors import SiteError
 from engine.plan import plan as plan_module
-from engine.plan.plan import (
-    ITEMS_IN_TOKEN,
-    Approval,
-    Item,
-    Plan,
-    guard_approval,
-    guard_marker,
-    guard_share,
-    guard_sight,
-)
+from engine.plan.approval import Approval
+from engine.plan.guards import guard_approval, guard_marker, guard_partial, guard_share
+from engine.plan.plan import ITEMS_IN_TOKEN, Item, Plan
 from engine.spool import Listed, Spool
 from helpers.builders import guards
 
@@ -265,7 +258,7 @@ def unseen(count: int, limit: int = 100) -> Listed[tuple[bytes, str]]:
 @pytest.mark.parametrize("count", [0, 1, 3, 4])
 def test_half_a_view_turns_a_plan_down_for_good(count: int) -> None:
     made = plan()
-    guard_sight(made, unseen(count))
+    guard_partial(made, unseen(count))
     assert guards(made) == ["partial"] * (count > 0)
     for refusal in made.refusals:
         assert refusal.lifted_by == "", "no option lifts this"
@@ -278,21 +271,21 @@ def test_half_a_view_turns_a_plan_down_for_good(count: int) -> None:
 @pytest.mark.parametrize("limit", [0, 1, 2])
 def test_half_a_view_is_noticed_even_if_nothing_is_listed(limit: int) -> None:
     made = plan()
-    guard_sight(made, unseen(5, limit))
+    guard_partial(made, unseen(5, limit))
     assert guards(made) == ["partial"]
 
 
 @pytest.mark.parametrize("limit", [0, 1, 2])
 def test_the_places_that_are_not_shown_are_counted(limit: int) -> None:
     made = plan()
-    guard_sight(made, unseen(5, limit))
+    guard_partial(made, unseen(5, limit))
     assert f"{5 - limit} more" in made.refusals[0].message
 
 
 def test_the_media_root_itself_has_a_name_in_the_message() -> None:
     made, places = plan(), unseen(0)
     places.add((b"", "it was replaced"))
-    guard_sight(made, places)
+    guard_partial(made, places)
     assert "media_root: it was replaced" in made.refusals[0].message
 
 

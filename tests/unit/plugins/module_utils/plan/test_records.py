@@ -13,7 +13,7 @@ import pytest
 from engine import spool
 from engine.database.sqlite import SQLite
 from engine.errors import SiteError
-from engine.media.local import MediaTree
+from engine.media.local import LocalStore
 from engine.plan import plan as plan_module
 from engine.plan import records
 from helpers.builders import Media, Site, as_nobody, found, guards, keys, reasons, run
@@ -251,7 +251,7 @@ def test_a_directory_that_lost_all_its_files_turns_the_plan_down(
 
 
 @pytest.mark.parametrize("few_unseen", [0, 20_000])
-@pytest.mark.parametrize(("accept", "refused"), [([], ["misfit"]), (["misfit"], [])])
+@pytest.mark.parametrize(("accept", "refused"), [([], ["path_mismatch"]), (["path_mismatch"], [])])
 def test_paths_that_would_fit_with_a_prefix_turn_the_plan_down(
     sqlite_site: Site, monkeypatch: pytest.MonkeyPatch, few_unseen: int, accept: list[str], refused: list[str]
 ) -> None:
@@ -291,7 +291,7 @@ def test_another_file_system_than_before_turns_the_plan_down(few: Site, tmp_path
     kept = str(tmp_path / "kept")
     run(few.missing(quarantine=kept))
     [manifest] = tmp_path.glob("kept/*/manifest.jsonl")
-    with MediaTree(few.media.root, 0) as tree:
+    with LocalStore(few.media.root, 0) as tree:
         told = f'"file_system": {tree.file_system}'
     manifest.write_text(manifest.read_text().replace(told, '"file_system": 7'))
     few.insert("p/gone too.jpg")

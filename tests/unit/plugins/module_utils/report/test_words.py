@@ -11,10 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.apply.outcome import (
-    Deleting,
-    Outcome,
-)
+from engine.apply.outcome import Outcome
+from engine.apply.remover import PermanentRemover
 from engine.config.site import (
     OrphansJob,
     RecordsJob,
@@ -22,15 +20,15 @@ from engine.config.site import (
     records_job,
 )
 from engine.media.local import FileState
-from engine.media.paths import escaped_value
 from engine.plan import orphans
 from engine.plan.orphans import Orphan
-from engine.plan.plan import Plan, Skipped
+from engine.plan.plan import Kept, Plan
 from engine.plan.records import (
     Record,
     RecordsPlan,
 )
 from engine.report import words as report
+from engine.text import escaped_value
 
 SECRET = "hunter2-correct-horse"
 MOMENT = 1_763_722_800.0
@@ -76,7 +74,7 @@ def record(number: int = 1, path: bytes | None = b"photos/a.jpg", owner: str | N
 
 def outcome_of(plan: Plan, limit: int = 100) -> Outcome:
     """What became of a plan of which all went."""
-    outcome = Outcome(limit, Deleting())
+    outcome = Outcome(limit, PermanentRemover())
     for item in plan.items:
         outcome.gone.add(item)
     outcome.removed.files, outcome.removed.records = plan.found.files, plan.found.records
@@ -139,7 +137,7 @@ def test_a_refused_plan_changes_nothing() -> None:
 
 def test_an_applied_run_is_changed_only_by_what_really_went() -> None:
     plan, job = orphans_plan(b"photos/a"), the_orphans_job()
-    assert result(plan, job, Outcome(100, Deleting()))["changed"] is False
+    assert result(plan, job, Outcome(100, PermanentRemover()))["changed"] is False
     assert result(plan, job, outcome_of(plan))["changed"] is True
 
 
@@ -198,7 +196,7 @@ def test_each_list_that_is_cut_short_counts_as_truncated(what: str) -> None:
         plan.labels.update(["a", "b"])
     else:
         for name in (b"a", b"b"):
-            outcome.failed.add(Skipped(name, "Permission denied"))
+            outcome.failed.add(Kept(name, "Permission denied"))
     told = result(plan, job, outcome)
     assert len(told["not_removed"]) <= 1
     assert told["truncated"] is True
@@ -315,9 +313,9 @@ def test_a_summary_tells_what_hangs_on_the_records_and_what_became_of_them() -> 
 
 def test_a_failure_is_told_in_the_summary_and_as_a_problem() -> None:
     plan = orphans_plan(b"photos/a")
-    outcome = Outcome(100, Deleting())
+    outcome = Outcome(100, PermanentRemover())
     outcome.error = "The connection was lost."
-    outcome.failed.add(Skipped(b"photos/\xff", "it could not be removed: Read-only file system"))
+    outcome.failed.add(Kept(b"photos/\xff", "it could not be removed: Read-only file system"))
     told = result(plan, the_orphans_job(), outcome)
     assert "(failed)" in told["summary"]
     assert "  failed: The connection was lost." in told["summary"].splitlines()
@@ -330,8 +328,8 @@ def test_a_failure_is_told_in_the_summary_and_as_a_problem() -> None:
 
 
 def test_what_could_not_be_removed_is_a_problem_even_if_nothing_is_listed() -> None:
-    outcome = Outcome(0, Deleting())
-    outcome.failed.add(Skipped(b"a", "Permission denied"))
+    outcome = Outcome(0, PermanentRemover())
+    outcome.failed.add(Kept(b"a", "Permission denied"))
     assert "1 file could not be removed" in report.problems(orphans_plan(), outcome)
 
 
