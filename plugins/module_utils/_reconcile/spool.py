@@ -9,7 +9,7 @@ from __future__ import annotations
 import marshal
 import os
 import tempfile
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import IO, Any, Callable, Generic, Iterable, Iterator, NamedTuple, Sequence, TypeVar
 
 Item = TypeVar("Item")
@@ -254,3 +254,38 @@ def _merged(runs: list[Iterator[list[bytes]]]) -> Iterator[list[bytes]]:
         ready.sort()
         yield ready
         heads = rest
+
+
+class Ordered:
+    """Something in byte order, consumed list by list while others come by in the same order."""
+
+    def __init__(self, lists: Iterator[list[bytes]]) -> None:
+        self._lists = lists
+        self._list: list[bytes] = []
+        self._start = 0
+
+    def among(self, wanted: list[bytes]) -> set[bytes]:
+        """Those of some in byte order, the next to come by, that are in the lists."""
+        looked_for = set(wanted)
+        found: set[bytes] = set()
+        for some in self._between(wanted[0], wanted[-1]):
+            found |= looked_for.intersection(some)
+        return found
+
+    def _between(self, lowest: bytes, highest: bytes) -> Iterator[list[bytes]]:
+        while self._start < len(self._list) or self._fetch():
+            start = bisect_left(self._list, lowest, self._start)
+            end = bisect_right(self._list, highest, start)
+            self._start = end
+            if start < end:
+                yield self._list[start:end]
+            if end < len(self._list):
+                return
+
+    def _fetch(self) -> bool:
+        following = next(self._lists, None)
+        if following is None:
+            return False
+        self._list = following
+        self._start = 0
+        return True

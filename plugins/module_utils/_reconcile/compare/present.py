@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import AbstractSet
 
 from ..media.local import LocalStore
-from .merge import Ordered
+from ..spool import Ordered
 
 # Names of a directory that are kept for each name that is asked for.
 _MOST = 16
