@@ -17,7 +17,9 @@ from ._reconcile.apply import restore
 from ._reconcile.config.site import OrphansJob, RecordsJob, site
 from ._reconcile.errors import CleanupError, SiteError
 from ._reconcile.quarantine import batches as quarantine
-from ._reconcile.report import words as report
+from ._reconcile.report import data, words
+from ._reconcile.report import quarantine as quarantine_report
+from ._reconcile.report.describe import describe
 
 
 class Module(AnsibleModule):  # type: ignore[misc]
@@ -165,13 +167,12 @@ def run_job(module: AnsibleModule, build: Callable[[dict[str, Any]], OrphansJob 
         plan, outcome = jobs.run(job, module.check_mode, module.params["approved_plan"])
     except CleanupError as error:
         module.fail_json(msg=str(error))
-    verbose = module._verbosity > 0
-    result = report.result(plan, job, outcome, verbose, with_diff=module._diff)
-    for warning in report.warnings(plan, module.check_mode, outcome):
+    result = data.result(describe(job, plan, outcome), module._verbosity > 0, with_diff=module._diff)
+    for warning in words.warnings(plan, module.check_mode, outcome):
         module.warn(warning)
     if outcome is None and not module.check_mode:
         module.fail_json(msg=" ".join(refusal.message for refusal in plan.refusals), **result)
-    problems = report.problems(plan, outcome) if outcome else ""
+    problems = words.problems(outcome)
     if problems:
         module.fail_json(msg=problems, **result)
     module.exit_json(**result)
@@ -197,10 +198,10 @@ def run_quarantine(module: AnsibleModule) -> None:
     options = module.params
     try:
         if options["state"] == "purged":
-            result = report.purged(_purge(module), module.check_mode)
+            result = quarantine_report.purged(_purge(module), module.check_mode)
         else:
             found = restore.restore(site(options), options["batch"], options["paths"], module.check_mode)
-            result = report.restored(found, module.check_mode)
+            result = quarantine_report.restored(found, module.check_mode)
     except CleanupError as error:
         module.fail_json(msg=str(error))
     diff = result.pop("diff")
@@ -228,4 +229,4 @@ def run_quarantine_info(module: AnsibleModule) -> None:
         module.fail_json(msg=str(error))
     for warning in odd:
         module.warn(warning)
-    module.exit_json(changed=False, **report.batches(found))
+    module.exit_json(changed=False, **quarantine_report.batches(found))

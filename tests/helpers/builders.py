@@ -19,9 +19,7 @@ from typing import Any, Callable, Iterable, Iterator
 import pytest
 from hypothesis import strategies as st
 
-from engine import run as jobs
-from engine.apply import orphans as apply_orphans
-from engine.apply import records as deletion
+from engine import run as runs
 from engine.apply.outcome import Outcome
 from engine.apply.remover import PermanentRemover, Remover
 from engine.config.site import (
@@ -31,14 +29,13 @@ from engine.config.site import (
     orphans_job,
     records_job,
 )
-from engine.database import connect
 from engine.media.local import (
     FileState,
     LocalStore,
 )
 from engine.media.walk import exclusion
-from engine.plan import orphans, records
 from engine.plan.plan import Plan
+from engine.session import Session, open_session
 
 NOBODY = 65534
 # Deeper than PATH_MAX, and than the handles that a walk keeps open.
@@ -154,16 +151,19 @@ class Media:
 
 @dataclass
 class Planned:
-    """A plan that was made and not yet carried out, so that a test can come in between."""
+    """A plan that was made and not yet applied, so that a test can come in between."""
 
     plan: Any
     job: OrphansJob | RecordsJob
-    tree: LocalStore
-    database: Any
+    session: Session
 
-    def carry_out(self, taker: Remover | None = None) -> Outcome:
-        carry_out: Any = apply_orphans.carry_out if isinstance(self.job, OrphansJob) else deletion.carry_out
-        return carry_out(self.plan, self.job, self.tree, self.database, taker or PermanentRemover())
+    @property
+    def store(self) -> Any:
+        return self.session.media
+
+    def apply(self, remover: Remover | None = None) -> Outcome:
+        kind = runs.KINDS[self.job.name]
+        return kind.apply(self.session, self.job, self.plan, remover or PermanentRemover())
 
 
 @contextmanager
@@ -172,13 +172,23 @@ def planned(
     approved: str | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Planned]:
-    """Make a plan as modules do, and let the test come in before it is carried out."""
+    """Make a plan as modules do, and let the test come in before it is applied."""
     time.sleep(A_TICK)
-    make_plan: Any = orphans.make_plan if isinstance(job, OrphansJob) else records.make_plan
-    with LocalStore(job.site.media_root, job.site.max_listed) as tree, connect(
-        job.site.database_url, read_only=isinstance(job, OrphansJob)
-    ) as database:
-        yield Planned(make_plan(job, tree, database, approved, progress), job, tree, database)
+    kind = runs.KINDS[job.name]
+    with open_session(job.site, read_only=not kind.deletes_rows) as session:
+        session.progress = progress
+        yield Planned(kind.plan(session, job, approved), job, session)
+
+
+def before_removal(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen after a plan was made and before the first thing of it is removed."""
+    remover_of = runs.remover_of
+
+    def late(*arguments: Any) -> Remover:
+        happens()
+        return remover_of(*arguments)
+
+    monkeypatch.setattr(runs, "remover_of", late)
 
 
 class Hindrance(PermanentRemover):
@@ -187,9 +197,9 @@ class Hindrance(PermanentRemover):
     def __init__(self, before: Callable[[bytes], object]) -> None:
         self._before = before
 
-    def take(self, tree: LocalStore, path: bytes, state: FileState) -> None:
+    def take(self, store: LocalStore, path: bytes, state: FileState) -> None:
         self._before(path)
-        super().take(tree, path, state)
+        super().take(store, path, state)
 
 
 class Site:
@@ -251,7 +261,7 @@ class Site:
 def run(job: OrphansJob | RecordsJob, check: bool = False, approved: str | None = None) -> tuple[Plan, Any]:
     """Run a job as modules do, once its files are older than the run."""
     time.sleep(A_TICK)
-    return jobs.run(job, check, approved)
+    return runs.run(job, check, approved)
 
 
 def found(plan: Plan) -> list[bytes]:

@@ -58,7 +58,7 @@ def losses(world: World) -> Iterator[str]:
     for (image,) in named:
         path = os.fsencode(image)
         if path in originals and path not in now:
-            yield f"a row has lost its file {path!r}"
+            yield f"a row is missing its file {path!r}"
 
 
 def uncollected(world: World) -> Iterator[str]:

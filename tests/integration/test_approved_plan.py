@@ -12,7 +12,7 @@ import pytest
 
 from helpers.support import Ansible, Site, Task, run_module
 
-NEW = "it is not in the approved plan and waits for the next one"
+NEW = "it is not in the approved plan; review it in the next one"
 ANOTHER = "it is no longer what was approved: another stands under the same name"
 NAMED = "it was in the approved plan and is referenced or young by now"
 BACK = "gone, attached or back by now: 1 item of the approved plan"

@@ -14,12 +14,12 @@ from typing import Any, Iterator
 import pytest
 
 from engine import run as jobs
-from engine.apply import orphans
 from engine.database import connect
 from engine.errors import BusyError
 from engine.quarantine import (
     batches as quarantine,
 )
+from helpers.builders import before_removal
 from helpers.faults import in_child
 from helpers.worlds import JOBS, World, finish
 
@@ -93,13 +93,11 @@ def test_of_two_runs_at_once_one_works_and_nothing_is_done_twice(
 ):
     """The second begins while the first is between its plan and its removal."""
     ends = []
-    carry_out = orphans.carry_out
 
-    def while_another_starts(*arguments: Any) -> Any:
+    def another_starts() -> None:
         ends.append(in_child(lambda: jobs.run(world.job("orphans"), False)).how)
-        return carry_out(*arguments)
 
-    monkeypatch.setattr(orphans, "carry_out", while_another_starts)
+    before_removal(monkeypatch, another_starts)
     _plan, outcome = world.run("orphans")
     assert ends == ["busy"]
     assert outcome.gone.total == 4

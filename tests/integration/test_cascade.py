@@ -23,7 +23,7 @@ from django.db.models.deletion import Collector
 from django_site import making
 from django_site.album.models import Album, CustomAlbum, Note, Photo, Video
 from django_site.filling import Described, albums, fill
-from django_site.project import SCHEMA, Project, Run, before_applying, changes
+from django_site.project import SCHEMA, Project, Run, changes
 from hypothesis import HealthCheck, given, settings
 
 from engine import spool
@@ -36,6 +36,7 @@ from engine.errors import (
     SiteError,
 )
 from engine.plan.cascade import KeyCascade
+from helpers.builders import before_removal
 
 pytest_plugins = ["django_site.fixtures"]
 
@@ -287,7 +288,7 @@ def lost(project: Project) -> Photo:
 
 
 def lose_photo(project: Project) -> Photo:
-    """A photo that has lost its file, with a thumbnail, a favorite, a note, and an album that it covers."""
+    """A photo that is missing its file, with a thumbnail, a favorite, a note, and an album that it covers."""
     lost = making.photo("lost", thumbnail="thumbnails/small.jpg")
     project.write("thumbnails/small.jpg")
     making.favorite(lost)
@@ -303,7 +304,7 @@ def test_apply_counts_what_went_not_what_was_planned(
     making.favorite(back)
     foretold = project.records(check=True, **PHOTOS)
     rows = project.rows()
-    before_applying(lambda: project.write("photos/back.jpg"), monkeypatch)
+    before_removal(monkeypatch, lambda: project.write("photos/back.jpg"))
 
     run = project.records(**PHOTOS)
 
@@ -481,18 +482,18 @@ def test_row_that_leads_elsewhere_by_now_is_left_alone(
     kept = making.photo("kept")
     postgresql_project.write("photos/kept.jpg")
     database = postgresql_project.database
-    carry_out = KeyCascade.carry_out
+    apply = KeyCascade.apply
     moved = 0
 
-    def carry_out_a_moment_later(*arguments: Any) -> None:
+    def apply_a_moment_later(*arguments: Any) -> None:
         nonlocal moved
         # It may be kept waiting, but what it was told to have written must not get lost.
         with suppress(psycopg2.errors.LockNotAvailable):
             database.run(f"SET lock_timeout = '100ms'; {moves.format(kept=kept.id)}")
             moved = 1
-        carry_out(*arguments)
+        apply(*arguments)
 
-    monkeypatch.setattr(KeyCascade, "carry_out", carry_out_a_moment_later)
+    monkeypatch.setattr(KeyCascade, "apply", apply_a_moment_later)
     postgresql_project.records(**PHOTOS)
 
     assert database.rows(left.format(kept=kept.id)) == [(moved,)]

@@ -44,8 +44,8 @@ def test_the_demo_shows_the_figures_removes_just_that_and_then_finds_nothing(
         "12 orphans, 1,847,912 bytes; 4 more are younger than 24 h and stay",
         "item_photos/deleted_item_xyz.jpg 512,000 bytes",
         "125 rows of collection_photo: 6 never attached and older than 24 h",
-        "414 rows of album_photo: 10 have lost their file (Evan Photos 8, Summer 2024 2)",
-        "157 rows of album_video: 3 have lost their file (Evan Photos 2, Summer 2024 1)",
+        "414 rows of album_photo: 10 are missing their files (Evan Photos 8, Summer 2024 2)",
+        "157 rows of album_video: 3 are missing their files (Evan Photos 2, Summer 2024 1)",
         "-item_photos/temp_abc123.jpg 245678 bytes",
         "-album_photo 309: photos/1000004108.jpg (Evan Photos)",
     ):
@@ -78,8 +78,8 @@ def test_a_total_loss_is_refused(tmp_path: Path, ansible: Ansible):
     refused = clean(ansible, demo, "--limit", "album", "-e", "media_cleanup_force=true")
 
     for run in (checked, refused):
-        assert "414 of 414 rows of album_photo would go, 100 %" in run.words
-        assert "157 of 157 rows of album_video would go, 100 %" in run.words
+        assert "414 of 414 rows of album_photo would be removed, 100 %" in run.words
+        assert "157 of 157 rows of album_video would be removed, 100 %" in run.words
         assert "set max_removal_percent to 100" in run.words
     assert checked.status == 0
     assert refused.status == 2

@@ -142,7 +142,7 @@ def test_the_harness_notices_a_lost_file(sqlite_world: World):
 
 def test_the_harness_notices_a_row_without_its_file(sqlite_world: World):
     os.rename(sqlite_world.path("photos/kept 1.jpg"), sqlite_world.path("photos/elsewhere.jpg"))
-    assert any("a row has lost its file" in loss for loss in losses(sqlite_world))
+    assert any("a row is missing its file" in loss for loss in losses(sqlite_world))
 
 
 def test_the_harness_notices_what_does_not_come_back(sqlite_world: World):

@@ -46,7 +46,7 @@ def nothing_is_named_in_one_directory(world: World) -> None:
 
 
 def one_directory_is_gone(world: World) -> None:
-    """As when one disk of several is not mounted: few of all rows have lost their file."""
+    """As when one disk of several is not mounted: few of all rows are missing their files."""
     for number in range(200):
         world.photo(1000 + number, f"photos/{number % 20}/{number}.jpg", content_type_id=7)
     shutil.rmtree(world.media / "photos" / "7")

@@ -101,7 +101,7 @@ def test_links_are_never_followed_and_never_removed(world: World, outside: Path)
     links = {
         f"photos/{name}" for name in ("linked directory", "linked file.jpg", "dangling.jpg", "circle", "2/up")
     }
-    assert links <= reasons(plan.skipped).keys()
+    assert links <= reasons(plan.kept).keys()
     assert all(os.path.islink(world.media / link) for link in links)
 
 
@@ -210,7 +210,7 @@ def test_a_directory_swapped_between_the_plan_and_the_removal_is_told(world: Wor
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(orphans, "make_plan", plan_and_swap)
         _plan, outcome = world.run("orphans")
-    assert "photos/2/b/left over.jpg" in reasons(outcome.skipped)
+    assert "photos/2/b/left over.jpg" in reasons(outcome.kept)
     assert outcome.gone.total == 3
 
 
@@ -238,7 +238,7 @@ def test_an_upload_that_comes_at_the_last_moment_is_put_back(world: World):
 
     outcome = exchanged_at_the_last_moment(world, upload)
     assert Path(os.fsdecode(world.path("photos/left over.jpg"))).read_bytes() == b"a new upload"
-    assert "photos/left over.jpg" in reasons(outcome.skipped)
+    assert "photos/left over.jpg" in reasons(outcome.kept)
     assert b"photos/left over.jpg" not in world.kept()
 
 
@@ -250,7 +250,7 @@ def test_a_directory_that_comes_at_the_last_moment_is_put_back_with_all_in_it(wo
 
     outcome = exchanged_at_the_last_moment(world, directory)
     assert (world.media / "photos" / "left over.jpg" / "wanted.jpg").read_bytes() == b"wanted"
-    assert "photos/left over.jpg" in {**reasons(outcome.skipped), **reasons(outcome.failed)}
+    assert "photos/left over.jpg" in {**reasons(outcome.kept), **reasons(outcome.failed)}
 
 
 def test_a_link_that_comes_at_the_last_moment_is_put_back(world: World, outside: Path):
@@ -311,7 +311,7 @@ def test_fifos_sockets_and_devices_stay(world: World):
     assert outcome.gone.total == 4
     for path, kind in odd.items():
         if path != "photos/pipe.jpg":
-            assert kind in reasons(plan.skipped)[path]
+            assert kind in reasons(plan.kept)[path]
         assert os.path.lexists(world.media / path)
 
 
@@ -370,7 +370,7 @@ def test_a_file_system_mounted_below_the_root_is_not_entered(world: World):
         plan, outcome = world.run("orphans")
         assert (place / "left over.jpg").exists()
     assert outcome.gone.total == 4
-    assert "another file system" in reasons(plan.skipped)["photos/mounted"]
+    assert "another file system" in reasons(plan.kept)["photos/mounted"]
 
 
 @needs_root

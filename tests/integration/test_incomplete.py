@@ -22,13 +22,14 @@ import pytest
 from django.db import connection
 from django_site import killed_run
 from django_site.collection.models import Banner, ContentType, Jersey, Photo
-from django_site.project import Project, before_applying, changes, file_of
+from django_site.project import Project, changes, file_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from zoneinfo import ZoneInfo
 
 from engine.errors import DatabaseError
-from engine.plan import records
+from engine.plan import planner
+from helpers.builders import before_removal
 
 pytest_plugins = ["django_site.fixtures"]
 
@@ -52,7 +53,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> None:
     class Clock:
         time = staticmethod(NOW.timestamp)
 
-    monkeypatch.setattr(records, "time", Clock)
+    monkeypatch.setattr(planner, "time", Clock)
 
 
 def upload(name: str, hours: float = 48, **fields: Any) -> Photo:
@@ -172,14 +173,14 @@ def test_file_that_another_row_names_stays_and_is_told(project: Project) -> None
 
     assert names(project) == ["by row", "other"]
     assert project.files == shared
-    assert run.reasons() == dict.fromkeys(shared, "a row names it")
+    assert run.reasons() == dict.fromkeys(shared, "a row references it")
     assert run["removed"]["files"] == 3
 
 
 def test_row_that_is_attached_after_the_plan_stays(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     photo, _other = upload("finished"), upload("left")
     project.write(*paths("finished"), *paths("left"))
-    before_applying(lambda: attach(photo), monkeypatch)
+    before_removal(monkeypatch, lambda: attach(photo))
 
     run = project.records(**INCOMPLETE)
 
@@ -195,7 +196,7 @@ def test_row_that_changes_after_the_plan_stays(
 ) -> None:
     upload("changed")
     project.write(*paths("changed"))
-    before_applying(lambda: Photo.objects.update(**change), monkeypatch)
+    before_removal(monkeypatch, lambda: Photo.objects.update(**change))
 
     assert project.records(**INCOMPLETE)["removed"] == {"records": 0, "files": 0, "bytes": 0}
 
@@ -220,7 +221,7 @@ def test_file_that_a_new_row_names_at_the_last_moment_stays(
 ) -> None:
     upload("left")
     project.write(*paths("left"))
-    before_applying(lambda: Banner.objects.create(picture=paths("left")[0]), monkeypatch)
+    before_removal(monkeypatch, lambda: Banner.objects.create(picture=paths("left")[0]))
 
     run = project.records(**INCOMPLETE)
 
@@ -253,7 +254,7 @@ def test_file_that_cannot_be_unlinked_is_told_and_fails_the_run(project: Project
     assert project.files == {image}
     assert [entry["name"] for entry in run["not_removed"]] == [image]
     assert run["removed"] == {"records": 1, "files": 1, "bytes": 7}
-    assert "1 file could not be removed and stayed" in run.problems
+    assert "1 file could not be removed and were kept" in run.problems
 
 
 @contextmanager

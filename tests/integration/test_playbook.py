@@ -155,7 +155,7 @@ def test_a_total_loss_is_refused_in_words_that_lift_it(kit: Site, album: Site, a
     assert refused.recap["web"]["failed"] == 1
     assert "kit · missing (refused)" in refused.words
     # Shown with the plan, and again as what the host fails for.
-    assert refused.words.count("11 of 11 rows of collection_photo would go, 100 %") >= 2
+    assert refused.words.count("11 of 11 rows of collection_photo would be removed, 100 %") >= 2
     assert "set max_removal_percent to 100" in refused.words
     assert kit.state() == before
     assert "photos/missing.jpg" not in album.images

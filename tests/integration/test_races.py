@@ -10,19 +10,18 @@ import random
 import threading
 import time
 from contextlib import suppress
-from typing import Any, Callable, Iterator
+from typing import Any, Iterator
 
 import pytest
 
 from engine import run as jobs
-from engine.apply import orphans
-from engine.apply import records as deletion
 from engine.config.site import (
     OrphansJob,
     RecordsJob,
     orphans_job,
     records_job,
 )
+from helpers.builders import before_removal
 from helpers.support import Ansible, Site, Task, let_clock_tick
 
 LONG_AGO = (1_700_000_000, 1_700_000_000)
@@ -36,19 +35,8 @@ def job(task: Task) -> OrphansJob | RecordsJob:
     return (orphans_job if module.endswith("orphans") else records_job)({**options, **NO_GUARD})
 
 
-def before_removal(monkeypatch: pytest.MonkeyPatch, module: Any, happens: Callable[[], object]) -> None:
-    """Let something happen after the plan was made and before the first thing of it is removed."""
-    carry_out = module.carry_out
-
-    def late(*arguments: Any) -> Any:
-        happens()
-        return carry_out(*arguments)
-
-    monkeypatch.setattr(module, "carry_out", late)
-
-
 def reasons(outcome: Any) -> dict[str, str]:
-    return {os.fsdecode(name): reason for name, reason in outcome.skipped.items}
+    return {os.fsdecode(name): reason for name, reason in outcome.kept.items}
 
 
 def test_a_row_that_comes_while_the_tree_is_walked_protects_its_file(site: Site):
@@ -90,7 +78,7 @@ def test_what_happens_to_orphans_after_the_plan_is_seen_before_they_go(
         (photos / "linked").rename(site.folder / "moved")
         (photos / "linked").symlink_to(site.folder / "moved")
 
-    before_removal(monkeypatch, orphans, happens)
+    before_removal(monkeypatch, happens)
     _plan, outcome = jobs.run(job(site.orphans()), check=False)
 
     assert outcome is not None
@@ -107,7 +95,7 @@ def test_a_row_that_comes_after_the_plan_protects_its_file_in_another_spelling_t
 ):
     site.keep("photos/1.jpg")
     site.write("photos/orphan.jpg", "photos/é.jpg")
-    before_removal(monkeypatch, orphans, lambda: site.insert("photos/e\u0301.jpg"))
+    before_removal(monkeypatch, lambda: site.insert("photos/e\u0301.jpg"))
     _plan, outcome = jobs.run(job(site.orphans()), check=False)
     assert outcome is not None
     assert site.files == ["photos/1.jpg", "photos/é.jpg"]
@@ -130,13 +118,13 @@ def test_what_happens_to_missing_records_after_the_plan_is_seen_before_they_go(
         site.keep("photos/new_of_that_key.jpg")
         site.insert("photos/gone.jpg")
 
-    before_removal(monkeypatch, deletion, happens)
+    before_removal(monkeypatch, happens)
     _plan, outcome = jobs.run(job(site.records()), check=False)
 
     assert outcome is not None
     assert outcome.removed.records == 1
     expected = ["photos/1.jpg", "photos/back.jpg", "photos/other.jpg", "photos/new_of_that_key.jpg"]
-    # A row that came after the plan waits for the next one.
+    # A row that came after the plan review it in the next one.
     assert site.images == [*expected, "photos/gone.jpg"]
     assert set(reasons(outcome)) == {"photos/back.jpg", "photos/renamed.jpg", "photos/deleted.jpg"}
 
@@ -157,7 +145,7 @@ def test_what_happens_to_incomplete_records_after_the_plan_is_seen_before_they_g
         )
         site.insert("photos/file_named_by_another.jpg")
 
-    before_removal(monkeypatch, deletion, happens)
+    before_removal(monkeypatch, happens)
     _plan, outcome = jobs.run(job(site.records(select="incomplete")), check=False)
 
     assert outcome is not None

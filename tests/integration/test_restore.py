@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine import locks
 from engine.apply import restore
 from engine.errors import SiteError
 from engine.quarantine import (
@@ -312,18 +313,16 @@ def _restore_killed_everywhere(world: World, job: str) -> None:
 def test_a_restore_reads_the_batch_only_when_the_run_that_fills_it_is_over(
     sqlite_world: World, monkeypatch: pytest.MonkeyPatch
 ):
-    from engine import run as jobs
-
     sqlite_world.run("incomplete")
     [batch] = sqlite_world.batches()
     rows = sqlite_world.quarantine / batch / quarantine.ROWS
-    written, lock = rows.read_bytes(), jobs.lock
+    written, lock = rows.read_bytes(), locks.lock
     rows.write_bytes(b"".join(written.splitlines(True)[:1]))
 
     def lock_that_waits(*arguments: Any) -> None:
         rows.write_bytes(written)
         lock(*arguments)
 
-    monkeypatch.setattr(jobs, "lock", lock_that_waits)
+    monkeypatch.setattr(locks, "lock", lock_that_waits)
     sqlite_world.restore(batch)
     assert sqlite_world.state() == sqlite_world.start

@@ -2,80 +2,198 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Runs a job: opens the tree and the database, makes the plan, and carries it out if it may."""
+"""The jobs of a site, from plan to outcome."""
 
 from __future__ import annotations
 
 import gc
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Callable, Iterator, Sequence
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager, suppress
+from itertools import zip_longest
+from typing import Any, Callable, ContextManager, Iterator, NamedTuple, Sequence, Union
 
-from . import locks, priority
 from .apply import orphans as apply_orphans
-from .apply import records as deletion
+from .apply import records as apply_records
 from .apply.outcome import Outcome
 from .apply.remover import PermanentRemover, Remover
-from .config.site import Column, OrphansJob, RecordsJob, Site
+from .config.site import Column, OrphansJob, RecordsJob
 from .database import connect
-from .database.base import Database
-from .errors import CleanupError
-from .media.local import LocalStore
+from .errors import CleanupError, Exit
 from .plan import orphans, records
 from .plan.plan import Plan
-from .quarantine import batches as quarantine
 from .quarantine.writer import QuarantineWriter
-from .text import escaped
+from .session import Progress, Session, open_session
 
-Progress = Callable[[int], None]
+Job = Union[OrphansJob, RecordsJob]
+# Lends what hears of the progress of a job.
+Watch = Callable[[Job], ContextManager[Union[Progress, None]]]
 
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
+_LOWEST_PRIORITY = 19
+
+
+class Kind(NamedTuple):
+    """What makes one kind of job: how it is planned, how a plan is applied, and what it may change."""
+
+    plan: Callable[[Session, Any, str | None], Plan]
+    apply: Callable[[Session, Any, Any, Remover], Outcome]
+    deletes_rows: bool
+    # What is examined, in the plural, and the columns whose values are about as many; none if unknown.
+    examined: str
+    about_as_many: Callable[[Any], Sequence[Column]]
+    # The directories in which it may have to remove files.
+    directories: Callable[[Session, Any], Iterator[bytes]]
+
+
+KINDS = {
+    "orphans": Kind(
+        plan=orphans.plan,
+        apply=apply_orphans.apply,
+        deletes_rows=False,
+        examined="files",
+        about_as_many=lambda job: job.references,
+        directories=orphans.directories,
+    ),
+    "missing": Kind(
+        plan=records.plan_missing,
+        apply=apply_records.apply_missing,
+        deletes_rows=True,
+        examined="rows",
+        about_as_many=lambda job: [job.deciding_column],
+        directories=records.directories,
+    ),
+    "incomplete": Kind(
+        plan=records.plan_incomplete,
+        apply=apply_records.apply,
+        deletes_rows=True,
+        examined="rows",
+        about_as_many=lambda job: [],
+        directories=records.directories,
+    ),
+}
+
+
+class Run(NamedTuple):
+    """One job of a site: planned, applied, or neither for the reason in ``error``."""
+
+    job: Job
+    plan: Plan | None = None
+    outcome: Outcome | None = None
+    error: CleanupError | None = None
+
+    @property
+    def status(self) -> Exit:
+        """How it ended, as an exit status."""
+        if self.plan is None:
+            return self.error.exit_status if self.error else Exit.FAILED
+        if self.outcome is None and self.plan.refusals:
+            return Exit.PARTIAL if self.plan.is_partial else Exit.REFUSED
+        if self.outcome is not None and (self.outcome.error or self.outcome.failed.total):
+            return Exit.FAILED
+        return Exit.DONE
+
+    @property
+    def has_something(self) -> bool:
+        """Whether something was removed or, in a dry run, would be."""
+        if self.plan is None:
+            return False
+        totals = self.outcome.removed if self.outcome else self.plan.found
+        return bool(totals.records or totals.files)
 
 
 def run(
-    job: OrphansJob | RecordsJob,
-    check: bool,
-    approved_plan: str | None = None,
-    progress: Progress | None = None,
+    job: Job, check: bool, approved_plan: str | None = None, progress: Progress | None = None
 ) -> tuple[Plan, Outcome | None]:
-    """Plan a job and, unless only checking or refused by a guard, carry the plan out.
+    """Plan a job and, unless only checking or refused by a guard, apply the plan.
 
     Raises CleanupError where not even a plan could be made, BusyError if another run is at work.
     """
-    # Orphans are files: that job never writes to the database, not even when it removes.
-    read_only = check or isinstance(job, OrphansJob)
-    if job.site.low_priority:
-        priority.lower()
-    with ExitStack() as stack:
-        stack.enter_context(_seldom_collecting())
-        tree = stack.enter_context(open_tree(job.site))
-        database = stack.enter_context(connect(job.site.database_url, read_only))
-        if not check:
-            lock(job.site, tree, database, stack)
-        if isinstance(job, OrphansJob):
-            plan = orphans.make_plan(job, tree, database, approved_plan, progress)
-            if check or plan.refusals:
-                return plan, None
-            with _taker(plan, job, tree) as taker:
-                return plan, apply_orphans.carry_out(plan, job, tree, database, taker)
-        records_plan = records.make_plan(job, tree, database, approved_plan, progress)
-        if check or records_plan.refusals:
-            return records_plan, None
-        with _taker(records_plan, job, tree) as taker:
-            return records_plan, deletion.carry_out(records_plan, job, tree, database, taker)
+    with _opened([job], check) as session:
+        session.progress = progress
+        return run_in(session, job, check, approved_plan)
 
 
-def expected(job: OrphansJob | RecordsJob) -> int:
-    """About how many files or rows a run will look at; 0 where that cannot be known cheaply."""
-    if isinstance(job, OrphansJob):
-        columns: Sequence[Column] = job.references
-    elif job.select == "missing":
-        columns = job.own_columns[:1]
-    else:
+def run_in(
+    session: Session, job: Job, check: bool, approved_plan: str | None = None
+) -> tuple[Plan, Outcome | None]:
+    """The same in a session of the job's site."""
+    kind = KINDS[job.name]
+    plan = kind.plan(session, job, approved_plan)
+    if check or plan.refusals:
+        return plan, None
+    with remover_of(session, job, plan) as remover:
+        return plan, kind.apply(session, job, plan, remover)
+
+
+def run_all(jobs: Sequence[Job], check: bool, approved: Sequence[str], watch: Watch) -> Iterator[Run]:
+    """Run jobs of one site in as few sessions as they need; one that fails does not stop the others.
+
+    ``approved`` has a plan for each job, or none at all.
+    """
+    left = list(zip_longest(jobs, approved))
+    while left:
+        # Those that follow one that failed get a session of their own: its connection may be gone.
+        together = [entry for entry in left if _place(entry[0]) == _place(left[0][0])]
+        try:
+            with _opened([job for job, _plan in together], check) as session:
+                for job, plan in together:
+                    left.remove((job, plan))
+                    ended = _attempt(session, job, check, plan, watch)
+                    yield ended
+                    if ended.error:
+                        break
+        except CleanupError as error:
+            for entry in [entry for entry in together if entry in left]:
+                left.remove(entry)
+                yield Run(entry[0], error=error)
+
+
+def _attempt(session: Session, job: Job, check: bool, approved: str | None, watch: Watch) -> Run:
+    try:
+        with watch(job) as session.progress:
+            plan, outcome = run_in(session, job, check, approved)
+    except CleanupError as error:
+        return Run(job, error=error)
+    return Run(job, plan, outcome)
+
+
+def _place(job: Job) -> tuple[str, bytes, bytes | None]:
+    """What jobs must have in common to share a session."""
+    return job.site.database_url, job.site.media_root, job.site.quarantine
+
+
+@contextmanager
+def _opened(jobs: Sequence[Job], check: bool) -> Iterator[Session]:
+    """A session for jobs of one place: locked unless only checking, and for reading where that is enough."""
+    read_only = check or not any(KINDS[job.name].deletes_rows for job in jobs)
+    if any(job.site.low_priority for job in jobs):
+        lower_priority()
+    with _seldom_collecting(), open_session(jobs[0].site, read_only, len(jobs) > 1) as session:
+        if check:
+            yield session
+            return
+        with session.locked():
+            yield session
+
+
+def expected(job: Job) -> int:
+    """About how many files or rows a run will examine; 0 where that cannot be known cheaply."""
+    columns = KINDS[job.name].about_as_many(job)
+    if not columns:
         return 0
-    # The run itself tells what is wrong with the database.
+    # The run itself reports what is wrong with the database.
     with suppress(CleanupError), connect(job.site.database_url, read_only=True) as database:
         return database.expected(columns)
     return 0
+
+
+def remover_of(session: Session, job: Job, plan: Plan) -> Remover:
+    """Where removed things go: into a batch of the quarantine, or away for good."""
+    if job.site.quarantine is None or not len(plan.items):
+        return PermanentRemover()
+    return QuarantineWriter(job.site, job.name, plan.plan_id, session.media.file_system)
 
 
 @contextmanager
@@ -89,22 +207,15 @@ def _seldom_collecting() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-def open_tree(site: Site) -> LocalStore:
-    never = [site.quarantine_in_root] if site.quarantine_in_root else []
-    return LocalStore(site.media_root, site.max_listed, never)
-
-
-def lock(site: Site, tree: LocalStore, database: Database, stack: ExitStack) -> None:
-    """Keep other runs off the site, on this host and, through the database, on others."""
-    locks.lock(tree.root_handle, f"the media root '{escaped(site.media_root)}'")
-    database.lock_site()
-    if site.quarantine:
-        stack.enter_context(quarantine.locked(site.quarantine))
-
-
-def _taker(plan: Plan, job: OrphansJob | RecordsJob, tree: LocalStore) -> Remover:
-    """Where removed things go: into a batch of the quarantine, or away for good."""
-    site = job.site
-    if site.quarantine is None or not len(plan.items):
-        return PermanentRemover()
-    return QuarantineWriter(site, job.name, plan.plan_id, tree.file_system)
+def lower_priority() -> None:
+    """Give this process the lowest priority, for good; at the disk where ``ionice`` is there."""
+    os.setpriority(os.PRIO_PROCESS, 0, _LOWEST_PRIORITY)
+    # Python has no call for it. Class 3 is idle: it gets the disk when nobody else wants it.
+    ionice = shutil.which("ionice")
+    if ionice:
+        subprocess.run(
+            [ionice, "-c", "3", "-p", str(os.getpid())],
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )

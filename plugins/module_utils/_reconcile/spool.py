@@ -275,12 +275,17 @@ class Ordered:
     def _between(self, lowest: bytes, highest: bytes) -> Iterator[list[bytes]]:
         while self._start < len(self._list) or self._fetch():
             start = bisect_left(self._list, lowest, self._start)
+            if start > self._start:
+                self._passed_over(self._list[self._start : start])
             end = bisect_right(self._list, highest, start)
             self._start = end
             if start < end:
                 yield self._list[start:end]
             if end < len(self._list):
                 return
+
+    def _passed_over(self, items: list[bytes]) -> None:
+        """Hear of items that nothing was asked of."""
 
     def _fetch(self) -> bool:
         following = next(self._lists, None)

@@ -14,12 +14,9 @@ from typing import Any, Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 import psycopg2
-import pytest
 from django.db import connection, connections, transaction
 
 from engine import run as jobs
-from engine.apply import orphans
-from engine.apply import records as deletion
 from engine.config.site import (
     OrphansJob,
     RecordsJob,
@@ -157,18 +154,6 @@ def changes(before: Rows, after: Rows) -> dict[str, dict[str, int]]:
         if gone or others:
             counts[table] = {"deleted": len(gone), "updated": len(others)}
     return counts
-
-
-def before_applying(happens: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let something happen between the making of a plan and its execution."""
-    for job in (deletion, orphans):
-        carry_out = job.carry_out
-
-        def carry_out_later(*arguments: Any, carry_out: Callable[..., Any] = carry_out) -> Any:
-            happens()
-            return carry_out(*arguments)
-
-        monkeypatch.setattr(job, "carry_out", carry_out_later)
 
 
 @contextmanager

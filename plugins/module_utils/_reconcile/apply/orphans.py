@@ -2,70 +2,63 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Carries out a plan of the job orphans."""
+"""Applies a plan of the job ``orphans``: each file is removed after a fresh look at it and its references."""
 
 from __future__ import annotations
 
+from typing import Mapping
+
+from ..compare.references import OddReferences, ReferenceCheck, odd_references
 from ..config.site import OrphansJob
-from ..database.base import Database
 from ..errors import CleanupError
-from ..media.local import LocalStore
+from ..kept import Doubt
+from ..media.derived import patterns
 from ..media.paths import Spellings
-from ..plan.orphans import Orphan, _meant, _naming, _odd_references, _other_spelling
+from ..plan.orphans import Orphan
 from ..plan.plan import Plan
+from ..session import Session
 from .outcome import Outcome
 from .remover import Remover
 
-# Files that are looked at once more, in the database and on disk, right before they go.
-LAST_LOOK = 10_000
+# Files that are asked for once more, in the database and on disk, right before they are removed.
+AT_ONCE = 10_000
 
 
-def carry_out(plan: Plan, job: OrphansJob, tree: LocalStore, database: Database, taker: Remover) -> Outcome:
-    """Remove what the plan says, each file after one more look at it and at the database."""
-    outcome = Outcome(job.site.max_listed, taker)
+def apply(session: Session, job: OrphansJob, plan: Plan, remover: Remover) -> Outcome:
+    """Remove the plan's files, each only if it is unchanged and no row references it now."""
+    outcome = Outcome(job.site.max_listed, remover)
     try:
-        meant = _meant_now(plan, job, database)
+        odd = _odd_references_now(session, job, plan)
         for chunk in plan.items.chunks():
-            for start in range(0, len(chunk), LAST_LOOK):
-                _remove_few(chunk[start : start + LAST_LOOK], meant, job, tree, database, outcome)
+            for start in range(0, len(chunk), AT_ONCE):
+                some = chunk[start : start + AT_ONCE]
+                doubts = odd.doubts([orphan.path for orphan in some]) if odd else {}
+                _remove(session, job, some, doubts, outcome)
     except CleanupError as error:
         outcome.error = str(error)
     return outcome
 
 
-def _meant_now(plan: Plan, job: OrphansJob, database: Database) -> dict[bytes, bytes]:
-    """Look once more for references that mean an orphan in another spelling."""
+def _odd_references_now(session: Session, job: OrphansJob, plan: Plan) -> OddReferences | None:
+    """References that may mean an orphan in another spelling, as they are now."""
     if not len(plan.items):
-        return {}
+        return None
     spellings = Spellings(job.site.media_root, job.site.media_url)
-    odd = _odd_references()
-    for references in database.references(job.references):
-        for value in spellings.odd(references):
-            odd.extend((plain, value) for plain in spellings.meant_by(value))
-    meant: dict[bytes, bytes] = {}
-    if len(odd):
-        for some in plan.items.chunks():
-            meant.update(_meant(some, odd))
-    return meant
+    return odd_references(session.database, job.references, spellings)
 
 
-def _remove_few(
-    orphans: list[Orphan],
-    meant: dict[bytes, bytes],
-    job: OrphansJob,
-    tree: LocalStore,
-    database: Database,
-    outcome: Outcome,
+def _remove(
+    session: Session, job: OrphansJob, orphans: list[Orphan], doubts: Mapping[bytes, Doubt], outcome: Outcome
 ) -> None:
-    tree.forget()
-    outcome.taker.announce(tree, ((orphan.path, "orphan") for orphan in orphans))
-    naming = _naming(job, database, orphans)
+    store = session.media
+    store.forget()
+    outcome.remover.announce(store, ((orphan.path, "orphan") for orphan in orphans))
+    paths = [orphan.path for orphan in orphans]
+    check = ReferenceCheck(session.database, job.references, patterns(job.derived), paths)
     for orphan in orphans:
-        stay = naming.reason_to_keep(orphan.path)
-        if stay:
-            outcome.skip(orphan.path, stay.reason)
-        elif orphan.path in meant:
-            outcome.skip(orphan.path, _other_spelling(meant[orphan.path]))
-        elif outcome.remove(tree, orphan.path, orphan.state):
+        doubt = check.reason_to_keep(orphan.path) or doubts.get(orphan.path)
+        if doubt:
+            outcome.keep_for(orphan.path, doubt)
+        elif outcome.remove(store, orphan.path, orphan.state):
             outcome.gone.add(orphan)
-    outcome.taker.settle()
+    outcome.remover.settle()

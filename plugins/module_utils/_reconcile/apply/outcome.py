@@ -2,44 +2,50 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What became of a plan that was carried out."""
+"""What became of a plan that was applied."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..errors import UnreadableError
+from ..kept import Code, Doubt, Kept
 from ..media.local import Blocked, Changed, FileState, LocalStore
-from ..plan.plan import Kept, Totals
+from ..plan.plan import Totals
 from ..spool import Listed
 from .remover import Remover
 
 
 class Outcome:
-    """Counts what was removed, and lists what was left alone or could not be removed."""
+    """Counts what was removed, and lists what was kept or could not be removed."""
 
-    def __init__(self, max_listed: int, taker: Remover) -> None:
-        self.taker = taker
+    def __init__(self, max_listed: int, remover: Remover) -> None:
+        self.remover = remover
         self.removed = Totals()
-        self.skipped: Listed[Kept] = Listed(max_listed)
+        self.kept: Listed[Kept] = Listed(max_listed)
         self.gone: Listed[Any] = Listed(max_listed)
         self.failed: Listed[Kept] = Listed(max_listed)
         self.error = ""
         self.dependents: dict[str, dict[str, int]] = {}
 
-    def skip(self, name: bytes, reason: str) -> None:
-        self.skipped.add(Kept(name, reason))
+    def keep(self, name: bytes, code: Code, reason: str) -> None:
+        """Note an item of the plan that is kept after all."""
+        self.kept.add(Kept(name, code, reason))
 
-    def remove(self, tree: LocalStore, path: bytes, state: FileState) -> bool:
-        """Remove a file, or note why it stays; says whether it went."""
+    def keep_for(self, name: bytes, doubt: Doubt) -> None:
+        self.keep(name, *doubt)
+
+    def remove(self, store: LocalStore, path: bytes, state: FileState) -> bool:
+        """Remove a file, or note why it is kept; says whether it is removed."""
         try:
-            self.taker.take(tree, path, state)
+            self.remover.take(store, path, state)
         except Changed as error:
-            self.skip(path, f"it was left alone: {error}")
+            self.keep(path, Code.CHANGED, f"it is kept: {error}")
         except (Blocked, UnreadableError, FileNotFoundError) as error:
-            self.skip(path, f"it was left alone: the way to it has changed ({error})")
+            self.keep(path, Code.BLOCKED, f"it is kept: the way to it has changed ({error})")
         except OSError as error:
-            self.failed.add(Kept(path, f"it could not be removed: {error.strerror}"))
+            reason = f"it could not be removed: {error.strerror}"
+            self.failed.add(Kept(path, Code.NOT_REMOVABLE, reason))
         else:
             self.removed.files += 1
             self.removed.bytes += state.size
@@ -49,4 +55,4 @@ class Outcome:
     @property
     def batch(self) -> str:
         """The batch that keeps what was removed, empty if there is none."""
-        return self.taker.name
+        return self.remover.name

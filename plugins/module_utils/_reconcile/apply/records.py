@@ -2,166 +2,183 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Deletes records with all that hangs on them, and then their files.
+"""Applies plans of records: deletes them with their dependent rows, and then their files.
 
-Rows go first, in one transaction, and their files only after it is committed: whatever happens in
-between leaves an orphan at the worst, which the job ``orphans`` collects, and never a row without
+Rows are deleted first, in one transaction, and their files only after it is committed: whatever happens
+in between leaves an orphan at the worst, which the job ``orphans`` finds, and never a row without
 its file.
 """
 
 from __future__ import annotations
 
 from contextlib import closing
-from typing import Any, Generator, Mapping
+from typing import Any, Callable, Generator, Mapping, Sequence, Set, Tuple
 
 from ..compare.missing import MissingCheck
 from ..config.site import RecordsJob
-from ..database.base import Database
 from ..errors import CleanupError, CommitUnknown, DatabaseError, UnreadableError
-from ..media.local import LocalStore
+from ..kept import Code, Doubt
+from ..media.derived import patterns
+from ..media.paths import Spellings
 from ..plan.cascade import Cascade, CascadeRow, cascade_of
-from ..plan.plan import Plan
-from ..plan.records import Record, RecordsPlan, add_counts, handfuls, name_of, naming_of, restricted
+from ..plan.records import Record, RecordsPlan, add_counts, apart, reference_check, restriction
 from ..quarantine.format import as_text
-from ..spool import Spool
+from ..session import Session
 from ..text import counted, escaped
 from .outcome import Outcome
 from .remover import Remover
 
+# The keys of those of some records that are not missing any more.
+Returned = Callable[[Session, RecordsJob, Sequence[Record]], Set[Tuple[Any, ...]]]
 
-def carry_out(
-    plan: RecordsPlan,
+
+def apply(
+    session: Session,
     job: RecordsJob,
-    tree: LocalStore,
-    database: Database,
-    taker: Remover,
+    plan: RecordsPlan,
+    remover: Remover,
+    returned: Returned = lambda _session, _job, _records: set(),
 ) -> Outcome:
-    """Delete the plan's records in one transaction, and then the files that nothing names."""
-    outcome = Outcome(job.site.max_listed, taker)
-    try:
-        with database.transaction():
-            stayed: set[bytes] = set()
-            for some in handfuls(plan.items, plan.hanging):
-                stayed |= _delete_records(some, plan, job, tree, database, outcome)
-        outcome.removed.records = outcome.gone.total
-    except CommitUnknown as error:
-        outcome = Outcome(job.site.max_listed, taker)
-        outcome.error = (
-            f"{error} So either all rows of this job are gone or none is; no file was touched. Run the job "
-            "again: rows that are still there go then, and files whose rows are gone are orphans."
-        )
-        return outcome
-    except CleanupError as error:
-        taker.roll_back()
-        outcome = Outcome(job.site.max_listed, taker)
-        outcome.error = f"{error} All rows of this job were rolled back, and no file was touched."
-        return outcome
-    try:
-        _remove_files(stayed, plan, job, tree, database, outcome)
-    except CleanupError as error:
-        outcome.error = f"{error} The rows are gone; files left over are orphans from now on."
-    return outcome
+    """Delete the plan's records in one transaction, and then the files that nothing references."""
+    return _Removal(session, job, plan, remover, returned).outcome_of_all()
 
 
-def _delete_records(
-    records: list[Record],
-    plan: RecordsPlan,
-    job: RecordsJob,
-    tree: LocalStore,
-    database: Database,
-    outcome: Outcome,
-) -> set[bytes]:
-    """Delete those of the records that are still what the plan says, and all that hangs on them.
-
-    Returns the paths that the other records name.
-    """
-    selection = plan.selection
-    selected = database.still_selected(selection, [record.row for record in records])
-    if job.select == "missing":
-        selected -= _returned(records, job, tree)
-    along, staying = cascade_of(plan.hanging, [record.row for record in records if record.key in selected])
-    going: list[Record] = []
-    stayed: set[bytes] = set()
-    for record in records:
-        if record.key in selected and record.key not in staying:
-            going.append(record)
-            outcome.gone.add(record)
-            continue
-        stayed.update(record.paths)
-        if record.key in staying:
-            outcome.skip(name_of(record), restricted(staying[record.key]))
-        else:
-            outcome.skip(name_of(record), "it is no longer what the plan says, and stays")
-    rows = [record.row for record in going]
-    if not rows:
-        return stayed
-    with closing(_rows_to_keep(plan, going, along, database)) as rows_to_keep:
-        outcome.taker.archive(rows_to_keep)
-    along.carry_out()
-    add_counts(outcome.dependents, along.counts())
-    database.delete_selected(selection, rows)
-    left = database.count_keys(selection.table, [row.key for row in rows])
-    if left:
-        raise DatabaseError(
-            f"deleting rows of {job.table} left {left:,} of {counted(len(rows), 'row')} locked for it. "
-            "A trigger or a row security policy interferes; let this database user delete them."
-        )
-    return stayed
+def apply_missing(session: Session, job: RecordsJob, plan: RecordsPlan, remover: Remover) -> Outcome:
+    """The same for records that are missing: each file is looked for once more."""
+    return apply(session, job, plan, remover, _returned)
 
 
-def _rows_to_keep(
-    plan: RecordsPlan, records: list[Record], along: Cascade, database: Database
-) -> Generator[dict[str, Any], None, None]:
-    """The rows as they are now, records first; each has the files of the records for which it goes."""
-    table = plan.selection.table
-    files = {record.key: record.paths for record in records}
-    for key, row in database.snapshot(table, list(files)):
-        yield _line(CascadeRow("deleted", table, row, [key]), files)
-    for kept in along.rows_to_archive():
-        yield _line(kept, files)
+class _Removal:
+    """One application of a plan. Takes five parameters, as it is what ``apply`` is called with."""
+
+    def __init__(
+        self, session: Session, job: RecordsJob, plan: RecordsPlan, remover: Remover, returned: Returned
+    ) -> None:
+        self.session = session
+        self.job = job
+        self.plan = plan
+        self.returned = returned
+        self.outcome = Outcome(job.site.max_listed, remover)
+        # The paths that records reference which were in the plan and are kept.
+        self.paths_kept: set[bytes] = set()
+
+    def outcome_of_all(self) -> Outcome:
+        remover = self.outcome.remover
+        try:
+            with self.session.database.transaction():
+                for some in apart(self.plan.items, self.plan.links):
+                    self._delete(some)
+            self.outcome.removed.records = self.outcome.gone.total
+        except CommitUnknown as error:
+            self.outcome = Outcome(self.job.site.max_listed, remover)
+            self.outcome.error = (
+                f"{error} So either all rows of this job are gone or none is; no file was touched. Run the "
+                "job again: rows that are still there are removed then, and files whose rows are gone are "
+                "orphans."
+            )
+            return self.outcome
+        except CleanupError as error:
+            remover.roll_back()
+            self.outcome = Outcome(self.job.site.max_listed, remover)
+            self.outcome.error = f"{error} All rows of this job were rolled back, and no file was touched."
+            return self.outcome
+        try:
+            self._remove_files()
+        except CleanupError as error:
+            self.outcome.error = f"{error} The rows are gone; files left over are orphans from now on."
+        return self.outcome
+
+    def _delete(self, records: list[Record]) -> None:
+        """Delete those of the records that are still what the plan says, and their dependent rows."""
+        database, selection = self.session.database, self.plan.selection
+        selected = database.still_selected(selection, [record.row for record in records])
+        selected -= self.returned(self.session, self.job, records)
+        rows = [record.row for record in records if record.key in selected]
+        cascade, restricted = cascade_of(self.plan.links, database, rows)
+        deleted: list[Record] = []
+        for record in records:
+            if record.key not in selected:
+                self._keep(record, Doubt(Code.CHANGED, "it is no longer what the plan says, and is kept"))
+            elif record.key in restricted:
+                self._keep(record, restriction(restricted[record.key]))
+            else:
+                deleted.append(record)
+                self.outcome.gone.add(record)
+        if not deleted:
+            return
+        with closing(self._rows_to_archive(deleted, cascade)) as rows_to_archive:
+            self.outcome.remover.archive(rows_to_archive)
+        cascade.apply()
+        add_counts(self.outcome.dependents, cascade.counts())
+        self._delete_selected(deleted)
+
+    def _keep(self, record: Record, doubt: Doubt) -> None:
+        self.paths_kept.update(record.paths)
+        self.outcome.keep_for(record.name, doubt)
+
+    def _delete_selected(self, records: list[Record]) -> None:
+        database, selection = self.session.database, self.plan.selection
+        database.delete_selected(selection, [record.row for record in records])
+        left = database.count_keys(selection.table, [record.key for record in records])
+        if left:
+            raise DatabaseError(
+                f"deleting rows of {self.job.table} left {left:,} of {counted(len(records), 'row')} locked "
+                "for it. A trigger or a row security policy interferes; let this database user delete them."
+            )
+
+    def _rows_to_archive(
+        self, records: list[Record], cascade: Cascade
+    ) -> Generator[dict[str, Any], None, None]:
+        """The rows as they are now, records first; each has the files of its records."""
+        table = self.plan.selection.table
+        files = {record.key: record.paths for record in records}
+        for key, row in self.session.database.snapshot(table, list(files)):
+            yield _line(CascadeRow("deleted", table, row, [key]), files)
+        for dependent in cascade.rows_to_archive():
+            yield _line(dependent, files)
+
+    def _remove_files(self) -> None:
+        """Remove the plan's files, each only if its record is gone and no row references it now."""
+        store, remover = self.session.media, self.outcome.remover
+        kept = set(_check(self.session, self.job).with_derived(sorted(self.paths_kept)))
+        for chunk in self.plan.files.chunks():
+            store.forget()
+            remover.announce(store, ((file.path, self.job.name) for file in chunk))
+            check = reference_check(self.job, self.session.database, [file.path for file in chunk])
+            for file in chunk:
+                doubt = check.reason_to_keep(file.path)
+                if doubt:
+                    self.outcome.keep_for(file.path, doubt)
+                elif file.path in kept:
+                    reason = "its record is kept, and so is the file"
+                    self.outcome.keep(file.path, Code.RECORD_KEPT, reason)
+                else:
+                    self.outcome.remove(store, file.path, file.state)
+            remover.settle()
 
 
-def _line(kept: CascadeRow, files: Mapping[tuple[Any, ...], list[bytes]]) -> dict[str, Any]:
-    of = kept.table
-    paths = sorted({as_text(path) for key in kept.records for path in files[key]})
-    return {"action": kept.action, "schema": of.schema, "table": of.relation, "files": paths, **kept.row}
+def _line(row: CascadeRow, files: Mapping[tuple[Any, ...], list[bytes]]) -> dict[str, Any]:
+    of = row.table
+    paths = sorted({as_text(path) for key in row.records for path in files[key]})
+    return {"action": row.action, "schema": of.schema, "table": of.relation, "files": paths, **row.row}
 
 
-def _returned(records: list[Record], job: RecordsJob, tree: LocalStore) -> set[tuple[Any, ...]]:
+def _returned(session: Session, job: RecordsJob, records: Sequence[Record]) -> set[tuple[Any, ...]]:
     """The records whose file is there after all, or can no longer be looked for."""
-    tree.forget()
-    looks = MissingCheck(job, tree)
-    unheard = Plan(job.name, "", 0.0, Spool(tuple, Record), 0)
-    back = {record.key for record in records if not looks.is_missing(record.row, unheard)}
-    tree.verify_root()
-    if tree.unseen.total:
-        path, reason = tree.unseen.items[0] if tree.unseen.items else (b"", "")
+    store = session.media
+    store.forget()
+    check = _check(session, job)
+    back = {record.key for record in records if not check.is_missing(record.row)}
+    store.verify_root()
+    if store.unreadable.total:
+        path, reason = store.unreadable.items[0] if store.unreadable.items else (b"", "")
         raise UnreadableError(
-            f"the media tree cannot be seen any more ({escaped(path) or 'media root'}: {reason})."
+            f"the media store cannot be read any more ({escaped(path) or 'media root'}: {reason})."
         )
     return back
 
 
-def _remove_files(
-    stayed: set[bytes],
-    plan: RecordsPlan,
-    job: RecordsJob,
-    tree: LocalStore,
-    database: Database,
-    outcome: Outcome,
-) -> None:
-    """Remove the plan's files, each only if its record went and no row names it or its source now."""
-    staying = set(MissingCheck(job, tree).with_derived(sorted(stayed)))
-    for chunk in plan.files.chunks():
-        tree.forget()
-        outcome.taker.announce(tree, ((file.path, job.select) for file in chunk))
-        naming = naming_of(job, database, [file.path for file in chunk])
-        for file in chunk:
-            stay = naming.reason_to_keep(file.path)
-            if stay:
-                outcome.skip(file.path, stay.reason)
-            elif file.path in staying:
-                outcome.skip(file.path, "its record stayed, and so does the file")
-            else:
-                outcome.remove(tree, file.path, file.state)
-        outcome.taker.settle()
+def _check(session: Session, job: RecordsJob) -> MissingCheck:
+    """What keeps a record or a file now was reported with the plan, or is reported for its record."""
+    spellings = Spellings(job.site.media_root, job.site.media_url)
+    return MissingCheck(session.media, spellings, patterns(job.derived), lambda _name, _code, _reason: None)

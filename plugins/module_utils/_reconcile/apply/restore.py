@@ -16,16 +16,15 @@ from contextlib import ExitStack, suppress
 from itertools import islice
 from typing import Any, Iterable, Mapping, Sequence
 
-from .. import run as jobs
 from ..config.site import Site
-from ..database import connect
 from ..errors import CleanupError, SiteError
+from ..kept import Code, Kept
 from ..media.copy import copy, is_same_file, set_marks
 from ..media.local import Blocked, FileState, LocalStore
 from ..media.paths import outside
-from ..plan.plan import Kept
 from ..quarantine import batches as quarantine
 from ..quarantine.format import FILES, ArchivedRows, KeptFile, as_path, has, manifest
+from ..session import open_session
 from ..spool import Listed
 from ..text import escaped
 from .restore_rows import Restored, RowRestorer
@@ -43,17 +42,17 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
     if site.quarantine is None:
         raise SiteError("quarantine is missing; name the folder that holds the batch.")
     folder = quarantine.batch_folder(site.quarantine, name)
-    result = Restored(name, paths=Listed(site.max_listed), stays=Listed(site.max_listed))
+    result = Restored(name, paths=Listed(site.max_listed), kept=Listed(site.max_listed))
     with ExitStack() as stack:
         stack.enter_context(quarantine.in_words())
-        tree = stack.enter_context(jobs.open_tree(site))
-        database = stack.enter_context(connect(site.database_url, read_only=check))
+        session = stack.enter_context(open_session(site, read_only=check))
+        tree, database = session.media, session.database
         if database.is_replica():
             raise SiteError(
                 "the database is a replica, which takes no rows. Point database_url at the primary."
             )
         if not check:
-            jobs.lock(site, tree, database, stack)
+            stack.enter_context(session.locked())
         # Only now: a run may have been at work on this very batch.
         header, files = manifest(folder)
         _require_same_root(site, header)
@@ -95,7 +94,9 @@ def _note_files_elsewhere(
                 is_news = kept.path in some and kept.path not in result.absent
                 if is_news and has(folder, kept):
                     result.absent.add(kept.path)
-                    result.stays.add(Kept(kept.path, f"it is in batch {info.name}; restore that first"))
+                    result.kept.add(
+                        Kept(kept.path, Code.OTHER_BATCH, f"it is in batch {info.name}; restore that first")
+                    )
 
 
 def _require_same_root(site: Site, header: Mapping[str, Any]) -> None:
@@ -143,7 +144,7 @@ def _restore_file(folder: str, kept: KeptFile, tree: LocalStore, result: Restore
     why = outside(kept.path)
     if why:
         result.absent.add(kept.path)
-        result.stays.add(Kept(kept.path, f"the manifest holds this path, which {why}"))
+        result.kept.add(Kept(kept.path, Code.OUTSIDE, f"the manifest holds this path, which {why}"))
         return
     try:
         if check:
@@ -151,13 +152,13 @@ def _restore_file(folder: str, kept: KeptFile, tree: LocalStore, result: Restore
         else:
             _put_back(folder, kept, tree)
     except FileExistsError:
-        result.stays.add(Kept(kept.path, "another file has come into its place"))
+        result.kept.add(Kept(kept.path, Code.IN_THE_WAY, "another file has come into its place"))
     except (Blocked, CleanupError) as error:
         result.absent.add(kept.path)
-        result.stays.add(Kept(kept.path, f"the way to its place has changed: {error}"))
+        result.kept.add(Kept(kept.path, Code.BLOCKED, f"the way to its place has changed: {error}"))
     except OSError as error:
         result.absent.add(kept.path)
-        result.stays.add(Kept(kept.path, f"it could not be written: {error.strerror}"))
+        result.kept.add(Kept(kept.path, Code.NOT_WRITABLE, f"it could not be written: {error.strerror}"))
     else:
         result.paths.add(kept.path)
         result.totals.files += 1

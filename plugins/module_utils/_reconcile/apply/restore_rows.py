@@ -19,7 +19,8 @@ from typing import Any, Iterable, Sequence
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Table
 from ..errors import DatabaseError
-from ..plan.plan import Kept, Totals
+from ..kept import Code, Kept
+from ..plan.plan import Totals
 from ..quarantine.format import ArchivedRows, as_path
 from ..spool import Listed
 from ..text import escaped, escaped_value
@@ -35,7 +36,7 @@ class Restored:
     # Files that are neither back nor replaced by another: a row must not come back to name them.
     absent: set[bytes] = field(default_factory=set)
     paths: Listed[bytes] = field(default_factory=lambda: Listed(100))
-    stays: Listed[Kept] = field(default_factory=lambda: Listed(100))
+    kept: Listed[Kept] = field(default_factory=lambda: Listed(100))
 
 
 class RowRestorer:
@@ -66,14 +67,14 @@ class RowRestorer:
             waiting = len(pending)
             pending = array("Q", [number for number in pending if not self._insert(number)])
         for number in self._insert_circles(pending):
-            self._stays(self._rows[number], "a row that it points at is missing")
+            self._keep(self._rows[number], Code.ROW_MISSING, "a row that it points at is missing")
         for number in cleared:
             self.back[number] = self._fill(self._rows[number])
 
     def _lacks_its_file(self, row: dict[str, Any]) -> bool:
         lacking = [path for path in map(as_path, row["files"]) if path in self._result.absent]
         if lacking:
-            self._stays(row, f"its file '{escaped(lacking[0])}' could not come back")
+            self._keep(row, Code.FILE_MISSING, f"its file '{escaped(lacking[0])}' could not come back")
         return bool(lacking)
 
     def _insert(self, number: int, waits: bool = True) -> bool:
@@ -89,12 +90,14 @@ class RowRestorer:
             with self._database.attempt():
                 is_new = self._database.bring_back(table, row["row"])
         except DatabaseError as error:
-            self._stays(row, str(error))
+            self._keep(row, Code.NOT_WRITABLE, str(error))
             return True
         self._result.totals.records += is_new
         self.back[number] = is_new or self._database.holds(table, row["key"], row["row"])
         if not self.back[number]:
-            self._stays(row, "a row with its key, or with what must be unique in it, is there")
+            self._keep(
+                row, Code.IN_THE_WAY, "a row with its key, or with what must be unique in it, is there"
+            )
         return True
 
     def _insert_keyless(self, table: Table, row: dict[str, Any]) -> bool:
@@ -108,7 +111,7 @@ class RowRestorer:
                     self._database.bring_back(table, row["row"])
                     self._result.totals.records += 1
         except DatabaseError as error:
-            self._stays(row, str(error))
+            self._keep(row, Code.NOT_WRITABLE, str(error))
             return False
         return True
 
@@ -121,19 +124,19 @@ class RowRestorer:
             circle = [number for number in circle if self._comes(self._rows[number], offered)]
         if not circle:
             return pending
-        records, told = self._result.totals.records, self._result.stays.total
+        records, told = self._result.totals.records, self._result.kept.total
         try:
             with self._database.attempt():
                 self._database.check_now(immediate=False)
                 for number in circle:
                     self._insert(number, waits=False)
-                if self._result.stays.total > told:
+                if self._result.kept.total > told:
                     raise DatabaseError("one of the rows that point at each other could not come back")
         except DatabaseError as error:
             self._result.totals.records = records
             for number in circle:
                 self.back[number] = False
-                self._stays(self._rows[number], str(error))
+                self._keep(self._rows[number], Code.NOT_WRITABLE, str(error))
         in_circle = frozenset(circle)
         return [number for number in pending if number not in in_circle]
 
@@ -167,18 +170,18 @@ class RowRestorer:
         if self._database.holds(table, row["key"], row["row"]):
             return True
         if any(not self._is_there(link, row) for link in self._of(row)):
-            self._stays(row, "a row that it pointed at is missing")
+            self._keep(row, Code.ROW_MISSING, "a row that it pointed at is missing")
             return False
         try:
             with self._database.attempt():
                 is_filled = self._database.fill_again(table, row["key"], row["row"])
         except DatabaseError as error:
-            self._stays(row, str(error))
+            self._keep(row, Code.NOT_WRITABLE, str(error))
             return False
         if is_filled:
             self._result.updated += 1
             return True
-        self._stays(row, "the row is gone, or points at something else by now")
+        self._keep(row, Code.CHANGED, "the row is gone, or points at something else by now")
         return False
 
     def foresee(self, numbers: Iterable[int]) -> None:
@@ -194,7 +197,7 @@ class RowRestorer:
             elif not is_there:
                 self._result.totals.records += 1
             elif not self._database.holds(table, row["key"], row["row"]):
-                self._stays(row, "a row with its key is there")
+                self._keep(row, Code.IN_THE_WAY, "a row with its key is there")
 
     def _is_there(self, link: ForeignKey, row: dict[str, Any]) -> bool:
         """Whether the row that a foreign key points at exists; NULL points at nothing."""
@@ -210,9 +213,9 @@ class RowRestorer:
     def _table(self, row: dict[str, Any]) -> Table:
         return self._database.table(f"{row['schema']}.{row['table']}")
 
-    def _stays(self, row: dict[str, Any], reason: str) -> None:
+    def _keep(self, row: dict[str, Any], code: Code, reason: str) -> None:
         key = ", ".join(escaped_value(row["row"][name]) for name in row["key"] or row["row"])
-        self._result.stays.add(Kept(f"{row['table']} {key}".encode(), reason))
+        self._result.kept.add(Kept(f"{row['table']} {key}".encode(), code, reason))
 
 
 def _place(schema: str, table: str, columns: Sequence[str], values: Sequence[Any]) -> bytes:

@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
-from ..config.site import ACCEPTABLE
+from ..config.guards import ACCEPTABLE
 from ..errors import CleanupError, Exit
 from ..version import VERSION
 from .check import check

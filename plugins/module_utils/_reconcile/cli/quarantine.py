@@ -17,11 +17,11 @@ from ..config.site import Site
 from ..errors import CleanupError, Exit, SiteError
 from ..quarantine import batches as quarantine
 from ..quarantine.batches import BatchInfo
+from ..report import data
 from ..report import metrics as monitoring
-from ..report import words as report
+from ..report import quarantine as report
 from ..text import escaped
 from . import site as described
-from .ending import outcome_of
 from .terminal import complain, is_confirmed, require_somebody, say
 
 # What may be said instead of the name of a batch.
@@ -184,7 +184,8 @@ def _outcome(
 ) -> dict[str, Any]:
     told = {"heading": f"{options.site} · {options.command}", "status": status.name.lower(), "message": ""}
     run = {key: value for key, value in result.items() if key != "diff"}
-    return outcome_of(options, [{**told, **run}], status, began)
+    about = {"site": options.site, "job": options.command, "dry_run": options.dry_run}
+    return data.outcome_data(about, [{**told, **run}], status, began)
 
 
 def _tell(options: argparse.Namespace, result: Mapping[str, Any], outcome: Mapping[str, Any]) -> None:

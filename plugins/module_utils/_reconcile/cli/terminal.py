@@ -2,17 +2,19 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What the command says to a person: lines, complaints, how far a run is, and the question."""
+"""What the command says to a person: lines, complaints, progress, and the question."""
 
 from __future__ import annotations
 
 import sys
 import time
-from typing import Sequence, TextIO
+from contextlib import contextmanager
+from typing import Iterator, Sequence, TextIO
 
 from .. import run as jobs
-from ..config.site import OrphansJob, RecordsJob
 from ..errors import UnconfirmedError
+from ..run import Job
+from ..session import Progress
 
 # Seconds between two lines of progress.
 PACE = 0.2
@@ -43,28 +45,28 @@ def is_confirmed(question: str) -> bool:
     return sys.stdin.readline().strip() == "yes"
 
 
-class Progress:
-    """How many files or rows were looked at, how fast, and about which share, on a terminal only."""
+class ProgressLine:
+    """How many files or rows were examined, how fast, and about which share, on a terminal only."""
 
-    def __init__(self, job: OrphansJob | RecordsJob, is_quiet: bool) -> None:
+    def __init__(self, job: Job, is_quiet: bool) -> None:
         self.is_shown = not is_quiet and sys.stderr.isatty()
         self._job = job
-        self._what = "rows" if isinstance(job, RecordsJob) else "files"
+        self._what = jobs.KINDS[job.name].examined
         self._began = time.monotonic()
-        self._told = self._began
+        self._shown = self._began
         self._expected: int | None = None
 
-    def tell(self, number: int) -> None:
+    def show(self, number: int) -> None:
         now = time.monotonic()
-        if now - self._told < PACE:
+        if now - self._shown < PACE:
             return
         # Only a run that takes long enough to show a line pays for the estimate.
         if self._expected is None:
             self._expected = jobs.expected(self._job)
-        self._told = now
+        self._shown = now
         rate = number / (now - self._began)
         name = f"{self._job.site.name} · {self._job.name}"
-        line = f"\r\x1b[K{name}: {number:,} {self._what} seen, {rate:,.0f} a second{self._share(number)}"
+        line = f"\r\x1b[K{name}: {number:,} {self._what} examined, {rate:,.0f} a second{self._share(number)}"
         write(line, sys.stderr)
 
     def _share(self, number: int) -> str:
@@ -72,5 +74,15 @@ class Progress:
         return f", about {min(99, 100 * number // self._expected)} %" if self._expected else ""
 
     def end(self) -> None:
-        if self.is_shown and self._told > self._began:
+        if self.is_shown and self._shown > self._began:
             write("\r\x1b[K", sys.stderr)
+
+
+@contextmanager
+def watched(job: Job, is_quiet: bool) -> Iterator[Progress | None]:
+    """Lend what hears of the progress of a job, and shows it on a terminal."""
+    progress = ProgressLine(job, is_quiet)
+    try:
+        yield progress.show if progress.is_shown else None
+    finally:
+        progress.end()

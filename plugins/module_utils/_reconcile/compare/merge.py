@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Iterator
 
 from ..errors import DatabaseError
-from ..spool import Ordered
+from ..spool import Ordered, Spool
 
 
 @contextmanager
@@ -35,24 +35,37 @@ def begun(lists: Iterator[list[bytes]]) -> Iterator[Iterator[list[bytes]]]:
         yield all_lists()
 
 
-class References(Ordered):
-    """The references, while files come by."""
+class Merge(Ordered):
+    """One pass over references and files, both in byte order: tells both differences.
 
-    def __init__(self, lists: Iterator[list[bytes]]) -> None:
-        super().__init__(lists)
+    ``without_file``, where it is given, takes the references that none of the files has, in byte
+    order. Raises DatabaseError where references do not come in byte order.
+    """
+
+    def __init__(self, references: Iterator[list[bytes]], without_file: Spool[bytes] | None = None) -> None:
+        super().__init__(references)
+        self._without_file = without_file
         self.count = 0
 
-    def unnamed(self, paths: list[bytes]) -> list[bytes]:
-        """Those of some paths in byte order that no reference names, in byte order."""
+    def unreferenced(self, paths: list[bytes]) -> list[bytes]:
+        """Those of some paths in byte order, the next files, that no reference has; in byte order."""
         left = set(paths)
         for references in self._between(paths[0], paths[-1]):
+            if self._without_file is not None:
+                files = frozenset(paths)
+                self._without_file.extend(path for path in references if path not in files)
             left.difference_update(references)
         return sorted(left)
 
     def finish(self) -> None:
-        """Consume what lies behind the last run, so that every reference has been counted."""
+        """Consume what comes after the last file, so that every reference has been counted."""
+        self._passed_over(self._list[self._start :])
         while self._fetch():
-            pass
+            self._passed_over(self._list)
+
+    def _passed_over(self, references: list[bytes]) -> None:
+        if self._without_file is not None:
+            self._without_file.extend(references)
 
     def _fetch(self) -> bool:
         before = self._list

@@ -2,126 +2,106 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Which files of records are proven to be missing, and which would be removed with their records."""
+"""Which records are proven to be missing their file, and which files would be removed with records."""
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import AbstractSet, Iterable, Iterator, NamedTuple
+from typing import Callable, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from ..config.site import RecordsJob
 from ..database.catalog import Row
-from ..errors import UnreadableError
-from ..media.derived import patterns
-from ..media.local import Blocked, FileState, LocalStore
+from ..kept import Code
+from ..media.derived import DerivedPattern
+from ..media.local import FileState, LocalStore
 from ..media.paths import Spellings, decomposed, outside
-from ..plan.plan import Item, Plan
+from ..media.quick_look import QuickLook
+from ..media.store import Answer
 from ..text import escaped
-from .present import Presence
 
-
-class DoomedFile(NamedTuple):
-    """A file that goes with the records that name it."""
-
-    path: bytes
-    state: FileState
-
-    def item(self) -> Item:
-        return Item(b"file\0" + self.path, repr(tuple(self.state)).encode())
+# Hears of an item that is kept: its name, the code and the reason.
+Keep = Callable[[bytes, Code, str], None]
 
 
 class MissingCheck:
-    """Looks at the files that records name, in whatever spelling."""
+    """Looks at the files that records reference, in every spelling.
 
-    def __init__(self, job: RecordsJob, tree: LocalStore) -> None:
-        self._tree = tree
-        self._presence = Presence(tree)
-        self.spellings = Spellings(job.site.media_root, job.site.media_url)
-        self._patterns = patterns(job.derived)
+    ``keep`` hears of each record and file that is kept because of what was found.
+    """
 
-    def missing(self, rows: list[Row], plan: Plan) -> list[Row]:
-        """Those of some rows, in the order of their files, whose file is proven not to exist."""
-        unseen = set(self.unseen([row.file or b"" for row in rows]))
-        return [row for row in rows if row.file in unseen and self.is_missing(row, plan)]
+    def __init__(
+        self, store: LocalStore, spellings: Spellings, derived: Sequence[DerivedPattern], keep: Keep
+    ) -> None:
+        self._store = store
+        self._quick_look = QuickLook(store)
+        self._spellings = spellings
+        self._derived = derived
+        self._keep = keep
 
-    def unseen(self, paths: list[bytes]) -> list[bytes]:
+    def missing(self, rows: list[Row]) -> list[Row]:
+        """Those of some rows, in the byte order of their files, whose file is proven not to exist."""
+        not_found = set(self.not_found([row.file or b"" for row in rows]))
+        return [row for row in rows if row.file in not_found and self.is_missing(row)]
+
+    def not_found(self, paths: list[bytes]) -> list[bytes]:
         """Those of some paths in byte order that a quick look did not find; it proves nothing of them."""
-        unseen: list[bytes] = []
-        for prefix, some in groupby(paths, key=_prefix):
-            together = list(some)
-            names = [path[len(prefix) :] for path in together]
-            # What leads outside is looked at, and told, one by one.
-            there: AbstractSet[bytes] = (
-                frozenset() if outside(prefix) else self._presence.those_there(prefix[:-1], names)
-            )
-            unseen += [
-                path
-                for path, name in zip(together, names)
-                if name not in there and not self._tree.is_next_to_last(path)
-            ]
-        return unseen
+        return self._quick_look.not_found(paths)
 
-    def is_missing(self, row: Row, plan: Plan) -> bool:
-        """Whether it is proven that the row's file does not exist; notes what prevents the proof."""
+    def is_missing(self, row: Row) -> bool:
+        """Whether it is proven that the row's file does not exist; ``keep`` hears what prevents the proof."""
         path = row.file or b""
-        is_next = self._tree.is_next_to_last(path)
-        if is_next:
-            # The common case in a directory too full to be read for a few rows.
-            return False
         why = outside(path)
-        if not why and is_next is None and self._is_there(path, path, plan):
+        if not why and not self._is_absent(path, path):
             return False
         spellings = self._other_spellings(path)
         if not why and any(b"\0" in other for other in spellings):
             why = "means a NUL byte"
         if why:
-            plan.skip(path, f"the database holds this path, which {why}; its row stays")
+            self._keep(path, Code.OUTSIDE, f"the database holds this path, which {why}; its row is kept")
             return False
         for spelling in spellings:
-            if self._is_there(spelling, path, plan):
+            if not self._is_absent(spelling, path):
                 shown = escaped(spelling)
-                plan.skip(path, f"the file is there in another spelling: '{shown}'; its row stays")
+                reason = f"the file is there in another spelling: '{shown}'; its row is kept"
+                self._keep(path, Code.OTHER_SPELLING, reason)
                 return False
         return True
 
     def _other_spellings(self, path: bytes) -> list[bytes]:
         """The other paths under which the file may lie; asked for what seems to be missing only."""
-        if self.spellings.has_no_other(path):
+        if self._spellings.has_no_other(path):
             return []
-        meant = list(self.spellings.meant_by(path))
+        meant = list(self._spellings.meant_by(path))
         apart = [other for plain in meant for other in decomposed(plain)]
         encoded = [quote(plain).encode() for plain in meant]
         return [other for other in dict.fromkeys((*meant, *apart, *encoded)) if other != path]
 
-    def _is_there(self, path: bytes, told_of: bytes, plan: Plan) -> bool:
-        """Anything but "no such file" counts as there: a row goes on proof alone."""
-        try:
-            return self._tree.state(path) is not None
-        except Blocked as error:
-            plan.skip(told_of, f"it cannot be judged, for on its way {error}; its row stays")
-        except UnreadableError as error:
-            self._tree.unseen.add((path, str(error)))
-        return True
+    def _is_absent(self, path: bytes, of_record: bytes) -> bool:
+        """Only "no such file" counts as absent: a row is removed on proof alone."""
+        look = self._store.look(path)
+        if look.answer is Answer.BLOCKED:
+            reason = f"it cannot be judged, for on its way {look.reason}; its row is kept"
+            self._keep(of_record, Code.BLOCKED, reason)
+        elif look.answer is Answer.UNREADABLE:
+            self._store.unreadable.add((path, look.reason))
+        return look.is_absent
 
-    def present(self, path: bytes, plan: Plan) -> DoomedFile | None:
-        """The regular file at a path, if one is there and may be acted on."""
+    def file_at(self, path: bytes) -> FileState | None:
+        """The state of the regular file at a path, if one is there and may be removed."""
         why = outside(path)
         if why:
-            plan.skip(path, f"the database holds this path, which {why}")
+            self._keep(path, Code.OUTSIDE, f"the database holds this path, which {why}")
             return None
-        try:
-            state = self._tree.state(path)
-        except Blocked as error:
-            plan.skip(path, f"it is left alone, for on its way {error}")
+        look = self._store.look(path)
+        if look.answer is Answer.BLOCKED:
+            self._keep(path, Code.BLOCKED, f"it is kept, for on its way {look.reason}")
+        elif look.answer is Answer.UNREADABLE:
+            self._store.unreadable.add((path, look.reason))
+        elif look.state is not None and look.state.kind != "file":
+            reason = f"it is a {look.state.kind}, and only regular files are removed"
+            self._keep(path, Code.NOT_A_FILE, reason)
             return None
-        except UnreadableError as error:
-            self._tree.unseen.add((path, str(error)))
-            return None
-        if state is not None and state.kind != "file":
-            plan.skip(path, f"it is a {state.kind}, and only regular files are removed")
-            return None
-        return None if state is None else DoomedFile(path, state)
+        state: FileState | None = look.state
+        return state
 
     def with_derived(self, paths: Iterable[bytes]) -> Iterator[bytes]:
         """The paths, and those of the files derived from them; each once."""
@@ -132,13 +112,8 @@ class MissingCheck:
                 yield path
             if outside(path):
                 continue
-            for pattern in self._patterns:
-                for derived in self._tree.matching(pattern.globs(path)):
+            for pattern in self._derived:
+                for derived in self._store.matching(pattern.globs(path)):
                     if derived not in given:
                         given.add(derived)
                         yield derived
-
-
-def _prefix(path: bytes) -> bytes:
-    """The directory with its slash; what is left when a name is taken off."""
-    return path[: path.rfind(b"/") + 1]

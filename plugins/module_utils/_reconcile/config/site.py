@@ -18,11 +18,10 @@ from typing import Any, Iterator, Mapping, Sequence
 
 from ..errors import SiteError
 from ..text import escaped, escaped_value
+from .guards import ACCEPTABLE
 
 AGE_STAMPS = ("newest", "mtime", "ctime")
 SELECTIONS = ("missing", "incomplete")
-# The guards whose findings a user can look at and accept.
-ACCEPTABLE = ("no_references", "empty_media_root", "path_mismatch", "other_file_system", "emptied_dependents")
 ACTIONS = ("delete", "set_null", "restrict")
 
 
@@ -84,11 +83,16 @@ class OrphansJob:
     site: Site
     directories: tuple[bytes, ...]
     references: tuple[Column, ...]
-    patience: AgeLimit
+    age_limit: AgeLimit
     exclude: tuple[str, ...]
     derived: tuple[str, ...]
 
     name = "orphans"
+
+    @property
+    def heading(self) -> str:
+        """What a report calls the job."""
+        return f"{self.site.name} · {self.name}"
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ class RecordsJob:
     unattached_column: str
     uploaded_at_column: str
     time_zone: str | None
-    patience: AgeLimit
+    age_limit: AgeLimit
     label: str | None
     dependents: tuple[DependentRule, ...]
     max_dependents: int
@@ -128,6 +132,11 @@ class RecordsJob:
     @property
     def name(self) -> str:
         return self.select
+
+    @property
+    def heading(self) -> str:
+        """What a report calls the job."""
+        return f"{self.site.name} · {self.name} · {self.table}"
 
     @property
     def deciding_column(self) -> Column:
@@ -150,7 +159,7 @@ def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
         site=site(options),
         directories=_directories(_texts(options, "directories")),
         references=references,
-        patience=_patience(options),
+        age_limit=_age_limit(options),
         exclude=tuple(_texts(options, "exclude")),
         derived=tuple(_texts(options, "derived")),
     )
@@ -177,7 +186,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         unattached_column=str(options.get("unattached_column") or "content_type_id"),
         uploaded_at_column=str(options.get("uploaded_at_column") or "uploaded_at"),
         time_zone=options.get("time_zone"),
-        patience=_patience(options),
+        age_limit=_age_limit(options),
         label=label,
         dependents=tuple(_dependents(options)),
         max_dependents=_number(options, "max_dependents", 100),
@@ -289,7 +298,7 @@ def _check_quarantine(site: Site, is_allowed_in_root: bool) -> None:
         )
 
 
-def _patience(options: Mapping[str, Any]) -> AgeLimit:
+def _age_limit(options: Mapping[str, Any]) -> AgeLimit:
     age_stamp = options.get("age_stamp") or "newest"
     if age_stamp not in AGE_STAMPS:
         raise SiteError(f"age_stamp is {age_stamp!r}; it must be one of {', '.join(AGE_STAMPS)}.")

@@ -24,6 +24,7 @@ from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern, Sequenc
 from ..errors import SiteError, UnreadableError
 from ..spool import ExternalSort, Listed
 from ..text import escaped
+from .store import Answer, Look
 from .walk import DIRECTORY, ENTRIES, HANDLES, NAMES_IN_MEMORY, Run, Walk, place_of, reason
 
 _BLOCK = 1 << 20
@@ -218,6 +219,29 @@ class LocalStore:
             raise UnreadableError(
                 f"'{escaped(path)}' below media_root could not be looked at: {error.strerror}."
             ) from error
+
+    def may_remove_in(self, directory: bytes) -> bool:
+        try:
+            handle = self._handle_of(directory)
+        except (OSError, Blocked):
+            return True
+        status = os.fstat(handle)
+        if status.st_mode & stat.S_ISVTX and os.geteuid() not in (0, status.st_uid):
+            return False
+        return os.access(".", os.W_OK | os.X_OK, dir_fd=handle, effective_ids=True)
+
+    def look(self, path: bytes) -> Look:
+        try:
+            state = self.state(path)
+        except Blocked as error:
+            return Look(Answer.BLOCKED, None, str(error))
+        except UnreadableError as error:
+            return Look(Answer.UNREADABLE, None, str(error))
+        return Look(Answer.ABSENT) if state is None else Look(Answer.FOUND, state)
+
+    @property
+    def unreadable(self) -> Listed[tuple[bytes, str]]:
+        return self.unseen
 
     def is_worth_reading(self, directory: bytes, wanted: int) -> bool:
         """Whether so many names are a good part of a directory; False in doubt."""

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""A plan that somebody approved: nothing else is removed."""
+"""What of a plan is remembered until somebody approved it, so that nothing else is removed then."""
 
 from __future__ import annotations
 
@@ -12,32 +12,90 @@ import json
 import zlib
 from datetime import datetime, timezone
 from hashlib import blake2b
-from typing import Iterable
+from typing import Iterable, NamedTuple
 
 from ..errors import SiteError
-from .plan import _TOKEN_VERSION, IDENTITY_BYTES, NAME_BYTES, Item
+from ..kept import Code, Doubt
+
+# Bytes of an item's digest: of its name, by which it is found again, and of its identity.
+NAME_BYTES, IDENTITY_BYTES = 6, 4
+# More items would make a token of more than some 270 kB; a larger plan is approved as a whole.
+ITEMS_IN_TOKEN = 20_000
+TOKEN_VERSION = 1
+
+
+class Item(NamedTuple):
+    """One thing that may be removed: its name, and all that tells it from another of that name."""
+
+    name: bytes
+    identity: bytes
+
+    @property
+    def digest(self) -> bytes:
+        name = blake2b(self.name, digest_size=NAME_BYTES).digest()
+        return name + blake2b(self.identity, digest_size=IDENTITY_BYTES).digest()
+
+
+class PlanDigest:
+    """The digest of a plan, made item by item; their order matters."""
+
+    def __init__(self, job: str, scope: str) -> None:
+        self._job = job
+        self._scope = scope
+        self._whole = blake2b(json.dumps([job, scope]).encode(), digest_size=16)
+        self._digests: list[bytes] = []
+        self._count = 0
+
+    def add(self, item: Item) -> None:
+        digest = item.digest
+        self._whole.update(digest)
+        self._count += 1
+        if self._count <= ITEMS_IN_TOKEN:
+            self._digests.append(digest)
+
+    @property
+    def text(self) -> str:
+        """The digest in hexadecimal digits."""
+        return self._whole.hexdigest()
+
+    def token(self, moment: float) -> str:
+        """The plan as a text from which an Approval is made; ``moment`` is when ages were judged."""
+        header = {
+            "version": TOKEN_VERSION,
+            "job": self._job,
+            "scope": self._scope,
+            "moment": moment,
+            "digest": self.text,
+            "items": self._count,
+        }
+        digests = b"".join(self._digests) if self._count <= ITEMS_IN_TOKEN else b""
+        packed = zlib.compress(json.dumps(header).encode() + b"\n" + digests, 9)
+        return base64.urlsafe_b64encode(packed).decode()
 
 
 class Approval:
-    """A plan that somebody reviewed: what is not in it stays."""
+    """A plan that somebody approved: what is not in it is kept.
+
+    Raises SiteError for a text that is no token, or that of another plan.
+    """
 
     def __init__(self, token: str, job: str, scope: str) -> None:
         try:
             packed = zlib.decompress(base64.urlsafe_b64decode(token.encode()))
             header, _newline, digests = packed.partition(b"\n")
-            told = json.loads(header)
-            version, made_for = told["version"], (told["job"], told["scope"])
-            self.moment = float(told["moment"])
+            fields = json.loads(header)
+            version, made_for = fields["version"], (fields["job"], fields["scope"])
+            self.moment = float(fields["moment"])
             datetime.fromtimestamp(self.moment, timezone.utc)
-            self.digest = str(told["digest"])
-            self.count = int(told["items"])
+            self.digest = str(fields["digest"])
+            self.count = int(fields["items"])
         except (binascii.Error, zlib.error, ArithmeticError, LookupError, OSError, TypeError, ValueError):
             raise SiteError(
                 "approved_plan cannot be read. Pass on the value plan of a check run as it is."
             ) from None
-        if version != _TOKEN_VERSION:
+        if version != TOKEN_VERSION:
             raise SiteError(
-                f"approved_plan has the version {version!r}, this release reads {_TOKEN_VERSION}. "
+                f"approved_plan has the version {version!r}, this release reads {TOKEN_VERSION}. "
                 "Make the plan again with this release."
             )
         if made_for != (job, scope):
@@ -50,16 +108,18 @@ class Approval:
         self._open = {piece[:NAME_BYTES]: piece[NAME_BYTES:] for piece in pieces}
         self.is_whole = self.count > 0 and not self._open
 
-    def objection(self, item: Item) -> str | None:
-        """Say why an item is not covered, or None; each item of the plan is asked for once."""
+    def reason_to_keep(self, item: Item) -> Doubt | None:
+        """Why an item is not approved, or None; each item of the plan is asked for once."""
         if self.is_whole:
             return None
         name, identity = item.digest[:NAME_BYTES], item.digest[NAME_BYTES:]
         approved = self._open.pop(name, None)
         if approved is None:
-            return "it is not in the approved plan and waits for the next one"
+            reason = "it is not in the approved plan; review it in the next one"
+            return Doubt(Code.NOT_APPROVED, reason)
         if approved != identity:
-            return "it is no longer what was approved: another stands under the same name"
+            reason = "it is no longer what was approved: another one has the same name"
+            return Doubt(Code.NOT_APPROVED, reason)
         return None
 
     @property

@@ -2,9 +2,9 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What goes or changes together with records: found, counted, kept and carried out.
+"""The cascade: dependent rows that are deleted or updated with records; found, counted, archived, applied.
 
-Where no row can hang on two records, the database does it with whole sets, and what is to be known
+Where no row can depend on two records, the database does it with whole sets, and what is to be known
 of single rows never comes here. Otherwise the rows are followed one by one, by their keys.
 """
 
@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from typing import Any, Dict, Iterable, Iterator, NamedTuple, Sequence, Set, Tuple
 
+from ..database.base import Database
 from ..database.catalog import ForeignKey, Row, StoredRow, Table
 from ..errors import DatabaseError
 from ..text import counted
@@ -26,7 +27,7 @@ Counts = Dict[str, Dict[str, int]]
 
 
 class CascadeRow(NamedTuple):
-    """A row that was deleted, or cleared in some columns, for the sake of records."""
+    """A row that is deleted, or cleared in some columns, with records."""
 
     action: str
     table: Table
@@ -35,10 +36,10 @@ class CascadeRow(NamedTuple):
 
 
 class Cascade(ABC):
-    """What goes or changes together with some records. Nothing does before it is carried out."""
+    """The dependent rows of some records. Nothing changes before it is applied."""
 
-    # Records on which a row hangs that must not go, however far away, each with the link in question;
-    # nothing else here counts it, so ask again without them.
+    # Records with a dependent row that must not be deleted, however far away, each with the link in
+    # question; nothing else here counts it, so ask again without them.
     restricted: dict[RowKey, str]
 
     @abstractmethod
@@ -50,26 +51,28 @@ class Cascade(ABC):
         """All these rows as they are now."""
 
     @abstractmethod
-    def carry_out(self) -> None:
+    def apply(self) -> None:
         """Update and delete them; to be called inside the transaction in which they were found."""
 
 
-def cascade_of(dependents: Dependents, rows: list[Row]) -> tuple[Cascade, dict[RowKey, str]]:
-    """What goes with the rows, without those on which a restricted row hangs, and which those are."""
-    staying: dict[RowKey, str] = {}
-    kind = SetCascade if dependents.hang_on_one and not dependents.has_undeclared else KeyCascade
-    going: Cascade = kind(dependents, rows)
-    while going.restricted:
-        staying.update(going.restricted)
-        fewer = [row for row in rows if row.key not in staying]
+def cascade_of(
+    dependents: Dependents, database: Database, rows: list[Row]
+) -> tuple[Cascade, dict[RowKey, str]]:
+    """The cascade of the rows without those that are restricted, and which those are, each with the link."""
+    restricted: dict[RowKey, str] = {}
+    kind = SetCascade if dependents.on_one_record and not dependents.has_undeclared else KeyCascade
+    cascade: Cascade = kind(dependents, database, rows)
+    while cascade.restricted:
+        restricted.update(cascade.restricted)
+        fewer = [row for row in rows if row.key not in restricted]
         if len(fewer) == len(rows):
             raise DatabaseError(
                 f"rows of {dependents.root.name} could not be found again by their keys. "
                 "They are being changed; run again when the site is quieter."
             )
         rows = fewer
-        going = kind(dependents, rows)
-    return going, staying
+        cascade = kind(dependents, database, rows)
+    return cascade, restricted
 
 
 class _Chain(NamedTuple):
@@ -89,17 +92,17 @@ class _Chain(NamedTuple):
 class SetCascade(Cascade):
     """Each table is reached by one way, along foreign keys: a join gives the rows.
 
-    While a row is locked, the database lets no others come to hang on it. So what goes needs no lock
-    of its own, unless rows may hang on it or it is read first to be kept.
+    While a row is locked, the database lets no others come to reference it. So a row that is deleted
+    needs no lock of its own, unless rows may depend on it or it is read first to be archived.
     """
 
-    def __init__(self, dependents: Dependents, rows: Sequence[Row]) -> None:
-        self._database = dependents.database
+    def __init__(self, dependents: Dependents, database: Database, rows: Sequence[Row]) -> None:
+        self._database = database
         self._root = dependents.root
         self._keys = [row.key for row in rows]
-        # A table comes after the one that it hangs on.
+        # A table comes after the one that it depends on.
         self._chains: list[_Chain] = []
-        self._kept: dict[_Chain, int] = {}
+        self._archived: dict[_Chain, int] = {}
         self._done: dict[_Chain, int] = {}
         self.restricted = {}
         for chain in _chains(dependents, self._root, ()):
@@ -132,26 +135,26 @@ class SetCascade(Cascade):
         for chain in self._chains:
             link = chain.last
             columns = None if link.action == "delete" else {*link.child.key, *link.columns}
-            self._kept[chain] = 0
+            self._archived[chain] = 0
             for key, row in self._database.snapshot(self._root, self._keys, chain.steps):
-                self._kept[chain] += 1
+                self._archived[chain] += 1
                 if columns is None:
                     yield CascadeRow("deleted", link.child, row, [key])
                 else:
                     yield CascadeRow("cleared", link.child, _only(columns, row), [key])
 
-    def carry_out(self) -> None:
+    def apply(self) -> None:
         parents = {chain.last.parent for chain in self._chains}
         for chain in self._chains:
             if chain.last.child in parents:
                 self._database.lock_dependents(self._root, chain.steps, self._keys)
         for chain in reversed(self._chains):
-            self._done[chain] = self._carry_out(chain)
+            self._done[chain] = self._apply(chain)
 
-    def _carry_out(self, chain: _Chain) -> int:
+    def _apply(self, chain: _Chain) -> int:
         link = chain.last
-        # What was kept is what goes, and no row beside it.
-        wanted = self._kept[chain] if chain in self._kept else self._count(chain)
+        # What was archived is what is removed, and no row beside it.
+        wanted = self._archived[chain] if chain in self._archived else self._count(chain)
         if link.action == "delete":
             doing = f"deleting rows of {link.child.name}"
             done = self._database.delete_dependents(self._root, chain.steps, self._keys)
@@ -174,16 +177,16 @@ def _chains(dependents: Dependents, table: Table, before: tuple[Link, ...]) -> I
 
 
 class KeyCascade(Cascade):
-    """Rows that may be reached by several ways, or hang on several records: each is followed."""
+    """Rows that may be reached by several ways, or depend on several records: each is followed."""
 
-    def __init__(self, dependents: Dependents, rows: Sequence[Row]) -> None:
+    def __init__(self, dependents: Dependents, database: Database, rows: Sequence[Row]) -> None:
         self._dependents = dependents
-        self._database = dependents.database
+        self._database = database
         self.restricted = {}
         self._deleted: dict[Table, set[RowKey]] = defaultdict(set)
         self._cleared: dict[tuple[Table, tuple[str, ...]], set[RowKey]] = defaultdict(set)
         self._followed: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
-        # For whose sake a row goes or changes.
+        # The records with which a row is deleted or updated.
         self._origins: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
         self._files: dict[bytes, set[RowKey]] = defaultdict(set)
         for row in rows:
@@ -199,7 +202,7 @@ class KeyCascade(Cascade):
         updated: dict[Table, set[RowKey]] = defaultdict(set)
         for (table, _columns), keys in self._cleared.items():
             # A row that loses two columns is one row.
-            updated[table] |= self._staying(table, keys)
+            updated[table] |= self._not_deleted(table, keys)
         for table, keys in updated.items():
             if keys:
                 result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += len(keys)
@@ -210,26 +213,26 @@ class KeyCascade(Cascade):
             for key, row in self._database.snapshot(table, sorted(keys, key=repr)):
                 yield CascadeRow("deleted", table, row, self._origins[table, key])
         for (table, columns), keys in self._cleared.items():
-            for key, row in self._database.snapshot(table, sorted(self._staying(table, keys), key=repr)):
+            for key, row in self._database.snapshot(table, sorted(self._not_deleted(table, keys), key=repr)):
                 yield CascadeRow(
                     "cleared", table, _only({*table.key, *columns}, row), self._origins[table, key]
                 )
 
-    def carry_out(self) -> None:
+    def apply(self) -> None:
         for (table, columns), keys in self._cleared.items():
-            staying = self._staying(table, keys)
-            if staying:
-                cleared = self._database.clear(table, columns, sorted(staying, key=repr))
-                _must_be_all(f"updating rows of {table.name}", cleared, len(staying))
+            left = self._not_deleted(table, keys)
+            if left:
+                cleared = self._database.clear(table, columns, sorted(left, key=repr))
+                _must_be_all(f"updating rows of {table.name}", cleared, len(left))
         for table in self._dependents.order:
             keys = self._deleted.get(table, set())
             if keys:
                 ordered = sorted(keys, key=repr)
                 self._database.delete(table, ordered)
-                left = self._database.count_keys(table, ordered)
-                _must_be_all(f"deleting rows of {table.name}", len(keys) - left, len(keys))
+                deleted = len(keys) - self._database.count_keys(table, ordered)
+                _must_be_all(f"deleting rows of {table.name}", deleted, len(keys))
 
-    def _staying(self, table: Table, keys: set[RowKey]) -> set[RowKey]:
+    def _not_deleted(self, table: Table, keys: set[RowKey]) -> set[RowKey]:
         return keys - self._deleted.get(table, set())
 
     def _follow(self, records: Reached) -> None:
@@ -239,7 +242,7 @@ class KeyCascade(Cascade):
             table, parents = pending.popitem()
             for link in self._dependents.links_to(table):
                 reached: Reached = defaultdict(set)
-                for parent, child in self._hanging(link, parents):
+                for parent, child in self._dependent_rows(link, parents):
                     reached[child] |= parents[parent]
                 if link.child == root:
                     reached = {key: found for key, found in reached.items() if key not in own}
@@ -264,7 +267,7 @@ class KeyCascade(Cascade):
                     self._origins[link.child, key] |= fresh
                     pending.setdefault(link.child, {}).setdefault(key, set()).update(fresh)
 
-    def _hanging(self, link: Link, parents: Reached) -> list[tuple[RowKey, RowKey]]:
+    def _dependent_rows(self, link: Link, parents: Reached) -> list[tuple[RowKey, RowKey]]:
         database, keys = self._database, list(parents)
         if link.holds_path:
             held = database.holders(link.child, link.columns[0], self._files)
@@ -285,7 +288,7 @@ def _only(columns: Iterable[str], row: StoredRow) -> StoredRow:
 def _must_be_all(doing: str, done: int, wanted: int) -> None:
     if done != wanted:
         raise DatabaseError(
-            f"{doing} took {counted(done, 'row')} where {wanted:,} hang on the records. A trigger or a "
-            "row security policy interferes, or they were changed meanwhile. Run again; if it stays so, let "
-            "this database user change them."
+            f"{doing} changed {counted(done, 'row')} where {wanted:,} depend on the records. A trigger or a "
+            "row security policy interferes, or they were changed meanwhile. Run again; if it happens again, "
+            "let this database user change them."
         )

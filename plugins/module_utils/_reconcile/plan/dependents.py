@@ -2,12 +2,12 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What hangs on a record, and what becomes of it when the record goes.
+"""Which rows of other tables depend on a record, and what becomes of them when it is removed.
 
 Django keeps its ``on_delete`` rules in Python and declares every foreign key NO ACTION, so the
-catalog tells only who points at whom. The rule here: a row that cannot exist without the record (NOT
-NULL) goes with it, a row that can (nullable) is detached, a rule that the database itself enforces
-is respected, and whatever the user says of a column comes before all that.
+catalog has only which table references which. The rule here: a row that cannot exist without the
+record (NOT NULL) is deleted with it, a row that can (nullable) is set to NULL, a rule that the database
+itself enforces is respected, and whatever the user says of a column comes before all that.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BY_DATABASE = {"CASCADE": "delete", "SET NULL": "set_null", "RESTRICT": "restri
 
 @dataclass(frozen=True)
 class Link:
-    """One way in which rows of ``child`` hang on rows of ``parent``."""
+    """One way in which rows of ``child`` depend on rows of ``parent``."""
 
     parent: Table
     child: Table
@@ -48,10 +48,12 @@ class Link:
 
 
 class Dependents:
-    """The links that lead, step by step, from a table to all rows that hang on its records."""
+    """The links that lead, step by step, from a table to all rows that depend on its records.
+
+    It holds what the catalog and the user said, and no open database.
+    """
 
     def __init__(self, job: RecordsJob, table: Table, database: Database) -> None:
-        self.database = database
         self.root = table
         self._foreign_keys = database.foreign_keys()
         self._rules = {
@@ -59,23 +61,23 @@ class Dependents:
         }
         self._links: dict[Table, list[Link]] = {}
         self.warnings: list[str] = []
-        self._follow(table)
-        self._add_undeclared(job.dependents)
-        self._require_effect(job.dependents)
+        self._follow(table, database)
+        self._add_undeclared(job.dependents, database)
+        self._require_effect(job.dependents, database)
         self.order = list(self._children_first())
 
     def links(self) -> Iterator[Link]:
-        """All ways in which a row may come to hang on a record."""
+        """All ways in which a row may come to depend on a record."""
         for links in self._links.values():
             yield from links
 
     def links_to(self, table: Table) -> list[Link]:
-        """The ways in which a row may hang on a row of this table that goes."""
+        """The ways in which a row may depend on a row of this table that is deleted."""
         return self._links.get(table, [])
 
     @property
-    def hang_on_one(self) -> bool:
-        """Whether no row can hang on two records, so that records can be handled a few at a time."""
+    def on_one_record(self) -> bool:
+        """Whether no row can depend on two records, so that records can be handled a few at a time."""
         links = list(self.links())
         reached = [link.child for link in links]
         return (
@@ -86,26 +88,26 @@ class Dependents:
 
     @property
     def has_undeclared(self) -> bool:
-        """Whether rows hang on records without a foreign key that the database itself keeps."""
+        """Whether rows depend on records without a foreign key that the database itself enforces."""
         return any(link.foreign_key is None for link in self.links())
 
-    def _follow(self, table: Table) -> None:
+    def _follow(self, table: Table, database: Database) -> None:
         """Collect the links to a table and, where rows would be deleted, the links to those."""
         if table in self._links:
             return
         self._links[table] = [
-            self._link(key, table) for key in self._foreign_keys if self._points_at(key, table)
+            self._link(key, table, database) for key in self._foreign_keys if self._points_at(key, table)
         ]
         for link in self._links[table]:
             if link.action == "delete":
-                self._follow(link.child)
+                self._follow(link.child, database)
 
     @staticmethod
     def _points_at(key: ForeignKey, table: Table) -> bool:
         return (key.target_schema, key.target_table) == table.identity
 
-    def _link(self, key: ForeignKey, parent: Table) -> Link:
-        child = self.database.table(f"{key.schema}.{key.table}")
+    def _link(self, key: ForeignKey, parent: Table, database: Database) -> Link:
+        child = database.table(f"{key.schema}.{key.table}")
         nullable = tuple(name for name in key.columns if child.columns[name].nullable)
         action = _BY_DATABASE.get(key.on_delete) or ("set_null" if nullable else "delete")
         for name in key.columns:
@@ -122,12 +124,12 @@ class Dependents:
         columns = nullable if action == "set_null" else key.columns
         return Link(parent, child, columns, action, foreign_key=key)
 
-    def _add_undeclared(self, rules: Iterable[DependentRule]) -> None:
+    def _add_undeclared(self, rules: Iterable[DependentRule], database: Database) -> None:
         """Add what no catalog knows: generic relations, paths, keys without a constraint."""
         declared = {((key.schema, key.table), name) for key in self._foreign_keys for name in key.columns}
         for rule in rules:
-            child = self.database.table(rule.column.table)
-            column = self.database.column(child, rule.column.name)
+            child = database.table(rule.column.table)
+            column = database.column(child, rule.column.name)
             if (child.identity, rule.column.name) in declared:
                 continue
             if rule.action == "set_null" and not column.nullable and not rule.holds_path:
@@ -138,7 +140,7 @@ class Dependents:
             if rule.action == "set_null":
                 _require_key(child, rule.column.name)
             if rule.holds_path:
-                self.database.path_column(rule.column)
+                database.path_column(rule.column)
             elif len(self.root.key) != 1:
                 raise SiteError(
                     f"dependents: {rule.column} is one column, and the key of {self.root.name} has "
@@ -146,9 +148,9 @@ class Dependents:
                 )
             content_type = None
             if rule.content_type:
-                self.database.column(child, rule.content_type_column)
-                content_type = self.database.content_type(*rule.content_type)
-                self._check_model(rule.column, *rule.content_type)
+                database.column(child, rule.content_type_column)
+                content_type = database.content_type(*rule.content_type)
+                self._check_model(rule.column, rule.content_type, database)
             self._links[self.root].append(
                 Link(
                     self.root,
@@ -161,16 +163,17 @@ class Dependents:
                 )
             )
             if rule.action == "delete":
-                self._follow(child)
+                self._follow(child, database)
 
-    def _check_model(self, column: Column, app_label: str, model: str) -> None:
+    def _check_model(self, column: Column, content_type: tuple[str, str], database: Database) -> None:
         """Rows of another model may have the same keys: a content type of theirs would take their rows."""
+        app_label, model = content_type
         table = f"{app_label}_{model}"
         if table == self.root.relation:
             return
         said = f"dependents: content_type {app_label}.{model} of {column}"
         try:
-            other = self.database.table(f"{self.root.schema}.{table}")
+            other = database.table(f"{self.root.schema}.{table}")
         except SiteError:
             self.warnings.append(
                 f"{said} is taken to mean the rows of {self.root.name}, though Django would call its table "
@@ -179,8 +182,8 @@ class Dependents:
             return
         if not self._share_keys(self.root, other) and not self._share_keys(other, self.root):
             raise SiteError(
-                f"{said} means the rows of {other.name}, and the records are rows of {self.root.name}: what "
-                f"hangs on others would go. Write the content type of {self.root.name}."
+                f"{said} means the rows of {other.name}, and the records are rows of {self.root.name}: "
+                f"dependent rows of others would be removed. Write the content type of {self.root.name}."
             )
 
     def _share_keys(self, child: Table, parent: Table) -> bool:
@@ -192,8 +195,8 @@ class Dependents:
             for key in self._foreign_keys
         )
 
-    def _require_effect(self, rules: Iterable[DependentRule]) -> None:
-        """Raise SiteError for a rule about a foreign key that does not lead to any row that goes."""
+    def _require_effect(self, rules: Iterable[DependentRule], database: Database) -> None:
+        """Raise SiteError for a rule about a foreign key that does not lead to any row that is deleted."""
         met = {
             (link.child.identity, name)
             for links in self._links.values()
@@ -201,10 +204,10 @@ class Dependents:
             for name in (link.foreign_key.columns if link.foreign_key else link.columns)
         }
         for rule in rules:
-            if (self.database.table(rule.column.table).identity, rule.column.name) not in met:
+            if (database.table(rule.column.table).identity, rule.column.name) not in met:
                 raise SiteError(
-                    f"dependents: {rule.column} is a foreign key that does not lead to rows which go with "
-                    f"those of {self.root.name}, so the rule would do nothing. Correct or remove it."
+                    f"dependents: {rule.column} is a foreign key that does not lead to rows which are "
+                    f"deleted with those of {self.root.name}, so the rule has no effect. Correct or remove it."
                 )
 
     def _children_first(self) -> Iterator[Table]:
@@ -225,6 +228,6 @@ def _require_key(table: Table, column: str) -> None:
     """A row that is changed must be found again to be set back."""
     if not table.has_primary_key:
         raise SiteError(
-            f"dependents: {table.name} has no primary key, so a row of it that is detached could not be "
-            f"set back. Choose delete or restrict for {table.name}.{column}."
+            f"dependents: {table.name} has no primary key, so a row of it that is set to NULL could "
+            f"not be restored. Choose delete or restrict for {table.name}.{column}."
         )

@@ -13,154 +13,165 @@ from ..text import counted, escaped
 from .approval import Approval
 from .plan import Plan
 
-# So many files must go from one directory before their share in it is judged.
+# The share in a directory is judged from so many files on, and of lost files from so many records on.
 FEW_FILES = 10
-
-
-# So many rows must go from a table that hangs on the records before their share in it is judged.
+# The share in a table of dependent rows is judged from so many rows on.
 FEW_ROWS = 100
+# A cascade over fewer records is judged as if it were over so many.
+FEW_RECORDS = 10
+_SHOWN = 3
 
 
 def guard_share(plan: Plan, what: str, found: int, examined: int, most: int) -> None:
-    """Turn the plan down when it takes a larger share than ``max_removal_percent`` allows."""
+    """Refuse a plan that removes a larger share, in percent, than ``most``."""
     if found * 100 > examined * most:
         share = found * 100 / examined
         plan.refuse(
             "max_removal_percent",
-            f"{found:,} of {examined:,} {what} would go, {share:.4g} %, and max_removal_percent allows "
-            f"{most} %. So large a share is more often a wrong media_root, a disk that is not mounted or "
-            "a wrong database than a real loss. If it is what you mean, set max_removal_percent to "
+            f"{found:,} of {examined:,} {what} would be removed, {share:.4g} %, and max_removal_percent "
+            f"allows {most} %. So large a share is more often a wrong media_root, a disk that is not mounted "
+            "or a wrong database than a real loss. If it is what you mean, set max_removal_percent to "
             f"{min(100, -(-found * 100 // examined))}.",
-            "max_removal_percent",
         )
 
 
 class Tally(NamedTuple):
-    """The files of one listed directory: all, those with a reference, those that would go."""
+    """The files of one listed directory: all, those with a reference, those that would be removed."""
 
     directory: str
     files: int
     referenced: int
-    going: int
+    removed: int
 
 
 def guard_directories(plan: Plan, tallies: Iterable[Tally], most: int, accepted: Sequence[str]) -> None:
-    """Turn the plan down for a single directory that it would empty, or that nothing names.
+    """Refuse a plan that empties a single directory, or one in which nothing is referenced.
 
-    A handful of files says nothing about a directory, so less than ``FEW_FILES`` are not judged.
+    A few files say nothing about a directory, so fewer than ``FEW_FILES`` are not judged.
     """
     for tally in tallies:
-        if tally.going < FEW_FILES:
+        if tally.removed < FEW_FILES:
             continue
         if not tally.referenced and "no_references" not in accepted:
             plan.refuse(
                 "no_references",
-                f"the database names nothing below {tally.directory!r}, which holds {tally.files:,} files. A "
-                "column may be missing in references, or the database may be empty or the wrong one. If "
-                "nothing there is wanted, set accept: [no_references].",
-                "accept: [no_references]",
+                f"the database references nothing below {tally.directory!r}, which holds {tally.files:,} "
+                "files. A column may be missing in references, or the database may be empty or the wrong "
+                "one. If nothing there is wanted, set accept: [no_references].",
             )
-        elif tally.referenced and not any(told.guard == "max_removal_percent" for told in plan.refusals):
-            where = f"files in {tally.directory!r}"
-            guard_share(plan, where, tally.going, tally.files, most)
+        elif tally.referenced and not plan.is_refused_by("max_removal_percent"):
+            guard_share(plan, f"files in {tally.directory!r}", tally.removed, tally.files, most)
 
 
 def guard_emptied(plan: Plan, emptied: Mapping[bytes, int], most: int) -> None:
-    """Turn the plan down when all files of a directory are gone that many rows name, not just some.
+    """Refuse a plan where all files of a directory are gone that many records reference, not just some.
 
-    ``emptied`` has the rows by directory; those with less than ``FEW_FILES`` are not judged.
+    ``emptied`` has the records by directory; those with fewer than ``FEW_FILES`` are not judged.
     """
-    if most == 100 or any(told.guard == "max_removal_percent" for told in plan.refusals):
+    if most == 100 or plan.is_refused_by("max_removal_percent"):
         return
     judged = [(directory, rows) for directory, rows in emptied.items() if rows >= FEW_FILES]
     if judged:
-        shown = ", ".join(f"{escaped(directory) or '.'} {rows:,}" for directory, rows in judged[:3])
-        more = f" and {len(judged) - 3:,} more" if len(judged) > 3 else ""
+        shown = ", ".join(f"{escaped(directory) or '.'} {rows:,}" for directory, rows in judged[:_SHOWN])
+        more = f" and {len(judged) - _SHOWN:,} more" if len(judged) > _SHOWN else ""
         plan.refuse(
             "max_removal_percent",
-            f"directories are empty or gone in which many rows name files ({shown}{more}), as where a disk "
-            "is not mounted; all of these rows would go, and max_removal_percent allows "
-            f"{most} %. If the files really are lost, set max_removal_percent to 100.",
-            "max_removal_percent",
+            f"directories are empty or gone in which many records have their files ({shown}{more}), as "
+            "where a disk is not mounted; all of these records would be removed, and max_removal_percent "
+            f"allows {most} %. If the files really are lost, set max_removal_percent to 100.",
         )
 
 
 def guard_tables(
-    plan: Plan, going: Mapping[str, int], count: Callable[[str], int], most: int, accepted: Sequence[str]
+    plan: Plan, deleted: Mapping[str, int], count: Callable[[str], int], most: int, accepted: Sequence[str]
 ) -> None:
-    """Turn the plan down for a table of which a cascade would take more than that share.
+    """Refuse a plan whose cascade deletes a larger share of a table of dependent rows.
 
-    Tables may well hold a few rows, all of which hang on what goes, so less than ``FEW_ROWS`` are
+    Tables may well hold a few rows, all of which depend on the records, so fewer than ``FEW_ROWS`` are
     not judged; ``count`` is asked only for tables that are.
     """
     if "emptied_dependents" in accepted:
         return
-    for table, rows in going.items():
+    for table, rows in deleted.items():
         if rows < FEW_ROWS:
             continue
         everything = count(table)
         if rows * 100 > everything * most:
             plan.refuse(
                 "emptied_dependents",
-                f"{rows:,} of {everything:,} rows of {table} would go along, "
+                f"{rows:,} of {everything:,} rows of {table} would be deleted by cascade, "
                 f"{rows * 100 / everything:.4g} %, and max_removal_percent allows {most} %. A table that a "
                 "cascade empties often holds more than these records did. Say in dependents what becomes of "
                 "its rows; if it is what you mean, set accept: [emptied_dependents].",
-                "accept: [emptied_dependents]",
             )
 
 
+def guard_cascade(plan: Plan, dependents: Mapping[str, Mapping[str, int]], most: int) -> None:
+    """Refuse a plan with far more dependent rows than records: ``most`` for each record, in all.
+
+    ``dependents`` has the rows that are deleted or updated by table. Fewer than ``FEW_RECORDS``
+    records count as so many.
+    """
+    rows = sum(sum(counts.values()) for counts in dependents.values())
+    if rows > most * max(plan.found.records, FEW_RECORDS):
+        tables = ", ".join(f"{table} {sum(n.values()):,}" for table, n in sorted(dependents.items()))
+        plan.refuse(
+            "max_dependents",
+            f"{counted(rows, 'dependent row')} would be deleted or updated with "
+            f"{counted(plan.found.records, 'record')} ({tables}), and max_dependents allows {most:,} for "
+            "each record. A cascade that wide often means that the rows hold more than the files did. If it "
+            "is what you mean, raise max_dependents.",
+        )
+
+
 def guard_path_mismatch(plan: Plan, reading: str | None, accepted: Sequence[str]) -> None:
-    """Turn the plan down when most references would fit if they were read otherwise."""
+    """Refuse a plan where most references would fit a file if they were read otherwise."""
     if reading and "path_mismatch" not in accepted:
         plan.refuse(
             "path_mismatch",
             f"most paths in the database fit no file as they are, and would fit {reading}. This looks like a "
             "wrong media_root or MEDIA_URL, not like a loss. Correct media_root; if it is as you mean it, "
             "set accept: [path_mismatch].",
-            "accept: [path_mismatch]",
         )
 
 
 def guard_empty_root(plan: Plan, is_empty: bool, accepted: Sequence[str]) -> None:
-    """Turn the plan down when there is nothing at all below the media root."""
+    """Refuse a plan where there is nothing at all below the media root."""
     if is_empty and "empty_media_root" not in accepted:
         plan.refuse(
             "empty_media_root",
             "the media root is empty, as a disk is that is not mounted. If all media really is lost, set "
             "accept: [empty_media_root].",
-            "accept: [empty_media_root]",
         )
 
 
 def guard_file_system(plan: Plan, before: int, now: int, accepted: Sequence[str]) -> None:
-    """Turn the plan down when the media root lies on another file system than at the last run."""
+    """Refuse a plan where the media root is on another file system than at the last run; 0 is unknown."""
     if before and now and before != now and "other_file_system" not in accepted:
         plan.refuse(
             "other_file_system",
-            "the media root lies on another file system than when the last batch was taken from it, as it "
-            "does when the media disk is not mounted. If the media has moved, set "
+            "the media root is on another file system than when the last batch was taken from it, as it "
+            "is when the media disk is not mounted. If the media has moved, set "
             "accept: [other_file_system] for one run.",
-            "accept: [other_file_system]",
         )
 
 
-def guard_partial(plan: Plan, unseen: Listed[tuple[bytes, str]]) -> None:
-    """Turn the plan down when not everything could be seen."""
-    if unseen.total:
-        places = [f"{escaped(path) or 'media_root'}: {reason}" for path, reason in unseen.items[:3]]
-        if unseen.total > len(places):
-            places.append(f"and {unseen.total - len(places):,} more")
+def guard_partial(plan: Plan, unreadable: Listed[tuple[bytes, str]]) -> None:
+    """Refuse a plan where something in the media store could not be read."""
+    if unreadable.total:
+        places = [f"{escaped(path) or 'media_root'}: {reason}" for path, reason in unreadable.items[:_SHOWN]]
+        if unreadable.total > len(places):
+            places.append(f"and {unreadable.total - len(places):,} more")
         shown = "; ".join(places)
         plan.refuse(
             "partial",
-            f"the run is partial: {counted(unseen.total, 'place')} could not be looked at ({shown}). "
-            "Nothing is removed on half a view. Mend the access, then run again.",
+            f"the run is partial: {counted(unreadable.total, 'place')} could not be read ({shown}). "
+            "A partial run removes nothing. Fix the access, then run again.",
         )
 
 
 def guard_replica(plan: Plan, is_replica: bool) -> None:
-    """Turn down a plan made from a copy of the database that may lag behind."""
+    """Refuse a plan that was made from a copy of the database that may lag behind."""
     if is_replica:
         plan.refuse(
             "replica",
@@ -170,9 +181,9 @@ def guard_replica(plan: Plan, is_replica: bool) -> None:
 
 
 def guard_marker(plan: Plan, marker: str, present: bool) -> None:
-    """Turn the plan down when the file that proves the mount is not there."""
+    """Refuse a plan where the file that proves the mount is not there."""
     if not present:
-        plan.refuse("marker", without_marker(marker), "marker")
+        plan.refuse("marker", without_marker(marker))
 
 
 def without_marker(marker: str) -> str:
@@ -184,11 +195,10 @@ def without_marker(marker: str) -> str:
 
 
 def guard_approval(plan: Plan, approval: Approval | None) -> None:
-    """Turn down a plan that was approved as a whole and is no longer the same."""
+    """Refuse a plan that was approved as a whole and is no longer the same."""
     if approval and approval.is_whole and approval.digest != plan.digest:
         plan.refuse(
             "approved_plan",
             f"the approved plan of {approval.count:,} items was too large to be compared one by one, and "
             "the plan made now is not the same. Review the new plan and approve that.",
-            "approved_plan",
         )

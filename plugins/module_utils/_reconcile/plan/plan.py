@@ -2,59 +2,35 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The plan: what would go, its totals, its name, the approval it may need, and the guards.
+"""The plan: what a job would remove, its totals, its name, and what is kept.
 
-No input or output: the same plan is made whether or not anything will be removed afterwards.
+It holds data only: the same plan is made whether or not it will be applied.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from hashlib import blake2b
-from typing import Any, Iterable, NamedTuple
+from typing import Any, NamedTuple
 
+from ..config.guards import GUARDS
+from ..kept import Code, Doubt, Kept
 from ..spool import Listed, Spool
-
-# Bytes of an item's digest: of its name, by which it is found again, and of its identity.
-NAME_BYTES, IDENTITY_BYTES = 6, 4
-# More items would make a token of more than some 270 kB; a larger plan is approved as a whole.
-ITEMS_IN_TOKEN = 20_000
-_TOKEN_VERSION = 1
-
-
-class Item(NamedTuple):
-    """One thing that may go, as its digest sees it."""
-
-    name: bytes
-    identity: bytes
-
-    @property
-    def digest(self) -> bytes:
-        name = blake2b(self.name, digest_size=NAME_BYTES).digest()
-        return name + blake2b(self.identity, digest_size=IDENTITY_BYTES).digest()
+from .approval import Item, PlanDigest
 
 
 class Refusal(NamedTuple):
-    """Why a plan must not be carried out, and the option that lifts this, if one does."""
+    """Which guard refuses a plan, why, and the option that lifts it; empty if none does."""
 
     guard: str
     message: str
     lifted_by: str = ""
 
 
-class Kept(NamedTuple):
-    """Something that was left alone, and why."""
-
-    name: bytes
-    reason: str
-
-
 @dataclass
 class Totals:
+    """How much is found or removed: records, files, and the bytes of these files."""
+
     records: int = 0
     files: int = 0
     bytes: int = 0
@@ -69,6 +45,7 @@ class Plan:
 
     job: str
     scope: str
+    # When it was made, or when the plan was made that was approved: ages are judged as of then.
     moment: float
     items: Spool[Any]
     max_listed: int
@@ -77,49 +54,44 @@ class Plan:
     young: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    details: dict[str, Any] = field(default_factory=dict)
     digest: str = ""
     token: str = ""
-    skipped: Listed[Kept] = field(init=False)
+    kept: Listed[Kept] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.skipped = Listed(self.max_listed)
-        self._whole = blake2b(json.dumps([self.job, self.scope]).encode(), digest_size=16)
-        self._digests: list[bytes] = []
-        self._count = 0
+        self.kept = Listed(self.max_listed)
+        self._digest = PlanDigest(self.job, self.scope)
 
     @property
     def plan_id(self) -> str:
+        """The name of the plan: when it was made, and the beginning of its digest."""
         moment = datetime.fromtimestamp(self.moment, timezone.utc)
         return f"{moment:%Y%m%dT%H%M%SZ}-{self.digest[:12]}"
 
-    def skip(self, name: bytes, reason: str) -> None:
-        self.skipped.add(Kept(name, reason))
+    def keep(self, name: bytes, code: Code, reason: str) -> None:
+        """Note an item that is kept because of a doubt about it."""
+        self.kept.add(Kept(name, code, reason))
 
-    def refuse(self, guard: str, message: str, lifted_by: str = "") -> None:
-        self.refusals.append(Refusal(guard, message, lifted_by))
+    def keep_for(self, name: bytes, doubt: Doubt) -> None:
+        self.keep(name, *doubt)
+
+    def refuse(self, guard: str, message: str) -> None:
+        """Refuse the plan by a guard; the message says what was found and what lifts the guard."""
+        self.refusals.append(Refusal(guard, message, GUARDS[guard].lifted_by))
+
+    def is_refused_by(self, guard: str) -> bool:
+        return any(refusal.guard == guard for refusal in self.refusals)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether something could not be read, so that nothing may be removed."""
+        return self.is_refused_by("partial")
 
     def count_in(self, item: Item) -> None:
         """Add an item to the plan's digest; the order matters."""
-        digest = item.digest
-        self._whole.update(digest)
-        self._count += 1
-        if self._count <= ITEMS_IN_TOKEN:
-            self._digests.append(digest)
+        self._digest.add(item)
 
-    def seal(self, items: Iterable[Item] = ()) -> None:
-        """Count the last items in, and give the plan its name and its token."""
-        for item in items:
-            self.count_in(item)
-        self.digest = self._whole.hexdigest()
-        digests = b"".join(self._digests) if self._count <= ITEMS_IN_TOKEN else b""
-        header = {
-            "version": _TOKEN_VERSION,
-            "job": self.job,
-            "scope": self.scope,
-            "moment": self.moment,
-            "digest": self.digest,
-            "items": self._count,
-        }
-        packed = zlib.compress(json.dumps(header).encode() + b"\n" + digests, 9)
-        self.token = base64.urlsafe_b64encode(packed).decode()
+    def seal(self) -> None:
+        """Give the plan its name and its token, once everything is in it."""
+        self.digest = self._digest.text
+        self.token = self._digest.token(self.moment)

@@ -2,65 +2,58 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The jobs ``missing`` and ``incomplete``: finds rows that name a file, with all that hangs on them."""
+"""The plans of the jobs ``missing`` and ``incomplete``: records, with their files and dependent rows."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import time
+from abc import abstractmethod
 from collections import Counter
-from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple
 
-from ..compare.missing import DoomedFile, MissingCheck
+from ..compare.missing import MissingCheck
 from ..compare.moves import LikelyMove, moved_files
-from ..compare.path_mismatch import Sample, better_reading
+from ..compare.path_mismatch import Sample
 from ..compare.references import ReferenceCheck
 from ..config.site import Column, RecordsJob
 from ..database.base import Database
-from ..database.catalog import ForeignKey, Row, Selection
+from ..database.catalog import ForeignKey, Row, Selection, Table
 from ..errors import SiteError
+from ..kept import Code, Doubt
 from ..media.derived import patterns
-from ..media.local import FileState, LocalStore
+from ..media.local import FileState
+from ..media.paths import outside
 from ..media.walk import NAMES_IN_MEMORY
-from ..quarantine.batches import last_file_system
+from ..session import Session, open_store
 from ..spool import CHUNK, ExternalSort, Spool
 from ..text import counted, escaped, escaped_value
-from .approval import Approval
+from .approval import Item
 from .cascade import cascade_of
 from .dependents import Dependents
-from .guards import (
-    FEW_FILES,
-    guard_approval,
-    guard_emptied,
-    guard_empty_root,
-    guard_file_system,
-    guard_marker,
-    guard_partial,
-    guard_path_mismatch,
-    guard_replica,
-    guard_share,
-    guard_tables,
-)
-from .plan import Item, Plan
+from .guards import FEW_FILES, guard_cascade, guard_emptied, guard_empty_root, guard_share, guard_tables
+from .plan import Plan
+from .planner import Planner
 
-Progress = Callable[[int], None]
-
-# A cascade over few records is never called far larger than they are.
-FEW_RECORDS = 10
-# Paths without a file that are asked for by name.
-FEW_UNSEEN = 20_000
-# Records for whose files the tree is searched in one walk.
+# Paths that a quick look did not find and that are asked for by name.
+FEW_NOT_FOUND = 20_000
+# Records for whose files the media store is searched in one listing.
 MOVES_AT_ONCE = 50_000
 _ANY = re.compile(rb".+", re.DOTALL)
 
 
 class Record(NamedTuple):
+    """A row that references files, as it was when the plan was made."""
+
     key: tuple[Any, ...]
     file: bytes | None
     companions: tuple[bytes | None, ...]
     owner: str | None
+
+    @property
+    def name(self) -> bytes:
+        return self.file or f"row {self.shown_key}".encode()
 
     @property
     def row(self) -> Row:
@@ -68,7 +61,7 @@ class Record(NamedTuple):
 
     @property
     def paths(self) -> list[bytes]:
-        """The files that it names, the companions included."""
+        """The files that it references, the companions included."""
         return [path for path in (self.file, *self.companions) if path]
 
     @property
@@ -80,67 +73,98 @@ class Record(NamedTuple):
         return Item(b"row\0" + self.shown_key.encode(), json.dumps(identity).encode())
 
 
+class RecordFile(NamedTuple):
+    """A file that is removed with the records that reference it."""
+
+    path: bytes
+    state: FileState
+
+    @property
+    def name(self) -> bytes:
+        return self.path
+
+    def item(self) -> Item:
+        return Item(b"file\0" + self.path, repr(tuple(self.state)).encode())
+
+
 def _spool(chunk: int | None = None) -> Spool[Record]:
     return Spool(tuple, Record, chunk)
 
 
 class RecordsPlan(Plan):
-    """A plan whose items are records; their files and dependents go with them."""
+    """A plan whose items are records; their files and dependent rows are removed with them."""
 
     def __init__(self, job: RecordsJob, scope: str, moment: float, selection: Selection) -> None:
         super().__init__(job.name, scope, moment, _spool(), job.site.max_listed)
         self.selection = selection
-        self.files: Spool[DoomedFile] = Spool(
+        self.files: Spool[RecordFile] = Spool(
             lambda file: (file.path, tuple(file.state)),
-            lambda path, state: DoomedFile(path, FileState(*state)),
+            lambda path, state: RecordFile(path, FileState(*state)),
         )
         self.labels: Counter[str] = Counter()
+        # Rows that would be deleted and updated, by table.
         self.dependents: dict[str, dict[str, int]] = {}
-        self.hanging: Dependents
+        self.links: Dependents
 
 
-def make_plan(
-    job: RecordsJob,
-    tree: LocalStore,
-    database: Database,
-    approved_plan: str | None = None,
-    progress: Progress | None = None,
-) -> RecordsPlan:
-    """Find the records of a site that a job would remove, without touching anything."""
-    return _Planning(job, tree, database, approved_plan, progress).plan_made()
+def plan_missing(session: Session, job: RecordsJob, approved: str | None = None) -> RecordsPlan:
+    """Find the records of a table whose file is proven not to exist, without touching anything."""
+    return _MissingPlanner(session, job, approved).planned()
 
 
-class _Planning:
-    def __init__(
-        self,
-        job: RecordsJob,
-        tree: LocalStore,
-        database: Database,
-        approved_plan: str | None,
-        progress: Progress | None,
-    ) -> None:
-        self.job = job
-        self.tree = tree
-        self.database = database
-        self.progress = progress
+def plan_incomplete(session: Session, job: RecordsJob, approved: str | None = None) -> RecordsPlan:
+    """Find the old records of a table that were never attached, without touching anything."""
+    return _IncompletePlanner(session, job, approved).planned()
+
+
+def directories(session: Session, job: RecordsJob) -> Iterator[bytes]:
+    """The directories in which the rows of the table reference files."""
+    seen: set[bytes] = set()
+    for paths in session.database.references(job.own_columns):
+        for path in paths:
+            directory = os.path.dirname(path)
+            if directory not in seen and not outside(path):
+                seen.add(directory)
+                yield directory
+
+
+class _RecordsPlanner(Planner):
+    """Which rows meet the condition of the job; then all that is removed with them."""
+
+    plan: RecordsPlan
+
+    def __init__(self, session: Session, job: RecordsJob, approved: str | None) -> None:
         scope = _scope(job)
-        self.approval = Approval(approved_plan, job.name, scope) if approved_plan else None
-        moment = self.approval.moment if self.approval else time.time()
-        selection = _selection(job, database, moment)
-        self.owner_path = _owner_path(job, selection, database)
-        self.plan = RecordsPlan(job, scope, moment, selection)
-        self.plan.hanging = Dependents(job, selection.table, database)
-        self.plan.warnings += self.plan.hanging.warnings
-        self.looks = MissingCheck(job, tree)
-        self.sample = Sample()
+        super().__init__(session, job, scope, approved)
+        self.job = job
+        selection = self._selection()
+        self.owner_path = _owner_path(job, selection, self.database)
+        self.plan = RecordsPlan(job, scope, self.moment, selection)
+        self.plan.links = Dependents(job, selection.table, self.database)
+        self.plan.warnings += self.plan.links.warnings
+        self.check = MissingCheck(self.store, self.spellings, self.derived, self.plan.keep)
         for column in (*job.own_columns, *job.references):
-            database.path_column(column)
-        patterns(job.derived)
+            self.database.path_column(column)
 
-    def plan_made(self) -> RecordsPlan:
+    @abstractmethod
+    def _selection(self) -> Selection:
+        """What every statement about the records repeats."""
+
+    @abstractmethod
+    def _selected(self) -> Iterator[list[Row]]:
+        """The rows that meet the condition of the job; notes in the plan how many were examined."""
+
+    def _not_doubtful(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Keep records about which this kind of job has a doubt."""
+        return records
+
+    def _check_finding(self) -> None:
+        """The guards that this kind of job has besides those of all."""
+
+    def planned(self) -> RecordsPlan:
         approved = _spool()
-        approved.extend(self._approved(self._not_moved(self._detailed(self._selected()))))
-        for some in handfuls(approved, self.plan.hanging):
+        approved.extend(self.approved(self._not_doubtful(self._detailed(self._selected()))))
+        for some in apart(approved, self.plan.links):
             for record in self._unrestricted(some):
                 self._add(record)
         for file in self._files():
@@ -155,42 +179,11 @@ class _Planning:
         if self.job.label:
             self.plan.labels[record.owner or "(none)"] += 1
 
-    def _add_file(self, file: DoomedFile) -> None:
+    def _add_file(self, file: RecordFile) -> None:
         self.plan.files.append(file)
         self.plan.count_in(file.item())
         self.plan.found.files += 1
         self.plan.found.bytes += file.state.size
-
-    def _selected(self) -> Iterator[list[Row]]:
-        """The rows that meet the condition: of the database, and for ``missing`` of the disk."""
-        if self.job.select == "incomplete":
-            yield from self._all_rows()
-            self.plan.examined = {"records": self.database.count_rows(self.plan.selection)}
-            return
-        unseen = self._unseen_paths()
-        if unseen is None:
-            # Too many to be asked for by name: all rows are looked at again, with their keys.
-            self.looks, self.sample = MissingCheck(self.job, self.tree), Sample()
-            batches = self._all_rows()
-        else:
-            batches = self.database.rows_naming(self.plan.selection, unseen)
-        for rows in batches:
-            missing = self.looks.missing(rows, self.plan)
-            if missing:
-                yield missing
-
-    def _unseen_paths(self) -> list[bytes] | None:
-        """The paths whose file a quick look did not find; None if they are many.
-
-        Nearly all files are there, and of the rows that name them nothing else needs to come here.
-        """
-        unseen: list[bytes] = []
-        for paths in self._counted(self.database.references([self.job.own_columns[0]])):
-            self.sample.look_at(paths)
-            unseen += self.looks.unseen(paths)
-            if len(unseen) > FEW_UNSEEN:
-                return None
-        return unseen
 
     def _all_rows(self) -> Iterator[list[Row]]:
         for rows in self._counted(self.database.rows(self.plan.selection)):
@@ -203,8 +196,7 @@ class _Planning:
         for some in lists:
             seen += len(some)
             yield some
-            if self.progress:
-                self.progress(seen)
+            self.examined(seen)
         self.plan.examined = {"records": seen}
 
     def _detailed(self, batches: Iterator[list[Row]]) -> Iterator[Record]:
@@ -221,77 +213,35 @@ class _Planning:
             }
             for row in chunk:
                 detail = details.get(row.key)
-                # Otherwise the row went away since it was read.
+                # Otherwise the row is gone since it was read.
                 if detail:
                     yield Record(row.key, row.file, detail.companions, detail.owner)
 
-    def _not_moved(self, records: Iterator[Record]) -> Iterator[Record]:
-        """Leave alone a row whose file seems to lie elsewhere now."""
-        if self.job.select != "missing" or self.job.site.include_likely_moves:
-            yield from records
-            return
-        missing = _spool(MOVES_AT_ONCE)
-        missing.extend(records)
-        for some in missing.chunks():
-            moved = self._moved({record.file for record in some if record.file})
-            for record in some:
-                found = moved.get(record.file or b"")
-                if found is None:
-                    yield record
-                else:
-                    self.plan.skip(name_of(record), _moved_to(found))
-
-    def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:
-        # A tree of its own: what this search cannot see says nothing about the rows' own files.
-        with LocalStore(self.job.site.media_root, 0, [self.job.site.quarantine_in_root or b""]) as tree:
-            moved = moved_files(
-                missing,
-                self.job.deciding_column,
-                tree,
-                self.database,
-                _naming_columns(self.job),
-                patterns(self.job.derived),
-            )
-            warning = "not every directory could be searched for files that were moved"
-            if tree.unseen.total and warning not in self.plan.warnings:
-                self.plan.warnings.append(warning)
-        return moved
-
-    def _approved(self, records: Iterator[Record]) -> Iterator[Record]:
-        for record in records:
-            objection = self.approval.objection(record.item()) if self.approval else None
-            if objection:
-                self.plan.skip(name_of(record), objection)
-            else:
-                yield record
-
     def _unrestricted(self, records: list[Record]) -> Iterator[Record]:
-        along, staying = cascade_of(self.plan.hanging, [record.row for record in records])
-        add_counts(self.plan.dependents, along.counts())
+        cascade, restricted = cascade_of(self.plan.links, self.database, [record.row for record in records])
+        add_counts(self.plan.dependents, cascade.counts())
         for record in records:
-            if record.key in staying:
-                self.plan.skip(name_of(record), restricted(staying[record.key]))
+            if record.key in restricted:
+                self.plan.keep_for(record.name, restriction(restricted[record.key]))
             else:
                 yield record
 
-    def _files(self) -> Iterator[DoomedFile]:
-        """The files on disk that nothing names any more once the records are gone."""
+    def _files(self) -> Iterator[RecordFile]:
+        """The files on disk that nothing references any more once the records are gone."""
         for own in self._own_paths():
-            paths = self.looks.with_derived(sorted(own))
-            there = [file for file in (self.looks.present(path, self.plan) for path in paths) if file]
-            naming = naming_of(self.job, self.database, [file.path for file in there], own)
+            paths = self.check.with_derived(sorted(own))
+            states = ((path, self.check.file_at(path)) for path in paths)
+            there = [RecordFile(path, state) for path, state in states if state]
+            check = reference_check(self.job, self.database, [file.path for file in there], own)
             for file in there:
-                stay = naming.reason_to_keep(file.path)
-                objection = self.approval.objection(file.item()) if self.approval and not stay else None
-                if stay:
-                    self.plan.skip(file.path, stay.reason)
-                elif objection:
-                    self.plan.skip(file.path, objection)
-                else:
+                doubt = check.reason_to_keep(file.path)
+                if doubt:
+                    self.plan.keep_for(file.path, doubt)
+                elif self.is_approved(file):
                     yield file
 
     def _own_paths(self) -> Iterator[Counter[bytes]]:
-        """The paths that the records name, and how many of them do; in order, a few at a time."""
+        """The paths that the records reference, and how many of them do; in order, a few at a time."""
         paths = ExternalSort(NAMES_IN_MEMORY)
         for record in self.plan.items:
             paths.extend([path for path in record.paths if not self._is_no_path(path)])
@@ -306,117 +256,180 @@ class _Planning:
 
     def _is_no_path(self, path: bytes) -> bool:
         # Names with a NUL cannot be sorted on disk, nor be on one.
-        return b"\0" in path and self.looks.present(path, self.plan) is None
+        return b"\0" in path and self.check.file_at(path) is None
 
     def _finish(self) -> None:
-        plan, job = self.plan, self.job
-        self.tree.verify_root()
+        plan, site = self.plan, self.site
         if self.approval and self.approval.left:
-            plan.warnings.append(
-                f"gone, attached or back by now: {counted(self.approval.left, 'item')} of the approved plan"
-            )
-        plan.seal()
-        guard_partial(plan, self.tree.unseen)
-        guard_replica(plan, self.database.is_replica())
-        if job.site.marker is not None:
-            present = self.tree.has_file(job.site.marker)
-            guard_marker(plan, escaped(job.site.marker), present)
-        if job.select == "missing" and len(plan.items):
-            guard_empty_root(plan, self._root_is_empty(), job.site.accept)
-            reading = better_reading(self.sample, self.tree, self.looks.spellings)
-            guard_path_mismatch(plan, reading, job.site.accept)
-        guard_file_system(plan, last_file_system(job.site), self.tree.file_system, job.site.accept)
-        examined = plan.examined["records"]
-        guard_share(plan, f"rows of {job.table}", plan.found.records, examined, job.site.max_removal_percent)
-        if job.select == "missing":
-            guard_emptied(plan, self._emptied(), job.site.max_removal_percent)
-        guard_dependents(plan, job.max_dependents)
-        going = {name: counts["deleted"] for name, counts in plan.dependents.items()}
-        guard_tables(plan, going, self._count, job.site.max_removal_percent, job.site.accept)
-        guard_approval(plan, self.approval)
+            items = counted(self.approval.left, "item")
+            plan.warnings.append(f"gone, attached or back by now: {items} of the approved plan")
+        self.seal()
+        most = site.max_removal_percent
+        what = f"rows of {self.job.table}"
+        guard_share(plan, what, plan.found.records, plan.examined["records"], most)
+        self._check_finding()
+        guard_cascade(plan, plan.dependents, self.job.max_dependents)
+        deleted = {name: counts["deleted"] for name, counts in plan.dependents.items()}
+        guard_tables(plan, deleted, self._count, most, site.accept)
 
     def _count(self, table: str) -> int:
-        """All rows of a table on which the cascade came."""
-        found = next(link.child for link in self.plan.hanging.links() if link.child.name == table)
+        """All rows of a table of dependent rows."""
+        found = next(link.child for link in self.plan.links.links() if link.child.name == table)
         return self.database.count_rows(Selection(found, ""))
 
+
+class _IncompletePlanner(_RecordsPlanner):
+    """Records that were never attached to anything and are older than the limit."""
+
+    def _selection(self) -> Selection:
+        job, table = self.job, _table(self.job, self.database)
+        for name in (job.unattached_column, job.uploaded_at_column):
+            self.database.column(table, name)
+        cutoff = self.moment - job.age_limit.seconds
+        return Selection(
+            table, job.file_column, job.unattached_column, job.uploaded_at_column, cutoff, job.time_zone
+        )
+
+    def _selected(self) -> Iterator[list[Row]]:
+        yield from self._all_rows()
+        self.plan.examined = {"records": self.database.count_rows(self.plan.selection)}
+
+
+class _MissingPlanner(_RecordsPlanner):
+    """Records whose file is proven not to exist."""
+
+    def _selection(self) -> Selection:
+        return Selection(_table(self.job, self.database), self.job.file_column)
+
+    def _selected(self) -> Iterator[list[Row]]:
+        not_found = self._not_found()
+        if not_found is None:
+            # Too many to be asked for by name: all rows are examined again, with their keys.
+            self.check = MissingCheck(self.store, self.spellings, self.derived, self.plan.keep)
+            self.sample = Sample()
+            batches = self._all_rows()
+        else:
+            batches = self.database.rows_naming(self.plan.selection, not_found)
+        for rows in batches:
+            missing = self.check.missing(rows)
+            if missing:
+                yield missing
+
+    def _not_found(self) -> list[bytes] | None:
+        """The paths whose file a quick look did not find; None if they are many.
+
+        Nearly all files are there, and of the rows that reference them nothing else needs to come here.
+        """
+        without_file = self.session.without_file(self.job.deciding_column)
+        if without_file is None:
+            return self._few(self._references())
+        self.plan.examined = {"records": self.database.count_rows(self.plan.selection, condition=True)}
+        return self._few(without_file)
+
+    def _references(self) -> Iterator[list[bytes]]:
+        for paths in self._counted(self.database.references([self.job.deciding_column])):
+            self.sample.look_at(paths)
+            yield paths
+
+    def _few(self, lists: Iterable[list[bytes]]) -> list[bytes] | None:
+        not_found: list[bytes] = []
+        for paths in lists:
+            not_found += self.check.not_found(paths)
+            if len(not_found) > FEW_NOT_FOUND:
+                return None
+        return not_found
+
+    def _not_doubtful(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Keep a record whose file seems to be elsewhere now."""
+        if self.site.include_likely_moves:
+            yield from records
+            return
+        missing = _spool(MOVES_AT_ONCE)
+        missing.extend(records)
+        for some in missing.chunks():
+            moved = self._moved({record.file for record in some if record.file})
+            for record in some:
+                found = moved.get(record.file or b"")
+                if found is None:
+                    yield record
+                else:
+                    self.plan.keep(record.name, Code.LIKELY_MOVE, _moved_to(found))
+
+    def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:
+        # A store of its own: what this search cannot read says nothing about the records' own files.
+        with open_store(self.site, max_listed=0) as store:
+            column, columns = self.job.deciding_column, referencing_columns(self.job)
+            moved = moved_files(missing, column, store, self.database, columns, self.derived)
+            warning = "not every directory could be searched for files that were moved"
+            if store.unreadable.total and warning not in self.plan.warnings:
+                self.plan.warnings.append(warning)
+        return moved
+
+    def _check_finding(self) -> None:
+        if len(self.plan.items):
+            guard_empty_root(self.plan, self._root_is_empty(), self.site.accept)
+            self.check_path_mismatch()
+        guard_emptied(self.plan, self._emptied(), self.site.max_removal_percent)
+
     def _emptied(self) -> dict[bytes, int]:
-        """The directories in which there is nothing any more, each with the rows that would go for it."""
+        """The directories in which there is nothing any more, each with the records of files in it."""
         lost = Counter(os.path.dirname(record.file or b"") for record in self.plan.items)
         return {
             directory: rows
             for directory, rows in lost.items()
-            if rows >= FEW_FILES and self.tree.is_empty(directory)
+            if rows >= FEW_FILES and self.store.is_empty(directory)
         }
 
     def _root_is_empty(self) -> bool:
-        own = {self.job.site.quarantine_in_root, self.job.site.marker}
-        return not [name for name in self.tree.names(b"", _ANY) if name not in own]
+        own = {self.site.quarantine_in_root, self.site.marker}
+        return not [name for name in self.store.names(b"", _ANY) if name not in own]
 
 
-def naming_of(
+def reference_check(
     job: RecordsJob,
     database: Database,
     paths: Iterable[bytes],
     leaving: Mapping[bytes, int] | None = None,
 ) -> ReferenceCheck:
-    return ReferenceCheck(database, _naming_columns(job), patterns(job.derived), paths, leaving)
+    """Who references the files of records; ``leaving`` are references of records that are removed."""
+    return ReferenceCheck(database, referencing_columns(job), patterns(job.derived), paths, leaving)
 
 
-def handfuls(records: Spool[Record], hanging: Dependents) -> Iterator[list[Record]]:
-    """The records a few at a time; all at once where a row may hang on two of them."""
-    if hanging.hang_on_one:
+def referencing_columns(job: RecordsJob) -> tuple[Column, ...]:
+    """All columns that may reference the files of the records."""
+    return tuple(dict.fromkeys((*job.own_columns, *job.references)))
+
+
+def apart(records: Spool[Record], links: Dependents) -> Iterator[list[Record]]:
+    """The records a few at a time; all at once where a row may depend on two of them."""
+    if links.on_one_record:
         yield from records.chunks()
     elif len(records):
         yield list(records)
 
 
 def add_counts(total: dict[str, dict[str, int]], more: dict[str, dict[str, int]]) -> None:
+    """Add the counts of a cascade to those of others, by table and by what becomes of the rows."""
     for table, counts in more.items():
         known = total.setdefault(table, dict.fromkeys(counts, 0))
         for action, count in counts.items():
             known[action] += count
 
 
-def _naming_columns(job: RecordsJob) -> tuple[Column, ...]:
-    """All columns that may name the files of the records."""
-    return tuple(dict.fromkeys((*job.own_columns, *job.references)))
+def restriction(link: str) -> Doubt:
+    """Why a record is kept that dependent rows restrict."""
+    reason = f"dependent rows must not be removed with its record: {link} is set to restrict"
+    return Doubt(Code.RESTRICTED, reason)
 
 
-def guard_dependents(plan: RecordsPlan, most: int) -> None:
-    """Turn the plan down when far more rows hang on the records than there are records."""
-    hanging = sum(sum(counts.values()) for counts in plan.dependents.values())
-    if hanging > most * max(plan.found.records, FEW_RECORDS):
-        tables = ", ".join(f"{table} {sum(n.values()):,}" for table, n in sorted(plan.dependents.items()))
-        plan.refuse(
-            "max_dependents",
-            f"{counted(hanging, 'row')} of other tables would go or change with "
-            f"{counted(plan.found.records, 'record')} ({tables}), and "
-            f"max_dependents allows {most:,} for each record. A cascade that wide often means that "
-            "the rows hold more than the photos did. If it is what you mean, raise max_dependents.",
-            "max_dependents",
-        )
-
-
-def _selection(job: RecordsJob, database: Database, moment: float) -> Selection:
+def _table(job: RecordsJob, database: Database) -> Table:
     table = database.table(job.table)
     if not table.has_primary_key:
         raise SiteError(
             f"table {job.table} has no primary key, so its rows cannot be told apart with certainty. "
             "Name a table of Django's, or give this one a primary key."
         )
-    if job.select == "missing":
-        return Selection(table, job.file_column)
-    for name in (job.unattached_column, job.uploaded_at_column):
-        database.column(table, name)
-    return Selection(
-        table,
-        job.file_column,
-        job.unattached_column,
-        job.uploaded_at_column,
-        moment - job.patience.seconds,
-        job.time_zone,
-    )
+    return table
 
 
 def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> list[ForeignKey | str]:
@@ -442,22 +455,14 @@ def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> li
     return [*steps, last]
 
 
-def name_of(record: Record) -> bytes:
-    return record.file or f"row {record.shown_key}".encode()
-
-
 def _moved_to(found: LikelyMove) -> str:
     return (
-        f"a file of this {found.alike} that no row names lies at '{escaped(found.path)}': likely a move. "
+        f"a file of this {found.alike} that no row references is at '{escaped(found.path)}': likely a move. "
         "Correct the row or move the file back; include_likely_moves removes the row all the same"
     )
 
 
-def restricted(link: str) -> str:
-    return f"rows that must not go hang on its record: {link} is set to restrict"
-
-
 def _scope(job: RecordsJob) -> str:
     parts = [os.fsdecode(job.site.media_root), job.table, job.file_column, *job.companion_columns]
-    # Approving a plan approves what becomes of all that hangs on its records.
+    # Approving a plan approves what becomes of all rows that depend on its records.
     return "\0".join([*parts, repr(job.dependents)])

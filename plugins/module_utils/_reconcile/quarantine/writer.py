@@ -15,7 +15,6 @@ import time
 from contextlib import suppress
 from typing import IO, Any, Iterable
 
-from ..apply.remover import Remover
 from ..config.site import Site
 from ..errors import CleanupError
 from ..media.copy import copy_over
@@ -25,7 +24,7 @@ from .batches import created, new_folder, prepare, sync, write_lines, writing
 from .format import FILES, FORMAT, MANIFEST, ROLLED_BACK, ROWS, KeptFile, as_text
 
 
-class QuarantineWriter(Remover):
+class QuarantineWriter:
     """A batch that is being filled; also the place that takes the files of a run."""
 
     def __init__(self, site: Site, job: str, plan_id: str, file_system: int) -> None:
@@ -59,6 +58,12 @@ class QuarantineWriter(Remover):
             os.mkdir(FILES, 0o700, dir_fd=self._handle)
             write_lines(self._manifest, [header])
             os.fsync(self._handle)
+
+    def __enter__(self) -> QuarantineWriter:
+        return self
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let the handles go; a batch that kept nothing leaves no trace."""

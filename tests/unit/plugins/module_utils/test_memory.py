@@ -25,7 +25,7 @@ from engine.database import (
 )
 from engine.media import walk
 from engine.media.local import LocalStore
-from engine.plan import plan as plan_module
+from engine.plan import approval as approvals
 from helpers.builders import Media, Site
 
 SHAPES = {
@@ -118,8 +118,8 @@ def test_memory_does_not_grow_with_the_number_of_files(
         (walk, "ENTRIES"),
         (spool, "CHUNK"),
         (sqlite_module, "BATCH"),
-        (plan_module, "ITEMS_IN_TOKEN"),
-        (apply_orphans, "LAST_LOOK"),
+        (approvals, "ITEMS_IN_TOKEN"),
+        (apply_orphans, "AT_ONCE"),
     ):
         monkeypatch.setattr(module, name, 100)
     monkeypatch.setattr(spool, "BLOCK", 7_000)

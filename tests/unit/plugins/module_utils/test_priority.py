@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.priority import LOWEST
+from engine.run import _LOWEST_PRIORITY as LOWEST
 from helpers.builders import Site, run
 
 

@@ -151,7 +151,7 @@ def test_queries_grow_with_the_batches_and_no_faster(
 ) -> None:
     for module, name in (
         (spool, "CHUNK"),
-        (apply_orphans, "LAST_LOOK"),
+        (apply_orphans, "AT_ONCE"),
         (postgresql_module, "BATCH"),
         (sqlite_module, "BATCH"),
     ):

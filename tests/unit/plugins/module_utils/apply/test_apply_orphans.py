@@ -35,21 +35,21 @@ def test_a_row_that_comes_during_the_walk_protects(kept: Site) -> None:
 
     with planned(kept.orphans(), progress=upload) as made:
         assert found(made.plan) == []
-        assert reasons(made.plan.skipped) == {b"p/lost.jpg": "a row names it"}
+        assert reasons(made.plan.kept) == {b"p/lost.jpg": "a row references it"}
 
 
 @pytest.mark.parametrize("value", ["p/lost.jpg", "p/lost.JPG"])
 def test_a_row_that_comes_after_the_plan_protects(kept: Site, value: str) -> None:
     with planned(kept.orphans()) as made:
         kept.insert(value)
-        outcome = made.carry_out()
+        outcome = made.apply()
     is_named = value == "p/lost.jpg"
-    assert reasons(outcome.skipped) == ({b"p/lost.jpg": "a row names it"} if is_named else {})
+    assert reasons(outcome.kept) == ({b"p/lost.jpg": "a row references it"} if is_named else {})
     assert (b"p/lost.jpg" in kept.media.files) == is_named
 
 
 def test_each_handful_of_files_is_looked_up_once_more(kept: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(orphans, "LAST_LOOK", 2)
+    monkeypatch.setattr(orphans, "AT_ONCE", 2)
     kept.media.write(*[f"p/{number}.jpg" for number in range(6)])
 
     def upload(path: bytes) -> None:
@@ -57,7 +57,7 @@ def test_each_handful_of_files_is_looked_up_once_more(kept: Site, monkeypatch: p
             kept.insert("p/4.jpg")
 
     with planned(kept.orphans()) as made:
-        outcome = made.carry_out(Hindrance(upload))
+        outcome = made.apply(Hindrance(upload))
     assert kept.media.files == {b"p/kept.jpg", b"p/4.jpg"}
     assert outcome.removed.files == 6
 
@@ -79,10 +79,10 @@ def test_a_file_that_changed_after_the_plan_stays(lost: Site, outside: Path, wha
             os.symlink(os.fsencode(outside / "precious.jpg"), path)
         if what == "directory":
             os.mkdir(path)
-        outcome = made.carry_out()
+        outcome = made.apply()
     assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
     told = "it was gone already" if what == "gone" else "another file stands in its place"
-    assert told in reasons(outcome.skipped)[b"p/lost.jpg"]
+    assert told in reasons(outcome.kept)[b"p/lost.jpg"]
     assert os.path.lexists(path) == (what != "gone")
     assert (outside / "precious.jpg").read_bytes() == b"precious"
 
@@ -100,15 +100,15 @@ def test_a_directory_that_became_a_link_after_the_plan_is_not_followed(
             shutil.copytree(lost.media.path("p"), os.fsencode(moved))
             shutil.rmtree(lost.media.path("p"))
         lost.media.link("p", moved)
-        outcome = made.carry_out()
-    assert "the way to it has changed ('p' is a symbolic link)" in reasons(outcome.skipped)[b"p/lost.jpg"]
+        outcome = made.apply()
+    assert "the way to it has changed ('p' is a symbolic link)" in reasons(outcome.kept)[b"p/lost.jpg"]
     assert sorted(os.listdir(moved)) == ["kept.jpg", "lost.jpg"]
 
 
 def test_a_directory_that_was_moved_after_the_plan_keeps_its_files(lost: Site) -> None:
     with planned(lost.orphans()) as made:
         lost.media.rename("p", "q")
-        outcome = made.carry_out()
+        outcome = made.apply()
     assert outcome.removed.files == 0
     assert lost.media.files == {b"q/kept.jpg", b"q/lost.jpg"}
 
@@ -121,7 +121,7 @@ def test_a_lost_connection_ends_the_removal_and_is_told(postgresql: Any, media: 
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        outcome = made.carry_out()
+        outcome = made.apply()
     assert "photo.image failed" in outcome.error
     assert media.files == {b"p/lost.jpg"}
 
@@ -152,5 +152,5 @@ def test_a_run_that_is_stopped_at_a_file_leaves_it_and_the_rest(lost: Site) -> N
             raise KeyboardInterrupt
 
     with planned(lost.orphans()) as made, pytest.raises(KeyboardInterrupt):
-        made.carry_out(Hindrance(stop))
+        made.apply(Hindrance(stop))
     assert lost.media.files == {b"p/kept.jpg", b"p/lost.jpg"}

@@ -42,7 +42,7 @@ def disconnect(database: Any) -> None:
 def test_a_row_that_names_another_file_after_the_plan_stays(photos: Site, change: str, goes: bool) -> None:
     with planned(photos.missing()) as made:
         photos.database.run(f"UPDATE photo SET {change} WHERE id = 2")
-        outcome = made.carry_out()
+        outcome = made.apply()
     assert outcome.removed.records == goes
     assert len(photos.images) == 2 - goes
 
@@ -63,19 +63,19 @@ def test_a_row_that_was_attached_after_the_plan_stays_with_its_file(
     with planned(photos.incomplete()) as made:
         assert len(made.plan.items) == 2
         photos.database.run(f"UPDATE photo SET {change} WHERE id = 1")
-        outcome = made.carry_out()
+        outcome = made.apply()
     assert outcome.removed.records == 1 + goes
     assert (b"p/there.jpg" in photos.media.files) == (not goes)
     if change == "image = 'p/new.jpg'":
-        assert reasons(outcome.skipped)[b"p/there.jpg"] == "its record stayed, and so does the file"
+        assert reasons(outcome.kept)[b"p/there.jpg"] == "its record is kept, and so is the file"
 
 
 def test_a_row_that_is_gone_after_the_plan_is_told(photos: Site) -> None:
     with planned(photos.missing()) as made:
         photos.database.run("DELETE FROM photo WHERE id = 2")
-        outcome = made.carry_out()
+        outcome = made.apply()
     assert (outcome.removed.records, outcome.error) == (0, "")
-    assert list(reasons(outcome.skipped)) == [b"p/gone.jpg"]
+    assert list(reasons(outcome.kept)) == [b"p/gone.jpg"]
 
 
 # A crash never leaves a record without its file.
@@ -86,7 +86,7 @@ def test_rows_are_gone_for_good_before_their_files_go(site: Site) -> None:
     site.insert("p/a.jpg", "p/b.jpg")
     seen = []
     with planned(site.incomplete()) as made:
-        made.carry_out(Hindrance(lambda path: seen.append((path, site.images))))
+        made.apply(Hindrance(lambda path: seen.append((path, site.images))))
     assert seen == [(b"p/a.jpg", []), (b"p/b.jpg", [])]
 
 
@@ -99,7 +99,7 @@ def test_a_run_that_is_killed_at_a_file_leaves_an_orphan_and_no_row(site: Site) 
             raise KeyboardInterrupt
 
     with planned(site.incomplete()) as made, pytest.raises(KeyboardInterrupt):
-        made.carry_out(Hindrance(kill))
+        made.apply(Hindrance(kill))
     assert (site.images, site.media.files) == ([], {b"p/b.jpg"})
 
 
@@ -119,7 +119,7 @@ class Archivist(PermanentRemover):
 def test_rows_are_archived_before_they_are_gone(photos: Site) -> None:
     with planned(photos.missing()) as made:
         archivist = Archivist(lambda: photos.images)
-        made.carry_out(archivist)
+        made.apply(archivist)
     assert archivist.seen == [["p/there.jpg", "p/gone.jpg"]]
     assert [(row["table"], row["action"], row["row"]["image"]) for row in archivist.kept] == [
         ("photo", "deleted", "p/gone.jpg")
@@ -141,7 +141,7 @@ def test_a_directory_that_is_exchanged_while_rows_go_keeps_the_rows_to_come(
             exchanged.append("p")
 
     with planned(few.missing()) as made:
-        outcome = made.carry_out(Archivist(exchange))
+        outcome = made.apply(Archivist(exchange))
     assert (outcome.error, outcome.removed.records) == ("", 1)
     assert few.images == ["p/there.jpg", "p/gone.jpg"]
 
@@ -161,7 +161,7 @@ def test_what_was_taken_is_made_to_last_at_once(few: Site, monkeypatch: pytest.M
             done.append("settled")
 
     with planned(few.incomplete()) as made:
-        made.carry_out(Noting())
+        made.apply(Noting())
     assert done == ["p/a.jpg", "settled", "p/there.jpg", "settled"]
 
 
@@ -172,8 +172,8 @@ def test_a_commit_without_an_answer_touches_no_file(few: Site, monkeypatch: pyte
         raise CommitUnknown("the connection was lost in the commit.")
 
     with planned(few.incomplete()) as made:
-        monkeypatch.setattr(type(made.database), "transaction", unanswered)
-        outcome = made.carry_out()
+        monkeypatch.setattr(type(made.session.database), "transaction", unanswered)
+        outcome = made.apply()
     assert "either all rows of this job are gone or none is; no file was touched" in outcome.error
     assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
     assert few.media.files == {b"p/there.jpg"}
@@ -191,7 +191,7 @@ def test_an_archive_that_fails_keeps_the_rows(photos: Site) -> None:
 
     full = Full()
     with planned(photos.missing()) as made:
-        outcome = made.carry_out(full)
+        outcome = made.apply(full)
     assert full.is_rolled_back
     assert "no room for 1 rows." in outcome.error
     assert photos.images == ["p/there.jpg", "p/gone.jpg"]
@@ -231,7 +231,7 @@ def test_a_connection_that_is_lost_before_the_deletion_changes_nothing(postgresq
     site.insert("p/a.jpg")
     with planned(site.incomplete()) as made:
         disconnect(postgresql)
-        outcome = made.carry_out()
+        outcome = made.apply()
     assert "rolled back" in outcome.error
     assert (site.images, media.files) == (["p/a.jpg"], {b"p/a.jpg"})
 
@@ -241,7 +241,7 @@ def test_a_connection_that_is_lost_in_the_transaction_rolls_it_back(postgresql: 
     media.write("p/a.jpg")
     site.insert("p/a.jpg")
     with planned(site.incomplete()) as made:
-        outcome = made.carry_out(Archivist(lambda: disconnect(postgresql)))
+        outcome = made.apply(Archivist(lambda: disconnect(postgresql)))
     assert "rolled back" in outcome.error
     assert (site.images, media.files) == (["p/a.jpg"], {b"p/a.jpg"})
 
@@ -255,7 +255,7 @@ def test_a_connection_that_is_lost_after_the_commit_leaves_orphans(postgresql: A
     media.write("p/a.jpg")
     site.insert("p/a.jpg")
     with planned(site.incomplete()) as made:
-        outcome = made.carry_out(Announced())
+        outcome = made.apply(Announced())
     assert "The rows are gone; files left over are orphans from now on." in outcome.error
     assert (site.images, media.files) == ([], {b"p/a.jpg"})
 

@@ -128,7 +128,7 @@ def raising(error: Exception) -> Callable[..., Any]:
 def test_each_kind_of_error_has_its_status_and_is_told(
     site: Site, monkeypatch: Any, capsys: Any, error: CleanupError, status: Exit
 ) -> None:
-    monkeypatch.setattr(jobs, "run", raising(error))
+    monkeypatch.setattr(jobs, "run_in", raising(error))
     assert site.run("orphans", "kit", "--force", "--quiet") == status
     said = capsys.readouterr()
     assert str(error) in said.err
@@ -167,7 +167,7 @@ def test_a_guard_refuses_with_its_status_and_one_option_lifts_it(site: Site, cap
 
 
 def test_an_interrupted_run_says_so(site: Site, monkeypatch: Any, capsys: Any) -> None:
-    monkeypatch.setattr(jobs, "run", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(jobs, "run_in", raising(KeyboardInterrupt()))
     assert site.run("orphans", "kit", "--force") == 130
     assert "interrupted" in capsys.readouterr().err
 
@@ -177,7 +177,7 @@ def test_an_interrupted_run_says_so(site: Site, monkeypatch: Any, capsys: Any) -
 
 def test_without_a_terminal_nothing_is_even_examined(site: Site, monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
-    monkeypatch.setattr(jobs, "run", raising(AssertionError("examined")))
+    monkeypatch.setattr(jobs, "run_in", raising(AssertionError("examined")))
     assert site.run("orphans", "kit") == Exit.UNCONFIRMED
     assert "--force" in capsys.readouterr().err
 
@@ -240,7 +240,7 @@ def test_progress_is_for_terminals_only(site: Site, monkeypatch: Any, capsys: An
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     assert site.run("orphans", "kit", "--dry-run") == Exit.DONE
-    assert "kit · orphans: 1 files seen" in screen.getvalue()
+    assert "kit · orphans: 1 files examined" in screen.getvalue()
     assert screen.getvalue().endswith("\r\x1b[K")
 
 
@@ -357,13 +357,13 @@ def test_a_job_says_otherwise_than_its_site_and_the_command_line_than_both() -> 
     [orphans] = site_file.jobs_of(
         site, "orphans", "here", {"older_than_hours": 5, "accept": ["no_references"]}
     )
-    assert orphans.patience.older_than_hours == 5
-    assert orphans.patience.age_stamp == "newest"
+    assert orphans.age_limit.older_than_hours == 5
+    assert orphans.age_limit.age_stamp == "newest"
     assert orphans.site.max_removal_percent == 20
     assert orphans.site.accept == ("path_mismatch", "no_references")
     assert orphans.site.media_url == b"/media/"
     [missing] = site_file.jobs_of(site, "missing", "here", {})
-    assert missing.patience.older_than_hours == 1
+    assert missing.age_limit.older_than_hours == 1
     assert missing.site.max_removal_percent == 10
     # What the job orphans compares with protects files from this job too.
     assert [str(column) for column in missing.references] == ["t.c"]

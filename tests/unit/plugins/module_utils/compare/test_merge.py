@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine import spool
 from engine.compare.merge import (
-    References,
+    Merge,
     begun,
 )
 from engine.errors import DatabaseError
@@ -45,9 +45,9 @@ def test_the_merge_is_the_difference_of_the_sets(
         patch.setattr(spool, "BLOCK", block)
         media = Media(folder)
         media.write(*paths)
-        references = References(cut(held, sizes))
+        references = Merge(cut(held, sizes))
         with LocalStore(media.root, 10) as tree:
-            unnamed = [path for piece in listed(tree) for path in references.unnamed(piece)]
+            unnamed = [path for piece in listed(tree) for path in references.unreferenced(piece)]
         references.finish()
     assert unnamed == sorted(set(paths) - set(held))
     assert references.count == len(held)
@@ -64,29 +64,29 @@ def test_directories_may_skip_references_and_references_directories(
 ) -> None:
     prefixes = [b"%d/" % number for number in range(len(directories))]
     held = sorted({prefix + name for prefix in [*prefixes, b"+/", b"9/"] for name in named})
-    references = References(cut(held, sizes))
+    references = Merge(cut(held, sizes))
     pieces = [[prefix + name for name in names] for prefix, names in zip(prefixes, directories)]
-    unnamed = [path for piece in pieces for path in references.unnamed(piece)]
+    unnamed = [path for piece in pieces for path in references.unreferenced(piece)]
     assert unnamed == [path for piece in pieces for path in piece if path not in held]
 
 
 def test_a_reference_that_stands_twice_and_across_lists_is_one() -> None:
-    references = References(iter([[b"a", b"b"], [b"b"], [b"b", b"c"]]))
-    assert references.unnamed([b"a", b"b", b"d"]) == [b"d"]
-    assert references.unnamed([b"e"]) == [b"e"]
+    references = Merge(iter([[b"a", b"b"], [b"b"], [b"b", b"c"]]))
+    assert references.unreferenced([b"a", b"b", b"d"]) == [b"d"]
+    assert references.unreferenced([b"e"]) == [b"e"]
     assert references.count == 5
 
 
 def test_references_behind_the_last_file_are_counted_too() -> None:
-    references = References(iter([[b"a"], [b"x", b"y"], [b"z"]]))
-    assert references.unnamed([b"a"]) == []
+    references = Merge(iter([[b"a"], [b"x", b"y"], [b"z"]]))
+    assert references.unreferenced([b"a"]) == []
     references.finish()
     assert references.count == 4
 
 
 def test_without_references_every_file_is_unnamed() -> None:
-    references = References(iter([]))
-    assert references.unnamed([b"d/a", b"d/b"]) == [b"d/a", b"d/b"]
+    references = Merge(iter([]))
+    assert references.unreferenced([b"d/a", b"d/b"]) == [b"d/a", b"d/b"]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_without_references_every_file_is_unnamed() -> None:
     ids=["swapped", "inside", "between lists", "by a dictionary"],
 )
 def test_references_in_another_order_end_the_run(lists: list[list[bytes]]) -> None:
-    references = References(iter(lists))
+    references = Merge(iter(lists))
     with pytest.raises(DatabaseError, match="byte order"):
         references.finish()
 
@@ -113,8 +113,8 @@ def test_references_are_only_read_as_far_as_the_walk_has_come() -> None:
             read.append(name)
             yield [name]
 
-    references = References(lists())
-    references.unnamed([b"a", b"b"])
+    references = Merge(lists())
+    references.unreferenced([b"a", b"b"])
     assert read == [b"a", b"m"]
 
 

@@ -22,15 +22,15 @@ TOO_LONG = "n" * 256
 @pytest.mark.parametrize(
     ("path", "why"),
     [
-        ("/etc/passwd", "the database holds this path, which is absolute; its row stays"),
-        ("../gone.jpg", "the database holds this path, which holds '..'; its row stays"),
-        ("p/../../gone.jpg", "the database holds this path, which holds '..'; its row stays"),
-        ("https://cdn.example.org/gone.jpg", "the database holds this path, which is a URL; its row stays"),
-        ("link/gone.jpg", "on its way 'link' is a symbolic link; its row stays"),
-        ("dangling/gone.jpg", "on its way 'dangling' is a symbolic link; its row stays"),
-        ("p/there.jpg/gone.jpg", "on its way 'there.jpg' is a file; its row stays"),
-        (f"p/{TOO_LONG}", "longer than a file name can be; its row stays"),
-        (f"{TOO_LONG}/gone.jpg", "longer than a file name can be; its row stays"),
+        ("/etc/passwd", "the database holds this path, which is absolute; its row is kept"),
+        ("../gone.jpg", "the database holds this path, which holds '..'; its row is kept"),
+        ("p/../../gone.jpg", "the database holds this path, which holds '..'; its row is kept"),
+        ("https://cdn.example.org/gone.jpg", "the database holds this path, which is a URL; its row is kept"),
+        ("link/gone.jpg", "on its way 'link' is a symbolic link; its row is kept"),
+        ("dangling/gone.jpg", "on its way 'dangling' is a symbolic link; its row is kept"),
+        ("p/there.jpg/gone.jpg", "on its way 'there.jpg' is a file; its row is kept"),
+        (f"p/{TOO_LONG}", "longer than a file name can be; its row is kept"),
+        (f"{TOO_LONG}/gone.jpg", "longer than a file name can be; its row is kept"),
     ],
 )
 def test_what_cannot_be_judged_stays_and_is_told(photos: Site, outside: Path, path: str, why: str) -> None:
@@ -38,7 +38,7 @@ def test_what_cannot_be_judged_stays_and_is_told(photos: Site, outside: Path, pa
     photos.media.link("dangling", "nowhere")
     photos.insert(path)
     plan, _outcome = run(photos.missing())
-    assert why in reasons(plan.skipped)[path.encode()]
+    assert why in reasons(plan.kept)[path.encode()]
     assert (found(plan), guards(plan)) == ([b"p/gone.jpg"], [])
     assert photos.images == ["p/there.jpg", path]
 
@@ -58,14 +58,14 @@ def test_a_value_with_a_nul_byte_stays_and_is_told(few: Site, written: str) -> N
     few.database.run(f"INSERT INTO photo (id, image) VALUES (99, CAST({written} AS text))")
     plan, _outcome = run(few.missing(), check=True)
     assert "99" not in keys(plan)
-    assert plan.skipped.total == 1
+    assert plan.kept.total == 1
 
 
 def test_a_lone_value_with_a_nul_byte_stays_and_is_told(few: Site) -> None:
     few.database.run("INSERT INTO photo (id, image) VALUES (99, CAST(x'7100ff' AS text))")
     plan, _outcome = run(few.missing(), check=True)
     assert keys(plan) == ["2"]
-    assert "holds a NUL byte" in reasons(plan.skipped)[b"q\0\xff"]
+    assert "holds a NUL byte" in reasons(plan.kept)[b"q\0\xff"]
 
 
 @pytest.mark.parametrize(("on_disk", "in_database"), SPELLINGS)
@@ -83,7 +83,7 @@ def test_the_other_spelling_is_told(photos: Site) -> None:
     photos.media.write("p/a b.jpg")
     photos.insert("p/a%20b.jpg")
     plan, _outcome = run(photos.missing(), check=True)
-    assert "another spelling: 'p/a b.jpg'" in reasons(plan.skipped)[b"p/a%20b.jpg"]
+    assert "another spelling: 'p/a b.jpg'" in reasons(plan.kept)[b"p/a%20b.jpg"]
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o400, 0o200])
@@ -110,12 +110,12 @@ def test_a_directory_that_is_closed_after_the_plan_rolls_all_back(public_site: S
         with planned(public_site.missing()) as made:
             assert (found(made.plan), guards(made.plan)) == ([b"p/gone.jpg", b"q/gone.jpg"], [])
             os.mkdir(public_site.media.path("q"), 0)
-            outcome = made.carry_out()
+            outcome = made.apply()
             return outcome.removed.records, outcome.error
 
     count, error = as_nobody(remove)
     assert count == 0
-    assert "cannot be seen any more" in error
+    assert "cannot be read any more" in error
     assert "Permission denied" in error
     assert "All rows of this job were rolled back" in error
     assert len(public_site.images) == 2
@@ -127,7 +127,7 @@ def test_a_media_root_that_is_replaced_after_the_plan_rolls_all_back(photos: Sit
         os.rename(photos.media.root, photos.media.root + b".old")
         if not gone:
             os.mkdir(photos.media.root)
-        outcome = made.carry_out()
+        outcome = made.apply()
     assert "the media root was replaced or unmounted" in outcome.error
     assert photos.images == ["p/there.jpg", "p/gone.jpg"]
 
@@ -145,8 +145,8 @@ def test_a_file_that_is_back_after_the_plan_keeps_its_row(photos: Site) -> None:
     photos.insert("p/gone too.jpg")
     with planned(photos.missing()) as made:
         photos.media.write("p/gone.jpg")
-        outcome = made.carry_out()
-    assert reasons(outcome.skipped) == {b"p/gone.jpg": "it is no longer what the plan says, and stays"}
+        outcome = made.apply()
+    assert reasons(outcome.kept) == {b"p/gone.jpg": "it is no longer what the plan says, and is kept"}
     assert photos.images == ["p/there.jpg", "p/gone.jpg"]
 
 
@@ -154,5 +154,5 @@ def test_a_file_that_is_back_in_a_directory_made_anew_keeps_its_row(photos: Site
     with planned(photos.missing()) as made:
         photos.media.rename("p", "old")
         photos.media.write("p/gone.jpg")
-        made.carry_out()
+        made.apply()
     assert photos.images == ["p/there.jpg", "p/gone.jpg"]

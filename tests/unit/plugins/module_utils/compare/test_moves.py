@@ -48,7 +48,7 @@ def moved(shop: Site, told: Mapping[str, str] = TOLD) -> tuple[str, str]:
 
 
 def _alike(plan: Any, stays: bool) -> str:
-    told = [reason for reason in reasons(plan.skipped).values() if "likely a move" in reason]
+    told = [reason for reason in reasons(plan.kept).values() if "likely a move" in reason]
     assert bool(told) == stays
     for alike in ("size and checksum", "name"):
         if told and f"a file of this {alike}" in told[0]:
@@ -207,6 +207,6 @@ def test_of_several_files_that_may_be_the_lost_one_the_same_is_told_each_time(
     for module in (os, Reversed()):
         monkeypatch.setattr(walk, "os", module)
         plan, _outcome = run(shop.missing(**TOLD, **WATCHED), check=True)
-        told += [reasons(plan.skipped)[b"p/lost.jpg"]]
+        told += [reasons(plan.kept)[b"p/lost.jpg"]]
     assert told[0] == told[1]
-    assert "lies at 'p/two.jpg'" in told[0]
+    assert "is at 'p/two.jpg'" in told[0]

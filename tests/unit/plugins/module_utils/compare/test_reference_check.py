@@ -42,7 +42,7 @@ def named(database: Any) -> Iterator[Any]:
 
 
 def test_what_a_row_names_stays_and_what_none_names_does_not(named: Any) -> None:
-    a_row = "a row names it"
+    a_row = "a row references it"
     assert named([b"p/a.jpg", b"covers/c.png", b"p/b.jpg", b"a.jpg"]) == [a_row, a_row, "", ""]
 
 
@@ -65,7 +65,7 @@ def test_names_are_compared_byte_by_byte(named: Any, path: bytes) -> None:
     ],
 )
 def test_what_a_row_names_in_another_spelling_stays(named: Any, path: bytes, spelling: str) -> None:
-    assert named([path]) == [f"the database names it in another spelling: '{spelling}'"]
+    assert named([path]) == [f"the database references it in another spelling: '{spelling}'"]
 
 
 def test_names_that_no_database_can_hold_are_named_by_none(named: Any) -> None:
@@ -84,7 +84,7 @@ def test_names_that_no_database_can_hold_are_named_by_none(named: Any) -> None:
     ],
 )
 def test_what_is_derived_from_a_named_file_stays(named: Any, pattern: str, path: bytes, source: str) -> None:
-    assert named([path], [pattern]) == [f"it is derived from '{source}', which a row names"]
+    assert named([path], [pattern]) == [f"it is derived from '{source}', which a row references"]
     assert named([path]) == [""]
 
 
@@ -123,4 +123,4 @@ def test_a_file_goes_with_the_last_row_that_names_it(
 @pytest.mark.parametrize("count", [0, 1, 9, 11, 25_000])
 def test_any_number_of_paths_can_be_asked_for(named: Any, count: int) -> None:
     paths = [b"p/%d.jpg" % number for number in range(count)]
-    assert [reason for reason in named([*paths, b"p/a.jpg"], [IMAGEKIT]) if reason] == ["a row names it"]
+    assert [reason for reason in named([*paths, b"p/a.jpg"], [IMAGEKIT]) if reason] == ["a row references it"]

@@ -32,8 +32,8 @@ def records(**options: Any) -> RecordsJob:
 
 def test_what_is_not_said_has_a_cautious_default() -> None:
     job = orphans()
-    assert (job.patience.older_than_hours, job.patience.age_stamp) == (24, "newest")
-    assert job.patience.seconds == 24 * 3600
+    assert (job.age_limit.older_than_hours, job.age_limit.age_stamp) == (24, "newest")
+    assert job.age_limit.seconds == 24 * 3600
     assert (job.site.max_removal_percent, job.site.max_listed) == (50, 100)
     assert (job.site.quarantine, job.site.marker, job.exclude, job.derived) == (None, None, (), ())
     assert (job.name, job.site.name) == ("orphans", "/srv/media")
@@ -57,7 +57,7 @@ def test_none_is_the_same_as_nothing_said() -> None:
 def test_zero_is_not_taken_for_nothing_said() -> None:
     job = records(older_than_hours=0, max_removal_percent=0, max_listed=0, max_dependents=0)
     limits = (job.site.max_removal_percent, job.site.max_listed, job.max_dependents)
-    assert (*limits, job.patience.older_than_hours) == (0, 0, 0, 0)
+    assert (*limits, job.age_limit.older_than_hours) == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,9 @@ def test_what_goes_is_the_same_by_sets_and_by_keys(site: Site) -> None:
         table = database.table("photo")
         photos = [row for rows in database.rows(Selection(table, "image")) for row in rows]
         dependents = Dependents(site.missing(), table, database)
-        assert dependents.hang_on_one
+        assert dependents.on_one_record
         doomed = [row for row in photos if int(row.key[0]) in (1, 2, 3)]
-        goings = [kind(dependents, doomed) for kind in (cascade.SetCascade, cascade.KeyCascade)]
+        goings = [kind(dependents, database, doomed) for kind in (cascade.SetCascade, cascade.KeyCascade)]
         counts = [going.counts() for going in goings]
         assert (
             counts[0]
@@ -69,7 +69,7 @@ def test_what_goes_is_the_same_by_sets_and_by_keys(site: Site) -> None:
         assert kept[0] == kept[1]
         assert len(kept[0]) == 13
         restricted = [
-            kind(dependents, photos).restricted for kind in (cascade.SetCascade, cascade.KeyCascade)
+            kind(dependents, database, photos).restricted for kind in (cascade.SetCascade, cascade.KeyCascade)
         ]
         assert restricted[0] == restricted[1] != {}
         assert {int(key[0]) for key in restricted[0]} == {4, 5}
@@ -84,16 +84,16 @@ ANSWERED = "INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"
     ("moment", "is_kept", "happens", "waits", "left"),
     [
         # What leads elsewhere before it goes does not go.
-        ("carry_out", False, MOVED, False, 1),
-        ("carry_out", False, TAKEN_OVER, False, 1),
-        ("carry_out", False, ANSWERED, False, 0),
+        ("apply", False, MOVED, False, 1),
+        ("apply", False, TAKEN_OVER, False, 1),
+        ("apply", False, ANSWERED, False, 0),
         # What was written down is what goes.
-        ("carry_out", True, MOVED, True, 0),
-        ("carry_out", True, TAKEN_OVER, True, 0),
-        ("carry_out", True, ANSWERED, True, 0),
+        ("apply", True, MOVED, True, 0),
+        ("apply", True, TAKEN_OVER, True, 0),
+        ("apply", True, ANSWERED, True, 0),
         # Nothing comes to hang on what is about to go.
-        ("_carry_out", False, TAKEN_OVER, True, 0),
-        ("_carry_out", False, ANSWERED, True, 0),
+        ("_apply", False, TAKEN_OVER, True, 0),
+        ("_apply", False, ANSWERED, True, 0),
     ],
 )
 def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
@@ -170,7 +170,7 @@ def test_no_row_goes_that_was_not_kept(
     with planned(job) as made, InsertsWhenItKeeps(
         job.site, lambda: on_postgresql.database.run(happens)
     ) as batch:
-        outcome = made.carry_out(batch)
+        outcome = made.apply(batch)
     assert 2 in ids(on_postgresql, "tag")
     assert bool(outcome.error) == (ids(on_postgresql, "photo") == [1, 2])
 
@@ -184,7 +184,7 @@ def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
         " comment_id integer NOT NULL REFERENCES comment ON DELETE CASCADE);"
         "INSERT INTO comment VALUES (1, 2)"
     )
-    going_on = cascade.SetCascade.carry_out
+    going_on = cascade.SetCascade.apply
     waited = []
 
     def after_the_look_for_restrictions(*arguments: Any) -> Any:
@@ -193,7 +193,7 @@ def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
         waited.append(True)
         return going_on(*arguments)
 
-    monkeypatch.setattr(cascade.SetCascade, "carry_out", after_the_look_for_restrictions)
+    monkeypatch.setattr(cascade.SetCascade, "apply", after_the_look_for_restrictions)
     _plan, outcome = run(on_postgresql.missing(dependents=[rule("report", "comment_id", "restrict")]))
     assert waited == [True]
     assert (outcome.error, ids(on_postgresql, "photo"), ids(on_postgresql, "report")) == ("", [1], [])
@@ -234,6 +234,6 @@ def test_a_trigger_that_detaches_a_row_instead_of_deleting_it_stops_the_run(on_p
         "CREATE TRIGGER soft BEFORE DELETE ON tag FOR EACH ROW EXECUTE FUNCTION detach()"
     )
     _plan, outcome = run(on_postgresql.missing(dependents=[rule("tag", "photo_id", "delete")]))
-    assert "deleting rows of tag took 0 rows where 1 hang on the records" in outcome.error
+    assert "deleting rows of tag changed 0 rows where 1 depend on the records" in outcome.error
     assert on_postgresql.database.rows("SELECT * FROM tag") == [(1, 2)]
     assert ids(on_postgresql, "photo") == [1, 2]

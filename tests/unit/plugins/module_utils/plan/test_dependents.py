@@ -86,8 +86,8 @@ def test_a_restriction_of_the_database_keeps_the_record(lossy: Site) -> None:
         "INSERT INTO note VALUES (1, 2)"
     )
     plan, outcome = run(lossy.missing())
-    told = "rows that must not go hang on its record: note.photo_id is set to restrict"
-    assert reasons(plan.skipped) == {b"p/2.jpg": told}
+    told = "dependent rows must not be removed with its record: note.photo_id is set to restrict"
+    assert reasons(plan.kept) == {b"p/2.jpg": told}
     assert (outcome.error, ids(lossy, "photo"), ids(lossy, "note")) == ("", [1, 2], [1])
 
 
@@ -144,7 +144,7 @@ def test_a_restriction_far_away_keeps_the_record_and_all_on_the_way(lossy: Site)
     job = lossy.missing(dependents=[rule("report", "comment_id", "restrict")])
     plan, outcome = run(job)
     assert plan.dependents == {"comment": {"deleted": 1, "updated": 0}}
-    assert list(reasons(plan.skipped)) == [b"p/2.jpg"]
+    assert list(reasons(plan.kept)) == [b"p/2.jpg"]
     assert (outcome.error, ids(lossy, "photo"), ids(lossy, "comment")) == ("", [1, 2], [1, 2])
 
 
@@ -152,8 +152,8 @@ def test_a_restriction_that_comes_after_the_plan_keeps_the_record(lossy: Site) -
     lossy.database.run(f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})")
     with planned(lossy.missing(dependents=[rule("note", "photo_id", "restrict")])) as made:
         lossy.database.run("INSERT INTO note VALUES (1, 3)")
-        outcome = made.carry_out()
-    assert list(reasons(outcome.skipped)) == [b"p/3.jpg"]
+        outcome = made.apply()
+    assert list(reasons(outcome.kept)) == [b"p/3.jpg"]
     assert (outcome.error, ids(lossy, "photo"), ids(lossy, "note")) == ("", [1, 3], [1])
 
 
@@ -161,7 +161,7 @@ def test_a_dependent_that_comes_after_the_plan_goes_with_its_record(lossy: Site)
     lossy.database.run(f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})")
     with planned(lossy.missing()) as made:
         lossy.database.run("INSERT INTO note VALUES (1, 2)")
-        outcome = made.carry_out()
+        outcome = made.apply()
     assert (outcome.error, ids(lossy, "photo"), ids(lossy, "note")) == ("", [1], [])
 
 

@@ -121,7 +121,7 @@ def test_a_table_that_the_cascade_would_empty_turns_the_plan_down(
     assert len(ids(lossy, "sale")) == (100 if refused else 0)
     if refused:
         assert plan.refusals[0].message.startswith(
-            "100 of 100 rows of sale would go along, 100 %, and max_removal_percent allows 50 %."
+            "100 of 100 rows of sale would be deleted by cascade, 100 %, and max_removal_percent allows 50 %."
         )
 
 
@@ -205,7 +205,7 @@ def test_a_rule_for_a_foreign_key_to_elsewhere_is_told(lossy: Site) -> None:
         "CREATE TABLE tag (id integer PRIMARY KEY);"
         "CREATE TABLE note (id integer PRIMARY KEY, tag_id integer REFERENCES tag (id))"
     )
-    with pytest.raises(SiteError, match="the rule would do nothing"):
+    with pytest.raises(SiteError, match="the rule has no effect"):
         run(lossy.missing(dependents=[rule("note", "tag_id", "restrict")]))
 
 

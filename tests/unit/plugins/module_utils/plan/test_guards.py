@@ -114,7 +114,9 @@ def test_a_directory_is_judged_whatever_else_is_wrong_but_a_share_is_told_once()
 
 def test_the_share_is_told_with_the_percentage_that_allows_it() -> None:
     [refusal] = told(lambda plan, _accepted: guard_share(plan, "files", 1_234, 5_000, 20)).refusals
-    assert refusal.message.startswith("1,234 of 5,000 files would go, 24.68 %, and max_removal_percent")
+    assert refusal.message.startswith(
+        "1,234 of 5,000 files would be removed, 24.68 %, and max_removal_percent"
+    )
     assert refusal.message.endswith("set max_removal_percent to 25.")
 
 
@@ -158,7 +160,7 @@ def test_lost_directories_are_told_beside_all_but_a_share_that_is_too_large() ->
 
 def test_the_tables_message_tells_the_share_and_the_limit() -> None:
     [refusal] = told(table(150, 200)).refusals
-    assert "150 of 200 rows of album_caption would go along, 75 %" in refusal.message
+    assert "150 of 200 rows of album_caption would be deleted by cascade, 75 %" in refusal.message
     assert "max_removal_percent allows 50 %" in refusal.message
 
 

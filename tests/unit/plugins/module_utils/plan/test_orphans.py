@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import run as jobs
+from engine import session
 from engine.errors import SiteError
-from engine.plan import orphans
-from engine.plan import plan as plan_module
+from engine.plan import approval as approvals
+from engine.plan import orphans, planner
 from helpers.builders import (
     SPELLINGS,
     TREES,
@@ -42,7 +42,8 @@ def later(hours: float, monkeypatch: pytest.MonkeyPatch) -> None:
     ahead = SimpleNamespace(
         time=lambda: time.time() + seconds, time_ns=lambda: time.time_ns() + int(seconds * 1e9)
     )
-    monkeypatch.setattr(orphans, "time", ahead)
+    for module in (orphans, planner):
+        monkeypatch.setattr(module, "time", ahead)
 
 
 # What is an orphan.
@@ -56,7 +57,7 @@ def test_a_file_that_no_row_names_goes_and_others_stay(kept: Site) -> None:
     assert plan.examined == {"files": 2, "referenced": 1, "references": 1, "derived": 0}
     assert plan.found.as_dict() == outcome.removed.as_dict() == {"records": 0, "files": 1, "bytes": 7}
     assert [orphan.path for orphan in outcome.gone.items] == [b"p/lost.jpg"]
-    assert (outcome.error, outcome.skipped.total, outcome.failed.total) == ("", 0, 0)
+    assert (outcome.error, outcome.kept.total, outcome.failed.total) == ("", 0, 0)
 
 
 def test_every_listed_column_protects(kept: Site) -> None:
@@ -71,7 +72,7 @@ def test_empty_values_name_nothing_and_harm_nothing(kept: Site) -> None:
     kept.insert("", None)
     plan, _outcome = run(kept.orphans(), check=True)
     assert found(plan) == [b"p/lost.jpg"]
-    assert plan.skipped.total == 0
+    assert plan.kept.total == 0
 
 
 @settings(max_examples=25)
@@ -119,7 +120,7 @@ def test_only_regular_files_are_judged(lost: Site, outside: Path) -> None:
     os.mkfifo(lost.media.path("p/fifo"))
     plan, _outcome = run(lost.orphans())
     assert found(plan) == [b"p/lost.jpg"]
-    assert reasons(plan.skipped) == {
+    assert reasons(plan.kept) == {
         b"p/link": "it is a symbolic link, and only regular files are judged",
         b"p/folder": "it is a symbolic link, and only regular files are judged",
         b"p/fifo": "it is a FIFO, and only regular files are judged",
@@ -211,7 +212,7 @@ def test_a_file_that_a_row_names_in_another_spelling_stays(
     site.insert(in_database)
     plan, _outcome = run(site.orphans())
     assert found(plan) == []
-    assert "the database names it in another spelling" in reasons(plan.skipped)[on_disk.encode()]
+    assert "the database references it in another spelling" in reasons(plan.kept)[on_disk.encode()]
     assert site.media.files == {on_disk.encode()}
 
 
@@ -233,7 +234,7 @@ def test_a_file_below_the_media_root_as_the_database_writes_it_stays(kept: Site)
 def test_a_value_that_leads_outside_is_reported(kept: Site, outside: Path, value: str, why: str) -> None:
     kept.insert(value)
     plan, _outcome = run(kept.orphans())
-    assert reasons(plan.skipped) == {value.encode(): f"the database holds this path, which {why}"}
+    assert reasons(plan.kept) == {value.encode(): f"the database holds this path, which {why}"}
     assert kept.media.files == {b"p/kept.jpg"}
     assert (outside / "precious.jpg").exists()
 
@@ -241,7 +242,7 @@ def test_a_value_that_leads_outside_is_reported(kept: Site, outside: Path, value
 def test_a_value_with_a_nul_byte_is_reported(lost: Site) -> None:
     lost.database.run("INSERT INTO photo (id, image) VALUES (99, CAST(x'702f610062' AS text))")
     plan, _outcome = run(lost.orphans(), check=True)
-    assert reasons(plan.skipped) == {b"p/a\0b": "the database holds this path, which holds a NUL byte"}
+    assert reasons(plan.kept) == {b"p/a\0b": "the database holds this path, which holds a NUL byte"}
 
 
 # Derived files.
@@ -253,7 +254,7 @@ def test_a_derived_file_lives_as_long_as_its_source(kept: Site) -> None:
     plan, _outcome = run(kept.orphans(derived=derived))
     assert found(plan) == [b"CACHE/images/p/lost/2.jpg", b"p/lost.jpg"]
     assert plan.examined["derived"] == 2
-    assert plan.skipped.total == 0, "they are no news"
+    assert plan.kept.total == 0, "they are no news"
     assert kept.media.files == {b"CACHE/images/p/kept/1.jpg", b"p/kept.jpg", b"p/kept.jpg.9x9_q85.jpg"}
 
 
@@ -261,8 +262,8 @@ def test_a_derived_file_of_a_photo_that_comes_after_the_plan_stays(kept: Site) -
     kept.media.write("CACHE/images/p/new/1.jpg")
     with planned(kept.orphans(derived=["CACHE/images/{dir}/{stem}/*"])) as made:
         kept.insert("p/new.png")
-        outcome = made.carry_out()
-    assert list(reasons(outcome.skipped)) == [b"CACHE/images/p/new/1.jpg"]
+        outcome = made.apply()
+    assert list(reasons(outcome.kept)) == [b"CACHE/images/p/new/1.jpg"]
 
 
 # Check mode.
@@ -284,9 +285,9 @@ def test_this_job_never_writes_to_the_database(
     lost: Site, monkeypatch: pytest.MonkeyPatch, check: bool
 ) -> None:
     asked = []
-    connect = jobs.connect
+    connect = session.connect
     monkeypatch.setattr(
-        jobs, "connect", lambda url, read_only: asked.append(read_only) or connect(url, read_only)
+        session, "connect", lambda url, read_only: asked.append(read_only) or connect(url, read_only)
     )
     run(lost.orphans(), check=check)
     assert asked == [True]
@@ -309,9 +310,7 @@ def test_what_is_not_in_the_approved_plan_waits(lost: Site) -> None:
     token = approved(lost)
     lost.media.write("p/later.jpg")
     plan, _outcome = run(lost.orphans(), approved=token)
-    assert reasons(plan.skipped) == {
-        b"p/later.jpg": "it is not in the approved plan and waits for the next one"
-    }
+    assert reasons(plan.kept) == {b"p/later.jpg": "it is not in the approved plan; review it in the next one"}
     assert lost.media.files == {b"p/kept.jpg", b"p/later.jpg"}
 
 
@@ -319,7 +318,7 @@ def test_what_changed_since_the_approval_stays(lost: Site) -> None:
     token = approved(lost)
     lost.media.write("p/lost.jpg", content=b"another")
     plan, outcome = run(lost.orphans(), approved=token)
-    assert "no longer what was approved" in reasons(plan.skipped)[b"p/lost.jpg"]
+    assert "no longer what was approved" in reasons(plan.kept)[b"p/lost.jpg"]
     assert outcome.removed.files == 0
     assert b"p/lost.jpg" in lost.media.files
 
@@ -332,7 +331,7 @@ def test_what_left_the_plan_since_the_approval_is_told(kept: Site) -> None:
     kept.insert("p/lost.jpg")
     plan, _outcome = run(kept.orphans(), approved=token)
     since = "it was in the approved plan and is referenced or young by now"
-    assert reasons(plan.skipped) == {b"p/lost.jpg": since, b"p/young.jpg": since}
+    assert reasons(plan.kept) == {b"p/lost.jpg": since, b"p/young.jpg": since}
     assert plan.warnings == ["gone already: 1 file of the approved plan"]
     assert found(plan) == []
 
@@ -345,7 +344,7 @@ def test_ages_are_judged_as_of_the_moment_of_the_approval(
     later(2, monkeypatch)
     assert found(run(lost.orphans(), check=True)[0]) == [b"p/lost.jpg", b"p/young.jpg"]
     plan, _outcome = run(lost.orphans(), approved=token)
-    assert (found(plan), plan.young, plan.skipped.total) == ([b"p/lost.jpg"], 1, 0)
+    assert (found(plan), plan.young, plan.kept.total) == ([b"p/lost.jpg"], 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -362,7 +361,7 @@ def test_an_approved_plan_of_other_options_is_refused(lost: Site, change: dict[s
 def test_a_plan_too_large_for_a_token_is_carried_out_as_it_was_or_not_at_all(
     lost: Site, monkeypatch: pytest.MonkeyPatch, is_same: bool
 ) -> None:
-    monkeypatch.setattr(plan_module, "ITEMS_IN_TOKEN", 2)
+    monkeypatch.setattr(approvals, "ITEMS_IN_TOKEN", 2)
     lost.media.write("p/1.jpg", "p/2.jpg", "p/3.jpg")
     token = approved(lost)
     if not is_same:
@@ -378,7 +377,7 @@ def test_what_may_be_the_file_that_a_row_has_lost_stays(kept: Site, include: boo
     kept.insert("elsewhere/lost.jpg")
     plan, _outcome = run(kept.orphans(include_likely_moves=include))
     assert found(plan) == [b"p/lost.jpg"] * include
-    assert ("elsewhere/lost.jpg" in reasons(plan.skipped).get(b"p/lost.jpg", "")) == (not include)
+    assert ("elsewhere/lost.jpg" in reasons(plan.kept).get(b"p/lost.jpg", "")) == (not include)
     assert (b"p/lost.jpg" in kept.media.files) == (not include)
 
 

@@ -15,10 +15,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import SiteError
-from engine.plan import plan as plan_module
-from engine.plan.approval import Approval
+from engine.kept import Code, Doubt
+from engine.plan import approval as approvals
+from engine.plan.approval import ITEMS_IN_TOKEN, Approval, Item
 from engine.plan.guards import guard_approval, guard_marker, guard_partial, guard_share
-from engine.plan.plan import ITEMS_IN_TOKEN, Item, Plan
+from engine.plan.plan import Plan
 from engine.spool import Listed, Spool
 from helpers.builders import guards
 
@@ -34,7 +35,9 @@ def plan(job: str = "orphans", scope: str = "/srv/media", moment: float = MOMENT
 
 def sealed(items: list[Item], **about: Any) -> Plan:
     made = plan(**about)
-    made.seal(items)
+    for item in items:
+        made.count_in(item)
+    made.seal()
     return made
 
 
@@ -66,8 +69,8 @@ def test_an_approved_plan_covers_its_items_and_nothing_else(items: list[Item]) -
     approved = approval(sealed(items))
     assert approved.moment == MOMENT
     assert approved.count == approved.left == len(items)
-    assert approved.objection(Item(b"a name that is longer than those", b"")) is not None
-    assert [approved.objection(item) for item in items] == [None] * len(items)
+    assert approved.reason_to_keep(Item(b"a name that is longer than those", b"")) is not None
+    assert [approved.reason_to_keep(item) for item in items] == [None] * len(items)
     assert approved.left == 0
 
 
@@ -75,17 +78,17 @@ def test_an_approved_plan_covers_its_items_and_nothing_else(items: list[Item]) -
 def test_what_is_no_longer_the_same_is_not_covered(items: list[Item], data: st.DataObject) -> None:
     changed = data.draw(st.sampled_from(items))
     approved = approval(sealed(items))
-    objection = approved.objection(changed._replace(identity=changed.identity + b"!"))
+    objection = approved.reason_to_keep(changed._replace(identity=changed.identity + b"!"))
     assert objection is not None
-    assert "no longer what was approved" in objection
+    assert "no longer what was approved" in objection.reason
 
 
 def test_what_was_added_waits_and_what_was_left_is_counted() -> None:
     approved = approval(sealed(some(3)))
-    assert approved.objection(Item(b"added", b"state")) == (
-        "it is not in the approved plan and waits for the next one"
+    assert approved.reason_to_keep(Item(b"added", b"state")) == Doubt(
+        Code.NOT_APPROVED, "it is not in the approved plan; review it in the next one"
     )
-    assert approved.objection(some(1)[0]) is None
+    assert approved.reason_to_keep(some(1)[0]) is None
     assert approved.left == 2
     names = [b"photo 0", b"photo 1", b"photo 2", b"added"]
     assert list(approved.left_names(names)) == [b"photo 1", b"photo 2"]
@@ -93,7 +96,7 @@ def test_what_was_added_waits_and_what_was_left_is_counted() -> None:
 
 def test_approval_of_an_empty_plan_approves_nothing() -> None:
     approved = approval(sealed([]))
-    assert approved.objection(some(1)[0]) is not None
+    assert approved.reason_to_keep(some(1)[0]) is not None
 
 
 @given(st.text(string.printable + "é\udcff"))
@@ -127,7 +130,7 @@ def test_a_token_that_was_cut_short_is_refused(kept: float) -> None:
 def test_a_token_that_was_wrapped_by_a_mail_program_still_serves() -> None:
     made = sealed(some(20))
     wrapped = "\n".join(made.token[start : start + 60] for start in range(0, len(made.token), 60))
-    assert Approval(wrapped, made.job, made.scope).objection(some(1)[0]) is None
+    assert Approval(wrapped, made.job, made.scope).reason_to_keep(some(1)[0]) is None
 
 
 @pytest.mark.parametrize("missing", sorted(GOOD_HEADER))
@@ -181,8 +184,8 @@ def test_a_plan_too_large_for_a_token_is_approved_as_a_whole(count: int) -> None
 
 
 def test_a_whole_approval_has_no_objection_to_single_items(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_module, "ITEMS_IN_TOKEN", 2)
-    assert approval(sealed(some(3))).objection(Item(b"another", b"")) is None
+    monkeypatch.setattr(approvals, "ITEMS_IN_TOKEN", 2)
+    assert approval(sealed(some(3))).reason_to_keep(Item(b"another", b"")) is None
 
 
 def test_without_an_approval_there_is_nothing_to_compare() -> None:
@@ -299,6 +302,6 @@ def test_without_its_marker_the_media_is_taken_for_unmounted(present: bool) -> N
 def test_what_is_skipped_is_listed_up_to_a_bound_and_counted() -> None:
     made = Plan("orphans", "", MOMENT, Spool(tuple, Item), 2)
     for number in range(5):
-        made.skip(b"%d" % number, "because")
-    assert [skipped.name for skipped in made.skipped.items] == [b"0", b"1"]
-    assert made.skipped.total == 5
+        made.keep(b"%d" % number, Code.CHANGED, "because")
+    assert [skipped.name for skipped in made.kept.items] == [b"0", b"1"]
+    assert made.kept.total == 5

@@ -14,7 +14,7 @@ from engine import spool
 from engine.database.sqlite import SQLite
 from engine.errors import SiteError
 from engine.media.local import LocalStore
-from engine.plan import plan as plan_module
+from engine.plan import approval as approvals
 from engine.plan import records
 from helpers.builders import Media, Site, as_nobody, found, guards, keys, reasons, run
 
@@ -30,7 +30,7 @@ KEYS = {
 FITS = {"uuid of PostgreSQL": "postgresql", "uuid of SQLite": "sqlite"}
 
 
-# Rows that have lost their file.
+# Rows that are missing their files.
 
 
 def test_a_row_whose_file_is_gone_goes_and_others_stay(photos: Site) -> None:
@@ -40,7 +40,7 @@ def test_a_row_whose_file_is_gone_goes_and_others_stay(photos: Site) -> None:
     assert plan.examined == {"records": 2}
     assert plan.found.as_dict() == outcome.removed.as_dict() == {"records": 1, "files": 0, "bytes": 0}
     assert [record.shown_key for record in outcome.gone.items] == ["2"]
-    assert (outcome.error, outcome.skipped.total, outcome.failed.total) == ("", 0, 0)
+    assert (outcome.error, outcome.kept.total, outcome.failed.total) == ("", 0, 0)
 
 
 def test_a_row_without_a_file_has_lost_nothing(photos: Site) -> None:
@@ -144,14 +144,14 @@ def test_an_approved_plan_is_carried_out(site: Site) -> None:
     token = run(site.incomplete(), check=True)[0].token
     plan, outcome = run(site.incomplete(), approved=token)
     assert outcome.removed.as_dict() == {"records": 2, "files": 1, "bytes": 7}
-    assert (plan.warnings, plan.skipped.total) == ([], 0)
+    assert (plan.warnings, plan.kept.total) == ([], 0)
 
 
 def test_a_row_that_is_not_in_the_approved_plan_waits(photos: Site) -> None:
     token = run(photos.missing(), check=True)[0].token
     photos.insert("p/gone later.jpg")
     plan, _outcome = run(photos.missing(), approved=token)
-    assert "waits for the next one" in reasons(plan.skipped)[b"p/gone later.jpg"]
+    assert "review it in the next one" in reasons(plan.kept)[b"p/gone later.jpg"]
     assert photos.images == ["p/there.jpg", "p/gone later.jpg"]
 
 
@@ -159,7 +159,7 @@ def test_a_row_that_names_another_file_than_approved_stays(photos: Site) -> None
     token = run(photos.missing(), check=True)[0].token
     photos.database.run("UPDATE photo SET image = 'p/also gone.jpg' WHERE id = 2")
     plan, _outcome = run(photos.missing(), approved=token)
-    assert "no longer what was approved" in reasons(plan.skipped)[b"p/also gone.jpg"]
+    assert "no longer what was approved" in reasons(plan.kept)[b"p/also gone.jpg"]
     assert photos.images == ["p/there.jpg", "p/also gone.jpg"]
 
 
@@ -169,7 +169,7 @@ def test_a_file_that_is_not_the_approved_one_stays(site: Site) -> None:
     token = run(site.incomplete(), check=True)[0].token
     site.media.write("p/a.jpg", content=b"another")
     plan, outcome = run(site.incomplete(), approved=token)
-    assert "no longer what was approved" in reasons(plan.skipped)[b"p/a.jpg"]
+    assert "no longer what was approved" in reasons(plan.kept)[b"p/a.jpg"]
     assert (outcome.removed.records, site.media.files) == (1, {b"p/a.jpg"})
 
 
@@ -198,7 +198,7 @@ def test_an_approved_plan_of_other_rules_for_dependents_is_refused(photos: Site)
 
 
 def test_a_plan_too_large_for_a_token_is_strict(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan_module, "ITEMS_IN_TOKEN", 2)
+    monkeypatch.setattr(approvals, "ITEMS_IN_TOKEN", 2)
     few.insert("p/gone 2.jpg", "p/gone 3.jpg")
     token = run(few.missing(), check=True)[0].token
     few.insert("p/gone 4.jpg")
@@ -256,7 +256,7 @@ def test_paths_that_would_fit_with_a_prefix_turn_the_plan_down(
     sqlite_site: Site, monkeypatch: pytest.MonkeyPatch, few_unseen: int, accept: list[str], refused: list[str]
 ) -> None:
     """Whether the missing ones are asked for by name or all rows are read."""
-    monkeypatch.setattr(records, "FEW_UNSEEN", few_unseen)
+    monkeypatch.setattr(records, "FEW_NOT_FOUND", few_unseen)
     sqlite_site.media.write(*[f"uploads/p/{number}.jpg" for number in range(5)])
     sqlite_site.insert(*[f"p/{number}.jpg" for number in range(5)])
     assert guards(run(sqlite_site.missing(accept=accept), check=True)[0]) == refused
@@ -303,7 +303,7 @@ def test_another_file_system_than_before_turns_the_plan_down(few: Site, tmp_path
 def test_a_row_whose_file_seems_to_lie_elsewhere_stays(photos: Site, include: bool) -> None:
     photos.media.write("elsewhere/gone.jpg")
     plan, _outcome = run(photos.missing(include_likely_moves=include))
-    assert ("'elsewhere/gone.jpg'" in reasons(plan.skipped).get(b"p/gone.jpg", "")) == (not include)
+    assert ("'elsewhere/gone.jpg'" in reasons(plan.kept).get(b"p/gone.jpg", "")) == (not include)
     assert photos.images == ["p/there.jpg", "p/gone.jpg"][: 2 - include]
 
 
@@ -404,7 +404,7 @@ def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
     assert plan.digest == together.digest
     assert plan.dependents == together.dependents == outcome.dependents
     assert (outcome.removed.records, site.images) == (7, ["p/there.jpg"])
-    assert plan.hanging.hang_on_one is not hangs_on_two
+    assert plan.links.on_one_record is not hangs_on_two
 
 
 def test_few_and_many_missing_files_are_the_same_plan(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -422,13 +422,13 @@ def test_few_and_many_missing_files_are_the_same_plan(site: Site, monkeypatch: p
 
     monkeypatch.setattr(records.Database, "rows_naming", noted)
     few, _outcome = run(site.missing(), check=True)
-    monkeypatch.setattr(records, "FEW_UNSEEN", 2)
+    monkeypatch.setattr(records, "FEW_NOT_FOUND", 2)
     many, _outcome = run(site.missing(), check=True)
     assert asked == [len(names)]
     assert found(few) == found(many)
     assert sorted(found(few)).count(b"p/gone.jpg") == 2
     assert (few.examined, few.found) == (many.examined, many.found)
-    assert reasons(few.skipped) == reasons(many.skipped)
+    assert reasons(few.kept) == reasons(many.kept)
     assert few.examined == {"records": len(names) + len(there) + 2}
 
 

@@ -83,7 +83,7 @@ def test_a_file_that_another_row_names_stays(site: Site, where: str) -> None:
         site.insert("p/other.jpg", content_type_id=7)
         site.database.run(f"UPDATE photo SET {where} = 't/a.jpg' WHERE id = 2")
     plan, _outcome = run(site.incomplete(companion_columns=["thumbnail"], references=references))
-    assert reasons(plan.skipped) == {b"t/a.jpg": "a row names it"}
+    assert reasons(plan.kept) == {b"t/a.jpg": "a row references it"}
     assert site.media.files == {b"t/a.jpg"}
 
 
@@ -115,8 +115,8 @@ def test_a_row_that_names_the_file_after_the_plan_protects_it(site: Site) -> Non
     site.insert("p/a.jpg")
     with planned(site.incomplete()) as made:
         site.insert("p/a.jpg", content_type_id=7)
-        outcome = made.carry_out()
-    assert (outcome.removed.records, reasons(outcome.skipped)) == (1, {b"p/a.jpg": "a row names it"})
+        outcome = made.apply()
+    assert (outcome.removed.records, reasons(outcome.kept)) == (1, {b"p/a.jpg": "a row references it"})
     assert site.media.files == {b"p/a.jpg"}
 
 
@@ -142,7 +142,7 @@ def test_a_companion_outside_is_told_and_stays(site: Site, outside: Path, compan
     site.media.link("link", outside)
     site.insert("p/a.jpg", thumbnail=companion)
     plan, outcome = run(site.incomplete(companion_columns=["thumbnail"]))
-    assert companion.encode() in reasons(plan.skipped)
+    assert companion.encode() in reasons(plan.kept)
     assert (plan.found.files, outcome.removed.files, outcome.removed.records) == (0, 0, 1)
     assert (outside / "precious.jpg").exists()
 
@@ -153,8 +153,8 @@ def test_only_regular_files_go_with_a_row(site: Site, outside: Path) -> None:
     site.insert("folder", thumbnail="link")
     plan, _outcome = run(site.incomplete(companion_columns=["thumbnail"]))
     assert plan.found.files == 0
-    assert "it is a directory" in reasons(plan.skipped)[b"folder"]
-    assert "it is a symbolic link" in reasons(plan.skipped)[b"link"]
+    assert "it is a directory" in reasons(plan.kept)[b"folder"]
+    assert "it is a symbolic link" in reasons(plan.kept)[b"link"]
     assert (outside / "precious.jpg").exists()
 
 
@@ -164,8 +164,8 @@ def test_a_directory_that_became_a_link_after_the_plan_is_not_followed(site: Sit
     with planned(site.incomplete()) as made:
         os.rename(site.media.path("p"), tmp_path / "moved")
         site.media.link("p", tmp_path / "moved")
-        outcome = made.carry_out()
-    assert "'p' is a symbolic link" in reasons(outcome.skipped)[b"p/a.jpg"]
+        outcome = made.apply()
+    assert "'p' is a symbolic link" in reasons(outcome.kept)[b"p/a.jpg"]
     assert (tmp_path / "moved" / "a.jpg").exists()
 
 
@@ -174,9 +174,9 @@ def test_a_file_that_was_rewritten_after_the_plan_stays(site: Site) -> None:
     site.insert("p/a.jpg")
     with planned(site.incomplete()) as made:
         site.media.write("p/a.jpg", content=b"another")
-        outcome = made.carry_out()
+        outcome = made.apply()
     assert outcome.removed.records == 1
-    assert "another file stands in its place" in reasons(outcome.skipped)[b"p/a.jpg"]
+    assert "another file stands in its place" in reasons(outcome.kept)[b"p/a.jpg"]
     assert site.media.files == {b"p/a.jpg"}
 
 
@@ -196,7 +196,7 @@ def test_a_file_that_is_derived_in_two_ways_goes_once(site: Site) -> None:
     site.media.write("p/a.jpg", "p/a.png", "CACHE/p/a/1.jpg")
     site.insert("p/a.jpg", "p/a.png")
     plan, outcome = run(site.incomplete(derived=["CACHE/{dir}/{stem}/*", "CACHE/{dir}/{stem}/*.jpg"]))
-    assert (plan.found.files, outcome.removed.files, plan.skipped.total) == (3, 3, 0)
+    assert (plan.found.files, outcome.removed.files, plan.kept.total) == (3, 3, 0)
     assert site.media.files == set()
 
 
@@ -210,5 +210,5 @@ def test_a_path_with_a_nul_byte_stands_for_no_other_file(
     sqlite_site.insert("p/own.jpg", thumbnail="t")
     sqlite_site.database.run("UPDATE photo SET thumbnail = 'p/a.jpg' || char(0) || 'b.jpg'")
     plan, _outcome = run(sqlite_site.incomplete(companion_columns=["thumbnail"]))
-    assert "holds a NUL byte" in reasons(plan.skipped)[b"p/a.jpg\0b.jpg"]
+    assert "holds a NUL byte" in reasons(plan.kept)[b"p/a.jpg\0b.jpg"]
     assert (sqlite_site.images, sqlite_site.media.files) == ([], {b"p/a.jpg", b"b.jpg"})

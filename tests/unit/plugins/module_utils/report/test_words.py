@@ -19,16 +19,18 @@ from engine.config.site import (
     orphans_job,
     records_job,
 )
+from engine.kept import Code, Kept
 from engine.media.local import FileState
 from engine.plan import orphans
 from engine.plan.orphans import Orphan
-from engine.plan.plan import Kept, Plan
+from engine.plan.plan import Plan
 from engine.plan.records import (
     Record,
     RecordsPlan,
 )
-from engine.report import words as report
-from engine.text import escaped_value
+from engine.report import data, words
+from engine.report.describe import describe
+from engine.text import age, escaped_value
 
 SECRET = "hunter2-correct-horse"
 MOMENT = 1_763_722_800.0
@@ -52,7 +54,9 @@ def orphans_plan(*paths: bytes, job: OrphansJob | None = None) -> Plan:
         plan.items.append(Orphan(path, STATE))
     plan.examined = {"files": 10, "referenced": 8, "references": 9, "derived": 0}
     plan.found.files, plan.found.bytes = len(paths), 1234 * len(paths)
-    plan.seal(item.item() for item in plan.items)
+    for item in plan.items:
+        plan.count_in(item.item())
+    plan.seal()
     return plan
 
 
@@ -64,7 +68,9 @@ def records_plan(*records: Record, job: RecordsJob | None = None) -> RecordsPlan
         plan.labels[record.owner or "(none)"] += 1
     plan.examined = {"records": 10}
     plan.found.records = len(records)
-    plan.seal(item.item() for item in plan.items)
+    for item in plan.items:
+        plan.count_in(item.item())
+    plan.seal()
     return plan
 
 
@@ -82,7 +88,8 @@ def outcome_of(plan: Plan, limit: int = 100) -> Outcome:
 
 
 def result(plan: Plan, job: Any, outcome: Outcome | None = None, **more: Any) -> dict[str, Any]:
-    return report.result(plan, job, outcome, **{"verbose": False, "with_diff": False, **more})
+    options = {"verbose": False, "with_diff": False, **more}
+    return data.result(describe(job, plan, outcome), **options)
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -128,7 +135,7 @@ def test_a_check_run_is_changed_where_something_would_go() -> None:
 
 def test_a_refused_plan_changes_nothing() -> None:
     plan = orphans_plan(b"photos/a")
-    plan.refuse("partial", "the disk", "")
+    plan.refuse("partial", "the disk")
     told = result(plan, the_orphans_job())
     assert told["changed"] is False
     assert told["refused"] == [{"guard": "partial", "message": "the disk", "lifted_by": ""}]
@@ -178,9 +185,9 @@ def test_what_was_left_alone_is_bounded_and_counted(limit: int) -> None:
     job = the_orphans_job(max_listed=limit)
     plan = orphans_plan(job=job)
     outcome = outcome_of(plan, limit)
-    plan.skip(b"a", "first")
-    plan.skip(b"b", "second")
-    outcome.skip(b"c", "third")
+    plan.keep(b"a", Code.CHANGED, "first")
+    plan.keep(b"b", Code.CHANGED, "second")
+    outcome.keep(b"c", Code.CHANGED, "third")
     told = result(plan, job, outcome)
     assert [entry["name"] for entry in told["left_alone"]] == ["a", "b", "c"][:limit]
     assert told["left_alone_total"] == 3
@@ -196,7 +203,7 @@ def test_each_list_that_is_cut_short_counts_as_truncated(what: str) -> None:
         plan.labels.update(["a", "b"])
     else:
         for name in (b"a", b"b"):
-            outcome.failed.add(Kept(name, "Permission denied"))
+            outcome.failed.add(Kept(name, Code.NOT_REMOVABLE, "Permission denied"))
     told = result(plan, job, outcome)
     assert len(told["not_removed"]) <= 1
     assert told["truncated"] is True
@@ -229,14 +236,14 @@ def test_any_bytes_come_out_as_utf8_on_their_own_line(
     rows = records_plan(*[record._replace(owner=label) for record in records])
     for made, job, lines_of_headings in ((plan, the_orphans_job(), 3), (rows, the_records_job(), 2)):
         for name in paths:
-            made.skip(name, "because")
+            made.keep(name, Code.CHANGED, "because")
         told = result(made, job, with_diff=True, verbose=True)
         json.dumps(told, ensure_ascii=False).encode()
         for text in texts({key: told[key] for key in told if key not in ("summary", "diff")}):
             assert len(text.splitlines()) <= 1
         assert len(told["summary"].splitlines()) == lines_of_headings + 1 + 2 * len(paths)
         assert len(told["diff"]["before"].splitlines()) == len(paths)
-        assert [warning.splitlines() for warning in report.warnings(made, True) if "\n" in warning] == []
+        assert [warning.splitlines() for warning in words.warnings(made, True) if "\n" in warning] == []
 
 
 def test_a_site_without_a_name_may_have_any_media_root() -> None:
@@ -264,31 +271,31 @@ def test_a_diff_shows_lines_that_disappear() -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "young", "words"),
+    ("files", "young", "expected"),
     [
         (1, 0, "1 orphan, 1,234 bytes"),
-        (2, 1, "2 orphans, 2,468 bytes; 1 more is younger than 24 h and stays"),
-        (0, 2, "0 orphans, 0 bytes; 2 more are younger than 24 h and stay"),
+        (2, 1, "2 orphans, 2,468 bytes; 1 more is younger than 24 h and is kept"),
+        (0, 2, "0 orphans, 0 bytes; 2 more are younger than 24 h and are kept"),
     ],
 )
-def test_numbers_agree_with_their_words(files: int, young: int, words: str) -> None:
+def test_numbers_agree_with_their_words(files: int, young: int, expected: str) -> None:
     plan = orphans_plan(*[b"photos/%d" % number for number in range(files)])
     plan.young = young
-    assert words in result(plan, the_orphans_job())["summary"]
+    assert expected in result(plan, the_orphans_job())["summary"]
 
 
 @pytest.mark.parametrize(
-    ("select", "found", "words"),
+    ("select", "found", "expected"),
     [
-        ("missing", 1, "10 rows of photo: 1 has lost its file"),
-        ("missing", 2, "10 rows of photo: 2 have lost their file"),
+        ("missing", 1, "10 rows of photo: 1 is missing its file"),
+        ("missing", 2, "10 rows of photo: 2 are missing their files"),
         ("incomplete", 2, "10 rows of photo: 2 never attached and older than 24 h"),
     ],
 )
-def test_a_summary_of_records_says_what_they_lack(select: str, found: int, words: str) -> None:
+def test_a_summary_of_records_says_what_they_lack(select: str, found: int, expected: str) -> None:
     job = the_records_job(select=select)
     plan = records_plan(*[record(number, owner=None) for number in range(found)], job=job)
-    assert words in result(plan, job)["summary"]
+    assert expected in result(plan, job)["summary"]
 
 
 def test_a_summary_tells_what_hangs_on_the_records_and_what_became_of_them() -> None:
@@ -300,11 +307,11 @@ def test_a_summary_tells_what_hangs_on_the_records_and_what_became_of_them() -> 
     plan.found.files, plan.found.bytes = 1, 1
     outcome = outcome_of(plan)
     outcome.dependents = plan.dependents
-    outcome.taker.name = "20251121T110000Z-missing"
+    outcome.remover.name = "20251121T110000Z-missing"
     told = result(plan, job, outcome)
     lines = told["summary"].splitlines()
-    assert "  with them: favorite 2 rows deleted; shop.order 1 row deleted, 3 rows updated" in lines
-    assert "  1 file of theirs goes too, 1 byte" in lines
+    assert "  dependent rows: favorite 2 rows deleted; shop.order 1 row deleted, 3 rows updated" in lines
+    assert "  1 file of theirs is removed with them, 1 byte" in lines
     assert "  removed 1 row of photo; 1 file, 0 bytes" in lines
     assert "  kept in quarantine as batch 20251121T110000Z-missing" in lines
     assert list(told["dependents"].items()) == sorted(plan.dependents.items())
@@ -315,43 +322,49 @@ def test_a_failure_is_told_in_the_summary_and_as_a_problem() -> None:
     plan = orphans_plan(b"photos/a")
     outcome = Outcome(100, PermanentRemover())
     outcome.error = "The connection was lost."
-    outcome.failed.add(Kept(b"photos/\xff", "it could not be removed: Read-only file system"))
+    outcome.failed.add(
+        Kept(b"photos/\xff", Code.NOT_REMOVABLE, "it could not be removed: Read-only file system")
+    )
     told = result(plan, the_orphans_job(), outcome)
     assert "(failed)" in told["summary"]
     assert "  failed: The connection was lost." in told["summary"].splitlines()
     assert told["not_removed"] == [
-        {"name": r"photos/\xff", "reason": "it could not be removed: Read-only file system"}
+        {
+            "name": r"photos/\xff",
+            "code": "not_removable",
+            "reason": "it could not be removed: Read-only file system",
+        }
     ]
-    problems = report.problems(plan, outcome)
+    problems = words.problems(outcome)
     assert problems.startswith("The connection was lost. 1 file could not be removed")
     assert r"photos/\xff" in problems
 
 
 def test_what_could_not_be_removed_is_a_problem_even_if_nothing_is_listed() -> None:
     outcome = Outcome(0, PermanentRemover())
-    outcome.failed.add(Kept(b"a", "Permission denied"))
-    assert "1 file could not be removed" in report.problems(orphans_plan(), outcome)
+    outcome.failed.add(Kept(b"a", Code.NOT_REMOVABLE, "Permission denied"))
+    assert "1 file could not be removed" in words.problems(outcome)
 
 
 def test_a_run_that_went_well_has_no_problem() -> None:
     plan = orphans_plan(b"a")
-    assert report.problems(plan, outcome_of(plan)) == ""
+    assert words.problems(outcome_of(plan)) == ""
 
 
 def test_warnings_tell_refusals_where_they_are_no_failure_and_other_spellings_always() -> None:
     plan = orphans_plan(b"a")
     plan.warnings.append("gone already: 1 file of the approved plan")
     plan.refuse("partial", "the run is partial")
-    plan.skip(b"b\n", "the database names it in another spelling: 'B'")
-    plan.skip(b"c", "a row names it")
+    plan.keep(b"b\n", Code.OTHER_SPELLING, "the database references it in another spelling: 'B'")
+    plan.keep(b"c", Code.CHANGED, "a row references it")
     always = ["gone already: 1 file of the approved plan"]
-    spelled = [r"b\n: the database names it in another spelling: 'B'"]
-    assert report.warnings(plan, with_refusals=False) == always + spelled
-    assert report.warnings(plan, with_refusals=True) == [*always, "the run is partial", *spelled]
+    spelled = [r"b\n: the database references it in another spelling: 'B'"]
+    assert words.warnings(plan, with_refusals=False) == always + spelled
+    assert words.warnings(plan, with_refusals=True) == [*always, "the run is partial", *spelled]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "expected"),
     [
         (-5, "0 min"),
         (0, "0 min"),
@@ -361,5 +374,5 @@ def test_warnings_tell_refusals_where_they_are_no_failure_and_other_spellings_al
         (59 * 60, "59 min"),
     ],
 )
-def test_ages_are_rounded_for_people(seconds: float, words: str) -> None:
-    assert report._age(seconds) == words
+def test_ages_are_rounded_for_people(seconds: float, expected: str) -> None:
+    assert age(seconds) == expected

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What is kept although a job found it, or stays in quarantine although a restore was asked for it.
+
+Each has a stable code for programs beside the reason for people. Nothing is decided by the words of a
+reason.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Code(str, Enum):
+    """Why an item is kept. The values are part of the interface: ``left_alone[].code`` of results."""
+
+    # Of a plan, or found at the moment of removal.
+    REFERENCED = "referenced"
+    OTHER_SPELLING = "other_spelling"
+    DERIVED = "derived"
+    LIKELY_MOVE = "likely_move"
+    OUTSIDE = "outside"
+    NOT_A_FILE = "not_a_file"
+    BLOCKED = "blocked"
+    OTHER_MOUNT = "other_mount"
+    RESTRICTED = "restricted"
+    RECORD_KEPT = "record_kept"
+    NOT_APPROVED = "not_approved"
+    CHANGED = "changed"
+    NOT_REMOVABLE = "not_removable"
+    # Of a restore.
+    IN_THE_WAY = "in_the_way"
+    OTHER_BATCH = "other_batch"
+    FILE_MISSING = "file_missing"
+    ROW_MISSING = "row_missing"
+    NOT_WRITABLE = "not_writable"
+
+
+MEANING = {
+    Code.REFERENCED: "A row references the file.",
+    Code.OTHER_SPELLING: "The database or the disk has the file in another spelling of its path.",
+    Code.DERIVED: "The file is derived from a file that a row references.",
+    Code.LIKELY_MOVE: "A record that is missing and an orphan are likely one file that was moved.",
+    Code.OUTSIDE: "The database or a manifest holds a path that leads out of the media root, or none at all.",
+    Code.NOT_A_FILE: "It is a link, a directory, a device, a socket or a FIFO.",
+    Code.BLOCKED: "The way to the file leads over a link, or over something that is no directory.",
+    Code.OTHER_MOUNT: "Another file system is mounted there; it is not entered.",
+    Code.RESTRICTED: "Dependent rows must not be removed, so the record is kept.",
+    Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
+    Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
+    Code.CHANGED: "It changed after the plan was made.",
+    Code.NOT_REMOVABLE: "The system refused to remove it.",
+    Code.IN_THE_WAY: "Another file or row is in its place.",
+    Code.OTHER_BATCH: "It is in another batch.",
+    Code.FILE_MISSING: "The file of the row could not be restored.",
+    Code.ROW_MISSING: "A row that it references is missing.",
+    Code.NOT_WRITABLE: "The disk or the database refused to take it.",
+}
+
+
+class Doubt(NamedTuple):
+    """Why something is to be kept: a code for programs, a reason for people."""
+
+    code: Code
+    reason: str
+
+
+class Kept(NamedTuple):
+    """An item that is kept, by its path or by the words for its row."""
+
+    name: bytes
+    code: Code
+    reason: str
+
+    def as_dict(self, name: str) -> dict[str, str]:
+        """The entry of a result, with the name as text that was escaped."""
+        return {"name": name, "code": self.code.value, "reason": self.reason}

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What the planners of all jobs share: the approval, the moment, and the guards of every plan."""
+
+from __future__ import annotations
+
+import time
+from typing import Iterator, Protocol, TypeVar
+
+from ..compare.path_mismatch import Sample, better_reading
+from ..config.site import OrphansJob, RecordsJob, Site
+from ..media.derived import patterns
+from ..media.paths import Spellings
+from ..quarantine.batches import last_file_system
+from ..session import Session
+from ..text import escaped
+from .approval import Approval, Item
+from .guards import (
+    guard_approval,
+    guard_file_system,
+    guard_marker,
+    guard_partial,
+    guard_path_mismatch,
+    guard_replica,
+)
+from .plan import Plan
+
+
+class Candidate(Protocol):
+    """Something that a job found and may remove."""
+
+    @property
+    def name(self) -> bytes:
+        """What it is called where it is kept: its path, or words for its row."""
+
+    def item(self) -> Item:
+        """What approval compares."""
+
+
+Found = TypeVar("Found", bound=Candidate)
+
+
+class Planner:
+    """Makes one plan in a session, without touching anything.
+
+    ``scope`` tells the plans of a job from those of the same job with other options; ``approved`` is
+    the token of a plan that somebody approved. Raises SiteError where an option is not usable.
+    """
+
+    plan: Plan
+
+    def __init__(
+        self, session: Session, job: OrphansJob | RecordsJob, scope: str, approved: str | None
+    ) -> None:
+        self.session = session
+        self.store = session.media
+        self.database = session.database
+        self.site: Site = job.site
+        self.approval = Approval(approved, job.name, scope) if approved else None
+        self.moment = self.approval.moment if self.approval else time.time()
+        self.derived = patterns(job.derived)
+        self.spellings = Spellings(job.site.media_root, job.site.media_url)
+        self.sample = Sample()
+
+    def examined(self, number: int) -> None:
+        """Report how much was examined by now, to whoever waits."""
+        if self.session.progress:
+            self.session.progress(number)
+
+    def approved(self, candidates: Iterator[Found]) -> Iterator[Found]:
+        """Keep what is not in the approved plan, if there is one."""
+        for candidate in candidates:
+            if self.is_approved(candidate):
+                yield candidate
+
+    def is_approved(self, candidate: Candidate) -> bool:
+        """Whether a candidate may be removed by the approved plan, or by any; else it is kept."""
+        doubt = self.approval.reason_to_keep(candidate.item()) if self.approval else None
+        if doubt:
+            self.plan.keep_for(candidate.name, doubt)
+        return doubt is None
+
+    def seal(self) -> None:
+        """Give the plan its name, and refuse it where any plan would be refused."""
+        plan = self.plan
+        self.store.verify_root()
+        plan.seal()
+        guard_partial(plan, self.store.unreadable)
+        guard_replica(plan, self.database.is_replica())
+        if self.site.marker is not None:
+            present = self.store.look(self.site.marker).is_file
+            guard_marker(plan, escaped(self.site.marker), present)
+        guard_file_system(plan, last_file_system(self.site), self.store.file_system, self.site.accept)
+        guard_approval(plan, self.approval)
+
+    def check_path_mismatch(self) -> None:
+        """Refuse the plan where most references would fit a file if they were read otherwise."""
+        reading = better_reading(self.sample, self.store, self.spellings)
+        guard_path_mismatch(self.plan, reading, self.site.accept)

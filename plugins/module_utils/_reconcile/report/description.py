@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What the report of one kind of job says in a way of its own; the rest is the same for all."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Sequence
+
+from ..apply.outcome import Outcome
+from ..plan.plan import Plan
+
+# Items that a summary shows unless everything is asked for.
+SAMPLE = 10
+
+
+class Description(ABC):
+    """A plan of one job, and its outcome if it was applied, in words and as data."""
+
+    # What the list of items is called in a result.
+    list_name: str
+
+    def __init__(self, job: Any, plan: Plan, outcome: Outcome | None) -> None:
+        self.job = job
+        self.plan: Any = plan
+        self.outcome = outcome
+
+    @abstractmethod
+    def lines(self) -> list[str]:
+        """What was examined and found, for people."""
+
+    @abstractmethod
+    def item_words(self, item: Any) -> tuple[str, str]:
+        """The name of an item, and what a person wants to know of it."""
+
+    @abstractmethod
+    def item_data(self, item: Any) -> dict[str, Any]:
+        """An item as an entry of a result."""
+
+    @abstractmethod
+    def item_diff(self, item: Any) -> str:
+        """An item as a line of a diff."""
+
+    @abstractmethod
+    def totals(self, totals: dict[str, int]) -> str:
+        """Totals of records, files and bytes in words."""
+
+    @property
+    def labels(self) -> Sequence[tuple[str, int]]:
+        """Owners of what was found, each with how much of it, the largest first."""
+        return ()
+
+    @property
+    def dependents(self) -> dict[str, dict[str, int]]:
+        """Dependent rows that are, or would be, deleted and updated, by table in the order of names."""
+        return {}

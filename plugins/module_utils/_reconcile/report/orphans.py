@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The job ``orphans`` in words and as data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..config.site import OrphansJob
+from ..plan.orphans import Orphan
+from ..text import age, counted, escaped, moment
+from .description import Description
+
+
+class OrphansDescription(Description):
+    """Files that no row references."""
+
+    job: OrphansJob
+    list_name = "orphans"
+
+    def lines(self) -> list[str]:
+        plan, job = self.plan, self.job
+        directories = ", ".join(escaped(path) or "." for path in job.directories)
+        columns = ", ".join(map(str, job.references))
+        files = counted(plan.examined["files"], "file")
+        lines = [f"  {files} in {directories}; {plan.examined['referenced']:,} referenced by {columns}"]
+        found = f"  {counted(plan.found.files, 'orphan')}, {counted(plan.found.bytes, 'byte')}"
+        if plan.young:
+            young = "is younger" if plan.young == 1 else "are younger"
+            kept = "is kept" if plan.young == 1 else "are kept"
+            found += f"; {plan.young:,} more {young} than {job.age_limit.older_than_hours} h and {kept}"
+        lines.append(found)
+        if plan.examined["derived"]:
+            derived = counted(plan.examined["derived"], "derived file")
+            verb = "is" if plan.examined["derived"] == 1 else "are"
+            lines.append(f"  {derived} of referenced files {verb} kept")
+        return lines
+
+    def item_words(self, item: Orphan) -> tuple[str, str]:
+        seconds = self.plan.moment - self._stamp(item)
+        return escaped(item.path), f"{item.state.size:>11,} bytes   {age(seconds)} old"
+
+    def item_data(self, item: Orphan) -> dict[str, Any]:
+        modified = moment(self._stamp(item))
+        return {"path": escaped(item.path), "bytes": item.state.size, "modified": modified}
+
+    def item_diff(self, item: Orphan) -> str:
+        return f"{escaped(item.path)}  {item.state.size} bytes"
+
+    def totals(self, totals: dict[str, int]) -> str:
+        return f"{counted(totals['files'], 'file')}, {counted(totals['bytes'], 'byte')}"
+
+    def _stamp(self, orphan: Orphan) -> float:
+        return orphan.state.stamp_ns(self.job.age_limit.age_stamp) / 1e9

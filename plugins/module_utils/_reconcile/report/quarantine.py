@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Batches, and what was restored and purged of them, in words and as data."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable
+
+from ..apply.restore_rows import Restored
+from ..kept import Kept
+from ..plan.plan import Totals
+from ..quarantine.batches import BatchInfo
+from ..text import counted, escaped, moment
+from .data import lines_diff
+from .words import sample
+
+
+def restored(found: Restored, check: bool) -> dict[str, Any]:
+    """The result of restoring a batch, or of what that would restore."""
+    totals, kept = found.totals, found.kept
+    would = "would be restored" if check else "restored"
+    lines = [
+        f"batch {found.batch} · restore ({'dry run' if check else 'done'})",
+        f"  {would}: {counted(totals.files, 'file')}, {counted(totals.bytes, 'byte')} and "
+        f"{counted(totals.records, 'row')}; {counted(found.updated, 'row')} set back",
+        *sample([f"    {escaped(path)}" for path in found.paths.items], totals.files, verbose=False),
+    ]
+    if kept.total:
+        lines.append(f"  {kept.total:,} {'stays' if kept.total == 1 else 'stay'} in quarantine:")
+        # One by one: somebody has to see to each of them.
+        each = [f"    {escaped(item.name)}: {item.reason}" for item in kept.items]
+        lines += sample(each, kept.total, verbose=True)
+        lines.append("  Fix that and restore the batch again; it restores the rest.")
+    paths = [escaped(path) for path in found.paths.items]
+    return {
+        "changed": bool(totals.files or totals.records or found.updated),
+        **_of_batches([found.batch], {**totals.as_dict(), "updated": found.updated}, paths),
+        "truncated": found.paths.truncated or kept.truncated,
+        **_kept(kept.items, kept.total),
+        "summary": "\n".join(lines),
+        "diff": lines_diff(f"batch {found.batch}", [], paths),
+    }
+
+
+def purged(found: list[BatchInfo], check: bool) -> dict[str, Any]:
+    """The result of purging batches, or of what that would purge."""
+    lines = [f"purge ({'dry run' if check else 'done'}): {counted(len(found), 'batch', 'batches')}"]
+    lines += [f"  {_batch_words(info)}" for info in found]
+    return {
+        "changed": bool(found),
+        **_of_batches([info.name for info in found], {**Totals().as_dict(), "updated": 0}, []),
+        "truncated": False,
+        **_kept([], 0),
+        "summary": "\n".join(lines),
+        "diff": lines_diff("quarantine", [_batch_words(info) for info in found], []),
+    }
+
+
+def _of_batches(names: list[str], totals: dict[str, int], paths: list[str]) -> dict[str, Any]:
+    return {"batches": names, "restored": totals, "paths": paths}
+
+
+def _kept(items: Iterable[Kept], total: int) -> dict[str, Any]:
+    return {
+        "left_alone": [item.as_dict(escaped(item.name)) for item in items],
+        "left_alone_total": total,
+    }
+
+
+def batches(found: list[BatchInfo]) -> dict[str, Any]:
+    """The result of listing batches."""
+    lines = [_batch_words(info) for info in found] or ["no batches"]
+    return {
+        "batches": [{**info._asdict(), "moment": moment(info.moment)} for info in found],
+        "summary": "\n".join(lines),
+    }
+
+
+def batch_table(found: list[BatchInfo]) -> list[str]:
+    """The batches as columns under a head, the oldest first."""
+    if not found:
+        return ["no batches"]
+    rows = [
+        (info.name, moment(info.moment), info.job, f"{info.files:,}", f"{info.bytes:,}", f"{info.rows:,}")
+        for info in found
+    ]
+    table = [("BATCH", "REMOVED", "JOB", "FILES", "BYTES", "ROWS"), *rows]
+    widths = [max(map(len, column)) for column in zip(*table)]
+    return [
+        "  ".join(
+            # Numbers stand at the right.
+            cell.rjust(width) if number > 2 else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths))
+        )
+        for row in table
+    ]
+
+
+def _batch_words(info: BatchInfo) -> str:
+    return (
+        f"{info.name}: {info.site} · {info.job}, {moment(info.moment)}, {counted(info.files, 'file')}, "
+        f"{counted(info.bytes, 'byte')}, {counted(info.rows, 'row')}"
+    )

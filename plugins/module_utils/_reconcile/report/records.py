@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The jobs ``missing`` and ``incomplete`` in words and as data."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Sequence
+
+from ..config.site import RecordsJob
+from ..plan.records import Record, RecordsPlan
+from ..text import counted, escaped
+from .description import SAMPLE, Description
+
+
+class RecordsDescription(Description):
+    """Records with their files and dependent rows."""
+
+    job: RecordsJob
+    plan: RecordsPlan
+    list_name = "records"
+
+    @abstractmethod
+    def _what(self, found: int) -> str:
+        """What is the matter with the records that were found."""
+
+    def lines(self) -> list[str]:
+        plan = self.plan
+        labels = ", ".join(f"{owner} {count:,}" for owner, count in self.labels[:SAMPLE])
+        rows = counted(plan.examined["records"], "row")
+        what = self._what(plan.found.records)
+        lines = [f"  {rows} of {self.job.table}: {what}" + (f" ({labels})" if labels else "")]
+        if plan.found.files:
+            files, size = counted(plan.found.files, "file"), counted(plan.found.bytes, "byte")
+            verb = "is" if plan.found.files == 1 else "are"
+            lines.append(f"  {files} of theirs {verb} removed with them, {size}")
+        return lines
+
+    def item_words(self, item: Record) -> tuple[str, str]:
+        return _path(item), f"row {item.shown_key}" + (f"   {item.owner}" if item.owner else "")
+
+    def item_data(self, item: Record) -> dict[str, Any]:
+        return {
+            "key": item.shown_key,
+            "path": escaped(item.file or b""),
+            "companions": [escaped(path) for path in item.companions if path],
+            "label": item.owner,
+        }
+
+    def item_diff(self, item: Record) -> str:
+        owner = f" ({item.owner})" if item.owner else ""
+        return f"{self.job.table} {item.shown_key}: {_path(item)}{owner}"
+
+    def totals(self, totals: dict[str, int]) -> str:
+        files = f"{counted(totals['files'], 'file')}, {counted(totals['bytes'], 'byte')}"
+        return f"{counted(totals['records'], 'row')} of {self.job.table}; {files}"
+
+    @property
+    def labels(self) -> Sequence[tuple[str, int]]:
+        return self.plan.labels.most_common()
+
+    @property
+    def dependents(self) -> dict[str, dict[str, int]]:
+        found = self.outcome.dependents if self.outcome else self.plan.dependents
+        return dict(sorted(found.items()))
+
+
+class MissingDescription(RecordsDescription):
+    """Records whose file does not exist."""
+
+    def _what(self, found: int) -> str:
+        return f"{found:,} {'is missing its file' if found == 1 else 'are missing their files'}"
+
+
+class IncompleteDescription(RecordsDescription):
+    """Records that were never attached to anything."""
+
+    def _what(self, found: int) -> str:
+        return f"{found:,} never attached and older than {self.job.age_limit.older_than_hours} h"
+
+
+def _path(record: Record) -> str:
+    return escaped(record.file) if record.file else "(no file)"

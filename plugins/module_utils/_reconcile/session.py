@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""One site, opened and, for a run that changes something, locked; it serves one or several of its jobs."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import Callable, Iterator, NamedTuple, Sequence
+
+from . import locks
+from .config.site import Column, Site
+from .database import connect
+from .database.base import Database
+from .media.local import LocalStore
+from .quarantine.batches import locked
+from .spool import Spool
+from .text import escaped
+
+# Hears how many files or rows were examined by now.
+Progress = Callable[[int], None]
+
+
+class Comparison(NamedTuple):
+    """What one pass over files and references leaves for the jobs that come after."""
+
+    columns: tuple[Column, ...]
+    # References in byte order that no listed file has; it proves nothing of them.
+    without_file: Spool[bytes]
+
+
+class Session:
+    """The open media store and database of a site.
+
+    Where it serves several jobs, the first one that lists the files and reads the references leaves
+    what it found in ``comparison``.
+    """
+
+    def __init__(
+        self, site: Site, media: LocalStore, database: Database, serves_several: bool = False
+    ) -> None:
+        self.site = site
+        self.media = media
+        self.database = database
+        self.serves_several = serves_several
+        self.comparison: Comparison | None = None
+        self.progress: Progress | None = None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs off the site, on this host and, by the database, on others.
+
+        Raises BusyError if another run is at work.
+        """
+        with ExitStack() as stack:
+            locks.lock(self.media.root_handle, f"the media root '{escaped(self.site.media_root)}'")
+            self.database.lock_site()
+            if self.site.quarantine:
+                stack.enter_context(locked(self.site.quarantine))
+            yield
+
+    def without_file(self, column: Column) -> Iterator[list[bytes]] | None:
+        """References of a column, maybe with others, that no listed file has; None if that is not known."""
+        if self.comparison is None or column not in self.comparison.columns:
+            return None
+        return self.comparison.without_file.chunks()
+
+
+@contextmanager
+def open_session(site: Site, read_only: bool, serves_several: bool = False) -> Iterator[Session]:
+    """Open the media store and the database of a site.
+
+    Raises SiteError where one of them is not usable, DatabaseError where the database refused.
+    """
+    with open_store(site) as media, connect(site.database_url, read_only) as database:
+        yield Session(site, media, database, serves_several)
+
+
+def open_store(site: Site, max_listed: int | None = None) -> LocalStore:
+    """The media store of a site, to be entered; its quarantine is never listed."""
+    never: Sequence[bytes] = [site.quarantine_in_root] if site.quarantine_in_root else []
+    return LocalStore(site.media_root, site.max_listed if max_listed is None else max_listed, never)
