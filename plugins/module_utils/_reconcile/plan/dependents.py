@@ -207,7 +207,8 @@ class Dependents:
             if (database.table(rule.column.table).identity, rule.column.name) not in met:
                 raise SiteError(
                     f"dependents: {rule.column} is a foreign key that does not lead to rows which are "
-                    f"deleted with those of {self.root.name}, so the rule has no effect. Correct or remove it."
+                    f"deleted with those of {self.root.name}, so the rule has no effect. "
+                    "Correct it, or leave it out."
                 )
 
     def _children_first(self) -> Iterator[Table]:
