@@ -141,7 +141,7 @@ def test_at_a_terminal_it_shows_files_rate_and_share(site: Site, command: Comman
     time.sleep(0.02)
     command.describe(site.described())
     impatient = command.launcher.read_text().replace(
-        "sys.exit", "import media_cleanup.terminal\nmedia_cleanup.terminal.PACE = 0\nsys.exit", 1
+        "sys.exit", "import media_cleanup.cli.terminal\nmedia_cleanup.cli.terminal.PACE = 0\nsys.exit", 1
     )
     command.launcher.write_text(impatient)
     for job, what in (("orphans", "files"), ("missing", "rows")):
