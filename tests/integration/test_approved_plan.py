@@ -12,6 +12,8 @@ import pytest
 
 from helpers.support import Ansible, Site, Task, run_module
 
+pytestmark = pytest.mark.promise(7)
+
 NEW = "it is not in the approved plan and waits for the next one"
 ANOTHER = "it is no longer what was approved: another stands under the same name"
 NAMED = "it was in the approved plan and is referenced or young by now"

@@ -72,6 +72,7 @@ def _attributes(file: bytes | Path) -> dict[str, bytes]:
     return {name: os.getxattr(file, name) for name in os.listxattr(file)}
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("kept", ["world", "divided"])
 def test_attributes_and_acls_come_back(kept: str, request: pytest.FixtureRequest):
     world = request.getfixturevalue(kept)
@@ -109,6 +110,7 @@ def without_attributes(place: Path) -> Iterator[None]:
         subprocess.run(["umount", place], check=True)
 
 
+@pytest.mark.promise(10)
 @needs_root
 def test_attributes_that_the_quarantine_does_not_take_are_told(world: World, tmp_path: Path):
     _set_attributes(world.path("photos/left over.jpg"))
@@ -125,6 +127,7 @@ def test_attributes_that_the_quarantine_does_not_take_are_told(world: World, tmp
 # A power failure.
 
 
+@pytest.mark.promise(10)
 def test_the_way_to_a_file_is_on_disk_before_it_is_moved(world: World, monkeypatch: pytest.MonkeyPatch):
     events: list[Any] = []
     sync, rename = os.fsync, os.rename
@@ -152,6 +155,7 @@ def test_the_way_to_a_file_is_on_disk_before_it_is_moved(world: World, monkeypat
     assert str(batch / "files" / "00000") in events[events.index("a file is moved") :]
 
 
+@pytest.mark.promise(10)
 def test_the_way_back_is_on_disk_before_the_file_leaves_the_batch(
     world: World, monkeypatch: pytest.MonkeyPatch
 ):
@@ -198,6 +202,7 @@ def test_a_batch_without_its_first_line_is_told_and_goes_with_the_next_purge(wor
     assert os.listdir(world.quarantine) == [whole]
 
 
+@pytest.mark.promise(10)
 def test_a_purge_takes_no_folder_that_may_hold_something(world: World):
     world.run("orphans")
     [batch] = world.batches()
@@ -224,6 +229,7 @@ def test_every_step_at_which_a_run_may_be_killed_leaves_a_list_of_batches(world:
     raise AssertionError("no run came to its end")
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("name", ["manifest.jsonl", "rows.jsonl"])
 def test_a_damaged_batch_is_told_and_the_others_are_listed(world: World, name: str):
     world.run("orphans")
@@ -300,6 +306,7 @@ def _breaks_at_the_commit(world: World) -> None:
         )
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("job", ["incomplete", "missing"])
 def test_a_batch_of_rows_that_were_rolled_back_says_so_and_lists_none(both: World, job: str):
     _breaks_at_the_commit(both)
@@ -343,6 +350,7 @@ def _after_a_commit(world: World, job: str, fault: Callable[[int], Fault]) -> li
     raise AssertionError("no commit went wrong")
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("job", ["incomplete", "missing"])
 @pytest.mark.parametrize("arrived", [True, False])
 def test_a_commit_whose_answer_is_lost_is_told_as_unknown(
@@ -377,6 +385,7 @@ def test_a_commit_whose_answer_is_lost_is_told_as_unknown(
 # The moment at which a copy becomes the only one.
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.EIO, "Input/output error")])
 def test_a_copy_stays_if_its_original_went_with_an_error(
     divided: World, monkeypatch: pytest.MonkeyPatch, error: BaseException

@@ -23,6 +23,8 @@ from engine.quarantine import (
 from helpers.faults import in_child
 from helpers.worlds import JOBS, World, finish
 
+pytestmark = pytest.mark.promise("locks")
+
 
 @contextmanager
 def flocked(folder: Path | str) -> Iterator[None]:

@@ -91,6 +91,7 @@ def _is_protected(row: Model) -> bool:
     return False
 
 
+@pytest.mark.promise(6)
 @settings(
     max_examples=60,
     deadline=None,
@@ -313,6 +314,7 @@ def test_apply_counts_what_went_not_what_was_planned(
     assert changes(rows, project.rows())["album_favorite"]["deleted"] == 1
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.usefixtures("lost")
 def test_guard_turns_down_what_more_hangs_on_than_expected(project: Project) -> None:
     with nothing_changes(project):
@@ -323,6 +325,7 @@ def test_guard_turns_down_what_more_hangs_on_than_expected(project: Project) -> 
     assert project.records(**PHOTOS, max_dependents=1)["removed"]["records"] == 1
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("table", ["album_photo", "album_favorite", "album_note", "album_album"])
 @pytest.mark.usefixtures("lost")
 def test_trigger_that_keeps_a_row_keeps_all(project: Project, table: str) -> None:
@@ -436,6 +439,7 @@ def test_dependents_that_cannot_be_read_are_told_in_check_mode(
         clean_as(cleaner, postgresql_project, check=True)
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("hidden", ["deleting", "reading"])
 @pytest.mark.parametrize("table", ["album_photo", "album_favorite", "album_note", "album_video"])
 def test_row_level_security_is_never_taken_for_absence(
@@ -453,6 +457,7 @@ def test_row_level_security_is_never_taken_for_absence(
         clean_as(cleaner, postgresql_project)
 
 
+@pytest.mark.promise(1)
 def test_orphans_are_never_made_by_row_level_security(postgresql_project: Project, cleaner: str) -> None:
     postgresql_project.database.run("ALTER TABLE album_photo ENABLE ROW LEVEL SECURITY")
     references = [{"table": "album_photo", "column": "thumbnail"}]
@@ -464,6 +469,7 @@ def test_orphans_are_never_made_by_row_level_security(postgresql_project: Projec
         )
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("moves", "left"),
     [

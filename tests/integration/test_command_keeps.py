@@ -94,6 +94,7 @@ def test_a_path_finds_its_batch_however_it_is_copied(on_sqlite: Keeping) -> None
     assert on_sqlite.run("batches", "photos/kept1.jpg", "--quiet").stdout == ""
 
 
+@pytest.mark.promise(10)
 def test_all_that_was_removed_comes_back(keeping: Keeping) -> None:
     after = keeping.content
     for name in keeping.names:
@@ -135,6 +136,7 @@ def test_what_is_no_batch_is_told_with_those_that_are(
     assert on_sqlite.content == after
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("force_at", [0, 1, 2])
 def test_some_paths_come_back_alone(on_sqlite: Keeping, force_at: int) -> None:
     words = [on_sqlite.name_of("orphans"), str(on_sqlite.site.media / "avif" / "orphan.avif")]
@@ -145,6 +147,7 @@ def test_some_paths_come_back_alone(on_sqlite: Keeping, force_at: int) -> None:
     assert "photos/orphan.jpg" not in on_sqlite.site.files
 
 
+@pytest.mark.promise(10)
 def test_what_cannot_come_back_is_told_one_by_one_and_comes_later(on_sqlite: Keeping) -> None:
     on_sqlite.site.write("photos/orphan.jpg", "avif/orphan.avif", content=b"another")
     name = on_sqlite.name_of("orphans")
@@ -189,6 +192,7 @@ def test_without_a_terminal_and_force_nothing_is_done(on_sqlite: Keeping) -> Non
     assert on_sqlite.names == names
 
 
+@pytest.mark.promise(10)
 def test_only_old_batches_are_purged(on_sqlite: Keeping) -> None:
     on_sqlite.aged("orphans", 31)
     on_sqlite.aged("incomplete", 29)
@@ -205,6 +209,7 @@ def test_only_old_batches_are_purged(on_sqlite: Keeping) -> None:
     assert not (on_sqlite.quarantine / old).exists()
 
 
+@pytest.mark.promise(10)
 def test_one_batch_is_purged_by_its_name_after_a_yes(on_sqlite: Keeping) -> None:
     name = on_sqlite.name_of("orphans")
     line = on_sqlite.command.line("purge", on_sqlite.site.name, "--batch", name)
@@ -233,6 +238,7 @@ def test_a_wrong_line_does_nothing(on_sqlite: Keeping, line: list[str], words: s
     assert on_sqlite.site.state() == before
 
 
+@pytest.mark.promise(10)
 def test_of_a_shared_quarantine_only_this_sites_batches_are_seen_and_purged(
     on_sqlite: Keeping, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -248,6 +254,7 @@ def test_of_a_shared_quarantine_only_this_sites_batches_are_seen_and_purged(
     assert len(on_sqlite.command.json("batches", "other")["batches"]) == 1
 
 
+@pytest.mark.promise("locks")
 def test_while_another_run_works_they_are_busy(on_sqlite: Keeping) -> None:
     other = os.open(on_sqlite.quarantine, os.O_RDONLY)
     try:

@@ -62,6 +62,7 @@ def test_the_command_makes_the_plans_of_the_modules(
         assert by_command["found"] != {"records": 0, "files": 0, "bytes": 0}
 
 
+@pytest.mark.promise(6)
 def test_a_dry_run_changes_nothing_and_the_run_does_what_it_said(drifted: Site, command: Command) -> None:
     command.describe(drifted.described())
     before = drifted.state()
@@ -78,6 +79,7 @@ def test_a_dry_run_changes_nothing_and_the_run_does_what_it_said(drifted: Site, 
     assert drifted.files == [f"photos/kept{number}.jpg" for number in range(6)]
 
 
+@pytest.mark.promise("locks")
 def test_while_another_run_works_the_command_is_busy(drifted: Site, command: Command) -> None:
     command.describe(drifted.described())
     before = drifted.state()
@@ -94,6 +96,7 @@ def test_while_another_run_works_the_command_is_busy(drifted: Site, command: Com
     assert command.run("orphans", drifted.name, "--force").returncode == 0
 
 
+@pytest.mark.promise("locks")
 def test_of_two_runs_at_once_each_thing_goes_once(sqlite_site: Site, command: Command) -> None:
     site = sqlite_site
     site.keep(*(f"photos/kept{number}.jpg" for number in range(300)))
@@ -108,6 +111,7 @@ def test_of_two_runs_at_once_each_thing_goes_once(sqlite_site: Site, command: Co
     assert len(site.files) == 300
 
 
+@pytest.mark.promise(1)
 def test_what_cannot_be_seen_makes_the_run_partial(sqlite_site: Site, command: Command) -> None:
     site = sqlite_site
     site.keep("photos/a.jpg", "photos/b.jpg", "photos/closed/c.jpg")
@@ -174,6 +178,7 @@ def test_nobody_who_stops_reading_makes_it_stumble(sqlite_site: Site, command: C
     assert done.stderr == ""
 
 
+@pytest.mark.promise(8)
 def test_names_come_through_in_any_locale(sqlite_site: Site, command: Command) -> None:
     site = sqlite_site
     site.keep("photos/Ä1.jpg", "photos/b.jpg", "photos/c.jpg")
@@ -189,6 +194,7 @@ def test_names_come_through_in_any_locale(sqlite_site: Site, command: Command) -
 # Checking a configuration.
 
 
+@pytest.mark.promise(6)
 def test_check_finds_a_good_site_good_and_changes_nothing(drifted: Site, command: Command) -> None:
     command.describe(drifted.described())
     before = drifted.state()

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import lru_cache
 from typing import Any, Mapping
 
@@ -106,18 +105,3 @@ def test_the_action_group_holds_the_modules_that_clean():
     runtime = yaml.safe_load((REPOSITORY / "meta" / "runtime.yml").read_text())
     cleaning = [name for name in MODULES if specification(name).get("database_url", {}).get("required")]
     assert sorted(runtime["action_groups"]["cleanup"]) == cleaning
-
-
-def test_the_tests_that_hold_the_promises_are_there():
-    cells = re.findall(r"\|([^|\n]*)\|\n", (REPOSITORY / "docs" / "promises.md").read_text())
-    named: dict[str, set[str]] = {}
-    for part in (part for cell in cells for part in cell.split("·")):
-        files, _colon, tests = part.partition(":")
-        folder = "unit" if "unit " in files else "integration"
-        for name in re.findall(r"`(test_\w+)`", files):
-            [file] = (REPOSITORY / "tests" / folder).rglob(f"{name}.py")
-            there = set(re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE))
-            named.setdefault(name, set()).update(re.findall(r"`(test_\w+)`", tests))
-            assert named[name] <= there, file
-            assert named[name] or "all" in tests, part
-    assert len(named) > 15

@@ -56,6 +56,7 @@ def assert_nothing_lost(figures: Figures) -> None:
     assert figures.tracebacks == []
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("job", JOBS)
 def test_a_run_that_is_killed_at_any_step_loses_nothing(sqlite_world: World, job: str):
     figures, work = Figures(), cleaning(sqlite_world, job)
@@ -64,6 +65,7 @@ def test_a_run_that_is_killed_at_any_step_loses_nothing(sqlite_world: World, job
     assert_nothing_lost(figures)
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("job", JOBS)
 def test_a_run_that_is_killed_at_any_statement_loses_nothing(postgresql_world: World, job: str):
     figures, work = Figures(), cleaning(postgresql_world, job)
@@ -73,6 +75,7 @@ def test_a_run_that_is_killed_at_any_statement_loses_nothing(postgresql_world: W
     assert_nothing_lost(figures)
 
 
+@pytest.mark.promise(4)
 def test_a_run_that_is_killed_by_the_clock_loses_nothing(sqlite_world: World):
     figures, chance = Figures(), random.Random(1)
     for number in range(15):
@@ -80,6 +83,7 @@ def test_a_run_that_is_killed_by_the_clock_loses_nothing(sqlite_world: World):
     assert_nothing_lost(figures)
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("job", JOBS)
 def test_a_connection_that_is_cut_loses_nothing(postgresql_world: World, job: str):
     figures, work = Figures(), cleaning(postgresql_world, job)
@@ -90,6 +94,7 @@ def test_a_connection_that_is_cut_loses_nothing(postgresql_world: World, job: st
     assert_nothing_lost(figures)
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("call", CALLS_THAT_FAIL)
 def test_a_system_call_that_fails_loses_nothing_and_is_told(sqlite_world: World, call: str):
     figures, chance = Figures(), random.Random(call)
@@ -100,6 +105,7 @@ def test_a_system_call_that_fails_loses_nothing_and_is_told(sqlite_world: World,
     assert_nothing_lost(figures)
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("job", JOBS)
 def test_a_restore_that_meets_any_fault_loses_nothing(sqlite_world: World, job: str):
     figures, chance = Figures(), random.Random(job)
@@ -111,6 +117,7 @@ def test_a_restore_that_meets_any_fault_loses_nothing(sqlite_world: World, job: 
     assert_nothing_lost(figures)
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("seed", range(2))
 def test_faults_at_random_lose_nothing(sqlite_world: World, seed: int):
     figures = Figures()
@@ -118,6 +125,7 @@ def test_faults_at_random_lose_nothing(sqlite_world: World, seed: int):
     assert_nothing_lost(figures)
 
 
+@pytest.mark.promise(2)
 def test_under_a_live_uploader_nothing_that_is_wanted_goes(database: Any):
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         figures = Figures()
@@ -125,6 +133,7 @@ def test_under_a_live_uploader_nothing_that_is_wanted_goes(database: Any):
         assert_nothing_lost(figures)
 
 
+@pytest.mark.promise(4)
 def test_under_a_live_uploader_killed_runs_take_nothing_that_is_wanted(database: Any):
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         figures = Figures()

@@ -19,6 +19,8 @@ from engine.report import words as report
 from helpers.support import ORPHANS, RECORDS, run_module
 from helpers.worlds import CLOCK_TICK, World
 
+pytestmark = pytest.mark.promise("guards")
+
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")
 
 COLUMNS = [{"table": "photo", "column": "image"}, {"table": "photo", "column": "thumb"}]

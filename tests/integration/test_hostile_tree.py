@@ -89,6 +89,7 @@ def reasons(listed: Any) -> dict[str, str]:
 # Links.
 
 
+@pytest.mark.promise(5)
 def test_links_are_never_followed_and_never_removed(world: World, outside: Path):
     photos = world.media / "photos"
     (photos / "linked directory").symlink_to(outside)
@@ -105,6 +106,7 @@ def test_links_are_never_followed_and_never_removed(world: World, outside: Path)
     assert all(os.path.islink(world.media / link) for link in links)
 
 
+@pytest.mark.promise(5)
 def test_a_listed_directory_that_is_a_link_is_refused(world: World, outside: Path):
     shutil.rmtree(world.media / "photos")
     (world.media / "photos").symlink_to(outside)
@@ -112,6 +114,7 @@ def test_a_listed_directory_that_is_a_link_is_refused(world: World, outside: Pat
         world.run("orphans")
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("job", ["missing", "incomplete"])
 def test_a_record_whose_path_leads_over_a_link_stays_with_what_it_leads_to(
     world: World, outside: Path, job: str
@@ -124,6 +127,7 @@ def test_a_record_whose_path_leads_over_a_link_stays_with_what_it_leads_to(
         assert world.database.rows("SELECT id FROM photo WHERE id = 13") == [(13,)]
 
 
+@pytest.mark.promise(5)
 def test_records_that_name_what_lies_outside_touch_nothing(world: World, outside: Path):
     for number, path in enumerate(
         ["../outside/left over.jpg", f"{outside}/left over.jpg", "photos/../../outside/x"]
@@ -159,6 +163,7 @@ def alongside(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
         process.join()
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("pause", [0.0, 0.001])
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "deleted"])
 def test_directories_swapped_for_links_and_back_lead_nowhere(
@@ -195,6 +200,7 @@ def _left_over_again(world: World, directory: Path) -> None:
         os.close(handle)
 
 
+@pytest.mark.promise(5)
 def test_a_directory_swapped_between_the_plan_and_the_removal_is_told(world: World, outside: Path):
     """At the very step at which the run comes to announce what it will take."""
     from engine.plan import orphans
@@ -231,6 +237,7 @@ def exchanged_at_the_last_moment(world: World, exchange: Callable[[bytes], None]
         return world.run("orphans")[1]
 
 
+@pytest.mark.promise(2)
 def test_an_upload_that_comes_at_the_last_moment_is_put_back(world: World):
     def upload(path: bytes) -> None:
         Path(os.fsdecode(path) + ".tmp").write_bytes(b"a new upload")
@@ -242,6 +249,7 @@ def test_an_upload_that_comes_at_the_last_moment_is_put_back(world: World):
     assert b"photos/left over.jpg" not in world.kept()
 
 
+@pytest.mark.promise(2)
 def test_a_directory_that_comes_at_the_last_moment_is_put_back_with_all_in_it(world: World):
     def directory(path: bytes) -> None:
         os.unlink(path)
@@ -253,6 +261,7 @@ def test_a_directory_that_comes_at_the_last_moment_is_put_back_with_all_in_it(wo
     assert "photos/left over.jpg" in {**reasons(outcome.skipped), **reasons(outcome.failed)}
 
 
+@pytest.mark.promise(2)
 def test_a_link_that_comes_at_the_last_moment_is_put_back(world: World, outside: Path):
     def link(path: bytes) -> None:
         os.unlink(path)
@@ -291,6 +300,7 @@ def _alarmed(pid: int) -> None:
 # What is no plain file, or more than one.
 
 
+@pytest.mark.promise(5)
 def test_fifos_sockets_and_devices_stay(world: World):
     photos = world.media / "photos"
     os.mkfifo(photos / "pipe.jpg")
@@ -315,6 +325,8 @@ def test_fifos_sockets_and_devices_stay(world: World):
         assert os.path.lexists(world.media / path)
 
 
+@pytest.mark.promise(5)
+@pytest.mark.promise(9)
 def test_another_name_of_a_removed_file_keeps_its_content(world: World, outside: Path):
     referenced = world.media / "photos" / "kept 1.jpg"
     os.link(referenced, world.media / "photos" / "second name.jpg")
@@ -332,6 +344,7 @@ def test_another_name_of_a_removed_file_keeps_its_content(world: World, outside:
         os.unlink(outside / "shared.jpg")
 
 
+@pytest.mark.promise(9)
 def test_two_names_of_one_orphan_go_at_the_latest_with_the_next_run(world: World):
     os.link(world.path("photos/left over.jpg"), world.path("photos/its other name.jpg"))
     time.sleep(CLOCK_TICK)
@@ -347,6 +360,7 @@ def test_a_file_that_a_process_reads_can_go_and_be_read_to_its_end(world: World)
         assert opened.read() == b"picture photos/left over.jpg"
 
 
+@pytest.mark.promise(2)
 def test_a_file_that_a_process_is_writing_stays(world: World):
     with open(world.path("photos/left over.jpg"), "ab") as opened:
         plan, _outcome = world.run("orphans", check=True)
@@ -361,6 +375,7 @@ def test_a_file_that_a_process_is_writing_stays(world: World):
 # Mounts and attributes.
 
 
+@pytest.mark.promise(5)
 @needs_root
 def test_a_file_system_mounted_below_the_root_is_not_entered(world: World):
     place = world.media / "photos" / "mounted"
@@ -373,6 +388,7 @@ def test_a_file_system_mounted_below_the_root_is_not_entered(world: World):
     assert "another file system" in reasons(plan.skipped)["photos/mounted"]
 
 
+@pytest.mark.promise(10)
 @needs_root
 @pytest.mark.parametrize("kept", ["same", "other", "nowhere"])
 def test_a_file_that_cannot_go_is_told_and_the_others_go(world: World, kept: str):
@@ -398,6 +414,7 @@ def test_a_file_that_cannot_go_is_told_and_the_others_go(world: World, kept: str
                 assert list(losses(world)) == []
 
 
+@pytest.mark.promise(10)
 @needs_root
 @pytest.mark.parametrize("kept", ["same", "other"])
 def test_a_tree_that_is_mounted_read_only_loses_nothing(world: World, kept: str):
@@ -418,6 +435,7 @@ def test_a_tree_that_is_mounted_read_only_loses_nothing(world: World, kept: str)
 # A quarantine that is full.
 
 
+@pytest.mark.promise(10)
 @needs_root
 @pytest.mark.parametrize("room", [0, 4096, 8192, 16384, 40960])
 @pytest.mark.parametrize("job", ["orphans", "incomplete"])
@@ -470,6 +488,8 @@ def _all_rows_are_there_or_kept(world: World) -> None:
     assert before <= there | archived
 
 
+@pytest.mark.promise(4)
+@pytest.mark.promise(10)
 @needs_root
 def test_a_full_quarantine_takes_no_row(world: World, tmp_path: Path):
     world.quarantine = tmp_path / "full" / "quarantine"
@@ -482,6 +502,7 @@ def test_a_full_quarantine_takes_no_row(world: World, tmp_path: Path):
     assert world.state() == world.start
 
 
+@pytest.mark.promise(4)
 def test_the_archive_that_cannot_be_synced_takes_no_row(world: World):
     for error in (errno.EIO, errno.ENOSPC):
         for step in range(1, 6):

@@ -51,6 +51,7 @@ def test_the_manifest_tells_what_each_file_was(sqlite_world: World):
     assert (kept["mode"], kept["size"], kept["reason"]) == (0o640, len(status[4]), "orphan")
 
 
+@pytest.mark.promise(10)
 def test_a_line_that_a_crash_cut_short_is_no_obstacle(sqlite_world: World):
     sqlite_world.run("incomplete")
     [batch] = sqlite_world.batches()
@@ -62,6 +63,7 @@ def test_a_line_that_a_crash_cut_short_is_no_obstacle(sqlite_world: World):
     assert sqlite_world.state() == sqlite_world.start
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize(
     "path", ["../outside/planted.jpg", "/{outside}/planted.jpg", "photos/../../outside/planted.jpg"]
 )
@@ -79,6 +81,7 @@ def test_a_manifest_cannot_lead_out_of_the_media_root(sqlite_world: World, tmp_p
     assert found.stays.total == 1
 
 
+@pytest.mark.promise(5)
 def test_a_manifest_cannot_change_owner_or_mode(divided: World):
     divided.run("orphans")
     [batch] = divided.batches()
@@ -109,6 +112,7 @@ def test_a_quarantine_in_the_media_root_is_refused_unless_asked_for_and_never_sc
     assert len(everything(inside)) >= files
 
 
+@pytest.mark.promise(5)
 def test_a_quarantine_behind_a_link_into_the_media_root_is_refused(sqlite_world: World, tmp_path: Path):
     (tmp_path / "beside").symlink_to(sqlite_world.media / "photos")
     with pytest.raises(SiteError, match="inside media_root"):
@@ -125,6 +129,7 @@ def test_a_quarantine_that_others_may_write_to_is_refused(world: World, mode: in
     assert world.state() == world.start
 
 
+@pytest.mark.promise(5)
 def test_a_quarantine_that_is_a_link_is_refused(sqlite_world: World, tmp_path: Path):
     (tmp_path / "real").mkdir(mode=0o700)
     sqlite_world.quarantine.symlink_to(tmp_path / "real")
@@ -133,6 +138,7 @@ def test_a_quarantine_that_is_a_link_is_refused(sqlite_world: World, tmp_path: P
     assert sqlite_world.state() == sqlite_world.start
 
 
+@pytest.mark.promise(10)
 def test_another_site_cannot_restore_the_batch(sqlite_world: World, tmp_path: Path):
     sqlite_world.run("orphans")
     [batch] = sqlite_world.batches()
@@ -152,6 +158,7 @@ def _purge(world: World, name: str | None = None, days: int | None = None, check
     return [info.name for info in found]
 
 
+@pytest.mark.promise(10)
 def test_purging_by_age_counts_from_the_removal(sqlite_world: World):
     cleaned(sqlite_world)
     oldest, *others = sqlite_world.batches()
@@ -194,6 +201,8 @@ def test_a_purge_that_is_killed_anywhere_leaves_nothing_that_the_next_one_does_n
 # Through Ansible.
 
 
+@pytest.mark.promise(6)
+@pytest.mark.promise(10)
 def test_the_modules_list_restore_and_purge(world: World, ansible: Ansible):
     cleaned(world)
     where = {"quarantine": str(world.quarantine)}
@@ -230,6 +239,7 @@ def test_the_modules_list_restore_and_purge(world: World, ansible: Ansible):
     assert everything(world.media).keys() == world.files_at_start
 
 
+@pytest.mark.promise(10)
 def test_the_module_tells_what_stays_one_by_one(sqlite_world: World, ansible: Ansible):
     sqlite_world.run("orphans")
     sqlite_world.write("photos/left over.jpg", content=b"a new upload")

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from helpers.support import Ansible, Site, names, undocumented
 
 KEPT = [f"photos/{number}.jpg" for number in range(6)]
@@ -39,6 +41,7 @@ def fill(site: Site) -> None:
     )
 
 
+@pytest.mark.promise(6)
 def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, ansible: Ansible):
     fill(site)
     before = site.state()
@@ -83,6 +86,7 @@ def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, 
     assert [undocumented(result, "photo_records") for result in results] == [set()] * 6
 
 
+@pytest.mark.promise(11)
 def test_lists_are_bounded_and_counts_are_not(sqlite_site: Site, ansible: Ansible):
     fill(sqlite_site)
     [result] = ansible.results(sqlite_site.records(max_listed=1, label="owner_id.name"))

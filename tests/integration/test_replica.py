@@ -19,6 +19,8 @@ from engine.errors import CleanupError
 from helpers.servers import running
 from helpers.support import Site, run_module, until
 
+pytestmark = pytest.mark.promise("guards")
+
 JOBS = ("orphans", "missing", "incomplete")
 
 

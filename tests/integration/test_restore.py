@@ -24,6 +24,8 @@ from helpers.faults import Fault, in_child
 from helpers.rounds import losses
 from helpers.worlds import CLOCK_TICK, World, cleaned, cleaning, everything, finish, restoring
 
+pytestmark = pytest.mark.promise(10)
+
 is_root = os.geteuid() == 0
 
 
@@ -72,6 +74,7 @@ trees = st.dictionaries(
 )
 
 
+@pytest.mark.promise(8)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=trees)
 def test_any_tree_of_orphans_comes_back(sqlite_world: World, tree: dict[bytes, tuple[bytes, int, int]]):
@@ -102,6 +105,7 @@ def _write_odd(world: World, path: bytes, content: bytes, mode: int, moment: int
     os.utime(file, ns=(moment * 10**8, moment * 10**8 + 7))
 
 
+@pytest.mark.promise(8)
 def test_names_that_are_hard_to_carry_come_back(sqlite_world: World):
     depth, handles = 30, [os.open(sqlite_world.media / "photos", os.O_RDONLY)]
     for _level in range(depth):
@@ -126,6 +130,7 @@ def test_names_that_are_hard_to_carry_come_back(sqlite_world: World):
 # Never over something else.
 
 
+@pytest.mark.promise(6)
 def test_a_file_in_the_way_stays_and_the_rest_comes_back(world: World):
     world.run("orphans")
     world.write("photos/left over.jpg", content=b"a new upload")

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from engine.errors import SiteError
 from helpers.worlds import CLOCK_TICK, World, cleaned, settled
 
+pytestmark = pytest.mark.promise(10)
+
 # Every type.
 
 POSTGRESQL_TYPES = {
@@ -254,6 +256,7 @@ def test_rows_that_the_database_does_not_take_stay_and_the_others_come_back(worl
     assert (world.state(), world.batches()) == (before, [])
 
 
+@pytest.mark.promise(6)
 def test_a_check_foretells_that_a_row_is_in_the_way(world: World):
     world.run("missing")
     world.photo(21, "photos/another.jpg", content_type_id=7, on_disk=False)
@@ -312,6 +315,7 @@ def test_a_circle_that_cannot_come_back_whole_stays_whole(world: World):
     assert (world.state(), world.batches()) == (before, [])
 
 
+@pytest.mark.promise(11)
 def test_memory_does_not_hold_the_rows_that_come_back(sqlite_world: World):
     """Eight megabytes of rows, where one at a time needs no hundredth of that."""
     sqlite_world.database.run(

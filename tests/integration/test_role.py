@@ -312,6 +312,7 @@ def test_the_jitter_is_a_hosts_own(story: Story) -> None:
     assert all(0 < seconds < 1800 for seconds in delays)
 
 
+@pytest.mark.promise(12)
 def test_no_secret_shows_anywhere_but_in_the_site_file(story: Story) -> None:
     for run in story.runs.values():
         assert SECRET not in run.output

@@ -271,6 +271,8 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         yield world
 
 
+@pytest.mark.promise(2)
+@pytest.mark.promise(10)
 def test_any_schedule_of_uploads_and_runs_loses_nothing(world: World):
     events: Counter[str] = Counter()
 

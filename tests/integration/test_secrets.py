@@ -18,6 +18,8 @@ from test_documentation import specification
 
 from helpers.support import Ansible, Site, orphans, run_module
 
+pytestmark = pytest.mark.promise(12)
+
 # Special characters, so that a form that is decoded or encoded again is another text.
 PASSWORD = "hush/Tr0ub@dor%4"
 WRITTEN = "hush%2FTr0ub%40dor%254"

@@ -29,6 +29,8 @@ from engine.database import (
 )
 from helpers.builders import Site, run
 
+pytestmark = pytest.mark.promise(11)
+
 # Methods of the two drivers' connections and cursors.
 QUERIES = ("execute", "executemany", "copy_expert", "fetchmany", "fetchall", "fetchone")
 FLAT = 300_000

@@ -26,6 +26,7 @@ from helpers.builders import (
 )
 
 
+@pytest.mark.promise(2)
 def test_a_row_that_comes_during_the_walk_protects(kept: Site) -> None:
     def upload(_files: int) -> None:
         for thread in threading.enumerate():
@@ -38,6 +39,7 @@ def test_a_row_that_comes_during_the_walk_protects(kept: Site) -> None:
         assert reasons(made.plan.skipped) == {b"p/lost.jpg": "a row names it"}
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("value", ["p/lost.jpg", "p/lost.JPG"])
 def test_a_row_that_comes_after_the_plan_protects(kept: Site, value: str) -> None:
     with planned(kept.orphans()) as made:
@@ -48,6 +50,7 @@ def test_a_row_that_comes_after_the_plan_protects(kept: Site, value: str) -> Non
     assert (b"p/lost.jpg" in kept.media.files) == is_named
 
 
+@pytest.mark.promise(2)
 def test_each_handful_of_files_is_looked_up_once_more(kept: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(orphans, "LAST_LOOK", 2)
     kept.media.write(*[f"p/{number}.jpg" for number in range(6)])
@@ -62,6 +65,7 @@ def test_each_handful_of_files_is_looked_up_once_more(kept: Site, monkeypatch: p
     assert outcome.removed.files == 6
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("what", ["rewritten", "replaced", "touched", "gone", "link", "directory"])
 def test_a_file_that_changed_after_the_plan_stays(lost: Site, outside: Path, what: str) -> None:
     path = lost.media.path("p/lost.jpg")
@@ -87,6 +91,7 @@ def test_a_file_that_changed_after_the_plan_stays(lost: Site, outside: Path, wha
     assert (outside / "precious.jpg").read_bytes() == b"precious"
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("is_same", [True, False])
 def test_a_directory_that_became_a_link_after_the_plan_is_not_followed(
     lost: Site, tmp_path: Path, is_same: bool
@@ -105,6 +110,7 @@ def test_a_directory_that_became_a_link_after_the_plan_is_not_followed(
     assert sorted(os.listdir(moved)) == ["kept.jpg", "lost.jpg"]
 
 
+@pytest.mark.promise(2)
 def test_a_directory_that_was_moved_after_the_plan_keeps_its_files(lost: Site) -> None:
     with planned(lost.orphans()) as made:
         lost.media.rename("p", "q")
@@ -113,6 +119,7 @@ def test_a_directory_that_was_moved_after_the_plan_keeps_its_files(lost: Site) -
     assert lost.media.files == {b"q/kept.jpg", b"q/lost.jpg"}
 
 
+@pytest.mark.promise(1)
 def test_a_lost_connection_ends_the_removal_and_is_told(postgresql: Any, media: Media) -> None:
     site = Site(postgresql, media)
     media.write("p/lost.jpg")

@@ -29,6 +29,7 @@ def disconnect(database: Any) -> None:
 # A record goes only by a statement that repeats the whole condition.
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("change", "goes"),
     [
@@ -47,6 +48,7 @@ def test_a_row_that_names_another_file_after_the_plan_stays(photos: Site, change
     assert len(photos.images) == 2 - goes
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("change", "goes"),
     [
@@ -70,6 +72,7 @@ def test_a_row_that_was_attached_after_the_plan_stays_with_its_file(
         assert reasons(outcome.skipped)[b"p/there.jpg"] == "its record stayed, and so does the file"
 
 
+@pytest.mark.promise(2)
 def test_a_row_that_is_gone_after_the_plan_is_told(photos: Site) -> None:
     with planned(photos.missing()) as made:
         photos.database.run("DELETE FROM photo WHERE id = 2")
@@ -81,6 +84,7 @@ def test_a_row_that_is_gone_after_the_plan_is_told(photos: Site) -> None:
 # A crash never leaves a record without its file.
 
 
+@pytest.mark.promise(4)
 def test_rows_are_gone_for_good_before_their_files_go(site: Site) -> None:
     site.media.write("p/a.jpg", "p/b.jpg")
     site.insert("p/a.jpg", "p/b.jpg")
@@ -90,6 +94,7 @@ def test_rows_are_gone_for_good_before_their_files_go(site: Site) -> None:
     assert seen == [(b"p/a.jpg", []), (b"p/b.jpg", [])]
 
 
+@pytest.mark.promise(4)
 def test_a_run_that_is_killed_at_a_file_leaves_an_orphan_and_no_row(site: Site) -> None:
     site.media.write("p/a.jpg", "p/b.jpg")
     site.insert("p/a.jpg", "p/b.jpg")
@@ -116,6 +121,7 @@ class Archivist(PermanentRemover):
         self.seen.append(self._look())
 
 
+@pytest.mark.promise(4)
 def test_rows_are_archived_before_they_are_gone(photos: Site) -> None:
     with planned(photos.missing()) as made:
         archivist = Archivist(lambda: photos.images)
@@ -126,6 +132,7 @@ def test_rows_are_archived_before_they_are_gone(photos: Site) -> None:
     ]
 
 
+@pytest.mark.promise(2)
 def test_a_directory_that_is_exchanged_while_rows_go_keeps_the_rows_to_come(
     few: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +153,7 @@ def test_a_directory_that_is_exchanged_while_rows_go_keeps_the_rows_to_come(
     assert few.images == ["p/there.jpg", "p/gone.jpg"]
 
 
+@pytest.mark.promise(4)
 def test_what_was_taken_is_made_to_last_at_once(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "CHUNK", 1)
     few.media.write("p/a.jpg")
@@ -165,6 +173,7 @@ def test_what_was_taken_is_made_to_last_at_once(few: Site, monkeypatch: pytest.M
     assert done == ["p/a.jpg", "settled", "p/there.jpg", "settled"]
 
 
+@pytest.mark.promise(4)
 def test_a_commit_without_an_answer_touches_no_file(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def unanswered(_database: Any) -> Iterator[None]:
@@ -179,6 +188,7 @@ def test_a_commit_without_an_answer_touches_no_file(few: Site, monkeypatch: pyte
     assert few.media.files == {b"p/there.jpg"}
 
 
+@pytest.mark.promise(4)
 def test_an_archive_that_fails_keeps_the_rows(photos: Site) -> None:
     class Full(PermanentRemover):
         is_rolled_back = False
@@ -208,6 +218,7 @@ LOUD = {"postgresql": "RAISE EXCEPTION 'not that one';", "sqlite": "ABORT, 'not 
 SILENT = {"postgresql": "RETURN NULL;", "sqlite": "IGNORE"}
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize(
     ("trigger", "words"), [(LOUD, "not that one"), (SILENT, "A trigger or a row security policy interferes")]
 )
@@ -225,6 +236,7 @@ def test_a_database_that_does_not_delete_keeps_all_files(
     assert (site.images, site.media.files) == (["p/a.jpg", "p/b.jpg"], {b"p/a.jpg", b"p/b.jpg"})
 
 
+@pytest.mark.promise(4)
 def test_a_connection_that_is_lost_before_the_deletion_changes_nothing(postgresql: Any, media: Media) -> None:
     site = Site(postgresql, media)
     media.write("p/a.jpg")
@@ -236,6 +248,7 @@ def test_a_connection_that_is_lost_before_the_deletion_changes_nothing(postgresq
     assert (site.images, media.files) == (["p/a.jpg"], {b"p/a.jpg"})
 
 
+@pytest.mark.promise(4)
 def test_a_connection_that_is_lost_in_the_transaction_rolls_it_back(postgresql: Any, media: Media) -> None:
     site = Site(postgresql, media)
     media.write("p/a.jpg")
@@ -246,6 +259,7 @@ def test_a_connection_that_is_lost_in_the_transaction_rolls_it_back(postgresql: 
     assert (site.images, media.files) == (["p/a.jpg"], {b"p/a.jpg"})
 
 
+@pytest.mark.promise(4)
 def test_a_connection_that_is_lost_after_the_commit_leaves_orphans(postgresql: Any, media: Media) -> None:
     class Announced(PermanentRemover):
         def announce(self, tree: Any, files: Any) -> None:
@@ -260,6 +274,7 @@ def test_a_connection_that_is_lost_after_the_commit_leaves_orphans(postgresql: A
     assert (site.images, media.files) == ([], {b"p/a.jpg"})
 
 
+@pytest.mark.promise(4)
 def test_rows_beyond_one_batch_go_in_one_transaction(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "CHUNK", 2)
     few.insert(*[f"p/gone {number}.jpg" for number in range(5)])

@@ -19,6 +19,7 @@ TOO_LONG = "n" * 256
 # Absence is proven.
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize(
     ("path", "why"),
     [
@@ -43,6 +44,7 @@ def test_what_cannot_be_judged_stays_and_is_told(photos: Site, outside: Path, pa
     assert photos.images == ["p/there.jpg", path]
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("path", ["link.jpg", "dangling.jpg", "folder", "fifo"])
 def test_whatever_is_there_is_not_missing(few: Site, outside: Path, path: str) -> None:
     few.media.link("link.jpg", outside / "precious.jpg")
@@ -68,6 +70,7 @@ def test_a_lone_value_with_a_nul_byte_stays_and_is_told(few: Site) -> None:
     assert "holds a NUL byte" in reasons(plan.skipped)[b"q\0\xff"]
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize(("on_disk", "in_database"), SPELLINGS)
 def test_a_row_whose_file_is_there_in_another_spelling_stays(
     photos: Site, on_disk: str, in_database: str
@@ -79,6 +82,7 @@ def test_a_row_whose_file_is_there_in_another_spelling_stays(
     assert photos.images == ["p/there.jpg", in_database]
 
 
+@pytest.mark.promise(9)
 def test_the_other_spelling_is_told(photos: Site) -> None:
     photos.media.write("p/a b.jpg")
     photos.insert("p/a%20b.jpg")
@@ -86,6 +90,7 @@ def test_the_other_spelling_is_told(photos: Site) -> None:
     assert "another spelling: 'p/a b.jpg'" in reasons(plan.skipped)[b"p/a%20b.jpg"]
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("mode", [0o000, 0o400, 0o200])
 def test_a_closed_directory_turns_the_plan_down(public_site: Site, mode: int) -> None:
     public_site.media.write("closed/there.jpg", "p/there.jpg")
@@ -101,6 +106,7 @@ def test_a_closed_directory_turns_the_plan_down(public_site: Site, mode: int) ->
     assert "Permission denied" in message
 
 
+@pytest.mark.promise(1)
 def test_a_directory_that_is_closed_after_the_plan_rolls_all_back(public_site: Site) -> None:
     public_site.media.write("p/there.jpg")
     public_site.insert("p/gone.jpg", "q/gone.jpg")
@@ -121,6 +127,7 @@ def test_a_directory_that_is_closed_after_the_plan_rolls_all_back(public_site: S
     assert len(public_site.images) == 2
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("gone", [True, False])
 def test_a_media_root_that_is_replaced_after_the_plan_rolls_all_back(photos: Site, gone: bool) -> None:
     with planned(photos.missing()) as made:
@@ -132,6 +139,7 @@ def test_a_media_root_that_is_replaced_after_the_plan_rolls_all_back(photos: Sit
     assert photos.images == ["p/there.jpg", "p/gone.jpg"]
 
 
+@pytest.mark.promise(1)
 def test_a_media_root_that_is_replaced_during_the_look_turns_the_plan_down(photos: Site) -> None:
     def unmount(_rows: int) -> None:
         os.rename(photos.media.root, photos.media.root + b".old")
@@ -141,6 +149,7 @@ def test_a_media_root_that_is_replaced_during_the_look_turns_the_plan_down(photo
         assert guards(made.plan) == ["partial"]
 
 
+@pytest.mark.promise(2)
 def test_a_file_that_is_back_after_the_plan_keeps_its_row(photos: Site) -> None:
     photos.insert("p/gone too.jpg")
     with planned(photos.missing()) as made:
@@ -150,6 +159,7 @@ def test_a_file_that_is_back_after_the_plan_keeps_its_row(photos: Site) -> None:
     assert photos.images == ["p/there.jpg", "p/gone.jpg"]
 
 
+@pytest.mark.promise(2)
 def test_a_file_that_is_back_in_a_directory_made_anew_keeps_its_row(photos: Site) -> None:
     with planned(photos.missing()) as made:
         photos.media.rename("p", "old")

@@ -19,6 +19,8 @@ from engine.media import local as tree
 from engine.media import walk
 from helpers.builders import Site, found, reasons, run
 
+pytestmark = pytest.mark.promise("moves")
+
 PICTURE, OTHER = b"a picture", b"b picture"
 SUMS = {name: hashlib.new(name, PICTURE).hexdigest() for name in ("md5", "sha1", "sha256", "sha512")}
 TOLD: Mapping[str, str] = MappingProxyType({"size_column": "size", "checksum_column": "checksum"})

@@ -92,6 +92,7 @@ def test_a_large_directory_is_read_once_whatever_rows_of_a_subdirectory_come_bet
     assert [call.args for call in read.call_args_list] == [(b"p",)]
 
 
+@pytest.mark.promise(11)
 @pytest.mark.usefixtures("all_came")
 def test_one_listing_is_held_at_a_time() -> None:
     with tempfile.TemporaryDirectory() as folder:

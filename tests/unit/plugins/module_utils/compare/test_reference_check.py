@@ -50,11 +50,13 @@ def test_a_column_that_is_not_listed_protects_nothing(named: Any) -> None:
     assert named([b"covers/c.png"], columns=[IMAGE]) == [""]
 
 
+@pytest.mark.promise(8)
 @pytest.mark.parametrize("path", [b"P/A.JPG", b"p/a.jpg ", b" p/a.jpg", b"p/a_jpg", b"p/%.jpg", b"p/a.jpgx"])
 def test_names_are_compared_byte_by_byte(named: Any, path: bytes) -> None:
     assert named([path]) == [""]
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize(
     ("path", "spelling"),
     [
@@ -68,6 +70,7 @@ def test_what_a_row_names_in_another_spelling_stays(named: Any, path: bytes, spe
     assert named([path]) == [f"the database names it in another spelling: '{spelling}'"]
 
 
+@pytest.mark.promise(8)
 def test_names_that_no_database_can_hold_are_named_by_none(named: Any) -> None:
     assert named([b"p/\xff.jpg", b"p/%00.jpg", b"p/%FF.jpg"]) == [""] * 3
 

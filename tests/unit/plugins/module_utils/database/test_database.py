@@ -204,6 +204,7 @@ def test_foreign_keys_are_read_from_the_catalog(database: Any) -> None:
 # References.
 
 
+@pytest.mark.promise(8)
 def test_references_come_in_byte_order_whatever_the_collation(photos: Any) -> None:
     rows = [{"id": number, "image": name} for number, name in enumerate(NAMES_IN_ORDER[::-1])]
     photos.insert("photo", rows)
@@ -225,6 +226,7 @@ def test_references_of_several_columns_are_one_list(photos: Any) -> None:
     assert references(photos.url, IMAGE, Column("album", "cover")) == [b"a", b"b", b"b", b"c", b"d"]
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 15])
 def test_references_come_in_lists_of_a_bounded_length(
     photos: Any, monkeypatch: pytest.MonkeyPatch, count: int
@@ -238,6 +240,7 @@ def test_references_come_in_lists_of_a_bounded_length(
     assert all(0 < len(paths) <= 7 for paths in lists)
 
 
+@pytest.mark.promise(8)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), max_size=8))
 @example(["a\\b", "a\\nb", "a\nb", "\\N", "\\.", "a\tb\rc\vd\be\ff"])
 def test_postgresql_gives_names_as_they_are(postgresql_server: str, values: list[str]) -> None:
@@ -249,6 +252,7 @@ def test_postgresql_gives_names_as_they_are(postgresql_server: str, values: list
     assert references(postgresql_server, Column("any_name", "path")) == sorted(v.encode() for v in values)
 
 
+@pytest.mark.promise(8)
 def test_sqlite_gives_names_that_are_no_text_as_they_are(sqlite: Any) -> None:
     sqlite.run("CREATE TABLE photo (image text)")
     sqlite.run("INSERT INTO photo VALUES (CAST(x'61ff0a' AS text)), (x'62ff'), (CAST(x'630064' AS text))")
@@ -257,6 +261,7 @@ def test_sqlite_gives_names_that_are_no_text_as_they_are(sqlite: Any) -> None:
         assert database.count_references([IMAGE], [b"a\xff\n", b"c", b"c\0d"]) == {b"a\xff\n": 1, b"c\0d": 1}
 
 
+@pytest.mark.promise(8)
 def test_another_encoding_of_postgresql_gives_the_same_bytes(latin1: str) -> None:
     with closing(psycopg2.connect(latin1, client_encoding="UTF8")) as connection:
         cursor = connection.cursor()
@@ -303,6 +308,7 @@ def incomplete(database: Any, cutoff: float, zone: str | None = None) -> list[by
     return sorted(row.file for rows in database.rows(selection) for row in rows)
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo", "America/New_York"])
 def test_rows_are_old_by_the_moment_and_not_by_its_writing(database: Any, zone: str | None) -> None:
     """The cutoff is 12:00 UTC; a time without a zone is one of the site."""
@@ -327,6 +333,7 @@ def test_rows_are_old_by_the_moment_and_not_by_its_writing(database: Any, zone: 
         assert incomplete(opened, 1751371200.5, zone) == [b"-1", b"0"]
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(
     ("written", "is_old"),
     [
@@ -361,11 +368,13 @@ def dated(database: Any, cutoff: float) -> list[bytes | None]:
         return incomplete(opened, cutoff, "UTC")
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(("seconds", "is_old"), [(0, False), (1, True)])
 def test_a_date_is_old_once_its_last_moment_is(postgresql: Any, seconds: int, is_old: bool) -> None:
     assert dated(postgresql, 1751328000.0 + seconds) == [b"a"] * is_old
 
 
+@pytest.mark.promise(3)
 def test_a_date_is_old_once_its_last_moment_is_in_sqlite_too(sqlite: Any) -> None:
     assert dated(sqlite, 1751328000.0) == []
 

@@ -40,6 +40,7 @@ def photos(database: Any) -> Any:
 # What a failure undoes.
 
 
+@pytest.mark.promise(6)
 def test_a_read_only_session_changes_nothing(photos: Any) -> None:
     photos.insert("photo", [{"id": 1, "image": "a"}])
     before = photos.dump()
@@ -53,6 +54,7 @@ def test_a_read_only_session_changes_nothing(photos: Any) -> None:
     assert photos.dump() == before
 
 
+@pytest.mark.promise(4)
 def test_a_transaction_that_fails_leaves_nothing_behind(photos: Any) -> None:
     photos.insert("photo", [{"id": number, "image": "a"} for number in range(3)])
     before = photos.dump()
@@ -67,6 +69,7 @@ def test_a_transaction_that_fails_leaves_nothing_behind(photos: Any) -> None:
     assert len(photos.rows("SELECT id FROM photo")) == 2
 
 
+@pytest.mark.promise(2)
 def test_a_row_that_names_another_file_by_now_is_not_deleted(photos: Any) -> None:
     photos.insert("photo", [{"id": number, "image": f"{number}"} for number in range(4)])
     with connect(photos.url, read_only=False) as database:
@@ -80,6 +83,7 @@ def test_a_row_that_names_another_file_by_now_is_not_deleted(photos: Any) -> Non
     assert photos.rows("SELECT id FROM photo ORDER BY id") == [(1,), (2,), (3,)]
 
 
+@pytest.mark.promise(4)
 def test_broken_foreign_keys_are_found_at_the_commit_and_undone(photos: Any) -> None:
     photos.run(
         "CREATE TABLE note (photo_id integer REFERENCES photo (id) DEFERRABLE INITIALLY DEFERRED);"
@@ -106,6 +110,7 @@ def test_reading_leaves_no_transaction_open(postgresql: Any) -> None:
         ) == [("idle",)]
 
 
+@pytest.mark.promise(2)
 def test_each_read_sees_what_is_committed_by_then(photos: Any) -> None:
     with connect(photos.url, read_only=True) as database:
         assert database.count_references([IMAGE], [b"a"]) == {}
@@ -125,6 +130,7 @@ def test_a_long_walk_does_not_keep_a_sqlite_site_from_writing(
             site.commit()
 
 
+@pytest.mark.promise(1)
 def test_a_lost_connection_is_told(postgresql: Any) -> None:
     postgresql.run("CREATE TABLE photo (image text); INSERT INTO photo VALUES ('a')")
     with connect(postgresql.url, read_only=True) as database:
@@ -139,6 +145,7 @@ def test_a_lost_connection_is_told(postgresql: Any) -> None:
         assert time.monotonic() - started < 60
 
 
+@pytest.mark.promise(12)
 def test_an_error_of_postgresql_shows_no_piece_of_the_statement(postgresql: Any) -> None:
     with connect(postgresql.url, read_only=True) as database, pytest.raises(DatabaseError) as caught:
         database._execute("asking", "SELECT 1,\n nowhere FROM somewhere", [])

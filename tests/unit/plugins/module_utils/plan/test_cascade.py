@@ -80,6 +80,7 @@ TAKEN_OVER = "UPDATE favorite SET photo_id = 1", "SELECT count(*) FROM favorite"
 ANSWERED = "INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("moment", "is_kept", "happens", "waits", "left"),
     [
@@ -143,6 +144,7 @@ class InsertsWhenItKeeps(QuarantineWriter):
         self._happens()
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize(
     ("schema", "happens"),
     [
@@ -175,6 +177,7 @@ def test_no_row_goes_that_was_not_kept(
     assert bool(outcome.error) == (ids(on_postgresql, "photo") == [1, 2])
 
 
+@pytest.mark.promise(2)
 def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
     on_postgresql: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -148,6 +148,7 @@ def test_a_restriction_far_away_keeps_the_record_and_all_on_the_way(lossy: Site)
     assert (outcome.error, ids(lossy, "photo"), ids(lossy, "comment")) == ("", [1, 2], [1, 2])
 
 
+@pytest.mark.promise(2)
 def test_a_restriction_that_comes_after_the_plan_keeps_the_record(lossy: Site) -> None:
     lossy.database.run(f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})")
     with planned(lossy.missing(dependents=[rule("note", "photo_id", "restrict")])) as made:
@@ -262,6 +263,7 @@ def test_dependents_in_another_schema_are_followed(postgresql: Any, media: Media
 # Guards.
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("most", "refused"), [(2, ["max_dependents"]), (3, []), (0, ["max_dependents"])])
 def test_a_cascade_far_wider_than_the_records_turns_the_plan_down(
     lossy: Site, most: int, refused: list[str]
@@ -283,6 +285,7 @@ REFUSING = {
 }
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize(("null", "change"), [("NOT NULL", "DELETE"), ("", "UPDATE")])
 def test_a_dependent_that_the_database_does_not_let_go_undoes_everything(
     lossy: Site, null: str, change: str
@@ -320,6 +323,7 @@ POINTING_AGAIN = {
 }
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("case", POINTING_AGAIN)
 def test_rows_that_still_point_at_a_record_undo_everything(lossy: Site, case: str) -> None:
     lossy.database.run(f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer {TO_PHOTO})")

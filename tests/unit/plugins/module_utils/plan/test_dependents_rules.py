@@ -77,6 +77,7 @@ def _with_album(lossy: Site, video: str) -> Any:
     return job
 
 
+@pytest.mark.promise("guards")
 def test_a_content_type_of_other_rows_is_turned_down(lossy: Site) -> None:
     """Video 2 has the key of photo 2, and its note would go."""
     job = _with_album(lossy, "id integer PRIMARY KEY")
@@ -105,6 +106,7 @@ def test_a_content_type_that_says_nothing_of_the_table_is_noted(lossy: Site) -> 
     ]
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(
     ("most", "accept", "refused"),
     [(50, [], ["emptied_dependents"]), (50, ["emptied_dependents"], []), (100, [], [])],

@@ -94,6 +94,7 @@ def test_orphans_are_the_files_without_the_named_ones(paths: list[bytes], data: 
         assert outcome.removed.files == len(paths) - len(named)
 
 
+@pytest.mark.promise(8)
 @pytest.mark.parametrize(
     "name", [b"\xff\xfe.jpg", b"line\nbreak.jpg", LONGEST, "Ünï.jpg".encode(), b"-rf", b"'"]
 )
@@ -113,6 +114,7 @@ def test_directories_are_walked_in_the_order_of_the_references(site: Site) -> No
     assert found(plan) == [b"a-/lost.jpg", b"a.b/lost.jpg", b"a/lost.jpg", b"a0/lost.jpg"]
 
 
+@pytest.mark.promise(5)
 def test_only_regular_files_are_judged(lost: Site, outside: Path) -> None:
     lost.media.link("p/link", outside / "precious.jpg")
     lost.media.link("p/folder", outside)
@@ -146,6 +148,7 @@ def test_a_listed_directory_that_is_none_ends_the_run(lost: Site, outside: Path,
 # Young things stay.
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(
     ("hours", "is_young"), [(0, True), (23.9, True), (24.1, False), (1e5, False), (-1, True), (-1e5, True)]
 )
@@ -156,6 +159,7 @@ def test_a_file_is_young_by_its_mtime(lost: Site, hours: float, is_young: bool) 
     assert (b"p/lost.jpg" in lost.media.files) == is_young
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(
     ("age_stamp", "mtime", "is_young"),
     [
@@ -174,6 +178,7 @@ def test_a_file_that_was_copied_a_moment_ago_is_young_unless_its_mtime_is_asked(
     assert plan.young == is_young
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize("age_stamp", ["ctime", "newest"])
 @pytest.mark.parametrize(("mtime", "ahead"), [(48, 23), (48, 25), (-30, 25), (1, 25)])
 def test_a_file_is_young_by_its_ctime_or_the_newest_of_both(
@@ -186,6 +191,7 @@ def test_a_file_is_young_by_its_ctime_or_the_newest_of_both(
     assert plan.young == is_young
 
 
+@pytest.mark.promise(3)
 def test_what_is_made_during_the_run_is_young_however_old_it_looks(
     lost: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +200,7 @@ def test_what_is_made_during_the_run_is_young_however_old_it_looks(
     assert (plan.young, found(plan)) == (1, [])
 
 
+@pytest.mark.promise(3)
 def test_without_a_limit_every_file_made_before_the_run_is_old(lost: Site) -> None:
     lost.media.write("p/new.jpg", hours=0)
     plan, _outcome = run(lost.orphans(age_stamp="newest", older_than_hours=0), check=True)
@@ -203,6 +210,7 @@ def test_without_a_limit_every_file_made_before_the_run_is_old(lost: Site) -> No
 # The same file in another spelling.
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize(("on_disk", "in_database"), SPELLINGS)
 def test_a_file_that_a_row_names_in_another_spelling_stays(
     site: Site, on_disk: str, in_database: str
@@ -215,12 +223,14 @@ def test_a_file_that_a_row_names_in_another_spelling_stays(
     assert site.media.files == {on_disk.encode()}
 
 
+@pytest.mark.promise(9)
 def test_a_file_below_the_media_root_as_the_database_writes_it_stays(kept: Site) -> None:
     kept.insert(os.fsdecode(kept.media.path("p/lost.jpg")))
     plan, _outcome = run(kept.orphans(), check=True)
     assert found(plan) == []
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize(
     ("value", "why"),
     [
@@ -238,6 +248,7 @@ def test_a_value_that_leads_outside_is_reported(kept: Site, outside: Path, value
     assert (outside / "precious.jpg").exists()
 
 
+@pytest.mark.promise(5)
 def test_a_value_with_a_nul_byte_is_reported(lost: Site) -> None:
     lost.database.run("INSERT INTO photo (id, image) VALUES (99, CAST(x'702f610062' AS text))")
     plan, _outcome = run(lost.orphans(), check=True)
@@ -257,6 +268,7 @@ def test_a_derived_file_lives_as_long_as_its_source(kept: Site) -> None:
     assert kept.media.files == {b"CACHE/images/p/kept/1.jpg", b"p/kept.jpg", b"p/kept.jpg.9x9_q85.jpg"}
 
 
+@pytest.mark.promise(2)
 def test_a_derived_file_of_a_photo_that_comes_after_the_plan_stays(kept: Site) -> None:
     kept.media.write("CACHE/images/p/new/1.jpg")
     with planned(kept.orphans(derived=["CACHE/images/{dir}/{stem}/*"])) as made:
@@ -268,6 +280,7 @@ def test_a_derived_file_of_a_photo_that_comes_after_the_plan_stays(kept: Site) -
 # Check mode.
 
 
+@pytest.mark.promise(6)
 def test_a_check_run_changes_nothing_and_predicts_the_real_one(kept: Site) -> None:
     kept.media.write("p/\xff.jpg", "q/deep/er.jpg", hours=99)
     before = kept.media.untouched, kept.database.dump()
@@ -279,6 +292,7 @@ def test_a_check_run_changes_nothing_and_predicts_the_real_one(kept: Site) -> No
     assert outcome.removed == checked.found
 
 
+@pytest.mark.promise(6)
 @pytest.mark.parametrize("check", [True, False])
 def test_this_job_never_writes_to_the_database(
     lost: Site, monkeypatch: pytest.MonkeyPatch, check: bool
@@ -299,12 +313,14 @@ def approved(site: Site, **options: Any) -> str:
     return run(site.orphans(**options), check=True)[0].token
 
 
+@pytest.mark.promise(7)
 def test_an_approved_plan_is_carried_out(lost: Site) -> None:
     plan, outcome = run(lost.orphans(), approved=approved(lost))
     assert outcome.removed.files == 1
     assert plan.warnings == []
 
 
+@pytest.mark.promise(7)
 def test_what_is_not_in_the_approved_plan_waits(lost: Site) -> None:
     token = approved(lost)
     lost.media.write("p/later.jpg")
@@ -315,6 +331,7 @@ def test_what_is_not_in_the_approved_plan_waits(lost: Site) -> None:
     assert lost.media.files == {b"p/kept.jpg", b"p/later.jpg"}
 
 
+@pytest.mark.promise(7)
 def test_what_changed_since_the_approval_stays(lost: Site) -> None:
     token = approved(lost)
     lost.media.write("p/lost.jpg", content=b"another")
@@ -324,6 +341,7 @@ def test_what_changed_since_the_approval_stays(lost: Site) -> None:
     assert b"p/lost.jpg" in lost.media.files
 
 
+@pytest.mark.promise(7)
 def test_what_left_the_plan_since_the_approval_is_told(kept: Site) -> None:
     kept.media.write("p/gone.jpg", "p/young.jpg")
     token = approved(kept)
@@ -337,6 +355,7 @@ def test_what_left_the_plan_since_the_approval_is_told(kept: Site) -> None:
     assert found(plan) == []
 
 
+@pytest.mark.promise(7)
 def test_ages_are_judged_as_of_the_moment_of_the_approval(
     lost: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,6 +367,7 @@ def test_ages_are_judged_as_of_the_moment_of_the_approval(
     assert (found(plan), plan.young, plan.skipped.total) == ([b"p/lost.jpg"], 1, 0)
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize(
     "change", [{"directories": ["p"]}, {"references": [IMAGE, {**IMAGE, "column": "thumbnail"}]}]
 )
@@ -358,6 +378,7 @@ def test_an_approved_plan_of_other_options_is_refused(lost: Site, change: dict[s
     assert b"p/lost.jpg" in lost.media.files
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize("is_same", [True, False])
 def test_a_plan_too_large_for_a_token_is_carried_out_as_it_was_or_not_at_all(
     lost: Site, monkeypatch: pytest.MonkeyPatch, is_same: bool
@@ -373,6 +394,7 @@ def test_a_plan_too_large_for_a_token_is_carried_out_as_it_was_or_not_at_all(
     assert (lost.media.files == {b"p/kept.jpg"}) == is_same
 
 
+@pytest.mark.promise("moves")
 @pytest.mark.parametrize("include", [True, False])
 def test_what_may_be_the_file_that_a_row_has_lost_stays(kept: Site, include: bool) -> None:
     kept.insert("elsewhere/lost.jpg")

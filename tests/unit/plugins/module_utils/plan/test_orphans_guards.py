@@ -26,6 +26,7 @@ from helpers.builders import (
 # Half a view removes nothing.
 
 
+@pytest.mark.promise(1)
 def test_a_directory_that_must_not_be_read_turns_the_plan_down(public_site: Site) -> None:
     media = public_site.media
     media.write("p/lost.jpg", "closed/x.jpg")
@@ -43,6 +44,7 @@ def test_a_directory_that_must_not_be_read_turns_the_plan_down(public_site: Site
     assert os.path.exists(media.path("p/lost.jpg"))
 
 
+@pytest.mark.promise(1)
 def test_a_directory_that_vanishes_during_the_walk_turns_the_plan_down(lost: Site) -> None:
     lost.media.write("a/1.jpg", "z/2.jpg")
     with planned(lost.orphans(), progress=lambda _files: shutil.rmtree(lost.media.path("z"), True)) as made:
@@ -50,6 +52,7 @@ def test_a_directory_that_vanishes_during_the_walk_turns_the_plan_down(lost: Sit
         assert "the directory vanished during the run" in made.plan.refusals[0].message
 
 
+@pytest.mark.promise(1)
 def test_a_media_root_that_is_replaced_during_the_walk_turns_the_plan_down(lost: Site) -> None:
     def unmount(_files: int) -> None:
         os.rename(lost.media.root, lost.media.root + b".old")
@@ -59,6 +62,7 @@ def test_a_media_root_that_is_replaced_during_the_walk_turns_the_plan_down(lost:
         assert guards(made.plan) == ["partial"]
 
 
+@pytest.mark.promise(5)
 def test_another_file_system_is_told_and_its_files_stay(mounted: Media, sqlite: Any) -> None:
     mounted.write("mounted/lost.jpg", "p/lost.jpg")
     plan, _outcome = run(Site(sqlite, mounted).orphans())
@@ -66,6 +70,7 @@ def test_another_file_system_is_told_and_its_files_stay(mounted: Media, sqlite: 
     assert mounted.files == {b"mounted/lost.jpg"}
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("present", [True, False])
 def test_without_its_marker_nothing_goes_and_the_marker_never_does(lost: Site, present: bool) -> None:
     if present:
@@ -78,6 +83,7 @@ def test_without_its_marker_nothing_goes_and_the_marker_never_does(lost: Site, p
     assert (outcome is None) == (not present)
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("present", [True, False])
 def test_where_the_media_is_not_mounted_the_marker_is_spoken_of_first(site: Site, present: bool) -> None:
     if present:
@@ -90,6 +96,7 @@ def test_where_the_media_is_not_mounted_the_marker_is_spoken_of_first(site: Site
     assert said.startswith("directory" if present else "the marker")
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("most", "goes"), [(49, False), (50, True), (100, True)])
 def test_a_share_that_is_too_large_turns_the_plan_down(lost: Site, most: int, goes: bool) -> None:
     plan, outcome = run(lost.orphans(max_removal_percent=most))
@@ -105,6 +112,7 @@ def numbered(count: int, folder: str = "p") -> Iterable[str]:
     return [f"{folder}/{number}.jpg" for number in range(count)]
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(
     ("count", "accept", "refused"), [(9, [], []), (10, [], ["no_references"]), (10, ["no_references"], [])]
 )
@@ -116,6 +124,7 @@ def test_a_directory_that_nothing_names_turns_the_plan_down(
     assert guards(plan) == refused
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("accept", "refused"), [([], ["path_mismatch"]), (["path_mismatch"], [])])
 def test_references_that_would_fit_with_a_prefix_turn_the_plan_down(
     sqlite_site: Site, accept: list[str], refused: list[str]
@@ -126,6 +135,7 @@ def test_references_that_would_fit_with_a_prefix_turn_the_plan_down(
     assert guards(plan) == refused
 
 
+@pytest.mark.promise("guards")
 def test_a_replica_turns_the_plan_down(lost: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SQLite, "is_replica", lambda _database: True)
     plan, outcome = run(lost.orphans())

@@ -93,6 +93,7 @@ def test_composite_keys_serve(site: Site) -> None:
     assert site.database.rows("SELECT a, b FROM photo ORDER BY a") == [(1, "x"), (2, "y")]
 
 
+@pytest.mark.promise(8)
 def test_a_key_that_is_not_utf8_serves(few: Site) -> None:
     few.database.run("DROP TABLE photo; CREATE TABLE photo (id text PRIMARY KEY, image text)")
     few.database.run("INSERT INTO photo VALUES (CAST(x'ff0a' AS text), CAST(x'702fff' AS text)), ('b', '')")
@@ -138,6 +139,7 @@ def test_a_table_of_another_schema_serves(postgresql: Any, media: Media) -> None
 # What was approved is the most that is removed.
 
 
+@pytest.mark.promise(7)
 def test_an_approved_plan_is_carried_out(site: Site) -> None:
     site.media.write("p/a.jpg")
     site.insert("p/a.jpg", "p/gone.jpg")
@@ -147,6 +149,7 @@ def test_an_approved_plan_is_carried_out(site: Site) -> None:
     assert (plan.warnings, plan.skipped.total) == ([], 0)
 
 
+@pytest.mark.promise(7)
 def test_a_row_that_is_not_in_the_approved_plan_waits(photos: Site) -> None:
     token = run(photos.missing(), check=True)[0].token
     photos.insert("p/gone later.jpg")
@@ -155,6 +158,7 @@ def test_a_row_that_is_not_in_the_approved_plan_waits(photos: Site) -> None:
     assert photos.images == ["p/there.jpg", "p/gone later.jpg"]
 
 
+@pytest.mark.promise(7)
 def test_a_row_that_names_another_file_than_approved_stays(photos: Site) -> None:
     token = run(photos.missing(), check=True)[0].token
     photos.database.run("UPDATE photo SET image = 'p/also gone.jpg' WHERE id = 2")
@@ -163,6 +167,7 @@ def test_a_row_that_names_another_file_than_approved_stays(photos: Site) -> None
     assert photos.images == ["p/there.jpg", "p/also gone.jpg"]
 
 
+@pytest.mark.promise(7)
 def test_a_file_that_is_not_the_approved_one_stays(site: Site) -> None:
     site.media.write("p/a.jpg")
     site.insert("p/a.jpg")
@@ -173,6 +178,7 @@ def test_a_file_that_is_not_the_approved_one_stays(site: Site) -> None:
     assert (outcome.removed.records, site.media.files) == (1, {b"p/a.jpg"})
 
 
+@pytest.mark.promise(7)
 def test_what_left_the_plan_since_the_approval_is_told(photos: Site) -> None:
     token = run(photos.missing(), check=True)[0].token
     photos.media.write("p/gone.jpg")
@@ -181,6 +187,7 @@ def test_what_left_the_plan_since_the_approval_is_told(photos: Site) -> None:
     assert len(photos.images) == 2
 
 
+@pytest.mark.promise(7)
 def test_an_approved_plan_of_another_table_is_refused(photos: Site) -> None:
     token = run(photos.missing(), check=True)[0].token
     for job in (photos.incomplete(), photos.missing(companion_columns=["thumbnail"])):
@@ -188,6 +195,7 @@ def test_an_approved_plan_of_another_table_is_refused(photos: Site) -> None:
             run(job, approved=token)
 
 
+@pytest.mark.promise(7)
 def test_an_approved_plan_of_other_rules_for_dependents_is_refused(photos: Site) -> None:
     photos.database.run("CREATE TABLE note (id integer PRIMARY KEY, photo_id integer)")
     photos.database.run("INSERT INTO note VALUES (1, 2)")
@@ -197,6 +205,7 @@ def test_an_approved_plan_of_other_rules_for_dependents_is_refused(photos: Site)
         run(photos.missing(dependents=[rule]), approved=token)
 
 
+@pytest.mark.promise(7)
 def test_a_plan_too_large_for_a_token_is_strict(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_module, "ITEMS_IN_TOKEN", 2)
     few.insert("p/gone 2.jpg", "p/gone 3.jpg")
@@ -211,6 +220,7 @@ def test_a_plan_too_large_for_a_token_is_strict(few: Site, monkeypatch: pytest.M
 # Guards, and check mode.
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("most", "refused"), [(49, ["max_removal_percent"]), (50, [])])
 @pytest.mark.parametrize("select", ["missing", "incomplete"])
 def test_a_share_that_is_too_large_turns_the_plan_down(
@@ -222,6 +232,7 @@ def test_a_share_that_is_too_large_turns_the_plan_down(
     assert len(photos.images) == (2 if refused else 1)
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("present", [True, False])
 def test_without_its_marker_nothing_goes(photos: Site, present: bool) -> None:
     if present:
@@ -231,6 +242,7 @@ def test_without_its_marker_nothing_goes(photos: Site, present: bool) -> None:
     assert len(photos.images) == (1 if present else 2)
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("accept", "refused"), [([], ["empty_media_root"]), (["empty_media_root"], [])])
 def test_an_empty_media_root_turns_the_plan_down(
     sqlite_site: Site, accept: list[str], refused: list[str]
@@ -239,6 +251,7 @@ def test_an_empty_media_root_turns_the_plan_down(
     assert guards(run(sqlite_site.missing(accept=accept), check=True)[0]) == refused
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("emptied", "refused"), [(True, ["max_removal_percent"]), (False, [])])
 def test_a_directory_that_lost_all_its_files_turns_the_plan_down(
     photos: Site, emptied: bool, refused: list[str]
@@ -250,6 +263,7 @@ def test_a_directory_that_lost_all_its_files_turns_the_plan_down(
     assert guards(run(photos.incomplete(max_removal_percent=100), check=True)[0]) == []
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("few_unseen", [0, 20_000])
 @pytest.mark.parametrize(("accept", "refused"), [([], ["path_mismatch"]), (["path_mismatch"], [])])
 def test_paths_that_would_fit_with_a_prefix_turn_the_plan_down(
@@ -279,6 +293,7 @@ def test_where_moved_files_could_not_be_looked_for_is_told_once(
     assert as_nobody(warnings) == []
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("select", ["missing", "incomplete"])
 def test_a_replica_turns_the_plan_down(few: Site, monkeypatch: pytest.MonkeyPatch, select: str) -> None:
     monkeypatch.setattr(SQLite, "is_replica", lambda _database: True)
@@ -287,6 +302,7 @@ def test_a_replica_turns_the_plan_down(few: Site, monkeypatch: pytest.MonkeyPatc
     assert (guards(plan), outcome) == (["replica"], None)
 
 
+@pytest.mark.promise("guards")
 def test_another_file_system_than_before_turns_the_plan_down(few: Site, tmp_path: Path) -> None:
     kept = str(tmp_path / "kept")
     run(few.missing(quarantine=kept))
@@ -299,6 +315,7 @@ def test_another_file_system_than_before_turns_the_plan_down(few: Site, tmp_path
         assert guards(run(few.missing(quarantine=kept, accept=accept), check=True)[0]) == refused
 
 
+@pytest.mark.promise("moves")
 @pytest.mark.parametrize("include", [True, False])
 def test_a_row_whose_file_seems_to_lie_elsewhere_stays(photos: Site, include: bool) -> None:
     photos.media.write("elsewhere/gone.jpg")
@@ -307,6 +324,7 @@ def test_a_row_whose_file_seems_to_lie_elsewhere_stays(photos: Site, include: bo
     assert photos.images == ["p/there.jpg", "p/gone.jpg"][: 2 - include]
 
 
+@pytest.mark.promise(6)
 @pytest.mark.parametrize("select", ["missing", "incomplete"])
 def test_a_check_run_changes_nothing_and_predicts_the_real_one(photos: Site, select: str) -> None:
     photos.database.run(
@@ -383,6 +401,7 @@ def test_a_table_without_a_primary_key_is_refused(site: Site) -> None:
         run(site.missing(table="upload"))
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("hangs_on_two", [False, True])
 def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
     site: Site, monkeypatch: pytest.MonkeyPatch, hangs_on_two: bool
