@@ -21,7 +21,7 @@ PLAIN = {"type": "str", "required": False, "default": None, "choices": None, "el
 
 
 @pytest.fixture
-def documented(ansible: Ansible) -> Mapping[str, Any]:
+def documentation(ansible: Ansible) -> Mapping[str, Any]:
     """The documentation of all modules, as ansible-doc gives it."""
     run = ansible.run(
         "ansible-doc", "-j", "-t", "module", *(f"django_media.cleanup.{name}" for name in MODULES)
@@ -57,10 +57,10 @@ def described(options: Mapping[str, Any], inner: str) -> dict[str, Any]:
     return found
 
 
-def test_every_option_is_documented_as_it_is(documented: Mapping[str, Any]):
-    assert set(documented) == {f"django_media.cleanup.{name}" for name in MODULES}
+def test_every_option_is_documented_as_it_is(documentation: Mapping[str, Any]):
+    assert set(documentation) == {f"django_media.cleanup.{name}" for name in MODULES}
     for name in MODULES:
-        options = documented[f"django_media.cleanup.{name}"]["doc"]["options"]
+        options = documentation[f"django_media.cleanup.{name}"]["doc"]["options"]
         assert described(options, "suboptions") == described(specification(name), "options"), name
 
 
@@ -76,9 +76,9 @@ def test_ansible_doc_shows_each_module_and_the_filter_to_people(ansible: Ansible
     assert run.status == 0, run.output
 
 
-def test_the_examples_are_tasks_that_the_modules_take(documented: Mapping[str, Any]):
+def test_the_examples_are_tasks_that_the_modules_take(documentation: Mapping[str, Any]):
     for name in MODULES:
-        examples = yaml.safe_load(documented[f"django_media.cleanup.{name}"]["examples"])
+        examples = yaml.safe_load(documentation[f"django_media.cleanup.{name}"]["examples"])
         assert examples, name
         for task in examples:
             assert task["name"]

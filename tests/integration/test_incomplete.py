@@ -46,7 +46,7 @@ INCOMPLETE = {
 
 
 @pytest.fixture(autouse=True)
-def now(monkeypatch: pytest.MonkeyPatch) -> None:
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stop the clock of the engine, so that a limit can be met to the second."""
 
     class Clock:

@@ -39,11 +39,13 @@ def is_clean(site: Site) -> bool:
 
 @pytest.fixture
 def kit(tmp_path: Path, postgresql: Any) -> Site:
+    """The site kit, on PostgreSQL, with something for each job to find."""
     return drifted(Site(tmp_path / "kit", postgresql, "kit"))
 
 
 @pytest.fixture
 def album(tmp_path: Path, sqlite: Any) -> Site:
+    """The site album, on SQLite, with something for each job to find."""
     return drifted(Site(tmp_path, sqlite, "album"))
 
 

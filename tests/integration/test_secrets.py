@@ -40,6 +40,7 @@ def shown(text: str) -> list[str]:
 
 @pytest.fixture
 def site(tmp_path: Path, postgresql: Any) -> Site:
+    """A site on PostgreSQL with something for each job to find."""
     site = Site(tmp_path, postgresql)
     site.keep(*(f"photos/{number}.jpg" for number in range(9)))
     site.write("photos/orphan.jpg")

@@ -97,6 +97,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path, sqlite: Any) -> Site:
+    """The site kit with its site file."""
     return Site(tmp_path, sqlite)
 
 

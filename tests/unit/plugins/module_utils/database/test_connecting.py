@@ -27,7 +27,7 @@ from helpers.builders import as_nobody
 
 
 @pytest.fixture
-def locked_out(postgresql_server: str) -> Iterator[tuple[str, str]]:
+def user_with_password(postgresql_server: str) -> Iterator[tuple[str, str]]:
     """The URL of the server without a user, and a user whom it asks for a password."""
     with closing(psycopg2.connect(postgresql_server)) as connection:
         connection.autocommit = True
@@ -136,8 +136,8 @@ def failure(url: str) -> str:
 
 
 @pytest.mark.promise(12)
-def test_a_wrong_password_is_refused_without_showing_it(locked_out: tuple[str, str]) -> None:
-    query, user = locked_out
+def test_a_wrong_password_is_refused_without_showing_it(user_with_password: tuple[str, str]) -> None:
+    query, user = user_with_password
     for url in (
         f"postgresql://{user}:hunter2%20x@/postgres?{query}",
         f"postgresql://{user}@/postgres?{query}&password=hunter2%20x",
@@ -223,8 +223,8 @@ def test_no_error_shows_a_password_that_was_encoded(before: str, after: str) -> 
 
 
 @pytest.mark.promise(12)
-def test_an_error_in_sql_shows_no_password(locked_out: tuple[str, str]) -> None:
-    query, user = locked_out
+def test_an_error_in_sql_shows_no_password(user_with_password: tuple[str, str]) -> None:
+    query, user = user_with_password
     url = f"postgresql://{user}:the%20right%20one@/postgres?{query}"
     with connect(url, read_only=True) as database:
         with pytest.raises(DatabaseError) as refusal, database._doing("converting"):

@@ -348,9 +348,11 @@ def test_a_file_of_somebody_else_has_a_checksum_too(public_media: Media) -> None
     assert as_nobody(checksum) == hashlib.md5(b"picture").hexdigest()
 
 
-def test_a_file_system_is_told_from_others(mounted: Media) -> None:
-    with LocalStore(mounted.root, 10) as tree, LocalStore(mounted.path("mounted"), 10) as other:
-        assert tree.file_system == os.statvfs(mounted.root).f_fsid
+def test_a_file_system_is_told_from_others(media_with_mount: Media) -> None:
+    with LocalStore(media_with_mount.root, 10) as tree, LocalStore(
+        media_with_mount.path("mounted"), 10
+    ) as other:
+        assert tree.file_system == os.statvfs(media_with_mount.root).f_fsid
         assert tree.file_system != other.file_system
 
 

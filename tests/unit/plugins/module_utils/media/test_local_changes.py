@@ -25,7 +25,7 @@ LONGEST = b"n" * 255
 
 
 @pytest.fixture
-def deep(tmp_path: Path) -> Iterator[Media]:
+def media_with_deep_file(tmp_path: Path) -> Iterator[Media]:
     """A media root with a file further down than any path can say."""
     media = Media(tmp_path / "deep")
     handle = os.open(media.root, os.O_RDONLY)
@@ -111,9 +111,9 @@ def test_nothing_is_removed_through_a_link_that_came_into_the_way(
 
 
 @pytest.mark.promise(8)
-def test_a_file_deeper_than_any_path_is_found_and_removed(deep: Media) -> None:
+def test_a_file_deeper_than_any_path_is_found_and_removed(media_with_deep_file: Media) -> None:
     before = open_handles()
-    with LocalStore(deep.root, 10) as tree:
+    with LocalStore(media_with_deep_file.root, 10) as tree:
         runs = tree.walk(b"", None)
         run = next(runs)
         assert open_handles() - before < walk.OPEN_LEVELS + 5
@@ -129,8 +129,8 @@ def test_a_file_deeper_than_any_path_is_found_and_removed(deep: Media) -> None:
     assert open_handles() == before
 
 
-def test_a_walk_that_is_given_up_leaves_no_handle_open(deep: Media) -> None:
-    with LocalStore(deep.root, 10) as tree:
+def test_a_walk_that_is_given_up_leaves_no_handle_open(media_with_deep_file: Media) -> None:
+    with LocalStore(media_with_deep_file.root, 10) as tree:
         before = open_handles()
         runs = tree.walk(b"", None)
         next(runs)

@@ -142,17 +142,17 @@ def test_the_quarantine_is_never_entered(media: Media) -> None:
 
 
 @pytest.mark.promise(5)
-def test_other_file_systems_are_not_entered_and_that_is_told(mounted: Media) -> None:
-    mounted.write("mounted/there", "mounted/deep/there", "photos/here")
-    with LocalStore(mounted.root, 10) as tree:
+def test_other_file_systems_are_not_entered_and_that_is_told(media_with_mount: Media) -> None:
+    media_with_mount.write("mounted/there", "mounted/deep/there", "photos/here")
+    with LocalStore(media_with_mount.root, 10) as tree:
         assert walked(tree) == [b"photos/here"]
         assert [path for path, _reason in tree.not_entered.items] == [b"mounted"]
         assert tree.unseen.total == 0
 
 
-def test_a_listed_directory_may_be_a_mount_itself(mounted: Media) -> None:
-    mounted.write("mounted/there")
-    with LocalStore(mounted.root, 10) as tree:
+def test_a_listed_directory_may_be_a_mount_itself(media_with_mount: Media) -> None:
+    media_with_mount.write("mounted/there")
+    with LocalStore(media_with_mount.root, 10) as tree:
         assert walked(tree, b"mounted") == [b"mounted/there"]
 
 

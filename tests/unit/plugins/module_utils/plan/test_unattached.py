@@ -67,9 +67,9 @@ def test_a_file_that_is_no_companion_stays(site: Site) -> None:
     assert site.media.files == {b"t/a.jpg"}
 
 
-def test_a_companion_never_decides(photos: Site) -> None:
-    photos.insert("p/there.jpg", thumbnail="t/gone.jpg")
-    plan, _outcome = run(photos.missing(companion_columns=["thumbnail"]), check=True)
+def test_a_companion_never_decides(site_with_missing_file: Site) -> None:
+    site_with_missing_file.insert("p/there.jpg", thumbnail="t/gone.jpg")
+    plan, _outcome = run(site_with_missing_file.missing(companion_columns=["thumbnail"]), check=True)
     assert found(plan) == [b"p/gone.jpg"]
 
 
@@ -131,10 +131,10 @@ def test_derived_files_go_with_their_source(site: Site) -> None:
     assert site.media.files == {b"CACHE/images/p/b/1.jpg"}
 
 
-def test_derived_files_of_a_lost_file_go_with_its_row(photos: Site) -> None:
-    photos.media.write("CACHE/images/p/gone/1.jpg")
-    run(photos.missing(derived=["CACHE/images/{dir}/{stem}/*"]))
-    assert photos.media.files == {b"p/there.jpg"}
+def test_derived_files_of_a_lost_file_go_with_its_row(site_with_missing_file: Site) -> None:
+    site_with_missing_file.media.write("CACHE/images/p/gone/1.jpg")
+    run(site_with_missing_file.missing(derived=["CACHE/images/{dir}/{stem}/*"]))
+    assert site_with_missing_file.media.files == {b"p/there.jpg"}
 
 
 @pytest.mark.promise(5)
