@@ -14,15 +14,11 @@ from pathlib import Path
 from typing import Any, Callable
 
 from engine import run as jobs
-from engine.apply.restore import (
-    Restored,
-    restore,
-)
+from engine.apply.restore import Restored, restore
 from engine.config import site as sites
 from engine.errors import BusyError
-from engine.quarantine import (
-    batches as quarantine,
-)
+from engine.quarantine import batches as quarantine
+from engine.quarantine.format import FILES
 
 JOBS = ("orphans", "incomplete", "missing")
 # A file is young if the kernel may have stamped it by the clock tick in which the run began.
@@ -211,7 +207,7 @@ class FullSite:
         found = {}
         for batch in self.batches():
             folder = str(self.quarantine / batch)
-            place = Path(folder) / quarantine.FILES
+            place = Path(folder) / FILES
             stored = everything(place) if place.exists() else {}
             for file in quarantine.manifest(folder)[1]:
                 if file.stored.encode() in stored:
