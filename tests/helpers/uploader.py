@@ -22,7 +22,7 @@ from helpers.full_sites import JOBS, FullSite, cleaning, finish
 from helpers.rounds import Figures
 
 # An upload whose row is not there after this long was given up by its site.
-PATIENCE_MS = 1500
+AGE_LIMIT_MS = 1500
 GIVEN_UP_AFTER = 0.5
 
 
@@ -166,7 +166,7 @@ def live_rounds(
     chance = random.Random(seed)
     with live_uploader(full_site, seed) as end:
         for _number in range(rounds):
-            work = cleaning(full_site, chance.choice(JOBS), patience=PATIENCE_MS)
+            work = cleaning(full_site, chance.choice(JOBS), patience=AGE_LIMIT_MS)
             fault = (
                 Fault("kill", chance.randint(1, 250)) if with_faults and chance.random() < 0.3 else NO_FAULT
             )
@@ -178,8 +178,8 @@ def live_rounds(
                 figures.tracebacks.append(f"{fault}: {ended.trouble}")
         uploaded = end()
     figures.losses += list(lost_uploads(full_site, uploaded))
-    time.sleep(PATIENCE_MS / 1000)
-    finish(lambda: full_site.run("orphans", patience=PATIENCE_MS))
+    time.sleep(AGE_LIMIT_MS / 1000)
+    finish(lambda: full_site.run("orphans", patience=AGE_LIMIT_MS))
     figures.losses += list(lost_uploads(full_site, uploaded))
     left = {
         path for path in uploaded.given_up if os.path.exists(full_site.path(path))

@@ -12,9 +12,10 @@ from typing import Any, Iterator
 
 import pytest
 
+from helpers.ansible_runs import Ansible
 from helpers.commands import Command
 from helpers.full_sites import FullSite, settled
-from helpers.support import Ansible, Site
+from helpers.sites import Site
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from helpers.support import Ansible, Site, Task, run_module
+from helpers.ansible_runs import Ansible
+from helpers.modules import Task, run_module
+from helpers.sites import Site
 
 pytestmark = pytest.mark.promise(7)
 

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.support import REPOSITORY, Ansible, Site
+from helpers.ansible_runs import Ansible
+from helpers.checkout import REPOSITORY
+from helpers.sites import Site
 
 # What an installed collection holds at its top: what runs, and what is read.
 RUN = {"meta", "playbooks", "plugins", "roles"}

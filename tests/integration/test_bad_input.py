@@ -21,7 +21,10 @@ from engine import run as jobs
 from engine.config.site import orphans_job
 from engine.database import sqlite as engine
 from engine.errors import DatabaseError
-from helpers.support import Ansible, Site, Task, names, not_told, run_module, until
+from helpers.ansible_runs import Ansible
+from helpers.clock import until
+from helpers.modules import Task, names, not_told, run_module
+from helpers.sites import Site
 
 # A password as a URL holds it; no error may show even a part of it.
 WRITTEN = "Hush-42%2F%21"

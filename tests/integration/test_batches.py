@@ -26,8 +26,8 @@ from engine.quarantine import (
 from engine.report import words as report
 from helpers.faults import Fault, in_child
 from helpers.full_sites import CLOCK_TICK, FullSite, cleaning, settled
+from helpers.modules import run_module
 from helpers.rounds import losses
-from helpers.support import run_module
 
 INFO = "django_media.cleanup.media_quarantine_info"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from helpers.ansible_runs import Ansible
 from helpers.commands import Command, at_a_terminal, drift
-from helpers.support import Ansible, Site
+from helpers.sites import Site
 
 INFO = "django_media.cleanup.media_quarantine_info"
 

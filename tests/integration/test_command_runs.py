@@ -18,8 +18,9 @@ from typing import Any, Iterator
 
 import pytest
 
-from helpers.commands import PATIENCE, Command, at_a_terminal, drift
-from helpers.support import Ansible, Site
+from helpers.ansible_runs import Ansible
+from helpers.commands import TIME_LIMIT, Command, at_a_terminal, drift
+from helpers.sites import Site
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_of_two_runs_at_once_each_thing_goes_once(sqlite_site: Site, command: Co
     command.describe(site.described())
     line = command.line("orphans", site.name, "--force", "--json")
     both = [subprocess.Popen(line, env={}, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) for _run in "ab"]
-    told = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in both]
+    told = [json.loads(process.communicate(timeout=TIME_LIMIT)[0]) for process in both]
     assert {entry["status"] for entry in told} <= {"done", "busy"}
     assert sum(entry["runs"][0]["removed"]["files"] for entry in told) == 200
     assert len(site.files) == 300

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.support import CLEANUP, REPOSITORY, Ansible, Run, snapshot
+from helpers.ansible_runs import CLEANUP, Ansible, Run
+from helpers.checkout import REPOSITORY
+from helpers.sites import snapshot
 
 
 def build(folder: Path, *options: str) -> Path:

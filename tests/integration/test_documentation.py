@@ -13,7 +13,9 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 
-from helpers.support import REPOSITORY, Ansible, plugin
+from helpers.ansible_runs import Ansible
+from helpers.checkout import REPOSITORY
+from helpers.modules import plugin
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins" / "modules").glob("*.py"))
 # What a plain option is, where its documentation or its specification says nothing of it.

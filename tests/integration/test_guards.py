@@ -17,7 +17,7 @@ import pytest
 
 from engine.report import words as report
 from helpers.full_sites import CLOCK_TICK, FullSite
-from helpers.support import ORPHANS, RECORDS, run_module
+from helpers.modules import ORPHANS, RECORDS, run_module
 
 pytestmark = pytest.mark.promise("guards")
 

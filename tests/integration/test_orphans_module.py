@@ -10,7 +10,9 @@ import os
 
 import pytest
 
-from helpers.support import Ansible, Site, names, run_module, undocumented
+from helpers.ansible_runs import Ansible
+from helpers.modules import names, run_module, undocumented
+from helpers.sites import Site
 
 # In byte order, as the module lists them.
 ORPHANS = ["avif/orphan.avif", "photos/2024/orphan.jpg", "photos/orphan.jpg"]

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from helpers.support import RECORDS_OPTIONS, Ansible, Site
+from helpers.ansible_runs import Ansible
+from helpers.sites import RECORDS_OPTIONS, Site
 
 FORCE = ("-e", "media_cleanup_force=true")
 JOBS = ("orphans", "incomplete", "missing")

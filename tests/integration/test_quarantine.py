@@ -20,9 +20,10 @@ from engine.errors import (
 from engine.quarantine import (
     batches as quarantine,
 )
+from helpers.ansible_runs import Ansible
 from helpers.faults import Fault, in_child
 from helpers.full_sites import CLOCK_TICK, FullSite, cleaned, everything
-from helpers.support import Ansible, names, undocumented
+from helpers.modules import names, undocumented
 
 MODULE = "django_media.cleanup.media_quarantine"
 INFO = "django_media.cleanup.media_quarantine_info"

@@ -23,7 +23,10 @@ from engine.config.site import (
     orphans_job,
     records_job,
 )
-from helpers.support import Ansible, Site, Task, let_clock_tick
+from helpers.ansible_runs import Ansible
+from helpers.clock import let_clock_tick
+from helpers.modules import Task
+from helpers.sites import Site
 
 pytestmark = pytest.mark.promise(2)
 

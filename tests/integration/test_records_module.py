@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import pytest
 
-from helpers.support import Ansible, Site, names, undocumented
+from helpers.ansible_runs import Ansible
+from helpers.modules import names, undocumented
+from helpers.sites import Site
 
 KEPT = [f"photos/{number}.jpg" for number in range(6)]
 MISSING = ["photos/gone.jpg", "photos/gone_too.jpg"]

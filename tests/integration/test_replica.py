@@ -16,8 +16,10 @@ import pytest
 from engine.apply import restore
 from engine.config import site as sites
 from engine.errors import CleanupError
+from helpers.clock import until
+from helpers.modules import run_module
 from helpers.servers import running
-from helpers.support import Site, run_module, until
+from helpers.sites import Site
 
 pytestmark = pytest.mark.promise("guards")
 

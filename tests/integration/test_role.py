@@ -21,6 +21,8 @@ import pytest
 import yaml
 
 from engine.version import VERSION
+from helpers.ansible_runs import Ansible, Run
+from helpers.checkout import REPOSITORY
 from helpers.commands import Terminal
 from helpers.hosts import (
     USER,
@@ -32,7 +34,7 @@ from helpers.hosts import (
     schedule,
     socket_for_all,
 )
-from helpers.support import REPOSITORY, Ansible, Run, snapshot
+from helpers.sites import snapshot
 
 ROLE = REPOSITORY / "roles" / "media_cleanup"
 SECRET = "s3cr3t-p4ss"

@@ -16,7 +16,9 @@ import pytest
 from ansible.release import __version__
 from test_documentation import specification
 
-from helpers.support import Ansible, Site, orphans, run_module
+from helpers.ansible_runs import Ansible
+from helpers.modules import orphans, run_module
+from helpers.sites import Site
 
 pytestmark = pytest.mark.promise(12)
 

@@ -11,15 +11,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable, Iterator
+from typing import Iterator
 
 import psycopg2
 import pytest
 
 from helpers import servers
+from helpers.clock import TIME_LIMIT, until
 
 TESTS = Path(servers.__file__).parents[1]
 RUN = f"""\
@@ -30,8 +30,6 @@ with running() as server:
     print(server.url, flush=True)
     time.sleep(600)
 """
-# Seconds that it may take to start or stop a server on a busy machine.
-LIMIT = 120
 
 
 @pytest.fixture
@@ -54,13 +52,6 @@ def run_with_server(place: Path) -> Iterator[subprocess.Popen[str]]:
         run.kill()
 
 
-def until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def processes_of(folder: Path) -> list[bytes]:
     """The command lines of processes that name something in a folder."""
     found = []
@@ -77,7 +68,7 @@ def test_a_run_that_is_killed_leaves_no_server_behind(
     psycopg2.connect(run_with_server.stdout.readline().strip()).close()
     assert any(b"postgres" in line for line in processes_of(place))
     run_with_server.send_signal(by)
-    assert run_with_server.wait(LIMIT) == -by
+    assert run_with_server.wait(TIME_LIMIT) == -by
     until(lambda: not list(place.iterdir()) and not processes_of(place))
 
 
