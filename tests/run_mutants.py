@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ENGINE = ROOT / "plugins" / "module_utils" / "_reconcile"
 PACKAGE = "ansible_collections.django_media.cleanup.plugins.module_utils._reconcile"
 UNITS = ROOT / "tests" / "unit" / "plugins" / "module_utils"
-PATIENCE = 300  # seconds for the tests where nothing was broken
+TIME_LIMIT = 300  # seconds for the tests where nothing was broken
 SLOWER = 4  # times that, and an endless loop is noticed too
 
 SWAPPED: dict[type, type] = {
@@ -188,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def score(module: str, every: int, jobs: int) -> str:
     tree = ast.parse(source(module).read_text())
     start = time.monotonic()
-    if not list(survivors(module, [Mutant(0, "", tree)], 1, PATIENCE)):
+    if not list(survivors(module, [Mutant(0, "", tree)], 1, TIME_LIMIT)):
         sys.exit(f"{module}: the tests fail although nothing was broken.")
     unbroken = time.monotonic() - start
     tried = list(mutants(tree))[::every]

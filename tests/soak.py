@@ -27,11 +27,11 @@ TESTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS.parent / ".collections"))
 engine_alias.install()
 
+from helpers.full_sites import FullSite, settled  # noqa: E402
 from helpers.rounds import Figures, random_rounds  # noqa: E402
 from helpers.uploader import live_rounds  # noqa: E402
-from helpers.worlds import World, settled  # noqa: E402
 
-# Rounds in one world, before a new one is made.
+# Rounds in one site, before a new one is made.
 ROUNDS = 50
 
 
@@ -44,8 +44,8 @@ def shared() -> Any:
     return module
 
 
-class Worlds:
-    """New worlds on SQLite and PostgreSQL, with a quarantine on the same and on another file system."""
+class FullSites:
+    """New full sites on SQLite and PostgreSQL, with a quarantine on the same and on another file system."""
 
     def __init__(self, server: str, stack: ExitStack) -> None:
         self._test_database = shared().TestDatabase
@@ -53,12 +53,12 @@ class Worlds:
         self._stack = stack
         self._number = 0
 
-    def new(self) -> World:
+    def new(self) -> FullSite:
         self._number += 1
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm")))
         other = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         database = self._postgresql() if self._number % 2 else self._sqlite(folder)
-        return settled(World(folder, database, other if self._number // 2 % 2 else None))
+        return settled(FullSite(folder, database, other if self._number // 2 % 2 else None))
 
     def _postgresql(self) -> Any:
         database = self._test_database("postgresql", self._server)
@@ -76,11 +76,11 @@ def soak(rounds: int, seed: int, server: str) -> tuple[Figures, Figures]:
     chance = random.Random(seed)
     while broken.rounds + live.rounds < rounds:
         with ExitStack() as stack:
-            worlds = Worlds(server, stack)
-            worlds._number = chance.randrange(4)
-            random_rounds(worlds.new(), ROUNDS, chance, broken)
+            full_sites = FullSites(server, stack)
+            full_sites._number = chance.randrange(4)
+            random_rounds(full_sites.new(), ROUNDS, chance, broken)
             live_rounds(
-                worlds.new(), ROUNDS, chance.randrange(1 << 30), live, with_faults=chance.random() < 0.5
+                full_sites.new(), ROUNDS, chance.randrange(1 << 30), live, with_faults=chance.random() < 0.5
             )
         print(f"{broken.rounds + live.rounds:,} of {rounds:,}", end="\r", file=sys.stderr, flush=True)
     return broken, live
@@ -91,9 +91,9 @@ def in_a_row(cleanups: int, seed: int, server: str) -> Figures:
     figures = Figures()
     for kind in range(2 if cleanups else 0):
         with ExitStack() as stack:
-            worlds = Worlds(server, stack)
-            worlds._number = kind
-            live_rounds(worlds.new(), cleanups, seed, figures)
+            full_sites = FullSites(server, stack)
+            full_sites._number = kind
+            live_rounds(full_sites.new(), cleanups, seed, figures)
     return figures
 
 

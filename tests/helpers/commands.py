@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 from typing import Any, Sequence
 
-from helpers.support import REPOSITORY, Site
+from helpers.checkout import REPOSITORY
+from helpers.sites import Site
 
 ENGINE = REPOSITORY / "plugins" / "module_utils" / "_reconcile"
 LAUNCHER = """\
@@ -26,7 +27,7 @@ from media_cleanup.cli.main import main
 sys.exit(main(launcher=os.path.abspath(__file__)))
 """
 # A command that runs this long hangs.
-PATIENCE = 300
+TIME_LIMIT = 300
 # Nothing but what makes `make coverage` look into it.
 BARE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
@@ -57,7 +58,7 @@ class Command:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIME_LIMIT,
             check=False,
         )
         assert "Traceback" not in done.stderr, done.stderr
@@ -96,7 +97,7 @@ class Terminal:
 
     def read_until(self, words: bytes | None) -> bool:
         """Read until some words are said, or the end; tells whether they were."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIME_LIMIT
         while words is None or words not in self.said:
             assert time.monotonic() < deadline, self.said
             if not select.select([self._terminal], [], [], 1)[0]:

@@ -4,7 +4,7 @@
 """Breaks runs on purpose.
 
 A run is a forked child: it is killed at the n-th step or at a random instant, a system call of it
-fails, or its database connection is cut. Steps are the calls by which the engine touches the world.
+fails, or its database connection is cut. Steps are the calls by which the engine touches the site.
 """
 
 from __future__ import annotations

@@ -20,13 +20,15 @@ from typing import Any, Iterator, Mapping
 import psycopg2
 import pytest
 
-from helpers.support import REPOSITORY, Ansible, Run, Site
+from helpers.ansible_runs import Ansible, Run
+from helpers.checkout import REPOSITORY
+from helpers.sites import Site
 
 SCHEDULE = REPOSITORY / "playbooks" / "schedule.yml"
 AS_ROOT = os.geteuid() == 0
 # Who the jobs run as: an unprivileged user, wherever the tests can choose.
 USER = pwd.getpwnam("nobody") if AS_ROOT else pwd.getpwuid(os.geteuid())
-PATIENCE = 300
+TIME_LIMIT = 300
 
 
 class Host:
@@ -74,7 +76,7 @@ class Host:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIME_LIMIT,
             check=False,
             **({"user": USER.pw_uid, "group": USER.pw_gid, "extra_groups": []} if AS_ROOT else {}),
         )

@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""Throwaway PostgreSQL servers, on a socket only, of the programs that a wheel from PyPI carries."""
+"""Throwaway PostgreSQL servers, on a socket only, of the programs that a wheel from PyPI carries.
+
+Each is started and stopped by a process of its own (``server_process``), which notices when this one ends,
+however it ends: a run that is killed leaves no server behind.
+"""
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
+import json
 import subprocess
+import sys
 import tempfile
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Iterator, NamedTuple, Sequence
 
 # It lives in no memory but this run's: waiting for the disk would prove nothing.
-IN_A_HURRY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+WITHOUT_DISK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 class Server(NamedTuple):
@@ -34,49 +37,28 @@ def wheels() -> list[Path]:
 
 @contextmanager
 def running(
-    programs: Path | None = None, settings: Sequence[str] = IN_A_HURRY, following: str = ""
+    programs: Path | None = None, settings: Sequence[str] = WITHOUT_DISK, following: str = ""
 ) -> Iterator[Server]:
-    """A server of these programs, or of the wheel's newest; a standby if it follows another's URL."""
-    with tempfile.TemporaryDirectory(prefix="media-cleanup-pg-") as name:
-        folder = Path(name)
-        # It refuses to run as root.
-        account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-        identity: dict[str, Any] = {"user": account.pw_uid, "group": account.pw_gid} if account else {}
-        os.chown(folder, *(identity.values() if account else (-1, -1)))
-        folder.chmod(0o755)  # clients of any user come in over the socket
-        reachable = _reachable(programs or wheels()[-1], folder, identity)
+    """A server of these programs, or of the wheel's newest; a standby if it follows another's URL.
 
-        def run(program: str, *options: str) -> None:
-            with (folder / f"{program}.log").open("w") as log:
-                subprocess.run(
-                    [reachable / program, "-D", folder / "data", *options],
-                    check=True,
-                    cwd="/",
-                    env={"LC_ALL": "C.UTF-8"},
-                    stdout=log,
-                    stderr=log,
-                    **identity,
-                )
-
-        if following:
-            run("pg_basebackup", "--dbname", following, "--write-recovery-conf", "--checkpoint=fast")
-        else:
-            run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-        set_to = " ".join(f"-c {setting}" for setting in (*settings, "max_connections=50"))
-        run("pg_ctl", "-w", "-o", f"-k {folder} -h '' {set_to}", "start")
-        try:
-            process = int((folder / "data" / "postmaster.pid").read_text().split()[0])
-            yield Server(f"postgresql://postgres:@/postgres?host={folder}", process)
-        finally:
-            run("pg_ctl", "-m", "immediate", "stop")
-
-
-def _reachable(programs: Path, folder: Path, identity: dict[str, Any]) -> Path:
-    """The programs, or a copy of them where the account may not enter the folder that they lie in."""
-    try:
-        subprocess.run([programs / "initdb", "--version"], check=True, stdout=subprocess.DEVNULL, **identity)
-    except PermissionError:
-        copy = folder / "programs"
-        shutil.copytree(programs.parent, copy, symlinks=True)
-        return copy / programs.name
-    return programs
+    Raises OSError if it cannot be started.
+    """
+    options = {
+        "programs": str(programs or wheels()[-1]),
+        "place": tempfile.gettempdir(),
+        "settings": settings,
+        "following": following,
+    }
+    owner = subprocess.Popen(
+        [sys.executable, "-ISB", Path(__file__).with_name("server_process.py"), json.dumps(options)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # what the terminal says to a run must not reach it
+    )
+    # The end of its input is what stops it.
+    with owner:
+        assert owner.stdout is not None
+        told = json.loads(owner.stdout.readline() or '{"error": "the process of the server was ended"}')
+        if "error" in told:
+            raise OSError(f"no PostgreSQL could be started: {told['error']}")
+        yield Server(**told)

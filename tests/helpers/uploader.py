@@ -18,11 +18,11 @@ from typing import Callable, Iterator
 import psycopg2
 
 from helpers.faults import NO_FAULT, Fault, in_child
+from helpers.full_sites import JOBS, FullSite, cleaning, finish
 from helpers.rounds import Figures
-from helpers.worlds import JOBS, World, cleaning, finish
 
 # An upload whose row is not there after this long was given up by its site.
-PATIENCE_MS = 1500
+AGE_LIMIT_MS = 1500
 GIVEN_UP_AFTER = 0.5
 
 
@@ -35,14 +35,14 @@ class Uploaded:
 
 
 @contextmanager
-def live_uploader(world: World, seed: int) -> Iterator[Callable[[], Uploaded]]:
+def live_uploader(full_site: FullSite, seed: int) -> Iterator[Callable[[], Uploaded]]:
     """Another process that uploads, rolls back and replaces until it is asked what it did."""
     reading, writing = os.pipe()
     stopping, stop = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(stop)
-        _upload(world, random.Random(seed), stopping, writing)
+        _upload(full_site, random.Random(seed), stopping, writing)
     os.close(writing)
     os.close(stopping)
     told: list[Uploaded] = []
@@ -62,10 +62,10 @@ def live_uploader(world: World, seed: int) -> Iterator[Callable[[], Uploaded]]:
             end()
 
 
-def _upload(world: World, chance: random.Random, stopping: int, writing: int) -> None:
+def _upload(full_site: FullSite, chance: random.Random, stopping: int, writing: int) -> None:
     status = 1
     try:
-        uploader = _Uploader(world, chance)
+        uploader = _Uploader(full_site, chance)
         os.set_blocking(stopping, False)
         while _goes_on(stopping):
             uploader.act()
@@ -89,8 +89,8 @@ def _goes_on(stopping: int) -> bool:
 class _Uploader:
     """Does what the forms of a site do. Files come first, rows later."""
 
-    def __init__(self, world: World, chance: random.Random) -> None:
-        self.world = world
+    def __init__(self, full_site: FullSite, chance: random.Random) -> None:
+        self.full_site = full_site
         self.chance = chance
         self.wanted: dict[str, str] = {}
         self.given_up: set[str] = set()
@@ -128,7 +128,7 @@ class _Uploader:
             self.given_up.add(path)
             return
         try:
-            self.world.photo(self.number, path, on_disk=False, content_type_id=7)
+            self.full_site.photo(self.number, path, on_disk=False, content_type_id=7)
         except (sqlite3.Error, psycopg2.Error):
             self.given_up.add(path)
             return
@@ -136,7 +136,7 @@ class _Uploader:
         self.wanted[path] = content
 
     def _write(self, path: str, content: str) -> None:
-        file = os.fsdecode(self.world.path(path))
+        file = os.fsdecode(self.full_site.path(path))
         os.makedirs(os.path.dirname(file), exist_ok=True)
         in_place = self.chance.random() < 0.3
         with open(file if in_place else f"{file}.tmp", "w") as opened:
@@ -145,12 +145,12 @@ class _Uploader:
             os.replace(f"{file}.tmp", file)
 
 
-def lost_uploads(world: World, uploaded: Uploaded) -> Iterator[str]:
+def lost_uploads(full_site: FullSite, uploaded: Uploaded) -> Iterator[str]:
     """Uploads that are wanted and are not there as they should be."""
-    named = {image for (image,) in world.database.rows("SELECT image FROM photo")}
+    named = {image for (image,) in full_site.database.rows("SELECT image FROM photo")}
     for path, content in uploaded.wanted.items():
         try:
-            with open(world.path(path)) as file:
+            with open(full_site.path(path)) as file:
                 found = file.read()
         except FileNotFoundError:  # noqa: PERF203
             yield f"the upload {path} is gone"
@@ -159,12 +159,14 @@ def lost_uploads(world: World, uploaded: Uploaded) -> Iterator[str]:
                 yield f"the upload {path} is {found!r} instead of {content!r}"
 
 
-def live_rounds(world: World, rounds: int, seed: int, figures: Figures, with_faults: bool = False) -> None:
+def live_rounds(
+    full_site: FullSite, rounds: int, seed: int, figures: Figures, with_faults: bool = False
+) -> None:
     """Clean again and again under a live uploader, and note what was removed that was wanted."""
     chance = random.Random(seed)
-    with live_uploader(world, seed) as end:
+    with live_uploader(full_site, seed) as end:
         for _number in range(rounds):
-            work = cleaning(world, chance.choice(JOBS), patience=PATIENCE_MS)
+            work = cleaning(full_site, chance.choice(JOBS), patience=AGE_LIMIT_MS)
             fault = (
                 Fault("kill", chance.randint(1, 250)) if with_faults and chance.random() < 0.3 else NO_FAULT
             )
@@ -175,9 +177,11 @@ def live_rounds(world: World, rounds: int, seed: int, figures: Figures, with_fau
             if ended.trouble:
                 figures.tracebacks.append(f"{fault}: {ended.trouble}")
         uploaded = end()
-    figures.losses += list(lost_uploads(world, uploaded))
-    time.sleep(PATIENCE_MS / 1000)
-    finish(lambda: world.run("orphans", patience=PATIENCE_MS))
-    figures.losses += list(lost_uploads(world, uploaded))
-    left = {path for path in uploaded.given_up if os.path.exists(world.path(path))} - uploaded.wanted.keys()
+    figures.losses += list(lost_uploads(full_site, uploaded))
+    time.sleep(AGE_LIMIT_MS / 1000)
+    finish(lambda: full_site.run("orphans", patience=AGE_LIMIT_MS))
+    figures.losses += list(lost_uploads(full_site, uploaded))
+    left = {
+        path for path in uploaded.given_up if os.path.exists(full_site.path(path))
+    } - uploaded.wanted.keys()
     figures.losses += [f"{path} was given up, and is still there" for path in sorted(left)]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""What the tests of the whole share: Ansible, and small sites and worlds on each kind of database."""
+"""What the tests of the whole share: Ansible, and small and full sites on each kind of database."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any, Iterator
 
 import pytest
 
+from helpers.ansible_runs import Ansible
 from helpers.commands import Command
-from helpers.support import Ansible, Site
-from helpers.worlds import World, settled
+from helpers.full_sites import FullSite, settled
+from helpers.sites import Site
 
 
 @pytest.fixture
@@ -42,19 +43,19 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
 
 
 @pytest.fixture
-def world(tmp_path: Path, database: Any) -> World:
-    """A world on PostgreSQL and on SQLite in turn."""
-    return settled(World(tmp_path, database))
+def full_site(tmp_path: Path, database: Any) -> FullSite:
+    """A full site on PostgreSQL and on SQLite in turn."""
+    return settled(FullSite(tmp_path, database))
 
 
 @pytest.fixture
-def sqlite_world(tmp_path: Path, sqlite: Any) -> World:
+def sqlite_full_site(tmp_path: Path, sqlite: Any) -> FullSite:
     """The same on SQLite alone, where the database does not matter."""
-    return settled(World(tmp_path, sqlite))
+    return settled(FullSite(tmp_path, sqlite))
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[Path]:
+def other_file_system(tmp_path: Path) -> Iterator[Path]:
     """A folder on another file system."""
     if os.stat("/dev/shm").st_dev == os.stat(tmp_path).st_dev:
         pytest.skip("there is no second file system here")
@@ -63,6 +64,6 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def divided(tmp_path: Path, sqlite: Any, elsewhere: Path) -> World:
-    """A world whose quarantine is on another file system."""
-    return settled(World(tmp_path, sqlite, elsewhere))
+def two_disk_site(tmp_path: Path, sqlite: Any, other_file_system: Path) -> FullSite:
+    """A full site whose quarantine is on another file system."""
+    return settled(FullSite(tmp_path, sqlite, other_file_system))

@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from helpers.support import Ansible, Site, Task, run_module
+from helpers.ansible_runs import Ansible
+from helpers.modules import Task, run_module
+from helpers.sites import Site
+
+pytestmark = pytest.mark.promise(7)
 
 NEW = "it is not in the approved plan; review it in the next one"
 ANOTHER = "it is no longer what was approved: another stands under the same name"

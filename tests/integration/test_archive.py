@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.support import REPOSITORY, Ansible, Site
+from helpers.ansible_runs import Ansible
+from helpers.checkout import REPOSITORY
+from helpers.sites import Site
 
 # What an installed collection holds at its top: what runs, and what is read.
 RUN = {"meta", "playbooks", "plugins", "roles"}
@@ -25,6 +27,7 @@ MADE_BY_GALAXY = {"FILES.json", "MANIFEST.json"}
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection's archive, built from the checkout."""
     folder = tmp_path_factory.mktemp("archive")
     ansible = Ansible(tmp_path_factory.mktemp("home"))
     run = ansible.run("ansible-galaxy", "collection", "build", REPOSITORY, "--output-path", folder)
@@ -34,7 +37,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["as installed", "without what is only read"])
-def elsewhere(request: pytest.FixtureRequest, archive: Path, ansible: Ansible, tmp_path: Path) -> Path:
+def installed_collection(
+    request: pytest.FixtureRequest, archive: Path, ansible: Ansible, tmp_path: Path
+) -> Path:
     """The folder of an installed collection, and Ansible set to find that one alone."""
     path = tmp_path / "collections"
     # Else the checkout, which is there under the same name, would count as installed.
@@ -61,13 +66,13 @@ def test_the_archive_holds_what_runs_and_what_is_read_and_nothing_else(archive: 
 
 
 def test_an_installed_archive_works_where_nothing_else_is(
-    elsewhere: Path, sqlite_site: Site, ansible: Ansible, tmp_path: Path
+    installed_collection: Path, sqlite_site: Site, ansible: Ansible, tmp_path: Path
 ):
     sqlite_site.keep(*(f"photos/{number}.jpg" for number in range(6)))
     sqlite_site.write("photos/orphan.jpg")
 
     run = ansible.tasks(sqlite_site.orphans(), arguments=["--check", "-vvv"])
-    assert f"Using module file {elsewhere}/plugins/modules/media_orphans.py" in run.output
+    assert f"Using module file {installed_collection}/plugins/modules/media_orphans.py" in run.output
     assert run.results[0]["found"]["files"] == 1
     assert "photos/orphan.jpg" in sqlite_site.files
 

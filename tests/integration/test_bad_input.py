@@ -21,7 +21,10 @@ from engine import run as jobs
 from engine.config.site import orphans_job
 from engine.database import sqlite as engine
 from engine.errors import DatabaseError
-from helpers.support import Ansible, Site, Task, names, not_told, run_module, until
+from helpers.ansible_runs import Ansible
+from helpers.clock import until
+from helpers.modules import Task, names, not_told, run_module
+from helpers.sites import Site
 
 # A password as a URL holds it; no error may show even a part of it.
 WRITTEN = "Hush-42%2F%21"
@@ -116,6 +119,7 @@ def test_options_that_cannot_be_meant(sqlite_site: Site):
     assert site.state() == before
 
 
+@pytest.mark.promise(7)
 def test_a_plan_of_another_job_or_other_options_is_not_taken(sqlite_site: Site):
     fill(sqlite_site)
     orphans, records = sqlite_site.orphans, sqlite_site.records
@@ -378,6 +382,7 @@ def forbidden(path: Path, mode: int = 0) -> Iterator[None]:
         path.chmod(before)
 
 
+@pytest.mark.promise(1)
 def test_what_may_not_be_read_is_told_with_the_remedy(
     sqlite_site: Site, ansible: Ansible, tmp_path_factory: pytest.TempPathFactory
 ):
@@ -401,6 +406,7 @@ def test_what_may_not_be_read_is_told_with_the_remedy(
     assert site.state() == before
 
 
+@pytest.mark.promise(1)
 def test_a_subdirectory_that_may_not_be_read_stops_the_whole_run(sqlite_site: Site, ansible: Ansible):
     site = sqlite_site
     site.keep(*(f"photos/{number}.jpg" for number in range(6)), "photos/secret/there.jpg")
@@ -441,6 +447,8 @@ def test_a_file_that_may_not_be_removed_fails_the_task_and_names_it(sqlite_site:
     assert "photos/orphan.jpg" not in site.files
 
 
+@pytest.mark.promise(5)
+@pytest.mark.promise(9)
 def test_paths_in_the_database_that_lead_elsewhere_are_told_and_not_acted_on(site: Site):
     # The first of them comes before "photos/.." in byte order, the others behind it.
     site.keep("photos/-.jpg", *(f"photos/{number}.jpg" for number in range(9)))
@@ -460,6 +468,7 @@ def test_paths_in_the_database_that_lead_elsewhere_are_told_and_not_acted_on(sit
     assert os.path.exists("/etc/passwd")
 
 
+@pytest.mark.promise(5)
 def test_paths_in_the_database_that_hold_nul_are_told_and_not_acted_on(sqlite_site: Site):
     """Only SQLite can keep them."""
     sqlite_site.keep(*(f"photos/{number}.jpg" for number in range(9)))

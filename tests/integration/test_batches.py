@@ -25,24 +25,24 @@ from engine.quarantine import (
 )
 from engine.report import words as report
 from helpers.faults import Fault, in_child
+from helpers.full_sites import CLOCK_TICK, FullSite, cleaning, settled
+from helpers.modules import run_module
 from helpers.rounds import losses
-from helpers.support import run_module
-from helpers.worlds import CLOCK_TICK, World, cleaning, settled
 
 INFO = "django_media.cleanup.media_quarantine_info"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")
 
 
 @pytest.fixture
-def world(sqlite_world: World) -> World:
+def full_site(sqlite_full_site: FullSite) -> FullSite:
     """On SQLite alone, unless a test says otherwise."""
-    return sqlite_world
+    return sqlite_full_site
 
 
 @pytest.fixture
-def both(tmp_path: Path, database: Any) -> World:
-    """A world on PostgreSQL and on SQLite in turn."""
-    return settled(World(tmp_path, database))
+def full_site_on_each(tmp_path: Path, database: Any) -> FullSite:
+    """A full site on PostgreSQL and on SQLite in turn."""
+    return settled(FullSite(tmp_path, database))
 
 
 def _told(listed: Any) -> dict[str, str]:
@@ -72,26 +72,29 @@ def _attributes(file: bytes | Path) -> dict[str, bytes]:
     return {name: os.getxattr(file, name) for name in os.listxattr(file)}
 
 
-@pytest.mark.parametrize("kept", ["world", "divided"])
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("kept", ["full_site", "two_disk_site"])
 def test_attributes_and_acls_come_back(kept: str, request: pytest.FixtureRequest):
-    world = request.getfixturevalue(kept)
-    left_over = world.path("photos/left over.jpg")
+    full_site = request.getfixturevalue(kept)
+    left_over = full_site.path("photos/left over.jpg")
     _set_attributes(left_over)
     before = os.stat(left_over)
-    _plan, outcome = world.run("orphans")
+    _plan, outcome = full_site.run("orphans")
     assert outcome.taker.notes == []
     [stored] = [
-        file for file in (world.quarantine / outcome.batch / "files").rglob("*") if _is_left_over(world, file)
+        file
+        for file in (full_site.quarantine / outcome.batch / "files").rglob("*")
+        if _is_left_over(full_site, file)
     ]
     assert _attributes(stored) == ATTRIBUTES
-    world.restore_all()
+    full_site.restore_all()
     after = os.stat(left_over)
     assert _attributes(left_over) == ATTRIBUTES
     assert (stat.S_IMODE(after.st_mode), after.st_uid) == (stat.S_IMODE(before.st_mode), before.st_uid)
 
 
-def _is_left_over(world: World, file: Path) -> bool:
-    return file.is_file() and file.read_bytes() == world.start[0][b"photos/left over.jpg"][-1]
+def _is_left_over(full_site: FullSite, file: Path) -> bool:
+    return file.is_file() and file.read_bytes() == full_site.start[0][b"photos/left over.jpg"][-1]
 
 
 @contextmanager
@@ -109,15 +112,16 @@ def without_attributes(place: Path) -> Iterator[None]:
         subprocess.run(["umount", place], check=True)
 
 
+@pytest.mark.promise(10)
 @needs_root
-def test_attributes_that_the_quarantine_does_not_take_are_told(world: World, tmp_path: Path):
-    _set_attributes(world.path("photos/left over.jpg"))
+def test_attributes_that_the_quarantine_does_not_take_are_told(full_site: FullSite, tmp_path: Path):
+    _set_attributes(full_site.path("photos/left over.jpg"))
     with without_attributes(tmp_path / "plain"):
-        world.options["quarantine"] = str(tmp_path / "plain" / "kept")
-        plan, outcome = world.run("orphans")
+        full_site.options["quarantine"] = str(tmp_path / "plain" / "kept")
+        plan, outcome = full_site.run("orphans")
         [note] = outcome.taker.notes
         assert "of 1 file, not all extended attributes or ACLs are kept" in note
-        assert f"  note: {note}" in report.summary(plan, world.job("orphans"), outcome, False)
+        assert f"  note: {note}" in report.summary(plan, full_site.job("orphans"), outcome, False)
         assert note in report.warnings(plan, False, outcome)
         assert outcome.removed.files == 4
 
@@ -125,7 +129,10 @@ def test_attributes_that_the_quarantine_does_not_take_are_told(world: World, tmp
 # A power failure.
 
 
-def test_the_way_to_a_file_is_on_disk_before_it_is_moved(world: World, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.promise(10)
+def test_the_way_to_a_file_is_on_disk_before_it_is_moved(
+    full_site: FullSite, monkeypatch: pytest.MonkeyPatch
+):
     events: list[Any] = []
     sync, rename = os.fsync, os.rename
 
@@ -139,27 +146,28 @@ def test_the_way_to_a_file_is_on_disk_before_it_is_moved(world: World, monkeypat
 
     monkeypatch.setattr(os, "fsync", seen_sync)
     monkeypatch.setattr(os, "rename", seen_rename)
-    world.quarantine = world.quarantine / "of" / "this site"
-    world.options["quarantine"] = str(world.quarantine)
-    _plan, outcome = world.run("orphans")
+    full_site.quarantine = full_site.quarantine / "of" / "this site"
+    full_site.options["quarantine"] = str(full_site.quarantine)
+    _plan, outcome = full_site.run("orphans")
 
-    batch = world.quarantine / outcome.batch
+    batch = full_site.quarantine / outcome.batch
     before = events[: events.index("a file is moved")]
-    parents = [*list(world.quarantine.parents)[:3], world.quarantine, batch, batch / "files"]
+    parents = [*list(full_site.quarantine.parents)[:3], full_site.quarantine, batch, batch / "files"]
     assert {str(path) for path in parents} <= set(before)
     # A folder's entry is on disk only if the folder that holds it is synced after the entry was made.
-    assert before.index(str(batch)) > before.index(str(world.quarantine))
+    assert before.index(str(batch)) > before.index(str(full_site.quarantine))
     assert str(batch / "files" / "00000") in events[events.index("a file is moved") :]
 
 
+@pytest.mark.promise(10)
 def test_the_way_back_is_on_disk_before_the_file_leaves_the_batch(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    full_site: FullSite, monkeypatch: pytest.MonkeyPatch
 ):
-    world.run("orphans")
+    full_site.run("orphans")
     for path in ("2/b", "2/a", "2"):
-        for file in (world.media / "photos" / path).glob("*"):
+        for file in (full_site.media / "photos" / path).glob("*"):
             file.unlink()
-        (world.media / "photos" / path).rmdir()
+        (full_site.media / "photos" / path).rmdir()
     events: list[str] = []
     sync, unlink = os.fsync, os.unlink
 
@@ -171,13 +179,15 @@ def test_the_way_back_is_on_disk_before_the_file_leaves_the_batch(
         events.append(f"{path!r} goes")
         unlink(path, **handles)
 
-    [batch] = world.batches()
-    kept = next(file for file in quarantine.manifest(str(world.quarantine / batch))[1] if b"/b/" in file.path)
+    [batch] = full_site.batches()
+    kept = next(
+        file for file in quarantine.manifest(str(full_site.quarantine / batch))[1] if b"/b/" in file.path
+    )
     monkeypatch.setattr(os, "fsync", seen_sync)
     monkeypatch.setattr(os, "unlink", seen_unlink)
-    world.restore(batch, os.fsdecode(kept.path))
+    full_site.restore(batch, os.fsdecode(kept.path))
     before = events[: events.index(f"{kept.stored!r} goes")]
-    photos = world.media / "photos"
+    photos = full_site.media / "photos"
     assert {str(photos), str(photos / "2"), str(photos / "2" / "b")} <= set(before)
 
 
@@ -185,59 +195,63 @@ def test_the_way_back_is_on_disk_before_the_file_leaves_the_batch(
 
 
 @pytest.mark.parametrize("written", [b"", b'{"format": 1, "batch'])
-def test_a_batch_without_its_first_line_is_told_and_goes_with_the_next_purge(world: World, written: bytes):
-    world.run("orphans")
-    [whole] = world.batches()
-    stub = world.quarantine / "20261121T020003Z-orphans-4f1c9d07"
+def test_a_batch_without_its_first_line_is_told_and_goes_with_the_next_purge(
+    full_site: FullSite, written: bytes
+):
+    full_site.run("orphans")
+    [whole] = full_site.batches()
+    stub = full_site.quarantine / "20261121T020003Z-orphans-4f1c9d07"
     (stub / "files").mkdir(parents=True)
     (stub / "manifest.jsonl").write_bytes(written)
-    result = run_module({INFO: {"quarantine": str(world.quarantine)}})
+    result = run_module({INFO: {"quarantine": str(full_site.quarantine)}})
     assert [batch["name"] for batch in result["batches"]] == [whole]
     assert f"{stub.name} was left by a run that was killed" in json.dumps(result["warnings"])
-    assert list(quarantine.purge(os.fsencode(world.quarantine), None, 1, False)) == []
-    assert os.listdir(world.quarantine) == [whole]
+    assert list(quarantine.purge(os.fsencode(full_site.quarantine), None, 1, False)) == []
+    assert os.listdir(full_site.quarantine) == [whole]
 
 
-def test_a_purge_takes_no_folder_that_may_hold_something(world: World):
-    world.run("orphans")
-    [batch] = world.batches()
-    folder = world.quarantine / batch
+@pytest.mark.promise(10)
+def test_a_purge_takes_no_folder_that_may_hold_something(full_site: FullSite):
+    full_site.run("orphans")
+    [batch] = full_site.batches()
+    folder = full_site.quarantine / batch
     (folder / "manifest.jsonl").write_bytes(b"")
-    (world.quarantine / "notes").mkdir()
-    quarantine.purge(os.fsencode(world.quarantine), None, 0, False)
-    assert sorted(os.listdir(world.quarantine)) == sorted([batch, "notes"])
+    (full_site.quarantine / "notes").mkdir()
+    quarantine.purge(os.fsencode(full_site.quarantine), None, 0, False)
+    assert sorted(os.listdir(full_site.quarantine)) == sorted([batch, "notes"])
 
 
 @pytest.mark.untraced
-def test_every_step_at_which_a_run_may_be_killed_leaves_a_list_of_batches(world: World):
+def test_every_step_at_which_a_run_may_be_killed_leaves_a_list_of_batches(full_site: FullSite):
     for step in range(1, 400):
-        ended = in_child(cleaning(world, "orphans"), Fault("kill", step))
-        result = run_module({INFO: {"quarantine": str(world.quarantine)}})
+        ended = in_child(cleaning(full_site, "orphans"), Fault("kill", step))
+        result = run_module({INFO: {"quarantine": str(full_site.quarantine)}})
         assert not result["failed"], f"step {step}"
-        assert list(losses(world)) == [], f"step {step}"
+        assert list(losses(full_site)) == [], f"step {step}"
         if ended.how == "done":
             return
-        if world.batches() and world.kept():
+        if full_site.batches() and full_site.kept():
             return
-        world.forget_batches()
+        full_site.forget_batches()
         time.sleep(CLOCK_TICK)
     raise AssertionError("no run came to its end")
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("name", ["manifest.jsonl", "rows.jsonl"])
-def test_a_damaged_batch_is_told_and_the_others_are_listed(world: World, name: str):
-    world.run("orphans")
-    world.run("incomplete")
-    damaged = next(batch for batch in world.batches() if "-incomplete-" in batch)
-    file = world.quarantine / damaged / name
+def test_a_damaged_batch_is_told_and_the_others_are_listed(full_site: FullSite, name: str):
+    full_site.run("orphans")
+    full_site.run("incomplete")
+    damaged = next(batch for batch in full_site.batches() if "-incomplete-" in batch)
+    file = full_site.quarantine / damaged / name
     file.write_bytes(file.read_bytes()[:-20] + b"\0" * 19 + b"\n")
-    result = run_module({INFO: {"quarantine": str(world.quarantine)}})
+    result = run_module({INFO: {"quarantine": str(full_site.quarantine)}})
     assert [batch["job"] for batch in result["batches"]] == ["orphans"]
     assert f"{damaged}/{name}' holds a line that is no JSON object" in json.dumps(result["warnings"])
     with pytest.raises(CleanupError, match="no JSON object"):
-        world.restore(damaged)
-    quarantine.purge(os.fsencode(world.quarantine), None, 0, False)
-    assert damaged in os.listdir(world.quarantine)
+        full_site.restore(damaged)
+    quarantine.purge(os.fsencode(full_site.quarantine), None, 0, False)
+    assert damaged in os.listdir(full_site.quarantine)
 
 
 # What stands in the way of a file.
@@ -245,7 +259,7 @@ def test_a_damaged_batch_is_told_and_the_others_are_listed(world: World, name: s
 
 @pytest.mark.parametrize("error", [errno.EIO, errno.EACCES, errno.ESTALE])
 def test_a_file_that_cannot_be_looked_at_is_told_as_such(
-    world: World, monkeypatch: pytest.MonkeyPatch, error: int
+    full_site: FullSite, monkeypatch: pytest.MonkeyPatch, error: int
 ):
     look = os.stat
 
@@ -255,7 +269,7 @@ def test_a_file_that_cannot_be_looked_at_is_told_as_such(
         return look(path, **how)
 
     monkeypatch.setattr(os, "stat", failing)
-    _plan, outcome = world.run("orphans")
+    _plan, outcome = full_site.run("orphans")
     assert set(_told(outcome.failed)) == {"photos/2/b/left over.jpg", "photos/left over.jpg"}
     assert os.strerror(error) in _told(outcome.failed)["photos/left over.jpg"]
     assert outcome.removed.files == 2
@@ -266,7 +280,7 @@ def _is_called_by(function: str) -> bool:
 
 
 def test_a_folder_that_was_made_and_not_opened_serves_the_next_file(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    full_site: FullSite, monkeypatch: pytest.MonkeyPatch
 ):
     opening, failed = os.open, []
 
@@ -277,7 +291,7 @@ def test_a_folder_that_was_made_and_not_opened_serves_the_next_file(
         return opening(path, flags, *mode, **how)
 
     monkeypatch.setattr(os, "open", failing)
-    _plan, outcome = world.run("orphans")
+    _plan, outcome = full_site.run("orphans")
     assert len(failed) == 1
     assert (outcome.failed.total, outcome.removed.files) == (1, 3)
 
@@ -285,48 +299,49 @@ def test_a_folder_that_was_made_and_not_opened_serves_the_next_file(
 # Rows that never went, and rows of which nobody knows.
 
 
-def _breaks_at_the_commit(world: World) -> None:
+def _breaks_at_the_commit(full_site: FullSite) -> None:
     """A row that hangs on nothing that the catalog tells, and keeps a photo from going."""
-    if world.database.kind == "postgresql":
-        world.database.run(
+    if full_site.database.kind == "postgresql":
+        full_site.database.run(
             "CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS "
             "$$ BEGIN RAISE EXCEPTION 'not this one'; END $$;"
             "CREATE CONSTRAINT TRIGGER forbidding AFTER DELETE ON photo DEFERRABLE INITIALLY DEFERRED"
             " FOR EACH ROW EXECUTE FUNCTION forbid()"
         )
     else:
-        world.database.run(
+        full_site.database.run(
             "CREATE TRIGGER forbidding BEFORE DELETE ON photo BEGIN SELECT RAISE(ABORT, 'not this one'); END"
         )
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("job", ["incomplete", "missing"])
-def test_a_batch_of_rows_that_were_rolled_back_says_so_and_lists_none(both: World, job: str):
-    _breaks_at_the_commit(both)
-    _plan, outcome = both.run(job)
+def test_a_batch_of_rows_that_were_rolled_back_says_so_and_lists_none(full_site_on_each: FullSite, job: str):
+    _breaks_at_the_commit(full_site_on_each)
+    _plan, outcome = full_site_on_each.run(job)
     assert "not this one" in outcome.error
     assert "rolled back" in outcome.error
     assert outcome.batch == ""
-    assert both.state() == both.start
-    [info] = quarantine.batches(os.fsencode(both.quarantine))
+    assert full_site_on_each.state() == full_site_on_each.start
+    [info] = quarantine.batches(os.fsencode(full_site_on_each.quarantine))
     assert (info.files, info.rows) == (0, 0)
-    *_lines, last = (both.quarantine / info.name / "manifest.jsonl").read_text().splitlines()
+    *_lines, last = (full_site_on_each.quarantine / info.name / "manifest.jsonl").read_text().splitlines()
     assert json.loads(last) == {"rows": "rolled back"}
     # The rows are written down all the same.
-    assert (both.quarantine / info.name / "rows.jsonl").stat().st_size
+    assert (full_site_on_each.quarantine / info.name / "rows.jsonl").stat().st_size
 
-    found = both.restore(info.name)
+    found = full_site_on_each.restore(info.name)
     assert (found.totals.records, found.stays.total) == (0, 0)
-    assert both.state() == both.start
-    assert both.batches() == []
+    assert full_site_on_each.state() == full_site_on_each.start
+    assert full_site_on_each.batches() == []
 
 
-def _after_a_commit(world: World, job: str, fault: Callable[[int], Fault]) -> list[str]:
+def _after_a_commit(full_site: FullSite, job: str, fault: Callable[[int], Fault]) -> list[str]:
     """Let the last commit of a run go wrong in this way, and return what the run said."""
-    said = world.quarantine.parent / "said"
+    said = full_site.quarantine.parent / "said"
 
     def work() -> None:
-        _plan, outcome = world.run(job)
+        _plan, outcome = full_site.run(job)
         said.write_text(json.dumps([outcome.error, outcome.batch, outcome.removed.records]))
 
     for step in range(1, 100):
@@ -336,50 +351,52 @@ def _after_a_commit(world: World, job: str, fault: Callable[[int], Fault]) -> li
         told = json.loads(said.read_text()) if said.exists() else ["", "", 0]
         if "not known" in told[0]:
             return told
-        world.restore_all()
-        world.forget_batches()
-        assert world.state() == world.start
+        full_site.restore_all()
+        full_site.forget_batches()
+        assert full_site.state() == full_site.start
         time.sleep(CLOCK_TICK)
     raise AssertionError("no commit went wrong")
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("job", ["incomplete", "missing"])
 @pytest.mark.parametrize("arrived", [True, False])
 def test_a_commit_whose_answer_is_lost_is_told_as_unknown(
     tmp_path: Path, postgresql: Any, job: str, arrived: bool
 ):
-    world = settled(World(tmp_path, postgresql))
+    full_site = settled(FullSite(tmp_path, postgresql))
     call = "committed" if arrived else "sql"
-    error, batch, records = _after_a_commit(world, job, lambda step: Fault("cut", step, call))
+    error, batch, records = _after_a_commit(full_site, job, lambda step: Fault("cut", step, call))
     assert "committing failed" in error
     assert "rolled back" not in error
     assert "either all rows of this job are gone or none is" in error
     assert records == 0
-    [info] = quarantine.batches(os.fsencode(world.quarantine))
+    [info] = quarantine.batches(os.fsencode(full_site.quarantine))
     assert info.name == batch
     assert info.rows > 0
-    assert (world.state()[1] == world.start[1]) == (not arrived)
-    assert world.state()[0] == world.start[0]
+    assert (full_site.state()[1] == full_site.start[1]) == (not arrived)
+    assert full_site.state()[0] == full_site.start[0]
 
     # The next run does what the broken one did not, and both come back.
     time.sleep(CLOCK_TICK)
-    _plan, outcome = world.run(job)
+    _plan, outcome = full_site.run(job)
     assert outcome.error == ""
     assert bool(outcome.removed.records) == (not arrived)
-    world.run("orphans")
-    assert list(losses(world)) == []
-    world.restore_all()
-    world.restore_all()
-    assert world.state() == world.start
-    assert world.batches() == []
+    full_site.run("orphans")
+    assert list(losses(full_site)) == []
+    full_site.restore_all()
+    full_site.restore_all()
+    assert full_site.state() == full_site.start
+    assert full_site.batches() == []
 
 
 # The moment at which a copy becomes the only one.
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.EIO, "Input/output error")])
 def test_a_copy_stays_if_its_original_went_with_an_error(
-    divided: World, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    two_disk_site: FullSite, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ):
     unlink = os.unlink
 
@@ -390,14 +407,16 @@ def test_a_copy_stays_if_its_original_went_with_an_error(
 
     monkeypatch.setattr(os, "unlink", interrupted)
     with suppress(KeyboardInterrupt):
-        divided.run("orphans")
+        two_disk_site.run("orphans")
     monkeypatch.undo()
-    assert list(losses(divided)) == []
-    divided.restore_all()
-    assert divided.state() == divided.start
+    assert list(losses(two_disk_site)) == []
+    two_disk_site.restore_all()
+    assert two_disk_site.state() == two_disk_site.start
 
 
-def test_of_an_original_that_cannot_go_no_copy_is_kept(divided: World, monkeypatch: pytest.MonkeyPatch):
+def test_of_an_original_that_cannot_go_no_copy_is_kept(
+    two_disk_site: FullSite, monkeypatch: pytest.MonkeyPatch
+):
     unlink = os.unlink
 
     def failing(path: Any, **how: Any) -> None:
@@ -406,7 +425,7 @@ def test_of_an_original_that_cannot_go_no_copy_is_kept(divided: World, monkeypat
         unlink(path, **how)
 
     monkeypatch.setattr(os, "unlink", failing)
-    _plan, outcome = divided.run("orphans")
+    _plan, outcome = two_disk_site.run("orphans")
     assert set(_told(outcome.failed)) == {"photos/2/b/left over.jpg", "photos/left over.jpg"}
-    assert len(divided.kept()) == outcome.removed.files == 2
-    assert list(losses(divided)) == []
+    assert len(two_disk_site.kept()) == outcome.removed.files == 2
+    assert list(losses(two_disk_site)) == []

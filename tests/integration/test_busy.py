@@ -21,7 +21,9 @@ from engine.quarantine import (
 )
 from helpers.builders import before_removal
 from helpers.faults import in_child
-from helpers.worlds import JOBS, World, finish
+from helpers.full_sites import JOBS, FullSite, finish
+
+pytestmark = pytest.mark.promise("locks")
 
 
 @contextmanager
@@ -35,72 +37,72 @@ def flocked(folder: Path | str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_the_second_run_is_busy_and_names_the_first(world: World, job: str):
-    with flocked(world.media), pytest.raises(
+def test_the_second_run_is_busy_and_names_the_first(full_site: FullSite, job: str):
+    with flocked(full_site.media), pytest.raises(
         BusyError, match=rf"in use by another run \(process {os.getpid()}\)"
     ):
-        world.run(job)
-    assert world.state() == world.start
+        full_site.run(job)
+    assert full_site.state() == full_site.start
 
 
-def test_the_quarantine_has_a_lock_of_its_own(world: World):
+def test_the_quarantine_has_a_lock_of_its_own(full_site: FullSite):
     """Two sites may share a quarantine, and a purge needs no media root."""
-    world.run("missing")
-    [batch] = world.batches()
-    before = world.state()
-    with flocked(world.quarantine):
+    full_site.run("missing")
+    [batch] = full_site.batches()
+    before = full_site.state()
+    with flocked(full_site.quarantine):
         for work in (
-            lambda: world.run("orphans"),
-            lambda: world.restore(batch),
-            lambda: quarantine.purge(os.fsencode(world.quarantine), None, 0, False),
+            lambda: full_site.run("orphans"),
+            lambda: full_site.restore(batch),
+            lambda: quarantine.purge(os.fsencode(full_site.quarantine), None, 0, False),
         ):
             with pytest.raises(BusyError, match=r"the quarantine .* in use by another run"):
                 work()
-    assert world.state() == before
-    assert world.batches() == [batch]
+    assert full_site.state() == before
+    assert full_site.batches() == [batch]
 
 
 def test_a_run_on_another_host_is_kept_off_by_the_database(tmp_path: Path, postgresql: Any):
     """The other host has a mount of its own, whose locks are not seen here."""
-    world = World(tmp_path, postgresql)
+    full_site = FullSite(tmp_path, postgresql)
     with closing(connect(postgresql.url, read_only=True)) as other:
         other.lock_site()
         for job in JOBS:
             with pytest.raises(
                 BusyError, match=rf"media-cleanup@\S+:{os.getpid()}, server process \d+, since 20"
             ):
-                world.run(job)
-    assert world.state() == world.start
+                full_site.run(job)
+    assert full_site.state() == full_site.start
 
 
-def test_looking_needs_no_lock(world: World):
-    with flocked(world.media):
+def test_looking_needs_no_lock(full_site: FullSite):
+    with flocked(full_site.media):
         for job in JOBS:
-            plan, outcome = world.run(job, check=True)
+            plan, outcome = full_site.run(job, check=True)
             assert len(plan.items)
             assert outcome is None
 
 
-def test_the_locks_are_let_go_when_a_run_ends(world: World):
+def test_the_locks_are_let_go_when_a_run_ends(full_site: FullSite):
     for _round in range(2):
         for job in JOBS:
-            world.run(job)
-    assert in_child(lambda: world.run("orphans")).how == "done"
+            full_site.run(job)
+    assert in_child(lambda: full_site.run("orphans")).how == "done"
 
 
 def test_of_two_runs_at_once_one_works_and_nothing_is_done_twice(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    full_site: FullSite, monkeypatch: pytest.MonkeyPatch
 ):
     """The second begins while the first is between its plan and its removal."""
     ends = []
 
     def another_starts() -> None:
-        ends.append(in_child(lambda: jobs.run(world.job("orphans"), False)).how)
+        ends.append(in_child(lambda: jobs.run(full_site.job("orphans"), False)).how)
 
     before_removal(monkeypatch, another_starts)
-    _plan, outcome = world.run("orphans")
+    _plan, outcome = full_site.run("orphans")
     assert ends == ["busy"]
     assert outcome.gone.total == 4
-    assert len(world.batches()) == 1
-    finish(world.restore_all)
-    assert world.state() == world.start
+    assert len(full_site.batches()) == 1
+    finish(full_site.restore_all)
+    assert full_site.state() == full_site.start

@@ -92,6 +92,7 @@ def _is_protected(row: Model) -> bool:
     return False
 
 
+@pytest.mark.promise(6)
 @settings(
     max_examples=60,
     deadline=None,
@@ -283,7 +284,8 @@ def nothing_changes(project: Project) -> Iterator[None]:
 
 
 @pytest.fixture
-def lost(project: Project) -> Photo:
+def photo_without_file(project: Project) -> Photo:
+    """The photo that ``lose_photo`` leaves without its file."""
     return lose_photo(project)
 
 
@@ -298,7 +300,7 @@ def lose_photo(project: Project) -> Photo:
 
 
 def test_apply_counts_what_went_not_what_was_planned(
-    project: Project, lost: Photo, monkeypatch: pytest.MonkeyPatch
+    project: Project, photo_without_file: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     back = making.photo("back")
     making.favorite(back)
@@ -314,7 +316,8 @@ def test_apply_counts_what_went_not_what_was_planned(
     assert changes(rows, project.rows())["album_favorite"]["deleted"] == 1
 
 
-@pytest.mark.usefixtures("lost")
+@pytest.mark.promise("guards")
+@pytest.mark.usefixtures("photo_without_file")
 def test_guard_turns_down_what_more_hangs_on_than_expected(project: Project) -> None:
     with nothing_changes(project):
         run = project.records(**PHOTOS, max_dependents=0)
@@ -324,8 +327,9 @@ def test_guard_turns_down_what_more_hangs_on_than_expected(project: Project) -> 
     assert project.records(**PHOTOS, max_dependents=1)["removed"]["records"] == 1
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("table", ["album_photo", "album_favorite", "album_note", "album_album"])
-@pytest.mark.usefixtures("lost")
+@pytest.mark.usefixtures("photo_without_file")
 def test_trigger_that_keeps_a_row_keeps_all(project: Project, table: str) -> None:
     keep_rows(project, table)
     with nothing_changes(project):
@@ -348,7 +352,7 @@ def keep_rows(project: Project, table: str) -> None:
 
 
 @pytest.mark.parametrize("table", ["album_photo", "album_favorite", "album_album"])
-@pytest.mark.usefixtures("lost")
+@pytest.mark.usefixtures("photo_without_file")
 def test_lock_of_another_session_ends_the_run(
     project: Project, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -364,7 +368,7 @@ def test_lock_of_another_session_ends_the_run(
         other.cursor().execute("ROLLBACK")
 
 
-@pytest.mark.usefixtures("lost")
+@pytest.mark.usefixtures("photo_without_file")
 def test_migration_that_locks_a_table_does_not_hang_the_run(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -389,7 +393,7 @@ def test_migration_that_locks_a_table_does_not_hang_the_run(
 
 
 @pytest.fixture
-def cleaner(postgresql_project: Project) -> str:
+def user_with_few_rights(postgresql_project: Project) -> str:
     """A user who may do no more than is needed, on a site that has lost a photo."""
     lose_photo(postgresql_project)
     name = f"cleaner_of_{urlsplit(postgresql_project.database.url).path[1:]}"
@@ -409,8 +413,8 @@ def clean_as(user: str, project: Project, check: bool = False) -> Run:
     return project.records(check, **PHOTOS, database_url=url_as(user, project))
 
 
-def test_rights_to_rows_are_enough(postgresql_project: Project, cleaner: str) -> None:
-    assert clean_as(cleaner, postgresql_project).problems == ""
+def test_rights_to_rows_are_enough(postgresql_project: Project, user_with_few_rights: str) -> None:
+    assert clean_as(user_with_few_rights, postgresql_project).problems == ""
     assert not Photo.objects.exists()
 
 
@@ -419,28 +423,29 @@ def test_rights_to_rows_are_enough(postgresql_project: Project, cleaner: str) ->
     [("DELETE", "album_photo"), ("DELETE", "album_favorite"), ("UPDATE", "album_album")],
 )
 def test_missing_right_is_named_and_nothing_goes(
-    postgresql_project: Project, cleaner: str, right: str, table: str
+    postgresql_project: Project, user_with_few_rights: str, right: str, table: str
 ) -> None:
-    postgresql_project.database.run(f"REVOKE {right} ON {table} FROM {cleaner}")
+    postgresql_project.database.run(f"REVOKE {right} ON {table} FROM {user_with_few_rights}")
     with nothing_changes(postgresql_project):
-        problems = clean_as(cleaner, postgresql_project).problems
+        problems = clean_as(user_with_few_rights, postgresql_project).problems
         assert f"permission denied for table {table}" in problems
         assert "Grant the privilege" in problems
         assert "rolled back, and no file was touched" in problems
 
 
 def test_dependents_that_cannot_be_read_are_told_in_check_mode(
-    postgresql_project: Project, cleaner: str
+    postgresql_project: Project, user_with_few_rights: str
 ) -> None:
-    postgresql_project.database.run(f"REVOKE SELECT ON album_favorite FROM {cleaner}")
+    postgresql_project.database.run(f"REVOKE SELECT ON album_favorite FROM {user_with_few_rights}")
     with pytest.raises(DatabaseError, match="permission denied for table album_favorite"):
-        clean_as(cleaner, postgresql_project, check=True)
+        clean_as(user_with_few_rights, postgresql_project, check=True)
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("hidden", ["deleting", "reading"])
 @pytest.mark.parametrize("table", ["album_photo", "album_favorite", "album_note", "album_video"])
 def test_row_level_security_is_never_taken_for_absence(
-    postgresql_project: Project, cleaner: str, table: str, hidden: str
+    postgresql_project: Project, user_with_few_rights: str, table: str, hidden: str
 ) -> None:
     # It shares the thumbnail, which must not be lost because this row cannot be seen.
     making.video("other", thumbnail="thumbnails/small.jpg")
@@ -451,20 +456,24 @@ def test_row_level_security_is_never_taken_for_absence(
                 f"CREATE POLICY {command}_all ON {table} FOR {command} USING (true)"
             )
     with nothing_changes(postgresql_project), pytest.raises(DatabaseError, match=rf"row-level.*{table}"):
-        clean_as(cleaner, postgresql_project)
+        clean_as(user_with_few_rights, postgresql_project)
 
 
-def test_orphans_are_never_made_by_row_level_security(postgresql_project: Project, cleaner: str) -> None:
+@pytest.mark.promise(1)
+def test_orphans_are_never_made_by_row_level_security(
+    postgresql_project: Project, user_with_few_rights: str
+) -> None:
     postgresql_project.database.run("ALTER TABLE album_photo ENABLE ROW LEVEL SECURITY")
     references = [{"table": "album_photo", "column": "thumbnail"}]
     with nothing_changes(postgresql_project), pytest.raises(DatabaseError, match=r"row-level.*album_photo"):
         postgresql_project.orphans(
             directories=["thumbnails"],
             references=references,
-            database_url=url_as(cleaner, postgresql_project),
+            database_url=url_as(user_with_few_rights, postgresql_project),
         )
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("moves", "left"),
     [

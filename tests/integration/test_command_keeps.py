@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
+from helpers.ansible_runs import Ansible
 from helpers.commands import Command, at_a_terminal, drift
-from helpers.support import Ansible, Site
+from helpers.sites import Site
 
 INFO = "django_media.cleanup.media_quarantine_info"
 
 
-class Keeping:
+class CleanedSite:
     """A site that drifted and was cleaned, with all that went in its quarantine."""
 
     def __init__(self, site: Site, command: Command) -> None:
@@ -60,21 +61,25 @@ class Keeping:
 
 
 @pytest.fixture
-def keeping(site: Site, command: Command) -> Keeping:
-    return Keeping(site, command)
+def cleaned_site(site: Site, command: Command) -> CleanedSite:
+    """A site after a run of each job, on PostgreSQL and on SQLite in turn."""
+    return CleanedSite(site, command)
 
 
 @pytest.fixture
-def on_sqlite(sqlite_site: Site, command: Command) -> Keeping:
-    return Keeping(sqlite_site, command)
+def cleaned_sqlite_site(sqlite_site: Site, command: Command) -> CleanedSite:
+    """The same on SQLite alone."""
+    return CleanedSite(sqlite_site, command)
 
 
-def test_batches_are_listed_as_the_module_lists_them(on_sqlite: Keeping, ansible: Ansible) -> None:
-    [by_module] = ansible.results({INFO: {"quarantine": str(on_sqlite.quarantine)}})
-    assert on_sqlite.run_json("batches")["batches"] == by_module["batches"]
-    head, *rows = on_sqlite.run("batches").stdout.splitlines()
+def test_batches_are_listed_as_the_module_lists_them(
+    cleaned_sqlite_site: CleanedSite, ansible: Ansible
+) -> None:
+    [by_module] = ansible.results({INFO: {"quarantine": str(cleaned_sqlite_site.quarantine)}})
+    assert cleaned_sqlite_site.run_json("batches")["batches"] == by_module["batches"]
+    head, *rows = cleaned_sqlite_site.run("batches").stdout.splitlines()
     assert head.split() == ["BATCH", "REMOVED", "JOB", "FILES", "BYTES", "ROWS"]
-    assert [row.split()[0] for row in rows] == on_sqlite.names
+    assert [row.split()[0] for row in rows] == cleaned_sqlite_site.names
     assert [row.split()[2:] for row in rows] == [
         ["orphans", "2", "14", "0"],
         ["incomplete", "1", "7", "1"],
@@ -83,35 +88,36 @@ def test_batches_are_listed_as_the_module_lists_them(on_sqlite: Keeping, ansible
     assert len({len(line) for line in (head, *rows)}) == 1
 
 
-def test_a_path_finds_its_batch_however_it_is_copied(on_sqlite: Keeping) -> None:
-    for path in ("photos/half.jpg", str(on_sqlite.site.media / "photos" / "half.jpg")):
-        [batch] = on_sqlite.run_json("batches", path)["batches"]
+def test_a_path_finds_its_batch_however_it_is_copied(cleaned_sqlite_site: CleanedSite) -> None:
+    for path in ("photos/half.jpg", str(cleaned_sqlite_site.site.media / "photos" / "half.jpg")):
+        [batch] = cleaned_sqlite_site.run_json("batches", path)["batches"]
         assert batch["job"] == "incomplete"
     # A row that lost its file names it all the same.
-    [batch] = on_sqlite.run_json("batches", "photos/lost.jpg")["batches"]
+    [batch] = cleaned_sqlite_site.run_json("batches", "photos/lost.jpg")["batches"]
     assert batch["job"] == "missing"
-    assert on_sqlite.run("batches", "photos/kept1.jpg").stdout == "no batches\n"
-    assert on_sqlite.run("batches", "photos/kept1.jpg", "--quiet").stdout == ""
+    assert cleaned_sqlite_site.run("batches", "photos/kept1.jpg").stdout == "no batches\n"
+    assert cleaned_sqlite_site.run("batches", "photos/kept1.jpg", "--quiet").stdout == ""
 
 
-def test_all_that_was_removed_comes_back(keeping: Keeping) -> None:
-    after = keeping.content
-    for name in keeping.names:
-        told = keeping.run("restore", name, "--dry-run")
-        assert (told.returncode, keeping.content) == (0, after)
+@pytest.mark.promise(10)
+def test_all_that_was_removed_comes_back(cleaned_site: CleanedSite) -> None:
+    after = cleaned_site.content
+    for name in cleaned_site.names:
+        told = cleaned_site.run("restore", name, "--dry-run")
+        assert (told.returncode, cleaned_site.content) == (0, after)
         assert "would come back" in told.stdout
-    for name in keeping.names:
-        assert keeping.run("restore", name, "--force").returncode == 0
-    assert keeping.content == keeping.before
-    assert keeping.names == []
+    for name in cleaned_site.names:
+        assert cleaned_site.run("restore", name, "--force").returncode == 0
+    assert cleaned_site.content == cleaned_site.before
+    assert cleaned_site.names == []
 
 
-def test_a_batch_answers_to_the_beginning_of_its_name_and_to_latest(on_sqlite: Keeping) -> None:
-    orphans = on_sqlite.name_of("orphans")
-    [run] = on_sqlite.run_json("restore", orphans[:-3], "--dry-run")["runs"]
+def test_a_batch_answers_to_the_beginning_of_its_name_and_to_latest(cleaned_sqlite_site: CleanedSite) -> None:
+    orphans = cleaned_sqlite_site.name_of("orphans")
+    [run] = cleaned_sqlite_site.run_json("restore", orphans[:-3], "--dry-run")["runs"]
     assert run["batches"] == [orphans]
-    [run] = on_sqlite.run_json("restore", "latest", "--dry-run")["runs"]
-    assert run["batches"] == [on_sqlite.name_of("missing")]
+    [run] = cleaned_sqlite_site.run_json("restore", "latest", "--dry-run")["runs"]
+    assert run["batches"] == [cleaned_sqlite_site.name_of("missing")]
 
 
 @pytest.mark.parametrize(
@@ -125,94 +131,103 @@ def test_a_batch_answers_to_the_beginning_of_its_name_and_to_latest(on_sqlite: K
     ],
 )
 def test_what_is_no_batch_is_told_with_those_that_are(
-    on_sqlite: Keeping, arguments: list[str], words: str
+    cleaned_sqlite_site: CleanedSite, arguments: list[str], words: str
 ) -> None:
-    after = on_sqlite.content
-    done = on_sqlite.run("restore", *arguments, "--force")
+    after = cleaned_sqlite_site.content
+    done = cleaned_sqlite_site.run("restore", *arguments, "--force")
     assert done.returncode == 2
     assert words in done.stderr
-    assert "latest" in arguments or all(name in done.stderr for name in on_sqlite.names)
-    assert on_sqlite.content == after
+    assert "latest" in arguments or all(name in done.stderr for name in cleaned_sqlite_site.names)
+    assert cleaned_sqlite_site.content == after
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize("force_at", [0, 1, 2])
-def test_some_paths_come_back_alone(on_sqlite: Keeping, force_at: int) -> None:
-    words = [on_sqlite.name_of("orphans"), str(on_sqlite.site.media / "avif" / "orphan.avif")]
+def test_some_paths_come_back_alone(cleaned_sqlite_site: CleanedSite, force_at: int) -> None:
+    words = [
+        cleaned_sqlite_site.name_of("orphans"),
+        str(cleaned_sqlite_site.site.media / "avif" / "orphan.avif"),
+    ]
     words.insert(force_at, "--force")
-    done = on_sqlite.run("restore", *words)
+    done = cleaned_sqlite_site.run("restore", *words)
     assert done.returncode == 0, done.stderr
-    assert "avif/orphan.avif" in on_sqlite.site.files
-    assert "photos/orphan.jpg" not in on_sqlite.site.files
+    assert "avif/orphan.avif" in cleaned_sqlite_site.site.files
+    assert "photos/orphan.jpg" not in cleaned_sqlite_site.site.files
 
 
-def test_what_cannot_come_back_is_told_one_by_one_and_comes_later(on_sqlite: Keeping) -> None:
-    on_sqlite.site.write("photos/orphan.jpg", "avif/orphan.avif", content=b"another")
-    name = on_sqlite.name_of("orphans")
-    before = on_sqlite.site.state()
-    planned = on_sqlite.run("restore", name, "--dry-run")
-    assert on_sqlite.site.state() == before
-    done = on_sqlite.run("restore", name, "--force", "--quiet")
+@pytest.mark.promise(10)
+def test_what_cannot_come_back_is_told_one_by_one_and_comes_later(cleaned_sqlite_site: CleanedSite) -> None:
+    cleaned_sqlite_site.site.write("photos/orphan.jpg", "avif/orphan.avif", content=b"another")
+    name = cleaned_sqlite_site.name_of("orphans")
+    before = cleaned_sqlite_site.site.state()
+    planned = cleaned_sqlite_site.run("restore", name, "--dry-run")
+    assert cleaned_sqlite_site.site.state() == before
+    done = cleaned_sqlite_site.run("restore", name, "--force", "--quiet")
     for told in (planned, done):
         assert (told.returncode, told.stdout) == (4, "")
         for path in ("photos/orphan.jpg", "avif/orphan.avif"):
             assert f"{path}: another file has come into its place" in told.stderr
-    assert (on_sqlite.site.media / "photos" / "orphan.jpg").read_bytes() == b"another"
+    assert (cleaned_sqlite_site.site.media / "photos" / "orphan.jpg").read_bytes() == b"another"
     for path in ("photos/orphan.jpg", "avif/orphan.avif"):
-        (on_sqlite.site.media / path).unlink()
-    assert on_sqlite.run("restore", name, "--force").returncode == 0
-    assert (on_sqlite.site.media / "photos" / "orphan.jpg").read_bytes() == b"picture"
+        (cleaned_sqlite_site.site.media / path).unlink()
+    assert cleaned_sqlite_site.run("restore", name, "--force").returncode == 0
+    assert (cleaned_sqlite_site.site.media / "photos" / "orphan.jpg").read_bytes() == b"picture"
 
 
-def test_at_a_terminal_it_shows_what_would_come_back_and_asks(on_sqlite: Keeping) -> None:
-    line = on_sqlite.command.line("restore", on_sqlite.site.name, on_sqlite.name_of("incomplete"))
-    after = on_sqlite.content
+def test_at_a_terminal_it_shows_what_would_come_back_and_asks(cleaned_sqlite_site: CleanedSite) -> None:
+    line = cleaned_sqlite_site.command.line(
+        "restore", cleaned_sqlite_site.site.name, cleaned_sqlite_site.name_of("incomplete")
+    )
+    after = cleaned_sqlite_site.content
     status, said = at_a_terminal(line, "no")
-    assert (status, on_sqlite.content) == (6, after)
+    assert (status, cleaned_sqlite_site.content) == (6, after)
     assert "photos/half.jpg" in said
     assert "nothing was brought back" in said
     status, said = at_a_terminal(line, "yes")
     assert status == 0
     assert "1 file, 7 bytes and 1 row came back" in said
-    assert "photos/half.jpg" in on_sqlite.site.files
+    assert "photos/half.jpg" in cleaned_sqlite_site.site.files
 
 
-def test_without_a_terminal_and_force_nothing_is_done(on_sqlite: Keeping) -> None:
-    names = on_sqlite.names
+def test_without_a_terminal_and_force_nothing_is_done(cleaned_sqlite_site: CleanedSite) -> None:
+    names = cleaned_sqlite_site.names
     for arguments in (
         ["restore", "latest"],
         ["purge", "--batch", "latest"],
         ["purge", "--older-than-days", "0"],
     ):
-        done = on_sqlite.run(*arguments)
+        done = cleaned_sqlite_site.run(*arguments)
         assert done.returncode == 6
         assert "--force" in done.stderr
-    assert on_sqlite.names == names
+    assert cleaned_sqlite_site.names == names
 
 
-def test_only_old_batches_are_purged(on_sqlite: Keeping) -> None:
-    on_sqlite.aged("orphans", 31)
-    on_sqlite.aged("incomplete", 29)
-    old = on_sqlite.name_of("orphans")
-    left = [name for name in on_sqlite.names if name != old]
-    planned = on_sqlite.run("purge", "--older-than-days", "30", "--dry-run")
+@pytest.mark.promise(10)
+def test_only_old_batches_are_purged(cleaned_sqlite_site: CleanedSite) -> None:
+    cleaned_sqlite_site.aged("orphans", 31)
+    cleaned_sqlite_site.aged("incomplete", 29)
+    old = cleaned_sqlite_site.name_of("orphans")
+    left = [name for name in cleaned_sqlite_site.names if name != old]
+    planned = cleaned_sqlite_site.run("purge", "--older-than-days", "30", "--dry-run")
     assert old in planned.stdout
-    assert len(on_sqlite.names) == 3
-    done = on_sqlite.run("purge", "--older-than-days", "30", "--force", "--quiet")
-    assert (done.returncode, on_sqlite.names) == (0, left)
+    assert len(cleaned_sqlite_site.names) == 3
+    done = cleaned_sqlite_site.run("purge", "--older-than-days", "30", "--force", "--quiet")
+    assert (done.returncode, cleaned_sqlite_site.names) == (0, left)
     assert old in done.stdout
-    again = on_sqlite.run("purge", "--older-than-days", "30", "--force", "--quiet")
+    again = cleaned_sqlite_site.run("purge", "--older-than-days", "30", "--force", "--quiet")
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
-    assert not (on_sqlite.quarantine / old).exists()
+    assert not (cleaned_sqlite_site.quarantine / old).exists()
 
 
-def test_one_batch_is_purged_by_its_name_after_a_yes(on_sqlite: Keeping) -> None:
-    name = on_sqlite.name_of("orphans")
-    line = on_sqlite.command.line("purge", on_sqlite.site.name, "--batch", name)
+@pytest.mark.promise(10)
+def test_one_batch_is_purged_by_its_name_after_a_yes(cleaned_sqlite_site: CleanedSite) -> None:
+    name = cleaned_sqlite_site.name_of("orphans")
+    line = cleaned_sqlite_site.command.line("purge", cleaned_sqlite_site.site.name, "--batch", name)
     status, said = at_a_terminal(line, "no")
-    assert (status, len(on_sqlite.names)) == (6, 3)
+    assert (status, len(cleaned_sqlite_site.names)) == (6, 3)
     assert "cannot be undone" in said
     status, said = at_a_terminal(line, "yes")
-    assert (status, name in on_sqlite.names, len(on_sqlite.names)) == (0, False, 2)
+    assert (status, name in cleaned_sqlite_site.names, len(cleaned_sqlite_site.names)) == (0, False, 2)
 
 
 @pytest.mark.parametrize(
@@ -225,38 +240,40 @@ def test_one_batch_is_purged_by_its_name_after_a_yes(on_sqlite: Keeping) -> None
         (["purge", "--batch", "latest", "photos/half.jpg"], "unrecognized arguments"),
     ],
 )
-def test_a_wrong_line_does_nothing(on_sqlite: Keeping, line: list[str], words: str) -> None:
-    before = on_sqlite.site.state()
-    done = on_sqlite.run(*line, "--force")
+def test_a_wrong_line_does_nothing(cleaned_sqlite_site: CleanedSite, line: list[str], words: str) -> None:
+    before = cleaned_sqlite_site.site.state()
+    done = cleaned_sqlite_site.run(*line, "--force")
     assert done.returncode == 2
     assert words in done.stderr
-    assert on_sqlite.site.state() == before
+    assert cleaned_sqlite_site.site.state() == before
 
 
+@pytest.mark.promise(10)
 def test_of_a_shared_quarantine_only_this_sites_batches_are_seen_and_purged(
-    on_sqlite: Keeping, tmp_path_factory: pytest.TempPathFactory
+    cleaned_sqlite_site: CleanedSite, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("other")
-    database = type(on_sqlite.site.database)("sqlite", f"sqlite:///{folder / 'db.sqlite3'}")
+    database = type(cleaned_sqlite_site.site.database)("sqlite", f"sqlite:///{folder / 'db.sqlite3'}")
     (folder / "db.sqlite3").touch()
     other = drift(Site(folder, database, "other"))
-    on_sqlite.command.describe(other.described(quarantine=str(on_sqlite.quarantine)))
-    assert on_sqlite.command.run("orphans", "other", "--force").returncode == 0
-    assert len(on_sqlite.names) == 3
-    assert on_sqlite.run("purge", "--older-than-days", "0", "--force").returncode == 0
-    assert on_sqlite.names == []
-    assert len(on_sqlite.command.json("batches", "other")["batches"]) == 1
+    cleaned_sqlite_site.command.describe(other.described(quarantine=str(cleaned_sqlite_site.quarantine)))
+    assert cleaned_sqlite_site.command.run("orphans", "other", "--force").returncode == 0
+    assert len(cleaned_sqlite_site.names) == 3
+    assert cleaned_sqlite_site.run("purge", "--older-than-days", "0", "--force").returncode == 0
+    assert cleaned_sqlite_site.names == []
+    assert len(cleaned_sqlite_site.command.json("batches", "other")["batches"]) == 1
 
 
-def test_while_another_run_works_they_are_busy(on_sqlite: Keeping) -> None:
-    other = os.open(on_sqlite.quarantine, os.O_RDONLY)
+@pytest.mark.promise("locks")
+def test_while_another_run_works_they_are_busy(cleaned_sqlite_site: CleanedSite) -> None:
+    other = os.open(cleaned_sqlite_site.quarantine, os.O_RDONLY)
     try:
         fcntl.flock(other, fcntl.LOCK_EX)
-        assert on_sqlite.run("restore", "latest", "--force").returncode == 5
-        assert on_sqlite.run("purge", "--batch", "latest", "--force").returncode == 5
+        assert cleaned_sqlite_site.run("restore", "latest", "--force").returncode == 5
+        assert cleaned_sqlite_site.run("purge", "--batch", "latest", "--force").returncode == 5
     finally:
         os.close(other)
-    assert len(on_sqlite.names) == 3
+    assert len(cleaned_sqlite_site.names) == 3
 
 
 def test_a_site_without_quarantine_is_told(sqlite_site: Site, command: Command) -> None:
@@ -271,10 +288,12 @@ def test_a_site_without_quarantine_is_told(sqlite_site: Site, command: Command) 
         assert "has no quarantine" in done.stderr
 
 
-def test_a_purge_leaves_its_outcome_for_those_who_watch(on_sqlite: Keeping, tmp_path: Path) -> None:
+def test_a_purge_leaves_its_outcome_for_those_who_watch(
+    cleaned_sqlite_site: CleanedSite, tmp_path: Path
+) -> None:
     outcome, metrics, log = (tmp_path / name for name in ("o.json", "m.prom", "log"))
     leaving = ["--outcome", str(outcome), "--metrics", str(metrics), "--log", str(log)]
-    assert on_sqlite.run("purge", "--older-than-days", "0", "--force", *leaving).returncode == 0
+    assert cleaned_sqlite_site.run("purge", "--older-than-days", "0", "--force", *leaving).returncode == 0
     told = json.loads(outcome.read_text())
     assert (told["job"], told["status"]) == ("purge", "done")
     assert told["runs"][0]["removed"] == {"records": 2, "files": 3, "bytes": 21}

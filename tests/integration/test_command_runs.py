@@ -18,12 +18,13 @@ from typing import Any, Iterator
 
 import pytest
 
-from helpers.commands import PATIENCE, Command, at_a_terminal, drift
-from helpers.support import Ansible, Site
+from helpers.ansible_runs import Ansible
+from helpers.commands import TIME_LIMIT, Command, at_a_terminal, drift
+from helpers.sites import Site
 
 
 @pytest.fixture
-def drifted(site: Site) -> Site:
+def site_with_work(site: Site) -> Site:
     """A site with something for each of the three jobs to find."""
     return drift(site)
 
@@ -43,57 +44,62 @@ def digest(plan_id: str) -> str:
 
 
 def test_the_command_makes_the_plans_of_the_modules(
-    drifted: Site, command: Command, ansible: Ansible
+    site_with_work: Site, command: Command, ansible: Ansible
 ) -> None:
-    command.describe(drifted.described())
+    command.describe(site_with_work.described())
     # What the job orphans compares with protects files from the other two.
-    columns = drifted.described()["orphans"]["references"]
+    columns = site_with_work.described()["orphans"]["references"]
     tasks = [
-        drifted.orphans(),
-        drifted.records(select="incomplete", references=columns),
-        drifted.records(select="missing", references=columns),
+        site_with_work.orphans(),
+        site_with_work.records(select="incomplete", references=columns),
+        site_with_work.records(select="missing", references=columns),
     ]
     by_modules = ansible.results(*tasks, check=True)
     for job, by_module in zip(("orphans", "incomplete", "missing"), by_modules):
-        [by_command] = command.json(job, drifted.name, "--dry-run")["runs"]
+        [by_command] = command.json(job, site_with_work.name, "--dry-run")["runs"]
         assert digest(by_command["plan_id"]) == digest(by_module["plan_id"])
         for same in ("found", "examined", "young", "dependents", "labels"):
             assert by_command[same] == by_module[same]
         assert by_command["found"] != {"records": 0, "files": 0, "bytes": 0}
 
 
-def test_a_dry_run_changes_nothing_and_the_run_does_what_it_said(drifted: Site, command: Command) -> None:
-    command.describe(drifted.described())
-    before = drifted.state()
-    planned = {job: command.json(job, drifted.name, "--dry-run") for job in ("orphans", "incomplete")}
-    assert drifted.state() == before
+@pytest.mark.promise(6)
+def test_a_dry_run_changes_nothing_and_the_run_does_what_it_said(
+    site_with_work: Site, command: Command
+) -> None:
+    command.describe(site_with_work.described())
+    before = site_with_work.state()
+    planned = {job: command.json(job, site_with_work.name, "--dry-run") for job in ("orphans", "incomplete")}
+    assert site_with_work.state() == before
     for job, plan in planned.items():
-        done = command.json(job, drifted.name, "--force")
+        done = command.json(job, site_with_work.name, "--force")
         assert done["exit_status"] == 0
         assert done["runs"][0]["removed"] == plan["runs"][0]["found"]
-    assert "photos/orphan.jpg" not in drifted.files
-    assert "photos/half.jpg" not in drifted.images
-    assert command.run("missing", drifted.name, "--force").returncode == 0
-    assert drifted.images == [f"photos/kept{number}.jpg" for number in range(6)]
-    assert drifted.files == [f"photos/kept{number}.jpg" for number in range(6)]
+    assert "photos/orphan.jpg" not in site_with_work.files
+    assert "photos/half.jpg" not in site_with_work.images
+    assert command.run("missing", site_with_work.name, "--force").returncode == 0
+    assert site_with_work.images == [f"photos/kept{number}.jpg" for number in range(6)]
+    assert site_with_work.files == [f"photos/kept{number}.jpg" for number in range(6)]
 
 
-def test_while_another_run_works_the_command_is_busy(drifted: Site, command: Command) -> None:
-    command.describe(drifted.described())
-    before = drifted.state()
-    other = os.open(drifted.media, os.O_RDONLY)
+@pytest.mark.promise("locks")
+def test_while_another_run_works_the_command_is_busy(site_with_work: Site, command: Command) -> None:
+    command.describe(site_with_work.described())
+    before = site_with_work.state()
+    other = os.open(site_with_work.media, os.O_RDONLY)
     try:
         fcntl.flock(other, fcntl.LOCK_EX)
         for job in ("orphans", "incomplete", "missing"):
-            done = command.run(job, drifted.name, "--force", "--quiet")
+            done = command.run(job, site_with_work.name, "--force", "--quiet")
             assert done.returncode == 5
             assert "another run" in done.stderr
     finally:
         os.close(other)
-    assert drifted.state() == before
-    assert command.run("orphans", drifted.name, "--force").returncode == 0
+    assert site_with_work.state() == before
+    assert command.run("orphans", site_with_work.name, "--force").returncode == 0
 
 
+@pytest.mark.promise("locks")
 def test_of_two_runs_at_once_each_thing_goes_once(sqlite_site: Site, command: Command) -> None:
     site = sqlite_site
     site.keep(*(f"photos/kept{number}.jpg" for number in range(300)))
@@ -102,12 +108,13 @@ def test_of_two_runs_at_once_each_thing_goes_once(sqlite_site: Site, command: Co
     command.describe(site.described())
     line = command.line("orphans", site.name, "--force", "--json")
     both = [subprocess.Popen(line, env={}, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) for _run in "ab"]
-    told = [json.loads(process.communicate(timeout=PATIENCE)[0]) for process in both]
+    told = [json.loads(process.communicate(timeout=TIME_LIMIT)[0]) for process in both]
     assert {entry["status"] for entry in told} <= {"done", "busy"}
     assert sum(entry["runs"][0]["removed"]["files"] for entry in told) == 200
     assert len(site.files) == 300
 
 
+@pytest.mark.promise(1)
 def test_what_cannot_be_seen_makes_the_run_partial(sqlite_site: Site, command: Command) -> None:
     site = sqlite_site
     site.keep("photos/a.jpg", "photos/b.jpg", "photos/closed/c.jpg")
@@ -141,7 +148,7 @@ def test_at_a_terminal_it_shows_files_rate_and_share(site: Site, command: Comman
     time.sleep(0.02)
     command.describe(site.described())
     impatient = command.launcher.read_text().replace(
-        "sys.exit", "import media_cleanup.terminal\nmedia_cleanup.terminal.PACE = 0\nsys.exit", 1
+        "sys.exit", "import media_cleanup.cli.terminal\nmedia_cleanup.cli.terminal.PACE = 0\nsys.exit", 1
     )
     command.launcher.write_text(impatient)
     for job, what in (("orphans", "files"), ("missing", "rows")):
@@ -174,6 +181,7 @@ def test_nobody_who_stops_reading_makes_it_stumble(sqlite_site: Site, command: C
     assert done.stderr == ""
 
 
+@pytest.mark.promise(8)
 def test_names_come_through_in_any_locale(sqlite_site: Site, command: Command) -> None:
     site = sqlite_site
     site.keep("photos/Ä1.jpg", "photos/b.jpg", "photos/c.jpg")
@@ -189,13 +197,14 @@ def test_names_come_through_in_any_locale(sqlite_site: Site, command: Command) -
 # Checking a configuration.
 
 
-def test_check_finds_a_good_site_good_and_changes_nothing(drifted: Site, command: Command) -> None:
-    command.describe(drifted.described())
-    before = drifted.state()
-    done = command.run("check", drifted.name)
+@pytest.mark.promise(6)
+def test_check_finds_a_good_site_good_and_changes_nothing(site_with_work: Site, command: Command) -> None:
+    command.describe(site_with_work.described())
+    before = site_with_work.state()
+    done = command.run("check", site_with_work.name)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("ok ") == 8
-    assert drifted.state() == before
+    assert site_with_work.state() == before
 
 
 def test_check_tells_where_files_cannot_be_removed(sqlite_site: Site, command: Command) -> None:

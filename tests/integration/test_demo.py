@@ -11,7 +11,11 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-from helpers.support import CLEANUP, REPOSITORY, Ansible, Run, snapshot
+import pytest
+
+from helpers.ansible_runs import CLEANUP, Ansible, Run
+from helpers.checkout import REPOSITORY
+from helpers.sites import snapshot
 
 
 def build(folder: Path, *options: str) -> Path:
@@ -30,6 +34,7 @@ def count(demo: Path, site: str, table: str) -> int:
     return int(number)
 
 
+@pytest.mark.promise(6)
 def test_the_demo_shows_the_figures_removes_just_that_and_then_finds_nothing(
     tmp_path: Path, ansible: Ansible
 ):
@@ -71,6 +76,7 @@ def test_the_demo_shows_the_figures_removes_just_that_and_then_finds_nothing(
     }
 
 
+@pytest.mark.promise("guards")
 def test_a_total_loss_is_refused(tmp_path: Path, ansible: Ansible):
     demo = build(tmp_path / "demo", "--total-loss")
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import re
 from functools import lru_cache
 from typing import Any, Mapping
 
@@ -14,7 +13,9 @@ import pytest
 import yaml
 from ansible.module_utils.basic import AnsibleModule
 
-from helpers.support import REPOSITORY, Ansible, plugin
+from helpers.ansible_runs import Ansible
+from helpers.checkout import REPOSITORY
+from helpers.modules import plugin
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins" / "modules").glob("*.py"))
 # What a plain option is, where its documentation or its specification says nothing of it.
@@ -22,7 +23,7 @@ PLAIN = {"type": "str", "required": False, "default": None, "choices": None, "el
 
 
 @pytest.fixture
-def documented(ansible: Ansible) -> Mapping[str, Any]:
+def documentation(ansible: Ansible) -> Mapping[str, Any]:
     """The documentation of all modules, as ansible-doc gives it."""
     run = ansible.run(
         "ansible-doc", "-j", "-t", "module", *(f"django_media.cleanup.{name}" for name in MODULES)
@@ -58,10 +59,10 @@ def described(options: Mapping[str, Any], inner: str) -> dict[str, Any]:
     return found
 
 
-def test_every_option_is_documented_as_it_is(documented: Mapping[str, Any]):
-    assert set(documented) == {f"django_media.cleanup.{name}" for name in MODULES}
+def test_every_option_is_documented_as_it_is(documentation: Mapping[str, Any]):
+    assert set(documentation) == {f"django_media.cleanup.{name}" for name in MODULES}
     for name in MODULES:
-        options = documented[f"django_media.cleanup.{name}"]["doc"]["options"]
+        options = documentation[f"django_media.cleanup.{name}"]["doc"]["options"]
         assert described(options, "suboptions") == described(specification(name), "options"), name
 
 
@@ -77,9 +78,9 @@ def test_ansible_doc_shows_each_module_and_the_filter_to_people(ansible: Ansible
     assert run.status == 0, run.output
 
 
-def test_the_examples_are_tasks_that_the_modules_take(documented: Mapping[str, Any]):
+def test_the_examples_are_tasks_that_the_modules_take(documentation: Mapping[str, Any]):
     for name in MODULES:
-        examples = yaml.safe_load(documented[f"django_media.cleanup.{name}"]["examples"])
+        examples = yaml.safe_load(documentation[f"django_media.cleanup.{name}"]["examples"])
         assert examples, name
         for task in examples:
             assert task["name"]
@@ -106,18 +107,3 @@ def test_the_action_group_holds_the_modules_that_clean():
     runtime = yaml.safe_load((REPOSITORY / "meta" / "runtime.yml").read_text())
     cleaning = [name for name in MODULES if specification(name).get("database_url", {}).get("required")]
     assert sorted(runtime["action_groups"]["cleanup"]) == cleaning
-
-
-def test_the_tests_that_hold_the_promises_are_there():
-    cells = re.findall(r"\|([^|\n]*)\|\n", (REPOSITORY / "docs" / "promises.md").read_text())
-    named: dict[str, set[str]] = {}
-    for part in (part for cell in cells for part in cell.split("·")):
-        files, _colon, tests = part.partition(":")
-        folder = "unit" if "unit " in files else "integration"
-        for name in re.findall(r"`(test_\w+)`", files):
-            [file] = (REPOSITORY / "tests" / folder).rglob(f"{name}.py")
-            there = set(re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE))
-            named.setdefault(name, set()).update(re.findall(r"`(test_\w+)`", tests))
-            assert named[name] <= there, file
-            assert named[name] or "all" in tests, part
-    assert len(named) > 15

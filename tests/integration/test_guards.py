@@ -16,8 +16,10 @@ from typing import Any, Callable
 import pytest
 
 from engine.report import words as report
-from helpers.support import ORPHANS, RECORDS, run_module
-from helpers.worlds import CLOCK_TICK, World
+from helpers.full_sites import CLOCK_TICK, FullSite
+from helpers.modules import ORPHANS, RECORDS, run_module
+
+pytestmark = pytest.mark.promise("guards")
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")
 
@@ -25,62 +27,62 @@ COLUMNS = [{"table": "photo", "column": "image"}, {"table": "photo", "column": "
 
 
 @pytest.fixture
-def world(sqlite_world: World) -> World:
+def full_site(sqlite_full_site: FullSite) -> FullSite:
     """On SQLite alone: the database does not matter here."""
-    return sqlite_world
+    return sqlite_full_site
 
 
-def nothing(_world: World) -> None:
+def nothing(_full_site: FullSite) -> None:
     """It looks wrong as it is."""
 
 
-def one_directory_would_go(world: World) -> None:
+def one_directory_would_go(full_site: FullSite) -> None:
     """A tenth of all, and nearly all of one directory."""
     for number in range(200):
-        world.photo(1000 + number, f"photos/{number}.jpg", content_type_id=7)
-    world.write(*(f"thumbs/{number}.jpg" for number in range(12)))
+        full_site.photo(1000 + number, f"photos/{number}.jpg", content_type_id=7)
+    full_site.write(*(f"thumbs/{number}.jpg" for number in range(12)))
 
 
-def nothing_is_named_in_one_directory(world: World) -> None:
-    world.write(*(f"extra/{number}.jpg" for number in range(10)))
+def nothing_is_named_in_one_directory(full_site: FullSite) -> None:
+    full_site.write(*(f"extra/{number}.jpg" for number in range(10)))
 
 
-def one_directory_is_gone(world: World) -> None:
+def one_directory_is_gone(full_site: FullSite) -> None:
     """As when one disk of several is not mounted: few of all rows are missing their files."""
     for number in range(200):
-        world.photo(1000 + number, f"photos/{number % 20}/{number}.jpg", content_type_id=7)
-    shutil.rmtree(world.media / "photos" / "7")
+        full_site.photo(1000 + number, f"photos/{number % 20}/{number}.jpg", content_type_id=7)
+    shutil.rmtree(full_site.media / "photos" / "7")
 
 
-def one_directory_is_empty(world: World) -> None:
-    one_directory_is_gone(world)
-    (world.media / "photos" / "7").mkdir()
+def one_directory_is_empty(full_site: FullSite) -> None:
+    one_directory_is_gone(full_site)
+    (full_site.media / "photos" / "7").mkdir()
 
 
-def all_is_gone(world: World) -> None:
-    for inside in list(world.media.iterdir()):
+def all_is_gone(full_site: FullSite) -> None:
+    for inside in list(full_site.media.iterdir()):
         shutil.rmtree(inside)
 
 
-def all_is_one_level_deeper(world: World) -> None:
-    (world.media / "uploads").mkdir()
+def all_is_one_level_deeper(full_site: FullSite) -> None:
+    (full_site.media / "uploads").mkdir()
     for name in ("photos", "thumbs"):
-        os.rename(world.media / name, world.media / "uploads" / name)
+        os.rename(full_site.media / name, full_site.media / "uploads" / name)
 
 
-def the_media_lay_elsewhere(world: World) -> None:
-    world.run("orphans")
-    [batch] = world.batches()
-    manifest = world.quarantine / batch / "manifest.jsonl"
+def the_media_lay_elsewhere(full_site: FullSite) -> None:
+    full_site.run("orphans")
+    [batch] = full_site.batches()
+    manifest = full_site.quarantine / batch / "manifest.jsonl"
     header, *lines = manifest.read_text().splitlines(keepends=True)
     told = json.loads(header)
     assert told["file_system"]
     manifest.write_text(json.dumps({**told, "file_system": told["file_system"] + 1}) + "\n" + "".join(lines))
-    world.write("photos/new orphan.jpg")
+    full_site.write("photos/new orphan.jpg")
 
 
 # The guard, the job, what makes it look wrong, and what lifts the guard.
-CASES: dict[str, tuple[str, str, Callable[[World], None], dict[str, Any], dict[str, Any]]] = {
+CASES: dict[str, tuple[str, str, Callable[[FullSite], None], dict[str, Any], dict[str, Any]]] = {
     "share of the files": (
         *("max_removal_percent", "orphans", nothing),
         *({"max_removal_percent": 5}, {"max_removal_percent": 100}),
@@ -135,14 +137,14 @@ CASES: dict[str, tuple[str, str, Callable[[World], None], dict[str, Any], dict[s
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_looks_wrong_stays_and_is_shown_until_somebody_lifts_the_guard(world: World, case: str):
+def test_what_looks_wrong_stays_and_is_shown_until_somebody_lifts_the_guard(full_site: FullSite, case: str):
     guard, job, prepare, options, lifted = CASES[case]
     options = {"include_likely_moves": True, **options}
-    prepare(world)
+    prepare(full_site)
     time.sleep(CLOCK_TICK)
-    before = world.state()
+    before = full_site.state()
 
-    plan, outcome = world.run(job, check=True, **options)
+    plan, outcome = full_site.run(job, check=True, **options)
     assert outcome is None
     assert [refusal.guard for refusal in plan.refusals] == [guard]
     # The list can be looked at, and the refusal names what lifts it.
@@ -151,34 +153,34 @@ def test_what_looks_wrong_stays_and_is_shown_until_somebody_lifts_the_guard(worl
     assert plan.refusals[0].lifted_by in plan.refusals[0].message
     assert plan.refusals[0].message in report.warnings(plan, with_refusals=True)
 
-    plan, outcome = world.run(job, **options)
+    plan, outcome = full_site.run(job, **options)
     assert outcome is None
     assert [refusal.guard for refusal in plan.refusals] == [guard]
-    assert world.state() == before
+    assert full_site.state() == before
 
-    plan, outcome = world.run(job, **{**options, **lifted})
+    plan, outcome = full_site.run(job, **{**options, **lifted})
     assert plan.refusals == []
     assert outcome.removed.files + outcome.removed.records > 0
 
 
 @pytest.mark.parametrize("left", ["one file", "nine rows"])
-def test_a_directory_that_lost_some_files_is_no_reason_to_stop(world: World, left: str):
-    one_directory_is_gone(world)
+def test_a_directory_that_lost_some_files_is_no_reason_to_stop(full_site: FullSite, left: str):
+    one_directory_is_gone(full_site)
     if left == "one file":
-        world.write("photos/7/7.jpg")
+        full_site.write("photos/7/7.jpg")
     else:
-        world.database.run("DELETE FROM photo WHERE image = 'photos/7/7.jpg'")
+        full_site.database.run("DELETE FROM photo WHERE image = 'photos/7/7.jpg'")
     time.sleep(CLOCK_TICK)
-    plan, outcome = world.run("missing", max_removal_percent=50)
+    plan, outcome = full_site.run("missing", max_removal_percent=50)
     assert plan.refusals == []
     # Two more were lost all along.
     assert outcome.removed.records == 9 + 2
 
 
-def test_a_guard_is_a_warning_in_check_mode_and_a_failure_otherwise(world: World):
+def test_a_guard_is_a_warning_in_check_mode_and_a_failure_otherwise(full_site: FullSite):
     time.sleep(CLOCK_TICK)
-    before = world.state()
-    both = {**world.options, "max_removal_percent": 5}
+    before = full_site.state()
+    both = {**full_site.options, "max_removal_percent": 5}
     for task in (
         {ORPHANS: {**both, "directories": ["photos", "thumbs"], "references": COLUMNS}},
         {
@@ -196,32 +198,32 @@ def test_a_guard_is_a_warning_in_check_mode_and_a_failure_otherwise(world: World
         assert refusal["message"] in json.dumps(checked["warnings"], ensure_ascii=False)
         assert applied["msg"] == refusal["message"]
         assert checked.get("orphans") or checked.get("records")
-    assert world.state() == before
+    assert full_site.state() == before
 
 
 @needs_root
-def test_media_that_lie_on_another_disk_by_now_are_told(world: World, tmp_path: Path):
-    world.run("orphans")
+def test_media_that_lie_on_another_disk_by_now_are_told(full_site: FullSite, tmp_path: Path):
+    full_site.run("orphans")
     copy = tmp_path / "copy"
-    shutil.copytree(world.media, copy)
+    shutil.copytree(full_site.media, copy)
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "tmpfs", str(world.media)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "tmpfs", str(full_site.media)], capture_output=True, text=True, check=False
     )
     if done.returncode:
         pytest.skip(f"mounting is not allowed here: {done.stderr}")
     try:
-        shutil.copytree(copy, world.media, dirs_exist_ok=True)
-        world.write("photos/new orphan.jpg")
+        shutil.copytree(copy, full_site.media, dirs_exist_ok=True)
+        full_site.write("photos/new orphan.jpg")
         time.sleep(CLOCK_TICK)
-        plan, outcome = world.run("orphans", include_likely_moves=True)
+        plan, outcome = full_site.run("orphans", include_likely_moves=True)
         assert [refusal.guard for refusal in plan.refusals] == ["other_file_system"]
         assert outcome is None
-        plan, outcome = world.run("orphans", include_likely_moves=True, accept=["other_file_system"])
+        plan, outcome = full_site.run("orphans", include_likely_moves=True, accept=["other_file_system"])
         assert outcome.removed.files == 1
         # From now on, that is where it lies.
-        world.write("photos/new orphan.jpg")
+        full_site.write("photos/new orphan.jpg")
         time.sleep(CLOCK_TICK)
-        plan, outcome = world.run("orphans", include_likely_moves=True)
+        plan, outcome = full_site.run("orphans", include_likely_moves=True)
         assert plan.refusals == []
     finally:
-        subprocess.run(["umount", "-l", str(world.media)], check=True)
+        subprocess.run(["umount", "-l", str(full_site.media)], check=True)

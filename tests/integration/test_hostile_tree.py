@@ -22,8 +22,8 @@ import pytest
 
 from engine.errors import CleanupError
 from helpers.faults import Fault, in_child
+from helpers.full_sites import CLOCK_TICK, FullSite, everything
 from helpers.rounds import losses
-from helpers.worlds import CLOCK_TICK, World, everything
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts, devices and attributes need root")
 ORPHANS = {
@@ -35,8 +35,9 @@ ORPHANS = {
 
 
 @pytest.fixture
-def world(tmp_path: Path, sqlite: Any) -> World:
-    made = World(tmp_path, sqlite)
+def full_site(tmp_path: Path, sqlite: Any) -> FullSite:
+    """On SQLite alone: the database does not matter here."""
+    made = FullSite(tmp_path, sqlite)
     time.sleep(CLOCK_TICK)
     return made
 
@@ -89,48 +90,52 @@ def reasons(listed: Any) -> dict[str, str]:
 # Links.
 
 
-def test_links_are_never_followed_and_never_removed(world: World, outside: Path):
-    photos = world.media / "photos"
+@pytest.mark.promise(5)
+def test_links_are_never_followed_and_never_removed(full_site: FullSite, outside: Path):
+    photos = full_site.media / "photos"
     (photos / "linked directory").symlink_to(outside)
     (photos / "linked file.jpg").symlink_to(outside / "left over.jpg")
     (photos / "dangling.jpg").symlink_to("nowhere")
     (photos / "circle").symlink_to("circle")
     (photos / "2" / "up").symlink_to("../..")
-    plan, outcome = world.run("orphans")
+    plan, outcome = full_site.run("orphans")
     assert outcome.gone.total == 4
     links = {
         f"photos/{name}" for name in ("linked directory", "linked file.jpg", "dangling.jpg", "circle", "2/up")
     }
     assert links <= reasons(plan.kept).keys()
-    assert all(os.path.islink(world.media / link) for link in links)
+    assert all(os.path.islink(full_site.media / link) for link in links)
 
 
-def test_a_listed_directory_that_is_a_link_is_refused(world: World, outside: Path):
-    shutil.rmtree(world.media / "photos")
-    (world.media / "photos").symlink_to(outside)
+@pytest.mark.promise(5)
+def test_a_listed_directory_that_is_a_link_is_refused(full_site: FullSite, outside: Path):
+    shutil.rmtree(full_site.media / "photos")
+    (full_site.media / "photos").symlink_to(outside)
     with pytest.raises(CleanupError, match="Links are not followed"):
-        world.run("orphans")
+        full_site.run("orphans")
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("job", ["missing", "incomplete"])
 def test_a_record_whose_path_leads_over_a_link_stays_with_what_it_leads_to(
-    world: World, outside: Path, job: str
+    full_site: FullSite, outside: Path, job: str
 ):
-    shutil.rmtree(world.media / "photos" / "2" / "a")
-    (world.media / "photos" / "2" / "a").symlink_to(outside)
-    world.run(job)
-    assert (world.media / "photos" / "2" / "a").is_symlink()
+    shutil.rmtree(full_site.media / "photos" / "2" / "a")
+    (full_site.media / "photos" / "2" / "a").symlink_to(outside)
+    full_site.run(job)
+    assert (full_site.media / "photos" / "2" / "a").is_symlink()
     if job == "missing":
-        assert world.database.rows("SELECT id FROM photo WHERE id = 13") == [(13,)]
+        assert full_site.database.rows("SELECT id FROM photo WHERE id = 13") == [(13,)]
 
 
-def test_records_that_name_what_lies_outside_touch_nothing(world: World, outside: Path):
+@pytest.mark.promise(5)
+def test_records_that_name_what_lies_outside_touch_nothing(full_site: FullSite, outside: Path):
     for number, path in enumerate(
         ["../outside/left over.jpg", f"{outside}/left over.jpg", "photos/../../outside/x"]
     ):
-        world.photo(50 + number, path, on_disk=False)
+        full_site.photo(50 + number, path, on_disk=False)
     for job in ("incomplete", "missing", "orphans"):
-        world.run(job)
+        full_site.run(job)
 
 
 def swapping(path: bytes, other: bytes, pause: float, stop: Any) -> None:
@@ -159,29 +164,32 @@ def alongside(work: Callable[..., None], *arguments: Any) -> Iterator[None]:
         process.join()
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("pause", [0.0, 0.001])
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "deleted"])
 def test_directories_swapped_for_links_and_back_lead_nowhere(
-    world: World, outside: Path, pause: float, kept: bool
+    full_site: FullSite, outside: Path, pause: float, kept: bool
 ):
     """The link leads to files of the same names, which stand outside."""
-    swapped = world.media / "photos" / "2" / "b"
-    other = world.media / "swap"
+    swapped = full_site.media / "photos" / "2" / "b"
+    other = full_site.media / "swap"
     other.symlink_to(outside)
     if not kept:
-        del world.options["quarantine"]
+        del full_site.options["quarantine"]
     crashes = []
     with alongside(swapping, os.fsencode(swapped), os.fsencode(other), pause):
         for number in range(20):
             for job in ("orphans", "incomplete", "missing"):
-                ended = in_child(lambda job=job: world.run(job))
+                ended = in_child(lambda job=job: full_site.run(job))
                 crashes += [ended.trouble] if ended.trouble else []
             if number % 4 == 0:
-                _left_over_again(world, swapped if swapped.is_dir() and not swapped.is_symlink() else other)
+                _left_over_again(
+                    full_site, swapped if swapped.is_dir() and not swapped.is_symlink() else other
+                )
     assert crashes == []
 
 
-def _left_over_again(world: World, directory: Path) -> None:
+def _left_over_again(full_site: FullSite, directory: Path) -> None:
     """Write an orphan into the directory, wherever it stands at the moment; never through a link."""
     try:
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -195,7 +203,8 @@ def _left_over_again(world: World, directory: Path) -> None:
         os.close(handle)
 
 
-def test_a_directory_swapped_between_the_plan_and_the_removal_is_told(world: World, outside: Path):
+@pytest.mark.promise(5)
+def test_a_directory_swapped_between_the_plan_and_the_removal_is_told(full_site: FullSite, outside: Path):
     """At the very step at which the run comes to announce what it will take."""
     from engine.plan import orphans
 
@@ -203,68 +212,71 @@ def test_a_directory_swapped_between_the_plan_and_the_removal_is_told(world: Wor
 
     def plan_and_swap(*arguments: Any) -> Any:
         plan = make_plan(*arguments)
-        os.rename(world.media / "photos" / "2" / "b", world.media / "moved")
-        (world.media / "photos" / "2" / "b").symlink_to(outside)
+        os.rename(full_site.media / "photos" / "2" / "b", full_site.media / "moved")
+        (full_site.media / "photos" / "2" / "b").symlink_to(outside)
         return plan
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(orphans, "make_plan", plan_and_swap)
-        _plan, outcome = world.run("orphans")
+        _plan, outcome = full_site.run("orphans")
     assert "photos/2/b/left over.jpg" in reasons(outcome.kept)
     assert outcome.gone.total == 3
 
 
-def exchanged_at_the_last_moment(world: World, exchange: Callable[[bytes], None]) -> Any:
+def exchanged_at_the_last_moment(full_site: FullSite, exchange: Callable[[bytes], None]) -> Any:
     """Run orphans; a file is exchanged between the last look at it and its move."""
-    path = world.path("photos/left over.jpg")
+    path = full_site.path("photos/left over.jpg")
     rename = os.rename
 
     def exchanging(source: Any, target: Any, **handles: Any) -> None:
         if source == b"left over.jpg" and os.path.samestat(
-            os.fstat(handles["src_dir_fd"]), os.stat(world.media / "photos")
+            os.fstat(handles["src_dir_fd"]), os.stat(full_site.media / "photos")
         ):
             exchange(path)
         rename(source, target, **handles)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "rename", exchanging)
-        return world.run("orphans")[1]
+        return full_site.run("orphans")[1]
 
 
-def test_an_upload_that_comes_at_the_last_moment_is_put_back(world: World):
+@pytest.mark.promise(2)
+def test_an_upload_that_comes_at_the_last_moment_is_put_back(full_site: FullSite):
     def upload(path: bytes) -> None:
         Path(os.fsdecode(path) + ".tmp").write_bytes(b"a new upload")
         os.replace(path + b".tmp", path)
 
-    outcome = exchanged_at_the_last_moment(world, upload)
-    assert Path(os.fsdecode(world.path("photos/left over.jpg"))).read_bytes() == b"a new upload"
+    outcome = exchanged_at_the_last_moment(full_site, upload)
+    assert Path(os.fsdecode(full_site.path("photos/left over.jpg"))).read_bytes() == b"a new upload"
     assert "photos/left over.jpg" in reasons(outcome.kept)
-    assert b"photos/left over.jpg" not in world.kept()
+    assert b"photos/left over.jpg" not in full_site.kept()
 
 
-def test_a_directory_that_comes_at_the_last_moment_is_put_back_with_all_in_it(world: World):
+@pytest.mark.promise(2)
+def test_a_directory_that_comes_at_the_last_moment_is_put_back_with_all_in_it(full_site: FullSite):
     def directory(path: bytes) -> None:
         os.unlink(path)
         os.mkdir(path)
         Path(os.fsdecode(path), "wanted.jpg").write_bytes(b"wanted")
 
-    outcome = exchanged_at_the_last_moment(world, directory)
-    assert (world.media / "photos" / "left over.jpg" / "wanted.jpg").read_bytes() == b"wanted"
+    outcome = exchanged_at_the_last_moment(full_site, directory)
+    assert (full_site.media / "photos" / "left over.jpg" / "wanted.jpg").read_bytes() == b"wanted"
     assert "photos/left over.jpg" in {**reasons(outcome.kept), **reasons(outcome.failed)}
 
 
-def test_a_link_that_comes_at_the_last_moment_is_put_back(world: World, outside: Path):
+@pytest.mark.promise(2)
+def test_a_link_that_comes_at_the_last_moment_is_put_back(full_site: FullSite, outside: Path):
     def link(path: bytes) -> None:
         os.unlink(path)
         os.symlink(outside / "left over.jpg", path)
 
-    exchanged_at_the_last_moment(world, link)
-    assert (world.media / "photos" / "left over.jpg").is_symlink()
+    exchanged_at_the_last_moment(full_site, link)
+    assert (full_site.media / "photos" / "left over.jpg").is_symlink()
 
 
-def test_a_pipe_that_comes_at_the_last_moment_does_not_hang_a_copy(world: World):
+def test_a_pipe_that_comes_at_the_last_moment_does_not_hang_a_copy(full_site: FullSite):
     """Across file systems the file is opened, and opening a FIFO waits for somebody who writes."""
-    if os.stat("/dev/shm").st_dev == os.stat(world.media).st_dev:
+    if os.stat("/dev/shm").st_dev == os.stat(full_site.media).st_dev:
         pytest.skip("there is no second file system here")
 
     def pipe(path: bytes) -> None:
@@ -272,8 +284,8 @@ def test_a_pipe_that_comes_at_the_last_moment_does_not_hang_a_copy(world: World)
         os.mkfifo(path)
 
     with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
-        world.options["quarantine"] = f"{elsewhere}/quarantine"
-        ended = in_child(lambda: exchanged_at_the_last_moment(world, pipe), disturb=_alarmed)
+        full_site.options["quarantine"] = f"{elsewhere}/quarantine"
+        ended = in_child(lambda: exchanged_at_the_last_moment(full_site, pipe), disturb=_alarmed)
     assert ended.how == "done"
 
 
@@ -291,8 +303,9 @@ def _alarmed(pid: int) -> None:
 # What is no plain file, or more than one.
 
 
-def test_fifos_sockets_and_devices_stay(world: World):
-    photos = world.media / "photos"
+@pytest.mark.promise(5)
+def test_fifos_sockets_and_devices_stay(full_site: FullSite):
+    photos = full_site.media / "photos"
     os.mkfifo(photos / "pipe.jpg")
     with socket.socket(socket.AF_UNIX) as listening:
         here = os.getcwd()
@@ -305,151 +318,163 @@ def test_fifos_sockets_and_devices_stay(world: World):
     if os.geteuid() == 0:
         os.mknod(photos / "device.jpg", 0o20600, os.makedev(1, 3))
         odd["photos/device.jpg"] = "device"
-    world.photo(60, "photos/pipe.jpg", on_disk=False)
-    plan, outcome = world.run("orphans")
-    _plan, _outcome = world.run("incomplete")
+    full_site.photo(60, "photos/pipe.jpg", on_disk=False)
+    plan, outcome = full_site.run("orphans")
+    _plan, _outcome = full_site.run("incomplete")
     assert outcome.gone.total == 4
     for path, kind in odd.items():
         if path != "photos/pipe.jpg":
             assert kind in reasons(plan.kept)[path]
-        assert os.path.lexists(world.media / path)
+        assert os.path.lexists(full_site.media / path)
 
 
-def test_another_name_of_a_removed_file_keeps_its_content(world: World, outside: Path):
-    referenced = world.media / "photos" / "kept 1.jpg"
-    os.link(referenced, world.media / "photos" / "second name.jpg")
+@pytest.mark.promise(5)
+@pytest.mark.promise(9)
+def test_another_name_of_a_removed_file_keeps_its_content(full_site: FullSite, outside: Path):
+    referenced = full_site.media / "photos" / "kept 1.jpg"
+    os.link(referenced, full_site.media / "photos" / "second name.jpg")
     (outside / "shared.jpg").write_bytes(b"shared")
     try:
-        os.link(outside / "shared.jpg", world.media / "photos" / "of outside.jpg")
+        os.link(outside / "shared.jpg", full_site.media / "photos" / "of outside.jpg")
         time.sleep(CLOCK_TICK)
-        _plan, outcome = world.run("orphans", older_than_hours=0)
+        _plan, outcome = full_site.run("orphans", older_than_hours=0)
         assert outcome.gone.total == 6
         assert referenced.read_bytes() == b"picture photos/kept 1.jpg"
         assert (outside / "shared.jpg").read_bytes() == b"shared"
-        world.restore_all()
-        assert (world.media / "photos" / "of outside.jpg").samefile(outside / "shared.jpg")
+        full_site.restore_all()
+        assert (full_site.media / "photos" / "of outside.jpg").samefile(outside / "shared.jpg")
     finally:
         os.unlink(outside / "shared.jpg")
 
 
-def test_two_names_of_one_orphan_go_at_the_latest_with_the_next_run(world: World):
-    os.link(world.path("photos/left over.jpg"), world.path("photos/its other name.jpg"))
+@pytest.mark.promise(9)
+def test_two_names_of_one_orphan_go_at_the_latest_with_the_next_run(full_site: FullSite):
+    os.link(full_site.path("photos/left over.jpg"), full_site.path("photos/its other name.jpg"))
     time.sleep(CLOCK_TICK)
-    world.run("orphans")
+    full_site.run("orphans")
     time.sleep(CLOCK_TICK)
-    world.run("orphans")
-    assert not [path for path in everything(world.media) if b"left over" in path or b"other name" in path]
+    full_site.run("orphans")
+    assert not [path for path in everything(full_site.media) if b"left over" in path or b"other name" in path]
 
 
-def test_a_file_that_a_process_reads_can_go_and_be_read_to_its_end(world: World):
-    with open(world.path("photos/left over.jpg"), "rb") as opened:
-        world.run("orphans")
+def test_a_file_that_a_process_reads_can_go_and_be_read_to_its_end(full_site: FullSite):
+    with open(full_site.path("photos/left over.jpg"), "rb") as opened:
+        full_site.run("orphans")
         assert opened.read() == b"picture photos/left over.jpg"
 
 
-def test_a_file_that_a_process_is_writing_stays(world: World):
-    with open(world.path("photos/left over.jpg"), "ab") as opened:
-        plan, _outcome = world.run("orphans", check=True)
+@pytest.mark.promise(2)
+def test_a_file_that_a_process_is_writing_stays(full_site: FullSite):
+    with open(full_site.path("photos/left over.jpg"), "ab") as opened:
+        plan, _outcome = full_site.run("orphans", check=True)
         opened.write(b"more")
         opened.flush()
-        _plan, outcome = world.run("orphans", approved_plan=None)
+        _plan, outcome = full_site.run("orphans", approved_plan=None)
     assert len(plan.items) == 4
     assert outcome.gone.total == 3
-    assert os.path.exists(world.path("photos/left over.jpg"))
+    assert os.path.exists(full_site.path("photos/left over.jpg"))
 
 
 # Mounts and attributes.
 
 
+@pytest.mark.promise(5)
 @needs_root
-def test_a_file_system_mounted_below_the_root_is_not_entered(world: World):
-    place = world.media / "photos" / "mounted"
+def test_a_file_system_mounted_below_the_root_is_not_entered(full_site: FullSite):
+    place = full_site.media / "photos" / "mounted"
     with tmpfs(place, "1m"):
         (place / "left over.jpg").write_bytes(b"on another file system")
         os.utime(place / "left over.jpg", (1, 1))
-        plan, outcome = world.run("orphans")
+        plan, outcome = full_site.run("orphans")
         assert (place / "left over.jpg").exists()
     assert outcome.gone.total == 4
     assert "another file system" in reasons(plan.kept)["photos/mounted"]
 
 
+@pytest.mark.promise(10)
 @needs_root
 @pytest.mark.parametrize("kept", ["same", "other", "nowhere"])
-def test_a_file_that_cannot_go_is_told_and_the_others_go(world: World, kept: str):
+def test_a_file_that_cannot_go_is_told_and_the_others_go(full_site: FullSite, kept: str):
     with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
         if kept == "other":
-            world.quarantine = Path(elsewhere) / "quarantine"
-            world.options["quarantine"] = str(world.quarantine)
+            full_site.quarantine = Path(elsewhere) / "quarantine"
+            full_site.options["quarantine"] = str(full_site.quarantine)
         if kept == "nowhere":
-            del world.options["quarantine"]
-        with immutable(world.path("photos/left over.jpg"), world.path("photos/2/a/never attached.jpg")):
+            del full_site.options["quarantine"]
+        with immutable(
+            full_site.path("photos/left over.jpg"), full_site.path("photos/2/a/never attached.jpg")
+        ):
             time.sleep(CLOCK_TICK)
-            _plan, outcome = world.run("orphans")
+            _plan, outcome = full_site.run("orphans")
             assert reasons(outcome.failed) == {
                 "photos/left over.jpg": "it could not be removed: Operation not permitted"
             }
             assert outcome.gone.total == 3
-            _plan, incomplete = world.run("incomplete")
+            _plan, incomplete = full_site.run("incomplete")
             assert "photos/2/a/never attached.jpg" in reasons(incomplete.failed)
             assert incomplete.removed.records == 3
-            assert os.path.exists(world.path("photos/left over.jpg"))
+            assert os.path.exists(full_site.path("photos/left over.jpg"))
             if kept != "nowhere":
-                assert not {b"photos/left over.jpg", b"photos/2/a/never attached.jpg"} & world.kept().keys()
-                assert list(losses(world)) == []
+                assert (
+                    not {b"photos/left over.jpg", b"photos/2/a/never attached.jpg"} & full_site.kept().keys()
+                )
+                assert list(losses(full_site)) == []
 
 
+@pytest.mark.promise(10)
 @needs_root
 @pytest.mark.parametrize("kept", ["same", "other"])
-def test_a_tree_that_is_mounted_read_only_loses_nothing(world: World, kept: str):
+def test_a_tree_that_is_mounted_read_only_loses_nothing(full_site: FullSite, kept: str):
     with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere, mounted(
-        world.media, "--bind", str(world.media)
+        full_site.media, "--bind", str(full_site.media)
     ):
-        subprocess.run(["mount", "-o", "remount,bind,ro", str(world.media)], check=True)
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(full_site.media)], check=True)
         if kept == "other":
-            world.quarantine = Path(elsewhere) / "quarantine"
-            world.options["quarantine"] = str(world.quarantine)
-        _plan, outcome = world.run("orphans")
+            full_site.quarantine = Path(elsewhere) / "quarantine"
+            full_site.options["quarantine"] = str(full_site.quarantine)
+        _plan, outcome = full_site.run("orphans")
         assert reasons(outcome.failed).keys() == ORPHANS
         assert outcome.gone.total == 0
-        assert world.kept() == {}
-        assert world.state() == world.start
+        assert full_site.kept() == {}
+        assert full_site.state() == full_site.start
 
 
 # A quarantine that is full.
 
 
+@pytest.mark.promise(10)
 @needs_root
 @pytest.mark.parametrize("room", [0, 4096, 8192, 16384, 40960])
 @pytest.mark.parametrize("job", ["orphans", "incomplete"])
-def test_a_full_quarantine_loses_nothing(world: World, tmp_path: Path, job: str, room: int):
+def test_a_full_quarantine_loses_nothing(full_site: FullSite, tmp_path: Path, job: str, room: int):
     """The files take 30 kB each; the archive of the rows some kB."""
-    world.write(
+    full_site.write(
         "photos/left over.jpg",
         "photos/never attached.jpg",
         "photos/2/a/never attached.jpg",
         content=b"x" * 30000,
     )
     notes = [{"id": 100 + n, "photo_id": 11, "note": "n" * 100} for n in range(50)]
-    world.database.insert("favorite", notes)
-    world.start = world.state()
+    full_site.database.insert("favorite", notes)
+    full_site.start = full_site.state()
     time.sleep(CLOCK_TICK)
-    world.quarantine = tmp_path / "full" / "quarantine"
-    world.options["quarantine"] = str(world.quarantine)
+    full_site.quarantine = tmp_path / "full" / "quarantine"
+    full_site.options["quarantine"] = str(full_site.quarantine)
     with tmpfs(tmp_path / "full", "64k"):
-        world.quarantine.mkdir(mode=0o700)
+        full_site.quarantine.mkdir(mode=0o700)
         _fill_up(tmp_path / "full" / "ballast", room)
-        ended = in_child(lambda: _told(world, job))
-        assert list(losses(world)) == []
+        ended = in_child(lambda: _told(full_site, job))
+        assert list(losses(full_site)) == []
         assert ended.how in ("done", "failed"), ended.trouble
-        _all_rows_are_there_or_kept(world)
+        _all_rows_are_there_or_kept(full_site)
         os.unlink(tmp_path / "full" / "ballast")
-        world.restore_all()
-    assert world.state() == world.start
+        full_site.restore_all()
+    assert full_site.state() == full_site.start
 
 
-def _told(world: World, job: str) -> None:
+def _told(full_site: FullSite, job: str) -> None:
     """Run a job that cannot do all of its work, which it must not hide."""
-    _plan, outcome = world.run(job)
+    _plan, outcome = full_site.run(job)
     assert outcome.error or outcome.failed.total
 
 
@@ -461,34 +486,37 @@ def _fill_up(file: Path, room: int) -> None:
         ballast.truncate(max(0, ballast.tell() - room))
 
 
-def _all_rows_are_there_or_kept(world: World) -> None:
-    there = {key for (key,) in world.database.rows("SELECT id FROM favorite")}
+def _all_rows_are_there_or_kept(full_site: FullSite) -> None:
+    there = {key for (key,) in full_site.database.rows("SELECT id FROM favorite")}
     archived = set()
-    for rows in world.quarantine.glob("*/rows.jsonl"):
+    for rows in full_site.quarantine.glob("*/rows.jsonl"):
         archived |= {number for number in range(200) if f'"id": {number}'.encode() in rows.read_bytes()}
-    before = {row[0] for row in world.start[1]["favorite"]}
+    before = {row[0] for row in full_site.start[1]["favorite"]}
     assert before <= there | archived
 
 
+@pytest.mark.promise(4)
+@pytest.mark.promise(10)
 @needs_root
-def test_a_full_quarantine_takes_no_row(world: World, tmp_path: Path):
-    world.quarantine = tmp_path / "full" / "quarantine"
-    world.options["quarantine"] = str(world.quarantine)
+def test_a_full_quarantine_takes_no_row(full_site: FullSite, tmp_path: Path):
+    full_site.quarantine = tmp_path / "full" / "quarantine"
+    full_site.options["quarantine"] = str(full_site.quarantine)
     with tmpfs(tmp_path / "full", "64k"):
-        world.quarantine.mkdir(mode=0o700)
+        full_site.quarantine.mkdir(mode=0o700)
         _fill_up(tmp_path / "full" / "ballast", 0)
         for job in ("orphans", "incomplete", "missing"):
-            assert in_child(lambda job=job: _told(world, job)).how == "failed"
-    assert world.state() == world.start
+            assert in_child(lambda job=job: _told(full_site, job)).how == "failed"
+    assert full_site.state() == full_site.start
 
 
-def test_the_archive_that_cannot_be_synced_takes_no_row(world: World):
+@pytest.mark.promise(4)
+def test_the_archive_that_cannot_be_synced_takes_no_row(full_site: FullSite):
     for error in (errno.EIO, errno.ENOSPC):
         for step in range(1, 6):
             fault = Fault("error", step, "fsync", error, lasting=True)
-            ended = in_child(lambda: _told(world, "incomplete"), fault)
+            ended = in_child(lambda: _told(full_site, "incomplete"), fault)
             assert ended.how in ("done", "failed"), ended.trouble
-            assert list(losses(world)) == []
-            world.restore_all()
-            assert world.state() == world.start
+            assert list(losses(full_site)) == []
+            full_site.restore_all()
+            assert full_site.state() == full_site.start
             time.sleep(CLOCK_TICK)

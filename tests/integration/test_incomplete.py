@@ -47,7 +47,7 @@ INCOMPLETE = {
 
 
 @pytest.fixture(autouse=True)
-def now(monkeypatch: pytest.MonkeyPatch) -> None:
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stop the clock of the engine, so that a limit can be met to the second."""
 
     class Clock:
@@ -177,6 +177,7 @@ def test_file_that_another_row_names_stays_and_is_told(project: Project) -> None
     assert run["removed"]["files"] == 3
 
 
+@pytest.mark.promise(2)
 def test_row_that_is_attached_after_the_plan_stays(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     photo, _other = upload("finished"), upload("left")
     project.write(*paths("finished"), *paths("left"))
@@ -190,6 +191,7 @@ def test_row_that_is_attached_after_the_plan_stays(project: Project, monkeypatch
     assert run["removed"] == {"records": 1, "files": 2, "bytes": 14}
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("change", [{"image": "item_photos/other.jpg"}, {"uploaded_at": NOW}])
 def test_row_that_changes_after_the_plan_stays(
     project: Project, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
@@ -203,6 +205,7 @@ def test_row_that_changes_after_the_plan_stays(
     assert Photo.objects.count() == 1
 
 
+@pytest.mark.promise(7)
 def test_row_that_is_attached_after_the_review_stays(project: Project) -> None:
     photo, _other = upload("finished"), upload("left")
     project.write(*paths("finished"), *paths("left"))
@@ -216,6 +219,7 @@ def test_row_that_is_attached_after_the_review_stays(project: Project) -> None:
     assert project.files == set(paths("finished"))
 
 
+@pytest.mark.promise(2)
 def test_file_that_a_new_row_names_at_the_last_moment_stays(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +234,7 @@ def test_file_that_a_new_row_names_at_the_last_moment_stays(
     assert run["removed"]["files"] == 1
 
 
+@pytest.mark.promise(5)
 def test_path_that_leads_outside_goes_with_its_row_and_no_file_does(project: Project) -> None:
     outside = project.media.parent / "outside.jpg"
     outside.write_text("not ours")
@@ -276,6 +281,7 @@ def immutable(file: Path) -> Iterator[None]:
 # How old a row is.
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(
     ("seconds", "goes"), [(0, False), (1, True), (-1, False), (-90_000_000, False)], ids=str
 )
@@ -304,6 +310,7 @@ def an_hour_around_the_limit(project: Project, write: Callable[[datetime], Any])
             )
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(
     "write",
     [
@@ -323,6 +330,7 @@ def test_sqlite_reads_each_form_of_a_time(sqlite_project: Project, write: Callab
     assert names(sqlite_project) == ["younger"]
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize("zone", [AUCKLAND, LOS_ANGELES], ids=str)
 def test_sqlite_takes_a_time_without_zone_as_told(sqlite_project: Project, zone: ZoneInfo) -> None:
     an_hour_around_the_limit(sqlite_project, written(SPACE, zone))
@@ -330,6 +338,7 @@ def test_sqlite_takes_a_time_without_zone_as_told(sqlite_project: Project, zone:
     assert names(sqlite_project) == ["younger"]
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(
     "value", ["", "long ago", "2026-02-30 00:00:00", 0, 1.5, b"2020-01-01", "0"], ids=repr
 )
@@ -338,6 +347,7 @@ def test_sqlite_takes_what_is_no_time_as_young(sqlite_project: Project, value: A
     assert sqlite_project.records(check=True, **INCOMPLETE)["found"]["records"] == 0
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize("zone", [AUCKLAND, LOS_ANGELES], ids=str)
 def test_postgresql_compares_moments_whatever_zone_a_session_has(
     postgresql_project: Project, zone: ZoneInfo
@@ -348,6 +358,7 @@ def test_postgresql_compares_moments_whatever_zone_a_session_has(
     assert names(postgresql_project) == ["younger"]
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize("is_told", [True, False], ids=["told", "of the database"])
 @pytest.mark.parametrize("zone", [AUCKLAND, LOS_ANGELES], ids=str)
 def test_postgresql_takes_a_time_without_zone_as_told_or_as_its_own(
@@ -361,6 +372,7 @@ def test_postgresql_takes_a_time_without_zone_as_told_or_as_its_own(
     assert names(postgresql_project) == ["younger"]
 
 
+@pytest.mark.promise(3)
 def test_date_may_mean_the_last_moment_of_the_day(project: Project) -> None:
     if project.kind == "postgresql":
         column_becomes(project, "date")
@@ -373,6 +385,7 @@ def test_date_may_mean_the_last_moment_of_the_day(project: Project) -> None:
     assert names(project) == ["0 days", "1 days"]
 
 
+@pytest.mark.promise(3)
 def test_hour_that_comes_twice_is_taken_for_the_later_one(project: Project) -> None:
     if project.kind == "postgresql":
         column_becomes(project, "timestamp")
@@ -429,6 +442,7 @@ ORPHANS = {
 THUMBNAIL = "CACHE/images/item_photos/first/0123456789abcdef.jpg"
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("keep", [False, True], ids=["deleting", "quarantine"])
 def test_kill_at_any_step_leaves_no_row_without_its_file(project: Project, keep: bool) -> None:
     quarantine = project.media.parent / "quarantine"

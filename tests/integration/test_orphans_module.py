@@ -10,7 +10,9 @@ import os
 
 import pytest
 
-from helpers.support import Ansible, Site, names, run_module, undocumented
+from helpers.ansible_runs import Ansible
+from helpers.modules import names, run_module, undocumented
+from helpers.sites import Site
 
 # In byte order, as the module lists them.
 ORPHANS = ["avif/orphan.avif", "photos/2024/orphan.jpg", "photos/orphan.jpg"]
@@ -24,6 +26,8 @@ def fill(site: Site) -> None:
     (site.media / "photos" / "link.jpg").symlink_to("orphan.jpg")
 
 
+@pytest.mark.promise(3)
+@pytest.mark.promise(6)
 def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, ansible: Ansible):
     fill(site)
     before = site.state()
@@ -50,6 +54,7 @@ def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, 
     assert [undocumented(result, "media_orphans") for result in (checked, applied, again)] == [set()] * 3
 
 
+@pytest.mark.promise(11)
 def test_lists_are_bounded_and_counts_are_not(sqlite_site: Site, ansible: Ansible):
     fill(sqlite_site)
     [result] = ansible.results(sqlite_site.orphans(max_listed=2))
@@ -61,6 +66,7 @@ def test_lists_are_bounded_and_counts_are_not(sqlite_site: Site, ansible: Ansibl
 
 
 # One more than the first makes the token the largest that it can be.
+@pytest.mark.promise(11)
 @pytest.mark.parametrize(("orphans", "kilobytes"), [(20_000, 320), (100_000, 64)])
 def test_a_result_stays_small_however_much_is_found(sqlite_site: Site, orphans: int, kilobytes: int):
     sqlite_site.keep("photos/kept.jpg")
@@ -72,6 +78,7 @@ def test_a_result_stays_small_however_much_is_found(sqlite_site: Site, orphans: 
     assert len(json.dumps(result)) < kilobytes * 1000
 
 
+@pytest.mark.promise(8)
 def test_any_name_that_a_file_can_have_is_removed_and_shown_escaped(site: Site, ansible: Ansible):
     site.keep(*(f"photos/{number}.jpg" for number in range(6)))
     longest = b"n" * 255

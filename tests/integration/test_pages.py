@@ -16,8 +16,9 @@ import yaml
 from test_demo import build
 
 from engine.errors import Exit
+from helpers.ansible_runs import Ansible
+from helpers.checkout import REPOSITORY
 from helpers.commands import Command
-from helpers.support import REPOSITORY, Ansible
 
 PAGES = sorted(
     [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *REPOSITORY.glob("roles/*/*.md")]

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from helpers.support import RECORDS_OPTIONS, Ansible, Site
+from helpers.ansible_runs import Ansible
+from helpers.sites import RECORDS_OPTIONS, Site
 
 FORCE = ("-e", "media_cleanup_force=true")
 JOBS = ("orphans", "incomplete", "missing")
@@ -39,14 +40,17 @@ def is_clean(site: Site) -> bool:
 
 @pytest.fixture
 def kit(tmp_path: Path, postgresql: Any) -> Site:
+    """The site kit, on PostgreSQL, with something for each job to find."""
     return drifted(Site(tmp_path / "kit", postgresql, "kit"))
 
 
 @pytest.fixture
 def album(tmp_path: Path, sqlite: Any) -> Site:
+    """The site album, on SQLite, with something for each job to find."""
     return drifted(Site(tmp_path, sqlite, "album"))
 
 
+@pytest.mark.promise(6)
 def test_a_dry_run_shows_every_plan_and_ends_without_asking(kit: Site, album: Site, ansible: Ansible):
     before = kit.state(), album.state()
     run = ansible.clean({"web": [kit.described(), album.described()]}, "--check", "--diff")
@@ -74,6 +78,7 @@ def test_without_a_terminal_it_refuses_and_says_what_to_add(album: Site, ansible
     assert run.recap["web"]["failed"] == 1
 
 
+@pytest.mark.promise(7)
 def test_any_answer_but_yes_removes_nothing(album: Site, ansible: Ansible):
     before = album.state()
     run = ansible.clean_and_answer({"web": [album.described()]}, "no")
@@ -83,6 +88,7 @@ def test_any_answer_but_yes_removes_nothing(album: Site, ansible: Ansible):
     assert run.recap["web"]["changed"] == 0
 
 
+@pytest.mark.promise(7)
 def test_yes_removes_what_was_shown_and_not_what_came_up_since(kit: Site, album: Site, ansible: Ansible):
     hosts = {"web": [only(kit, "orphans")], "home": [album.described()]}
     run = ansible.clean_and_answer(hosts, "yes", meanwhile=lambda: kit.write("photos/came_later.jpg"))
@@ -144,6 +150,7 @@ def test_a_job_that_fails_after_the_answer_fails_its_host(kit: Site, album: Site
     assert "photos/orphan.jpg" not in kit.files
 
 
+@pytest.mark.promise("guards")
 def test_a_total_loss_is_refused_in_words_that_lift_it(kit: Site, album: Site, ansible: Ansible):
     for image in kit.files:
         (kit.media / image).unlink()

@@ -21,8 +21,13 @@ from engine.config.site import (
     orphans_job,
     records_job,
 )
+from helpers.ansible_runs import Ansible
 from helpers.builders import before_removal
-from helpers.support import Ansible, Site, Task, let_clock_tick
+from helpers.clock import let_clock_tick
+from helpers.modules import Task
+from helpers.sites import Site
+
+pytestmark = pytest.mark.promise(2)
 
 LONG_AGO = (1_700_000_000, 1_700_000_000)
 NO_GUARD = {"max_removal_percent": 100, "max_listed": 1_000_000}
@@ -50,6 +55,7 @@ def test_a_row_that_comes_while_the_tree_is_walked_protects_its_file(site: Site)
     assert "avif/named_meanwhile.avif" in site.files
 
 
+@pytest.mark.promise(3)
 def test_a_file_that_comes_while_the_tree_is_walked_stays_however_old_it_looks(site: Site):
     site.keep("photos/1.jpg", "avif/1.avif")
     site.write("photos/orphan.jpg")
@@ -90,6 +96,7 @@ def test_what_happens_to_orphans_after_the_plan_is_seen_before_they_go(
     assert set(reasons(outcome)) == {f"photos/{change}/é.jpg" for change in changes}
 
 
+@pytest.mark.promise(9)
 def test_a_row_that_comes_after_the_plan_protects_its_file_in_another_spelling_too(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ):

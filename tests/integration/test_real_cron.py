@@ -17,11 +17,11 @@ from typing import Any, Iterator
 
 import pytest
 
+from helpers.ansible_runs import Ansible
 from helpers.hosts import AS_ROOT, USER, Host, changes, drifted, schedule
-from helpers.support import Ansible
 
 # Cron wakes up at each full minute.
-PATIENCE = 90
+TIME_LIMIT = 90
 
 # Whatever else this machine has for cron is out of sight; what cron writes stays in the private folder.
 NAMESPACE = """
@@ -100,7 +100,7 @@ def test_cron_cleans_a_site_by_itself(folder: Path, cron: str, ansible: Ansible,
     )
     assert changes(schedule(ansible, {"target": host}))["target"] > 0
     outcome = host.root / "var" / "lib" / "media-cleanup" / "kit" / "orphans.json"
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIME_LIMIT
     with running(cron, folder) as daemon:
         while not outcome.exists():
             assert daemon.poll() is None, (folder / "log").read_text()

@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
-from helpers.support import Ansible, Site, names, undocumented
+import pytest
+
+from helpers.ansible_runs import Ansible
+from helpers.modules import names, undocumented
+from helpers.sites import Site
 
 KEPT = [f"photos/{number}.jpg" for number in range(6)]
 MISSING = ["photos/gone.jpg", "photos/gone_too.jpg"]
@@ -39,6 +43,7 @@ def fill(site: Site) -> None:
     )
 
 
+@pytest.mark.promise(6)
 def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, ansible: Ansible):
     fill(site)
     before = site.state()
@@ -83,6 +88,7 @@ def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, 
     assert [undocumented(result, "photo_records") for result in results] == [set()] * 6
 
 
+@pytest.mark.promise(11)
 def test_lists_are_bounded_and_counts_are_not(sqlite_site: Site, ansible: Ansible):
     fill(sqlite_site)
     [result] = ansible.results(sqlite_site.records(max_listed=1, label="owner_id.name"))

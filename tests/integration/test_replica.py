@@ -16,8 +16,12 @@ import pytest
 from engine.apply import restore
 from engine.config import site as sites
 from engine.errors import CleanupError
+from helpers.clock import until
+from helpers.modules import run_module
 from helpers.servers import running
-from helpers.support import Site, run_module, until
+from helpers.sites import Site
+
+pytestmark = pytest.mark.promise("guards")
 
 JOBS = ("orphans", "missing", "incomplete")
 
@@ -30,7 +34,7 @@ def standby(postgresql_server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def replicated(tmp_path: Path, postgresql: Any, standby: str) -> tuple[Site, str]:
+def site_and_standby(tmp_path: Path, postgresql: Any, standby: str) -> tuple[Site, str]:
     """A site with work for each job, and the URL of its database on the standby."""
     site = Site(tmp_path, postgresql)
     site.keep(*(f"photos/{number}.jpg" for number in range(9)))
@@ -62,9 +66,9 @@ def _tasks(site: Site, url: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_on_a_replica_nothing_is_removed_and_the_list_can_be_looked_at(
-    replicated: tuple[Site, str], job: str
+    site_and_standby: tuple[Site, str], job: str
 ):
-    site, url = replicated
+    site, url = site_and_standby
     before = site.state()
     tasks = _tasks(site, url)
     checked = run_module(tasks[job], check=True)
@@ -83,16 +87,16 @@ def test_on_a_replica_nothing_is_removed_and_the_list_can_be_looked_at(
     assert len(site.images) == 11
 
 
-def test_the_same_goes_from_the_primary(replicated: tuple[Site, str]):
-    site, _url = replicated
+def test_the_same_goes_from_the_primary(site_and_standby: tuple[Site, str]):
+    site, _url = site_and_standby
     for job, task in _tasks(site, site.database.url).items():
         result = run_module(task)
         assert result["refused"] == [], job
         assert result["changed"], job
 
 
-def test_a_replica_takes_no_rows_back(replicated: tuple[Site, str]):
-    site, url = replicated
+def test_a_replica_takes_no_rows_back(site_and_standby: tuple[Site, str]):
+    site, url = site_and_standby
     batch = run_module(_tasks(site, site.database.url)["incomplete"])["batch"]
     options = {"database_url": url, "media_root": str(site.media), "quarantine": str(site.folder / "kept")}
     files = site.files

@@ -22,8 +22,10 @@ from engine.quarantine import (
     batches as quarantine,
 )
 from helpers.faults import Fault, in_child
+from helpers.full_sites import CLOCK_TICK, FullSite, cleaned, cleaning, everything, finish, restoring
 from helpers.rounds import losses
-from helpers.worlds import CLOCK_TICK, World, cleaned, cleaning, everything, finish, restoring
+
+pytestmark = pytest.mark.promise(10)
 
 is_root = os.geteuid() == 0
 
@@ -31,34 +33,36 @@ is_root = os.geteuid() == 0
 # The round trip.
 
 
-def test_all_that_the_three_jobs_remove_comes_back_as_it_was(world: World):
-    cleaned(world)
-    assert world.state() != world.start
-    assert len(world.batches()) == 3
-    world.restore_all()
-    assert world.state() == world.start
-    assert world.batches() == []
+def test_all_that_the_three_jobs_remove_comes_back_as_it_was(full_site: FullSite):
+    cleaned(full_site)
+    assert full_site.state() != full_site.start
+    assert len(full_site.batches()) == 3
+    full_site.restore_all()
+    assert full_site.state() == full_site.start
+    assert full_site.batches() == []
 
 
-def test_across_file_systems_owner_mode_times_and_content_survive(divided: World):
+def test_across_file_systems_owner_mode_times_and_content_survive(two_disk_site: FullSite):
     stamps = {
-        path: os.stat(divided.path(path)) for path, file in divided.start[0].items() if file[0][0] == "-"
+        path: os.stat(two_disk_site.path(path))
+        for path, file in two_disk_site.start[0].items()
+        if file[0][0] == "-"
     }
-    cleaned(divided)
-    assert list(losses(divided)) == []
-    assert divided.kept()
-    divided.restore_all()
-    assert divided.state() == divided.start
+    cleaned(two_disk_site)
+    assert list(losses(two_disk_site)) == []
+    assert two_disk_site.kept()
+    two_disk_site.restore_all()
+    assert two_disk_site.state() == two_disk_site.start
     for path, before in stamps.items():
-        now = os.stat(divided.path(path))
+        now = os.stat(two_disk_site.path(path))
         assert (now.st_mtime_ns, now.st_atime_ns) == (before.st_mtime_ns, before.st_atime_ns), path
 
 
-def test_a_move_keeps_the_time_of_access(world: World):
-    before = os.stat(world.path("photos/left over.jpg"))
-    world.run("orphans")
-    world.restore_all()
-    assert os.stat(world.path("photos/left over.jpg")).st_atime_ns == before.st_atime_ns
+def test_a_move_keeps_the_time_of_access(full_site: FullSite):
+    before = os.stat(full_site.path("photos/left over.jpg"))
+    full_site.run("orphans")
+    full_site.restore_all()
+    assert os.stat(full_site.path("photos/left over.jpg")).st_atime_ns == before.st_atime_ns
 
 
 names_of_files = st.one_of(
@@ -73,25 +77,28 @@ trees = st.dictionaries(
 )
 
 
+@pytest.mark.promise(8)
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tree=trees)
-def test_any_tree_of_orphans_comes_back(sqlite_world: World, tree: dict[bytes, tuple[bytes, int, int]]):
-    shutil.rmtree(sqlite_world.media)
-    sqlite_world.write(
-        *(os.fsencode(image) for (image,) in sqlite_world.database.rows("SELECT image FROM photo"))
+def test_any_tree_of_orphans_comes_back(
+    sqlite_full_site: FullSite, tree: dict[bytes, tuple[bytes, int, int]]
+):
+    shutil.rmtree(sqlite_full_site.media)
+    sqlite_full_site.write(
+        *(os.fsencode(image) for (image,) in sqlite_full_site.database.rows("SELECT image FROM photo"))
     )
-    sqlite_world.write("thumbs/one.jpg")
+    sqlite_full_site.write("thumbs/one.jpg")
     for path, (content, mode, moment) in tree.items():
-        _write_odd(sqlite_world, b"photos/odd/" + path, content, mode, moment)
+        _write_odd(sqlite_full_site, b"photos/odd/" + path, content, mode, moment)
     time.sleep(CLOCK_TICK)
-    before = sqlite_world.state()
-    sqlite_world.run("orphans", older_than_hours=0)
-    sqlite_world.restore_all()
-    assert sqlite_world.state() == before
+    before = sqlite_full_site.state()
+    sqlite_full_site.run("orphans", older_than_hours=0)
+    sqlite_full_site.restore_all()
+    assert sqlite_full_site.state() == before
 
 
-def _write_odd(world: World, path: bytes, content: bytes, mode: int, moment: int) -> None:
-    file = world.path(path)
+def _write_odd(full_site: FullSite, path: bytes, content: bytes, mode: int, moment: int) -> None:
+    file = full_site.path(path)
     try:
         os.makedirs(os.path.dirname(file), exist_ok=True)
         with open(file, "xb") as opened:
@@ -103,8 +110,9 @@ def _write_odd(world: World, path: bytes, content: bytes, mode: int, moment: int
     os.utime(file, ns=(moment * 10**8, moment * 10**8 + 7))
 
 
-def test_names_that_are_hard_to_carry_come_back(sqlite_world: World):
-    depth, handles = 30, [os.open(sqlite_world.media / "photos", os.O_RDONLY)]
+@pytest.mark.promise(8)
+def test_names_that_are_hard_to_carry_come_back(sqlite_full_site: FullSite):
+    depth, handles = 30, [os.open(sqlite_full_site.media / "photos", os.O_RDONLY)]
     for _level in range(depth):
         os.mkdir("d" * 200, dir_fd=handles[-1])
         handles.append(os.open("d" * 200, os.O_RDONLY, dir_fd=handles[-1]))
@@ -115,207 +123,215 @@ def test_names_that_are_hard_to_carry_come_back(sqlite_world: World):
     for handle in handles:
         os.close(handle)
     time.sleep(CLOCK_TICK)
-    before = sqlite_world.state()
+    before = sqlite_full_site.state()
     assert max(map(len, before[0])) > 4096
 
-    sqlite_world.run("orphans")
-    assert max(map(len, everything(sqlite_world.media))) < 255
-    sqlite_world.restore_all()
-    assert sqlite_world.state() == before
+    sqlite_full_site.run("orphans")
+    assert max(map(len, everything(sqlite_full_site.media))) < 255
+    sqlite_full_site.restore_all()
+    assert sqlite_full_site.state() == before
 
 
 # Never over something else.
 
 
-def test_a_file_in_the_way_stays_and_the_rest_comes_back(world: World):
-    world.run("orphans")
-    world.write("photos/left over.jpg", content=b"a new upload")
-    [batch] = world.batches()
+@pytest.mark.promise(6)
+def test_a_file_in_the_way_stays_and_the_rest_comes_back(full_site: FullSite):
+    full_site.run("orphans")
+    full_site.write("photos/left over.jpg", content=b"a new upload")
+    [batch] = full_site.batches()
 
     for check in (True, False):
-        found = world.restore(batch, check=check)
+        found = full_site.restore(batch, check=check)
         assert [name for name, _reason in found.stays.items] == [b"photos/left over.jpg"]
         assert found.totals.files == 3
-    assert Path(os.fsdecode(world.path("photos/left over.jpg"))).read_bytes() == b"a new upload"
+    assert Path(os.fsdecode(full_site.path("photos/left over.jpg"))).read_bytes() == b"a new upload"
 
-    os.unlink(world.path("photos/left over.jpg"))
-    world.restore(batch)
-    assert world.state() == world.start
-    assert world.batches() == []
+    os.unlink(full_site.path("photos/left over.jpg"))
+    full_site.restore(batch)
+    assert full_site.state() == full_site.start
+    assert full_site.batches() == []
 
 
-def test_a_row_in_the_way_stays_and_the_rest_comes_back(world: World):
-    world.run("incomplete")
-    world.photo(99, "photos/new.jpg", slug="photo-13")
-    [batch] = world.batches()
+def test_a_row_in_the_way_stays_and_the_rest_comes_back(full_site: FullSite):
+    full_site.run("incomplete")
+    full_site.photo(99, "photos/new.jpg", slug="photo-13")
+    [batch] = full_site.batches()
 
-    found = world.restore(batch)
+    found = full_site.restore(batch)
 
     stays = {name.decode() for name, _reason in found.stays.items}
     assert stays == {"photo 13", "favorite 3"}
-    assert world.database.rows("SELECT id FROM photo WHERE slug = 'photo-13'") == [(99,)]
-    assert world.database.rows("SELECT count(*) FROM photo WHERE id IN (11, 12)") == [(2,)]
+    assert full_site.database.rows("SELECT id FROM photo WHERE slug = 'photo-13'") == [(99,)]
+    assert full_site.database.rows("SELECT count(*) FROM photo WHERE id IN (11, 12)") == [(2,)]
 
-    world.database.run("DELETE FROM photo WHERE id = 99")
-    os.unlink(world.path("photos/new.jpg"))
-    world.restore(batch)
-    assert world.state() == world.start
-    assert world.batches() == []
+    full_site.database.run("DELETE FROM photo WHERE id = 99")
+    os.unlink(full_site.path("photos/new.jpg"))
+    full_site.restore(batch)
+    assert full_site.state() == full_site.start
+    assert full_site.batches() == []
 
 
-def test_a_record_that_stays_does_not_keep_the_others_from_coming_back(world: World):
+def test_a_record_that_stays_does_not_keep_the_others_from_coming_back(full_site: FullSite):
     """Album 1 had the photo 12 as its cover: without the photo, it cannot get it back."""
-    world.run("incomplete")
-    world.photo(99, "photos/new.jpg", slug="photo-12")
-    [batch] = world.batches()
-    found = world.restore(batch)
+    full_site.run("incomplete")
+    full_site.photo(99, "photos/new.jpg", slug="photo-12")
+    [batch] = full_site.batches()
+    found = full_site.restore(batch)
     assert {name.decode() for name, _reason in found.stays.items} == {"photo 12", "album 1"}
-    assert world.database.rows("SELECT count(*) FROM photo WHERE id IN (11, 13)") == [(2,)]
+    assert full_site.database.rows("SELECT count(*) FROM photo WHERE id IN (11, 13)") == [(2,)]
 
 
-def test_a_changed_row_is_not_set_back(world: World):
-    world.run("incomplete")
-    world.database.run("UPDATE album SET cover_id = 1 WHERE id = 1")
-    [batch] = world.batches()
-    found = world.restore(batch)
+def test_a_changed_row_is_not_set_back(full_site: FullSite):
+    full_site.run("incomplete")
+    full_site.database.run("UPDATE album SET cover_id = 1 WHERE id = 1")
+    [batch] = full_site.batches()
+    found = full_site.restore(batch)
     assert [name for name, _reason in found.stays.items] == [b"album 1"]
-    assert world.database.rows("SELECT cover_id FROM album WHERE id = 1") == [(1,)]
+    assert full_site.database.rows("SELECT cover_id FROM album WHERE id = 1") == [(1,)]
 
 
-def test_a_row_does_not_come_back_without_its_file(world: World):
-    world.run("incomplete")
-    shutil.rmtree(world.media / "photos" / "2" / "a")
-    (world.media / "photos" / "2" / "a").write_bytes(b"a file where the directory was")
-    [batch] = world.batches()
-    found = world.restore(batch)
+def test_a_row_does_not_come_back_without_its_file(full_site: FullSite):
+    full_site.run("incomplete")
+    shutil.rmtree(full_site.media / "photos" / "2" / "a")
+    (full_site.media / "photos" / "2" / "a").write_bytes(b"a file where the directory was")
+    [batch] = full_site.batches()
+    found = full_site.restore(batch)
     assert {name.decode() for name, _reason in found.stays.items} >= {
         "photo 13",
         "photos/2/a/never attached.jpg",
     }
-    assert world.database.rows("SELECT id FROM photo WHERE id = 13") == []
+    assert full_site.database.rows("SELECT id FROM photo WHERE id = 13") == []
 
 
-def test_a_row_does_not_come_back_without_a_companion(world: World):
-    world.run("incomplete")
-    shared = (world.media / "thumbs" / "shared.jpg").read_bytes()
-    shutil.rmtree(world.media / "thumbs")
-    (world.media / "thumbs").write_bytes(b"a file where the directory was")
-    [batch] = world.batches()
-    found = world.restore(batch)
+def test_a_row_does_not_come_back_without_a_companion(full_site: FullSite):
+    full_site.run("incomplete")
+    shared = (full_site.media / "thumbs" / "shared.jpg").read_bytes()
+    shutil.rmtree(full_site.media / "thumbs")
+    (full_site.media / "thumbs").write_bytes(b"a file where the directory was")
+    [batch] = full_site.batches()
+    found = full_site.restore(batch)
     assert {name.decode() for name, _reason in found.stays.items} >= {
         "thumbs/never attached.jpg",
         "photo 11",
         "favorite 2",
     }
-    assert world.database.rows("SELECT id FROM photo WHERE id = 11") == []
+    assert full_site.database.rows("SELECT id FROM photo WHERE id = 11") == []
 
-    (world.media / "thumbs").unlink()
-    world.write("thumbs/shared.jpg", "thumbs/" + 250 * "t", content=shared)
-    world.restore(batch)
-    assert world.state()[1] == world.start[1]
-    assert world.batches() == []
+    (full_site.media / "thumbs").unlink()
+    full_site.write("thumbs/shared.jpg", "thumbs/" + 250 * "t", content=shared)
+    full_site.restore(batch)
+    assert full_site.state()[1] == full_site.start[1]
+    assert full_site.batches() == []
 
 
-def test_a_row_of_some_paths_comes_back_with_its_companions(world: World):
-    world.run("incomplete")
-    [batch] = world.batches()
-    found = world.restore(batch, "photos/never attached.jpg")
+def test_a_row_of_some_paths_comes_back_with_its_companions(full_site: FullSite):
+    full_site.run("incomplete")
+    [batch] = full_site.batches()
+    found = full_site.restore(batch, "photos/never attached.jpg")
     assert set(found.paths.items) == {b"photos/never attached.jpg", b"thumbs/never attached.jpg"}
-    assert world.database.rows("SELECT id FROM photo WHERE id IN (11, 12, 13)") == [(11,)]
+    assert full_site.database.rows("SELECT id FROM photo WHERE id IN (11, 12, 13)") == [(11,)]
 
 
 @pytest.mark.parametrize("at_once", [1, 100_000])
 def test_a_row_does_not_come_back_while_its_file_is_in_another_batch(
-    world: World, monkeypatch: pytest.MonkeyPatch, at_once: int
+    full_site: FullSite, monkeypatch: pytest.MonkeyPatch, at_once: int
 ):
     """A crash after the commit leaves the files, and the next run takes them as orphans."""
     monkeypatch.setattr(restore, "PATHS_AT_ONCE", at_once)
-    rows_only = _killed_after_the_commit(world)
-    world.run("orphans")
-    found = world.restore(rows_only)
-    assert world.database.rows("SELECT id FROM photo WHERE id = 11") == []
+    rows_only = _killed_after_the_commit(full_site)
+    full_site.run("orphans")
+    found = full_site.restore(rows_only)
+    assert full_site.database.rows("SELECT id FROM photo WHERE id = 11") == []
     assert found.stays.total
-    world.restore_all()
-    world.restore_all()
-    assert world.state() == world.start
+    full_site.restore_all()
+    full_site.restore_all()
+    assert full_site.state() == full_site.start
 
 
-def _killed_after_the_commit(world: World) -> str:
-    work = cleaning(world, "incomplete")
+def _killed_after_the_commit(full_site: FullSite) -> str:
+    work = cleaning(full_site, "incomplete")
     commits = in_child(work, Fault("none", call="sql")).steps
-    world.restore_all()
+    full_site.restore_all()
     time.sleep(CLOCK_TICK)
     for step in range(commits, 0, -1):
         in_child(work, Fault("kill", step, "sql"))
-        if len(everything(world.media)) == len(world.files_at_start):
+        if len(everything(full_site.media)) == len(full_site.files_at_start):
             break
-        finish(world.restore_all)
+        finish(full_site.restore_all)
         time.sleep(CLOCK_TICK)
-    [batch] = world.batches()
-    assert world.database.rows("SELECT id FROM photo WHERE id = 11") == []
+    [batch] = full_site.batches()
+    assert full_site.database.rows("SELECT id FROM photo WHERE id = 11") == []
     return batch
 
 
 # Parts, parents, interruptions.
 
 
-def test_some_paths_come_back_with_the_rows_that_name_them(world: World):
-    world.run("incomplete")
-    [batch] = world.batches()
-    world.restore(batch, "photos/näver attached.jpg", "photos/never attached.jpg")
-    assert world.database.rows("SELECT id FROM photo WHERE id IN (11, 12, 13) ORDER BY 1") == [(11,), (12,)]
-    assert world.database.rows("SELECT cover_id FROM album WHERE id = 1") == [(12,)]
-    assert world.database.rows("SELECT id FROM favorite WHERE id IN (2, 3)") == [(2,)]
+def test_some_paths_come_back_with_the_rows_that_name_them(full_site: FullSite):
+    full_site.run("incomplete")
+    [batch] = full_site.batches()
+    full_site.restore(batch, "photos/näver attached.jpg", "photos/never attached.jpg")
+    assert full_site.database.rows("SELECT id FROM photo WHERE id IN (11, 12, 13) ORDER BY 1") == [
+        (11,),
+        (12,),
+    ]
+    assert full_site.database.rows("SELECT cover_id FROM album WHERE id = 1") == [(12,)]
+    assert full_site.database.rows("SELECT id FROM favorite WHERE id IN (2, 3)") == [(2,)]
     with pytest.raises(SiteError, match="nothing of these paths"):
-        world.restore(batch, "photos/unheard of.jpg")
-    world.restore(batch)
-    assert world.state() == world.start
+        full_site.restore(batch, "photos/unheard of.jpg")
+    full_site.restore(batch)
+    assert full_site.state() == full_site.start
 
 
-def test_missing_parents_are_made_again_like_their_parent(world: World):
-    world.run("orphans")
-    shutil.rmtree(world.media / "photos" / "2" / "b")
-    os.chmod(world.media / "photos" / "2", 0o2750)
+def test_missing_parents_are_made_again_like_their_parent(full_site: FullSite):
+    full_site.run("orphans")
+    shutil.rmtree(full_site.media / "photos" / "2" / "b")
+    os.chmod(full_site.media / "photos" / "2", 0o2750)
     if is_root:
-        os.chown(world.media / "photos" / "2", 1003, 1004)
-    world.restore_all()
-    made, parent = os.stat(world.media / "photos" / "2" / "b"), os.stat(world.media / "photos" / "2")
+        os.chown(full_site.media / "photos" / "2", 1003, 1004)
+    full_site.restore_all()
+    made, parent = os.stat(full_site.media / "photos" / "2" / "b"), os.stat(full_site.media / "photos" / "2")
     assert (made.st_mode, made.st_uid, made.st_gid) == (parent.st_mode, parent.st_uid, parent.st_gid)
-    assert everything(world.media).keys() == world.files_at_start
+    assert everything(full_site.media).keys() == full_site.files_at_start
 
 
 @pytest.mark.untraced
 @pytest.mark.parametrize("job", ["orphans", "incomplete", "missing"])
-def test_a_restore_that_is_killed_anywhere_goes_on_from_there(sqlite_world: World, job: str):
-    _restore_killed_everywhere(sqlite_world, job)
+def test_a_restore_that_is_killed_anywhere_goes_on_from_there(sqlite_full_site: FullSite, job: str):
+    _restore_killed_everywhere(sqlite_full_site, job)
 
 
 @pytest.mark.untraced
 @pytest.mark.parametrize("job", ["orphans"])
-def test_a_restore_across_file_systems_that_is_killed_anywhere_goes_on_from_there(divided: World, job: str):
-    _restore_killed_everywhere(divided, job)
+def test_a_restore_across_file_systems_that_is_killed_anywhere_goes_on_from_there(
+    two_disk_site: FullSite, job: str
+):
+    _restore_killed_everywhere(two_disk_site, job)
 
 
-def _restore_killed_everywhere(world: World, job: str) -> None:
-    world.run(job)
-    steps = in_child(restoring(world)).steps
-    assert world.state() == world.start
+def _restore_killed_everywhere(full_site: FullSite, job: str) -> None:
+    full_site.run(job)
+    steps = in_child(restoring(full_site)).steps
+    assert full_site.state() == full_site.start
     for step in range(1, steps + 1, 2):
         time.sleep(CLOCK_TICK)
-        world.run(job)
-        assert in_child(restoring(world), Fault("kill", step)).how == "killed"
-        world.restore_all()
-        assert world.state() == world.start, f"step {step}"
-        assert not any(info.files or info.rows for info in quarantine.batches(os.fsencode(world.quarantine)))
-        world.forget_batches()
+        full_site.run(job)
+        assert in_child(restoring(full_site), Fault("kill", step)).how == "killed"
+        full_site.restore_all()
+        assert full_site.state() == full_site.start, f"step {step}"
+        assert not any(
+            info.files or info.rows for info in quarantine.batches(os.fsencode(full_site.quarantine))
+        )
+        full_site.forget_batches()
 
 
 def test_a_restore_reads_the_batch_only_when_the_run_that_fills_it_is_over(
-    sqlite_world: World, monkeypatch: pytest.MonkeyPatch
+    sqlite_full_site: FullSite, monkeypatch: pytest.MonkeyPatch
 ):
-    sqlite_world.run("incomplete")
-    [batch] = sqlite_world.batches()
-    rows = sqlite_world.quarantine / batch / quarantine.ROWS
+    sqlite_full_site.run("incomplete")
+    [batch] = sqlite_full_site.batches()
+    rows = sqlite_full_site.quarantine / batch / quarantine.ROWS
     written, lock = rows.read_bytes(), locks.lock
     rows.write_bytes(b"".join(written.splitlines(True)[:1]))
 
@@ -324,5 +340,5 @@ def test_a_restore_reads_the_batch_only_when_the_run_that_fills_it_is_over(
         lock(*arguments)
 
     monkeypatch.setattr(locks, "lock", lock_that_waits)
-    sqlite_world.restore(batch)
-    assert sqlite_world.state() == sqlite_world.start
+    sqlite_full_site.restore(batch)
+    assert sqlite_full_site.state() == sqlite_full_site.start

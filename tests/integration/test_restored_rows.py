@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SiteError
-from helpers.worlds import CLOCK_TICK, World, cleaned, settled
+from helpers.full_sites import CLOCK_TICK, FullSite, cleaned, settled
+
+pytestmark = pytest.mark.promise(10)
 
 # Every type.
 
@@ -83,7 +85,7 @@ SQLITE_VALUES = [
 
 
 def test_every_type_of_postgresql_comes_back_exactly(tmp_path: Path, postgresql: Any):
-    world = World(tmp_path, postgresql)
+    full_site = FullSite(tmp_path, postgresql)
     postgresql.run(POSTGRESQL_TABLE)
     for name, (kind, _values) in POSTGRESQL_TYPES.items():
         postgresql.run(f"ALTER TABLE typed ADD COLUMN {name} {kind}")
@@ -95,7 +97,7 @@ def test_every_type_of_postgresql_comes_back_exactly(tmp_path: Path, postgresql:
         if numeric_has_no_infinity and given_values.get("exact") == "Infinity":
             del given_values["exact"]
         _insert_texts(postgresql, given_values)
-    _all_come_back(world, "incomplete", "typed")
+    _all_come_back(full_site, "incomplete", "typed")
 
 
 def _insert_texts(database: Any, values: dict[str, str]) -> None:
@@ -106,18 +108,18 @@ def _insert_texts(database: Any, values: dict[str, str]) -> None:
         connection.cursor().execute(statement, list(values.values()))
 
 
-def _all_come_back(world: World, job: str, table: str) -> None:
-    dump = _as_text(world.database, table)
-    sequences = _sequences(world.database)
-    before = world.state()
+def _all_come_back(full_site: FullSite, job: str, table: str) -> None:
+    dump = _as_text(full_site.database, table)
+    sequences = _sequences(full_site.database)
+    before = full_site.state()
     time.sleep(CLOCK_TICK)
-    world.run(job)
-    assert _as_text(world.database, table) == []
-    world.restore_all()
-    assert _as_text(world.database, table) == dump
-    assert world.state()[0] == before[0]
-    assert _sequences(world.database) == sequences
-    assert world.batches() == []
+    full_site.run(job)
+    assert _as_text(full_site.database, table) == []
+    full_site.restore_all()
+    assert _as_text(full_site.database, table) == dump
+    assert full_site.state()[0] == before[0]
+    assert _sequences(full_site.database) == sequences
+    assert full_site.batches() == []
 
 
 def _as_text(database: Any, table: str) -> list[Any]:
@@ -134,13 +136,13 @@ def _sequences(database: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("declared", ["", "TEXT", "BLOB", "REAL", "NUMERIC", "INTEGER"])
-def test_every_value_of_sqlite_comes_back_exactly(sqlite_world: World, declared: str):
-    sqlite_world.database.run(
+def test_every_value_of_sqlite_comes_back_exactly(sqlite_full_site: FullSite, declared: str):
+    sqlite_full_site.database.run(
         f"CREATE TABLE typed (id integer PRIMARY KEY AUTOINCREMENT, value {declared},"
         " photo_id integer NOT NULL REFERENCES photo (id), doubled AS (photo_id * 2) STORED);"
         + "".join(f"INSERT INTO typed (value, photo_id) VALUES ({value}, 11);" for value in SQLITE_VALUES)
     )
-    _all_come_back(sqlite_world, "incomplete", "typed")
+    _all_come_back(sqlite_full_site, "incomplete", "typed")
 
 
 anything = st.one_of(
@@ -151,16 +153,16 @@ anything = st.one_of(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(values=st.lists(anything, max_size=8))
-def test_any_values_come_back_to_sqlite(sqlite_world: World, values: list[Any]):
-    sqlite_world.database.run(
+def test_any_values_come_back_to_sqlite(sqlite_full_site: FullSite, values: list[Any]):
+    sqlite_full_site.database.run(
         "DROP TABLE IF EXISTS typed; CREATE TABLE typed"
         " (id integer PRIMARY KEY AUTOINCREMENT, value, photo_id integer NOT NULL REFERENCES photo (id))"
     )
-    sqlite_world.database.insert("typed", [{"value": value, "photo_id": 11} for value in values])
-    before = sqlite_world.state()
-    sqlite_world.run("incomplete")
-    sqlite_world.restore_all()
-    assert sqlite_world.state() == before
+    sqlite_full_site.database.insert("typed", [{"value": value, "photo_id": 11} for value in values])
+    before = sqlite_full_site.state()
+    sqlite_full_site.run("incomplete")
+    sqlite_full_site.restore_all()
+    assert sqlite_full_site.state() == before
 
 
 # Every way of hanging together.
@@ -183,44 +185,44 @@ INSERT INTO remark VALUES (1, 11, NULL), (2, NULL, 1), (3, 13, 2);
 """
 
 
-def test_dependents_of_every_kind_come_back_in_order(world: World):
-    world.database.run(DEPENDENTS)
-    before = world.state()
-    cleaned(world)
-    assert world.database.rows("SELECT count(*) FROM line") == [(1,)]
-    assert world.database.rows("SELECT parent_id FROM remark") == [(None,)]
-    world.restore_all()
-    assert world.state() == before
+def test_dependents_of_every_kind_come_back_in_order(full_site: FullSite):
+    full_site.database.run(DEPENDENTS)
+    before = full_site.state()
+    cleaned(full_site)
+    assert full_site.database.rows("SELECT count(*) FROM line") == [(1,)]
+    assert full_site.database.rows("SELECT parent_id FROM remark") == [(None,)]
+    full_site.restore_all()
+    assert full_site.state() == before
 
 
 def test_dependents_in_another_schema_come_back(tmp_path: Path, postgresql: Any):
-    world = settled(World(tmp_path, postgresql))
+    full_site = settled(FullSite(tmp_path, postgresql))
     postgresql.run(
         'CREATE SCHEMA "Other %s"; CREATE TABLE "Other %s".photo (id integer PRIMARY KEY,'
         " photo_id integer NOT NULL REFERENCES public.photo (id));"
         'INSERT INTO "Other %s".photo VALUES (11, 11)'
     )
-    before = world.state()
-    world.run("incomplete")
+    before = full_site.state()
+    full_site.run("incomplete")
     assert postgresql.rows('SELECT * FROM "Other %s".photo') == []
-    world.restore_all()
-    assert world.state() == before
+    full_site.restore_all()
+    assert full_site.state() == before
 
 
-def test_records_that_point_at_each_other_come_back(world: World):
-    world.database.run("UPDATE photo SET edited_from_id = 12 WHERE id = 11")
-    before = world.state()
-    world.run("incomplete")
-    world.restore_all()
-    assert world.state() == before
+def test_records_that_point_at_each_other_come_back(full_site: FullSite):
+    full_site.database.run("UPDATE photo SET edited_from_id = 12 WHERE id = 11")
+    before = full_site.state()
+    full_site.run("incomplete")
+    full_site.restore_all()
+    assert full_site.state() == before
 
 
-def test_a_record_that_points_at_itself_comes_back(world: World):
-    world.database.run("UPDATE photo SET edited_from_id = 11 WHERE id = 11")
-    before = world.state()
-    world.run("incomplete")
-    world.restore_all()
-    assert world.state() == before
+def test_a_record_that_points_at_itself_comes_back(full_site: FullSite):
+    full_site.database.run("UPDATE photo SET edited_from_id = 11 WHERE id = 11")
+    before = full_site.state()
+    full_site.run("incomplete")
+    full_site.restore_all()
+    assert full_site.state() == before
 
 
 REFUSING = {
@@ -233,143 +235,147 @@ REFUSING = {
 }
 
 
-def test_rows_that_the_database_does_not_take_stay_and_the_others_come_back(world: World):
-    on = {"postgresql": " ON {}", "sqlite": ""}[world.database.kind]
-    world.database.run(
+def test_rows_that_the_database_does_not_take_stay_and_the_others_come_back(full_site: FullSite):
+    on = {"postgresql": " ON {}", "sqlite": ""}[full_site.database.kind]
+    full_site.database.run(
         "CREATE TABLE visit (photo_id integer NOT NULL REFERENCES photo (id), note text);"
         "INSERT INTO visit VALUES (12, 'a')"
     )
-    before = world.state()
-    world.run("incomplete")
-    world.database.run(REFUSING[world.database.kind])
-    [batch] = world.batches()
-    result = world.restore(batch)
+    before = full_site.state()
+    full_site.run("incomplete")
+    full_site.database.run(REFUSING[full_site.database.kind])
+    [batch] = full_site.batches()
+    result = full_site.restore(batch)
     told = {skipped.name: skipped.reason for skipped in result.stays.items}
     assert sorted(told) == [b"album 1", b"visit 12, a"]
     assert all("not now" in reason for reason in told.values())
-    assert world.database.rows("SELECT count(*) FROM photo WHERE id IN (11, 12, 13)") == [(3,)]
+    assert full_site.database.rows("SELECT count(*) FROM photo WHERE id IN (11, 12, 13)") == [(3,)]
     for table in ("visit", "album"):
-        world.database.run(f"DROP TRIGGER refuse_{table}{on.format(table)}")
-    world.restore(batch)
-    assert (world.state(), world.batches()) == (before, [])
+        full_site.database.run(f"DROP TRIGGER refuse_{table}{on.format(table)}")
+    full_site.restore(batch)
+    assert (full_site.state(), full_site.batches()) == (before, [])
 
 
-def test_a_check_foretells_that_a_row_is_in_the_way(world: World):
-    world.run("missing")
-    world.photo(21, "photos/another.jpg", content_type_id=7, on_disk=False)
-    [batch] = world.batches()
-    foretold, result = world.restore(batch, check=True), world.restore(batch)
+@pytest.mark.promise(6)
+def test_a_check_foretells_that_a_row_is_in_the_way(full_site: FullSite):
+    full_site.run("missing")
+    full_site.photo(21, "photos/another.jpg", content_type_id=7, on_disk=False)
+    [batch] = full_site.batches()
+    foretold, result = full_site.restore(batch, check=True), full_site.restore(batch)
     assert foretold.stays.items[0].name == result.stays.items[0].name == b"photo 21"
     assert foretold.stays.items[0].reason == "a row with its key is there"
 
 
-def test_circles_come_back_beside_rows_that_cannot(world: World):
-    world.database.run(
+def test_circles_come_back_beside_rows_that_cannot(full_site: FullSite):
+    full_site.database.run(
         "CREATE TABLE tag (id integer PRIMARY KEY); INSERT INTO tag VALUES (1), (2);"
         "CREATE TABLE node (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id),"
         " tag_id integer NOT NULL REFERENCES tag (id),"
         " peer_id integer REFERENCES node (id) DEFERRABLE INITIALLY DEFERRED);"
         "INSERT INTO node VALUES (3, 11, 2, NULL), (4, 11, 1, 3), (5, 11, 1, 4);"
     )
-    with world.database.connect() as connection:
+    with full_site.database.connect() as connection:
         for statement in (
             "INSERT INTO node VALUES (1, 11, 1, NULL)",
             "INSERT INTO node VALUES (2, 11, 1, 1)",
             "UPDATE node SET peer_id = 2 WHERE id = 1",
         ):
             connection.cursor().execute(statement)
-    before = world.state()
-    world.run("incomplete")
-    world.database.run("DELETE FROM tag WHERE id = 2")
-    [batch] = world.batches()
-    result = world.restore(batch)
-    assert world.database.rows("SELECT id FROM node ORDER BY id") == [(1,), (2,)]
+    before = full_site.state()
+    full_site.run("incomplete")
+    full_site.database.run("DELETE FROM tag WHERE id = 2")
+    [batch] = full_site.batches()
+    result = full_site.restore(batch)
+    assert full_site.database.rows("SELECT id FROM node ORDER BY id") == [(1,), (2,)]
     assert {skipped.name for skipped in result.stays.items} == {b"node 3", b"node 4", b"node 5"}
     assert {skipped.reason for skipped in result.stays.items} == {"a row that it points at is missing"}
-    world.database.run("INSERT INTO tag VALUES (2)")
-    world.restore(batch)
-    assert (world.state(), world.batches()) == (before, [])
+    full_site.database.run("INSERT INTO tag VALUES (2)")
+    full_site.restore(batch)
+    assert (full_site.state(), full_site.batches()) == (before, [])
 
 
-def test_a_circle_that_cannot_come_back_whole_stays_whole(world: World):
-    world.database.run(
+def test_a_circle_that_cannot_come_back_whole_stays_whole(full_site: FullSite):
+    full_site.database.run(
         "CREATE TABLE node (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id),"
         " slug varchar(9) UNIQUE, peer_id integer REFERENCES node (id) DEFERRABLE INITIALLY DEFERRED);"
         "INSERT INTO node VALUES (1, 11, 'a', NULL); INSERT INTO node VALUES (2, 11, 'b', 1);"
         "UPDATE node SET peer_id = 2 WHERE id = 1"
     )
-    before = world.state()
-    _plan, outcome = world.run("incomplete")
+    before = full_site.state()
+    _plan, outcome = full_site.run("incomplete")
     gone = outcome.removed.records + sum(counts["deleted"] for counts in outcome.dependents.values())
-    world.database.run("INSERT INTO node VALUES (3, 1, 'b', NULL)")
-    [batch] = world.batches()
-    result = world.restore(batch)
-    assert world.database.rows("SELECT id FROM node") == [(3,)]
+    full_site.database.run("INSERT INTO node VALUES (3, 1, 'b', NULL)")
+    [batch] = full_site.batches()
+    result = full_site.restore(batch)
+    assert full_site.database.rows("SELECT id FROM node") == [(3,)]
     assert result.totals.records == gone - 2
     assert {skipped.name for skipped in result.stays.items} >= {b"node 1", b"node 2"}
-    world.database.run("DELETE FROM node")
-    world.restore(batch)
-    assert (world.state(), world.batches()) == (before, [])
+    full_site.database.run("DELETE FROM node")
+    full_site.restore(batch)
+    assert (full_site.state(), full_site.batches()) == (before, [])
 
 
-def test_memory_does_not_hold_the_rows_that_come_back(sqlite_world: World):
+@pytest.mark.promise(11)
+def test_memory_does_not_hold_the_rows_that_come_back(sqlite_full_site: FullSite):
     """Eight megabytes of rows, where one at a time needs no hundredth of that."""
-    sqlite_world.database.run(
+    sqlite_full_site.database.run(
         "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id), words);"
         "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 2000)"
         " INSERT INTO note SELECT id, 11, hex(randomblob(2000)) FROM n"
     )
-    before = sqlite_world.state()
-    sqlite_world.run("incomplete", max_dependents=1000)
-    [batch] = sqlite_world.batches()
+    before = sqlite_full_site.state()
+    sqlite_full_site.run("incomplete", max_dependents=1000)
+    [batch] = sqlite_full_site.batches()
     tracemalloc.start()
     try:
-        sqlite_world.restore(batch)
+        sqlite_full_site.restore(batch)
         _now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert sqlite_world.state() == before
+    assert sqlite_full_site.state() == before
     assert peak < 2_000_000
 
 
 VISITS = "INSERT INTO visit VALUES (11, 'a'), (11, 'a'), (12, NULL), (1, 'stays')"
 
 
-def test_dependents_without_a_primary_key_come_back_once(world: World):
-    world.database.run(
+def test_dependents_without_a_primary_key_come_back_once(full_site: FullSite):
+    full_site.database.run(
         "CREATE TABLE visit (photo_id integer NOT NULL REFERENCES photo (id), note text);" + VISITS
     )
-    before = world.state()
-    world.run("incomplete")
-    [batch] = world.batches()
-    shutil.copytree(world.quarantine / batch, world.quarantine / "again")
-    assert world.restore(batch, check=True).totals.records
-    world.restore(batch)
-    assert world.state() == before
+    before = full_site.state()
+    full_site.run("incomplete")
+    [batch] = full_site.batches()
+    shutil.copytree(full_site.quarantine / batch, full_site.quarantine / "again")
+    assert full_site.restore(batch, check=True).totals.records
+    full_site.restore(batch)
+    assert full_site.state() == before
     # As after a crash between the commit and the end of a restore.
-    world.restore("again")
-    assert world.database.rows("SELECT count(*) FROM visit") == [(4,)]
+    full_site.restore("again")
+    assert full_site.database.rows("SELECT count(*) FROM visit") == [(4,)]
 
 
-def test_rows_that_could_not_be_set_back_are_not_detached(world: World):
+def test_rows_that_could_not_be_set_back_are_not_detached(full_site: FullSite):
     """Without a primary key, nothing tells which of two like rows to set back."""
-    world.database.run("CREATE TABLE visit (photo_id integer REFERENCES photo (id), note text);" + VISITS)
-    before = world.state()
+    full_site.database.run("CREATE TABLE visit (photo_id integer REFERENCES photo (id), note text);" + VISITS)
+    before = full_site.state()
     with pytest.raises(SiteError, match="visit has no primary key"):
-        world.run("incomplete")
-    assert world.state() == before
+        full_site.run("incomplete")
+    assert full_site.state() == before
 
 
-def test_a_key_of_odd_text_is_a_key(world: World):
-    declared = "char(5)" if world.database.kind == "postgresql" else "text"
-    world.database.run(
+def test_a_key_of_odd_text_is_a_key(full_site: FullSite):
+    declared = "char(5)" if full_site.database.kind == "postgresql" else "text"
+    full_site.database.run(
         f"CREATE TABLE ticket (code {declared} PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id));"
         "INSERT INTO ticket VALUES ('ab', 11), ('c''%s', 11)"
     )
-    if world.database.kind == "sqlite":
-        world.database.run("INSERT INTO ticket VALUES (CAST(x'ff61' AS TEXT), 11)")
-    count = world.database.rows("SELECT count(*), count(DISTINCT code), max(photo_id) FROM ticket")
-    world.run("incomplete")
-    assert world.database.rows("SELECT count(*) FROM ticket") == [(0,)]
-    world.restore_all()
-    assert world.database.rows("SELECT count(*), count(DISTINCT code), max(photo_id) FROM ticket") == count
+    if full_site.database.kind == "sqlite":
+        full_site.database.run("INSERT INTO ticket VALUES (CAST(x'ff61' AS TEXT), 11)")
+    count = full_site.database.rows("SELECT count(*), count(DISTINCT code), max(photo_id) FROM ticket")
+    full_site.run("incomplete")
+    assert full_site.database.rows("SELECT count(*) FROM ticket") == [(0,)]
+    full_site.restore_all()
+    assert (
+        full_site.database.rows("SELECT count(*), count(DISTINCT code), max(photo_id) FROM ticket") == count
+    )

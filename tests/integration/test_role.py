@@ -21,6 +21,8 @@ import pytest
 import yaml
 
 from engine.version import VERSION
+from helpers.ansible_runs import Ansible, Run
+from helpers.checkout import REPOSITORY
 from helpers.commands import Terminal
 from helpers.hosts import (
     USER,
@@ -32,7 +34,7 @@ from helpers.hosts import (
     schedule,
     socket_for_all,
 )
-from helpers.support import REPOSITORY, Ansible, Run, snapshot
+from helpers.sites import snapshot
 
 ROLE = REPOSITORY / "roles" / "media_cleanup"
 SECRET = "s3cr3t-p4ss"
@@ -42,7 +44,7 @@ HAS_SYSTEMD = shutil.which("systemd-analyze") is not None
 needs_systemd = pytest.mark.skipif(not HAS_SYSTEMD, reason="there is no systemd-analyze here")
 
 
-class Story:
+class RoleRuns:
     """What happens to the host ``crond``, and to ``timed``, which has systemd and an older version."""
 
     def __init__(self, folder: Path, ansible: Ansible, postgresql: Any, server: str) -> None:
@@ -201,14 +203,15 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(
+def role_runs(
     tmp_path_factory: pytest.TempPathFactory, lasting_postgresql: Any, postgresql_server: str
-) -> Iterator[Story]:
+) -> Iterator[RoleRuns]:
+    """What the role did on each host, run by run; all tests read it, none changes it."""
     with tempfile.TemporaryDirectory(prefix="media-cleanup-hosts-") as name:
         # Everybody can enter it, other than pytest's own.
         os.chmod(name, 0o755)
         ansible = Ansible(tmp_path_factory.mktemp("home"))
-        told = Story(Path(name), ansible, lasting_postgresql, postgresql_server)
+        told = RoleRuns(Path(name), ansible, lasting_postgresql, postgresql_server)
         told.install_an_older_version()
         told.look_before()
         told.install()
@@ -218,19 +221,19 @@ def story(
         yield told
 
 
-def test_a_dry_run_on_a_bare_host_is_clean(story: Story) -> None:
-    assert all(number > 0 for number in changes(story.runs["look before"]).values())
-    assert story.was_untouched
+def test_a_dry_run_on_a_bare_host_is_clean(role_runs: RoleRuns) -> None:
+    assert all(number > 0 for number in changes(role_runs.runs["look before"]).values())
+    assert role_runs.was_untouched
 
 
-def test_a_second_run_changes_nothing_not_even_what_the_jobs_have_left(story: Story) -> None:
-    assert all(number > 0 for number in changes(story.runs["install"]).values())
-    assert changes(story.runs["again"]) == {"crond": 0}
-    assert story.again_touched == set()
+def test_a_second_run_changes_nothing_not_even_what_the_jobs_have_left(role_runs: RoleRuns) -> None:
+    assert all(number > 0 for number in changes(role_runs.runs["install"]).values())
+    assert changes(role_runs.runs["again"]) == {"crond": 0}
+    assert role_runs.again_touched == set()
 
 
-def test_the_defaults_schedule_what_the_documentation_says(story: Story) -> None:
-    assert {key: line[:2] for key, line in story.lines.items()} == {
+def test_the_defaults_schedule_what_the_documentation_says(role_runs: RoleRuns) -> None:
+    assert {key: line[:2] for key, line in role_runs.lines.items()} == {
         ("kit", "orphans"): ("0 2 * * 0", USER.pw_name),
         ("kit", "incomplete"): ("0 */6 * * *", USER.pw_name),
         # It alone has a quarantine.
@@ -240,115 +243,116 @@ def test_the_defaults_schedule_what_the_documentation_says(story: Story) -> None
         # It says otherwise; orphans it switches off, and nobody has switched on missing.
         ("other", "incomplete"): ("15 4 1,15 jan-jun mon", USER.pw_name),
     }
-    assert {"SHELL=/bin/sh", 'MAILTO="root"'} <= set(story.crontab.splitlines())
-    assert re.search(r"^PATH=/\S+$", story.crontab, re.MULTILINE)
+    assert {"SHELL=/bin/sh", 'MAILTO="root"'} <= set(role_runs.crontab.splitlines())
+    assert re.search(r"^PATH=/\S+$", role_runs.crontab, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["kit", "pg"])
-def test_the_crons_own_line_cleans_a_site(story: Story, name: str) -> None:
+def test_the_crons_own_line_cleans_a_site(role_runs: RoleRuns, name: str) -> None:
     """On SQLite and on PostgreSQL."""
     for job, path in (("orphans", "photos/orphan.jpg"), ("incomplete", "photos/half.jpg")):
-        first, second = story.ran[name, job]
+        first, second = role_runs.ran[name, job]
         assert first.returncode == 0, first.stdout
         assert path in first.stdout
         # And cron has nothing to mail of a run that found nothing.
         assert (second.returncode, second.stdout) == (0, "")
-    site = {"kit": story.kit, "pg": story.pg}[name]
+    site = {"kit": role_runs.kit, "pg": role_runs.pg}[name]
     assert site.files == KEPT
     assert site.images == KEPT
 
 
-def test_the_crons_own_line_lets_go_of_what_was_kept_long_enough(story: Story) -> None:
-    [purged] = story.ran["kit", "purge"]
+def test_the_crons_own_line_lets_go_of_what_was_kept_long_enough(role_runs: RoleRuns) -> None:
+    [purged] = role_runs.ran["kit", "purge"]
     assert purged.returncode == 0, purged.stdout
     assert "purge (done): 1 batch" in purged.stdout
-    assert story.batches_left == 1
+    assert role_runs.batches_left == 1
 
 
-def test_the_runs_leave_word_for_those_who_watch(story: Story) -> None:
-    assert story.kept_outcome["status"] == "done"
-    assert "removed 1 file" in story.kept_log
-    assert 'media_cleanup_last_exit_status{site="kit",job="orphans"} 0' in story.metrics
+def test_the_runs_leave_word_for_those_who_watch(role_runs: RoleRuns) -> None:
+    assert role_runs.kept_outcome["status"] == "done"
+    assert "removed 1 file" in role_runs.kept_log
+    assert 'media_cleanup_last_exit_status{site="kit",job="orphans"} 0' in role_runs.metrics
     # Those of a site that is gone are gone.
     jobs = ("incomplete", "orphans", "purge")
-    assert story.metrics_left == [f"media_cleanup_kit_{job}.prom" for job in jobs]
+    assert role_runs.metrics_left == [f"media_cleanup_kit_{job}.prom" for job in jobs]
 
 
-def test_an_older_version_is_replaced_and_stays_for_the_run_that_has_it(story: Story) -> None:
-    [older] = story.older
+def test_an_older_version_is_replaced_and_stays_for_the_run_that_has_it(role_runs: RoleRuns) -> None:
+    [older] = role_runs.older
     assert older.startswith("0.9.0-")
-    status, said = story.ended
+    status, said = role_runs.ended
     assert (status, "removed 1 file" in said) == (0, True)
     # It went on with its version after another had been installed, and there is no older one left.
-    assert json.loads(story.outcome.read_text())["version"] == "0.9.0"
-    current = [path for path in story.installed["timed"] if path.endswith(b"/media-cleanup/current")]
-    [release] = {os.fsdecode(story.installed["timed"][path][-1]) for path in current}
+    assert json.loads(role_runs.outcome.read_text())["version"] == "0.9.0"
+    current = [path for path in role_runs.installed["timed"] if path.endswith(b"/media-cleanup/current")]
+    [release] = {os.fsdecode(role_runs.installed["timed"][path][-1]) for path in current}
     assert release.startswith(f"{VERSION}-")
-    library = os.fsencode(story.timed.library)
-    releases = {path for path in story.installed["timed"] if os.path.dirname(path) == library}
+    library = os.fsencode(role_runs.timed.library)
+    releases = {path for path in role_runs.installed["timed"] if os.path.dirname(path) == library}
     assert {os.fsdecode(os.path.basename(path)) for path in releases} == {older, release, "current"}
 
 
-def test_what_was_changed_by_hand_is_mended(story: Story) -> None:
-    changes(story.runs["change"])
-    assert story.mended == (REPOSITORY / "plugins/module_utils/_reconcile/plan/plan.py").read_text()
+def test_what_was_changed_by_hand_is_mended(role_runs: RoleRuns) -> None:
+    changes(role_runs.runs["change"])
+    assert role_runs.mended == (REPOSITORY / "plugins/module_utils/_reconcile/plan/plan.py").read_text()
 
 
-def test_what_is_not_described_any_more_goes_from_the_host(story: Story) -> None:
-    assert story.sites_left == ["kit.json"]
-    assert {line.split("--force")[0].split()[-1] for line in cron_lines(story.later_crontabs["crond"])} == {
-        "kit"
-    }
-    assert story.units_left == []
+def test_what_is_not_described_any_more_goes_from_the_host(role_runs: RoleRuns) -> None:
+    assert role_runs.sites_left == ["kit.json"]
+    assert {
+        line.split("--force")[0].split()[-1] for line in cron_lines(role_runs.later_crontabs["crond"])
+    } == {"kit"}
+    assert role_runs.units_left == []
 
 
 def cron_lines(crontab: str) -> list[str]:
     return [line for line in crontab.splitlines() if " --force " in line]
 
 
-def test_the_jitter_is_a_hosts_own(story: Story) -> None:
-    delays = [int(seconds) for seconds in re.findall(r" sleep (\d+); ", story.later_crontabs["timed"])]
-    assert len(set(delays)) == len(cron_lines(story.later_crontabs["timed"])) == 2
+def test_the_jitter_is_a_hosts_own(role_runs: RoleRuns) -> None:
+    delays = [int(seconds) for seconds in re.findall(r" sleep (\d+); ", role_runs.later_crontabs["timed"])]
+    assert len(set(delays)) == len(cron_lines(role_runs.later_crontabs["timed"])) == 2
     assert all(0 < seconds < 1800 for seconds in delays)
 
 
-def test_no_secret_shows_anywhere_but_in_the_site_file(story: Story) -> None:
-    for run in story.runs.values():
+@pytest.mark.promise(12)
+def test_no_secret_shows_anywhere_but_in_the_site_file(role_runs: RoleRuns) -> None:
+    for run in role_runs.runs.values():
         assert SECRET not in run.output
-    [file] = story.holders
-    assert file == story.timed.config / "sites" / "secret.json"
-    mode, *_rest, content = story.installed["timed"][os.fsencode(file)]
+    [file] = role_runs.holders
+    assert file == role_runs.timed.config / "sites" / "secret.json"
+    mode, *_rest, content = role_runs.installed["timed"][os.fsencode(file)]
     assert mode == "-r--------"
-    assert json.loads(content) == story.secret
-    assert story.owner == USER.pw_uid
+    assert json.loads(content) == role_runs.secret
+    assert role_runs.owner == USER.pw_uid
 
 
-def test_absent_takes_everything_away_but_the_quarantine(story: Story) -> None:
-    assert all(number > 0 for number in changes(story.runs["look before removal"]).values())
-    assert story.stayed
-    assert all(number > 0 for number in changes(story.runs["remove"]).values())
-    for host in story.both.values():
+def test_absent_takes_everything_away_but_the_quarantine(role_runs: RoleRuns) -> None:
+    assert all(number > 0 for number in changes(role_runs.runs["look before removal"]).values())
+    assert role_runs.stayed
+    assert all(number > 0 for number in changes(role_runs.runs["remove"]).values())
+    for host in role_runs.both.values():
         left = [path for path in host.root.rglob("*") if not path.is_dir() or "cleanup" in path.name]
         assert left == []
-    assert changes(story.runs["remove again"]) == {"crond": 0, "timed": 0}
-    assert story.quarantine_stayed
+    assert changes(role_runs.runs["remove again"]) == {"crond": 0, "timed": 0}
+    assert role_runs.quarantine_stayed
 
 
 # systemd.
 
 
 @needs_systemd
-def test_the_units_are_what_systemd_accepts(story: Story) -> None:
+def test_the_units_are_what_systemd_accepts(role_runs: RoleRuns) -> None:
     jobs = ("secret-missing", "late-orphans")
     units = {f"media-cleanup-{job}.{kind}" for job in jobs for kind in ("service", "timer")}
-    assert set(story.units) == units
-    assert story.verified == (0, [])
-    service = story.units["media-cleanup-late-orphans.service"]
+    assert set(role_runs.units) == units
+    assert role_runs.verified == (0, [])
+    service = role_runs.units["media-cleanup-late-orphans.service"]
     assert f"User={USER.pw_name}\n" in service
     for hardened in ("ProtectSystem=strict", "NoNewPrivileges=yes", "IOSchedulingClass=idle", "Nice=15"):
         assert f"\n{hardened}\n" in service
-    assert f'ReadWritePaths="-{story.late.media}"' in service
-    timer = story.units["media-cleanup-late-orphans.timer"]
+    assert f'ReadWritePaths="-{role_runs.late.media}"' in service
+    timer = role_runs.units["media-cleanup-late-orphans.timer"]
     assert "Persistent=true" in timer
     assert "RandomizedDelaySec=20min" in timer
 

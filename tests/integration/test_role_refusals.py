@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from helpers.ansible_runs import Ansible
 from helpers.hosts import Host, described, python_for_all, schedule
-from helpers.support import Ansible
 
 SECRET = "s3cr3t-p4ss"
 

@@ -26,7 +26,7 @@ from engine.config.site import ACCEPTABLE
 from engine.quarantine import (
     batches as quarantine,
 )
-from helpers.worlds import CLOCK_TICK, JOBS, World, everything
+from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, everything
 
 # Few, so that an upload often takes the name of something that was removed.
 PATHS = ("photos/a.jpg", "photos/ä b.jpg", "photos/2/c.jpg", "thumbs/d.jpg")
@@ -77,15 +77,15 @@ class Kept:
 class Schedule:
     """The site, what is kept of it, and what the model says of both."""
 
-    def __init__(self, world: World, events: Counter[str]) -> None:
+    def __init__(self, full_site: FullSite, events: Counter[str]) -> None:
         self.events = events
-        self.world = world
+        self.full_site = full_site
         self.files: dict[str, bytes] = {}
         self.rows: dict[int, Row] = {}
         self.cover: int | None = None
         self.batches: dict[str, Kept] = {}
         self.last = 0
-        _empty(world)
+        _empty(full_site)
 
     def _number(self) -> int:
         self.last += 1
@@ -93,7 +93,7 @@ class Schedule:
 
     def _write(self, path: str) -> None:
         self.files[path] = b"picture %d" % self._number()
-        self.world.write(path, content=self.files[path])
+        self.full_site.write(path, content=self.files[path])
 
     def act(self, action: str, chosen: int) -> None:
         if action.startswith("upload"):
@@ -114,28 +114,30 @@ class Schedule:
         number = self._number()
         mine = frozenset(self._number() for _favorite in range(favorites))
         self.rows[number] = Row(number, path, is_attached, mine)
-        self.world.photo(number, path, on_disk=False, content_type_id=7 if is_attached else None)
-        self.world.database.insert("favorite", [{"id": one, "photo_id": number, "note": "é"} for one in mine])
+        self.full_site.photo(number, path, on_disk=False, content_type_id=7 if is_attached else None)
+        self.full_site.database.insert(
+            "favorite", [{"id": one, "photo_id": number, "note": "é"} for one in mine]
+        )
         if is_cover:
             self._choose_cover(number)
 
     def lose(self, chosen: int) -> None:
         path = sorted(self.files)[chosen % len(self.files)]
         del self.files[path]
-        os.unlink(self.world.path(path))
+        os.unlink(self.full_site.path(path))
 
     def delete(self, chosen: int) -> None:
         """As Django does: what hangs on the row goes, and the file stays."""
         row = list(self.rows.values())[chosen % len(self.rows)]
         self._drop(row)
-        self.world.database.run(
+        self.full_site.database.run(
             f"UPDATE album SET cover_id = NULL WHERE cover_id = {row.number};"
             f"DELETE FROM favorite WHERE photo_id = {row.number}; DELETE FROM photo WHERE id = {row.number}"
         )
 
     def _choose_cover(self, number: int) -> None:
         self.cover = number
-        self.world.database.run(f"UPDATE album SET cover_id = {self.cover} WHERE id = 1")
+        self.full_site.database.run(f"UPDATE album SET cover_id = {self.cover} WHERE id = 1")
 
     def _drop(self, row: Row) -> bool:
         """Take a row out of the model; says whether it was the cover."""
@@ -151,9 +153,9 @@ class Schedule:
         time.sleep(CLOCK_TICK)
         self.events["runs"] += 1
         going = [row for row in self.rows.values() if self._goes(row, job)]
-        foreseen, nothing = self.world.run(job, check=True)
+        foreseen, nothing = self.full_site.run(job, check=True)
         assert nothing is None
-        _plan, outcome = self.world.run(job)
+        _plan, outcome = self.full_site.run(job)
         assert (outcome.error, outcome.failed.total) == ("", 0)
         assert outcome.removed == foreseen.found
         kept = Kept(rows=going)
@@ -178,8 +180,8 @@ class Schedule:
 
     def restore(self, chosen: int) -> None:
         name = sorted(self.batches)[chosen % len(self.batches)]
-        foreseen = self.world.restore(name, check=True)
-        found = self.world.restore(name)
+        foreseen = self.full_site.restore(name, check=True)
+        found = self.full_site.restore(name)
         assert foreseen.totals.files == found.totals.files
         kept = self.batches[name]
         for path in sorted(kept.files.keys() - self.files.keys()):
@@ -205,7 +207,7 @@ class Schedule:
 
     def purge(self, chosen: int) -> None:
         name = sorted(self.batches)[chosen % len(self.batches)]
-        quarantine.purge(os.fsencode(self.world.quarantine), name, None, False)
+        quarantine.purge(os.fsencode(self.full_site.quarantine), name, None, False)
         del self.batches[name]
 
     # What must hold.
@@ -216,11 +218,11 @@ class Schedule:
         self.batches_hold_what_was_removed()
 
     def files_are_where_they_should_be(self) -> None:
-        found = {os.fsdecode(path): file[-1] for path, file in everything(self.world.media).items()}
+        found = {os.fsdecode(path): file[-1] for path, file in everything(self.full_site.media).items()}
         assert found == self.files
 
     def rows_are_what_they_should_be(self) -> None:
-        database = self.world.database
+        database = self.full_site.database
         photos = database.rows("SELECT id, image, content_type_id FROM photo ORDER BY id")
         assert photos == [
             (row.number, row.path, 7 if row.is_attached else None)
@@ -231,11 +233,11 @@ class Schedule:
         assert database.rows("SELECT cover_id FROM album") == [(self.cover,)]
 
     def batches_hold_what_was_removed(self) -> None:
-        infos = quarantine.batches(os.fsencode(self.world.quarantine))
+        infos = quarantine.batches(os.fsencode(self.full_site.quarantine))
         found = {info.name: (info.files, info.rows) for info in infos}
         assert found == {name: (len(kept.files), kept.lines) for name, kept in self.batches.items()}
         for name, kept in self.batches.items():
-            folder = self.world.quarantine / name
+            folder = self.full_site.quarantine / name
             stored = {
                 os.fsdecode(file.path): (folder / "files" / file.stored).read_bytes()
                 for file in quarantine.manifest(str(folder))[1]
@@ -244,12 +246,12 @@ class Schedule:
             assert stored == kept.files
 
 
-def _empty(world: World) -> None:
-    world.forget_batches()
-    shutil.rmtree(world.media)
+def _empty(full_site: FullSite) -> None:
+    full_site.forget_batches()
+    shutil.rmtree(full_site.media)
     for directory in ("photos/2", "thumbs"):
-        (world.media / directory).mkdir(parents=True)
-    world.database.run(
+        (full_site.media / directory).mkdir(parents=True)
+    full_site.database.run(
         "UPDATE album SET cover_id = NULL; DELETE FROM favorite; DELETE FROM photo;"
         "DELETE FROM album WHERE id <> 1"
     )
@@ -257,21 +259,23 @@ def _empty(world: World) -> None:
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    """A world in memory, where syncing is quick."""
+def full_site(request: pytest.FixtureRequest) -> Iterator[FullSite]:
+    """A full site in memory, where syncing is quick."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         database = request.getfixturevalue(request.param)
         if request.param == "sqlite":
             file = shutil.copy(database.url[len("sqlite:///") :], folder)
             database = replace(database, url=f"sqlite:///{file}")
-        world = World(Path(folder), database)
-        world.options.update(
+        full_site = FullSite(Path(folder), database)
+        full_site.options.update(
             accept=list(ACCEPTABLE), include_likely_moves=True, older_than_hours=0, max_dependents=1000
         )
-        yield world
+        yield full_site
 
 
-def test_any_schedule_of_uploads_and_runs_loses_nothing(world: World):
+@pytest.mark.promise(2)
+@pytest.mark.promise(10)
+def test_any_schedule_of_uploads_and_runs_loses_nothing(full_site: FullSite):
     events: Counter[str] = Counter()
 
     @settings(
@@ -283,7 +287,7 @@ def test_any_schedule_of_uploads_and_runs_loses_nothing(world: World):
     )
     @given(schedule=st.lists(steps, min_size=15, max_size=30))
     def follow(schedule: list[tuple[str, int]]) -> None:
-        site = Schedule(world, events)
+        site = Schedule(full_site, events)
         for action, chosen in (*BEGINNING, *schedule):
             site.act(action, chosen)
             site.check()

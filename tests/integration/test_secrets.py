@@ -16,7 +16,11 @@ import pytest
 from ansible.release import __version__
 from test_documentation import specification
 
-from helpers.support import Ansible, Site, orphans, run_module
+from helpers.ansible_runs import Ansible
+from helpers.modules import orphans, run_module
+from helpers.sites import Site
+
+pytestmark = pytest.mark.promise(12)
 
 # Special characters, so that a form that is decoded or encoded again is another text.
 PASSWORD = "hush/Tr0ub@dor%4"
@@ -38,6 +42,7 @@ def shown(text: str) -> list[str]:
 
 @pytest.fixture
 def site(tmp_path: Path, postgresql: Any) -> Site:
+    """A site on PostgreSQL with something for each job to find."""
     site = Site(tmp_path, postgresql)
     site.keep(*(f"photos/{number}.jpg" for number in range(9)))
     site.write("photos/orphan.jpg")

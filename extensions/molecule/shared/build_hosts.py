@@ -25,7 +25,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / ".collections")]
 
 from helpers.databases import TestDatabase  # noqa: E402
 from helpers.hosts import drifted, given_away, python_for_all, python_with_psycopg2  # noqa: E402
-from helpers.support import Site  # noqa: E402
+from helpers.sites import Site  # noqa: E402
 
 
 def main() -> None:

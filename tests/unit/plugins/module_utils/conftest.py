@@ -52,7 +52,7 @@ def public_media() -> Iterator[Media]:
 
 
 @pytest.fixture
-def mounted(media: Media) -> Iterator[Media]:
+def media_with_mount(media: Media) -> Iterator[Media]:
     """A media root with another file system mounted at ``mounted``."""
     media.mkdir("mounted")
     place = os.fsdecode(media.path("mounted"))
@@ -87,12 +87,13 @@ def public_site(public_media: Media, sqlite: Any) -> Site:
 
 @pytest.fixture
 def tree(media: Media) -> Iterator[LocalStore]:
+    """The empty media root, opened."""
     with LocalStore(media.root, 100) as opened:
         yield opened
 
 
 @pytest.fixture
-def photos(site: Site) -> Site:
+def site_with_missing_file(site: Site) -> Site:
     """A site whose first row has its file, and whose second row has lost it."""
     site.media.write("p/there.jpg")
     site.insert("p/there.jpg", "p/gone.jpg")
@@ -100,7 +101,7 @@ def photos(site: Site) -> Site:
 
 
 @pytest.fixture
-def few(sqlite_site: Site) -> Site:
+def sqlite_with_missing_file(sqlite_site: Site) -> Site:
     """The same on SQLite alone."""
     sqlite_site.media.write("p/there.jpg")
     sqlite_site.insert("p/there.jpg", "p/gone.jpg")
@@ -108,7 +109,7 @@ def few(sqlite_site: Site) -> Site:
 
 
 @pytest.fixture
-def kept(site: Site) -> Site:
+def site_with_orphan(site: Site) -> Site:
     """A site where a row names ``p/kept.jpg`` and none names ``p/lost.jpg``."""
     site.media.write("p/kept.jpg", "p/lost.jpg")
     site.insert("p/kept.jpg")
@@ -116,7 +117,7 @@ def kept(site: Site) -> Site:
 
 
 @pytest.fixture
-def lost(sqlite_site: Site) -> Site:
+def sqlite_with_orphan(sqlite_site: Site) -> Site:
     """The same on SQLite alone."""
     sqlite_site.media.write("p/kept.jpg", "p/lost.jpg")
     sqlite_site.insert("p/kept.jpg")
@@ -124,7 +125,9 @@ def lost(sqlite_site: Site) -> Site:
 
 
 @pytest.fixture(params=["by sets", "by keys"])
-def lossy(site: Site, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site_with_missing_files(
+    site: Site, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Site:
     """A site whose photo 1 has its file, and whose photos 2 and 3 have lost theirs.
 
     Where what hangs on them can be handled in sets, it is also followed row by row.
@@ -137,7 +140,7 @@ def lossy(site: Site, request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 
 @pytest.fixture
-def on_postgresql(postgresql: Any, media: Media) -> Site:
+def postgresql_with_missing_file(postgresql: Any, media: Media) -> Site:
     """A site whose photo 1 has its file, and whose photo 2 has lost its own."""
     site = Site(postgresql, media)
     media.write("p/1.jpg")

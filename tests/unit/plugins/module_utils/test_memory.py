@@ -28,6 +28,8 @@ from engine.media.local import LocalStore
 from engine.plan import approval as approvals
 from helpers.builders import Media, Site
 
+pytestmark = pytest.mark.promise(11)
+
 SHAPES = {
     "flat": lambda number: "",
     "deep": lambda number: "d/" * (number % 5),

@@ -29,6 +29,8 @@ from engine.database import (
 )
 from helpers.builders import Site, run
 
+pytestmark = pytest.mark.promise(11)
+
 # Methods of the two drivers' connections and cursors.
 QUERIES = ("execute", "executemany", "copy_expert", "fetchmany", "fetchall", "fetchone")
 FLAT = 300_000
@@ -178,7 +180,7 @@ print(plan.examined["files"], plan.found.files, int(peak.split()[1]) * 1024)
 
 
 @pytest.fixture(scope="module")
-def flat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def flat_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One directory with very many files."""
     root = tmp_path_factory.mktemp("flat")
     (root / "uploads").mkdir()
@@ -192,7 +194,7 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.mark.parametrize("one_in", [1, 2], ids=["all named", "half orphans"])
 def test_a_flat_directory_of_300000_files_is_planned_in_little_memory(
-    flat: Path, tmp_path: Path, one_in: int
+    flat_directory: Path, tmp_path: Path, one_in: int
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "db.sqlite3")) as connection:
         connection.execute("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(100))")
@@ -201,7 +203,7 @@ def test_a_flat_directory_of_300000_files_is_planned_in_little_memory(
         connection.commit()
     options = {
         "database_url": f"sqlite:///{tmp_path / 'db.sqlite3'}",
-        "media_root": str(flat),
+        "media_root": str(flat_directory),
         "directories": ["uploads"],
         "references": [{"table": "photo", "column": "image"}],
         "older_than_hours": 0,

@@ -59,6 +59,7 @@ def test_two_readers_of_a_spool_do_not_disturb_each_other() -> None:
     assert [pair for pair in zip(spooled, spooled) if pair[0] != pair[1]] == []
 
 
+@pytest.mark.promise(11)
 def test_chunks_are_bounded_and_none_is_empty() -> None:
     spooled = numbers()
     spooled.extend(range(2 * spool.CHUNK))
@@ -74,6 +75,7 @@ def test_what_is_packed_comes_back_equal(items: list[tuple[Any, ...]]) -> None:
         assert list(spooled) == items
 
 
+@pytest.mark.promise(11)
 def test_a_long_spool_keeps_one_chunk_in_memory() -> None:
     spooled = files()
     tracemalloc.start()
@@ -119,6 +121,7 @@ def test_sorted_runs_are_merged(runs: list[list[bytes]], size: int) -> None:
     assert merged == sorted(name for run in runs for name in run)
 
 
+@pytest.mark.promise(11)
 def test_a_large_directory_is_sorted_in_lists_of_a_bounded_length() -> None:
     names = ExternalSort(100)
     for number in range(5_000):
@@ -126,6 +129,7 @@ def test_a_large_directory_is_sorted_in_lists_of_a_bounded_length() -> None:
     assert max(map(len, names.lists())) <= 200
 
 
+@pytest.mark.promise(11)
 def test_listed_keeps_the_first_and_counts_all() -> None:
     listed: Listed[str] = Listed(2)
     for item in "ab":

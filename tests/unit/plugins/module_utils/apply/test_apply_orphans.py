@@ -26,48 +26,54 @@ from helpers.builders import (
 )
 
 
-def test_a_row_that_comes_during_the_walk_protects(kept: Site) -> None:
+@pytest.mark.promise(2)
+def test_a_row_that_comes_during_the_walk_protects(site_with_orphan: Site) -> None:
     def upload(_files: int) -> None:
         for thread in threading.enumerate():
             if thread.name.startswith("references"):
                 thread.join()
-        kept.insert("p/lost.jpg")
+        site_with_orphan.insert("p/lost.jpg")
 
-    with planned(kept.orphans(), progress=upload) as made:
+    with planned(site_with_orphan.orphans(), progress=upload) as made:
         assert found(made.plan) == []
         assert reasons(made.plan.kept) == {b"p/lost.jpg": "a row references it"}
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("value", ["p/lost.jpg", "p/lost.JPG"])
-def test_a_row_that_comes_after_the_plan_protects(kept: Site, value: str) -> None:
-    with planned(kept.orphans()) as made:
-        kept.insert(value)
+def test_a_row_that_comes_after_the_plan_protects(site_with_orphan: Site, value: str) -> None:
+    with planned(site_with_orphan.orphans()) as made:
+        site_with_orphan.insert(value)
         outcome = made.apply()
     is_named = value == "p/lost.jpg"
     assert reasons(outcome.kept) == ({b"p/lost.jpg": "a row references it"} if is_named else {})
-    assert (b"p/lost.jpg" in kept.media.files) == is_named
+    assert (b"p/lost.jpg" in site_with_orphan.media.files) == is_named
 
 
-def test_each_handful_of_files_is_looked_up_once_more(kept: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.promise(2)
+def test_each_handful_of_files_is_looked_up_once_more(
+    site_with_orphan: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(orphans, "AT_ONCE", 2)
-    kept.media.write(*[f"p/{number}.jpg" for number in range(6)])
+    site_with_orphan.media.write(*[f"p/{number}.jpg" for number in range(6)])
 
     def upload(path: bytes) -> None:
         if path == b"p/1.jpg":
-            kept.insert("p/4.jpg")
+            site_with_orphan.insert("p/4.jpg")
 
-    with planned(kept.orphans()) as made:
+    with planned(site_with_orphan.orphans()) as made:
         outcome = made.apply(Hindrance(upload))
-    assert kept.media.files == {b"p/kept.jpg", b"p/4.jpg"}
+    assert site_with_orphan.media.files == {b"p/kept.jpg", b"p/4.jpg"}
     assert outcome.removed.files == 6
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize("what", ["rewritten", "replaced", "touched", "gone", "link", "directory"])
-def test_a_file_that_changed_after_the_plan_stays(lost: Site, outside: Path, what: str) -> None:
-    path = lost.media.path("p/lost.jpg")
-    with planned(lost.orphans()) as made:
+def test_a_file_that_changed_after_the_plan_stays(sqlite_with_orphan: Site, outside: Path, what: str) -> None:
+    path = sqlite_with_orphan.media.path("p/lost.jpg")
+    with planned(sqlite_with_orphan.orphans()) as made:
         if what == "rewritten":
-            lost.media.write("p/lost.jpg", content=b"PICTURE")
+            sqlite_with_orphan.media.write("p/lost.jpg", content=b"PICTURE")
         elif what == "replaced":
             shutil.copy2(path, path + b".new")
             os.replace(path + b".new", path)
@@ -87,32 +93,35 @@ def test_a_file_that_changed_after_the_plan_stays(lost: Site, outside: Path, wha
     assert (outside / "precious.jpg").read_bytes() == b"precious"
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("is_same", [True, False])
 def test_a_directory_that_became_a_link_after_the_plan_is_not_followed(
-    lost: Site, tmp_path: Path, is_same: bool
+    sqlite_with_orphan: Site, tmp_path: Path, is_same: bool
 ) -> None:
     """Even where the very same files lie behind the link."""
-    with planned(lost.orphans()) as made:
+    with planned(sqlite_with_orphan.orphans()) as made:
         moved = tmp_path / "moved"
         if is_same:
-            os.rename(lost.media.path("p"), moved)
+            os.rename(sqlite_with_orphan.media.path("p"), moved)
         else:
-            shutil.copytree(lost.media.path("p"), os.fsencode(moved))
-            shutil.rmtree(lost.media.path("p"))
-        lost.media.link("p", moved)
+            shutil.copytree(sqlite_with_orphan.media.path("p"), os.fsencode(moved))
+            shutil.rmtree(sqlite_with_orphan.media.path("p"))
+        sqlite_with_orphan.media.link("p", moved)
         outcome = made.apply()
     assert "the way to it has changed ('p' is a symbolic link)" in reasons(outcome.kept)[b"p/lost.jpg"]
     assert sorted(os.listdir(moved)) == ["kept.jpg", "lost.jpg"]
 
 
-def test_a_directory_that_was_moved_after_the_plan_keeps_its_files(lost: Site) -> None:
-    with planned(lost.orphans()) as made:
-        lost.media.rename("p", "q")
+@pytest.mark.promise(2)
+def test_a_directory_that_was_moved_after_the_plan_keeps_its_files(sqlite_with_orphan: Site) -> None:
+    with planned(sqlite_with_orphan.orphans()) as made:
+        sqlite_with_orphan.media.rename("p", "q")
         outcome = made.apply()
     assert outcome.removed.files == 0
-    assert lost.media.files == {b"q/kept.jpg", b"q/lost.jpg"}
+    assert sqlite_with_orphan.media.files == {b"q/kept.jpg", b"q/lost.jpg"}
 
 
+@pytest.mark.promise(1)
 def test_a_lost_connection_ends_the_removal_and_is_told(postgresql: Any, media: Media) -> None:
     site = Site(postgresql, media)
     media.write("p/lost.jpg")
@@ -144,13 +153,13 @@ def test_a_file_that_cannot_be_removed_does_not_keep_the_others(public_site: Sit
     assert media.files == {b"closed/lost.jpg"}
 
 
-def test_a_run_that_is_stopped_at_a_file_leaves_it_and_the_rest(lost: Site) -> None:
-    lost.media.write("p/a.jpg")
+def test_a_run_that_is_stopped_at_a_file_leaves_it_and_the_rest(sqlite_with_orphan: Site) -> None:
+    sqlite_with_orphan.media.write("p/a.jpg")
 
     def stop(path: bytes) -> None:
         if path == b"p/lost.jpg":
             raise KeyboardInterrupt
 
-    with planned(lost.orphans()) as made, pytest.raises(KeyboardInterrupt):
+    with planned(sqlite_with_orphan.orphans()) as made, pytest.raises(KeyboardInterrupt):
         made.apply(Hindrance(stop))
-    assert lost.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}

@@ -29,6 +29,7 @@ def disconnect(database: Any) -> None:
 # A record goes only by a statement that repeats the whole condition.
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("change", "goes"),
     [
@@ -39,14 +40,17 @@ def disconnect(database: Any) -> None:
         ("thumbnail = 'x'", True),
     ],
 )
-def test_a_row_that_names_another_file_after_the_plan_stays(photos: Site, change: str, goes: bool) -> None:
-    with planned(photos.missing()) as made:
-        photos.database.run(f"UPDATE photo SET {change} WHERE id = 2")
+def test_a_row_that_names_another_file_after_the_plan_stays(
+    site_with_missing_file: Site, change: str, goes: bool
+) -> None:
+    with planned(site_with_missing_file.missing()) as made:
+        site_with_missing_file.database.run(f"UPDATE photo SET {change} WHERE id = 2")
         outcome = made.apply()
     assert outcome.removed.records == goes
-    assert len(photos.images) == 2 - goes
+    assert len(site_with_missing_file.images) == 2 - goes
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("change", "goes"),
     [
@@ -58,21 +62,22 @@ def test_a_row_that_names_another_file_after_the_plan_stays(photos: Site, change
     ],
 )
 def test_a_row_that_was_attached_after_the_plan_stays_with_its_file(
-    photos: Site, change: str, goes: bool
+    site_with_missing_file: Site, change: str, goes: bool
 ) -> None:
-    with planned(photos.incomplete()) as made:
+    with planned(site_with_missing_file.incomplete()) as made:
         assert len(made.plan.items) == 2
-        photos.database.run(f"UPDATE photo SET {change} WHERE id = 1")
+        site_with_missing_file.database.run(f"UPDATE photo SET {change} WHERE id = 1")
         outcome = made.apply()
     assert outcome.removed.records == 1 + goes
-    assert (b"p/there.jpg" in photos.media.files) == (not goes)
+    assert (b"p/there.jpg" in site_with_missing_file.media.files) == (not goes)
     if change == "image = 'p/new.jpg'":
         assert reasons(outcome.kept)[b"p/there.jpg"] == "its record is kept, and so is the file"
 
 
-def test_a_row_that_is_gone_after_the_plan_is_told(photos: Site) -> None:
-    with planned(photos.missing()) as made:
-        photos.database.run("DELETE FROM photo WHERE id = 2")
+@pytest.mark.promise(2)
+def test_a_row_that_is_gone_after_the_plan_is_told(site_with_missing_file: Site) -> None:
+    with planned(site_with_missing_file.missing()) as made:
+        site_with_missing_file.database.run("DELETE FROM photo WHERE id = 2")
         outcome = made.apply()
     assert (outcome.removed.records, outcome.error) == (0, "")
     assert list(reasons(outcome.kept)) == [b"p/gone.jpg"]
@@ -81,6 +86,7 @@ def test_a_row_that_is_gone_after_the_plan_is_told(photos: Site) -> None:
 # A crash never leaves a record without its file.
 
 
+@pytest.mark.promise(4)
 def test_rows_are_gone_for_good_before_their_files_go(site: Site) -> None:
     site.media.write("p/a.jpg", "p/b.jpg")
     site.insert("p/a.jpg", "p/b.jpg")
@@ -90,6 +96,7 @@ def test_rows_are_gone_for_good_before_their_files_go(site: Site) -> None:
     assert seen == [(b"p/a.jpg", []), (b"p/b.jpg", [])]
 
 
+@pytest.mark.promise(4)
 def test_a_run_that_is_killed_at_a_file_leaves_an_orphan_and_no_row(site: Site) -> None:
     site.media.write("p/a.jpg", "p/b.jpg")
     site.insert("p/a.jpg", "p/b.jpg")
@@ -116,9 +123,10 @@ class Archivist(PermanentRemover):
         self.seen.append(self._look())
 
 
-def test_rows_are_archived_before_they_are_gone(photos: Site) -> None:
-    with planned(photos.missing()) as made:
-        archivist = Archivist(lambda: photos.images)
+@pytest.mark.promise(4)
+def test_rows_are_archived_before_they_are_gone(site_with_missing_file: Site) -> None:
+    with planned(site_with_missing_file.missing()) as made:
+        archivist = Archivist(lambda: site_with_missing_file.images)
         made.apply(archivist)
     assert archivist.seen == [["p/there.jpg", "p/gone.jpg"]]
     assert [(row["table"], row["action"], row["row"]["image"]) for row in archivist.kept] == [
@@ -126,30 +134,34 @@ def test_rows_are_archived_before_they_are_gone(photos: Site) -> None:
     ]
 
 
+@pytest.mark.promise(2)
 def test_a_directory_that_is_exchanged_while_rows_go_keeps_the_rows_to_come(
-    few: Site, monkeypatch: pytest.MonkeyPatch
+    sqlite_with_missing_file: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each handful looks at the disk anew, and not at the directory that the one before had opened."""
     monkeypatch.setattr(spool, "CHUNK", 1)
-    few.insert("p/also gone.jpg")
+    sqlite_with_missing_file.insert("p/also gone.jpg")
     exchanged = []
 
     def exchange() -> None:
         if not exchanged:
-            few.media.rename("p", "old")
-            few.media.write("p/gone.jpg")
+            sqlite_with_missing_file.media.rename("p", "old")
+            sqlite_with_missing_file.media.write("p/gone.jpg")
             exchanged.append("p")
 
-    with planned(few.missing()) as made:
+    with planned(sqlite_with_missing_file.missing()) as made:
         outcome = made.apply(Archivist(exchange))
     assert (outcome.error, outcome.removed.records) == ("", 1)
-    assert few.images == ["p/there.jpg", "p/gone.jpg"]
+    assert sqlite_with_missing_file.images == ["p/there.jpg", "p/gone.jpg"]
 
 
-def test_what_was_taken_is_made_to_last_at_once(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.promise(4)
+def test_what_was_taken_is_made_to_last_at_once(
+    sqlite_with_missing_file: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(spool, "CHUNK", 1)
-    few.media.write("p/a.jpg")
-    few.insert("p/a.jpg")
+    sqlite_with_missing_file.media.write("p/a.jpg")
+    sqlite_with_missing_file.insert("p/a.jpg")
     done: list[str] = []
 
     class Noting(PermanentRemover):
@@ -160,26 +172,30 @@ def test_what_was_taken_is_made_to_last_at_once(few: Site, monkeypatch: pytest.M
         def settle(self) -> None:
             done.append("settled")
 
-    with planned(few.incomplete()) as made:
+    with planned(sqlite_with_missing_file.incomplete()) as made:
         made.apply(Noting())
     assert done == ["p/a.jpg", "settled", "p/there.jpg", "settled"]
 
 
-def test_a_commit_without_an_answer_touches_no_file(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.promise(4)
+def test_a_commit_without_an_answer_touches_no_file(
+    sqlite_with_missing_file: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     @contextmanager
     def unanswered(_database: Any) -> Iterator[None]:
         yield
         raise CommitUnknown("the connection was lost in the commit.")
 
-    with planned(few.incomplete()) as made:
+    with planned(sqlite_with_missing_file.incomplete()) as made:
         monkeypatch.setattr(type(made.session.database), "transaction", unanswered)
         outcome = made.apply()
     assert "either all rows of this job are gone or none is; no file was touched" in outcome.error
     assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
-    assert few.media.files == {b"p/there.jpg"}
+    assert sqlite_with_missing_file.media.files == {b"p/there.jpg"}
 
 
-def test_an_archive_that_fails_keeps_the_rows(photos: Site) -> None:
+@pytest.mark.promise(4)
+def test_an_archive_that_fails_keeps_the_rows(site_with_missing_file: Site) -> None:
     class Full(PermanentRemover):
         is_rolled_back = False
 
@@ -190,11 +206,11 @@ def test_an_archive_that_fails_keeps_the_rows(photos: Site) -> None:
             self.is_rolled_back = True
 
     full = Full()
-    with planned(photos.missing()) as made:
+    with planned(site_with_missing_file.missing()) as made:
         outcome = made.apply(full)
     assert full.is_rolled_back
     assert "no room for 1 rows." in outcome.error
-    assert photos.images == ["p/there.jpg", "p/gone.jpg"]
+    assert site_with_missing_file.images == ["p/there.jpg", "p/gone.jpg"]
 
 
 REFUSING = {
@@ -208,6 +224,7 @@ LOUD = {"postgresql": "RAISE EXCEPTION 'not that one';", "sqlite": "ABORT, 'not 
 SILENT = {"postgresql": "RETURN NULL;", "sqlite": "IGNORE"}
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize(
     ("trigger", "words"), [(LOUD, "not that one"), (SILENT, "A trigger or a row security policy interferes")]
 )
@@ -225,6 +242,7 @@ def test_a_database_that_does_not_delete_keeps_all_files(
     assert (site.images, site.media.files) == (["p/a.jpg", "p/b.jpg"], {b"p/a.jpg", b"p/b.jpg"})
 
 
+@pytest.mark.promise(4)
 def test_a_connection_that_is_lost_before_the_deletion_changes_nothing(postgresql: Any, media: Media) -> None:
     site = Site(postgresql, media)
     media.write("p/a.jpg")
@@ -236,6 +254,7 @@ def test_a_connection_that_is_lost_before_the_deletion_changes_nothing(postgresq
     assert (site.images, media.files) == (["p/a.jpg"], {b"p/a.jpg"})
 
 
+@pytest.mark.promise(4)
 def test_a_connection_that_is_lost_in_the_transaction_rolls_it_back(postgresql: Any, media: Media) -> None:
     site = Site(postgresql, media)
     media.write("p/a.jpg")
@@ -246,6 +265,7 @@ def test_a_connection_that_is_lost_in_the_transaction_rolls_it_back(postgresql: 
     assert (site.images, media.files) == (["p/a.jpg"], {b"p/a.jpg"})
 
 
+@pytest.mark.promise(4)
 def test_a_connection_that_is_lost_after_the_commit_leaves_orphans(postgresql: Any, media: Media) -> None:
     class Announced(PermanentRemover):
         def announce(self, tree: Any, files: Any) -> None:
@@ -260,17 +280,20 @@ def test_a_connection_that_is_lost_after_the_commit_leaves_orphans(postgresql: A
     assert (site.images, media.files) == ([], {b"p/a.jpg"})
 
 
-def test_rows_beyond_one_batch_go_in_one_transaction(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.promise(4)
+def test_rows_beyond_one_batch_go_in_one_transaction(
+    sqlite_with_missing_file: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(spool, "CHUNK", 2)
-    few.insert(*[f"p/gone {number}.jpg" for number in range(5)])
-    few.database.run(
+    sqlite_with_missing_file.insert(*[f"p/gone {number}.jpg" for number in range(5)])
+    sqlite_with_missing_file.database.run(
         "CREATE TRIGGER refuse BEFORE DELETE ON photo WHEN old.image = 'p/gone 4.jpg' "
         "BEGIN SELECT RAISE(ABORT, 'not that one'); END"
     )
-    _plan, outcome = run(few.missing())
+    _plan, outcome = run(sqlite_with_missing_file.missing())
     assert "not that one" in outcome.error
-    assert len(few.images) == 7
-    few.database.run("DROP TRIGGER refuse")
-    _plan, outcome = run(few.missing())
+    assert len(sqlite_with_missing_file.images) == 7
+    sqlite_with_missing_file.database.run("DROP TRIGGER refuse")
+    _plan, outcome = run(sqlite_with_missing_file.missing())
     assert outcome.removed.records == 6
-    assert few.images == ["p/there.jpg"]
+    assert sqlite_with_missing_file.images == ["p/there.jpg"]

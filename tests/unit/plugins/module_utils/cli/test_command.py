@@ -97,6 +97,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path, sqlite: Any) -> Site:
+    """The site kit with its site file."""
     return Site(tmp_path, sqlite)
 
 
@@ -155,6 +156,7 @@ def test_a_job_that_fails_does_not_keep_the_next_from_running(site: Site, capsys
     assert len(site.database.rows("SELECT id FROM collection_photo")) == 3
 
 
+@pytest.mark.promise("guards")
 def test_a_guard_refuses_with_its_status_and_one_option_lifts_it(site: Site, capsys: Any) -> None:
     site.keep("a.jpg")
     site.write("x.jpg", "y.jpg")
@@ -327,6 +329,7 @@ def test_a_wrong_command_line_is_told_in_one_line(capsys: Any, arguments: list[s
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.promise(12)
 def test_no_password_is_told(site: Site, capsys: Any) -> None:
     site.describe(database_url=f"postgresql://u:{SECRET}@127.0.0.1:1/d")
     assert site.run("orphans", "kit", "--dry-run", "--json") == Exit.FAILED
@@ -398,6 +401,7 @@ def test_the_version_is_that_of_the_collection() -> None:
 # Plans that somebody reviews.
 
 
+@pytest.mark.promise(7)
 def test_an_approved_plan_is_the_most_that_goes(site: Site, tmp_path: Path, capsys: Any) -> None:
     site.keep("a.jpg", "b.jpg", "c.jpg", "d.jpg")
     site.write("x.jpg")
@@ -410,6 +414,7 @@ def test_an_approved_plan_is_the_most_that_goes(site: Site, tmp_path: Path, caps
     assert site.files == {"a.jpg", "b.jpg", "c.jpg", "d.jpg", "y.jpg"}
 
 
+@pytest.mark.promise(7)
 def test_a_plan_for_something_else_is_turned_down(site: Site, tmp_path: Path, capsys: Any) -> None:
     site.keep("a.jpg")
     plan = tmp_path / "plan"

@@ -105,6 +105,7 @@ def test_references_in_another_order_end_the_run(lists: list[list[bytes]]) -> No
         references.finish()
 
 
+@pytest.mark.promise(11)
 def test_references_are_only_read_as_far_as_the_walk_has_come() -> None:
     read = []
 

@@ -19,6 +19,7 @@ TOO_LONG = "n" * 256
 # Absence is proven.
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize(
     ("path", "why"),
     [
@@ -33,59 +34,69 @@ TOO_LONG = "n" * 256
         (f"{TOO_LONG}/gone.jpg", "longer than a file name can be; its row is kept"),
     ],
 )
-def test_what_cannot_be_judged_stays_and_is_told(photos: Site, outside: Path, path: str, why: str) -> None:
-    photos.media.link("link", outside)
-    photos.media.link("dangling", "nowhere")
-    photos.insert(path)
-    plan, _outcome = run(photos.missing())
+def test_what_cannot_be_judged_stays_and_is_told(
+    site_with_missing_file: Site, outside: Path, path: str, why: str
+) -> None:
+    site_with_missing_file.media.link("link", outside)
+    site_with_missing_file.media.link("dangling", "nowhere")
+    site_with_missing_file.insert(path)
+    plan, _outcome = run(site_with_missing_file.missing())
     assert why in reasons(plan.kept)[path.encode()]
     assert (found(plan), guards(plan)) == ([b"p/gone.jpg"], [])
-    assert photos.images == ["p/there.jpg", path]
+    assert site_with_missing_file.images == ["p/there.jpg", path]
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("path", ["link.jpg", "dangling.jpg", "folder", "fifo"])
-def test_whatever_is_there_is_not_missing(few: Site, outside: Path, path: str) -> None:
-    few.media.link("link.jpg", outside / "precious.jpg")
-    few.media.link("dangling.jpg", "nowhere")
-    few.media.mkdir("folder")
-    os.mkfifo(few.media.path("fifo"))
-    few.insert(path)
-    assert found(run(few.missing(), check=True)[0]) == [b"p/gone.jpg"]
+def test_whatever_is_there_is_not_missing(sqlite_with_missing_file: Site, outside: Path, path: str) -> None:
+    sqlite_with_missing_file.media.link("link.jpg", outside / "precious.jpg")
+    sqlite_with_missing_file.media.link("dangling.jpg", "nowhere")
+    sqlite_with_missing_file.media.mkdir("folder")
+    os.mkfifo(sqlite_with_missing_file.media.path("fifo"))
+    sqlite_with_missing_file.insert(path)
+    assert found(run(sqlite_with_missing_file.missing(), check=True)[0]) == [b"p/gone.jpg"]
 
 
 @pytest.mark.parametrize("written", ["x'702f74686572650062'", "'p/there%00.jpg'", "'%00'"])
-def test_a_value_with_a_nul_byte_stays_and_is_told(few: Site, written: str) -> None:
-    few.database.run(f"INSERT INTO photo (id, image) VALUES (99, CAST({written} AS text))")
-    plan, _outcome = run(few.missing(), check=True)
+def test_a_value_with_a_nul_byte_stays_and_is_told(sqlite_with_missing_file: Site, written: str) -> None:
+    sqlite_with_missing_file.database.run(
+        f"INSERT INTO photo (id, image) VALUES (99, CAST({written} AS text))"
+    )
+    plan, _outcome = run(sqlite_with_missing_file.missing(), check=True)
     assert "99" not in keys(plan)
     assert plan.kept.total == 1
 
 
-def test_a_lone_value_with_a_nul_byte_stays_and_is_told(few: Site) -> None:
-    few.database.run("INSERT INTO photo (id, image) VALUES (99, CAST(x'7100ff' AS text))")
-    plan, _outcome = run(few.missing(), check=True)
+def test_a_lone_value_with_a_nul_byte_stays_and_is_told(sqlite_with_missing_file: Site) -> None:
+    sqlite_with_missing_file.database.run(
+        "INSERT INTO photo (id, image) VALUES (99, CAST(x'7100ff' AS text))"
+    )
+    plan, _outcome = run(sqlite_with_missing_file.missing(), check=True)
     assert keys(plan) == ["2"]
     assert "holds a NUL byte" in reasons(plan.kept)[b"q\0\xff"]
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize(("on_disk", "in_database"), SPELLINGS)
 def test_a_row_whose_file_is_there_in_another_spelling_stays(
-    photos: Site, on_disk: str, in_database: str
+    site_with_missing_file: Site, on_disk: str, in_database: str
 ) -> None:
-    photos.media.write(on_disk)
-    photos.insert(in_database)
-    plan, _outcome = run(photos.missing())
+    site_with_missing_file.media.write(on_disk)
+    site_with_missing_file.insert(in_database)
+    plan, _outcome = run(site_with_missing_file.missing())
     assert found(plan) == [b"p/gone.jpg"]
-    assert photos.images == ["p/there.jpg", in_database]
+    assert site_with_missing_file.images == ["p/there.jpg", in_database]
 
 
-def test_the_other_spelling_is_told(photos: Site) -> None:
-    photos.media.write("p/a b.jpg")
-    photos.insert("p/a%20b.jpg")
-    plan, _outcome = run(photos.missing(), check=True)
+@pytest.mark.promise(9)
+def test_the_other_spelling_is_told(site_with_missing_file: Site) -> None:
+    site_with_missing_file.media.write("p/a b.jpg")
+    site_with_missing_file.insert("p/a%20b.jpg")
+    plan, _outcome = run(site_with_missing_file.missing(), check=True)
     assert "another spelling: 'p/a b.jpg'" in reasons(plan.kept)[b"p/a%20b.jpg"]
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("mode", [0o000, 0o400, 0o200])
 def test_a_closed_directory_turns_the_plan_down(public_site: Site, mode: int) -> None:
     public_site.media.write("closed/there.jpg", "p/there.jpg")
@@ -101,6 +112,7 @@ def test_a_closed_directory_turns_the_plan_down(public_site: Site, mode: int) ->
     assert "Permission denied" in message
 
 
+@pytest.mark.promise(1)
 def test_a_directory_that_is_closed_after_the_plan_rolls_all_back(public_site: Site) -> None:
     public_site.media.write("p/there.jpg")
     public_site.insert("p/gone.jpg", "q/gone.jpg")
@@ -121,38 +133,46 @@ def test_a_directory_that_is_closed_after_the_plan_rolls_all_back(public_site: S
     assert len(public_site.images) == 2
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_media_root_that_is_replaced_after_the_plan_rolls_all_back(photos: Site, gone: bool) -> None:
-    with planned(photos.missing()) as made:
-        os.rename(photos.media.root, photos.media.root + b".old")
+def test_a_media_root_that_is_replaced_after_the_plan_rolls_all_back(
+    site_with_missing_file: Site, gone: bool
+) -> None:
+    with planned(site_with_missing_file.missing()) as made:
+        os.rename(site_with_missing_file.media.root, site_with_missing_file.media.root + b".old")
         if not gone:
-            os.mkdir(photos.media.root)
+            os.mkdir(site_with_missing_file.media.root)
         outcome = made.apply()
     assert "the media root was replaced or unmounted" in outcome.error
-    assert photos.images == ["p/there.jpg", "p/gone.jpg"]
+    assert site_with_missing_file.images == ["p/there.jpg", "p/gone.jpg"]
 
 
-def test_a_media_root_that_is_replaced_during_the_look_turns_the_plan_down(photos: Site) -> None:
+@pytest.mark.promise(1)
+def test_a_media_root_that_is_replaced_during_the_look_turns_the_plan_down(
+    site_with_missing_file: Site,
+) -> None:
     def unmount(_rows: int) -> None:
-        os.rename(photos.media.root, photos.media.root + b".old")
-        os.mkdir(photos.media.root)
+        os.rename(site_with_missing_file.media.root, site_with_missing_file.media.root + b".old")
+        os.mkdir(site_with_missing_file.media.root)
 
-    with planned(photos.missing(), progress=unmount) as made:
+    with planned(site_with_missing_file.missing(), progress=unmount) as made:
         assert guards(made.plan) == ["partial"]
 
 
-def test_a_file_that_is_back_after_the_plan_keeps_its_row(photos: Site) -> None:
-    photos.insert("p/gone too.jpg")
-    with planned(photos.missing()) as made:
-        photos.media.write("p/gone.jpg")
+@pytest.mark.promise(2)
+def test_a_file_that_is_back_after_the_plan_keeps_its_row(site_with_missing_file: Site) -> None:
+    site_with_missing_file.insert("p/gone too.jpg")
+    with planned(site_with_missing_file.missing()) as made:
+        site_with_missing_file.media.write("p/gone.jpg")
         outcome = made.apply()
     assert reasons(outcome.kept) == {b"p/gone.jpg": "it is no longer what the plan says, and is kept"}
-    assert photos.images == ["p/there.jpg", "p/gone.jpg"]
+    assert site_with_missing_file.images == ["p/there.jpg", "p/gone.jpg"]
 
 
-def test_a_file_that_is_back_in_a_directory_made_anew_keeps_its_row(photos: Site) -> None:
-    with planned(photos.missing()) as made:
-        photos.media.rename("p", "old")
-        photos.media.write("p/gone.jpg")
+@pytest.mark.promise(2)
+def test_a_file_that_is_back_in_a_directory_made_anew_keeps_its_row(site_with_missing_file: Site) -> None:
+    with planned(site_with_missing_file.missing()) as made:
+        site_with_missing_file.media.rename("p", "old")
+        site_with_missing_file.media.write("p/gone.jpg")
         made.apply()
-    assert photos.images == ["p/there.jpg", "p/gone.jpg"]
+    assert site_with_missing_file.images == ["p/there.jpg", "p/gone.jpg"]

@@ -19,6 +19,8 @@ from engine.media import local as tree
 from engine.media import walk
 from helpers.builders import Site, found, reasons, run
 
+pytestmark = pytest.mark.promise("moves")
+
 PICTURE, OTHER = b"a picture", b"b picture"
 SUMS = {name: hashlib.new(name, PICTURE).hexdigest() for name in ("md5", "sha1", "sha256", "sha512")}
 TOLD: Mapping[str, str] = MappingProxyType({"size_column": "size", "checksum_column": "checksum"})
@@ -26,7 +28,7 @@ WATCHED = {"include_likely_moves": False}
 
 
 @pytest.fixture
-def shop(site: Site) -> Site:
+def site_with_checksums(site: Site) -> Site:
     """A site whose rows may hold the size and the checksum of their file, with one lost file."""
     site.database.run(
         "ALTER TABLE photo ADD COLUMN size bigint; ALTER TABLE photo ADD COLUMN checksum varchar(200)"
@@ -36,14 +38,16 @@ def shop(site: Site) -> Site:
     return site
 
 
-def orphans(shop: Site, told: Mapping[str, str] = TOLD, **options: Any) -> Any:
-    return shop.orphans(references=[{"table": "photo", "column": "image", **told}], **{**WATCHED, **options})
+def orphans(site_with_checksums: Site, told: Mapping[str, str] = TOLD, **options: Any) -> Any:
+    return site_with_checksums.orphans(
+        references=[{"table": "photo", "column": "image", **told}], **{**WATCHED, **options}
+    )
 
 
-def moved(shop: Site, told: Mapping[str, str] = TOLD) -> tuple[str, str]:
+def moved(site_with_checksums: Site, told: Mapping[str, str] = TOLD) -> tuple[str, str]:
     """In what an orphan and a row are alike, as each of the two jobs says it; empty where they are not."""
-    plan, _outcome = run(orphans(shop, told), check=True)
-    missing, _outcome = run(shop.missing(**told, **WATCHED), check=True)
+    plan, _outcome = run(orphans(site_with_checksums, told), check=True)
+    missing, _outcome = run(site_with_checksums.missing(**told, **WATCHED), check=True)
     return _alike(plan, len(plan.items) == 0), _alike(missing, len(missing.items) == 0)
 
 
@@ -75,11 +79,11 @@ def _alike(plan: Any, stays: bool) -> str:
     ],
 )
 def test_of_one_name_they_are_a_move_unless_the_row_says_of_another_content(
-    shop: Site, size: int | None, checksum: str | None, alike: str
+    site_with_checksums: Site, size: int | None, checksum: str | None, alike: str
 ) -> None:
-    shop.media.write("elsewhere/lost.jpg", content=PICTURE)
-    shop.insert("p/lost.jpg", size=size, checksum=checksum)
-    assert moved(shop) == (alike, alike)
+    site_with_checksums.media.write("elsewhere/lost.jpg", content=PICTURE)
+    site_with_checksums.insert("p/lost.jpg", size=size, checksum=checksum)
+    assert moved(site_with_checksums) == (alike, alike)
 
 
 @pytest.mark.parametrize(
@@ -94,11 +98,11 @@ def test_of_one_name_they_are_a_move_unless_the_row_says_of_another_content(
     ],
 )
 def test_of_another_name_they_are_a_move_if_size_and_checksum_agree(
-    shop: Site, size: int | None, checksum: str | None, alike: str
+    site_with_checksums: Site, size: int | None, checksum: str | None, alike: str
 ) -> None:
-    shop.media.write("p/renamed.jpg", content=PICTURE)
-    shop.insert("p/lost.jpg", size=size, checksum=checksum)
-    assert moved(shop) == (alike, alike)
+    site_with_checksums.media.write("p/renamed.jpg", content=PICTURE)
+    site_with_checksums.insert("p/lost.jpg", size=size, checksum=checksum)
+    assert moved(site_with_checksums) == (alike, alike)
 
 
 @pytest.mark.parametrize(
@@ -109,64 +113,69 @@ def test_of_another_name_they_are_a_move_if_size_and_checksum_agree(
         ({"checksum_column": "checksum"}, "name"),
     ],
 )
-def test_only_columns_that_are_named_are_asked(shop: Site, told: dict[str, str], alike: str) -> None:
-    shop.media.write("elsewhere/lost.jpg", content=PICTURE)
-    shop.insert("p/lost.jpg", size=1, checksum=SUMS["md5"])
-    assert moved(shop, told) == (alike, alike)
+def test_only_columns_that_are_named_are_asked(
+    site_with_checksums: Site, told: dict[str, str], alike: str
+) -> None:
+    site_with_checksums.media.write("elsewhere/lost.jpg", content=PICTURE)
+    site_with_checksums.insert("p/lost.jpg", size=1, checksum=SUMS["md5"])
+    assert moved(site_with_checksums, told) == (alike, alike)
 
 
-def test_a_file_that_a_row_names_is_no_other_rows_file(shop: Site) -> None:
-    shop.media.write("p/copy.jpg", content=PICTURE)
-    shop.insert("p/copy.jpg")
-    shop.insert("p/lost.jpg", size=len(PICTURE), checksum=SUMS["md5"])
-    plan, _outcome = run(shop.missing(**TOLD, **WATCHED), check=True)
+def test_a_file_that_a_row_names_is_no_other_rows_file(site_with_checksums: Site) -> None:
+    site_with_checksums.media.write("p/copy.jpg", content=PICTURE)
+    site_with_checksums.insert("p/copy.jpg")
+    site_with_checksums.insert("p/lost.jpg", size=len(PICTURE), checksum=SUMS["md5"])
+    plan, _outcome = run(site_with_checksums.missing(**TOLD, **WATCHED), check=True)
     assert found(plan) == [b"p/lost.jpg"]
 
 
-def test_one_of_several_rows_is_enough(shop: Site) -> None:
-    shop.media.write("elsewhere/lost.jpg", content=PICTURE)
-    shop.insert("p/lost.jpg", size=1)
-    shop.insert("p/lost.jpg", size=len(PICTURE))
-    assert moved(shop) == ("name", "name")
+def test_one_of_several_rows_is_enough(site_with_checksums: Site) -> None:
+    site_with_checksums.media.write("elsewhere/lost.jpg", content=PICTURE)
+    site_with_checksums.insert("p/lost.jpg", size=1)
+    site_with_checksums.insert("p/lost.jpg", size=len(PICTURE))
+    assert moved(site_with_checksums) == ("name", "name")
 
 
-def test_what_the_references_say_of_the_file_column_holds_for_its_records(shop: Site) -> None:
-    shop.media.write("elsewhere/lost.jpg", content=PICTURE)
-    shop.insert("p/lost.jpg", size=1)
+def test_what_the_references_say_of_the_file_column_holds_for_its_records(site_with_checksums: Site) -> None:
+    site_with_checksums.media.write("elsewhere/lost.jpg", content=PICTURE)
+    site_with_checksums.insert("p/lost.jpg", size=1)
     references = [{"table": "photo", "column": "image", "size_column": "size"}]
-    plan, _outcome = run(shop.missing(references=references, **WATCHED), check=True)
+    plan, _outcome = run(site_with_checksums.missing(references=references, **WATCHED), check=True)
     assert found(plan) == [b"p/lost.jpg"]
-    plan, _outcome = run(shop.missing(**WATCHED), check=True)
+    plan, _outcome = run(site_with_checksums.missing(**WATCHED), check=True)
     assert found(plan) == []
 
 
-def test_to_read_a_file_does_not_touch_it(shop: Site) -> None:
-    shop.media.write("elsewhere/lost.jpg", content=PICTURE)
-    shop.insert("p/lost.jpg", checksum=SUMS["md5"])
-    path = shop.media.path("elsewhere/lost.jpg")
+def test_to_read_a_file_does_not_touch_it(site_with_checksums: Site) -> None:
+    site_with_checksums.media.write("elsewhere/lost.jpg", content=PICTURE)
+    site_with_checksums.insert("p/lost.jpg", checksum=SUMS["md5"])
+    path = site_with_checksums.media.path("elsewhere/lost.jpg")
     os.utime(path, (1, 2))
-    moved(shop)
+    moved(site_with_checksums)
     assert os.stat(path).st_atime == 1
 
 
 def test_where_no_checksum_can_be_computed_the_name_counts(
-    shop: Site, monkeypatch: pytest.MonkeyPatch
+    site_with_checksums: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(name: str) -> Any:
         raise ValueError(f"unsupported hash type {name}")
 
     monkeypatch.setattr(tree.hashlib, "new", forbidden)
-    shop.media.write("elsewhere/lost.jpg", "p/renamed.jpg", content=PICTURE)
-    shop.insert("p/lost.jpg", size=len(PICTURE), checksum=hashlib.md5(OTHER).hexdigest())
-    plan, _outcome = run(orphans(shop), check=True)
+    site_with_checksums.media.write("elsewhere/lost.jpg", "p/renamed.jpg", content=PICTURE)
+    site_with_checksums.insert("p/lost.jpg", size=len(PICTURE), checksum=hashlib.md5(OTHER).hexdigest())
+    plan, _outcome = run(orphans(site_with_checksums), check=True)
     assert found(plan) == [b"p/renamed.jpg"]
-    plan, _outcome = run(shop.missing(**TOLD, **WATCHED), check=True)
+    plan, _outcome = run(site_with_checksums.missing(**TOLD, **WATCHED), check=True)
     assert found(plan) == []
 
 
 @pytest.mark.parametrize("option", ["size_column", "checksum_column"])
-def test_a_column_that_is_not_there_is_an_error(shop: Site, option: str) -> None:
-    for job in (orphans(shop, {option: "nowhere"}), shop.missing(**{option: "nowhere"}, **WATCHED)):
+def test_a_column_that_is_not_there_is_an_error(site_with_checksums: Site, option: str) -> None:
+    for job in (
+        orphans(site_with_checksums, {option: "nowhere"}),
+        site_with_checksums.missing(**{option: "nowhere"}, **WATCHED),
+    ):
         with pytest.raises(SiteError, match="table photo has no column 'nowhere'"):
             run(job, check=True)
 
@@ -198,15 +207,15 @@ class Reversed:
 
 
 def test_of_several_files_that_may_be_the_lost_one_the_same_is_told_each_time(
-    shop: Site, monkeypatch: pytest.MonkeyPatch
+    site_with_checksums: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever order the file system lists them in: a plan must not change by itself."""
-    shop.media.write("p/one.jpg", "p/two.jpg", content=PICTURE)
-    shop.insert("p/lost.jpg", size=len(PICTURE), checksum=SUMS["sha256"])
+    site_with_checksums.media.write("p/one.jpg", "p/two.jpg", content=PICTURE)
+    site_with_checksums.insert("p/lost.jpg", size=len(PICTURE), checksum=SUMS["sha256"])
     told = []
     for module in (os, Reversed()):
         monkeypatch.setattr(walk, "os", module)
-        plan, _outcome = run(shop.missing(**TOLD, **WATCHED), check=True)
+        plan, _outcome = run(site_with_checksums.missing(**TOLD, **WATCHED), check=True)
         told += [reasons(plan.kept)[b"p/lost.jpg"]]
     assert told[0] == told[1]
     assert "is at 'p/two.jpg'" in told[0]

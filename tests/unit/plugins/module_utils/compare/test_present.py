@@ -62,12 +62,12 @@ def directories_of(paths: list[bytes], directory: bytes) -> set[bytes]:
 
 
 @pytest.fixture
-def all_came(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_more_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more names are expected than were asked for."""
     monkeypatch.setattr(presence, "_MORE_TO_COME", 1)
 
 
-@pytest.mark.usefixtures("all_came")
+@pytest.mark.usefixtures("no_more_expected")
 def test_a_large_directory_is_read_once_whatever_rows_of_a_subdirectory_come_between() -> None:
     with tempfile.TemporaryDirectory() as folder:
         media = Media(folder)
@@ -92,7 +92,8 @@ def test_a_large_directory_is_read_once_whatever_rows_of_a_subdirectory_come_bet
     assert [call.args for call in read.call_args_list] == [(b"p",)]
 
 
-@pytest.mark.usefixtures("all_came")
+@pytest.mark.promise(11)
+@pytest.mark.usefixtures("no_more_expected")
 def test_one_listing_is_held_at_a_time() -> None:
     with tempfile.TemporaryDirectory() as folder:
         media = Media(folder)

@@ -18,7 +18,7 @@ IMAGEKIT, THUMBNAILS = "CACHE/images/{dir}/{stem}/*", "{dir}/{name}.*_q*.*"
 
 
 @pytest.fixture
-def named(database: Any) -> Iterator[Any]:
+def reasons_to_keep(database: Any) -> Iterator[Any]:
     """A way to ask why some paths stay, of a database in which rows name files."""
     database.run("CREATE TABLE photo (image varchar(200)); CREATE TABLE album (cover text)")
     database.insert(
@@ -41,20 +41,22 @@ def named(database: Any) -> Iterator[Any]:
         yield ask
 
 
-def test_what_a_row_names_stays_and_what_none_names_does_not(named: Any) -> None:
+def test_what_a_row_names_stays_and_what_none_names_does_not(reasons_to_keep: Any) -> None:
     a_row = "a row references it"
-    assert named([b"p/a.jpg", b"covers/c.png", b"p/b.jpg", b"a.jpg"]) == [a_row, a_row, "", ""]
+    assert reasons_to_keep([b"p/a.jpg", b"covers/c.png", b"p/b.jpg", b"a.jpg"]) == [a_row, a_row, "", ""]
 
 
-def test_a_column_that_is_not_listed_protects_nothing(named: Any) -> None:
-    assert named([b"covers/c.png"], columns=[IMAGE]) == [""]
+def test_a_column_that_is_not_listed_protects_nothing(reasons_to_keep: Any) -> None:
+    assert reasons_to_keep([b"covers/c.png"], columns=[IMAGE]) == [""]
 
 
+@pytest.mark.promise(8)
 @pytest.mark.parametrize("path", [b"P/A.JPG", b"p/a.jpg ", b" p/a.jpg", b"p/a_jpg", b"p/%.jpg", b"p/a.jpgx"])
-def test_names_are_compared_byte_by_byte(named: Any, path: bytes) -> None:
-    assert named([path]) == [""]
+def test_names_are_compared_byte_by_byte(reasons_to_keep: Any, path: bytes) -> None:
+    assert reasons_to_keep([path]) == [""]
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize(
     ("path", "spelling"),
     [
@@ -64,12 +66,13 @@ def test_names_are_compared_byte_by_byte(named: Any, path: bytes) -> None:
         (b"p\\a.jpg", "p/a.jpg"),
     ],
 )
-def test_what_a_row_names_in_another_spelling_stays(named: Any, path: bytes, spelling: str) -> None:
-    assert named([path]) == [f"the database references it in another spelling: '{spelling}'"]
+def test_what_a_row_names_in_another_spelling_stays(reasons_to_keep: Any, path: bytes, spelling: str) -> None:
+    assert reasons_to_keep([path]) == [f"the database references it in another spelling: '{spelling}'"]
 
 
-def test_names_that_no_database_can_hold_are_named_by_none(named: Any) -> None:
-    assert named([b"p/\xff.jpg", b"p/%00.jpg", b"p/%FF.jpg"]) == [""] * 3
+@pytest.mark.promise(8)
+def test_names_that_no_database_can_hold_are_named_by_none(reasons_to_keep: Any) -> None:
+    assert reasons_to_keep([b"p/\xff.jpg", b"p/%00.jpg", b"p/%FF.jpg"]) == [""] * 3
 
 
 @pytest.mark.parametrize(
@@ -83,9 +86,11 @@ def test_names_that_no_database_can_hold_are_named_by_none(named: Any) -> None:
         ("{dir}/{stem}_*.{ext}", b"p/a_big_one.jpg", "p/a.jpg"),
     ],
 )
-def test_what_is_derived_from_a_named_file_stays(named: Any, pattern: str, path: bytes, source: str) -> None:
-    assert named([path], [pattern]) == [f"it is derived from '{source}', which a row references"]
-    assert named([path]) == [""]
+def test_what_is_derived_from_a_named_file_stays(
+    reasons_to_keep: Any, pattern: str, path: bytes, source: str
+) -> None:
+    assert reasons_to_keep([path], [pattern]) == [f"it is derived from '{source}', which a row references"]
+    assert reasons_to_keep([path]) == [""]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +104,10 @@ def test_what_is_derived_from_a_named_file_stays(named: Any, pattern: str, path:
         ("{dir}/{stem}_*.{ext}", b"p/a_big.png"),
     ],
 )
-def test_what_is_derived_from_an_unnamed_file_does_not_stay(named: Any, pattern: str, path: bytes) -> None:
-    assert named([path], [pattern]) == [""]
+def test_what_is_derived_from_an_unnamed_file_does_not_stay(
+    reasons_to_keep: Any, pattern: str, path: bytes
+) -> None:
+    assert reasons_to_keep([path], [pattern]) == [""]
 
 
 @pytest.mark.parametrize(
@@ -113,14 +120,16 @@ def test_what_is_derived_from_an_unnamed_file_does_not_stay(named: Any, pattern:
     ],
 )
 def test_a_file_goes_with_the_last_row_that_names_it(
-    named: Any, path: bytes, leaving: int, stays: bool
+    reasons_to_keep: Any, path: bytes, leaving: int, stays: bool
 ) -> None:
     thumbnail = b"CACHE/images/" + path[:-4] + b"/1.jpg"
     for asked in (path, thumbnail):
-        assert [bool(reason) for reason in named([asked], [IMAGEKIT], {path: leaving})] == [stays]
+        assert [bool(reason) for reason in reasons_to_keep([asked], [IMAGEKIT], {path: leaving})] == [stays]
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 11, 25_000])
-def test_any_number_of_paths_can_be_asked_for(named: Any, count: int) -> None:
+def test_any_number_of_paths_can_be_asked_for(reasons_to_keep: Any, count: int) -> None:
     paths = [b"p/%d.jpg" % number for number in range(count)]
-    assert [reason for reason in named([*paths, b"p/a.jpg"], [IMAGEKIT]) if reason] == ["a row references it"]
+    assert [reason for reason in reasons_to_keep([*paths, b"p/a.jpg"], [IMAGEKIT]) if reason] == [
+        "a row references it"
+    ]

@@ -27,7 +27,7 @@ from helpers.builders import as_nobody
 
 
 @pytest.fixture
-def locked_out(postgresql_server: str) -> Iterator[tuple[str, str]]:
+def user_with_password(postgresql_server: str) -> Iterator[tuple[str, str]]:
     """The URL of the server without a user, and a user whom it asks for a password."""
     with closing(psycopg2.connect(postgresql_server)) as connection:
         connection.autocommit = True
@@ -46,6 +46,7 @@ def locked_out(postgresql_server: str) -> Iterator[tuple[str, str]]:
 # The URL.
 
 
+@pytest.mark.promise(12)
 @pytest.mark.parametrize(
     ("url", "words"),
     [
@@ -134,8 +135,9 @@ def failure(url: str) -> str:
     return str(refusal.value)
 
 
-def test_a_wrong_password_is_refused_without_showing_it(locked_out: tuple[str, str]) -> None:
-    query, user = locked_out
+@pytest.mark.promise(12)
+def test_a_wrong_password_is_refused_without_showing_it(user_with_password: tuple[str, str]) -> None:
+    query, user = user_with_password
     for url in (
         f"postgresql://{user}:hunter2%20x@/postgres?{query}",
         f"postgresql://{user}@/postgres?{query}&password=hunter2%20x",
@@ -148,6 +150,7 @@ def test_a_wrong_password_is_refused_without_showing_it(locked_out: tuple[str, s
         assert database.foreign_keys() == []
 
 
+@pytest.mark.promise(12)
 def test_a_user_that_does_not_exist_is_told_without_the_password(postgresql: Any) -> None:
     told = failure(postgresql.url.replace("postgres:@", "nobody:hunter2@"))
     assert 'role "nobody" does not exist' in told
@@ -191,16 +194,19 @@ FINE = [
 ]
 
 
+@pytest.mark.promise(12)
 @pytest.mark.parametrize("url", FINE)
 def test_no_error_shows_a_password(url: str) -> None:
     assert "hunter2" not in failure(url)
 
 
+@pytest.mark.promise(12)
 @pytest.mark.parametrize("url", MALFORMED)
 def test_no_error_shows_a_password_that_was_not_encoded(url: str) -> None:
     assert "hunter2" not in failure(url)
 
 
+@pytest.mark.promise(12)
 @given(st.text("aZ0 %?#:[]&=+é\\'\"\n", max_size=6), st.text("aZ0 %?#:[]&=+é\\'\"\n", max_size=6))
 @example("", "")
 def test_no_error_shows_a_password_with_any_character(before: str, after: str) -> None:
@@ -209,14 +215,16 @@ def test_no_error_shows_a_password_with_any_character(before: str, after: str) -
         assert "hunter2" not in failure(f"postgresql://kit:{password}@localhost:1/kit")
 
 
+@pytest.mark.promise(12)
 @given(st.text("/@:?#%h ", max_size=4), st.text("/@:?#%h ", max_size=4))
 def test_no_error_shows_a_password_that_was_encoded(before: str, after: str) -> None:
     password = quote(f"{before}hunter2{after}", safe="")
     assert "hunter2" not in failure(f"postgresql://kit:{password}@localhost:1/kit")
 
 
-def test_an_error_in_sql_shows_no_password(locked_out: tuple[str, str]) -> None:
-    query, user = locked_out
+@pytest.mark.promise(12)
+def test_an_error_in_sql_shows_no_password(user_with_password: tuple[str, str]) -> None:
+    query, user = user_with_password
     url = f"postgresql://{user}:the%20right%20one@/postgres?{query}"
     with connect(url, read_only=True) as database:
         with pytest.raises(DatabaseError) as refusal, database._doing("converting"):

@@ -46,13 +46,14 @@ NAMES_IN_ORDER = ["-", ".", "/", "0", "A", "Z", "_", "a", "a b", "a-", "a/", "b"
 
 
 @pytest.fixture
-def photos(database: Any) -> Any:
+def photo_table(database: Any) -> Any:
+    """A database of each kind in turn, with an empty table of photos."""
     database.run(PHOTO)
     return database
 
 
 @pytest.fixture
-def latin1(postgresql_server: str) -> Iterator[str]:
+def latin1_database(postgresql_server: str) -> Iterator[str]:
     """A PostgreSQL database that keeps its text as LATIN1."""
     with closing(psycopg2.connect(postgresql_server)) as connection:
         connection.autocommit = True
@@ -63,12 +64,12 @@ def latin1(postgresql_server: str) -> Iterator[str]:
         connection.cursor().execute("DROP DATABASE latin1")
 
 
-def test_how_many_paths_there_may_be_is_about_right(photos: Any) -> None:
+def test_how_many_paths_there_may_be_is_about_right(photo_table: Any) -> None:
     rows = [{"id": number, "image": f"a/{number}" if number % 4 else ""} for number in range(1000)]
-    photos.insert("photo", rows)
-    if photos.kind == "postgresql":
-        photos.run("ANALYZE photo")
-    with connect(photos.url, read_only=True) as opened:
+    photo_table.insert("photo", rows)
+    if photo_table.kind == "postgresql":
+        photo_table.run("ANALYZE photo")
+    with connect(photo_table.url, read_only=True) as opened:
         assert abs(opened.expected([IMAGE]) - 750) < 20
         assert abs(opened.expected([IMAGE, IMAGE]) - 1500) < 40
 
@@ -126,9 +127,9 @@ def test_a_table_of_another_schema_is_named_with_it(postgresql: Any) -> None:
         assert database.table("public.photo").name == "photo"
 
 
-def test_an_unknown_table_is_told(photos: Any) -> None:
+def test_an_unknown_table_is_told(photo_table: Any) -> None:
     with pytest.raises(SiteError, match=r"there is no table 'album'.*APP_MODEL in lower case"):
-        references(photos.url, Column("album", "cover"))
+        references(photo_table.url, Column("album", "cover"))
 
 
 def test_an_unknown_schema_is_told(postgresql: Any) -> None:
@@ -136,9 +137,9 @@ def test_an_unknown_schema_is_told(postgresql: Any) -> None:
         references(postgresql.url, Column("gallery.photo", "image"))
 
 
-def test_an_unknown_column_is_told_with_those_that_there_are(photos: Any) -> None:
+def test_an_unknown_column_is_told_with_those_that_there_are(photo_table: Any) -> None:
     with pytest.raises(SiteError, match=r"no column 'img'\. Its columns are: id, image, taken\."):
-        references(photos.url, Column("photo", "img"))
+        references(photo_table.url, Column("photo", "img"))
 
 
 @pytest.mark.parametrize(
@@ -204,10 +205,11 @@ def test_foreign_keys_are_read_from_the_catalog(database: Any) -> None:
 # References.
 
 
-def test_references_come_in_byte_order_whatever_the_collation(photos: Any) -> None:
+@pytest.mark.promise(8)
+def test_references_come_in_byte_order_whatever_the_collation(photo_table: Any) -> None:
     rows = [{"id": number, "image": name} for number, name in enumerate(NAMES_IN_ORDER[::-1])]
-    photos.insert("photo", rows)
-    assert references(photos.url) == sorted(name.encode() for name in NAMES_IN_ORDER)
+    photo_table.insert("photo", rows)
+    assert references(photo_table.url) == sorted(name.encode() for name in NAMES_IN_ORDER)
 
 
 @given(st.lists(st.text("-./0aAéÉ ﬁ😀\n", min_size=1, max_size=4), max_size=30))
@@ -219,25 +221,29 @@ def test_the_order_of_sqlite_is_that_of_bytes(names: list[str]) -> None:
         assert [path for (path,) in connection.execute(statement)] == sorted(n.encode() for n in names)
 
 
-def test_references_of_several_columns_are_one_list(photos: Any) -> None:
-    photos.run("CREATE TABLE album (cover text); INSERT INTO album VALUES ('b'), ('d'), (NULL)")
-    photos.insert("photo", [{"id": n, "image": name} for n, name in enumerate(["c", "a", "b", "", None])])
-    assert references(photos.url, IMAGE, Column("album", "cover")) == [b"a", b"b", b"b", b"c", b"d"]
+def test_references_of_several_columns_are_one_list(photo_table: Any) -> None:
+    photo_table.run("CREATE TABLE album (cover text); INSERT INTO album VALUES ('b'), ('d'), (NULL)")
+    photo_table.insert(
+        "photo", [{"id": n, "image": name} for n, name in enumerate(["c", "a", "b", "", None])]
+    )
+    assert references(photo_table.url, IMAGE, Column("album", "cover")) == [b"a", b"b", b"b", b"c", b"d"]
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 15])
 def test_references_come_in_lists_of_a_bounded_length(
-    photos: Any, monkeypatch: pytest.MonkeyPatch, count: int
+    photo_table: Any, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setattr(sqlite_module, "BATCH", 7)
     monkeypatch.setattr(spool, "BLOCK", 7 * len("00\n"))
-    photos.insert("photo", [{"id": number, "image": f"{number:02}"} for number in range(count)])
-    with connect(photos.url, read_only=True) as database:
+    photo_table.insert("photo", [{"id": number, "image": f"{number:02}"} for number in range(count)])
+    with connect(photo_table.url, read_only=True) as database:
         lists = list(database.references([IMAGE]))
     assert [path for paths in lists for path in paths] == [b"%02d" % number for number in range(count)]
     assert all(0 < len(paths) <= 7 for paths in lists)
 
 
+@pytest.mark.promise(8)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1), max_size=8))
 @example(["a\\b", "a\\nb", "a\nb", "\\N", "\\.", "a\tb\rc\vd\be\ff"])
 def test_postgresql_gives_names_as_they_are(postgresql_server: str, values: list[str]) -> None:
@@ -249,6 +255,7 @@ def test_postgresql_gives_names_as_they_are(postgresql_server: str, values: list
     assert references(postgresql_server, Column("any_name", "path")) == sorted(v.encode() for v in values)
 
 
+@pytest.mark.promise(8)
 def test_sqlite_gives_names_that_are_no_text_as_they_are(sqlite: Any) -> None:
     sqlite.run("CREATE TABLE photo (image text)")
     sqlite.run("INSERT INTO photo VALUES (CAST(x'61ff0a' AS text)), (x'62ff'), (CAST(x'630064' AS text))")
@@ -257,15 +264,16 @@ def test_sqlite_gives_names_that_are_no_text_as_they_are(sqlite: Any) -> None:
         assert database.count_references([IMAGE], [b"a\xff\n", b"c", b"c\0d"]) == {b"a\xff\n": 1, b"c\0d": 1}
 
 
-def test_another_encoding_of_postgresql_gives_the_same_bytes(latin1: str) -> None:
-    with closing(psycopg2.connect(latin1, client_encoding="UTF8")) as connection:
+@pytest.mark.promise(8)
+def test_another_encoding_of_postgresql_gives_the_same_bytes(latin1_database: str) -> None:
+    with closing(psycopg2.connect(latin1_database, client_encoding="UTF8")) as connection:
         cursor = connection.cursor()
         cursor.execute("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(20))")
         cursor.execute("INSERT INTO photo VALUES (1, 'é.jpg'), (2, 'z.jpg'), (3, 'É'), (4, 'a')")
         connection.commit()
     names = ["a", "z.jpg", "É", "é.jpg"]
-    assert references(latin1) == [name.encode() for name in names]
-    with connect(latin1, read_only=False) as database:
+    assert references(latin1_database) == [name.encode() for name in names]
+    with connect(latin1_database, read_only=False) as database:
         asked = ["é.jpg".encode(), b"\xe9.jpg", b"\xff", "😀".encode(), b"a"]
         assert database.count_references([IMAGE], asked) == {"é.jpg".encode(): 1, b"a": 1}
         assert database.count_references([IMAGE], ["é".encode()], stems=True) == {"é".encode(): 1}
@@ -274,16 +282,16 @@ def test_another_encoding_of_postgresql_gives_the_same_bytes(latin1: str) -> Non
         assert [row.file for row in rows] == [name.encode() for name in names]
         with database.transaction():
             assert database.delete_selected(selection, rows[2:]) == 2
-    assert references(latin1) == [b"a", b"z.jpg"]
+    assert references(latin1_database) == [b"a", b"z.jpg"]
 
 
 @pytest.mark.parametrize(
     "path",
     ["a.jpg", "p/a.tar.gz", "p/.hidden", "p.d/a", ".hidden", "a.", "a..jpg", "p/a.b/c", "ä.jpg", "a\n.jpg\n"],
 )
-def test_a_stem_is_the_same_in_the_database_as_in_python(photos: Any, path: str) -> None:
-    photos.insert("photo", [{"id": 1, "image": path}, {"id": 2, "image": "p/another.png"}])
-    with connect(photos.url, read_only=True) as database:
+def test_a_stem_is_the_same_in_the_database_as_in_python(photo_table: Any, path: str) -> None:
+    photo_table.insert("photo", [{"id": 1, "image": path}, {"id": 2, "image": "p/another.png"}])
+    with connect(photo_table.url, read_only=True) as database:
         assert database.count_references([IMAGE], [stem(path.encode())], stems=True) == {
             stem(path.encode()): 1
         }
@@ -303,6 +311,7 @@ def incomplete(database: Any, cutoff: float, zone: str | None = None) -> list[by
     return sorted(row.file for rows in database.rows(selection) for row in rows)
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo", "America/New_York"])
 def test_rows_are_old_by_the_moment_and_not_by_its_writing(database: Any, zone: str | None) -> None:
     """The cutoff is 12:00 UTC; a time without a zone is one of the site."""
@@ -327,6 +336,7 @@ def test_rows_are_old_by_the_moment_and_not_by_its_writing(database: Any, zone: 
         assert incomplete(opened, 1751371200.5, zone) == [b"-1", b"0"]
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(
     ("written", "is_old"),
     [
@@ -361,11 +371,13 @@ def dated(database: Any, cutoff: float) -> list[bytes | None]:
         return incomplete(opened, cutoff, "UTC")
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(("seconds", "is_old"), [(0, False), (1, True)])
 def test_a_date_is_old_once_its_last_moment_is(postgresql: Any, seconds: int, is_old: bool) -> None:
     assert dated(postgresql, 1751328000.0 + seconds) == [b"a"] * is_old
 
 
+@pytest.mark.promise(3)
 def test_a_date_is_old_once_its_last_moment_is_in_sqlite_too(sqlite: Any) -> None:
     assert dated(sqlite, 1751328000.0) == []
 

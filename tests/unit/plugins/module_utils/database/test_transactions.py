@@ -32,7 +32,8 @@ PHOTO = "CREATE TABLE photo (id integer PRIMARY KEY, image varchar(200), taken t
 
 
 @pytest.fixture
-def photos(database: Any) -> Any:
+def photo_table(database: Any) -> Any:
+    """A database of each kind in turn, with an empty table of photos."""
     database.run(PHOTO)
     return database
 
@@ -40,58 +41,64 @@ def photos(database: Any) -> Any:
 # What a failure undoes.
 
 
-def test_a_read_only_session_changes_nothing(photos: Any) -> None:
-    photos.insert("photo", [{"id": 1, "image": "a"}])
-    before = photos.dump()
-    with connect(photos.url, read_only=True) as database:
+@pytest.mark.promise(6)
+def test_a_read_only_session_changes_nothing(photo_table: Any) -> None:
+    photo_table.insert("photo", [{"id": 1, "image": "a"}])
+    before = photo_table.dump()
+    with connect(photo_table.url, read_only=True) as database:
         selection = Selection(database.table("photo"), "image")
         (rows,) = database.rows(selection)
         with pytest.raises(DatabaseError, match="deleting rows of photo failed"), database.transaction():
             database.delete_selected(selection, rows)
         with pytest.raises(DatabaseError, match="updating rows of photo failed"), database.transaction():
             database.clear(selection.table, ["image"], [row.key for row in rows])
-    assert photos.dump() == before
+    assert photo_table.dump() == before
 
 
-def test_a_transaction_that_fails_leaves_nothing_behind(photos: Any) -> None:
-    photos.insert("photo", [{"id": number, "image": "a"} for number in range(3)])
-    before = photos.dump()
-    with connect(photos.url, read_only=False) as database:
+@pytest.mark.promise(4)
+def test_a_transaction_that_fails_leaves_nothing_behind(photo_table: Any) -> None:
+    photo_table.insert("photo", [{"id": number, "image": "a"} for number in range(3)])
+    before = photo_table.dump()
+    with connect(photo_table.url, read_only=False) as database:
         selection = Selection(database.table("photo"), "image")
         (rows,) = database.rows(selection)
         with pytest.raises(ZeroDivisionError), database.transaction():
             print(1 // (database.delete_selected(selection, rows) - 3))
-        assert photos.dump() == before
+        assert photo_table.dump() == before
         with database.transaction():
             database.delete_selected(selection, rows[:1])
-    assert len(photos.rows("SELECT id FROM photo")) == 2
+    assert len(photo_table.rows("SELECT id FROM photo")) == 2
 
 
-def test_a_row_that_names_another_file_by_now_is_not_deleted(photos: Any) -> None:
-    photos.insert("photo", [{"id": number, "image": f"{number}"} for number in range(4)])
-    with connect(photos.url, read_only=False) as database:
+@pytest.mark.promise(2)
+def test_a_row_that_names_another_file_by_now_is_not_deleted(photo_table: Any) -> None:
+    photo_table.insert("photo", [{"id": number, "image": f"{number}"} for number in range(4)])
+    with connect(photo_table.url, read_only=False) as database:
         selection = Selection(database.table("photo"), "image")
         (rows,) = database.rows(selection)
-        photos.run("UPDATE photo SET image = 'new' WHERE id = 1; UPDATE photo SET image = NULL WHERE id = 2")
-        photos.run("UPDATE photo SET image = '' WHERE id = 3")
+        photo_table.run(
+            "UPDATE photo SET image = 'new' WHERE id = 1; UPDATE photo SET image = NULL WHERE id = 2"
+        )
+        photo_table.run("UPDATE photo SET image = '' WHERE id = 3")
         with database.transaction():
             assert database.still_selected(selection, rows) == {rows[0].key}
             assert database.delete_selected(selection, rows) == 1
-    assert photos.rows("SELECT id FROM photo ORDER BY id") == [(1,), (2,), (3,)]
+    assert photo_table.rows("SELECT id FROM photo ORDER BY id") == [(1,), (2,), (3,)]
 
 
-def test_broken_foreign_keys_are_found_at_the_commit_and_undone(photos: Any) -> None:
-    photos.run(
+@pytest.mark.promise(4)
+def test_broken_foreign_keys_are_found_at_the_commit_and_undone(photo_table: Any) -> None:
+    photo_table.run(
         "CREATE TABLE note (photo_id integer REFERENCES photo (id) DEFERRABLE INITIALLY DEFERRED);"
         "INSERT INTO photo (id, image) VALUES (1, 'a'); INSERT INTO note VALUES (1)"
     )
-    before = photos.dump()
-    with connect(photos.url, read_only=False) as database:
+    before = photo_table.dump()
+    with connect(photo_table.url, read_only=False) as database:
         selection = Selection(database.table("photo"), "image")
         (rows,) = database.rows(selection)
         with pytest.raises(DatabaseError, match=r"committing failed.*dependents"), database.transaction():
             database.delete_selected(selection, rows)
-    assert photos.dump() == before
+    assert photo_table.dump() == before
 
 
 def test_reading_leaves_no_transaction_open(postgresql: Any) -> None:
@@ -106,10 +113,11 @@ def test_reading_leaves_no_transaction_open(postgresql: Any) -> None:
         ) == [("idle",)]
 
 
-def test_each_read_sees_what_is_committed_by_then(photos: Any) -> None:
-    with connect(photos.url, read_only=True) as database:
+@pytest.mark.promise(2)
+def test_each_read_sees_what_is_committed_by_then(photo_table: Any) -> None:
+    with connect(photo_table.url, read_only=True) as database:
         assert database.count_references([IMAGE], [b"a"]) == {}
-        photos.insert("photo", [{"id": 1, "image": "a"}])
+        photo_table.insert("photo", [{"id": 1, "image": "a"}])
         assert database.count_references([IMAGE], [b"a"]) == {b"a": 1}
 
 
@@ -125,6 +133,7 @@ def test_a_long_walk_does_not_keep_a_sqlite_site_from_writing(
             site.commit()
 
 
+@pytest.mark.promise(1)
 def test_a_lost_connection_is_told(postgresql: Any) -> None:
     postgresql.run("CREATE TABLE photo (image text); INSERT INTO photo VALUES ('a')")
     with connect(postgresql.url, read_only=True) as database:
@@ -139,6 +148,7 @@ def test_a_lost_connection_is_told(postgresql: Any) -> None:
         assert time.monotonic() - started < 60
 
 
+@pytest.mark.promise(12)
 def test_an_error_of_postgresql_shows_no_piece_of_the_statement(postgresql: Any) -> None:
     with connect(postgresql.url, read_only=True) as database, pytest.raises(DatabaseError) as caught:
         database._execute("asking", "SELECT 1,\n nowhere FROM somewhere", [])

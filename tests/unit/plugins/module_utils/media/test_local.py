@@ -41,6 +41,7 @@ LONGEST = b"n" * 255
 # Absence is proven.
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("path", [b"gone", b"photos/gone", b"gone/gone/gone", b"/".join(DEEP * 2), LONGEST])
 def test_only_no_such_file_says_that_a_file_is_absent(tree: LocalStore, media: Media, path: bytes) -> None:
     media.write("photos/a")
@@ -48,6 +49,7 @@ def test_only_no_such_file_says_that_a_file_is_absent(tree: LocalStore, media: M
     assert not tree.has_file(path)
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
@@ -75,6 +77,7 @@ def test_whatever_stands_at_a_path_is_not_absent(
     assert tree.has_file(path) == (kind == "file")
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize(
     ("path", "words"),
     [
@@ -103,6 +106,7 @@ def test_what_stands_in_the_way_proves_no_absence(
     assert not tree.has_file(path)
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("mode", [0o000, 0o400, 0o200, 0o100, 0o300, 0o600])
 @pytest.mark.parametrize("name", [b"there", b"absent"])
 def test_a_closed_directory_proves_no_absence(public_media: Media, mode: int, name: bytes) -> None:
@@ -120,6 +124,7 @@ def test_a_closed_directory_proves_no_absence(public_media: Media, mode: int, na
         assert as_nobody(lambda path=path: look(path)).endswith("looked at: Permission denied.")
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("function", ["open", "stat"])
 @pytest.mark.parametrize(
     "number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EMFILE, errno.ENOMEM]
@@ -162,6 +167,7 @@ def test_whatever_stands_beside_the_last_file_is_there(tree: LocalStore, media: 
     assert tree.is_next_to_last(b"photos/fifo") is True
 
 
+@pytest.mark.promise(1)
 def test_a_look_at_the_next_file_that_fails_tells_nothing(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +206,7 @@ def test_a_directory_is_worth_reading_for_a_good_part_of_its_names(tree: LocalSt
     assert not tree.is_worth_reading(b"gone", 100)
 
 
+@pytest.mark.promise(11)
 def test_no_more_names_are_held_than_asked_for(tree: LocalStore, media: Media) -> None:
     media.write(*[f"photos/{number}" for number in range(100)])
     assert [len(tree.names_there(b"photos", most)) for most in (99, 100)] == [0, 100]
@@ -214,6 +221,7 @@ def test_the_names_of_a_large_directory_come_in_byte_order(
     assert found == sorted([b"deeper", *[b"%d" % number for number in range(100)]])
 
 
+@pytest.mark.promise(1)
 def test_a_directory_that_cannot_be_read_shows_no_name(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,12 +348,15 @@ def test_a_file_of_somebody_else_has_a_checksum_too(public_media: Media) -> None
     assert as_nobody(checksum) == hashlib.md5(b"picture").hexdigest()
 
 
-def test_a_file_system_is_told_from_others(mounted: Media) -> None:
-    with LocalStore(mounted.root, 10) as tree, LocalStore(mounted.path("mounted"), 10) as other:
-        assert tree.file_system == os.statvfs(mounted.root).f_fsid
+def test_a_file_system_is_told_from_others(media_with_mount: Media) -> None:
+    with LocalStore(media_with_mount.root, 10) as tree, LocalStore(
+        media_with_mount.path("mounted"), 10
+    ) as other:
+        assert tree.file_system == os.statvfs(media_with_mount.root).f_fsid
         assert tree.file_system != other.file_system
 
 
+@pytest.mark.promise(1)
 def test_what_was_listed_and_cannot_be_seen_any_more_is_unseen(
     tree: LocalStore, media: Media, outside: Path
 ) -> None:
@@ -376,6 +387,7 @@ def test_matching_finds_files_by_names_and_patterns(tree: LocalStore, media: Med
     assert tree.unseen.total == 0
 
 
+@pytest.mark.promise(1)
 def test_a_directory_in_which_nothing_can_be_looked_for_is_unseen(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,6 +400,7 @@ def test_a_directory_in_which_nothing_can_be_looked_for_is_unseen(
 # Time stamps.
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(
     ("age_stamp", "mtime", "ctime", "expected"),
     [

@@ -25,7 +25,7 @@ LONGEST = b"n" * 255
 
 
 @pytest.fixture
-def deep(tmp_path: Path) -> Iterator[Media]:
+def media_with_deep_file(tmp_path: Path) -> Iterator[Media]:
     """A media root with a file further down than any path can say."""
     media = Media(tmp_path / "deep")
     handle = os.open(media.root, os.O_RDONLY)
@@ -43,6 +43,7 @@ def deep(tmp_path: Path) -> Iterator[Media]:
 # Removal.
 
 
+@pytest.mark.promise(8)
 @pytest.mark.parametrize(
     "name", [b"a.jpg", b"\xff\xfe.jpg", b"line\nbreak", LONGEST, "Café".encode(), b"-rf", b" ", b"\\", b"%2F"]
 )
@@ -54,6 +55,7 @@ def test_a_file_of_any_name_is_found_and_removed(tree: LocalStore, media: Media,
     assert media.files == set()
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     "what", ["rewritten", "replaced", "touched", "chmod", "hard link", "link", "directory"]
 )
@@ -87,6 +89,7 @@ def test_a_file_that_is_gone_already_is_told_so(tree: LocalStore, media: Media) 
         tree.remove(b"a", state)
 
 
+@pytest.mark.promise(5)
 def test_nothing_is_removed_through_a_link_that_came_into_the_way(
     tree: LocalStore, media: Media, outside: Path
 ) -> None:
@@ -107,9 +110,10 @@ def test_nothing_is_removed_through_a_link_that_came_into_the_way(
 # Depth, and handles.
 
 
-def test_a_file_deeper_than_any_path_is_found_and_removed(deep: Media) -> None:
+@pytest.mark.promise(8)
+def test_a_file_deeper_than_any_path_is_found_and_removed(media_with_deep_file: Media) -> None:
     before = open_handles()
-    with LocalStore(deep.root, 10) as tree:
+    with LocalStore(media_with_deep_file.root, 10) as tree:
         runs = tree.walk(b"", None)
         run = next(runs)
         assert open_handles() - before < walk.OPEN_LEVELS + 5
@@ -125,8 +129,8 @@ def test_a_file_deeper_than_any_path_is_found_and_removed(deep: Media) -> None:
     assert open_handles() == before
 
 
-def test_a_walk_that_is_given_up_leaves_no_handle_open(deep: Media) -> None:
-    with LocalStore(deep.root, 10) as tree:
+def test_a_walk_that_is_given_up_leaves_no_handle_open(media_with_deep_file: Media) -> None:
+    with LocalStore(media_with_deep_file.root, 10) as tree:
         before = open_handles()
         runs = tree.walk(b"", None)
         next(runs)
@@ -137,6 +141,7 @@ def test_a_walk_that_is_given_up_leaves_no_handle_open(deep: Media) -> None:
 # The way back: directories that are missing are made.
 
 
+@pytest.mark.promise(10)
 def test_missing_directories_are_made_as_their_parent_is(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,6 +169,7 @@ def test_missing_directories_are_made_as_their_parent_is(
     assert media.files == {b"photos/a", b"photos/new/newer/b"}
 
 
+@pytest.mark.promise(10)
 def test_a_new_directory_is_private_until_it_is_as_its_parent(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +187,7 @@ def test_nothing_is_made_unless_it_is_asked_for(tree: LocalStore, media: Media) 
     assert os.listdir(media.root) == []
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize("path", [b"link/new/b", b"file/new/b", b"link/b"])
 def test_no_directory_is_made_through_what_stands_in_the_way(
     tree: LocalStore, media: Media, outside: Path, path: bytes

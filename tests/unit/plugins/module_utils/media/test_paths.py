@@ -25,6 +25,7 @@ VALUE = st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join)
 ANY_VALUE = VALUE | st.binary(max_size=12)
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize(
     "value",
     [
@@ -56,15 +57,18 @@ def test_a_value_means_the_file_that_it_spells_in_another_way(value: bytes) -> N
     assert canonical(PHOTO) in set(SITE.meant_by(value))
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize("value", [b"photos/Cafe.jpg", b"photos/caf\xc3\xa9.jpg", b"thumbs/" + PHOTO, b""])
 def test_a_value_does_not_mean_another_file(value: bytes) -> None:
     assert canonical(PHOTO) not in set(SITE.meant_by(value))
 
 
+@pytest.mark.promise(9)
 def test_a_prefix_is_only_taken_off_as_a_whole() -> None:
     assert set(SITE.meant_by(b"mediaphotos/a.jpg")) == {b"mediaphotos/a.jpg"}
 
 
+@pytest.mark.promise(9)
 @pytest.mark.parametrize("media_url", [b"", b"/", b"/files/", b"files", b"https://cdn.example.org/m/"])
 def test_any_media_url_will_do(media_url: bytes) -> None:
     site = Spellings(b"/srv/uploads", media_url)
@@ -73,6 +77,7 @@ def test_any_media_url_will_do(media_url: bytes) -> None:
     assert site.odd([told, b"plain"]) == [told]
 
 
+@pytest.mark.promise(9)
 @given(st.lists(ANY_VALUE, max_size=5))
 @example([b"photos/a.jpg", b"media/photos/a.jpg"])
 @example([b"e", unicodedata.normalize("NFD", "é").encode()])
@@ -104,6 +109,7 @@ def test_usual_names_have_no_other_spelling() -> None:
     assert not SITE.has_no_other(b"media/photos/a.jpg")
 
 
+@pytest.mark.promise(5)
 @given(ANY_VALUE)
 def test_the_canonical_path_is_relative_and_leads_nowhere_else(value: bytes) -> None:
     parts = canonical(value).split(b"/")
@@ -123,6 +129,7 @@ def test_canonical_paths_are_their_own_canonical_path_with_a_percent_sign_in_the
     assert canonical(canonical(value)) == canonical(value)
 
 
+@pytest.mark.promise(9)
 @given(st.text("aäöé\u0301\u0308ﬁ", max_size=8))
 def test_both_unicode_normalizations_are_one_path(text: str) -> None:
     composed, apart = (unicodedata.normalize(form, text).encode() for form in ("NFC", "NFD"))
@@ -130,11 +137,13 @@ def test_both_unicode_normalizations_are_one_path(text: str) -> None:
     assert list(decomposed(composed)) == [apart]
 
 
+@pytest.mark.promise(8)
 def test_what_is_not_utf8_has_no_other_normalization() -> None:
     assert list(decomposed(b"\xff")) == []
     assert canonical(b"\xff/e\xcc\x81") == b"\xff/e\xcc\x81"
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize(
     ("value", "why"),
     [
@@ -161,6 +170,7 @@ def test_what_cannot_be_below_the_root_is_called_outside(value: bytes, why: str 
     assert outside(value) == why
 
 
+@pytest.mark.promise(8)
 @given(st.binary())
 @example(b"\xe2\x80\xa8")
 @example(b"\xed\xa0\x80")
@@ -171,6 +181,7 @@ def test_an_escaped_name_is_one_line_of_printable_utf8(name: bytes) -> None:
     assert shown.encode() is not None
 
 
+@pytest.mark.promise(8)
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
@@ -185,6 +196,7 @@ def test_escapes_show_what_would_not_print(name: bytes, shown: str) -> None:
     assert escaped(name) == shown
 
 
+@pytest.mark.promise(8)
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(17, "17"), ("a\nb", r"a\nb"), (b"\xff", r"\xff"), ("\udcff", r"\xff"), (None, "None"), (1.5, "1.5")],

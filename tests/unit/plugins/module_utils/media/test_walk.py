@@ -41,6 +41,7 @@ def rest(runs: Iterator[Run]) -> list[bytes]:
 # The walk.
 
 
+@pytest.mark.promise(8)
 @given(TREES, st.integers(1, 4), st.integers(1, 3))
 @example([b"a-b/x", b"a.b", b"a/b", b"a0", b"a\n", b"a\xff"], 1, 1)
 def test_the_walk_yields_what_is_there_in_the_byte_order_of_whole_paths(
@@ -81,6 +82,7 @@ def test_a_run_holds_the_names_of_one_directory_and_a_handle_to_look_at_them(
     assert runs == [(b"a/", [b"1", b"2"]), (b"a/m/", [b"x"]), (b"a/", [b"z"])]
 
 
+@pytest.mark.promise(5)
 def test_links_and_special_files_are_named_but_not_entered(
     tree: LocalStore, media: Media, outside: Path
 ) -> None:
@@ -132,29 +134,32 @@ def test_a_glob_applies_to_the_name_or_to_the_whole_path(glob: str, path: bytes,
     assert is_excluded(pattern, path) is is_it
 
 
+@pytest.mark.promise(5)
 def test_the_quarantine_is_never_entered(media: Media) -> None:
     media.write("kept/a", "photos/kept/b")
     with LocalStore(media.root, 10, never=[b"kept"]) as tree:
         assert walked(tree) == [b"photos/kept/b"]
 
 
-def test_other_file_systems_are_not_entered_and_that_is_told(mounted: Media) -> None:
-    mounted.write("mounted/there", "mounted/deep/there", "photos/here")
-    with LocalStore(mounted.root, 10) as tree:
+@pytest.mark.promise(5)
+def test_other_file_systems_are_not_entered_and_that_is_told(media_with_mount: Media) -> None:
+    media_with_mount.write("mounted/there", "mounted/deep/there", "photos/here")
+    with LocalStore(media_with_mount.root, 10) as tree:
         assert walked(tree) == [b"photos/here"]
         assert [path for path, _reason in tree.not_entered.items] == [b"mounted"]
         assert tree.unseen.total == 0
 
 
-def test_a_listed_directory_may_be_a_mount_itself(mounted: Media) -> None:
-    mounted.write("mounted/there")
-    with LocalStore(mounted.root, 10) as tree:
+def test_a_listed_directory_may_be_a_mount_itself(media_with_mount: Media) -> None:
+    media_with_mount.write("mounted/there")
+    with LocalStore(media_with_mount.root, 10) as tree:
         assert walked(tree, b"mounted") == [b"mounted/there"]
 
 
 # The walk, while others change the tree.
 
 
+@pytest.mark.promise(1)
 def test_a_directory_that_vanishes_before_its_turn_is_unseen(tree: LocalStore, media: Media) -> None:
     media.write("a/1", "b/2", "c/3")
     runs = tree.walk(b"", None)
@@ -164,6 +169,7 @@ def test_a_directory_that_vanishes_before_its_turn_is_unseen(tree: LocalStore, m
     assert unseen(tree) == {b"b": "the directory vanished during the run"}
 
 
+@pytest.mark.promise(1)
 def test_a_directory_that_vanishes_while_it_is_read_is_unseen(tree: LocalStore, media: Media) -> None:
     media.write("a/1", "b/2")
     runs = tree.walk(b"", None)
@@ -173,6 +179,7 @@ def test_a_directory_that_vanishes_while_it_is_read_is_unseen(tree: LocalStore, 
     assert unseen(tree) == {b"a/": "the directory was removed during the run"}
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("replacement", ["file", "link", "dangling link"])
 def test_a_directory_that_is_swapped_before_its_turn_is_unseen(
     tree: LocalStore, media: Media, outside: Path, replacement: str
@@ -189,6 +196,7 @@ def test_a_directory_that_is_swapped_before_its_turn_is_unseen(
     assert list(unseen(tree)) == [b"b"]
 
 
+@pytest.mark.promise(1)
 def test_a_deep_directory_that_is_moved_is_noticed_on_the_way_back(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +211,7 @@ def test_a_deep_directory_that_is_moved_is_noticed_on_the_way_back(
     assert open_handles() == before
 
 
+@pytest.mark.promise(1)
 def test_a_deep_tree_that_is_removed_is_unseen(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +224,7 @@ def test_a_deep_tree_that_is_removed_is_unseen(
     assert tree.unseen.total > 0
 
 
+@pytest.mark.promise(1)
 def test_a_deep_directory_that_is_closed_to_us_on_the_way_back_is_unseen(public_media: Media) -> None:
     media = public_media
     media.write("a/b/c/1", "a/z")
@@ -233,6 +243,7 @@ def test_a_deep_directory_that_is_closed_to_us_on_the_way_back_is_unseen(public_
     assert as_nobody(walk_on) == (1, 0)
 
 
+@pytest.mark.promise(1)
 def test_a_media_root_that_is_replaced_is_unseen(tree: LocalStore, media: Media) -> None:
     tree.verify_root()
     assert tree.unseen.total == 0
@@ -242,6 +253,7 @@ def test_a_media_root_that_is_replaced_is_unseen(tree: LocalStore, media: Media)
     assert unseen(tree) == {b"": "the media root was replaced or unmounted during the run"}
 
 
+@pytest.mark.promise(1)
 def test_a_media_root_that_is_gone_is_unseen(tree: LocalStore, media: Media) -> None:
     os.rename(media.root, media.root + b".old")
     tree.verify_root()
@@ -251,6 +263,7 @@ def test_a_media_root_that_is_gone_is_unseen(tree: LocalStore, media: Media) -> 
 # What cannot be seen.
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("mode", [0o000, 0o300, 0o400])
 def test_a_directory_that_must_not_be_read_is_unseen(public_media: Media, mode: int) -> None:
     media = public_media
@@ -270,6 +283,7 @@ def test_a_directory_that_must_not_be_read_is_unseen(public_media: Media, mode: 
     assert [path.rstrip(b"/") for path in missed] in ([b"closed"], [b"closed/2"])
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("function", ["open", "scandir"])
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE])
 def test_a_directory_on_a_disk_out_of_order_is_unseen(
@@ -285,6 +299,7 @@ def test_a_directory_on_a_disk_out_of_order_is_unseen(
     assert [path.rstrip(b"/") for path in unseen(tree)][:1] == [b"b"]
 
 
+@pytest.mark.promise(1)
 def test_a_file_that_cannot_be_looked_at_is_unseen(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +311,7 @@ def test_a_file_that_cannot_be_looked_at_is_unseen(
     assert list(unseen(tree)) == [b"a/1"]
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("listed", [0, 1])
 def test_what_was_not_seen_is_counted_even_if_it_is_not_listed(media: Media, listed: int) -> None:
     with LocalStore(media.root, listed) as tree:

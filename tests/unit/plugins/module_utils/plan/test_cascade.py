@@ -80,6 +80,7 @@ TAKEN_OVER = "UPDATE favorite SET photo_id = 1", "SELECT count(*) FROM favorite"
 ANSWERED = "INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"
 
 
+@pytest.mark.promise(2)
 @pytest.mark.parametrize(
     ("moment", "is_kept", "happens", "waits", "left"),
     [
@@ -97,7 +98,7 @@ ANSWERED = "INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"
     ],
 )
 def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
-    on_postgresql: Site,
+    postgresql_with_missing_file: Site,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     moment: str,
@@ -106,7 +107,7 @@ def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
     waits: bool,
     left: int,
 ) -> None:
-    on_postgresql.database.run(
+    postgresql_with_missing_file.database.run(
         f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
         "CREATE TABLE reply (id integer PRIMARY KEY, favorite_id integer NOT NULL REFERENCES favorite);"
         f"CREATE TABLE album (id integer PRIMARY KEY, cover_id integer {TO_PHOTO});"
@@ -119,16 +120,18 @@ def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
         if not waited:
             waited.append(False)
             try:
-                on_postgresql.database.run(f"SET lock_timeout = '100ms'; {happens[0]}")
+                postgresql_with_missing_file.database.run(f"SET lock_timeout = '100ms'; {happens[0]}")
             except psycopg2.errors.LockNotAvailable:
                 waited[0] = True
         return going_on(*arguments)
 
     monkeypatch.setattr(cascade.SetCascade, moment, a_moment_later)
-    _plan, outcome = run(on_postgresql.missing(**({"quarantine": str(tmp_path / "kept")} if is_kept else {})))
+    _plan, outcome = run(
+        postgresql_with_missing_file.missing(**({"quarantine": str(tmp_path / "kept")} if is_kept else {}))
+    )
     assert waited == [waits]
-    assert (outcome.error, ids(on_postgresql, "photo")) == ("", [1])
-    assert on_postgresql.database.rows(happens[1]) == [(left,)]
+    assert (outcome.error, ids(postgresql_with_missing_file, "photo")) == ("", [1])
+    assert postgresql_with_missing_file.database.rows(happens[1]) == [(left,)]
 
 
 class InsertsWhenItKeeps(QuarantineWriter):
@@ -143,6 +146,7 @@ class InsertsWhenItKeeps(QuarantineWriter):
         self._happens()
 
 
+@pytest.mark.promise(10)
 @pytest.mark.parametrize(
     ("schema", "happens"),
     [
@@ -160,25 +164,26 @@ class InsertsWhenItKeeps(QuarantineWriter):
     ids=["no constraint", "inherited"],
 )
 def test_no_row_goes_that_was_not_kept(
-    on_postgresql: Site, tmp_path: Path, schema: str, happens: str
+    postgresql_with_missing_file: Site, tmp_path: Path, schema: str, happens: str
 ) -> None:
     """Where the database lets rows come to hang on a record that is locked."""
-    on_postgresql.database.run(schema)
-    job = on_postgresql.missing(
+    postgresql_with_missing_file.database.run(schema)
+    job = postgresql_with_missing_file.missing(
         quarantine=str(tmp_path / "kept"), dependents=[rule("tag", "photo_id", "delete")]
     )
     with planned(job) as made, InsertsWhenItKeeps(
-        job.site, lambda: on_postgresql.database.run(happens)
+        job.site, lambda: postgresql_with_missing_file.database.run(happens)
     ) as batch:
         outcome = made.apply(batch)
-    assert 2 in ids(on_postgresql, "tag")
-    assert bool(outcome.error) == (ids(on_postgresql, "photo") == [1, 2])
+    assert 2 in ids(postgresql_with_missing_file, "tag")
+    assert bool(outcome.error) == (ids(postgresql_with_missing_file, "photo") == [1, 2])
 
 
+@pytest.mark.promise(2)
 def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
-    on_postgresql: Site, monkeypatch: pytest.MonkeyPatch
+    postgresql_with_missing_file: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    on_postgresql.database.run(
+    postgresql_with_missing_file.database.run(
         f"CREATE TABLE comment (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
         "CREATE TABLE report (id integer PRIMARY KEY,"
         " comment_id integer NOT NULL REFERENCES comment ON DELETE CASCADE);"
@@ -189,18 +194,26 @@ def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
 
     def after_the_look_for_restrictions(*arguments: Any) -> Any:
         with pytest.raises(psycopg2.errors.LockNotAvailable):
-            on_postgresql.database.run("SET lock_timeout = '100ms'; INSERT INTO report VALUES (1, 1)")
+            postgresql_with_missing_file.database.run(
+                "SET lock_timeout = '100ms'; INSERT INTO report VALUES (1, 1)"
+            )
         waited.append(True)
         return going_on(*arguments)
 
     monkeypatch.setattr(cascade.SetCascade, "apply", after_the_look_for_restrictions)
-    _plan, outcome = run(on_postgresql.missing(dependents=[rule("report", "comment_id", "restrict")]))
+    _plan, outcome = run(
+        postgresql_with_missing_file.missing(dependents=[rule("report", "comment_id", "restrict")])
+    )
     assert waited == [True]
-    assert (outcome.error, ids(on_postgresql, "photo"), ids(on_postgresql, "report")) == ("", [1], [])
+    assert (
+        outcome.error,
+        ids(postgresql_with_missing_file, "photo"),
+        ids(postgresql_with_missing_file, "report"),
+    ) == ("", [1], [])
 
 
-def test_rows_without_a_key_are_told_apart_across_partitions(on_postgresql: Site) -> None:
-    on_postgresql.database.run(
+def test_rows_without_a_key_are_told_apart_across_partitions(postgresql_with_missing_file: Site) -> None:
+    postgresql_with_missing_file.database.run(
         "CREATE TABLE hit (photo_id integer NOT NULL REFERENCES photo, other_id integer REFERENCES photo,"
         " y integer) PARTITION BY LIST (y);"
         "CREATE TABLE hit_1 PARTITION OF hit FOR VALUES IN (1);"
@@ -208,8 +221,10 @@ def test_rows_without_a_key_are_told_apart_across_partitions(on_postgresql: Site
         "INSERT INTO hit VALUES (2, NULL, 1), (1, NULL, 2)"
     )
     dependents = [rule("hit", "other_id", "restrict")]
-    assert taken_along(on_postgresql.missing(dependents=dependents)) == {"hit": {"deleted": 1, "updated": 0}}
-    assert on_postgresql.database.rows("SELECT photo_id FROM hit") == [(1,)]
+    assert taken_along(postgresql_with_missing_file.missing(dependents=dependents)) == {
+        "hit": {"deleted": 1, "updated": 0}
+    }
+    assert postgresql_with_missing_file.database.rows("SELECT photo_id FROM hit") == [(1,)]
 
 
 @pytest.mark.parametrize("target", ["PHOTO(ID)", "Photo"])
@@ -225,15 +240,17 @@ def test_a_foreign_key_may_be_written_in_any_case(sqlite: Any, media: Media, tar
     assert ids(site, "tag") == [1]
 
 
-def test_a_trigger_that_detaches_a_row_instead_of_deleting_it_stops_the_run(on_postgresql: Site) -> None:
-    on_postgresql.database.run(
+def test_a_trigger_that_detaches_a_row_instead_of_deleting_it_stops_the_run(
+    postgresql_with_missing_file: Site,
+) -> None:
+    postgresql_with_missing_file.database.run(
         f"CREATE TABLE tag (id integer PRIMARY KEY, photo_id integer {TO_PHOTO});"
         "INSERT INTO tag VALUES (1, 2);"
         "CREATE FUNCTION detach() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN UPDATE tag SET photo_id = NULL WHERE id = OLD.id; RETURN NULL; END $$;"
         "CREATE TRIGGER soft BEFORE DELETE ON tag FOR EACH ROW EXECUTE FUNCTION detach()"
     )
-    _plan, outcome = run(on_postgresql.missing(dependents=[rule("tag", "photo_id", "delete")]))
+    _plan, outcome = run(postgresql_with_missing_file.missing(dependents=[rule("tag", "photo_id", "delete")]))
     assert "deleting rows of tag changed 0 rows where 1 depend on the records" in outcome.error
-    assert on_postgresql.database.rows("SELECT * FROM tag") == [(1, 2)]
-    assert ids(on_postgresql, "photo") == [1, 2]
+    assert postgresql_with_missing_file.database.rows("SELECT * FROM tag") == [(1, 2)]
+    assert ids(postgresql_with_missing_file, "photo") == [1, 2]

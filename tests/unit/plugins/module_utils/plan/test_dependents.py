@@ -27,39 +27,39 @@ from helpers.builders import (
 )
 
 
-def test_a_row_that_cannot_exist_without_the_record_goes_with_it(lossy: Site) -> None:
-    lossy.database.run(
+def test_a_row_that_cannot_exist_without_the_record_goes_with_it(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
         f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
         "INSERT INTO favorite VALUES (1, 1), (2, 2), (3, 2), (4, 3)"
     )
-    plan, outcome = run(lossy.missing())
+    plan, outcome = run(site_with_missing_files.missing())
     assert plan.dependents == {"favorite": {"deleted": 3, "updated": 0}}
     assert (outcome.error, outcome.removed.records) == ("", 2)
-    assert (ids(lossy, "favorite"), ids(lossy, "photo")) == ([1], [1])
+    assert (ids(site_with_missing_files, "favorite"), ids(site_with_missing_files, "photo")) == ([1], [1])
 
 
-def test_a_row_that_can_exist_without_the_record_is_detached(lossy: Site) -> None:
-    lossy.database.run(
+def test_a_row_that_can_exist_without_the_record_is_detached(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
         f"CREATE TABLE album (id integer PRIMARY KEY, cover_id integer {TO_PHOTO}, title text);"
         "INSERT INTO album VALUES (1, 1, 'a'), (2, 2, 'b'), (3, NULL, 'c')"
     )
-    assert taken_along(lossy.missing()) == {"album": {"deleted": 0, "updated": 1}}
-    assert lossy.database.rows("SELECT * FROM album ORDER BY id") == [
+    assert taken_along(site_with_missing_files.missing()) == {"album": {"deleted": 0, "updated": 1}}
+    assert site_with_missing_files.database.rows("SELECT * FROM album ORDER BY id") == [
         (1, 1, "a"),
         (2, None, "b"),
         (3, None, "c"),
     ]
 
 
-def test_a_many_to_many_table_loses_its_rows_and_no_more(lossy: Site) -> None:
-    lossy.database.run(
+def test_a_many_to_many_table_loses_its_rows_and_no_more(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
         "CREATE TABLE tag (id integer PRIMARY KEY); INSERT INTO tag VALUES (7), (8);"
         f"CREATE TABLE photo_tags (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO},"
         f" tag_id integer NOT NULL REFERENCES tag (id) {DEFERRED});"
         "INSERT INTO photo_tags VALUES (1, 1, 7), (2, 2, 7), (3, 3, 8)"
     )
-    run(lossy.missing())
-    assert (ids(lossy, "photo_tags"), ids(lossy, "tag")) == ([1], [7, 8])
+    run(site_with_missing_files.missing())
+    assert (ids(site_with_missing_files, "photo_tags"), ids(site_with_missing_files, "tag")) == ([1], [7, 8])
 
 
 @pytest.mark.parametrize(
@@ -70,25 +70,29 @@ def test_a_many_to_many_table_loses_its_rows_and_no_more(lossy: Site) -> None:
     ],
 )
 def test_a_rule_of_the_database_is_respected(
-    lossy: Site, declared: str, counts: dict[str, int], left: list[Any]
+    site_with_missing_files: Site, declared: str, counts: dict[str, int], left: list[Any]
 ) -> None:
-    lossy.database.run(
+    site_with_missing_files.database.run(
         f"CREATE TABLE note (id integer PRIMARY KEY, photo_id {declared});"
         "INSERT INTO note VALUES (1, 1), (2, 2)"
     )
-    assert taken_along(lossy.missing()) == {"note": counts}
-    assert lossy.database.rows("SELECT * FROM note ORDER BY id") == left
+    assert taken_along(site_with_missing_files.missing()) == {"note": counts}
+    assert site_with_missing_files.database.rows("SELECT * FROM note ORDER BY id") == left
 
 
-def test_a_restriction_of_the_database_keeps_the_record(lossy: Site) -> None:
-    lossy.database.run(
+def test_a_restriction_of_the_database_keeps_the_record(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
         "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer REFERENCES photo ON DELETE RESTRICT);"
         "INSERT INTO note VALUES (1, 2)"
     )
-    plan, outcome = run(lossy.missing())
+    plan, outcome = run(site_with_missing_files.missing())
     told = "dependent rows must not be removed with its record: note.photo_id is set to restrict"
     assert reasons(plan.kept) == {b"p/2.jpg": told}
-    assert (outcome.error, ids(lossy, "photo"), ids(lossy, "note")) == ("", [1, 2], [1])
+    assert (outcome.error, ids(site_with_missing_files, "photo"), ids(site_with_missing_files, "note")) == (
+        "",
+        [1, 2],
+        [1],
+    )
 
 
 @pytest.mark.parametrize("null", ["NOT NULL", ""])
@@ -101,106 +105,130 @@ def test_a_restriction_of_the_database_keeps_the_record(lossy: Site) -> None:
     ],
 )
 def test_what_the_user_says_comes_first(
-    lossy: Site, null: str, action: str, photos: list[int], notes: list[Any]
+    site_with_missing_files: Site, null: str, action: str, photos: list[int], notes: list[Any]
 ) -> None:
-    lossy.database.run(
+    site_with_missing_files.database.run(
         f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer {null} {TO_PHOTO});"
         "INSERT INTO note VALUES (1, 1), (2, 2)"
     )
-    job = lossy.missing(dependents=[rule("note", "photo_id", action)])
+    job = site_with_missing_files.missing(dependents=[rule("note", "photo_id", action)])
     if null and action == "set_null":
         with pytest.raises(SiteError, match=r"note\.photo_id cannot be set to NULL"):
             run(job)
         return
     _plan, outcome = run(job)
     assert outcome.error == ""
-    assert ids(lossy, "photo") == photos
-    assert lossy.database.rows("SELECT * FROM note ORDER BY id") == notes
+    assert ids(site_with_missing_files, "photo") == photos
+    assert site_with_missing_files.database.rows("SELECT * FROM note ORDER BY id") == notes
 
 
-def test_what_hangs_on_dependents_goes_step_by_step(lossy: Site) -> None:
-    lossy.database.run(
+def test_what_hangs_on_dependents_goes_step_by_step(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
         f"CREATE TABLE comment (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
         "CREATE TABLE answer (id integer PRIMARY KEY, comment_id integer NOT NULL REFERENCES comment (id));"
         "CREATE TABLE vote (id integer PRIMARY KEY, answer_id integer REFERENCES answer (id));"
         "INSERT INTO comment VALUES (1, 1), (2, 2), (3, 3);"
         "INSERT INTO answer VALUES (1, 1), (2, 2), (3, 2), (4, 3); INSERT INTO vote VALUES (1, 1), (2, 4)"
     )
-    assert taken_along(lossy.missing()) == {
+    assert taken_along(site_with_missing_files.missing()) == {
         "answer": {"deleted": 3, "updated": 0},
         "comment": {"deleted": 2, "updated": 0},
         "vote": {"deleted": 0, "updated": 1},
     }
-    assert (ids(lossy, "comment"), ids(lossy, "answer")) == ([1], [1])
-    assert lossy.database.rows("SELECT * FROM vote ORDER BY id") == [(1, 1), (2, None)]
+    assert (ids(site_with_missing_files, "comment"), ids(site_with_missing_files, "answer")) == ([1], [1])
+    assert site_with_missing_files.database.rows("SELECT * FROM vote ORDER BY id") == [(1, 1), (2, None)]
 
 
-def test_a_restriction_far_away_keeps_the_record_and_all_on_the_way(lossy: Site) -> None:
-    lossy.database.run(
+def test_a_restriction_far_away_keeps_the_record_and_all_on_the_way(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
         f"CREATE TABLE comment (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
         "CREATE TABLE report (id integer PRIMARY KEY, comment_id integer NOT NULL REFERENCES comment (id));"
         "INSERT INTO comment VALUES (1, 2), (2, 2), (3, 3); INSERT INTO report VALUES (1, 2)"
     )
-    job = lossy.missing(dependents=[rule("report", "comment_id", "restrict")])
+    job = site_with_missing_files.missing(dependents=[rule("report", "comment_id", "restrict")])
     plan, outcome = run(job)
     assert plan.dependents == {"comment": {"deleted": 1, "updated": 0}}
     assert list(reasons(plan.kept)) == [b"p/2.jpg"]
-    assert (outcome.error, ids(lossy, "photo"), ids(lossy, "comment")) == ("", [1, 2], [1, 2])
+    assert (
+        outcome.error,
+        ids(site_with_missing_files, "photo"),
+        ids(site_with_missing_files, "comment"),
+    ) == ("", [1, 2], [1, 2])
 
 
-def test_a_restriction_that_comes_after_the_plan_keeps_the_record(lossy: Site) -> None:
-    lossy.database.run(f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})")
-    with planned(lossy.missing(dependents=[rule("note", "photo_id", "restrict")])) as made:
-        lossy.database.run("INSERT INTO note VALUES (1, 3)")
+@pytest.mark.promise(2)
+def test_a_restriction_that_comes_after_the_plan_keeps_the_record(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
+        f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})"
+    )
+    with planned(site_with_missing_files.missing(dependents=[rule("note", "photo_id", "restrict")])) as made:
+        site_with_missing_files.database.run("INSERT INTO note VALUES (1, 3)")
         outcome = made.apply()
     assert list(reasons(outcome.kept)) == [b"p/3.jpg"]
-    assert (outcome.error, ids(lossy, "photo"), ids(lossy, "note")) == ("", [1, 3], [1])
+    assert (outcome.error, ids(site_with_missing_files, "photo"), ids(site_with_missing_files, "note")) == (
+        "",
+        [1, 3],
+        [1],
+    )
 
 
-def test_a_dependent_that_comes_after_the_plan_goes_with_its_record(lossy: Site) -> None:
-    lossy.database.run(f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})")
-    with planned(lossy.missing()) as made:
-        lossy.database.run("INSERT INTO note VALUES (1, 2)")
+def test_a_dependent_that_comes_after_the_plan_goes_with_its_record(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
+        f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})"
+    )
+    with planned(site_with_missing_files.missing()) as made:
+        site_with_missing_files.database.run("INSERT INTO note VALUES (1, 2)")
         outcome = made.apply()
-    assert (outcome.error, ids(lossy, "photo"), ids(lossy, "note")) == ("", [1], [])
+    assert (outcome.error, ids(site_with_missing_files, "photo"), ids(site_with_missing_files, "note")) == (
+        "",
+        [1],
+        [],
+    )
 
 
-def test_a_row_that_hangs_in_two_ways_is_one(lossy: Site) -> None:
-    lossy.database.run(
+def test_a_row_that_hangs_in_two_ways_is_one(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
         f"CREATE TABLE pair (id integer PRIMARY KEY, a integer NOT NULL {TO_PHOTO}, b integer {TO_PHOTO});"
         "INSERT INTO pair VALUES (1, 2, 3), (2, 1, 3), (3, 1, 1)"
     )
-    assert taken_along(lossy.missing()) == {"pair": {"deleted": 1, "updated": 1}}
-    assert lossy.database.rows("SELECT * FROM pair ORDER BY id") == [(2, 1, None), (3, 1, 1)]
+    assert taken_along(site_with_missing_files.missing()) == {"pair": {"deleted": 1, "updated": 1}}
+    assert site_with_missing_files.database.rows("SELECT * FROM pair ORDER BY id") == [
+        (2, 1, None),
+        (3, 1, 1),
+    ]
 
 
-def test_records_may_hang_on_each_other(lossy: Site) -> None:
-    lossy.database.run(f"ALTER TABLE photo ADD COLUMN original_id integer {TO_PHOTO}")
-    lossy.database.run(
+def test_records_may_hang_on_each_other(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(f"ALTER TABLE photo ADD COLUMN original_id integer {TO_PHOTO}")
+    site_with_missing_files.database.run(
         "UPDATE photo SET original_id = 3 WHERE id = 2; UPDATE photo SET original_id = 2 WHERE id = 1"
     )
-    plan, outcome = run(lossy.missing())
+    plan, outcome = run(site_with_missing_files.missing())
     assert plan.dependents == {"photo": {"deleted": 0, "updated": 1}}
     assert (outcome.error, outcome.removed.records) == ("", 2)
-    assert lossy.database.rows("SELECT id, original_id FROM photo") == [(1, None)]
+    assert site_with_missing_files.database.rows("SELECT id, original_id FROM photo") == [(1, None)]
 
 
-def test_rows_in_a_circle_go_together(lossy: Site) -> None:
+def test_rows_in_a_circle_go_together(site_with_missing_files: Site) -> None:
     to_b = f"REFERENCES b (id) {DEFERRED}"
     # PostgreSQL wants the other table to be there already, SQLite cannot add a constraint.
-    early, late = (to_b, "") if lossy.database.kind == "sqlite" else ("", f"FOREIGN KEY (b_id) {to_b}")
-    lossy.database.run(
+    early, late = (
+        (to_b, "")
+        if site_with_missing_files.database.kind == "sqlite"
+        else ("", f"FOREIGN KEY (b_id) {to_b}")
+    )
+    site_with_missing_files.database.run(
         "CREATE TABLE a (id integer PRIMARY KEY,"
         f" photo_id integer NOT NULL {TO_PHOTO}, b_id integer NOT NULL {early});"
         f"CREATE TABLE b (id integer PRIMARY KEY, a_id integer NOT NULL REFERENCES a (id) {DEFERRED});"
         + (f"ALTER TABLE a ADD {late};" if late else "")
         + "BEGIN; INSERT INTO a VALUES (1, 2, 1), (2, 1, 2); INSERT INTO b VALUES (1, 1), (2, 2); COMMIT"
     )
-    assert taken_along(lossy.missing()) == {
+    assert taken_along(site_with_missing_files.missing()) == {
         "a": {"deleted": 1, "updated": 0},
         "b": {"deleted": 1, "updated": 0},
     }
-    assert (ids(lossy, "a"), ids(lossy, "b")) == ([2], [2])
+    assert (ids(site_with_missing_files, "a"), ids(site_with_missing_files, "b")) == ([2], [2])
 
 
 def test_composite_foreign_keys_are_followed(site: Site) -> None:
@@ -220,32 +248,34 @@ def test_composite_foreign_keys_are_followed(site: Site) -> None:
     ]
 
 
-def test_a_key_to_another_column_is_followed(lossy: Site) -> None:
-    lossy.database.run(
+def test_a_key_to_another_column_is_followed(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
         "ALTER TABLE photo ADD COLUMN code varchar(9); CREATE UNIQUE INDEX by_code ON photo (code);"
         "UPDATE photo SET code = 'c' || id;"
         "CREATE TABLE note (id integer PRIMARY KEY, code varchar(9) NOT NULL REFERENCES photo (code));"
         "INSERT INTO note VALUES (1, 'c1'), (2, 'c2')"
     )
-    _plan, outcome = run(lossy.missing())
-    assert (outcome.error, ids(lossy, "note")) == ("", [1])
+    _plan, outcome = run(site_with_missing_files.missing())
+    assert (outcome.error, ids(site_with_missing_files, "note")) == ("", [1])
 
 
-def test_dependents_without_a_primary_key_are_followed(lossy: Site) -> None:
-    lossy.database.run(
+def test_dependents_without_a_primary_key_are_followed(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
         f"CREATE TABLE log (photo_id integer NOT NULL {TO_PHOTO}, words text);"
         "INSERT INTO log VALUES (1, 'a'), (2, 'b'), (2, 'b'), (3, 'c')"
     )
-    assert taken_along(lossy.missing()) == {"log": {"deleted": 3, "updated": 0}}
-    assert lossy.database.rows("SELECT * FROM log") == [(1, "a")]
+    assert taken_along(site_with_missing_files.missing()) == {"log": {"deleted": 3, "updated": 0}}
+    assert site_with_missing_files.database.rows("SELECT * FROM log") == [(1, "a")]
 
 
-def test_tables_and_columns_of_dependents_may_have_any_name(lossy: Site) -> None:
-    lossy.database.run(
+def test_tables_and_columns_of_dependents_may_have_any_name(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
         f'CREATE TABLE "My ""100%%"" Likes" (id integer PRIMARY KEY, "photo %s" integer NOT NULL {TO_PHOTO});'
         'INSERT INTO "My ""100%%"" Likes" VALUES (1, 1), (2, 2)'
     )
-    assert taken_along(lossy.missing()) == {'My "100%%" Likes': {"deleted": 1, "updated": 0}}
+    assert taken_along(site_with_missing_files.missing()) == {
+        'My "100%%" Likes': {"deleted": 1, "updated": 0}
+    }
 
 
 def test_dependents_in_another_schema_are_followed(postgresql: Any, media: Media) -> None:
@@ -262,16 +292,21 @@ def test_dependents_in_another_schema_are_followed(postgresql: Any, media: Media
 # Guards.
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("most", "refused"), [(2, ["max_dependents"]), (3, []), (0, ["max_dependents"])])
 def test_a_cascade_far_wider_than_the_records_turns_the_plan_down(
-    lossy: Site, most: int, refused: list[str]
+    site_with_missing_files: Site, most: int, refused: list[str]
 ) -> None:
     """Few records count as ten, so 30 rows are three for each."""
-    lossy.database.run(f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})")
-    lossy.database.run(f"INSERT INTO note VALUES {', '.join(f'({number}, 2)' for number in range(30))}")
-    plan, _outcome = run(lossy.missing(max_dependents=most))
+    site_with_missing_files.database.run(
+        f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})"
+    )
+    site_with_missing_files.database.run(
+        f"INSERT INTO note VALUES {', '.join(f'({number}, 2)' for number in range(30))}"
+    )
+    plan, _outcome = run(site_with_missing_files.missing(max_dependents=most))
     assert guards(plan) == refused
-    assert len(ids(lossy, "photo")) == (3 if refused else 1)
+    assert len(ids(site_with_missing_files, "photo")) == (3 if refused else 1)
 
 
 REFUSING = {
@@ -283,19 +318,20 @@ REFUSING = {
 }
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize(("null", "change"), [("NOT NULL", "DELETE"), ("", "UPDATE")])
 def test_a_dependent_that_the_database_does_not_let_go_undoes_everything(
-    lossy: Site, null: str, change: str
+    site_with_missing_files: Site, null: str, change: str
 ) -> None:
-    lossy.database.run(
+    site_with_missing_files.database.run(
         f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer {null} {TO_PHOTO});"
         "INSERT INTO note VALUES (1, 2)"
     )
-    lossy.database.run(REFUSING[lossy.database.kind].format(change))
-    before = lossy.database.dump()
-    _plan, outcome = run(lossy.missing())
+    site_with_missing_files.database.run(REFUSING[site_with_missing_files.database.kind].format(change))
+    before = site_with_missing_files.database.dump()
+    _plan, outcome = run(site_with_missing_files.missing())
     assert "A trigger or a row security policy interferes" in outcome.error
-    assert lossy.database.dump() == before
+    assert site_with_missing_files.database.dump() == before
 
 
 POINTING_AGAIN = {
@@ -320,19 +356,22 @@ POINTING_AGAIN = {
 }
 
 
+@pytest.mark.promise(4)
 @pytest.mark.parametrize("case", POINTING_AGAIN)
-def test_rows_that_still_point_at_a_record_undo_everything(lossy: Site, case: str) -> None:
-    lossy.database.run(f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer {TO_PHOTO})")
-    lossy.database.run("INSERT INTO note VALUES (1, 2); DELETE FROM photo WHERE id = 3")
-    lossy.database.run(POINTING_AGAIN[case][lossy.database.kind])
-    before = lossy.database.dump()
-    plan, outcome = run(lossy.missing())
+def test_rows_that_still_point_at_a_record_undo_everything(site_with_missing_files: Site, case: str) -> None:
+    site_with_missing_files.database.run(
+        f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer {TO_PHOTO})"
+    )
+    site_with_missing_files.database.run("INSERT INTO note VALUES (1, 2); DELETE FROM photo WHERE id = 3")
+    site_with_missing_files.database.run(POINTING_AGAIN[case][site_with_missing_files.database.kind])
+    before = site_with_missing_files.database.dump()
+    plan, outcome = run(site_with_missing_files.missing())
     assert found(plan) == [b"p/2.jpg"]
     assert "say what becomes of them in dependents" in outcome.error
-    assert lossy.database.dump() == before
+    assert site_with_missing_files.database.dump() == before
 
 
-def test_a_view_has_no_key_to_delete_by(lossy: Site) -> None:
-    lossy.database.run("CREATE VIEW shown AS SELECT * FROM photo")
+def test_a_view_has_no_key_to_delete_by(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run("CREATE VIEW shown AS SELECT * FROM photo")
     with pytest.raises(CleanupError, match="no primary key"):
-        run(lossy.missing(table="shown"))
+        run(site_with_missing_files.missing(table="shown"))

@@ -26,6 +26,8 @@ from engine.plan.plan import Item, Plan
 from engine.spool import Spool
 from helpers.builders import guards
 
+pytestmark = pytest.mark.promise("guards")
+
 
 def directory(files: int, referenced: int, going: int) -> Callable[..., None]:
     tallies = [Tally("photos", files, referenced, going)]

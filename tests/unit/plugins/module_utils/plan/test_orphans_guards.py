@@ -26,6 +26,7 @@ from helpers.builders import (
 # Half a view removes nothing.
 
 
+@pytest.mark.promise(1)
 def test_a_directory_that_must_not_be_read_turns_the_plan_down(public_site: Site) -> None:
     media = public_site.media
     media.write("p/lost.jpg", "closed/x.jpg")
@@ -43,41 +44,51 @@ def test_a_directory_that_must_not_be_read_turns_the_plan_down(public_site: Site
     assert os.path.exists(media.path("p/lost.jpg"))
 
 
-def test_a_directory_that_vanishes_during_the_walk_turns_the_plan_down(lost: Site) -> None:
-    lost.media.write("a/1.jpg", "z/2.jpg")
-    with planned(lost.orphans(), progress=lambda _files: shutil.rmtree(lost.media.path("z"), True)) as made:
+@pytest.mark.promise(1)
+def test_a_directory_that_vanishes_during_the_walk_turns_the_plan_down(sqlite_with_orphan: Site) -> None:
+    sqlite_with_orphan.media.write("a/1.jpg", "z/2.jpg")
+    with planned(
+        sqlite_with_orphan.orphans(),
+        progress=lambda _files: shutil.rmtree(sqlite_with_orphan.media.path("z"), True),
+    ) as made:
         assert guards(made.plan) == ["partial"]
         assert "the directory vanished during the run" in made.plan.refusals[0].message
 
 
-def test_a_media_root_that_is_replaced_during_the_walk_turns_the_plan_down(lost: Site) -> None:
+@pytest.mark.promise(1)
+def test_a_media_root_that_is_replaced_during_the_walk_turns_the_plan_down(sqlite_with_orphan: Site) -> None:
     def unmount(_files: int) -> None:
-        os.rename(lost.media.root, lost.media.root + b".old")
-        os.mkdir(lost.media.root)
+        os.rename(sqlite_with_orphan.media.root, sqlite_with_orphan.media.root + b".old")
+        os.mkdir(sqlite_with_orphan.media.root)
 
-    with planned(lost.orphans(), progress=unmount) as made:
+    with planned(sqlite_with_orphan.orphans(), progress=unmount) as made:
         assert guards(made.plan) == ["partial"]
 
 
-def test_another_file_system_is_told_and_its_files_stay(mounted: Media, sqlite: Any) -> None:
-    mounted.write("mounted/lost.jpg", "p/lost.jpg")
-    plan, _outcome = run(Site(sqlite, mounted).orphans())
+@pytest.mark.promise(5)
+def test_another_file_system_is_told_and_its_files_stay(media_with_mount: Media, sqlite: Any) -> None:
+    media_with_mount.write("mounted/lost.jpg", "p/lost.jpg")
+    plan, _outcome = run(Site(sqlite, media_with_mount).orphans())
     assert reasons(plan.kept) == {b"mounted": "another file system is mounted here; it was not entered"}
-    assert mounted.files == {b"mounted/lost.jpg"}
+    assert media_with_mount.files == {b"mounted/lost.jpg"}
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("present", [True, False])
-def test_without_its_marker_nothing_goes_and_the_marker_never_does(lost: Site, present: bool) -> None:
+def test_without_its_marker_nothing_goes_and_the_marker_never_does(
+    sqlite_with_orphan: Site, present: bool
+) -> None:
     if present:
-        lost.media.write("p/.mounted.txt")
-    plan, outcome = run(lost.orphans(marker="p/.mounted.txt"))
+        sqlite_with_orphan.media.write("p/.mounted.txt")
+    plan, outcome = run(sqlite_with_orphan.orphans(marker="p/.mounted.txt"))
     assert guards(plan) == ([] if present else ["marker"])
-    assert lost.media.files == (
+    assert sqlite_with_orphan.media.files == (
         {b"p/kept.jpg", b"p/.mounted.txt"} if present else {b"p/kept.jpg", b"p/lost.jpg"}
     )
     assert (outcome is None) == (not present)
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("present", [True, False])
 def test_where_the_media_is_not_mounted_the_marker_is_spoken_of_first(site: Site, present: bool) -> None:
     if present:
@@ -90,12 +101,15 @@ def test_where_the_media_is_not_mounted_the_marker_is_spoken_of_first(site: Site
     assert said.startswith("directory" if present else "the marker")
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("most", "goes"), [(49, False), (50, True), (100, True)])
-def test_a_share_that_is_too_large_turns_the_plan_down(lost: Site, most: int, goes: bool) -> None:
-    plan, outcome = run(lost.orphans(max_removal_percent=most))
+def test_a_share_that_is_too_large_turns_the_plan_down(
+    sqlite_with_orphan: Site, most: int, goes: bool
+) -> None:
+    plan, outcome = run(sqlite_with_orphan.orphans(max_removal_percent=most))
     assert guards(plan) == ([] if goes else ["max_removal_percent"])
     assert (outcome is not None) == goes
-    assert (b"p/lost.jpg" in lost.media.files) == (not goes)
+    assert (b"p/lost.jpg" in sqlite_with_orphan.media.files) == (not goes)
 
 
 # Guards against wrong settings.
@@ -105,17 +119,19 @@ def numbered(count: int, folder: str = "p") -> Iterable[str]:
     return [f"{folder}/{number}.jpg" for number in range(count)]
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(
     ("count", "accept", "refused"), [(9, [], []), (10, [], ["no_references"]), (10, ["no_references"], [])]
 )
 def test_a_directory_that_nothing_names_turns_the_plan_down(
-    lost: Site, count: int, accept: list[str], refused: list[str]
+    sqlite_with_orphan: Site, count: int, accept: list[str], refused: list[str]
 ) -> None:
-    lost.media.write(*numbered(count, "q"))
-    plan, _outcome = run(lost.orphans(directories=["p", "q"], accept=accept), check=True)
+    sqlite_with_orphan.media.write(*numbered(count, "q"))
+    plan, _outcome = run(sqlite_with_orphan.orphans(directories=["p", "q"], accept=accept), check=True)
     assert guards(plan) == refused
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("accept", "refused"), [([], ["path_mismatch"]), (["path_mismatch"], [])])
 def test_references_that_would_fit_with_a_prefix_turn_the_plan_down(
     sqlite_site: Site, accept: list[str], refused: list[str]
@@ -126,7 +142,8 @@ def test_references_that_would_fit_with_a_prefix_turn_the_plan_down(
     assert guards(plan) == refused
 
 
-def test_a_replica_turns_the_plan_down(lost: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.promise("guards")
+def test_a_replica_turns_the_plan_down(sqlite_with_orphan: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SQLite, "is_replica", lambda _database: True)
-    plan, outcome = run(lost.orphans())
+    plan, outcome = run(sqlite_with_orphan.orphans())
     assert (guards(plan), outcome) == (["replica"], None)

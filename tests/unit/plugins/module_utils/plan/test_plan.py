@@ -64,6 +64,7 @@ GOOD_HEADER = {
 }
 
 
+@pytest.mark.promise(7)
 @given(ITEMS)
 def test_an_approved_plan_covers_its_items_and_nothing_else(items: list[Item]) -> None:
     approved = approval(sealed(items))
@@ -74,6 +75,7 @@ def test_an_approved_plan_covers_its_items_and_nothing_else(items: list[Item]) -
     assert approved.left == 0
 
 
+@pytest.mark.promise(7)
 @given(ITEMS.filter(bool), st.data())
 def test_what_is_no_longer_the_same_is_not_covered(items: list[Item], data: st.DataObject) -> None:
     changed = data.draw(st.sampled_from(items))
@@ -83,6 +85,7 @@ def test_what_is_no_longer_the_same_is_not_covered(items: list[Item], data: st.D
     assert "no longer what was approved" in objection.reason
 
 
+@pytest.mark.promise(7)
 def test_what_was_added_waits_and_what_was_left_is_counted() -> None:
     approved = approval(sealed(some(3)))
     assert approved.reason_to_keep(Item(b"added", b"state")) == Doubt(
@@ -94,11 +97,13 @@ def test_what_was_added_waits_and_what_was_left_is_counted() -> None:
     assert list(approved.left_names(names)) == [b"photo 1", b"photo 2"]
 
 
+@pytest.mark.promise(7)
 def test_approval_of_an_empty_plan_approves_nothing() -> None:
     approved = approval(sealed([]))
     assert approved.reason_to_keep(some(1)[0]) is not None
 
 
+@pytest.mark.promise(7)
 @given(st.text(string.printable + "é\udcff"))
 @example("")
 @example("=")
@@ -111,6 +116,7 @@ def test_any_text_that_is_no_token_is_refused_in_words(text: str) -> None:
         Approval(text, "orphans", "/srv/media")
 
 
+@pytest.mark.promise(7)
 @given(st.integers(0), st.integers(1, 255))
 def test_a_token_with_a_bit_flipped_is_refused(position: int, change: int) -> None:
     made = sealed(some(20))
@@ -120,6 +126,7 @@ def test_a_token_with_a_bit_flipped_is_refused(position: int, change: int) -> No
         Approval(base64.urlsafe_b64encode(bytes(packed)).decode(), made.job, made.scope)
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.9, 0.99])
 def test_a_token_that_was_cut_short_is_refused(kept: float) -> None:
     made = sealed(some(20))
@@ -133,6 +140,7 @@ def test_a_token_that_was_wrapped_by_a_mail_program_still_serves() -> None:
     assert Approval(wrapped, made.job, made.scope).reason_to_keep(some(1)[0]) is None
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize("missing", sorted(GOOD_HEADER))
 def test_a_token_without_one_of_its_parts_is_refused(missing: str) -> None:
     header = {name: value for name, value in GOOD_HEADER.items() if name != missing}
@@ -140,6 +148,7 @@ def test_a_token_without_one_of_its_parts_is_refused(missing: str) -> None:
         Approval(token(header), "orphans", "/srv/media")
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize(
     ("name", "value"), [("moment", "yesterday"), ("moment", None), ("items", "many"), ("items", [])]
 )
@@ -148,6 +157,7 @@ def test_a_token_with_a_wrong_part_is_refused(name: str, value: object) -> None:
         Approval(token({**GOOD_HEADER, name: value}), "orphans", "/srv/media")
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize(
     ("name", "value"),
     [("items", float("inf")), ("moment", float("inf")), ("moment", float("nan")), ("moment", 1e300)],
@@ -157,17 +167,20 @@ def test_a_token_with_a_number_beyond_all_bounds_is_refused(name: str, value: fl
         Approval(token({**GOOD_HEADER, name: value}), "orphans", "/srv/media")
 
 
+@pytest.mark.promise(7)
 def test_a_token_of_another_release_is_refused_by_its_version() -> None:
     with pytest.raises(SiteError, match="version 2, this release reads 1"):
         Approval(token({**GOOD_HEADER, "version": 2}), "orphans", "/srv/media")
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize(("job", "scope"), [("missing", "/srv/media"), ("orphans", "/srv/other")])
 def test_a_plan_of_another_job_or_site_is_refused(job: str, scope: str) -> None:
     with pytest.raises(SiteError, match="plan for the job 'orphans' of another site"):
         Approval(sealed([]).token, job, scope)
 
 
+@pytest.mark.promise(7)
 @pytest.mark.parametrize("count", [ITEMS_IN_TOKEN, ITEMS_IN_TOKEN + 1])
 def test_a_plan_too_large_for_a_token_is_approved_as_a_whole(count: int) -> None:
     made = sealed(some(count))
@@ -214,6 +227,7 @@ def test_a_plan_id_is_in_utc_wherever_it_is_made(monkeypatch: pytest.MonkeyPatch
         time.tzset()
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(
     ("found", "examined", "most", "is_refused"),
     [
@@ -239,6 +253,7 @@ def test_the_share_is_guarded_up_to_exactly_the_percentage(
     assert guards(made) == ["max_removal_percent"] * is_refused
 
 
+@pytest.mark.promise("guards")
 @given(st.integers(1, 10_000), st.integers(1, 10_000), st.integers(0, 99))
 def test_the_percentage_that_the_guard_advises_lifts_it(found: int, more: int, most: int) -> None:
     refused, advised = plan(), plan()
@@ -258,6 +273,7 @@ def unseen(count: int, limit: int = 100) -> Listed[tuple[bytes, str]]:
     return listed
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("count", [0, 1, 3, 4])
 def test_half_a_view_turns_a_plan_down_for_good(count: int) -> None:
     made = plan()
@@ -271,6 +287,7 @@ def test_half_a_view_turns_a_plan_down_for_good(count: int) -> None:
         assert ("more" in refusal.message) == (count == 4)
 
 
+@pytest.mark.promise(1)
 @pytest.mark.parametrize("limit", [0, 1, 2])
 def test_half_a_view_is_noticed_even_if_nothing_is_listed(limit: int) -> None:
     made = plan()
@@ -292,6 +309,7 @@ def test_the_media_root_itself_has_a_name_in_the_message() -> None:
     assert "media_root: it was replaced" in made.refusals[0].message
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("present", [True, False])
 def test_without_its_marker_the_media_is_taken_for_unmounted(present: bool) -> None:
     made = plan()
@@ -299,6 +317,7 @@ def test_without_its_marker_the_media_is_taken_for_unmounted(present: bool) -> N
     assert guards(made) == ["marker"] * (not present)
 
 
+@pytest.mark.promise(11)
 def test_what_is_skipped_is_listed_up_to_a_bound_and_counted() -> None:
     made = Plan("orphans", "", MOMENT, Spool(tuple, Item), 2)
     for number in range(5):

@@ -33,29 +33,31 @@ FITS = {"uuid of PostgreSQL": "postgresql", "uuid of SQLite": "sqlite"}
 # Rows that are missing their files.
 
 
-def test_a_row_whose_file_is_gone_goes_and_others_stay(photos: Site) -> None:
-    plan, outcome = run(photos.missing())
+def test_a_row_whose_file_is_gone_goes_and_others_stay(site_with_missing_file: Site) -> None:
+    plan, outcome = run(site_with_missing_file.missing())
     assert (found(plan), keys(plan)) == ([b"p/gone.jpg"], ["2"])
-    assert photos.images == ["p/there.jpg"]
+    assert site_with_missing_file.images == ["p/there.jpg"]
     assert plan.examined == {"records": 2}
     assert plan.found.as_dict() == outcome.removed.as_dict() == {"records": 1, "files": 0, "bytes": 0}
     assert [record.shown_key for record in outcome.gone.items] == ["2"]
     assert (outcome.error, outcome.kept.total, outcome.failed.total) == ("", 0, 0)
 
 
-def test_a_row_without_a_file_has_lost_nothing(photos: Site) -> None:
-    photos.insert(None, "", None)
-    plan, _outcome = run(photos.missing())
+def test_a_row_without_a_file_has_lost_nothing(site_with_missing_file: Site) -> None:
+    site_with_missing_file.insert(None, "", None)
+    plan, _outcome = run(site_with_missing_file.missing())
     assert keys(plan) == ["2"]
-    assert photos.images == ["p/there.jpg", None, "", None]
+    assert site_with_missing_file.images == ["p/there.jpg", None, "", None]
     assert plan.examined == {"records": 2}
 
 
 @pytest.mark.parametrize("value", ["x''", "''", "NULL"])
-def test_an_empty_value_of_any_type_has_lost_nothing(few: Site, value: str) -> None:
-    few.database.run("DROP TABLE photo; CREATE TABLE photo (id integer PRIMARY KEY, image)")
-    few.database.run(f"INSERT INTO photo VALUES (1, {value}), (2, 'p/gone.jpg')")
-    plan, _outcome = run(few.missing(), check=True)
+def test_an_empty_value_of_any_type_has_lost_nothing(sqlite_with_missing_file: Site, value: str) -> None:
+    sqlite_with_missing_file.database.run(
+        "DROP TABLE photo; CREATE TABLE photo (id integer PRIMARY KEY, image)"
+    )
+    sqlite_with_missing_file.database.run(f"INSERT INTO photo VALUES (1, {value}), (2, 'p/gone.jpg')")
+    plan, _outcome = run(sqlite_with_missing_file.missing(), check=True)
     assert (keys(plan), guards(plan)) == (["2"], [])
 
 
@@ -93,13 +95,18 @@ def test_composite_keys_serve(site: Site) -> None:
     assert site.database.rows("SELECT a, b FROM photo ORDER BY a") == [(1, "x"), (2, "y")]
 
 
-def test_a_key_that_is_not_utf8_serves(few: Site) -> None:
-    few.database.run("DROP TABLE photo; CREATE TABLE photo (id text PRIMARY KEY, image text)")
-    few.database.run("INSERT INTO photo VALUES (CAST(x'ff0a' AS text), CAST(x'702fff' AS text)), ('b', '')")
-    plan, outcome = run(few.missing())
+@pytest.mark.promise(8)
+def test_a_key_that_is_not_utf8_serves(sqlite_with_missing_file: Site) -> None:
+    sqlite_with_missing_file.database.run(
+        "DROP TABLE photo; CREATE TABLE photo (id text PRIMARY KEY, image text)"
+    )
+    sqlite_with_missing_file.database.run(
+        "INSERT INTO photo VALUES (CAST(x'ff0a' AS text), CAST(x'702fff' AS text)), ('b', '')"
+    )
+    plan, outcome = run(sqlite_with_missing_file.missing())
     assert (keys(plan), found(plan)) == ([r"\xff\n"], [b"p/\xff"])
     assert outcome.removed.records == 1
-    assert few.database.rows("SELECT id FROM photo") == [("b",)]
+    assert sqlite_with_missing_file.database.rows("SELECT id FROM photo") == [("b",)]
 
 
 @pytest.mark.parametrize("table", ["Photo Album", 'he said "hi"', "100%", "a%sb", "sémi;colon--", "UPPER"])
@@ -138,6 +145,7 @@ def test_a_table_of_another_schema_serves(postgresql: Any, media: Media) -> None
 # What was approved is the most that is removed.
 
 
+@pytest.mark.promise(7)
 def test_an_approved_plan_is_carried_out(site: Site) -> None:
     site.media.write("p/a.jpg")
     site.insert("p/a.jpg", "p/gone.jpg")
@@ -147,22 +155,25 @@ def test_an_approved_plan_is_carried_out(site: Site) -> None:
     assert (plan.warnings, plan.kept.total) == ([], 0)
 
 
-def test_a_row_that_is_not_in_the_approved_plan_waits(photos: Site) -> None:
-    token = run(photos.missing(), check=True)[0].token
-    photos.insert("p/gone later.jpg")
-    plan, _outcome = run(photos.missing(), approved=token)
+@pytest.mark.promise(7)
+def test_a_row_that_is_not_in_the_approved_plan_waits(site_with_missing_file: Site) -> None:
+    token = run(site_with_missing_file.missing(), check=True)[0].token
+    site_with_missing_file.insert("p/gone later.jpg")
+    plan, _outcome = run(site_with_missing_file.missing(), approved=token)
     assert "review it in the next one" in reasons(plan.kept)[b"p/gone later.jpg"]
-    assert photos.images == ["p/there.jpg", "p/gone later.jpg"]
+    assert site_with_missing_file.images == ["p/there.jpg", "p/gone later.jpg"]
 
 
-def test_a_row_that_names_another_file_than_approved_stays(photos: Site) -> None:
-    token = run(photos.missing(), check=True)[0].token
-    photos.database.run("UPDATE photo SET image = 'p/also gone.jpg' WHERE id = 2")
-    plan, _outcome = run(photos.missing(), approved=token)
+@pytest.mark.promise(7)
+def test_a_row_that_names_another_file_than_approved_stays(site_with_missing_file: Site) -> None:
+    token = run(site_with_missing_file.missing(), check=True)[0].token
+    site_with_missing_file.database.run("UPDATE photo SET image = 'p/also gone.jpg' WHERE id = 2")
+    plan, _outcome = run(site_with_missing_file.missing(), approved=token)
     assert "no longer what was approved" in reasons(plan.kept)[b"p/also gone.jpg"]
-    assert photos.images == ["p/there.jpg", "p/also gone.jpg"]
+    assert site_with_missing_file.images == ["p/there.jpg", "p/also gone.jpg"]
 
 
+@pytest.mark.promise(7)
 def test_a_file_that_is_not_the_approved_one_stays(site: Site) -> None:
     site.media.write("p/a.jpg")
     site.insert("p/a.jpg")
@@ -173,64 +184,76 @@ def test_a_file_that_is_not_the_approved_one_stays(site: Site) -> None:
     assert (outcome.removed.records, site.media.files) == (1, {b"p/a.jpg"})
 
 
-def test_what_left_the_plan_since_the_approval_is_told(photos: Site) -> None:
-    token = run(photos.missing(), check=True)[0].token
-    photos.media.write("p/gone.jpg")
-    plan, _outcome = run(photos.missing(), approved=token)
+@pytest.mark.promise(7)
+def test_what_left_the_plan_since_the_approval_is_told(site_with_missing_file: Site) -> None:
+    token = run(site_with_missing_file.missing(), check=True)[0].token
+    site_with_missing_file.media.write("p/gone.jpg")
+    plan, _outcome = run(site_with_missing_file.missing(), approved=token)
     assert plan.warnings == ["gone, attached or back by now: 1 item of the approved plan"]
-    assert len(photos.images) == 2
+    assert len(site_with_missing_file.images) == 2
 
 
-def test_an_approved_plan_of_another_table_is_refused(photos: Site) -> None:
-    token = run(photos.missing(), check=True)[0].token
-    for job in (photos.incomplete(), photos.missing(companion_columns=["thumbnail"])):
+@pytest.mark.promise(7)
+def test_an_approved_plan_of_another_table_is_refused(site_with_missing_file: Site) -> None:
+    token = run(site_with_missing_file.missing(), check=True)[0].token
+    for job in (
+        site_with_missing_file.incomplete(),
+        site_with_missing_file.missing(companion_columns=["thumbnail"]),
+    ):
         with pytest.raises(SiteError, match="approved_plan is a plan for the job 'missing'"):
             run(job, approved=token)
 
 
-def test_an_approved_plan_of_other_rules_for_dependents_is_refused(photos: Site) -> None:
-    photos.database.run("CREATE TABLE note (id integer PRIMARY KEY, photo_id integer)")
-    photos.database.run("INSERT INTO note VALUES (1, 2)")
-    token = run(photos.missing(), check=True)[0].token
+@pytest.mark.promise(7)
+def test_an_approved_plan_of_other_rules_for_dependents_is_refused(site_with_missing_file: Site) -> None:
+    site_with_missing_file.database.run("CREATE TABLE note (id integer PRIMARY KEY, photo_id integer)")
+    site_with_missing_file.database.run("INSERT INTO note VALUES (1, 2)")
+    token = run(site_with_missing_file.missing(), check=True)[0].token
     rule = {"table": "note", "column": "photo_id", "action": "delete"}
     with pytest.raises(SiteError, match="other options"):
-        run(photos.missing(dependents=[rule]), approved=token)
+        run(site_with_missing_file.missing(dependents=[rule]), approved=token)
 
 
-def test_a_plan_too_large_for_a_token_is_strict(few: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.promise(7)
+def test_a_plan_too_large_for_a_token_is_strict(
+    sqlite_with_missing_file: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(approvals, "ITEMS_IN_TOKEN", 2)
-    few.insert("p/gone 2.jpg", "p/gone 3.jpg")
-    token = run(few.missing(), check=True)[0].token
-    few.insert("p/gone 4.jpg")
-    plan, outcome = run(few.missing(), approved=token)
+    sqlite_with_missing_file.insert("p/gone 2.jpg", "p/gone 3.jpg")
+    token = run(sqlite_with_missing_file.missing(), check=True)[0].token
+    sqlite_with_missing_file.insert("p/gone 4.jpg")
+    plan, outcome = run(sqlite_with_missing_file.missing(), approved=token)
     assert (guards(plan), outcome) == (["approved_plan"], None)
-    few.database.run("DELETE FROM photo WHERE image = 'p/gone 4.jpg'")
-    assert run(few.missing(), approved=token)[1].removed.records == 3
+    sqlite_with_missing_file.database.run("DELETE FROM photo WHERE image = 'p/gone 4.jpg'")
+    assert run(sqlite_with_missing_file.missing(), approved=token)[1].removed.records == 3
 
 
 # Guards, and check mode.
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("most", "refused"), [(49, ["max_removal_percent"]), (50, [])])
 @pytest.mark.parametrize("select", ["missing", "incomplete"])
 def test_a_share_that_is_too_large_turns_the_plan_down(
-    photos: Site, select: str, most: int, refused: list[str]
+    site_with_missing_file: Site, select: str, most: int, refused: list[str]
 ) -> None:
-    photos.database.run("UPDATE photo SET content_type_id = 7 WHERE id = 1")
-    plan, _outcome = run(photos.missing(select=select, max_removal_percent=most))
+    site_with_missing_file.database.run("UPDATE photo SET content_type_id = 7 WHERE id = 1")
+    plan, _outcome = run(site_with_missing_file.missing(select=select, max_removal_percent=most))
     assert guards(plan) == refused
-    assert len(photos.images) == (2 if refused else 1)
+    assert len(site_with_missing_file.images) == (2 if refused else 1)
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("present", [True, False])
-def test_without_its_marker_nothing_goes(photos: Site, present: bool) -> None:
+def test_without_its_marker_nothing_goes(site_with_missing_file: Site, present: bool) -> None:
     if present:
-        photos.media.write(".mounted")
-    plan, _outcome = run(photos.missing(marker=".mounted"))
+        site_with_missing_file.media.write(".mounted")
+    plan, _outcome = run(site_with_missing_file.missing(marker=".mounted"))
     assert guards(plan) == ([] if present else ["marker"])
-    assert len(photos.images) == (1 if present else 2)
+    assert len(site_with_missing_file.images) == (1 if present else 2)
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("accept", "refused"), [([], ["empty_media_root"]), (["empty_media_root"], [])])
 def test_an_empty_media_root_turns_the_plan_down(
     sqlite_site: Site, accept: list[str], refused: list[str]
@@ -239,17 +262,23 @@ def test_an_empty_media_root_turns_the_plan_down(
     assert guards(run(sqlite_site.missing(accept=accept), check=True)[0]) == refused
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize(("emptied", "refused"), [(True, ["max_removal_percent"]), (False, [])])
 def test_a_directory_that_lost_all_its_files_turns_the_plan_down(
-    photos: Site, emptied: bool, refused: list[str]
+    site_with_missing_file: Site, emptied: bool, refused: list[str]
 ) -> None:
     """Even where its rows are few among all."""
-    photos.insert(*[f"p/{number}.jpg" for number in range(90)], *[f"q/{number}.jpg" for number in range(10)])
-    photos.media.write(*[f"p/{number}.jpg" for number in range(90)], *(() if emptied else ("q/0.jpg",)))
-    assert guards(run(photos.missing(max_removal_percent=50), check=True)[0]) == refused
-    assert guards(run(photos.incomplete(max_removal_percent=100), check=True)[0]) == []
+    site_with_missing_file.insert(
+        *[f"p/{number}.jpg" for number in range(90)], *[f"q/{number}.jpg" for number in range(10)]
+    )
+    site_with_missing_file.media.write(
+        *[f"p/{number}.jpg" for number in range(90)], *(() if emptied else ("q/0.jpg",))
+    )
+    assert guards(run(site_with_missing_file.missing(max_removal_percent=50), check=True)[0]) == refused
+    assert guards(run(site_with_missing_file.incomplete(max_removal_percent=100), check=True)[0]) == []
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("few_unseen", [0, 20_000])
 @pytest.mark.parametrize(("accept", "refused"), [([], ["path_mismatch"]), (["path_mismatch"], [])])
 def test_paths_that_would_fit_with_a_prefix_turn_the_plan_down(
@@ -279,49 +308,62 @@ def test_where_moved_files_could_not_be_looked_for_is_told_once(
     assert as_nobody(warnings) == []
 
 
+@pytest.mark.promise("guards")
 @pytest.mark.parametrize("select", ["missing", "incomplete"])
-def test_a_replica_turns_the_plan_down(few: Site, monkeypatch: pytest.MonkeyPatch, select: str) -> None:
+def test_a_replica_turns_the_plan_down(
+    sqlite_with_missing_file: Site, monkeypatch: pytest.MonkeyPatch, select: str
+) -> None:
     monkeypatch.setattr(SQLite, "is_replica", lambda _database: True)
-    few.database.run("UPDATE photo SET image = 'p/gone too.jpg' WHERE id = 1")
-    plan, outcome = run(few.missing(select=select))
+    sqlite_with_missing_file.database.run("UPDATE photo SET image = 'p/gone too.jpg' WHERE id = 1")
+    plan, outcome = run(sqlite_with_missing_file.missing(select=select))
     assert (guards(plan), outcome) == (["replica"], None)
 
 
-def test_another_file_system_than_before_turns_the_plan_down(few: Site, tmp_path: Path) -> None:
+@pytest.mark.promise("guards")
+def test_another_file_system_than_before_turns_the_plan_down(
+    sqlite_with_missing_file: Site, tmp_path: Path
+) -> None:
     kept = str(tmp_path / "kept")
-    run(few.missing(quarantine=kept))
+    run(sqlite_with_missing_file.missing(quarantine=kept))
     [manifest] = tmp_path.glob("kept/*/manifest.jsonl")
-    with LocalStore(few.media.root, 0) as tree:
+    with LocalStore(sqlite_with_missing_file.media.root, 0) as tree:
         told = f'"file_system": {tree.file_system}'
     manifest.write_text(manifest.read_text().replace(told, '"file_system": 7'))
-    few.insert("p/gone too.jpg")
+    sqlite_with_missing_file.insert("p/gone too.jpg")
     for accept, refused in (([], ["other_file_system"]), (["other_file_system"], [])):
-        assert guards(run(few.missing(quarantine=kept, accept=accept), check=True)[0]) == refused
+        assert (
+            guards(run(sqlite_with_missing_file.missing(quarantine=kept, accept=accept), check=True)[0])
+            == refused
+        )
 
 
+@pytest.mark.promise("moves")
 @pytest.mark.parametrize("include", [True, False])
-def test_a_row_whose_file_seems_to_lie_elsewhere_stays(photos: Site, include: bool) -> None:
-    photos.media.write("elsewhere/gone.jpg")
-    plan, _outcome = run(photos.missing(include_likely_moves=include))
+def test_a_row_whose_file_seems_to_lie_elsewhere_stays(site_with_missing_file: Site, include: bool) -> None:
+    site_with_missing_file.media.write("elsewhere/gone.jpg")
+    plan, _outcome = run(site_with_missing_file.missing(include_likely_moves=include))
     assert ("'elsewhere/gone.jpg'" in reasons(plan.kept).get(b"p/gone.jpg", "")) == (not include)
-    assert photos.images == ["p/there.jpg", "p/gone.jpg"][: 2 - include]
+    assert site_with_missing_file.images == ["p/there.jpg", "p/gone.jpg"][: 2 - include]
 
 
+@pytest.mark.promise(6)
 @pytest.mark.parametrize("select", ["missing", "incomplete"])
-def test_a_check_run_changes_nothing_and_predicts_the_real_one(photos: Site, select: str) -> None:
-    photos.database.run(
+def test_a_check_run_changes_nothing_and_predicts_the_real_one(
+    site_with_missing_file: Site, select: str
+) -> None:
+    site_with_missing_file.database.run(
         "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id));"
         "INSERT INTO note VALUES (1, 1), (2, 2)"
     )
-    photos.media.write("t/a.jpg", "CACHE/images/p/gone/1.jpg")
-    photos.insert("p/gone too.jpg", thumbnail="t/a.jpg")
-    before = photos.media.untouched, photos.database.dump()
-    job = photos.missing(
+    site_with_missing_file.media.write("t/a.jpg", "CACHE/images/p/gone/1.jpg")
+    site_with_missing_file.insert("p/gone too.jpg", thumbnail="t/a.jpg")
+    before = site_with_missing_file.media.untouched, site_with_missing_file.database.dump()
+    job = site_with_missing_file.missing(
         select=select, companion_columns=["thumbnail"], derived=["CACHE/images/{dir}/{stem}/*"]
     )
     checked, nothing = run(job, check=True)
     assert nothing is None
-    assert (photos.media.untouched, photos.database.dump()) == before
+    assert (site_with_missing_file.media.untouched, site_with_missing_file.database.dump()) == before
     applied, outcome = run(job)
     assert (checked.digest, keys(checked)) == (applied.digest, keys(applied))
     assert outcome.removed == checked.found
@@ -331,8 +373,8 @@ def test_a_check_run_changes_nothing_and_predicts_the_real_one(photos: Site, sel
 # Owners, and options that do not fit the database.
 
 
-def test_a_label_names_the_owner_over_foreign_keys(photos: Site) -> None:
-    photos.database.run(
+def test_a_label_names_the_owner_over_foreign_keys(site_with_missing_file: Site) -> None:
+    site_with_missing_file.database.run(
         'CREATE TABLE "Us%er" (id integer PRIMARY KEY, name text);'
         'CREATE TABLE album (id integer PRIMARY KEY, title text, user_id integer REFERENCES "Us%er" (id));'
         "ALTER TABLE photo ADD COLUMN edited_from_id integer REFERENCES photo (id);"
@@ -340,11 +382,11 @@ def test_a_label_names_the_owner_over_foreign_keys(photos: Site) -> None:
         "INSERT INTO \"Us%er\" VALUES (1, 'Eva\n');"
         "INSERT INTO album VALUES (5, 'Summer', 1), (6, NULL, NULL)"
     )
-    photos.insert("p/gone 3", album_id=5)
-    photos.insert("p/gone 4", album_id=6)
-    titles, _outcome = run(photos.missing(label="album_id.title"), check=True)
+    site_with_missing_file.insert("p/gone 3", album_id=5)
+    site_with_missing_file.insert("p/gone 4", album_id=6)
+    titles, _outcome = run(site_with_missing_file.missing(label="album_id.title"), check=True)
     assert titles.labels == {"Summer": 1, "(none)": 2}
-    users, _outcome = run(photos.missing(label="album_id.user_id.name"), check=True)
+    users, _outcome = run(site_with_missing_file.missing(label="album_id.user_id.name"), check=True)
     assert users.labels == {r"Eva\n": 1, "(none)": 2}
 
 
@@ -369,12 +411,14 @@ def test_a_label_names_the_owner_over_foreign_keys(photos: Site) -> None:
     ],
 )
 def test_options_that_do_not_fit_the_database_are_told(
-    photos: Site, options: dict[str, Any], words: str
+    site_with_missing_file: Site, options: dict[str, Any], words: str
 ) -> None:
-    photos.database.run("ALTER TABLE photo ADD COLUMN parent_id integer REFERENCES photo (id)")
+    site_with_missing_file.database.run(
+        "ALTER TABLE photo ADD COLUMN parent_id integer REFERENCES photo (id)"
+    )
     with pytest.raises(SiteError, match=words):
-        run(photos.missing(**options))
-    assert len(photos.images) == 2
+        run(site_with_missing_file.missing(**options))
+    assert len(site_with_missing_file.images) == 2
 
 
 def test_a_table_without_a_primary_key_is_refused(site: Site) -> None:
@@ -383,6 +427,7 @@ def test_a_table_without_a_primary_key_is_refused(site: Site) -> None:
         run(site.missing(table="upload"))
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("hangs_on_two", [False, True])
 def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
     site: Site, monkeypatch: pytest.MonkeyPatch, hangs_on_two: bool
@@ -432,6 +477,6 @@ def test_few_and_many_missing_files_are_the_same_plan(site: Site, monkeypatch: p
     assert few.examined == {"records": len(names) + len(there) + 2}
 
 
-def test_the_rows_of_a_directory_that_is_gone_have_lost_their_files(few: Site) -> None:
-    shutil.rmtree(few.media.path("p"))
-    assert found(run(few.missing(), check=True)[0]) == [b"p/gone.jpg", b"p/there.jpg"]
+def test_the_rows_of_a_directory_that_is_gone_have_lost_their_files(sqlite_with_missing_file: Site) -> None:
+    shutil.rmtree(sqlite_with_missing_file.media.path("p"))
+    assert found(run(sqlite_with_missing_file.missing(), check=True)[0]) == [b"p/gone.jpg", b"p/there.jpg"]

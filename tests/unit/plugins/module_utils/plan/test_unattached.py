@@ -16,6 +16,7 @@ from helpers.builders import Site, as_nobody, found, guards, planned, reasons, r
 # Rows that were never attached.
 
 
+@pytest.mark.promise(3)
 @pytest.mark.parametrize(
     ("hours", "is_old"), [(0, False), (23.9, False), (24.1, True), (-5, False), (1e5, True)]
 )
@@ -34,6 +35,7 @@ def test_how_old_is_the_users_choice(site: Site, limit: int) -> None:
     assert len(plan.items) == (limit < 50)
 
 
+@pytest.mark.promise(3)
 def test_attached_rows_and_rows_of_unknown_age_stay(site: Site) -> None:
     site.insert("p/attached.jpg", content_type_id=7)
     site.insert("p/unknown.jpg")
@@ -65,9 +67,9 @@ def test_a_file_that_is_no_companion_stays(site: Site) -> None:
     assert site.media.files == {b"t/a.jpg"}
 
 
-def test_a_companion_never_decides(photos: Site) -> None:
-    photos.insert("p/there.jpg", thumbnail="t/gone.jpg")
-    plan, _outcome = run(photos.missing(companion_columns=["thumbnail"]), check=True)
+def test_a_companion_never_decides(site_with_missing_file: Site) -> None:
+    site_with_missing_file.insert("p/there.jpg", thumbnail="t/gone.jpg")
+    plan, _outcome = run(site_with_missing_file.missing(companion_columns=["thumbnail"]), check=True)
     assert found(plan) == [b"p/gone.jpg"]
 
 
@@ -110,6 +112,7 @@ def test_a_column_that_is_listed_twice_is_one(sqlite_site: Site, companions: lis
     assert plan.found.files == 0
 
 
+@pytest.mark.promise(2)
 def test_a_row_that_names_the_file_after_the_plan_protects_it(site: Site) -> None:
     site.media.write("p/a.jpg")
     site.insert("p/a.jpg")
@@ -128,12 +131,13 @@ def test_derived_files_go_with_their_source(site: Site) -> None:
     assert site.media.files == {b"CACHE/images/p/b/1.jpg"}
 
 
-def test_derived_files_of_a_lost_file_go_with_its_row(photos: Site) -> None:
-    photos.media.write("CACHE/images/p/gone/1.jpg")
-    run(photos.missing(derived=["CACHE/images/{dir}/{stem}/*"]))
-    assert photos.media.files == {b"p/there.jpg"}
+def test_derived_files_of_a_lost_file_go_with_its_row(site_with_missing_file: Site) -> None:
+    site_with_missing_file.media.write("CACHE/images/p/gone/1.jpg")
+    run(site_with_missing_file.missing(derived=["CACHE/images/{dir}/{stem}/*"]))
+    assert site_with_missing_file.media.files == {b"p/there.jpg"}
 
 
+@pytest.mark.promise(5)
 @pytest.mark.parametrize(
     "companion",
     ["/etc/passwd", "../outside/precious.jpg", "p/../../outside/precious.jpg", "link/precious.jpg"],
@@ -147,6 +151,7 @@ def test_a_companion_outside_is_told_and_stays(site: Site, outside: Path, compan
     assert (outside / "precious.jpg").exists()
 
 
+@pytest.mark.promise(5)
 def test_only_regular_files_go_with_a_row(site: Site, outside: Path) -> None:
     site.media.mkdir("folder")
     site.media.link("link", outside / "precious.jpg")
@@ -158,6 +163,7 @@ def test_only_regular_files_go_with_a_row(site: Site, outside: Path) -> None:
     assert (outside / "precious.jpg").exists()
 
 
+@pytest.mark.promise(5)
 def test_a_directory_that_became_a_link_after_the_plan_is_not_followed(site: Site, tmp_path: Path) -> None:
     site.media.write("p/a.jpg")
     site.insert("p/a.jpg")
@@ -169,6 +175,7 @@ def test_a_directory_that_became_a_link_after_the_plan_is_not_followed(site: Sit
     assert (tmp_path / "moved" / "a.jpg").exists()
 
 
+@pytest.mark.promise(2)
 def test_a_file_that_was_rewritten_after_the_plan_stays(site: Site) -> None:
     site.media.write("p/a.jpg")
     site.insert("p/a.jpg")
@@ -180,6 +187,7 @@ def test_a_file_that_was_rewritten_after_the_plan_stays(site: Site) -> None:
     assert site.media.files == {b"p/a.jpg"}
 
 
+@pytest.mark.promise(1)
 def test_a_companion_that_cannot_be_looked_at_turns_the_plan_down(public_site: Site) -> None:
     public_site.media.write("p/a.jpg", "closed/a.jpg")
     public_site.insert("p/a.jpg", thumbnail="closed/a.jpg")

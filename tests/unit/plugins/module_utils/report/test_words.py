@@ -166,6 +166,7 @@ def test_a_record_is_told_with_its_key_companions_and_owner() -> None:
     assert "Summer 1, (none) 1" in told["summary"]
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("limit", [0, 1, 3, 5, 6])
 @pytest.mark.parametrize("applied", [False, True])
 def test_lists_are_bounded_and_say_so(limit: int, applied: bool) -> None:
@@ -180,6 +181,7 @@ def test_lists_are_bounded_and_say_so(limit: int, applied: bool) -> None:
     assert (f"… and {5 - limit} more" in told["summary"]) == (limit < 5)
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("limit", [0, 1, 2, 3])
 def test_what_was_left_alone_is_bounded_and_counted(limit: int) -> None:
     job = the_orphans_job(max_listed=limit)
@@ -194,6 +196,7 @@ def test_what_was_left_alone_is_bounded_and_counted(limit: int) -> None:
     assert told["truncated"] == (limit < 3)
 
 
+@pytest.mark.promise(11)
 @pytest.mark.parametrize("what", ["not_removed", "labels"])
 def test_each_list_that_is_cut_short_counts_as_truncated(what: str) -> None:
     job = the_records_job(max_listed=1, label="album_id.title")
@@ -209,6 +212,7 @@ def test_each_list_that_is_cut_short_counts_as_truncated(what: str) -> None:
     assert told["truncated"] is True
 
 
+@pytest.mark.promise(11)
 def test_labels_beyond_the_bound_are_counted_together() -> None:
     job = the_records_job(max_listed=2, label="album_id.title")
     owners = ["a"] * 3 + ["b"] * 2 + ["c", "d"]
@@ -224,6 +228,7 @@ def test_a_summary_shows_a_sample_unless_all_is_asked_for() -> None:
     assert "more" not in long
 
 
+@pytest.mark.promise(8)
 @given(
     st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=5), st.binary(), st.binary(max_size=30)
 )
@@ -253,6 +258,7 @@ def test_a_site_without_a_name_may_have_any_media_root() -> None:
     assert told["summary"].splitlines()[0].endswith("orphans (dry run)")
 
 
+@pytest.mark.promise(12)
 def test_no_secret_of_the_site_shows() -> None:
     plan, job = orphans_plan(b"a"), the_orphans_job()
     plan.refuse("partial", "because")

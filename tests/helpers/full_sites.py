@@ -14,15 +14,11 @@ from pathlib import Path
 from typing import Any, Callable
 
 from engine import run as jobs
-from engine.apply.restore import (
-    Restored,
-    restore,
-)
+from engine.apply.restore import Restored, restore
 from engine.config import site as sites
 from engine.errors import BusyError
-from engine.quarantine import (
-    batches as quarantine,
-)
+from engine.quarantine import batches as quarantine
+from engine.quarantine.format import FILES
 
 JOBS = ("orphans", "incomplete", "missing")
 # A file is young if the kernel may have stamped it by the clock tick in which the run began.
@@ -95,7 +91,7 @@ class Seconds(sites.AgeLimit):
         return self.older_than_hours / 1000
 
 
-class World:
+class FullSite:
     """A small site with every kind of file and row, and the quarantine of its runs."""
 
     def __init__(self, folder: Path, database: Any, kept_in: Path | None = None) -> None:
@@ -211,7 +207,7 @@ class World:
         found = {}
         for batch in self.batches():
             folder = str(self.quarantine / batch)
-            place = Path(folder) / quarantine.FILES
+            place = Path(folder) / FILES
             stored = everything(place) if place.exists() else {}
             for file in quarantine.manifest(folder)[1]:
                 if file.stored.encode() in stored:
@@ -222,27 +218,27 @@ class World:
         shutil.rmtree(self.quarantine, ignore_errors=True)
 
 
-def settled(world: World) -> World:
-    """The world, once it is older than any run that begins now."""
+def settled(full_site: FullSite) -> FullSite:
+    """the site, once it is older than any run that begins now."""
     time.sleep(CLOCK_TICK)
-    return world
+    return full_site
 
 
-def cleaning(world: World, name: str, **more: Any) -> Callable[[], object]:
-    return lambda: world.run(name, **more)
+def cleaning(full_site: FullSite, name: str, **more: Any) -> Callable[[], object]:
+    return lambda: full_site.run(name, **more)
 
 
-def cleaned(world: World) -> None:
-    """Clean the world without any fault. A file that a crash left goes as an orphan."""
+def cleaned(full_site: FullSite) -> None:
+    """Clean the site without any fault. A file that a crash left goes as an orphan."""
     for name in ("incomplete", "missing", "orphans"):
-        _plan, outcome = world.run(name)
+        _plan, outcome = full_site.run(name)
         assert outcome is not None
         assert not outcome.error
         assert not outcome.failed.total
 
 
-def restoring(world: World) -> Callable[[], object]:
-    return world.restore_all
+def restoring(full_site: FullSite) -> Callable[[], object]:
+    return full_site.restore_all
 
 
 def finish(action: Callable[[], object]) -> None:

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Moments that a test has to let pass."""
+
+from __future__ import annotations
+
+import time
+from typing import Callable
+
+# A command that runs this long hangs.
+TIME_LIMIT = 600
+
+
+def let_clock_tick() -> None:
+    """Let a moment pass: what was written within a tick of the clock before a walk is too new for it."""
+    time.sleep(0.02)
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for something that is on its way."""
+    deadline = time.monotonic() + TIME_LIMIT
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
