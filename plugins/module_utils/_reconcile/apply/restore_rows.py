@@ -87,7 +87,7 @@ class RowRestorer:
             return True
         try:
             with self._database.attempt():
-                is_new = self._database.bring_back(table, row["row"])
+                is_new = self._database.reinsert(table, row["row"])
         except DatabaseError as error:
             self._stays(row, str(error))
             return True
@@ -105,7 +105,7 @@ class RowRestorer:
         try:
             with self._database.attempt():
                 if self._database.count_alike(table, row["row"]) < self._alike[alike]:
-                    self._database.bring_back(table, row["row"])
+                    self._database.reinsert(table, row["row"])
                     self._result.totals.records += 1
         except DatabaseError as error:
             self._stays(row, str(error))

@@ -40,7 +40,7 @@ class RowArchive(Dialect):
                     packed = {name: self._pack(value) for name, value in zip(names, row[width:])}
                     yield tuple(row[:width]), {"key": address, "row": packed}
 
-    def bring_back(self, table: Table, row: dict[str, Any]) -> bool:
+    def reinsert(self, table: Table, row: dict[str, Any]) -> bool:
         """Insert a row that was kept; False if a row with its key is there."""
         names = [name for name in row if name in self._stored_columns(table)]
         values = ", ".join(self._mark(table, name, row[name]) for name in names)
