@@ -171,7 +171,7 @@ class RowRestorer:
             return False
         try:
             with self._database.attempt():
-                is_filled = self._database.fill_again(table, row["key"], row["row"])
+                is_filled = self._database.restore_cleared(table, row["key"], row["row"])
         except DatabaseError as error:
             self._stays(row, str(error))
             return False

@@ -52,7 +52,7 @@ class RowArchive(Dialect):
         parameters = [self._unpack(row[name]) for name in names]
         return self._execute(f"bringing back a row of {table.name}", statement, parameters) == 1
 
-    def fill_again(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
+    def restore_cleared(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
         """Set cleared columns back, if the row is there and they are still empty."""
         names = [name for name in row if name not in key]
         changes = ", ".join(f"{self.quote(name)} = {self._mark(table, name, row[name])}" for name in names)
