@@ -115,7 +115,7 @@ def _rows_to_keep(
     """The rows as they are now, records first; each has the files of the records for which it goes."""
     table = plan.selection.table
     files = {record.key: record.paths for record in records}
-    for key, row in database.snapshot(table, list(files)):
+    for key, row in database.rows_for_archive(table, list(files)):
         yield _line(CascadeRow("deleted", table, row, [key]), files)
     for kept in along.rows_to_archive():
         yield _line(kept, files)

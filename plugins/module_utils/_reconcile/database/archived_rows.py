@@ -16,7 +16,7 @@ from .dialect import Dialect, Keys, Steps
 class RowArchive(Dialect):
     """Reads rows for the quarantine, and writes them from there."""
 
-    def snapshot(
+    def rows_for_archive(
         self, root: Table, keys: Keys, steps: Steps = ()
     ) -> Iterator[tuple[tuple[Any, ...], StoredRow]]:
         """Yield (key, row) for rows by their keys, every value exactly as it is.

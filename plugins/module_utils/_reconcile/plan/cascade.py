@@ -133,7 +133,7 @@ class SetCascade(Cascade):
             link = chain.last
             columns = None if link.action == "delete" else {*link.child.key, *link.columns}
             self._kept[chain] = 0
-            for key, row in self._database.snapshot(self._root, self._keys, chain.steps):
+            for key, row in self._database.rows_for_archive(self._root, self._keys, chain.steps):
                 self._kept[chain] += 1
                 if columns is None:
                     yield CascadeRow("deleted", link.child, row, [key])
@@ -207,10 +207,12 @@ class KeyCascade(Cascade):
 
     def rows_to_archive(self) -> Iterator[CascadeRow]:
         for table, keys in self._deleted.items():
-            for key, row in self._database.snapshot(table, sorted(keys, key=repr)):
+            for key, row in self._database.rows_for_archive(table, sorted(keys, key=repr)):
                 yield CascadeRow("deleted", table, row, self._origins[table, key])
         for (table, columns), keys in self._cleared.items():
-            for key, row in self._database.snapshot(table, sorted(self._staying(table, keys), key=repr)):
+            for key, row in self._database.rows_for_archive(
+                table, sorted(self._staying(table, keys), key=repr)
+            ):
                 yield CascadeRow(
                     "cleared", table, _only({*table.key, *columns}, row), self._origins[table, key]
                 )
