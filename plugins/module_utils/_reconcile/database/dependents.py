@@ -120,7 +120,7 @@ class DependentRows(Dialect):
             "Write content_type as APP.MODEL in lower case, such as album.photo."
         )
 
-    def holders(
+    def rows_referencing(
         self, child: Table, column: str, paths: Iterable[bytes]
     ) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
         """Yield (path, key) for each row whose column holds one of the paths."""

@@ -269,7 +269,7 @@ class KeyCascade(Cascade):
     def _hanging(self, link: Link, parents: Reached) -> list[tuple[RowKey, RowKey]]:
         database, keys = self._database, list(parents)
         if link.holds_path:
-            held = database.holders(link.child, link.columns[0], self._files)
+            held = database.rows_referencing(link.child, link.columns[0], self._files)
             return [(parent, key) for path, key in held for parent in self._files[path] if parent in parents]
         if link.content_type is not None:
             return list(
