@@ -97,7 +97,7 @@ def open_tree(site: Site) -> LocalStore:
 def lock(site: Site, tree: LocalStore, database: Database, stack: ExitStack) -> None:
     """Keep other runs off the site, on this host and, through the database, on others."""
     locks.lock(tree.root_handle, f"the media root '{escaped(site.media_root)}'")
-    database.lock_site()
+    database.lock()
     if site.quarantine:
         stack.enter_context(quarantine.locked(site.quarantine))
 

@@ -64,7 +64,7 @@ class Database(References, Records, DependentRows, RowArchive):
         """Check foreign keys with each statement from now on, or put it off to the commit."""
 
     @abstractmethod
-    def lock_site(self) -> None:
+    def lock(self) -> None:
         """Keep other runs off this database until it is closed; raises BusyError if one is on it."""
 
     @abstractmethod

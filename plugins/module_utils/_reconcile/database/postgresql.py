@@ -319,7 +319,7 @@ class PostgreSQL(Database):
         how = "IMMEDIATE" if immediate else "DEFERRED"
         self._execute("setting when constraints are checked", f"SET CONSTRAINTS ALL {how}", [])
 
-    def lock_site(self) -> None:
+    def lock(self) -> None:
         with self._doing("taking the lock of the site"):
             if self._first("SELECT pg_try_advisory_lock(%s, %s)", _LOCK)[0]:
                 return

@@ -227,7 +227,7 @@ class SQLite(Database):
             [],
         )
 
-    def lock_site(self) -> None:
+    def lock(self) -> None:
         """Nothing to do: the lock of the media root serves, as a SQLite file has one host."""
 
     def expected(self, columns: Sequence[Column]) -> int:
