@@ -86,7 +86,7 @@ class RowRestorer:
             self.back[number] = self._insert_keyless(table, row)
             return True
         try:
-            with self._database.attempt():
+            with self._database.savepoint():
                 is_new = self._database.reinsert(table, row["row"])
         except DatabaseError as error:
             self._stays(row, str(error))
@@ -103,7 +103,7 @@ class RowRestorer:
         alike = blake2b(values.encode(), digest_size=16).digest()
         self._alike[alike] += 1
         try:
-            with self._database.attempt():
+            with self._database.savepoint():
                 if self._database.count_alike(table, row["row"]) < self._alike[alike]:
                     self._database.reinsert(table, row["row"])
                     self._result.totals.records += 1
@@ -123,7 +123,7 @@ class RowRestorer:
             return pending
         records, told = self._result.totals.records, self._result.stays.total
         try:
-            with self._database.attempt():
+            with self._database.savepoint():
                 self._database.check_now(immediate=False)
                 for number in circle:
                     self._insert(number, waits=False)
@@ -170,7 +170,7 @@ class RowRestorer:
             self._stays(row, "a row that it pointed at is missing")
             return False
         try:
-            with self._database.attempt():
+            with self._database.savepoint():
                 is_filled = self._database.restore_cleared(table, row["key"], row["row"])
         except DatabaseError as error:
             self._stays(row, str(error))

@@ -48,7 +48,7 @@ class Database(References, Records, DependentRows, RowArchive):
         """Commit what happens inside, or roll all of it back when it raises."""
 
     @contextmanager
-    def attempt(self) -> Iterator[None]:
+    def savepoint(self) -> Iterator[None]:
         """Undo what happens inside, and no more, when it raises a DatabaseError."""
         self._execute("setting a savepoint", "SAVEPOINT attempt", [])
         try:
