@@ -188,7 +188,7 @@ class RowRestorer:
             if not row["key"]:
                 self._result.totals.records += not self._database.count_alike(table, row["row"])
                 continue
-            is_there = self._database.find(table, {name: row["row"][name] for name in row["key"]})
+            is_there = self._database.has_row(table, {name: row["row"][name] for name in row["key"]})
             if row["action"] == "cleared":
                 self._result.updated += is_there and not self._database.holds(table, row["key"], row["row"])
             elif not is_there:
@@ -205,7 +205,7 @@ class RowRestorer:
         wanted = dict(zip(link.target_columns, values))
         if target == self._table(row) and wanted.items() <= row["row"].items():
             return True
-        return self._database.find(target, wanted)
+        return self._database.has_row(target, wanted)
 
     def _table(self, row: dict[str, Any]) -> Table:
         return self._database.table(f"{row['schema']}.{row['table']}")

@@ -68,7 +68,7 @@ class RowArchive(Dialect):
         parameters = [self._unpack(row[name]) for name in (*names, *key)]
         return self._execute(f"setting back a row of {table.name}", statement, parameters) == 1
 
-    def find(self, table: Table, values: dict[str, Any]) -> bool:
+    def has_row(self, table: Table, values: dict[str, Any]) -> bool:
         """Whether the table has a row with these kept values in these columns."""
         same = [f"t.{self.quote(name)} = {self._mark(table, name, values[name])}" for name in values]
         statement = f"SELECT 1 FROM {self.qualified(*table.identity)} AS t WHERE {' AND '.join(same)} LIMIT 1"
