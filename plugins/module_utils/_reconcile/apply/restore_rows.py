@@ -92,7 +92,7 @@ class RowRestorer:
             self._stays(row, str(error))
             return True
         self._result.totals.records += is_new
-        self.back[number] = is_new or self._database.holds(table, row["key"], row["row"])
+        self.back[number] = is_new or self._database.has_identical_row(table, row["key"], row["row"])
         if not self.back[number]:
             self._stays(row, "a row with its key, or with what must be unique in it, is there")
         return True
@@ -164,7 +164,7 @@ class RowRestorer:
 
     def _fill(self, row: dict[str, Any]) -> bool:
         table = self._table(row)
-        if self._database.holds(table, row["key"], row["row"]):
+        if self._database.has_identical_row(table, row["key"], row["row"]):
             return True
         if any(not self._is_there(link, row) for link in self._of(row)):
             self._stays(row, "a row that it pointed at is missing")
@@ -190,10 +190,12 @@ class RowRestorer:
                 continue
             is_there = self._database.has_row(table, {name: row["row"][name] for name in row["key"]})
             if row["action"] == "cleared":
-                self._result.updated += is_there and not self._database.holds(table, row["key"], row["row"])
+                self._result.updated += is_there and not self._database.has_identical_row(
+                    table, row["key"], row["row"]
+                )
             elif not is_there:
                 self._result.totals.records += 1
-            elif not self._database.holds(table, row["key"], row["row"]):
+            elif not self._database.has_identical_row(table, row["key"], row["row"]):
                 self._stays(row, "a row with its key is there")
 
     def _is_there(self, link: ForeignKey, row: dict[str, Any]) -> bool:

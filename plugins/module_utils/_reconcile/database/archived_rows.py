@@ -88,7 +88,7 @@ class RowArchive(Dialect):
     def _is_alike(self, expression: str) -> str:
         """The condition that a value is exactly the kept one; NULL is like NULL."""
 
-    def holds(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
+    def has_identical_row(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
         """Whether the table has a row with these very values."""
         names = [name for name in row if name in self._stored_columns(table)]
         wanted = {name: row[name] for name in names}
