@@ -104,7 +104,7 @@ class RowRestorer:
         self._alike[alike] += 1
         try:
             with self._database.savepoint():
-                if self._database.count_alike(table, row["row"]) < self._alike[alike]:
+                if self._database.count_identical_rows(table, row["row"]) < self._alike[alike]:
                     self._database.reinsert(table, row["row"])
                     self._result.totals.records += 1
         except DatabaseError as error:
@@ -186,7 +186,7 @@ class RowRestorer:
         for row in map(self._rows.__getitem__, numbers):
             table = self._table(row)
             if not row["key"]:
-                self._result.totals.records += not self._database.count_alike(table, row["row"])
+                self._result.totals.records += not self._database.count_identical_rows(table, row["row"])
                 continue
             is_there = self._database.has_row(table, {name: row["row"][name] for name in row["key"]})
             if row["action"] == "cleared":

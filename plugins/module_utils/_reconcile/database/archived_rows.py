@@ -76,7 +76,7 @@ class RowArchive(Dialect):
             found = list(self._stream(statement, [self._unpack(value) for value in values.values()]))
         return bool(found)
 
-    def count_alike(self, table: Table, row: dict[str, Any]) -> int:
+    def count_identical_rows(self, table: Table, row: dict[str, Any]) -> int:
         """How many rows of a table have these very values; for a table without a primary key."""
         names = [name for name in row if name in self._stored_columns(table)]
         same = [self._is_alike(f"t.{self.quote(name)}") for name in names]
