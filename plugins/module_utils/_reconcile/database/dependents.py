@@ -64,7 +64,7 @@ class DependentRows(Dialect):
         theirs = ", ".join(f"{parent}.{self.quote(name)}" for name in link.target_columns)
         return f"({ours}) IN (SELECT {theirs} FROM {chain})", parameters
 
-    def children(
+    def dependent_keys(
         self, link: ForeignKey, child: Table, parent: Table, keys: Keys
     ) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
         """Yield (key of the parent, key of the child) for each row that points at one of the keys."""

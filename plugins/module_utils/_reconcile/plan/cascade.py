@@ -277,7 +277,7 @@ class KeyCascade(Cascade):
                     link.child, link.columns[0], link.content_type_column, link.content_type, keys
                 )
             )
-        return list(database.children(link.key, link.child, link.parent, keys))
+        return list(database.dependent_keys(link.key, link.child, link.parent, keys))
 
 
 def _only(columns: Iterable[str], row: StoredRow) -> StoredRow:
