@@ -79,7 +79,7 @@ class DependentRows(Dialect):
                 for row in batch:
                     yield tuple(row[:width]), tuple(row[width:])
 
-    def generic_children(
+    def generic_dependent_keys(
         self,
         child: Table,
         column: str,

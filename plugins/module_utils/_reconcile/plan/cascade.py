@@ -273,7 +273,7 @@ class KeyCascade(Cascade):
             return [(parent, key) for path, key in held for parent in self._files[path] if parent in parents]
         if link.content_type is not None:
             return list(
-                database.generic_children(
+                database.generic_dependent_keys(
                     link.child, link.columns[0], link.content_type_column, link.content_type, keys
                 )
             )
