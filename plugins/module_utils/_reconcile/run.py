@@ -74,7 +74,7 @@ def expected(job: OrphansJob | RecordsJob) -> int:
         return 0
     # The run itself tells what is wrong with the database.
     with suppress(CleanupError), connect(job.site.database_url, read_only=True) as database:
-        return database.expected(columns)
+        return database.estimate_references(columns)
     return 0
 
 

@@ -333,7 +333,7 @@ class PostgreSQL(Database):
         who = f" ({holder[0]}, server process {holder[1]}, since {holder[2]})" if holder else ""
         raise BusyError(f"another run cleans a site of this database{who}. Try again later.")
 
-    def expected(self, columns: Sequence[Column]) -> int:
+    def estimate_references(self, columns: Sequence[Column]) -> int:
         # The planner's guess costs nothing; counting would read whole tables.
         with self._doing("asking how many paths there may be"):
             guesses = [

@@ -146,7 +146,7 @@ class References(Dialect):
         return found
 
     @abstractmethod
-    def expected(self, columns: Sequence[Column]) -> int:
+    def estimate_references(self, columns: Sequence[Column]) -> int:
         """About how many paths the columns hold, to tell somebody who waits; it may be far off."""
 
     def _holding(self, column: Column) -> str:

@@ -230,7 +230,7 @@ class SQLite(Database):
     def lock(self) -> None:
         """Nothing to do: the lock of the media root serves, as a SQLite file has one host."""
 
-    def expected(self, columns: Sequence[Column]) -> int:
+    def estimate_references(self, columns: Sequence[Column]) -> int:
         with self._doing("counting paths"):
             counts = [
                 next(self._stream(f"SELECT count(*) FROM {self._holding(column)}", [])) for column in columns
