@@ -73,7 +73,7 @@ class References(Dialect):
                 counts.update((self._to_bytes(path), count) for path, count in rows)
         return counts
 
-    def paths_ending(self, columns: Sequence[Column], names: Iterable[bytes]) -> list[bytes]:
+    def references_by_name(self, columns: Sequence[Column], names: Iterable[bytes]) -> list[bytes]:
         """All paths in the columns whose last part is one of the names."""
         keys = self._path_keys(names)
         if keys is None:
