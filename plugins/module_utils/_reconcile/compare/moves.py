@@ -56,7 +56,7 @@ class _Lost:
 
     def __init__(self, paths: Iterable[bytes], database: Database, columns: Sequence[Column]) -> None:
         self._contents: dict[bytes, list[Content]] = {path: [] for path in paths}
-        for path, size, checksum in database.contents(columns, self._contents):
+        for path, size, checksum in database.recorded_contents(columns, self._contents):
             self._contents[path].append(Content.of(size, checksum))
         self.by_name: dict[bytes, list[bytes]] = defaultdict(list)
         self.by_size: dict[int, list[bytes]] = defaultdict(list)

@@ -94,7 +94,7 @@ class References(Dialect):
                 found += [self._to_bytes(path) for (path,) in rows]
         return found
 
-    def contents(
+    def recorded_contents(
         self, columns: Sequence[Column], paths: Iterable[bytes]
     ) -> Iterator[tuple[bytes, str | None, str | None]]:
         """Yield (path, size, checksum) as the rows that name these paths have them, both as text."""
