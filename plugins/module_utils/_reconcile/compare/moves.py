@@ -129,7 +129,10 @@ def lost_references(
 ) -> dict[bytes, LikelyMove]:
     """Find, for orphans of known sizes, a path that a row names, where no file is, and that may be theirs."""
     names = map(posixpath.basename, orphans)
-    paths = [*database.references_by_name(columns, names), *database.paths_of_size(columns, orphans.values())]
+    paths = [
+        *database.references_by_name(columns, names),
+        *database.references_by_size(columns, orphans.values()),
+    ]
     lost = _Lost((path for path in set(paths) if _is_missing(path, tree)), database, columns)
     found: dict[bytes, LikelyMove] = {}
     for orphan, size in orphans.items():

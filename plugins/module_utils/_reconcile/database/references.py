@@ -123,7 +123,7 @@ class References(Dialect):
     def _as_text_column(self, name: str | None) -> str:
         return f"CAST(t.{self.quote(name)} AS text)" if name else "CAST(NULL AS text)"
 
-    def paths_of_size(self, columns: Sequence[Column], sizes: Iterable[int]) -> list[bytes]:
+    def references_by_size(self, columns: Sequence[Column], sizes: Iterable[int]) -> list[bytes]:
         """All paths whose row says that the file has one of these sizes, and has a checksum of it."""
         telling = [column for column in columns if column.size and column.checksum]
         wanted = sorted(set(sizes))
