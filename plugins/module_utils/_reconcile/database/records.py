@@ -20,7 +20,7 @@ class Records(Dialect):
         """Yield the selected rows in the byte order of their files."""
         return self._rows_where(selection, *self._condition(selection))
 
-    def rows_naming(self, selection: Selection, paths: Iterable[bytes]) -> Iterator[list[Row]]:
+    def rows_by_file(self, selection: Selection, paths: Iterable[bytes]) -> Iterator[list[Row]]:
         """Yield those of the selected rows that name one of a few files, in the byte order of these."""
         keys = self._path_keys(paths)
         if keys is None:

@@ -173,7 +173,7 @@ class _Planning:
             self.looks, self.sample = MissingCheck(self.job, self.tree), Sample()
             batches = self._all_rows()
         else:
-            batches = self.database.rows_naming(self.plan.selection, unseen)
+            batches = self.database.rows_by_file(self.plan.selection, unseen)
         for rows in batches:
             missing = self.looks.missing(rows, self.plan)
             if missing:
