@@ -124,7 +124,7 @@ class RowRestorer:
         records, told = self._result.totals.records, self._result.stays.total
         try:
             with self._database.savepoint():
-                self._database.check_now(immediate=False)
+                self._database.defer_foreign_keys()
                 for number in circle:
                     self._insert(number, waits=False)
                 if self._result.stays.total > told:

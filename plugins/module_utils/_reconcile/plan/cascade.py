@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from typing import Any, Dict, Iterable, Iterator, NamedTuple, Sequence, Set, Tuple
 
-from ..database.catalog import ForeignKey, Row, StoredRow, Table
+from ..database.catalog import ForeignKey, GenericRelation, Row, StoredRow, Table
 from ..errors import DatabaseError
 from ..text import counted
 from .dependents import Dependents, Link
@@ -272,11 +272,10 @@ class KeyCascade(Cascade):
             held = database.rows_referencing(link.child, link.columns[0], self._files)
             return [(parent, key) for path, key in held for parent in self._files[path] if parent in parents]
         if link.content_type is not None:
-            return list(
-                database.generic_dependent_keys(
-                    link.child, link.columns[0], link.content_type_column, link.content_type, keys
-                )
+            relation = GenericRelation(
+                link.child, link.columns[0], link.content_type_column, link.content_type
             )
+            return list(database.generic_dependent_keys(relation, keys))
         return list(database.dependent_keys(link.key, link.child, link.parent, keys))
 
 
