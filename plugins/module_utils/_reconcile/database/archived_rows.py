@@ -75,7 +75,7 @@ class RowArchive(Statements):
     def count_identical_rows(self, table: Table, row: dict[str, Any]) -> int:
         """Count the rows that have exactly these values; for a table without a primary key."""
         names = self._stored_names(table, row)
-        same = [self.dialect.is_identical(self.dialect.field("t", name)) for name in names]
+        same = [self.dialect.is_identical(self.dialect.field("t", name), row[name]) for name in names]
         statement = f"SELECT count(*) FROM {self.dialect.relation(table)} AS t WHERE {' AND '.join(same)}"
         return self._number(f"comparing rows of {table.name}", statement, self._values(row, names))
 

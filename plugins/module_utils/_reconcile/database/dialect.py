@@ -75,8 +75,8 @@ class Dialect(ABC):
         return f"{expression} <> ''"
 
     @abstractmethod
-    def is_identical(self, expression: str) -> str:
-        """That a value is exactly the archived one, which is the parameter; NULL is like NULL."""
+    def is_identical(self, expression: str, value: Any) -> str:
+        """That a stored value is exactly the archived one, which is the parameter; NULL is like NULL."""
 
     @abstractmethod
     def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:

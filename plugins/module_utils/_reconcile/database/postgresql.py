@@ -87,7 +87,7 @@ class PostgreSQLDialect(Dialect):
     def exact(self, expression: str) -> str:
         return f"{expression}::text"
 
-    def is_identical(self, expression: str) -> str:
+    def is_identical(self, expression: str, value: Any) -> str:
         return f"{self.exact(expression)} IS NOT DISTINCT FROM %s"
 
     def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:

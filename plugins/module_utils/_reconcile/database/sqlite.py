@@ -45,8 +45,8 @@ class SQLiteDialect(Dialect):
     def exact(self, expression: str) -> str:
         return expression
 
-    def is_identical(self, expression: str) -> str:
-        return f"{expression} IS ?"
+    def is_identical(self, expression: str, value: Any) -> str:
+        return f"{expression} IS {_text_placeholder(value)}"
 
     def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
         zone = selection.time_zone or "UTC"
