@@ -63,7 +63,8 @@ class ForeignKey:
     """A constraint by which rows of one table reference rows of another.
 
     ``on_delete`` is the rule that the database itself enforces: NO ACTION, RESTRICT, CASCADE, SET NULL
-    or SET DEFAULT. ``operators`` compare each pair of columns, where that takes more than equality.
+    or SET DEFAULT. ``operators`` compare each pair of columns, where the database
+    says by which it does so itself.
     """
 
     schema: str

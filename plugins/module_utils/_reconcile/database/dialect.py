@@ -62,9 +62,9 @@ class Dialect(ABC):
 
     # Conditions.
 
-    def equals(self, left: str, right: str, operator: str = "") -> str:
-        """That two values are equal, by an operator of the database's or by its usual equality."""
-        return f"{left} {operator or '='} {right}"
+    def equals(self, left: str, right: str) -> str:
+        """That two values are equal."""
+        return f"{left} = {right}"
 
     def is_blank(self, expression: str) -> str:
         """That a text is there and empty."""
@@ -84,10 +84,9 @@ class Dialect(ABC):
 
     def references(self, link: ForeignKey, child: str, parent: str) -> str:
         """That the row ``child`` references the row ``parent`` by a foreign key."""
-        operators = link.operators or [""] * len(link.columns)
         return " AND ".join(
-            self.equals(self.field(child, ours), self.field(parent, theirs), operator)
-            for ours, theirs, operator in zip(link.columns, link.target_columns, operators)
+            self.equals(self.field(child, ours), self.field(parent, theirs))
+            for ours, theirs in zip(link.columns, link.target_columns)
         )
 
     @abstractmethod

@@ -22,7 +22,13 @@ from .dialect import Dialect
 LOCK_TIMEOUT = "10s"
 STATEMENT_TIMEOUT = "15min"
 
-_EXACT = {
+# Anybody may have made operators, functions and types in the schemas of the site that are chosen before
+# the system's own, and that run with the rights of whoever uses them.
+_SAFE_SEARCH_PATH = "pg_catalog, pg_temp"
+
+_SETTINGS = {
+    "search_path": _SAFE_SEARCH_PATH,
+    # Values as text that gives exactly the same value again.
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
     "extra_float_digits": "3",
@@ -60,6 +66,8 @@ class PostgreSQLDialect(Dialect):
     """SQL of PostgreSQL, for a database with that encoding and time zone.
 
     Paths are passed as text where the database stores UTF-8, and as the UTF-8 bytes of it elsewhere.
+    What statements that change rows are made of names the system's operators and functions by their
+    schema: these run with the site's search path, in which anybody may have made others.
     """
 
     placeholder = "%s"
@@ -75,8 +83,8 @@ class PostgreSQLDialect(Dialect):
 
     def path(self, expression: str) -> str:
         if self.is_utf8:
-            return f'{expression}::text COLLATE "C"'
-        return f"convert_to({expression}::text, 'UTF8')"
+            return f'{expression}::text COLLATE pg_catalog."C"'
+        return f"pg_catalog.convert_to({expression}::text, 'UTF8')"
 
     def stem(self, expression: str) -> str:
         return self.path(f"regexp_replace({expression}::text, '([^/.][^/]*)\\.[^./]*$', '\\1')")
@@ -87,26 +95,43 @@ class PostgreSQLDialect(Dialect):
     def exact(self, expression: str) -> str:
         return f"{expression}::text"
 
+    def equals(self, left: str, right: str) -> str:
+        return f"{left} OPERATOR(pg_catalog.=) {right}"
+
+    def is_blank(self, expression: str) -> str:
+        return f"{expression} OPERATOR(pg_catalog.=) ''"
+
+    def is_filled(self, expression: str) -> str:
+        return f"{expression} OPERATOR(pg_catalog.<>) ''"
+
     def is_identical(self, expression: str, value: Any) -> str:
         return f"{self.exact(expression)} IS NOT DISTINCT FROM %s"
 
     def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
         name = selection.uploaded_at_column or ""
         declared = selection.table.columns[name].declared
-        if declared == "timestamp with time zone":
-            return f"{expression} < to_timestamp(%s)", [selection.cutoff]
         zone = selection.time_zone or self._time_zone
+        before = "OPERATOR(pg_catalog.<) pg_catalog.to_timestamp(%s)"
+        if declared == "timestamp with time zone":
+            return f"{expression} {before}", [selection.cutoff]
         if declared == "timestamp without time zone":
-            return f"{expression} AT TIME ZONE %s < to_timestamp(%s)", [zone, selection.cutoff]
+            return f"{expression} AT TIME ZONE %s {before}", [zone, selection.cutoff]
         if declared == "date":
             # A date may mean the last moment of that day.
-            return (
-                f"({expression} + 1)::timestamp AT TIME ZONE %s < to_timestamp(%s)",
-                [zone, selection.cutoff],
-            )
+            end = f"({expression} OPERATOR(pg_catalog.+) 1)::timestamp"
+            return f"{end} AT TIME ZONE %s {before}", [zone, selection.cutoff]
         raise SiteError(
             f"column {selection.table.name}.{name} has the type {declared}, which is no point in time. "
             "Name the column in uploaded_at_column that says when the file was uploaded."
+        )
+
+    def references(self, link: ForeignKey, child: str, parent: str) -> str:
+        # An operator of a foreign key has the referenced column on its left.
+        return " AND ".join(
+            f"{self.field(parent, theirs)} OPERATOR({operator}) {self.field(child, ours)}"
+            for ours, theirs, operator in zip(
+                link.columns, link.target_columns, link.operators or ["pg_catalog.="] * len(link.columns)
+            )
         )
 
     def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
@@ -151,9 +176,13 @@ class PostgreSQL(Database):
         with self._doing("preparing the session"):
             # A replica accepts no other mode; what may not be planned there is refused later, in words.
             self._connection.set_mode(read_only or self.is_replica())
+            self._schemas, self._search_path = self._first(
+                "SELECT pg_catalog.current_schemas(true)::text[], pg_catalog.current_setting('search_path')",
+                [],
+            )
             limits = {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
-            for setting, value in {**_EXACT, **limits}.items():
-                self._connection.execute("SELECT set_config(%s, %s, false)", [setting, value])
+            for setting, value in {**_SETTINGS, **limits}.items():
+                self._connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", [setting, value])
             self._connection.commit()
             encoding, time_zone = self._first(
                 "SELECT current_setting('server_encoding'), current_setting('TimeZone')", []
@@ -199,15 +228,16 @@ class PostgreSQL(Database):
     def _find(self, name: str) -> tuple[int, str, str]:
         """The oid, schema and name of a table."""
         schema, _dot, relation = name.rpartition(".")
-        quote = super(PostgreSQLDialect, self.dialect).quote
         # A name with a dot is a table of a schema, and if there is none, a table with a dot.
-        written = [f"{quote(schema)}.{quote(relation)}"] if schema else []
+        places = [(schema, relation)] if schema else []
+        schemas, relations = zip(*places, *((each, name) for each in self._schemas))
         found = self._first(
-            "SELECT c.oid, n.nspname, c.relname FROM unnest(%s::text[]) WITH ORDINALITY AS w(name, rank) "
-            "JOIN pg_class AS c ON c.oid = to_regclass(w.name) "
-            "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+            "SELECT c.oid, n.nspname, c.relname "
+            "FROM unnest(%s::name[], %s::name[]) WITH ORDINALITY AS w(nspname, relname, rank) "
+            "JOIN pg_namespace AS n ON n.nspname = w.nspname "
+            "JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relname "
             "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY w.rank LIMIT 1",
-            [[*written, quote(name)]],
+            [list(schemas), list(relations)],
         )
         if found is None:
             raise SiteError(self._no_table(name, schema))
@@ -217,7 +247,7 @@ class PostgreSQL(Database):
     def _no_table(self, name: str, schema: str) -> str:
         if schema and self._first("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]) is None:
             return f"the database has no schema {schema!r} (asked for table {name!r})."
-        where = f"schema {schema!r}" if schema else "the schemas " + str(self._one("SHOW search_path"))
+        where = f"schema {schema!r}" if schema else f"the schemas {self._search_path}"
         return (
             f"there is no table {name!r} in {where}. "
             "Django calls a table APP_MODEL in lower case; write SCHEMA.TABLE for another schema."
@@ -227,7 +257,11 @@ class PostgreSQL(Database):
         with self._doing("reading the foreign keys"):
             rows = self._all(
                 "SELECT n.nspname, c.relname, own.names, tn.nspname, tc.relname, other.names, "
-                "       k.confdeltype "
+                "       k.confdeltype, "
+                "       (SELECT array_agg(format('%%I.%%s', o.nspname, p.oprname) ORDER BY f.position) "
+                "        FROM unnest(k.conpfeqop) WITH ORDINALITY AS f(operator, position) "
+                "        JOIN pg_operator AS p ON p.oid = f.operator "
+                "        JOIN pg_namespace AS o ON o.oid = p.oprnamespace) "
                 "FROM pg_constraint AS k "
                 "JOIN pg_class AS c ON c.oid = k.conrelid "
                 "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
@@ -243,8 +277,17 @@ class PostgreSQL(Database):
                 [],
             )
         return [
-            ForeignKey(schema, table, tuple(names), to_schema, to_table, tuple(to_names), _ON_DELETE[on])
-            for schema, table, names, to_schema, to_table, to_names, on in rows
+            ForeignKey(
+                schema,
+                table,
+                tuple(names),
+                to_schema,
+                to_table,
+                tuple(to_names),
+                _ON_DELETE[on],
+                tuple(operator.replace("%", "%%") for operator in operators),
+            )
+            for schema, table, names, to_schema, to_table, to_names, on, operators in rows
         ]
 
     def estimate_references(self, columns: Sequence[Column]) -> int:
@@ -353,6 +396,19 @@ class PostgreSQL(Database):
         with self._doing(doing):
             return self._connection.execute(statement, parameters)
 
+    def _change(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
+        # The site's triggers name its tables without a schema. The system's objects come first all the same.
+        path = f"pg_catalog, {self._search_path}" if self._search_path else "pg_catalog"
+        with self._doing(doing):
+            self._set_search_path(path)
+            changed = self._connection.execute(statement, parameters)
+            self._set_search_path(_SAFE_SEARCH_PATH)
+        return changed
+
+    def _set_search_path(self, path: str) -> None:
+        """Choose another search path until the transaction ends, or rolls back to before."""
+        self._connection.execute("SELECT pg_catalog.set_config('search_path', %s, true)", [path])
+
     def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
         arrays: list[str] = []
         parameters: list[Any] = []
@@ -362,11 +418,12 @@ class PostgreSQL(Database):
                 arrays.append("%s::bytea[]" if kind == "bytea" else "%s::text[]")
                 parameters.append(list(values))
             else:
-                arrays.append("string_to_array(%s, %s)")
+                arrays.append("pg_catalog.string_to_array(%s, %s)")
                 parameters += [joined, _SEPARATOR]
         fields = ", ".join(f"w.w{n}::{kind} AS k{n}" for n, kind in enumerate(types))
         names = ", ".join(f"w{n}" for n in range(len(types)))
-        return f"(SELECT {fields} FROM unnest({', '.join(arrays)}) AS w({names})) AS keys", parameters
+        unnested = ", ".join(f"pg_catalog.unnest({array})" for array in arrays)
+        return f"(SELECT {fields} FROM ROWS FROM ({unnested}) AS w({names})) AS keys", parameters
 
     def _all(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         rows = self._connection.fetch(statement, parameters)
