@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Iterator, Sequence
 
 from .catalog import Key, Keys, Steps, StoredRow, Table
-from .dialect import Statements
+from .statements import Statements
 
 
 class RowArchive(Statements):
@@ -108,6 +108,8 @@ class RowArchive(Statements):
     def _has_values(self, table: Table, values: dict[str, Any]) -> str:
         """The condition that a row ``t`` has archived values in some columns."""
         return " AND ".join(
-            self.dialect.equals(self.dialect.field("t", name), self._placeholder(table, name, value))
+            self.dialect.equals(
+                self.dialect.field("t", name), self._placeholder(table, name, value), table.equality(name)
+            )
             for name, value in values.items()
         )

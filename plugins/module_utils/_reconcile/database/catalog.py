@@ -25,12 +25,16 @@ StoredRow = Dict[str, Any]
 
 @dataclass(frozen=True)
 class ColumnType:
-    """What a column may hold. ``declared`` is its type as the database writes it in a cast."""
+    """What a column may hold. ``declared`` is its type as the database writes it in a cast.
+
+    ``equality`` is the operator of a type that has one of its own, such as one that ignores case.
+    """
 
     declared: str
     nullable: bool
     holds_paths: bool
     generated: bool = False
+    equality: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,10 @@ class Table:
     def identity(self) -> tuple[str, str]:
         return self.schema, self.relation
 
+    def equality(self, name: str) -> str:
+        """The operator of a column's type, or of the row's address, if it has one of its own."""
+        return self.columns[name].equality if name in self.columns else ""
+
     def __hash__(self) -> int:
         # Asked for each dependent row; text keeps its hash.
         return hash(self.relation)
@@ -63,8 +71,7 @@ class ForeignKey:
     """A constraint by which rows of one table reference rows of another.
 
     ``on_delete`` is the rule that the database itself enforces: NO ACTION, RESTRICT, CASCADE, SET NULL
-    or SET DEFAULT. ``operators`` compare each pair of columns, where the database
-    says by which it does so itself.
+    or SET DEFAULT. ``operators`` compare each pair of columns, where the database says which it uses.
     """
 
     schema: str

@@ -10,7 +10,7 @@ from typing import Any, Iterable, Iterator, Sequence
 
 from ..errors import SiteError
 from .catalog import ForeignKey, GenericRelation, Key, Keys, Steps, Table
-from .dialect import Statements
+from .statements import Statements
 
 
 class DependentRows(Statements):

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""How SQL is written, where databases differ, and what it takes to run it.
+"""How each database writes SQL: all in which they differ, side by side.
 
 Names of tables and columns are looked up in the catalog first and always quoted; values travel as
 parameters only. Paths are bytes on this side of the interface, whatever the database stores.
@@ -10,11 +10,16 @@ parameters only. Paths are bytes on this side of the interface, whatever the dat
 
 from __future__ import annotations
 
+import importlib
+import math
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
-from typing import Any, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import timezone, tzinfo
+from typing import Any, Iterable, Sequence
+from uuid import UUID
 
-from .catalog import Catalog, ColumnType, ForeignKey, Keys, Selection, Steps, Table
+from ..errors import SiteError
+from .catalog import ColumnType, ForeignKey, Selection, Table
 
 
 class Dialect(ABC):
@@ -62,9 +67,9 @@ class Dialect(ABC):
 
     # Conditions.
 
-    def equals(self, left: str, right: str) -> str:
-        """That two values are equal."""
-        return f"{left} = {right}"
+    def equals(self, left: str, right: str, operator: str = "") -> str:
+        """That two values are equal, by an operator of their type or by the usual one."""
+        return f"{left} {operator or '='} {right}"
 
     def is_blank(self, expression: str) -> str:
         """That a text is there and empty."""
@@ -125,7 +130,7 @@ class Dialect(ABC):
     def key_join(self, table: Table) -> str:
         """That a row ``t`` has a key of the source ``keys``."""
         return " AND ".join(
-            self.equals(self.key_column(table, name, "t"), f"keys.k{position}")
+            self.equals(self.key_column(table, name, "t"), f"keys.k{position}", table.equality(name))
             for position, name in enumerate(table.key)
         )
 
@@ -156,70 +161,209 @@ class Dialect(ABC):
         return value
 
 
-class Statements(Catalog):
-    """Runs statements on an open database, and puts the common parts of them together."""
+class PostgreSQLDialect(Dialect):
+    """SQL of PostgreSQL, for a database with that encoding and time zone.
 
-    dialect: Dialect
-    _in_transaction = False
+    Paths are passed as text where the database stores UTF-8, and as the UTF-8 bytes of it elsewhere.
+    What statements that change rows are made of names the system's operators and functions by their
+    schema: these run with the site's search path, in which anybody may have made others.
+    """
 
-    @abstractmethod
-    def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
-        """Yield the rows in lists of at most ``BATCH``, none of them empty."""
+    placeholder = "%s"
 
-    def _stream_copy(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
-        """Like ``_stream``, for a slow reader, who must not keep the site from writing."""
-        return self._stream(statement, parameters)
+    def __init__(self, is_utf8: bool, time_zone: str) -> None:
+        self.is_utf8 = is_utf8
+        self.path_type = "text" if is_utf8 else "bytea"
+        self._time_zone = time_zone
 
-    @abstractmethod
-    def _stream_paths(self, statement: str) -> Iterator[list[bytes]]:
-        """Yield the paths that a statement selects; all are copied before the first is yielded."""
+    def quote(self, identifier: str) -> str:
+        # For the driver, a percent sign begins a placeholder.
+        return super().quote(identifier).replace("%", "%%")
 
-    @abstractmethod
-    def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
-        """Run one statement, and return how many rows it changed."""
+    def path(self, expression: str) -> str:
+        if self.is_utf8:
+            return f'{expression}::text COLLATE pg_catalog."C"'
+        return f"pg_catalog.convert_to({expression}::text, 'UTF8')"
 
-    def _change(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
-        """Run a statement that changes rows, so that the site's triggers work as they do for the site."""
-        return self._execute(doing, statement, parameters)
+    def stem(self, expression: str) -> str:
+        return self.path(f"regexp_replace({expression}::text, '([^/.][^/]*)\\.[^./]*$', '\\1')")
 
-    @abstractmethod
-    def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        """Make rows of values available as a source ``keys(k0, k1, …)`` to join with."""
+    def name(self, expression: str) -> str:
+        return self.path(f"regexp_replace({expression}::text, '^.*/', '')")
 
-    @contextmanager
-    def _doing(self, what: str) -> Iterator[None]:
-        """Turn the driver's errors into a DatabaseError that says what was being done."""
-        yield
+    def exact(self, expression: str) -> str:
+        return f"{expression}::text"
 
-    def _number(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
-        """Run a statement that counts."""
-        with self._doing(doing):
-            ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
-        return int(count)
+    def equals(self, left: str, right: str, operator: str = "") -> str:
+        return f"{left} OPERATOR({operator or 'pg_catalog.='}) {right}"
 
-    def _path_keys(self, paths: Iterable[bytes]) -> tuple[str, list[Any]] | None:
-        """A source of paths, as ``_keys`` makes one; None where the database can hold none of them."""
-        wanted = [value for value in map(self.dialect.path_parameter, set(paths)) if value is not None]
-        return self._keys([self.dialect.path_type], [(value,) for value in wanted]) if wanted else None
+    def is_blank(self, expression: str) -> str:
+        return f"{expression} OPERATOR(pg_catalog.=) ''"
 
-    def _row_keys(self, table: Table, keys: Keys) -> tuple[str, list[Any]]:
-        return self._keys(self.dialect.key_types(table), keys)
+    def is_filled(self, expression: str) -> str:
+        return f"{expression} OPERATOR(pg_catalog.<>) ''"
 
-    def _lock_rows(self, alias: str) -> str:
-        """Inside a transaction, rows that were read must stay as they are until it ends."""
-        return self.dialect.lock_rows(alias) if self._in_transaction else ""
+    def is_identical(self, expression: str, value: Any) -> str:
+        return f"{self.exact(expression)} IS NOT DISTINCT FROM %s"
 
-    def _chain(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, str, list[Any]]:
-        """The join of some rows ``t`` with their dependent rows, the alias of the last, and parameters."""
-        sql = self.dialect
-        source, parameters = self._row_keys(root, keys)
-        chain = f"{source} JOIN {sql.relation(root)} AS t ON {sql.key_join(root)}"
-        parent = "t"
-        for number, (link, child) in enumerate(steps):
-            alias = f"c{number}"
-            chain += f" JOIN {sql.relation(child)} AS {alias} ON {sql.references(link, alias, parent)}"
-            parent = alias
-        return chain, parent, parameters
+    def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
+        name = selection.uploaded_at_column or ""
+        declared = selection.table.columns[name].declared
+        zone = selection.time_zone or self._time_zone
+        before = "OPERATOR(pg_catalog.<) pg_catalog.to_timestamp(%s)"
+        if declared == "timestamp with time zone":
+            return f"{expression} {before}", [selection.cutoff]
+        if declared == "timestamp without time zone":
+            return f"{expression} AT TIME ZONE %s {before}", [zone, selection.cutoff]
+        if declared == "date":
+            # A date may mean the last moment of that day.
+            end = f"({expression} OPERATOR(pg_catalog.+) 1)::timestamp"
+            return f"{end} AT TIME ZONE %s {before}", [zone, selection.cutoff]
+        raise SiteError(
+            f"column {selection.table.name}.{name} has the type {declared}, which is no point in time. "
+            "Name the column in uploaded_at_column that says when the file was uploaded."
+        )
 
-    def _path_or_none(self, value: Any) -> bytes | None:
-        return None if value is None else self.dialect.path_bytes(value)
+    def references(self, link: ForeignKey, child: str, parent: str) -> str:
+        # An operator of a foreign key has the referenced column on its left.
+        return " AND ".join(
+            self.equals(self.field(parent, theirs), self.field(child, ours), operator)
+            for ours, theirs, operator in zip(
+                link.columns, link.target_columns, link.operators or [""] * len(link.columns)
+            )
+        )
+
+    def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
+        return f"EXISTS (SELECT 1 FROM {parents} WHERE {self.references(link, child, parent)})"
+
+    def lock_rows(self, alias: str) -> str:
+        return f" FOR UPDATE OF {alias}"
+
+    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
+        return (
+            f"INSERT INTO {self.relation(table)} ({', '.join(map(self.quote, names))}) "
+            f"OVERRIDING SYSTEM VALUE VALUES ({', '.join(values)}) ON CONFLICT DO NOTHING"
+        )
+
+    def address_type(self, name: str) -> str:
+        # A ctid is one row's only within a partition, or a table that others inherit from.
+        return {"tableoid": "oid", "ctid": "tid"}[name]
+
+    def path_bytes(self, value: Any) -> bytes:
+        return value.encode() if isinstance(value, str) else bytes(value)
+
+    def path_parameter(self, path: bytes) -> Any:
+        if not self.is_utf8:
+            return path
+        try:
+            return None if b"\0" in path else path.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def archived_placeholder(self, column: ColumnType, value: Any) -> str:
+        return f"%s::{column.declared}"
+
+
+class SQLiteDialect(Dialect):
+    """SQL of SQLite, with some functions of our own beside it."""
+
+    placeholder = "?"
+    path_type = "BLOB"
+
+    def path(self, expression: str) -> str:
+        return f"CAST({expression} AS BLOB)"
+
+    def stem(self, expression: str) -> str:
+        return f"media_cleanup_stem(CAST({expression} AS BLOB))"
+
+    def name(self, expression: str) -> str:
+        return f"media_cleanup_name(CAST({expression} AS BLOB))"
+
+    def exact(self, expression: str) -> str:
+        return expression
+
+    def is_identical(self, expression: str, value: Any) -> str:
+        return f"{expression} IS {text_placeholder(value)}"
+
+    def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
+        zone = selection.time_zone or "UTC"
+        zone_of(zone)
+        return f"media_cleanup_seconds({expression}, ?) < ?", [zone, selection.cutoff]
+
+    def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
+        # Not EXISTS: an index on the child's columns serves IN only.
+        ours = ", ".join(self.field(child, name) for name in link.columns)
+        theirs = ", ".join(self.field(parent, name) for name in link.target_columns)
+        return f"({ours}) IN (SELECT {theirs} FROM {parents})"
+
+    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
+        return (
+            f"INSERT INTO {self.relation(table)} ({', '.join(map(self.quote, names))}) "
+            f"VALUES ({', '.join(values)}) ON CONFLICT DO NOTHING"
+        )
+
+    def address_type(self, name: str) -> str:
+        return "INTEGER"
+
+    def key_texts(self, value: Any) -> Iterable[str]:
+        # Django keeps a UUID as 32 digits here, and writes it with hyphens into a text column.
+        yield str(value)
+        if isinstance(value, str) and len(value) == 32:
+            with suppress(ValueError):
+                yield str(UUID(value))
+
+    def path_bytes(self, value: Any) -> bytes:
+        return bytes(value)
+
+    def path_parameter(self, path: bytes) -> Any:
+        return path
+
+    def archived_placeholder(self, column: ColumnType, value: Any) -> str:
+        return text_placeholder(value)
+
+    def archive_value(self, value: Any) -> Any:
+        if isinstance(value, bytes):
+            return {"blob": value.hex()}
+        if isinstance(value, float) and not math.isfinite(value):
+            return {"float": repr(value)}
+        return value
+
+    def archived_parameter(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return bytes.fromhex(value["blob"]) if "blob" in value else float(value["float"])
+        if isinstance(value, str) and not _is_utf8(value):
+            return value.encode("utf-8", "surrogateescape")
+        return value
+
+
+def text_placeholder(value: Any) -> str:
+    # Text that is not UTF-8 can be handed over as bytes only.
+    return "?" if is_plain(value) else "CAST(? AS TEXT)"
+
+
+def is_plain(value: Any) -> bool:
+    return not isinstance(value, str) or value.isascii() or _is_utf8(value)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def zone_of(name: str) -> tzinfo:
+    if name.upper() == "UTC":
+        return timezone.utc
+    try:
+        zoneinfo = importlib.import_module("zoneinfo")
+    except ImportError:
+        raise SiteError(
+            f"time_zone {name!r} needs Python 3.9 or later on the target; only UTC works before."
+        ) from None
+    try:
+        zone: tzinfo = zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError):
+        raise SiteError(f"time_zone {name!r} is not known on this host; write it as Europe/Vienna.") from None
+    return zone

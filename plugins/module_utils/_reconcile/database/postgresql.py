@@ -15,8 +15,8 @@ from ..config.site import Column
 from ..errors import BusyError, CommitUnknown, DatabaseError, SiteError
 from ..spool import blocks, temporary_file
 from .base import Connection, Database, DriverError, machine_id
-from .catalog import BATCH, ColumnType, ForeignKey, Selection, Table
-from .dialect import Dialect
+from .catalog import BATCH, ColumnType, ForeignKey, Table
+from .dialect import PostgreSQLDialect
 
 # A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
 LOCK_TIMEOUT = "10s"
@@ -62,107 +62,16 @@ _ON_DELETE = {
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 
-class PostgreSQLDialect(Dialect):
-    """SQL of PostgreSQL, for a database with that encoding and time zone.
-
-    Paths are passed as text where the database stores UTF-8, and as the UTF-8 bytes of it elsewhere.
-    What statements that change rows are made of names the system's operators and functions by their
-    schema: these run with the site's search path, in which anybody may have made others.
-    """
-
-    placeholder = "%s"
-
-    def __init__(self, is_utf8: bool, time_zone: str) -> None:
-        self.is_utf8 = is_utf8
-        self.path_type = "text" if is_utf8 else "bytea"
-        self._time_zone = time_zone
-
-    def quote(self, identifier: str) -> str:
-        # For the driver, a percent sign begins a placeholder.
-        return super().quote(identifier).replace("%", "%%")
-
-    def path(self, expression: str) -> str:
-        if self.is_utf8:
-            return f'{expression}::text COLLATE pg_catalog."C"'
-        return f"pg_catalog.convert_to({expression}::text, 'UTF8')"
-
-    def stem(self, expression: str) -> str:
-        return self.path(f"regexp_replace({expression}::text, '([^/.][^/]*)\\.[^./]*$', '\\1')")
-
-    def name(self, expression: str) -> str:
-        return self.path(f"regexp_replace({expression}::text, '^.*/', '')")
-
-    def exact(self, expression: str) -> str:
-        return f"{expression}::text"
-
-    def equals(self, left: str, right: str) -> str:
-        return f"{left} OPERATOR(pg_catalog.=) {right}"
-
-    def is_blank(self, expression: str) -> str:
-        return f"{expression} OPERATOR(pg_catalog.=) ''"
-
-    def is_filled(self, expression: str) -> str:
-        return f"{expression} OPERATOR(pg_catalog.<>) ''"
-
-    def is_identical(self, expression: str, value: Any) -> str:
-        return f"{self.exact(expression)} IS NOT DISTINCT FROM %s"
-
-    def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
-        name = selection.uploaded_at_column or ""
-        declared = selection.table.columns[name].declared
-        zone = selection.time_zone or self._time_zone
-        before = "OPERATOR(pg_catalog.<) pg_catalog.to_timestamp(%s)"
-        if declared == "timestamp with time zone":
-            return f"{expression} {before}", [selection.cutoff]
-        if declared == "timestamp without time zone":
-            return f"{expression} AT TIME ZONE %s {before}", [zone, selection.cutoff]
-        if declared == "date":
-            # A date may mean the last moment of that day.
-            end = f"({expression} OPERATOR(pg_catalog.+) 1)::timestamp"
-            return f"{end} AT TIME ZONE %s {before}", [zone, selection.cutoff]
-        raise SiteError(
-            f"column {selection.table.name}.{name} has the type {declared}, which is no point in time. "
-            "Name the column in uploaded_at_column that says when the file was uploaded."
-        )
-
-    def references(self, link: ForeignKey, child: str, parent: str) -> str:
-        # An operator of a foreign key has the referenced column on its left.
-        return " AND ".join(
-            f"{self.field(parent, theirs)} OPERATOR({operator}) {self.field(child, ours)}"
-            for ours, theirs, operator in zip(
-                link.columns, link.target_columns, link.operators or ["pg_catalog.="] * len(link.columns)
-            )
-        )
-
-    def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
-        return f"EXISTS (SELECT 1 FROM {parents} WHERE {self.references(link, child, parent)})"
-
-    def lock_rows(self, alias: str) -> str:
-        return f" FOR UPDATE OF {alias}"
-
-    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
-        return (
-            f"INSERT INTO {self.relation(table)} ({', '.join(map(self.quote, names))}) "
-            f"OVERRIDING SYSTEM VALUE VALUES ({', '.join(values)}) ON CONFLICT DO NOTHING"
-        )
-
-    def address_type(self, name: str) -> str:
-        # A ctid is one row's only within a partition, or a table that others inherit from.
-        return {"tableoid": "oid", "ctid": "tid"}[name]
-
-    def path_bytes(self, value: Any) -> bytes:
-        return value.encode() if isinstance(value, str) else bytes(value)
-
-    def path_parameter(self, path: bytes) -> Any:
-        if not self.is_utf8:
-            return path
-        try:
-            return None if b"\0" in path else path.decode()
-        except UnicodeDecodeError:
-            return None
-
-    def archived_placeholder(self, column: ColumnType, value: Any) -> str:
-        return f"%s::{column.declared}"
+# The equality of a type's default operator class, which only a superuser can make; NULL for the system's.
+_EQUALITY = (
+    "SELECT format('%%I.%%s', o.nspname, p.oprname) FROM pg_opclass AS k "
+    "JOIN pg_am AS m ON m.oid = k.opcmethod AND m.amname = 'btree' "
+    "JOIN pg_amop AS e ON e.amopfamily = k.opcfamily AND e.amopstrategy = 3 "
+    "  AND e.amoplefttype = k.opcintype AND e.amoprighttype = k.opcintype "
+    "JOIN pg_operator AS p ON p.oid = e.amopopr "
+    "JOIN pg_namespace AS o ON o.oid = p.oprnamespace AND o.nspname <> 'pg_catalog' "
+    "WHERE k.opcdefault AND k.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid)"
+)
 
 
 class PostgreSQL(Database):
@@ -204,10 +113,12 @@ class PostgreSQL(Database):
         with self._doing(f"looking up table {name}"):
             oid, schema, relation = self._find(name)
             columns = {
-                column: ColumnType(kind, nullable, category == "S", generated)
-                for column, kind, nullable, category, generated in self._all(
+                column: ColumnType(
+                    kind, nullable, category == "S", generated, (equality or "").replace("%", "%%")
+                )
+                for column, kind, nullable, category, generated, equality in self._all(
                     "SELECT a.attname, format_type(a.atttypid, -1), NOT a.attnotnull, t.typcategory, "
-                    "       coalesce(to_jsonb(a)->>'attgenerated', '') <> '' "
+                    f"      coalesce(to_jsonb(a)->>'attgenerated', '') <> '', ({_EQUALITY}) "
                     "FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid "
                     "WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
                     [oid],

@@ -10,7 +10,7 @@ from typing import Any, Iterable, Iterator, Sequence
 
 from ..text import escaped_value
 from .catalog import Details, ForeignKey, Key, Row, Selection
-from .dialect import Statements
+from .statements import Statements
 
 
 class Records(Statements):

@@ -12,7 +12,7 @@ from typing import Iterable, Iterator, Sequence
 from ..config.site import Column
 from ..errors import SiteError
 from .catalog import Table
-from .dialect import Statements
+from .statements import Statements
 
 
 class References(Statements):

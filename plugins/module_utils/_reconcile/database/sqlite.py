@@ -6,97 +6,22 @@
 
 from __future__ import annotations
 
-import importlib
-import math
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta, timezone, tzinfo
-from typing import Any, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Iterator, Sequence
 from urllib.parse import quote as percent_encode
-from uuid import UUID
 
 from ..config.site import Column
 from ..errors import DatabaseError, SiteError
 from ..media.paths import stem
 from .base import Database, machine_id
-from .catalog import BATCH, ColumnType, ForeignKey, Selection, Table
-from .dialect import Dialect
+from .catalog import BATCH, ColumnType, ForeignKey, Table
+from .dialect import SQLiteDialect, is_plain, text_placeholder, zone_of
 
 # Seconds to wait while another process writes.
 BUSY_TIMEOUT = 10
-
-
-class SQLiteDialect(Dialect):
-    """SQL of SQLite, with some functions of our own beside it."""
-
-    placeholder = "?"
-    path_type = "BLOB"
-
-    def path(self, expression: str) -> str:
-        return f"CAST({expression} AS BLOB)"
-
-    def stem(self, expression: str) -> str:
-        return f"media_cleanup_stem(CAST({expression} AS BLOB))"
-
-    def name(self, expression: str) -> str:
-        return f"media_cleanup_name(CAST({expression} AS BLOB))"
-
-    def exact(self, expression: str) -> str:
-        return expression
-
-    def is_identical(self, expression: str, value: Any) -> str:
-        return f"{expression} IS {_text_placeholder(value)}"
-
-    def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
-        zone = selection.time_zone or "UTC"
-        _zone(zone)
-        return f"media_cleanup_seconds({expression}, ?) < ?", [zone, selection.cutoff]
-
-    def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
-        # Not EXISTS: an index on the child's columns serves IN only.
-        ours = ", ".join(self.field(child, name) for name in link.columns)
-        theirs = ", ".join(self.field(parent, name) for name in link.target_columns)
-        return f"({ours}) IN (SELECT {theirs} FROM {parents})"
-
-    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
-        return (
-            f"INSERT INTO {self.relation(table)} ({', '.join(map(self.quote, names))}) "
-            f"VALUES ({', '.join(values)}) ON CONFLICT DO NOTHING"
-        )
-
-    def address_type(self, name: str) -> str:
-        return "INTEGER"
-
-    def key_texts(self, value: Any) -> Iterable[str]:
-        # Django keeps a UUID as 32 digits here, and writes it with hyphens into a text column.
-        yield str(value)
-        if isinstance(value, str) and len(value) == 32:
-            with suppress(ValueError):
-                yield str(UUID(value))
-
-    def path_bytes(self, value: Any) -> bytes:
-        return bytes(value)
-
-    def path_parameter(self, path: bytes) -> Any:
-        return path
-
-    def archived_placeholder(self, column: ColumnType, value: Any) -> str:
-        return _text_placeholder(value)
-
-    def archive_value(self, value: Any) -> Any:
-        if isinstance(value, bytes):
-            return {"blob": value.hex()}
-        if isinstance(value, float) and not math.isfinite(value):
-            return {"float": repr(value)}
-        return value
-
-    def archived_parameter(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return bytes.fromhex(value["blob"]) if "blob" in value else float(value["float"])
-        if isinstance(value, str) and not _is_utf8(value):
-            return value.encode("utf-8", "surrogateescape")
-        return value
 
 
 class SQLite(Database):
@@ -287,11 +212,11 @@ class SQLite(Database):
             fields = ", ".join(f"{name} {_affinity(kind)}" for name, kind in zip(names, types))
             self._connection.execute(f"CREATE TEMP TABLE keys ({fields})")
             insert = f"INSERT INTO temp.keys VALUES ({', '.join('?' for _name in names)})"
-            self._connection.executemany(insert, (row for row in rows if all(map(_is_plain, row))))
+            self._connection.executemany(insert, (row for row in rows if all(map(is_plain, row))))
             for row in rows:
-                if not all(map(_is_plain, row)):
+                if not all(map(is_plain, row)):
                     self._connection.execute(
-                        f"INSERT INTO temp.keys VALUES ({', '.join(map(_text_placeholder, row))})",
+                        f"INSERT INTO temp.keys VALUES ({', '.join(map(text_placeholder, row))})",
                         list(map(self.dialect.archived_parameter, row)),
                     )
             self._connection.execute(f"CREATE INDEX temp.keys_by_value ON keys ({', '.join(names)})")
@@ -309,23 +234,6 @@ class SQLite(Database):
                     "may write can roll back: let the site, or a run outside of check mode, open it once."
                 )
             raise DatabaseError(f"{what} failed in {self._path!r}: {error}. {advice}") from None
-
-
-def _text_placeholder(value: Any) -> str:
-    # Text that is not UTF-8 can be handed over as bytes only.
-    return "?" if _is_plain(value) else "CAST(? AS TEXT)"
-
-
-def _is_plain(value: Any) -> bool:
-    return not isinstance(value, str) or value.isascii() or _is_utf8(value)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _affinity(declared: str) -> str:
@@ -376,23 +284,7 @@ def _seconds(value: Any, zone: str) -> float | None:
             moment += timedelta(days=1)
         if moment.tzinfo is not None:
             return moment.timestamp()
-        local = moment.replace(tzinfo=_zone(zone))
+        local = moment.replace(tzinfo=zone_of(zone))
         return max(local.replace(fold=fold).timestamp() for fold in (0, 1))
     except (ValueError, OverflowError):
         return None
-
-
-def _zone(name: str) -> tzinfo:
-    if name.upper() == "UTC":
-        return timezone.utc
-    try:
-        zoneinfo = importlib.import_module("zoneinfo")
-    except ImportError:
-        raise SiteError(
-            f"time_zone {name!r} needs Python 3.9 or later on the target; only UTC works before."
-        ) from None
-    try:
-        zone: tzinfo = zoneinfo.ZoneInfo(name)
-    except (KeyError, ValueError):
-        raise SiteError(f"time_zone {name!r} is not known on this host; write it as Europe/Vienna.") from None
-    return zone

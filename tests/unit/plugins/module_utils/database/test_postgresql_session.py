@@ -164,6 +164,8 @@ def test_a_foreign_key_of_a_type_with_its_own_equality_is_followed(postgresql: A
         [rows] = database.rows(Selection(photo, "image"))
         keys = [row.key for row in rows]
         assert database.count_dependents(photo, [(link, note)], keys) == 1
+        assert database.has_row(photo, {"id": "(a)"})
+        assert database.count_keys(photo, [("(a)",)]) == 1
         with database.transaction():
             assert database.delete_dependents(photo, [(link, note)], keys) == 1
             assert database.delete(photo, keys) == 1
