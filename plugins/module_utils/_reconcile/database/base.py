@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -155,6 +156,7 @@ def machine_id() -> str:
     for path in _MACHINE_ID_FILES:
         with suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
             found = file.read(100).strip()
-            if found and found.isalnum():
+            # An image that was never started holds a word instead.
+            if re.fullmatch("[0-9a-f]{32}", found):
                 return found
     return ""
