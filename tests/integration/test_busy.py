@@ -66,7 +66,7 @@ def test_a_run_on_another_host_is_kept_off_by_the_database(tmp_path: Path, postg
     """The other host has a mount of its own, whose locks are not seen here."""
     full_site = FullSite(tmp_path, postgresql)
     with closing(connect(postgresql.url, read_only=True)) as other:
-        other.lock_site()
+        other.lock()
         for job in JOBS:
             with pytest.raises(
                 BusyError, match=rf"media-cleanup@\S+:{os.getpid()}, server process \d+, since 20"

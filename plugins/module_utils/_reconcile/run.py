@@ -19,7 +19,7 @@ from .apply import records as apply_records
 from .apply.outcome import Outcome
 from .apply.remover import PermanentRemover, Remover
 from .config.site import Column, OrphansJob, RecordsJob
-from .database import connect
+from .database.drivers import connect
 from .errors import CleanupError, Exit
 from .plan import orphans, records
 from .plan.plan import Plan
@@ -185,7 +185,7 @@ def expected(job: Job) -> int:
         return 0
     # The run itself reports what is wrong with the database.
     with suppress(CleanupError), connect(job.site.database_url, read_only=True) as database:
-        return database.expected(columns)
+        return database.estimate_references(columns)
     return 0
 
 

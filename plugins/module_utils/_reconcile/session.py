@@ -11,8 +11,8 @@ from typing import Callable, Iterator, NamedTuple, Sequence
 
 from . import locks
 from .config.site import Column, Site
-from .database import connect
 from .database.base import Database
+from .database.drivers import connect
 from .media.local import LocalStore
 from .quarantine.batches import locked
 from .spool import Spool
@@ -55,7 +55,7 @@ class Session:
         """
         with ExitStack() as stack:
             locks.lock(self.media.root_handle, f"the media root '{escaped(self.site.media_root)}'")
-            self.database.lock_site()
+            self.database.lock()
             if self.site.quarantine:
                 stack.enter_context(locked(self.site.quarantine))
             yield

@@ -132,7 +132,7 @@ class _Removal:
         """The rows as they are now, records first; each has the files of its records."""
         table = self.plan.selection.table
         files = {record.key: record.paths for record in records}
-        for key, row in self.session.database.snapshot(table, list(files)):
+        for key, row in self.session.database.rows_for_archive(table, list(files)):
             yield _line(CascadeRow("deleted", table, row, [key]), files)
         for dependent in cascade.rows_to_archive():
             yield _line(dependent, files)

@@ -87,13 +87,13 @@ class RowRestorer:
             self.back[number] = self._insert_keyless(table, row)
             return True
         try:
-            with self._database.attempt():
-                is_new = self._database.bring_back(table, row["row"])
+            with self._database.savepoint():
+                is_new = self._database.reinsert(table, row["row"])
         except DatabaseError as error:
             self._keep(row, Code.NOT_WRITABLE, str(error))
             return True
         self._result.totals.records += is_new
-        self.back[number] = is_new or self._database.holds(table, row["key"], row["row"])
+        self.back[number] = is_new or self._database.has_identical_row(table, row["key"], row["row"])
         if not self.back[number]:
             self._keep(
                 row, Code.IN_THE_WAY, "a row with its key, or with what must be unique in it, is there"
@@ -106,9 +106,9 @@ class RowRestorer:
         alike = blake2b(values.encode(), digest_size=16).digest()
         self._alike[alike] += 1
         try:
-            with self._database.attempt():
-                if self._database.count_alike(table, row["row"]) < self._alike[alike]:
-                    self._database.bring_back(table, row["row"])
+            with self._database.savepoint():
+                if self._database.count_identical_rows(table, row["row"]) < self._alike[alike]:
+                    self._database.reinsert(table, row["row"])
                     self._result.totals.records += 1
         except DatabaseError as error:
             self._keep(row, Code.NOT_WRITABLE, str(error))
@@ -126,8 +126,8 @@ class RowRestorer:
             return pending
         records, told = self._result.totals.records, self._result.kept.total
         try:
-            with self._database.attempt():
-                self._database.check_now(immediate=False)
+            with self._database.savepoint():
+                self._database.defer_foreign_keys()
                 for number in circle:
                     self._insert(number, waits=False)
                 if self._result.kept.total > told:
@@ -167,14 +167,14 @@ class RowRestorer:
 
     def _fill(self, row: dict[str, Any]) -> bool:
         table = self._table(row)
-        if self._database.holds(table, row["key"], row["row"]):
+        if self._database.has_identical_row(table, row["key"], row["row"]):
             return True
         if any(not self._is_there(link, row) for link in self._of(row)):
             self._keep(row, Code.ROW_MISSING, "a row that it pointed at is missing")
             return False
         try:
-            with self._database.attempt():
-                is_filled = self._database.fill_again(table, row["key"], row["row"])
+            with self._database.savepoint():
+                is_filled = self._database.restore_cleared(table, row["key"], row["row"])
         except DatabaseError as error:
             self._keep(row, Code.NOT_WRITABLE, str(error))
             return False
@@ -189,14 +189,16 @@ class RowRestorer:
         for row in map(self._rows.__getitem__, numbers):
             table = self._table(row)
             if not row["key"]:
-                self._result.totals.records += not self._database.count_alike(table, row["row"])
+                self._result.totals.records += not self._database.count_identical_rows(table, row["row"])
                 continue
-            is_there = self._database.find(table, {name: row["row"][name] for name in row["key"]})
+            is_there = self._database.has_row(table, {name: row["row"][name] for name in row["key"]})
             if row["action"] == "cleared":
-                self._result.updated += is_there and not self._database.holds(table, row["key"], row["row"])
+                self._result.updated += is_there and not self._database.has_identical_row(
+                    table, row["key"], row["row"]
+                )
             elif not is_there:
                 self._result.totals.records += 1
-            elif not self._database.holds(table, row["key"], row["row"]):
+            elif not self._database.has_identical_row(table, row["key"], row["row"]):
                 self._keep(row, Code.IN_THE_WAY, "a row with its key is there")
 
     def _is_there(self, link: ForeignKey, row: dict[str, Any]) -> bool:
@@ -208,7 +210,7 @@ class RowRestorer:
         wanted = dict(zip(link.target_columns, values))
         if target == self._table(row) and wanted.items() <= row["row"].items():
             return True
-        return self._database.find(target, wanted)
+        return self._database.has_row(target, wanted)
 
     def _table(self, row: dict[str, Any]) -> Table:
         return self._database.table(f"{row['schema']}.{row['table']}")

@@ -56,7 +56,7 @@ class _Lost:
 
     def __init__(self, paths: Iterable[bytes], database: Database, columns: Sequence[Column]) -> None:
         self._contents: dict[bytes, list[Content]] = {path: [] for path in paths}
-        for path, size, checksum in database.contents(columns, self._contents):
+        for path, size, checksum in database.recorded_contents(columns, self._contents):
             self._contents[path].append(Content.of(size, checksum))
         self.by_name: dict[bytes, list[bytes]] = defaultdict(list)
         self.by_size: dict[int, list[bytes]] = defaultdict(list)
@@ -129,7 +129,10 @@ def lost_references(
 ) -> dict[bytes, LikelyMove]:
     """Find, for orphans of known sizes, a path that a row names, where no file is, and that may be theirs."""
     names = map(posixpath.basename, orphans)
-    paths = [*database.paths_ending(columns, names), *database.paths_of_size(columns, orphans.values())]
+    paths = [
+        *database.references_by_name(columns, names),
+        *database.references_by_size(columns, orphans.values()),
+    ]
     lost = _Lost((path for path in set(paths) if _is_missing(path, tree)), database, columns)
     found: dict[bytes, LikelyMove] = {}
     for orphan, size in orphans.items():

@@ -2,117 +2,114 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Rows that are kept exactly as they are, and brought back."""
+"""Rows that are archived exactly as they are, and inserted again."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any, Iterator, Sequence
 
-from .catalog import StoredRow, Table
-from .dialect import Dialect, Keys, Steps
+from .catalog import Key, Keys, Steps, StoredRow, Table
+from .statements import Statements
 
 
-class RowArchive(Dialect):
-    """Reads rows for the quarantine, and writes them from there."""
+class RowArchive(Statements):
+    """Reads rows for the quarantine, and writes them from there.
 
-    def snapshot(
-        self, root: Table, keys: Keys, steps: Steps = ()
-    ) -> Iterator[tuple[tuple[Any, ...], StoredRow]]:
+    An archived row is a dictionary of values by column, as ``StoredRow`` has them under ``row``. Columns
+    that the table no longer has, or that it generates by itself, are left out.
+    """
+
+    def rows_for_archive(self, root: Table, keys: Keys, steps: Steps = ()) -> Iterator[tuple[Key, StoredRow]]:
         """Yield (key, row) for rows by their keys, every value exactly as it is.
 
-        With steps, the rows are those that hang on them at the end of these, each with the key of the
-        one that it hangs on. They are locked in a transaction. Nothing else may be asked of the
-        database before the last has come.
+        With steps, the rows are those at the end of the steps that depend on the keyed ones, each with the
+        key of the one that it depends on. They are locked in a transaction. Nothing else may be asked of
+        the database before the last was yielded.
         """
         if not keys:
             return
         table = steps[-1][1] if steps else root
         names = self._stored_columns(table)
         chain, last, parameters = self._chain(root, steps, keys)
-        values = ", ".join(self._key_value(f"{last}.{self.quote(name)}") for name in names)
-        statement = f"SELECT {self._key_list(root)}, {values} FROM {chain}{self._lock_children(last)}"
+        values = ", ".join(self.dialect.exact(self.dialect.field(last, name)) for name in names)
+        statement = f"SELECT {self.dialect.key_list(root)}, {values} FROM {chain}{self._lock_rows(last)}"
         address = list(table.key) if table.has_primary_key else []
         width = len(root.key)
         with self._doing(f"reading rows of {table.name} for the quarantine"):
             for batch in self._stream(statement, parameters):
                 for row in batch:
-                    packed = {name: self._pack(value) for name, value in zip(names, row[width:])}
-                    yield tuple(row[:width]), {"key": address, "row": packed}
+                    values_by_name = zip(names, map(self.dialect.archive_value, row[width:]))
+                    yield tuple(row[:width]), {"key": address, "row": dict(values_by_name)}
 
-    def bring_back(self, table: Table, row: dict[str, Any]) -> bool:
-        """Insert a row that was kept; False if a row with its key is there."""
-        names = [name for name in row if name in self._stored_columns(table)]
-        values = ", ".join(self._mark(table, name, row[name]) for name in names)
-        statement = (
-            f"INSERT INTO {self.qualified(*table.identity)} "
-            f"({', '.join(map(self.quote, names))}) {self._explicit_keys()} "
-            f"VALUES ({values}) ON CONFLICT DO NOTHING"
-        )
-        parameters = [self._unpack(row[name]) for name in names]
-        return self._execute(f"bringing back a row of {table.name}", statement, parameters) == 1
+    def reinsert(self, table: Table, row: dict[str, Any]) -> bool:
+        """Insert an archived row; False if a row with its key, or a unique value of it, exists."""
+        names = self._stored_names(table, row)
+        values = [self._placeholder(table, name, row[name]) for name in names]
+        statement = self.dialect.insert_absent(table, names, values)
+        return self._change(f"inserting a row of {table.name}", statement, self._values(row, names)) == 1
 
-    def fill_again(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
-        """Set cleared columns back, if the row is there and they are still empty."""
+    def restore_cleared(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
+        """Set cleared columns back; False if the row is gone, or one of them is no longer empty."""
         names = [name for name in row if name not in key]
-        changes = ", ".join(f"{self.quote(name)} = {self._mark(table, name, row[name])}" for name in names)
-        still_empty = [
-            f"t.{self.quote(name)} IS NULL" if table.columns[name].nullable else f"t.{self.quote(name)} = ''"
+        changes = ", ".join(
+            f"{self.dialect.quote(name)} = {self._placeholder(table, name, row[name])}" for name in names
+        )
+        still_cleared = [
+            f"{self.dialect.field('t', name)} IS NULL"
+            if table.columns[name].nullable
+            else self.dialect.is_blank(self.dialect.field("t", name))
             for name in names
         ]
-        same = [f"t.{self.quote(name)} = {self._mark(table, name, row[name])}" for name in key]
-        statement = (
-            f"UPDATE {self.qualified(*table.identity)} AS t SET {changes} "
-            f"WHERE {' AND '.join([*same, *still_empty])}"
-        )
-        parameters = [self._unpack(row[name]) for name in (*names, *key)]
-        return self._execute(f"setting back a row of {table.name}", statement, parameters) == 1
+        condition = " AND ".join([self._has_values(table, {name: row[name] for name in key}), *still_cleared])
+        statement = f"UPDATE {self.dialect.relation(table)} AS t SET {changes} WHERE {condition}"
+        parameters = self._values(row, [*names, *key])
+        return self._change(f"setting back a row of {table.name}", statement, parameters) == 1
 
-    def find(self, table: Table, values: dict[str, Any]) -> bool:
-        """Whether the table has a row with these kept values in these columns."""
-        same = [f"t.{self.quote(name)} = {self._mark(table, name, values[name])}" for name in values]
-        statement = f"SELECT 1 FROM {self.qualified(*table.identity)} AS t WHERE {' AND '.join(same)} LIMIT 1"
-        with self._doing(f"looking for a row of {table.name}"):
-            found = list(self._stream(statement, [self._unpack(value) for value in values.values()]))
-        return bool(found)
+    def has_row(self, table: Table, values: dict[str, Any]) -> bool:
+        """Whether the table has a row with these archived values in these columns."""
+        condition = self._has_values(table, values)
+        statement = f"SELECT 1 FROM {self.dialect.relation(table)} AS t WHERE {condition} LIMIT 1"
+        with self._doing(f"searching for a row of {table.name}"):
+            return bool(list(self._stream(statement, self._values(values, list(values)))))
 
-    def count_alike(self, table: Table, row: dict[str, Any]) -> int:
-        """How many rows of a table have these very values; for a table without a primary key."""
-        names = [name for name in row if name in self._stored_columns(table)]
-        same = [self._is_alike(f"t.{self.quote(name)}") for name in names]
-        statement = f"SELECT count(*) FROM {self.qualified(*table.identity)} AS t WHERE {' AND '.join(same)}"
-        parameters = [self._unpack(row[name]) for name in names]
-        return self._number(f"comparing rows of {table.name}", statement, parameters)
+    def count_identical_rows(self, table: Table, row: dict[str, Any]) -> int:
+        """Count the rows that have exactly these values; for a table without a primary key."""
+        names = self._stored_names(table, row)
+        same = [self.dialect.is_identical(self.dialect.field("t", name), row[name]) for name in names]
+        statement = f"SELECT count(*) FROM {self.dialect.relation(table)} AS t WHERE {' AND '.join(same)}"
+        return self._number(f"comparing rows of {table.name}", statement, self._values(row, names))
 
-    @abstractmethod
-    def _is_alike(self, expression: str) -> str:
-        """The condition that a value is exactly the kept one; NULL is like NULL."""
-
-    def holds(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
-        """Whether the table has a row with these very values."""
-        names = [name for name in row if name in self._stored_columns(table)]
+    def has_identical_row(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
+        """Whether the row with the key of this one has exactly its values."""
+        names = self._stored_names(table, row)
         wanted = {name: row[name] for name in names}
-        values = ", ".join(self._key_value(f"t.{self.quote(name)}") for name in names)
-        same = [f"t.{self.quote(name)} = {self._mark(table, name, row[name])}" for name in key]
-        statement = f"SELECT {values} FROM {self.qualified(*table.identity)} AS t WHERE {' AND '.join(same)}"
+        values = ", ".join(self.dialect.exact(self.dialect.field("t", name)) for name in names)
+        condition = self._has_values(table, {name: row[name] for name in key})
+        statement = f"SELECT {values} FROM {self.dialect.relation(table)} AS t WHERE {condition}"
         with self._doing(f"comparing a row of {table.name}"):
-            for batch in self._stream(statement, [self._unpack(row[name]) for name in key]):
-                found = [dict(zip(names, map(self._pack, values))) for values in batch]
+            for batch in self._stream(statement, self._values(row, key)):
+                found = [dict(zip(names, map(self.dialect.archive_value, values))) for values in batch]
                 return wanted in found
         return False
 
     def _stored_columns(self, table: Table) -> list[str]:
         return [name for name, kind in table.columns.items() if not kind.generated]
 
-    def _mark(self, table: Table, name: str, value: Any) -> str:
-        """The placeholder for a kept value of a column."""
-        return self.placeholder
+    def _stored_names(self, table: Table, row: dict[str, Any]) -> list[str]:
+        stored = frozenset(self._stored_columns(table))
+        return [name for name in row if name in stored]
 
-    def _explicit_keys(self) -> str:
-        return ""
+    def _placeholder(self, table: Table, name: str, value: Any) -> str:
+        return self.dialect.archived_placeholder(table.columns[name], value)
 
-    def _pack(self, value: Any) -> Any:
-        return value
+    def _values(self, row: dict[str, Any], names: Sequence[str]) -> list[Any]:
+        return [self.dialect.archived_parameter(row[name]) for name in names]
 
-    def _unpack(self, value: Any) -> Any:
-        return value
+    def _has_values(self, table: Table, values: dict[str, Any]) -> str:
+        """The condition that a row ``t`` has archived values in some columns."""
+        return " AND ".join(
+            self.dialect.equals(
+                self.dialect.field("t", name), self._placeholder(table, name, value), table.equality(name)
+            )
+            for name, value in values.items()
+        )

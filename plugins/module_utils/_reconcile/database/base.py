@@ -2,31 +2,36 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What the engine asks of a database, whichever it is."""
+"""What the engine asks of a database, whichever it is, and what a database asks of its driver."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from contextlib import contextmanager
+import re
+from abc import ABC, abstractmethod
+from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import ContextManager, Iterator
+from typing import IO, Any, ContextManager, Iterator, Sequence
 
 from ..errors import DatabaseError
 from .archived_rows import RowArchive
-from .catalog import ForeignKey
 from .dependents import DependentRows
 from .records import Records
 from .references import References
 
 
 class Database(References, Records, DependentRows, RowArchive):
-    """An open database. Reading sees what is committed at the moment of each statement."""
+    """An open database: its catalog, references, records, dependent rows, and rows for the archive.
+
+    Paths are bytes throughout, and what comes ordered comes in the order of these bytes. Each statement
+    sees what is committed by then. Opened read-only, it changes nothing, whatever is called. Every method
+    raises DatabaseError where the database refuses or is lost, with what was being done, the server's
+    words without any secret, and what can be done; it raises SiteError where the description names
+    what the database does not have.
+    """
 
     @abstractmethod
-    def __init__(self, url: str, read_only: bool) -> None: ...
-
-    @abstractmethod
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the connection, which ends a transaction and the lock."""
 
     def __enter__(self) -> Database:
         return self
@@ -40,33 +45,118 @@ class Database(References, Records, DependentRows, RowArchive):
         self.close()
 
     @abstractmethod
-    def foreign_keys(self) -> list[ForeignKey]:
-        """All foreign keys of the database."""
+    def identity(self) -> str:
+        """What tells this database from every other one, on one line and without a secret.
 
-    @abstractmethod
-    def transaction(self) -> ContextManager[None]:
-        """Commit what happens inside, or roll all of it back when it raises."""
-
-    @contextmanager
-    def attempt(self) -> Iterator[None]:
-        """Undo what happens inside, and no more, when it raises a DatabaseError."""
-        self._execute("setting a savepoint", "SAVEPOINT attempt", [])
-        try:
-            yield
-        except DatabaseError:
-            self._execute("going back to a savepoint", "ROLLBACK TO SAVEPOINT attempt", [])
-            raise
-        finally:
-            self._execute("releasing a savepoint", "RELEASE SAVEPOINT attempt", [])
-
-    @abstractmethod
-    def check_now(self, immediate: bool) -> None:
-        """Check foreign keys with each statement from now on, or put it off to the commit."""
-
-    @abstractmethod
-    def lock_site(self) -> None:
-        """Keep other runs off this database until it is closed; raises BusyError if one is on it."""
+        It stays the same when the site's user, password or options change. What is local to a host
+        carries the host's machine-id, so that hosts cloned from one image have two databases.
+        """
 
     @abstractmethod
     def is_replica(self) -> bool:
         """Whether this is a copy that lags behind the database where the site writes."""
+
+    @abstractmethod
+    def lock(self) -> None:
+        """Keep other runs off this database until it is closed; raises BusyError if one is on it."""
+
+    @abstractmethod
+    def transaction(self) -> ContextManager[None]:
+        """Commit what happens inside, or roll all of it back when it raises.
+
+        Deferred foreign keys are checked before the commit. Raises CommitUnknown where the connection was
+        lost while committing, so that the outcome is not known.
+        """
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Inside a transaction: undo what happens inside, and no more, when it raises a DatabaseError."""
+        self._execute("setting a savepoint", "SAVEPOINT media_cleanup", [])
+        try:
+            yield
+        except DatabaseError:
+            self._execute("rolling back to a savepoint", "ROLLBACK TO SAVEPOINT media_cleanup", [])
+            raise
+        finally:
+            self._execute("releasing a savepoint", "RELEASE SAVEPOINT media_cleanup", [])
+
+    @abstractmethod
+    def defer_foreign_keys(self) -> None:
+        """Inside a transaction: check foreign keys that can be deferred at its end only."""
+
+
+class DriverError(Exception):
+    """What a driver reports, as a sentence without any secret of the URL.
+
+    ``code`` is the server's SQLSTATE, or empty where it gave none. ``is_lost`` says that the connection
+    ended, so that what was under way may have been done.
+    """
+
+    def __init__(self, text: str, code: str = "", is_lost: bool = False) -> None:
+        super().__init__(text)
+        self.code = code
+        self.is_lost = is_lost
+
+
+class Connection(ABC):
+    """An open connection of a driver for PostgreSQL; every method raises DriverError only.
+
+    The first statement begins a transaction, which ``commit`` or ``rollback`` ends. Placeholders are
+    ``%s``, and a percent sign is written twice. Bytes are passed as bytea, a list as an array.
+    """
+
+    # Host and port that were connected to; the host is a folder where it is a socket in that folder.
+    host: str
+    port: str
+
+    @property
+    @abstractmethod
+    def is_closed(self) -> bool: ...
+
+    @property
+    @abstractmethod
+    def is_streaming(self) -> bool:
+        """Whether a stream was begun and not yet read to its end, or closed."""
+
+    @abstractmethod
+    def set_mode(self, read_only: bool) -> None:
+        """Choose READ COMMITTED, and read-only or not, for all transactions that follow."""
+
+    @abstractmethod
+    def execute(self, statement: str, parameters: Sequence[Any]) -> int:
+        """Run a statement, and return how many rows it changed."""
+
+    @abstractmethod
+    def fetch(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        """Run a query, and return all its rows."""
+
+    @abstractmethod
+    def stream(self, statement: str, parameters: Sequence[Any], size: int) -> Iterator[list[Any]]:
+        """Yield the rows by a cursor in the server, in lists of at most ``size``, none of them empty."""
+
+    @abstractmethod
+    def copy_to(self, file: IO[bytes], query: str) -> None:
+        """Write the rows of a query to a file, in the text format of COPY."""
+
+    @abstractmethod
+    def commit(self) -> None: ...
+
+    @abstractmethod
+    def rollback(self) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+_MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
+
+
+def machine_id() -> str:
+    """What tells this host from all others, clones included; empty where it has no such id."""
+    for path in _MACHINE_ID_FILES:
+        with suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
+            found = file.read(100).strip()
+            # An image that was never started holds a word instead.
+            if re.fullmatch("[0-9a-f]{32}", found):
+                return found
+    return ""

@@ -2,23 +2,39 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What the engine knows of a database: its tables, keys and rows."""
+"""What the engine knows of a database: its tables, columns, keys, foreign keys and rows."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, Dict, NamedTuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
+
+from ..errors import SiteError
 
 # Rows that are fetched, and keys that are sent, at a time.
 BATCH = 10_000
 
+# The address of a row: the values of its key, as the database gives them.
+Key = Tuple[Any, ...]
+Keys = Sequence[Key]
+# A row as the quarantine keeps it: its key columns (``key``), and each value by its column's name
+# (``row``) in a form that JSON can carry and that the same database turns back into exactly that value.
+StoredRow = Dict[str, Any]
+
 
 @dataclass(frozen=True)
 class ColumnType:
+    """What a column may hold. ``declared`` is its type as the database writes it in a cast.
+
+    ``equality`` is the operator of a type that has one of its own, such as one that ignores case.
+    """
+
     declared: str
     nullable: bool
     holds_paths: bool
     generated: bool = False
+    equality: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,14 +57,22 @@ class Table:
     def identity(self) -> tuple[str, str]:
         return self.schema, self.relation
 
+    def equality(self, name: str) -> str:
+        """The operator of a column's type, or of the row's address, if it has one of its own."""
+        return self.columns[name].equality if name in self.columns else ""
+
     def __hash__(self) -> int:
-        # Asked for each row that hangs on a record; text keeps its hash.
+        # Asked for each dependent row; text keeps its hash.
         return hash(self.relation)
 
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A constraint by which rows of one table point at rows of another."""
+    """A constraint by which rows of one table reference rows of another.
+
+    ``on_delete`` is the rule that the database itself enforces: NO ACTION, RESTRICT, CASCADE, SET NULL
+    or SET DEFAULT. ``operators`` compare each pair of columns, where the database says which it uses.
+    """
 
     schema: str
     table: str
@@ -57,14 +81,28 @@ class ForeignKey:
     target_table: str
     target_columns: tuple[str, ...]
     on_delete: str
+    operators: tuple[str, ...] = field(default=(), compare=False)
+
+
+# The foreign keys that lead from a table to another, each with the table that it is of.
+Steps = Sequence[Tuple[ForeignKey, Table]]
+
+
+class GenericRelation(NamedTuple):
+    """Columns by which rows of ``table`` reference rows of one model: a content type, and a key."""
+
+    table: Table
+    column: str
+    content_type_column: str
+    content_type: int
 
 
 @dataclass(frozen=True)
 class Selection:
     """Which rows of a table a job is about; every statement repeats the whole of it.
 
-    Without ``unattached_column`` these are the rows that name a file. With it, they are the rows in
-    which that column is NULL and which were uploaded before ``cutoff`` (seconds since 1970).
+    Without ``unattached_column`` these are the rows that reference a file. With it, they are the rows in
+    which that column is NULL and whose ``uploaded_at_column`` is before ``cutoff`` (seconds since 1970).
     """
 
     table: Table
@@ -81,13 +119,40 @@ class Row(NamedTuple):
 
 
 class Details(NamedTuple):
-    """What is worth knowing of a row that may go: its companions and who owns it."""
+    """What a report says of a row that may go: its companion files, and who owns it."""
 
     key: tuple[Any, ...]
     companions: tuple[bytes | None, ...]
     owner: str | None
 
 
-# A row as the quarantine keeps it: its key columns, and each value in a form that JSON can
-# carry and that the same database turns back into exactly that value.
-StoredRow = Dict[str, Any]
+class Catalog(ABC):
+    """The tables of a database, each looked up once."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, Table] = {}
+
+    def table(self, name: str) -> Table:
+        """Look a table or view up by the name that the user wrote: TABLE or SCHEMA.TABLE.
+
+        Raises SiteError if there is none, DatabaseError if the database could not be asked.
+        """
+        if name not in self._tables:
+            self._tables[name] = self._look_up(name)
+        return self._tables[name]
+
+    @abstractmethod
+    def _look_up(self, name: str) -> Table: ...
+
+    def column(self, table: Table, name: str) -> ColumnType:
+        """The column of that name; raises SiteError, which lists the columns, if there is none."""
+        if name not in table.columns:
+            raise SiteError(
+                f"table {table.name} has no column {name!r}. "
+                f"Its columns are: {', '.join(sorted(table.columns))}."
+            )
+        return table.columns[name]
+
+    @abstractmethod
+    def foreign_keys(self) -> list[ForeignKey]:
+        """All foreign keys of the database, those of several columns included."""

@@ -2,76 +2,81 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The rows that hang on others: by a foreign key, a generic relation, or a path."""
+"""The rows that reference records: by a foreign key, a generic relation, or a path."""
 
 from __future__ import annotations
 
 from typing import Any, Iterable, Iterator, Sequence
 
 from ..errors import SiteError
-from .catalog import ForeignKey, Table
-from .dialect import Dialect, Keys, Steps
+from .catalog import ForeignKey, GenericRelation, Key, Keys, Steps, Table
+from .statements import Statements
 
 
-class DependentRows(Dialect):
-    """Asks for rows that hang on others, and deletes or changes them."""
+class DependentRows(Statements):
+    """Reads dependent rows, counts, locks, deletes and clears them.
 
-    def with_dependents(self, root: Table, steps: Steps, keys: Keys) -> set[tuple[Any, ...]]:
-        """Those of the records on which a row hangs at the end of these steps."""
+    Where a method takes a table, steps and keys, it is about the rows at the end of the steps that
+    depend on the rows of that table with these keys. What a method locks stays locked until the
+    transaction ends; outside of one, nothing is locked.
+    """
+
+    def with_dependents(self, root: Table, steps: Steps, keys: Keys) -> set[Key]:
+        """The keys of those of the records on which a row depends."""
         chain, _last, parameters = self._chain(root, steps, keys)
-        statement = f"SELECT DISTINCT {self._key_list(root)} FROM {chain}"
-        found: set[tuple[Any, ...]] = set()
-        with self._doing(f"looking for rows of {steps[-1][1].name} that depend on {root.name}"):
+        statement = f"SELECT DISTINCT {self.dialect.key_list(root)} FROM {chain}"
+        found: set[Key] = set()
+        with self._doing(f"searching for rows of {steps[-1][1].name} that depend on {root.name}"):
             for batch in self._stream(statement, parameters):
                 found.update(tuple(row) for row in batch)
         return found
 
     def count_dependents(self, root: Table, steps: Steps, keys: Keys) -> int:
-        """Count the rows that hang on the records at the end of these steps."""
+        """Count the dependent rows."""
         chain, _last, parameters = self._chain(root, steps, keys)
         doing = f"counting the rows of {steps[-1][1].name} that depend on {root.name}"
         return self._number(doing, f"SELECT count(*) FROM {chain}", parameters)
 
     def lock_dependents(self, root: Table, steps: Steps, keys: Keys) -> None:
-        """Keep the rows that hang on the records at the end of these steps as they are, in a transaction."""
-        if not self._lock_children("t"):
+        """Lock the dependent rows, so that they stay as they are."""
+        if not self._lock_rows("t"):
             return
         chain, last, parameters = self._chain(root, steps, keys)
-        statement = f"SELECT count(*) FROM (SELECT 1 FROM {chain}{self._lock_children(last)}) AS hanging"
+        statement = f"SELECT count(*) FROM (SELECT 1 FROM {chain}{self._lock_rows(last)}) AS dependent"
         doing = f"locking the rows of {steps[-1][1].name} that depend on {root.name}"
         self._number(doing, statement, parameters)
 
     def delete_dependents(self, root: Table, steps: Steps, keys: Keys) -> int:
-        """Delete the rows that hang on the records at the end of these steps."""
-        hang, parameters = self._hang(root, steps, keys)
+        """Delete the dependent rows; returns how many."""
+        condition, parameters = self._depends(root, steps, keys)
         child = steps[-1][1]
-        statement = f"DELETE FROM {self.qualified(*child.identity)} AS c WHERE {hang}"
-        return self._execute(f"deleting rows of {child.name}", statement, parameters)
+        statement = f"DELETE FROM {self.dialect.relation(child)} AS c WHERE {condition}"
+        return self._change(f"deleting rows of {child.name}", statement, parameters)
 
     def clear_dependents(self, root: Table, steps: Steps, keys: Keys, columns: Sequence[str]) -> int:
-        """Set columns of the rows that hang on the records at the end of these steps to NULL."""
-        hang, parameters = self._hang(root, steps, keys)
+        """Set columns of the dependent rows to NULL; returns how many rows."""
+        condition, parameters = self._depends(root, steps, keys)
         child = steps[-1][1]
-        empty = ", ".join(f"{self.quote(name)} = NULL" for name in columns)
-        statement = f"UPDATE {self.qualified(*child.identity)} AS c SET {empty} WHERE {hang}"
-        return self._execute(f"updating rows of {child.name}", statement, parameters)
+        cleared = ", ".join(f"{self.dialect.quote(name)} = NULL" for name in columns)
+        statement = f"UPDATE {self.dialect.relation(child)} AS c SET {cleared} WHERE {condition}"
+        return self._change(f"updating rows of {child.name}", statement, parameters)
 
-    def _hang(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, list[Any]]:
-        """The condition that a row ``c`` hangs on the records."""
-        link = steps[-1][0]
+    def _depends(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, list[Any]]:
+        """The condition that a row ``c`` depends on the records."""
         chain, parent, parameters = self._chain(root, steps[:-1], keys)
-        ours = ", ".join(f"c.{self.quote(name)}" for name in link.columns)
-        theirs = ", ".join(f"{parent}.{self.quote(name)}" for name in link.target_columns)
-        return f"({ours}) IN (SELECT {theirs} FROM {chain})", parameters
+        return self.dialect.references_any(steps[-1][0], "c", parent, chain), parameters
 
-    def children(
+    def dependent_keys(
         self, link: ForeignKey, child: Table, parent: Table, keys: Keys
-    ) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
-        """Yield (key of the parent, key of the child) for each row that points at one of the keys."""
+    ) -> Iterator[tuple[Key, Key]]:
+        """Yield (key of the parent, key of the child) for each row that references one of the keys.
+
+        The children are locked.
+        """
         chain, last, parameters = self._chain(parent, [(link, child)], keys)
         statement = (
-            f"SELECT {self._key_list(parent)}, {self._key_list(child, last)} "
-            f"FROM {chain}{self._lock_children(last)}"
+            f"SELECT {self.dialect.key_list(parent)}, {self.dialect.key_list(child, last)} "
+            f"FROM {chain}{self._lock_rows(last)}"
         )
         width = len(parent.key)
         with self._doing(f"reading the rows of {child.name} that depend on {parent.name}"):
@@ -79,38 +84,29 @@ class DependentRows(Dialect):
                 for row in batch:
                     yield tuple(row[:width]), tuple(row[width:])
 
-    def generic_children(
-        self,
-        child: Table,
-        column: str,
-        content_type_column: str,
-        content_type: int,
-        keys: Keys,
-    ) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
-        """The same for a generic relation: a content type and the key, maybe as text."""
-        by_text = {text: key for key in keys for text in self._as_text(key[0])}
+    def generic_dependent_keys(self, relation: GenericRelation, keys: Keys) -> Iterator[tuple[Key, Key]]:
+        """The same for a generic relation, whose column may store the key as text."""
+        child = relation.table
+        by_text = {text: key for key in keys for text in self.dialect.key_texts(key[0])}
         source, parameters = self._keys(["text"], [(text,) for text in by_text])
+        written = self.dialect.as_text(self.dialect.field("c", relation.column))
+        content_type = self.dialect.field("c", relation.content_type_column)
         statement = (
-            f"SELECT keys.k0, {self._key_list(child, 'c')} FROM {source} "
-            f"JOIN {self.qualified(*child.identity)} AS c "
-            f"ON CAST(c.{self.quote(column)} AS text) = keys.k0 "
-            f"WHERE c.{self.quote(content_type_column)} = {self.placeholder}{self._lock_children('c')}"
+            f"SELECT keys.k0, {self.dialect.key_list(child, 'c')} FROM {source} "
+            f"JOIN {self.dialect.relation(child)} AS c ON {written} = keys.k0 "
+            f"WHERE {content_type} = {self.dialect.placeholder}{self._lock_rows('c')}"
         )
         with self._doing(f"reading the rows of {child.name} that depend on these records"):
-            for batch in self._stream(statement, [*parameters, content_type]):
+            for batch in self._stream(statement, [*parameters, relation.content_type]):
                 for text, *key in batch:
                     yield by_text[text], tuple(key)
-
-    def _as_text(self, value: Any) -> Iterable[str]:
-        """How a generic relation may write a key that it keeps as text."""
-        return (str(value),)
 
     def content_type(self, app_label: str, model: str) -> int:
         """The id that Django gave a model in ``django_content_type``; raises SiteError if none."""
         table = self.table("django_content_type")
         statement = (
-            f"SELECT id FROM {self.qualified(*table.identity)} "
-            f"WHERE app_label = {self.placeholder} AND model = {self.placeholder}"
+            f"SELECT id FROM {self.dialect.relation(table)} "
+            f"WHERE app_label = {self.dialect.placeholder} AND model = {self.dialect.placeholder}"
         )
         with self._doing("looking up a content type"):
             for rows in self._stream(statement, [app_label, model]):
@@ -120,51 +116,51 @@ class DependentRows(Dialect):
             "Write content_type as APP.MODEL in lower case, such as album.photo."
         )
 
-    def holders(
+    def rows_referencing(
         self, child: Table, column: str, paths: Iterable[bytes]
-    ) -> Iterator[tuple[bytes, tuple[Any, ...]]]:
-        """Yield (path, key) for each row whose column holds one of the paths."""
+    ) -> Iterator[tuple[bytes, Key]]:
+        """Yield (path, key) for each row whose column holds one of the paths; the rows are locked."""
         keys = self._path_keys(paths)
         if keys is None:
             return
         source, parameters = keys
-        value = self._path(f"c.{self.quote(column)}")
+        value = self.dialect.path(self.dialect.field("c", column))
         statement = (
-            f"SELECT {value}, {self._key_list(child, 'c')} FROM {source} "
-            f"JOIN {self.qualified(*child.identity)} AS c ON {value} = keys.k0{self._lock_children('c')}"
+            f"SELECT {value}, {self.dialect.key_list(child, 'c')} FROM {source} "
+            f"JOIN {self.dialect.relation(child)} AS c ON {value} = keys.k0{self._lock_rows('c')}"
         )
-        with self._doing(f"reading the rows of {child.name} that name these files"):
+        with self._doing(f"reading the rows of {child.name} that reference these files"):
             for batch in self._stream(statement, parameters):
                 for path, *key in batch:
-                    yield self._to_bytes(path), tuple(key)
+                    yield self.dialect.path_bytes(path), tuple(key)
 
     def delete(self, table: Table, keys: Keys) -> int:
-        """Delete rows by their keys."""
+        """Delete rows by their keys; returns how many there were."""
         source, parameters = self._row_keys(table, keys)
         statement = (
-            f"DELETE FROM {self.qualified(*table.identity)} AS t "
-            f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self._key_join(table)})"
+            f"DELETE FROM {self.dialect.relation(table)} AS t "
+            f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self.dialect.key_join(table)})"
         )
-        return self._execute(f"deleting rows of {table.name}", statement, parameters)
+        return self._change(f"deleting rows of {table.name}", statement, parameters)
 
     def count_keys(self, table: Table, keys: Keys) -> int:
-        """Count the rows that are there, by their keys."""
+        """Count those of the rows, by their keys, that exist."""
         source, parameters = self._row_keys(table, keys)
         statement = (
             f"SELECT count(*) FROM {source} "
-            f"JOIN {self.qualified(*table.identity)} AS t ON {self._key_join(table)}"
+            f"JOIN {self.dialect.relation(table)} AS t ON {self.dialect.key_join(table)}"
         )
         return self._number(f"counting rows of {table.name}", statement, parameters)
 
     def clear(self, table: Table, columns: Sequence[str], keys: Keys) -> int:
-        """Set columns of rows to NULL, or to the empty text where a column is NOT NULL."""
+        """Set columns of rows to NULL, or to the empty text where a column is NOT NULL; returns how many."""
         source, parameters = self._row_keys(table, keys)
-        empty = ", ".join(
-            f"{self.quote(name)} = {'NULL' if table.columns[name].nullable else chr(39) * 2}"
+        cleared = ", ".join(
+            f"{self.dialect.quote(name)} = " + ("NULL" if table.columns[name].nullable else "''")
             for name in columns
         )
         statement = (
-            f"UPDATE {self.qualified(*table.identity)} AS t SET {empty} "
-            f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self._key_join(table)})"
+            f"UPDATE {self.dialect.relation(table)} AS t SET {cleared} "
+            f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self.dialect.key_join(table)})"
         )
-        return self._execute(f"updating rows of {table.name}", statement, parameters)
+        return self._change(f"updating rows of {table.name}", statement, parameters)

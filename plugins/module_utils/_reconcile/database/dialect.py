@@ -2,80 +2,34 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What the two databases say each in its own way, and the pieces of SQL that are made of it.
+"""How each database writes SQL: all in which they differ, side by side.
 
 Names of tables and columns are looked up in the catalog first and always quoted; values travel as
-parameters only. Paths are bytes on this side of the interface, whatever the database keeps.
+parameters only. Paths are bytes on this side of the interface, whatever the database stores.
 """
 
 from __future__ import annotations
 
+import importlib
+import math
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
-from typing import Any, Iterable, Iterator, Sequence, Tuple
+from contextlib import suppress
+from datetime import timezone, tzinfo
+from typing import Any, Iterable, Sequence
+from uuid import UUID
 
-from ..errors import DatabaseError, SiteError
+from ..errors import SiteError
 from .catalog import ColumnType, ForeignKey, Selection, Table
-
-# A row's address: the values of its key, as the database gives them.
-Keys = Sequence[Tuple[Any, ...]]
-# The foreign keys that lead from a table to another, each with the table that it is of.
-Steps = Sequence[Tuple[ForeignKey, Table]]
 
 
 class Dialect(ABC):
-    """How a database is spoken to."""
+    """How one database writes SQL. Nothing here is sent: all that is returned is text and parameters."""
 
     placeholder: str
+    # The type in which ``path`` returns a path.
+    path_type: str
 
-    @abstractmethod
-    def table(self, name: str) -> Table:
-        """Look a table up by the name the user wrote; raises SiteError if there is none."""
-
-    @abstractmethod
-    def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
-        """Yield the rows in lists of at most ``BATCH``, none of them empty."""
-
-    @abstractmethod
-    def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
-        """Run one statement and return how many rows it changed."""
-
-    @abstractmethod
-    def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        """Make rows of values available as a table ``keys(k0, k1, …)`` to join with."""
-
-    @abstractmethod
-    def _path(self, expression: str) -> str:
-        """The expression for a path column's value, sorted and compared as bytes."""
-
-    @abstractmethod
-    def _key_value(self, expression: str) -> str:
-        """The expression that returns a part of a key unchanged to Python and back."""
-
-    @abstractmethod
-    def _is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
-        """The condition that a time column lies before the selection's cutoff."""
-
-    @abstractmethod
-    def _to_bytes(self, value: Any) -> bytes:
-        """A fetched path as bytes."""
-
-    @abstractmethod
-    def _from_bytes(self, path: bytes) -> Any:
-        """A path as a parameter, or None where the database cannot hold such a text."""
-
-    @contextmanager
-    def _doing(self, what: str) -> Iterator[None]:
-        """Turn the driver's errors into a DatabaseError that says what was being done."""
-        yield
-
-    @abstractmethod
-    def _paths_apart(self, statement: str) -> Iterator[list[bytes]]:
-        """Yield the paths that a statement selects; all are read and put aside before the first is."""
-
-    def _stream_apart(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
-        """Like ``_stream``, for a reader that takes its time: it must not keep the site from writing."""
-        return self._stream(statement, parameters)
+    # Names.
 
     def quote(self, identifier: str) -> str:
         """Quote a name for SQL."""
@@ -84,82 +38,332 @@ class Dialect(ABC):
     def qualified(self, schema: str, relation: str) -> str:
         return f"{self.quote(schema)}.{self.quote(relation)}"
 
-    def column(self, table: Table, name: str) -> ColumnType:
-        if name not in table.columns:
-            raise SiteError(
-                f"table {table.name} has no column {name!r}. "
-                f"Its columns are: {', '.join(sorted(table.columns))}."
-            )
-        return table.columns[name]
+    def relation(self, table: Table) -> str:
+        return self.qualified(*table.identity)
+
+    def field(self, alias: str, name: str) -> str:
+        return f"{alias}.{self.quote(name)}"
+
+    # Expressions.
 
     @abstractmethod
-    def _stem(self, expression: str) -> str:
-        """Like ``_path``, without the extension of the file's name."""
+    def path(self, expression: str) -> str:
+        """The value of a path column, sorted and compared as bytes."""
 
     @abstractmethod
-    def _name(self, expression: str) -> str:
-        """Like ``_path``, of the file's name only."""
+    def stem(self, expression: str) -> str:
+        """Like ``path``, without the extension of the file's name."""
 
     @abstractmethod
-    def _path_type(self) -> str:
-        """The type in which ``_path`` returns a path."""
+    def name(self, expression: str) -> str:
+        """Like ``path``, of the file's name only."""
 
-    def _lock_clause(self) -> str:
+    @abstractmethod
+    def exact(self, expression: str) -> str:
+        """A value in the form in which it goes to Python and comes back unchanged."""
+
+    def as_text(self, expression: str) -> str:
+        return f"CAST({expression} AS text)"
+
+    # Conditions.
+
+    def equals(self, left: str, right: str, operator: str = "") -> str:
+        """That two values are equal, by an operator of their type or by the usual one."""
+        return f"{left} {operator or '='} {right}"
+
+    def is_blank(self, expression: str) -> str:
+        """That a text is there and empty."""
+        return f"{expression} = ''"
+
+    def is_filled(self, expression: str) -> str:
+        """That a text is there and not empty."""
+        return f"{expression} <> ''"
+
+    @abstractmethod
+    def is_identical(self, expression: str, value: Any) -> str:
+        """That a stored value is exactly the archived one, which is the parameter; NULL is like NULL."""
+
+    @abstractmethod
+    def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
+        """That a time column lies before the selection's cutoff; raises SiteError if it holds no time."""
+
+    def references(self, link: ForeignKey, child: str, parent: str) -> str:
+        """That the row ``child`` references the row ``parent`` by a foreign key."""
+        return " AND ".join(
+            self.equals(self.field(child, ours), self.field(parent, theirs))
+            for ours, theirs in zip(link.columns, link.target_columns)
+        )
+
+    @abstractmethod
+    def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
+        """That the row ``child`` references one of the ``parents``, which is what follows FROM."""
+
+    # Clauses and statements.
+
+    def lock_rows(self, alias: str) -> str:
+        """The clause that locks the rows which a query reads, until the transaction ends."""
         return ""
 
-    def _path_keys(self, paths: Iterable[bytes]) -> tuple[str, list[Any]] | None:
-        """A source of paths, as ``_keys`` makes one; None where the database can hold none of them."""
-        wanted = [value for value in map(self._from_bytes, set(paths)) if value is not None]
-        return self._keys([self._path_type()], [(value,) for value in wanted]) if wanted else None
+    @abstractmethod
+    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
+        """The statement that inserts a row, with every key as given, unless one with its key is there."""
 
-    def _number(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
-        """Run a statement that counts."""
-        with self._doing(doing):
-            ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
-        return int(count)
+    # Keys.
 
-    def _row_keys(self, table: Table, keys: Keys) -> tuple[str, list[Any]]:
-        return self._keys(self._key_types(table), keys)
-
-    def _key_types(self, table: Table) -> list[str]:
+    def key_types(self, table: Table) -> list[str]:
+        """The types of a table's key columns, or of the row addresses that stand in for them."""
         return [
-            table.columns[name].declared if name in table.columns else self._address_type(name)
+            table.columns[name].declared if name in table.columns else self.address_type(name)
             for name in table.key
         ]
 
-    def _address_type(self, name: str) -> str:
-        raise DatabaseError("this database has no row addresses")
+    @abstractmethod
+    def address_type(self, name: str) -> str:
+        """The type of a part of the address of rows that have no primary key."""
 
-    def _key_column(self, table: Table, name: str, alias: str) -> str:
-        return f"{alias}.{self.quote(name)}" if name in table.columns else f"{alias}.{name}"
+    def key_column(self, table: Table, name: str, alias: str) -> str:
+        return self.field(alias, name) if name in table.columns else f"{alias}.{name}"
 
-    def _key_list(self, table: Table, alias: str = "t") -> str:
-        return ", ".join(self._key_value(self._key_column(table, name, alias)) for name in table.key)
+    def key_list(self, table: Table, alias: str = "t") -> str:
+        return ", ".join(self.exact(self.key_column(table, name, alias)) for name in table.key)
 
-    def _key_join(self, table: Table) -> str:
+    def key_join(self, table: Table) -> str:
+        """That a row ``t`` has a key of the source ``keys``."""
         return " AND ".join(
-            f"{self._key_column(table, name, 't')} = keys.k{position}"
+            self.equals(self.key_column(table, name, "t"), f"keys.k{position}", table.equality(name))
             for position, name in enumerate(table.key)
         )
 
-    def _lock_children(self, alias: str) -> str:
-        """Inside a transaction, dependents must stay as they are until they have gone."""
-        return ""
+    def key_texts(self, value: Any) -> Iterable[str]:
+        """How a generic relation may write a key that it stores as text."""
+        return (str(value),)
 
-    def _chain(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, str, list[Any]]:
-        """The join of some rows ``t`` with those that hang on them, the alias of the last, and parameters."""
-        source, parameters = self._row_keys(root, keys)
-        chain = f"{source} JOIN {self.qualified(*root.identity)} AS t ON {self._key_join(root)}"
-        parent = "t"
-        for number, (link, child) in enumerate(steps):
-            alias = f"c{number}"
-            meet = " AND ".join(
-                f"{alias}.{self.quote(ours)} = {parent}.{self.quote(theirs)}"
-                for ours, theirs in zip(link.columns, link.target_columns)
+    # Values.
+
+    @abstractmethod
+    def path_bytes(self, value: Any) -> bytes:
+        """A fetched path as bytes."""
+
+    @abstractmethod
+    def path_parameter(self, path: bytes) -> Any:
+        """A path as a parameter, or None where the database cannot hold such a text."""
+
+    def archived_placeholder(self, column: ColumnType, value: Any) -> str:
+        """The placeholder for an archived value of a column."""
+        return self.placeholder
+
+    def archive_value(self, value: Any) -> Any:
+        """An exact value as JSON can carry it."""
+        return value
+
+    def archived_parameter(self, value: Any) -> Any:
+        """An archived value as a parameter."""
+        return value
+
+
+class PostgreSQLDialect(Dialect):
+    """SQL of PostgreSQL, for a database with that encoding and time zone.
+
+    Paths are passed as text where the database stores UTF-8, and as the UTF-8 bytes of it elsewhere.
+    What statements that change rows are made of names the system's operators and functions by their
+    schema: these run with the site's search path, in which anybody may have made others.
+    """
+
+    placeholder = "%s"
+
+    def __init__(self, is_utf8: bool, time_zone: str) -> None:
+        self.is_utf8 = is_utf8
+        self.path_type = "text" if is_utf8 else "bytea"
+        self._time_zone = time_zone
+
+    def quote(self, identifier: str) -> str:
+        # For the driver, a percent sign begins a placeholder.
+        return super().quote(identifier).replace("%", "%%")
+
+    def path(self, expression: str) -> str:
+        if self.is_utf8:
+            return f'{expression}::text COLLATE pg_catalog."C"'
+        return f"pg_catalog.convert_to({expression}::text, 'UTF8')"
+
+    def stem(self, expression: str) -> str:
+        return self.path(f"regexp_replace({expression}::text, '([^/.][^/]*)\\.[^./]*$', '\\1')")
+
+    def name(self, expression: str) -> str:
+        return self.path(f"regexp_replace({expression}::text, '^.*/', '')")
+
+    def exact(self, expression: str) -> str:
+        return f"{expression}::text"
+
+    def equals(self, left: str, right: str, operator: str = "") -> str:
+        return f"{left} OPERATOR({operator or 'pg_catalog.='}) {right}"
+
+    def is_blank(self, expression: str) -> str:
+        return f"{expression} OPERATOR(pg_catalog.=) ''"
+
+    def is_filled(self, expression: str) -> str:
+        return f"{expression} OPERATOR(pg_catalog.<>) ''"
+
+    def is_identical(self, expression: str, value: Any) -> str:
+        return f"{self.exact(expression)} IS NOT DISTINCT FROM %s"
+
+    def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
+        name = selection.uploaded_at_column or ""
+        declared = selection.table.columns[name].declared
+        zone = selection.time_zone or self._time_zone
+        before = "OPERATOR(pg_catalog.<) pg_catalog.to_timestamp(%s)"
+        if declared == "timestamp with time zone":
+            return f"{expression} {before}", [selection.cutoff]
+        if declared == "timestamp without time zone":
+            return f"{expression} AT TIME ZONE %s {before}", [zone, selection.cutoff]
+        if declared == "date":
+            # A date may mean the last moment of that day.
+            end = f"({expression} OPERATOR(pg_catalog.+) 1)::timestamp"
+            return f"{end} AT TIME ZONE %s {before}", [zone, selection.cutoff]
+        raise SiteError(
+            f"column {selection.table.name}.{name} has the type {declared}, which is no point in time. "
+            "Name the column in uploaded_at_column that says when the file was uploaded."
+        )
+
+    def references(self, link: ForeignKey, child: str, parent: str) -> str:
+        # An operator of a foreign key has the referenced column on its left.
+        return " AND ".join(
+            self.equals(self.field(parent, theirs), self.field(child, ours), operator)
+            for ours, theirs, operator in zip(
+                link.columns, link.target_columns, link.operators or [""] * len(link.columns)
             )
-            chain += f" JOIN {self.qualified(*child.identity)} AS {alias} ON {meet}"
-            parent = alias
-        return chain, parent, parameters
+        )
 
-    def _optional(self, path: Any) -> bytes | None:
-        return None if path is None else self._to_bytes(path)
+    def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
+        return f"EXISTS (SELECT 1 FROM {parents} WHERE {self.references(link, child, parent)})"
+
+    def lock_rows(self, alias: str) -> str:
+        return f" FOR UPDATE OF {alias}"
+
+    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
+        return (
+            f"INSERT INTO {self.relation(table)} ({', '.join(map(self.quote, names))}) "
+            f"OVERRIDING SYSTEM VALUE VALUES ({', '.join(values)}) ON CONFLICT DO NOTHING"
+        )
+
+    def address_type(self, name: str) -> str:
+        # A ctid is one row's only within a partition, or a table that others inherit from.
+        return {"tableoid": "oid", "ctid": "tid"}[name]
+
+    def path_bytes(self, value: Any) -> bytes:
+        return value.encode() if isinstance(value, str) else bytes(value)
+
+    def path_parameter(self, path: bytes) -> Any:
+        if not self.is_utf8:
+            return path
+        try:
+            return None if b"\0" in path else path.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def archived_placeholder(self, column: ColumnType, value: Any) -> str:
+        return f"%s::{column.declared}"
+
+
+class SQLiteDialect(Dialect):
+    """SQL of SQLite, with some functions of our own beside it."""
+
+    placeholder = "?"
+    path_type = "BLOB"
+
+    def path(self, expression: str) -> str:
+        return f"CAST({expression} AS BLOB)"
+
+    def stem(self, expression: str) -> str:
+        return f"media_cleanup_stem(CAST({expression} AS BLOB))"
+
+    def name(self, expression: str) -> str:
+        return f"media_cleanup_name(CAST({expression} AS BLOB))"
+
+    def exact(self, expression: str) -> str:
+        return expression
+
+    def is_identical(self, expression: str, value: Any) -> str:
+        return f"{expression} IS {text_placeholder(value)}"
+
+    def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
+        zone = selection.time_zone or "UTC"
+        zone_of(zone)
+        return f"media_cleanup_seconds({expression}, ?) < ?", [zone, selection.cutoff]
+
+    def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
+        # Not EXISTS: an index on the child's columns serves IN only.
+        ours = ", ".join(self.field(child, name) for name in link.columns)
+        theirs = ", ".join(self.field(parent, name) for name in link.target_columns)
+        return f"({ours}) IN (SELECT {theirs} FROM {parents})"
+
+    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
+        return (
+            f"INSERT INTO {self.relation(table)} ({', '.join(map(self.quote, names))}) "
+            f"VALUES ({', '.join(values)}) ON CONFLICT DO NOTHING"
+        )
+
+    def address_type(self, name: str) -> str:
+        return "INTEGER"
+
+    def key_texts(self, value: Any) -> Iterable[str]:
+        # Django keeps a UUID as 32 digits here, and writes it with hyphens into a text column.
+        yield str(value)
+        if isinstance(value, str) and len(value) == 32:
+            with suppress(ValueError):
+                yield str(UUID(value))
+
+    def path_bytes(self, value: Any) -> bytes:
+        return bytes(value)
+
+    def path_parameter(self, path: bytes) -> Any:
+        return path
+
+    def archived_placeholder(self, column: ColumnType, value: Any) -> str:
+        return text_placeholder(value)
+
+    def archive_value(self, value: Any) -> Any:
+        if isinstance(value, bytes):
+            return {"blob": value.hex()}
+        if isinstance(value, float) and not math.isfinite(value):
+            return {"float": repr(value)}
+        return value
+
+    def archived_parameter(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return bytes.fromhex(value["blob"]) if "blob" in value else float(value["float"])
+        if isinstance(value, str) and not _is_utf8(value):
+            return value.encode("utf-8", "surrogateescape")
+        return value
+
+
+def text_placeholder(value: Any) -> str:
+    # Text that is not UTF-8 can be handed over as bytes only.
+    return "?" if is_plain(value) else "CAST(? AS TEXT)"
+
+
+def is_plain(value: Any) -> bool:
+    return not isinstance(value, str) or value.isascii() or _is_utf8(value)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def zone_of(name: str) -> tzinfo:
+    if name.upper() == "UTC":
+        return timezone.utc
+    try:
+        zoneinfo = importlib.import_module("zoneinfo")
+    except ImportError:
+        raise SiteError(
+            f"time_zone {name!r} needs Python 3.9 or later on the target; only UTC works before."
+        ) from None
+    try:
+        zone: tzinfo = zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError):
+        raise SiteError(f"time_zone {name!r} is not known on this host; write it as Europe/Vienna.") from None
+    return zone

@@ -2,36 +2,33 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""PostgreSQL through psycopg2."""
+"""PostgreSQL, through the connection of a driver."""
 
 from __future__ import annotations
 
-import os
 import re
-import socket
-import sys
 from contextlib import contextmanager, suppress
 from typing import Any, Iterator, Sequence
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import quote as percent_encode
 
 from ..config.site import Column
 from ..errors import BusyError, CommitUnknown, DatabaseError, SiteError
 from ..spool import blocks, temporary_file
-from .base import Database
-from .catalog import BATCH, ColumnType, ForeignKey, Selection, Table
-
-try:
-    import psycopg2
-
-    HAS_PSYCOPG2 = True
-except ImportError:
-    HAS_PSYCOPG2 = False
+from .base import Connection, Database, DriverError, machine_id
+from .catalog import BATCH, ColumnType, ForeignKey, Table
+from .dialect import PostgreSQLDialect
 
 # A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
 LOCK_TIMEOUT = "10s"
 STATEMENT_TIMEOUT = "15min"
 
-_EXACT = {
+# Anybody may have made operators, functions and types in the schemas of the site that are chosen before
+# the system's own, and that run with the rights of whoever uses them.
+_SAFE_SEARCH_PATH = "pg_catalog, pg_temp"
+
+_SETTINGS = {
+    "search_path": _SAFE_SEARCH_PATH,
+    # Values as text that gives exactly the same value again.
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
     "extra_float_digits": "3",
@@ -47,18 +44,14 @@ _ADVICE = {
     "42501": "Grant the privilege to this database user, or name another user in database_url.",
     "55P03": f"Another session held a lock for {LOCK_TIMEOUT}; try again when the site is quieter.",
     "57014": f"It took longer than {STATEMENT_TIMEOUT}, or somebody cancelled it.",
-    "23503": "Rows of another table still point at these; say what becomes of them in dependents.",
+    "23503": "Rows of another table still reference these; say what becomes of them in dependents.",
     "25006": "The server accepts no changes (a replica?); point database_url at the primary.",
 }
 # What COPY writes as a backslash and a letter; a backslash stands for itself.
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
-# The piece of the statement, with a mark below it, that the server adds to some errors.
-_EXCERPT = re.compile(r"^\S+ \d+: .*\n\s*\^\s*$", re.MULTILINE)
 # Stands between texts that are passed as one; few names hold it.
 _SEPARATOR = "\x1f"
-# Errors of a connection that ends: on the way, or because the server or its process shuts down.
-_GONE = ("08", "57P")
 _ON_DELETE = {
     "a": "NO ACTION",
     "r": "RESTRICT",
@@ -66,97 +59,66 @@ _ON_DELETE = {
     "n": "SET NULL",
     "d": "SET DEFAULT",
 }
+_LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+
+
+# The equality of a type's default operator class, which only a superuser can make; NULL for the system's.
+_EQUALITY = (
+    "SELECT format('%%I.%%s', o.nspname, p.oprname) FROM pg_opclass AS k "
+    "JOIN pg_am AS m ON m.oid = k.opcmethod AND m.amname = 'btree' "
+    "JOIN pg_amop AS e ON e.amopfamily = k.opcfamily AND e.amopstrategy = 3 "
+    "  AND e.amoplefttype = k.opcintype AND e.amoprighttype = k.opcintype "
+    "JOIN pg_operator AS p ON p.oid = e.amopopr "
+    "JOIN pg_namespace AS o ON o.oid = p.oprnamespace AND o.nspname <> 'pg_catalog' "
+    "WHERE k.opcdefault AND k.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid)"
+)
 
 
 class PostgreSQL(Database):
-    placeholder = "%s"
+    """A database of PostgreSQL 12 or later."""
 
-    def __init__(self, url: str, read_only: bool) -> None:
-        if not HAS_PSYCOPG2:
-            raise SiteError(
-                f"the Python library psycopg2 is missing for {sys.executable} on this host. "
-                "Install the package python3-psycopg2 of the distribution, or psycopg2-binary by pip, "
-                "or set ansible_python_interpreter to an interpreter that has it."
-            )
-        self._tables: dict[str, Table] = {}
-        try:
-            self._secrets = _secrets(url)
-            self._connection = psycopg2.connect(
-                f"postgresql://{url.partition('://')[2]}",
-                fallback_application_name=f"media-cleanup@{socket.gethostname()}:{os.getpid()}"[:63],
-                client_encoding="UTF8",
-            )
-        except (psycopg2.ProgrammingError, ValueError):
-            # libpq quotes the URL in this error, and the URL may hold a password.
-            raise SiteError(
-                "database_url is not a URL that PostgreSQL's client library understands. "
-                "Percent-encode special characters of the user and the password."
-            ) from None
-        except psycopg2.Error as error:
-            if _is_ambiguous(url):
-                raise SiteError(
-                    "database_url cannot be told apart into user, password and host. Percent-encode special "
-                    "characters in it (%40 for @, %2F for /, %3A for :), and write USER:PASSWORD@HOST."
-                ) from None
-            raise DatabaseError(
-                f"connecting to the database failed: {self._told(error)} "
-                "Check database_url, that the server runs, and that it lets this user in."
-            ) from None
-        self._in_transaction = False
-        self._streams = 0
-        # A replica takes no other session; what may not be planned there is told later, in words.
-        self._connection.set_session(
-            isolation_level="READ COMMITTED", readonly=read_only or self.is_replica()
-        )
-        self._write_values_exactly()
+    dialect: PostgreSQLDialect
+
+    def __init__(self, connection: Connection, read_only: bool) -> None:
+        super().__init__()
+        self._connection = connection
         with self._doing("preparing the session"):
-            self._utf8 = self._one("SELECT current_setting('server_encoding')") == "UTF8"
-            self._time_zone = str(self._one("SELECT current_setting('TimeZone')"))
-
-    def _write_values_exactly(self) -> None:
-        """Choose the text forms of values that can be read back without loss, whatever is set."""
-        with self._doing("preparing the session"), self._connection.cursor() as cursor:
+            # A replica accepts no other mode; what may not be planned there is refused later, in words.
+            self._connection.set_mode(read_only or self.is_replica())
+            self._schemas, self._search_path = self._first(
+                "SELECT pg_catalog.current_schemas(true)::text[], pg_catalog.current_setting('search_path')",
+                [],
+            )
             limits = {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
-            for setting, value in {**_EXACT, **limits}.items():
-                cursor.execute("SELECT set_config(%s, %s, false)", [setting, value])
+            for setting, value in {**_SETTINGS, **limits}.items():
+                self._connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", [setting, value])
             self._connection.commit()
+            encoding, time_zone = self._first(
+                "SELECT current_setting('server_encoding'), current_setting('TimeZone')", []
+            )
+        self.dialect = PostgreSQLDialect(encoding == "UTF8", time_zone)
 
     def close(self) -> None:
-        # The server lets a lock go only some time after it sees the connection closed.
-        with suppress(psycopg2.Error), self._connection.cursor() as cursor:
+        # The server releases a lock only some time after it sees the connection closed.
+        with suppress(DriverError):
             self._connection.rollback()
-            cursor.execute("SELECT pg_advisory_unlock_all()")
+            self._connection.execute("SELECT pg_advisory_unlock_all()", [])
             self._connection.commit()
-        self._connection.close()
+        with suppress(DriverError):
+            self._connection.close()
 
-    def quote(self, identifier: str) -> str:
-        return super().quote(identifier).replace("%", "%%")
-
-    def table(self, name: str) -> Table:
-        if name not in self._tables:
-            self._tables[name] = self._look_up(name)
-        return self._tables[name]
+    # The catalog.
 
     def _look_up(self, name: str) -> Table:
-        schema, _dot, relation = name.rpartition(".")
-        # A name with a dot is a table of a schema, and if there is none, a table with a dot.
-        written = [f"{super().quote(schema)}.{super().quote(relation)}"] if schema else []
         with self._doing(f"looking up table {name}"):
-            row = self._first(
-                "SELECT c.oid, n.nspname, c.relname FROM unnest(%s::text[]) WITH ORDINALITY AS w(name, rank) "
-                "JOIN pg_class AS c ON c.oid = to_regclass(w.name) "
-                "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-                "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY w.rank LIMIT 1",
-                [[*written, super().quote(name)]],
-            )
-            if row is None:
-                raise SiteError(self._no_table(name, schema))
-            oid, schema, relation = row
+            oid, schema, relation = self._find(name)
             columns = {
-                column: ColumnType(kind, nullable, category == "S", generated)
-                for column, kind, nullable, category, generated in self._all(
+                column: ColumnType(
+                    kind, nullable, category == "S", generated, (equality or "").replace("%", "%%")
+                )
+                for column, kind, nullable, category, generated, equality in self._all(
                     "SELECT a.attname, format_type(a.atttypid, -1), NOT a.attnotnull, t.typcategory, "
-                    "       coalesce(to_jsonb(a)->>'attgenerated', '') <> '' "
+                    f"      coalesce(to_jsonb(a)->>'attgenerated', '') <> '', ({_EQUALITY}) "
                     "FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid "
                     "WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
                     [oid],
@@ -174,10 +136,29 @@ class PostgreSQL(Database):
             )
         return Table(schema, relation, columns, key or ("tableoid", "ctid"), bool(key))
 
+    def _find(self, name: str) -> tuple[int, str, str]:
+        """The oid, schema and name of a table."""
+        schema, _dot, relation = name.rpartition(".")
+        # A name with a dot is a table of a schema, and if there is none, a table with a dot.
+        places = [(schema, relation)] if schema else []
+        schemas, relations = zip(*places, *((each, name) for each in self._schemas))
+        found = self._first(
+            "SELECT c.oid, n.nspname, c.relname "
+            "FROM unnest(%s::name[], %s::name[]) WITH ORDINALITY AS w(nspname, relname, rank) "
+            "JOIN pg_namespace AS n ON n.nspname = w.nspname "
+            "JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relname "
+            "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY w.rank LIMIT 1",
+            [list(schemas), list(relations)],
+        )
+        if found is None:
+            raise SiteError(self._no_table(name, schema))
+        oid, schema, relation = found
+        return oid, schema, relation
+
     def _no_table(self, name: str, schema: str) -> str:
         if schema and self._first("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]) is None:
             return f"the database has no schema {schema!r} (asked for table {name!r})."
-        where = f"schema {schema!r}" if schema else "the schemas " + str(self._one("SHOW search_path"))
+        where = f"schema {schema!r}" if schema else f"the schemas {self._search_path}"
         return (
             f"there is no table {name!r} in {where}. "
             "Django calls a table APP_MODEL in lower case; write SCHEMA.TABLE for another schema."
@@ -187,7 +168,11 @@ class PostgreSQL(Database):
         with self._doing("reading the foreign keys"):
             rows = self._all(
                 "SELECT n.nspname, c.relname, own.names, tn.nspname, tc.relname, other.names, "
-                "       k.confdeltype "
+                "       k.confdeltype, "
+                "       (SELECT array_agg(format('%%I.%%s', o.nspname, p.oprname) ORDER BY f.position) "
+                "        FROM unnest(k.conpfeqop) WITH ORDINALITY AS f(operator, position) "
+                "        JOIN pg_operator AS p ON p.oid = f.operator "
+                "        JOIN pg_namespace AS o ON o.oid = p.oprnamespace) "
                 "FROM pg_constraint AS k "
                 "JOIN pg_class AS c ON c.oid = k.conrelid "
                 "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
@@ -203,123 +188,55 @@ class PostgreSQL(Database):
                 [],
             )
         return [
-            ForeignKey(schema, table, tuple(names), to_schema, to_table, tuple(to_names), _ON_DELETE[on])
-            for schema, table, names, to_schema, to_table, to_names, on in rows
+            ForeignKey(
+                schema,
+                table,
+                tuple(names),
+                to_schema,
+                to_table,
+                tuple(to_names),
+                _ON_DELETE[on],
+                tuple(operator.replace("%", "%%") for operator in operators),
+            )
+            for schema, table, names, to_schema, to_table, to_names, on, operators in rows
         ]
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        with self._doing("starting the transaction"):
-            self._connection.rollback()
-        self._in_transaction = True
-        try:
-            yield
-            with self._doing("committing"), self._connection.cursor() as cursor:
-                # Django's foreign keys are deferred; this names the one that is broken.
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                self._commit()
-        finally:
-            self._in_transaction = False
-            # Where the connection is lost, the server rolls back by itself.
-            with suppress(psycopg2.Error):
-                self._connection.rollback()
+    def estimate_references(self, columns: Sequence[Column]) -> int:
+        # The planner's estimate costs nothing; counting would read whole tables.
+        with self._doing("estimating the number of references"):
+            plans = [
+                self._one(f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {self._filled_rows_of(column)}")[0]
+                for column in columns
+            ]
+        return int(sum(plan["Plan"]["Plan Rows"] for plan in plans))
 
-    def _commit(self) -> None:
-        try:
-            self._connection.commit()
-        except psycopg2.DatabaseError as error:
-            # A server that answers says that it rolled back; one that goes away may have committed.
-            if error.pgcode and not error.pgcode.startswith(_GONE):
-                raise
-            raise CommitUnknown(
-                f"committing failed: {self._told(error)} Whether it was done is not known."
-            ) from None
+    # What the database is, and who uses it.
 
-    def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
-        self._streams += 1
-        try:
-            with self._connection.cursor(name=f"media_cleanup_{self._streams}") as cursor:
-                cursor.execute(statement, parameters)
-                rows = cursor.fetchmany(BATCH)
-                while rows:
-                    yield rows
-                    rows = cursor.fetchmany(BATCH)
-        finally:
-            self._streams -= 1
-            self._end_reading()
+    def identity(self) -> str:
+        with self._doing("reading the identity of the database"):
+            # A managed server may keep this from its users.
+            is_permitted = self._one(
+                "SELECT coalesce(has_function_privilege(to_regprocedure('pg_control_system()'), 'EXECUTE'), "
+                "false)"
+            )
+            system = self._one("SELECT system_identifier FROM pg_control_system()") if is_permitted else ""
+            name = self._one("SELECT current_database()")
+        place = f"{self._place(is_exact=not system)}:{self._connection.port}"
+        return f"postgresql:{system}@{place}/{percent_encode(name, safe='')}"
 
-    def _paths_apart(self, statement: str) -> Iterator[list[bytes]]:
-        # COPY is the fastest way out of PostgreSQL, and its transaction ends with the last row.
-        with temporary_file() as copy:
-            with self._connection.cursor() as cursor:
-                query = cursor.mogrify(statement, []).decode()
-                cursor.copy_expert(f"COPY ({query}) TO STDOUT", copy)
-            self._end_reading()
-            copy.seek(0)
-            for lines in blocks(copy, b"\n"):
-                yield lines if self._utf8 and not _has_escapes(lines) else list(map(self._copied, lines))
+    def _place(self, is_exact: bool) -> str:
+        """The host of the server; where it is this one, its machine-id, and the socket's folder if asked."""
+        host = self._connection.host
+        is_socket = host.startswith(("/", "@"))
+        if not is_socket and host not in _LOCAL_HOSTS:
+            return percent_encode(host, safe="")
+        return f"{machine_id()}({percent_encode(host, safe='/')})" if is_socket and is_exact else machine_id()
 
-    def _copied(self, line: bytes) -> bytes:
-        """A value of one column, from the text format of COPY (PostgreSQL's manual, SQL COPY)."""
-        value = _ESCAPE.sub(lambda found: _ESCAPES.get(found.group(1), found.group(1)), line)
-        return value if self._utf8 else bytes.fromhex(value[len(rb"\x") :].decode())
+    def is_replica(self) -> bool:
+        with self._doing("asking whether this is a replica"):
+            return bool(self._one("SELECT pg_is_in_recovery()"))
 
-    def _end_reading(self) -> None:
-        """End the transaction that reading began: an open one would keep vacuum back."""
-        if not self._in_transaction and not self._streams and not self._connection.closed:
-            self._connection.rollback()
-
-    def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
-        with self._doing(doing), self._connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            return int(cursor.rowcount)
-
-    def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        arrays: list[str] = []
-        parameters: list[Any] = []
-        for kind, values in zip(types, zip(*rows) if rows else [()] * len(types)):
-            joined = _joined(values)
-            if joined is None:
-                arrays.append("%s::bytea[]" if kind == "bytea" else "%s::text[]")
-                parameters.append(list(values))
-            else:
-                arrays.append("string_to_array(%s, %s)")
-                parameters += [joined, _SEPARATOR]
-        fields = ", ".join(f"w.w{n}::{kind} AS k{n}" for n, kind in enumerate(types))
-        names = ", ".join(f"w{n}" for n in range(len(types)))
-        return f"(SELECT {fields} FROM unnest({', '.join(arrays)}) AS w({names})) AS keys", parameters
-
-    def _path(self, expression: str) -> str:
-        if self._utf8:
-            return f'{expression}::text COLLATE "C"'
-        return f"convert_to({expression}::text, 'UTF8')"
-
-    def _stem(self, expression: str) -> str:
-        return self._path(f"regexp_replace({expression}::text, '([^/.][^/]*)\\.[^./]*$', '\\1')")
-
-    def _name(self, expression: str) -> str:
-        return self._path(f"regexp_replace({expression}::text, '^.*/', '')")
-
-    def _path_type(self) -> str:
-        return "text" if self._utf8 else "bytea"
-
-    def _key_value(self, expression: str) -> str:
-        return f"{expression}::text"
-
-    def _mark(self, table: Table, name: str, value: Any) -> str:
-        return f"%s::{table.columns[name].declared}"
-
-    def _is_alike(self, expression: str) -> str:
-        return f"{self._key_value(expression)} IS NOT DISTINCT FROM %s"
-
-    def _explicit_keys(self) -> str:
-        return "OVERRIDING SYSTEM VALUE"
-
-    def check_now(self, immediate: bool) -> None:
-        how = "IMMEDIATE" if immediate else "DEFERRED"
-        self._execute("setting when constraints are checked", f"SET CONSTRAINTS ALL {how}", [])
-
-    def lock_site(self) -> None:
+    def lock(self) -> None:
         with self._doing("taking the lock of the site"):
             if self._first("SELECT pg_try_advisory_lock(%s, %s)", _LOCK)[0]:
                 return
@@ -333,58 +250,96 @@ class PostgreSQL(Database):
         who = f" ({holder[0]}, server process {holder[1]}, since {holder[2]})" if holder else ""
         raise BusyError(f"another run cleans a site of this database{who}. Try again later.")
 
-    def expected(self, columns: Sequence[Column]) -> int:
-        # The planner's guess costs nothing; counting would read whole tables.
-        with self._doing("asking how many paths there may be"):
-            guesses = [
-                self._one(f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {self._holding(column)}")[0]
-                for column in columns
-            ]
-        return int(sum(guess["Plan"]["Plan Rows"] for guess in guesses))
+    # Transactions.
 
-    def is_replica(self) -> bool:
-        with self._doing("asking whether this is a replica"):
-            return bool(self._one("SELECT pg_is_in_recovery()"))
-
-    def _address_type(self, name: str) -> str:
-        # A ctid is one row's only within a partition, or a table that others inherit from.
-        return {"tableoid": "oid", "ctid": "tid"}[name]
-
-    def _lock_clause(self) -> str:
-        return " FOR UPDATE OF t"
-
-    def _lock_children(self, alias: str) -> str:
-        return f" FOR UPDATE OF {alias}" if self._in_transaction else ""
-
-    def _is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
-        name = selection.uploaded_at_column or ""
-        declared = selection.table.columns[name].declared
-        if declared == "timestamp with time zone":
-            return f"{expression} < to_timestamp(%s)", [selection.cutoff]
-        zone = selection.time_zone or self._time_zone
-        if declared == "timestamp without time zone":
-            return f"{expression} AT TIME ZONE %s < to_timestamp(%s)", [zone, selection.cutoff]
-        if declared == "date":
-            # A date may mean the last moment of that day.
-            return (
-                f"({expression} + 1)::timestamp AT TIME ZONE %s < to_timestamp(%s)",
-                [zone, selection.cutoff],
-            )
-        raise SiteError(
-            f"column {selection.table.name}.{name} has the type {declared}, which is no point in time. "
-            "Name the column in uploaded_at_column that says when the file was uploaded."
-        )
-
-    def _to_bytes(self, value: Any) -> bytes:
-        return value.encode() if isinstance(value, str) else bytes(value)
-
-    def _from_bytes(self, path: bytes) -> Any:
-        if not self._utf8:
-            return psycopg2.Binary(path)
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._doing("starting the transaction"):
+            self._connection.rollback()
+        self._in_transaction = True
         try:
-            return None if b"\0" in path else path.decode()
-        except UnicodeDecodeError:
-            return None
+            yield
+            # Django's foreign keys are deferred; this names the one that is broken.
+            self._change("committing", "SET CONSTRAINTS ALL IMMEDIATE", [])
+            with self._doing("committing"):
+                self._commit()
+        finally:
+            self._in_transaction = False
+            # Where the connection is lost, the server rolls back by itself.
+            with suppress(DriverError):
+                self._connection.rollback()
+
+    def _commit(self) -> None:
+        try:
+            self._connection.commit()
+        except DriverError as error:
+            if not error.is_lost:
+                raise
+            raise CommitUnknown(f"committing failed: {error} Whether it was done is not known.") from None
+
+    def defer_foreign_keys(self) -> None:
+        self._execute("deferring the check of foreign keys", "SET CONSTRAINTS ALL DEFERRED", [])
+
+    # Statements.
+
+    def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
+        try:
+            yield from self._connection.stream(statement, parameters, BATCH)
+        finally:
+            self._end_reading()
+
+    def _stream_paths(self, statement: str) -> Iterator[list[bytes]]:
+        # COPY is the fastest way out of PostgreSQL, and its transaction ends with the last row.
+        with temporary_file() as copy:
+            self._connection.copy_to(copy, statement)
+            self._end_reading()
+            copy.seek(0)
+            for lines in blocks(copy, b"\n"):
+                as_they_are = self.dialect.is_utf8 and not _has_escapes(lines)
+                yield lines if as_they_are else list(map(self._copied, lines))
+
+    def _copied(self, line: bytes) -> bytes:
+        """A value of one column, from the text format of COPY (PostgreSQL's manual, SQL COPY)."""
+        value = _ESCAPE.sub(lambda found: _ESCAPES.get(found.group(1), found.group(1)), line)
+        return value if self.dialect.is_utf8 else bytes.fromhex(value[len(rb"\x") :].decode())
+
+    def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
+        with self._doing(doing):
+            return self._connection.execute(statement, parameters)
+
+    def _change(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
+        # The site's triggers name its tables without a schema. The system's objects come first all the same.
+        path = f"pg_catalog, {self._search_path}" if self._search_path else "pg_catalog"
+        with self._doing(doing):
+            self._set_search_path(path)
+            changed = self._connection.execute(statement, parameters)
+            self._set_search_path(_SAFE_SEARCH_PATH)
+        return changed
+
+    def _set_search_path(self, path: str) -> None:
+        """Choose another search path until the transaction ends, or rolls back to before."""
+        self._connection.execute("SELECT pg_catalog.set_config('search_path', %s, true)", [path])
+
+    def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        arrays: list[str] = []
+        parameters: list[Any] = []
+        for kind, values in zip(types, zip(*rows) if rows else [()] * len(types)):
+            joined = _joined(values)
+            if joined is None:
+                arrays.append("%s::bytea[]" if kind == "bytea" else "%s::text[]")
+                parameters.append(list(values))
+            else:
+                arrays.append("pg_catalog.string_to_array(%s, %s)")
+                parameters += [joined, _SEPARATOR]
+        fields = ", ".join(f"w.w{n}::{kind} AS k{n}" for n, kind in enumerate(types))
+        names = ", ".join(f"w{n}" for n in range(len(types)))
+        unnested = ", ".join(f"pg_catalog.unnest({array})" for array in arrays)
+        return f"(SELECT {fields} FROM ROWS FROM ({unnested}) AS w({names})) AS keys", parameters
+
+    def _all(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        rows = self._connection.fetch(statement, parameters)
+        self._end_reading()
+        return rows
 
     def _first(self, statement: str, parameters: Sequence[Any]) -> Any:
         rows = self._all(statement, parameters)
@@ -393,27 +348,19 @@ class PostgreSQL(Database):
     def _one(self, statement: str) -> Any:
         return self._first(statement, [])[0]
 
-    def _all(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            rows: list[Any] = cursor.fetchall()
-        self._end_reading()
-        return rows
+    def _end_reading(self) -> None:
+        """End the transaction that reading began: an open one would keep vacuum back."""
+        connection = self._connection
+        if not self._in_transaction and not connection.is_streaming and not connection.is_closed:
+            connection.rollback()
 
     @contextmanager
     def _doing(self, what: str) -> Iterator[None]:
         try:
             yield
-        except psycopg2.Error as error:
-            advice = _ADVICE.get(error.pgcode or "", "Nothing of this step was kept.")
-            raise DatabaseError(f"{what} failed: {self._told(error)} {advice}") from None
-
-    def _told(self, error: Exception) -> str:
-        """The server's words as sentences on one line, without the statement and any secret of the URL."""
-        text = " ".join(_EXCERPT.sub("", str(error)).split()) or type(error).__name__
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text if text.endswith((".", "?", "!")) else f"{text}."
+        except DriverError as error:
+            advice = _ADVICE.get(error.code, "Nothing of this step was kept.")
+            raise DatabaseError(f"{what} failed: {error} {advice}") from None
 
 
 def _joined(values: Sequence[Any]) -> str | None:
@@ -426,24 +373,3 @@ def _joined(values: Sequence[Any]) -> str | None:
 
 def _has_escapes(lines: list[bytes]) -> bool:
     return b"\\" in b"\n".join(lines)
-
-
-def _secrets(url: str) -> list[str]:
-    """What a message must not show of a URL: passwords, in each way they may be written."""
-    userinfo = urlsplit(url).netloc.rpartition("@")[0]
-    found = {url, userinfo.partition(":")[2]}
-    query = url.partition("?")[2]
-    found.update(value for key, value in parse_qsl(query) if "password" in key)
-    found.update(unquote(value) for value in tuple(found))
-    return sorted(found - {""}, key=len, reverse=True)
-
-
-def _is_ambiguous(url: str) -> bool:
-    """Whether libpq may have taken a part of the password for something else, and would show it."""
-    address = url.partition("://")[2].partition("?")[0]
-    authority, _slash, path = address.partition("/")
-    user, at, host = authority.rpartition("@")
-    if "@" in user or "@" in path:
-        return True
-    port = host.rpartition("]")[2].rpartition(":")[2] if ":" in host else ""
-    return not at and bool(port) and not all(part.isdigit() for part in port.split(","))

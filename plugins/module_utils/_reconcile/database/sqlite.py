@@ -6,38 +6,36 @@
 
 from __future__ import annotations
 
-import importlib
-import math
 import os
 import sqlite3
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta, timezone, tzinfo
-from typing import Any, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Iterator, Sequence
 from urllib.parse import quote as percent_encode
-from urllib.parse import unquote
-from uuid import UUID
 
 from ..config.site import Column
 from ..errors import DatabaseError, SiteError
 from ..media.paths import stem
-from .base import Database
-from .catalog import BATCH, ColumnType, ForeignKey, Selection, Table
+from .base import Database, machine_id
+from .catalog import BATCH, ColumnType, ForeignKey, Table
+from .dialect import SQLiteDialect, is_plain, text_placeholder, zone_of
 
 # Seconds to wait while another process writes.
 BUSY_TIMEOUT = 10
 
 
 class SQLite(Database):
-    placeholder = "?"
+    """A database in a file, whose path is absolute."""
 
-    def __init__(self, url: str, read_only: bool) -> None:
-        self._path_of_file = _file(url)
-        self._tables: dict[str, Table] = {}
-        self._in_transaction = False
+    dialect = SQLiteDialect()
+
+    def __init__(self, path: str, read_only: bool) -> None:
+        super().__init__()
+        self._path = path
         mode = "ro" if read_only else "rw"
         try:
             self._connection = sqlite3.connect(
-                f"file:{percent_encode(self._path_of_file)}?mode={mode}",
+                f"file:{percent_encode(self._path)}?mode={mode}",
                 uri=True,
                 timeout=BUSY_TIMEOUT,
                 isolation_level=None,
@@ -46,7 +44,7 @@ class SQLite(Database):
             )
         except sqlite3.Error as error:
             raise DatabaseError(
-                f"opening the SQLite database {self._path_of_file!r} failed: {error}. "
+                f"opening the SQLite database {self._path!r} failed: {error}. "
                 "Check that this user may read it and its directory."
             ) from None
         # Bytes that are not UTF-8 must come through: they are somebody's file name.
@@ -60,17 +58,14 @@ class SQLite(Database):
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if encoding != "UTF-8":
             raise DatabaseError(
-                f"the SQLite database {self._path_of_file!r} keeps its text as {encoding}, in which "
+                f"the SQLite database {self._path!r} keeps its text as {encoding}, in which "
                 "paths have no byte order. Rebuild it as UTF-8 (PRAGMA encoding, then .dump)."
             )
 
     def close(self) -> None:
         self._connection.close()
 
-    def table(self, name: str) -> Table:
-        if name not in self._tables:
-            self._tables[name] = self._look_up(name)
-        return self._tables[name]
+    # The catalog.
 
     def _look_up(self, name: str) -> Table:
         relation = name[len("main.") :] if name.startswith("main.") else name
@@ -82,7 +77,7 @@ class SQLite(Database):
             ).fetchone()
             if found is None:
                 raise SiteError(
-                    f"there is no table {name!r} in {self._path_of_file!r}. "
+                    f"there is no table {name!r} in {self._path!r}. "
                     "Django calls a table APP_MODEL in lower case."
                 )
             described = self._connection.execute(
@@ -113,7 +108,7 @@ class SQLite(Database):
     def _link(self, parts: list[Any]) -> ForeignKey:
         child, _id, target, _from, _to, on_delete = parts[0]
         theirs = tuple(part[4] for part in parts)
-        # The target is told as it was written: in any case, and maybe without a column, or not there.
+        # The target comes as it was written: in any case, and maybe without a column, or not there.
         with suppress(SiteError):
             table = self.table(target)
             names = {name.lower(): name for name in table.columns}
@@ -122,6 +117,27 @@ class SQLite(Database):
             theirs = table.key if None in theirs else tuple(names.get(name.lower(), name) for name in theirs)
         columns = tuple(part[3] for part in parts)
         return ForeignKey("main", child, columns, "main", target, theirs, on_delete)
+
+    def estimate_references(self, columns: Sequence[Column]) -> int:
+        with self._doing("counting references"):
+            counts = [
+                next(self._stream(f"SELECT count(*) FROM {self._filled_rows_of(column)}", []))
+                for column in columns
+            ]
+        return int(sum(count for ((count,),) in counts))
+
+    # What the database is, and who uses it.
+
+    def identity(self) -> str:
+        return f"sqlite:{machine_id()}:{percent_encode(os.path.realpath(self._path))}"
+
+    def is_replica(self) -> bool:
+        return False
+
+    def lock(self) -> None:
+        """Nothing to do: the lock of the media root serves, as a SQLite file has one host."""
+
+    # Transactions.
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -139,6 +155,11 @@ class SQLite(Database):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
 
+    def defer_foreign_keys(self) -> None:
+        self._execute("deferring the check of foreign keys", "PRAGMA defer_foreign_keys = ON", [])
+
+    # Statements.
+
     def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
         cursor = self._connection.execute(statement, parameters)
         try:
@@ -149,23 +170,23 @@ class SQLite(Database):
         finally:
             cursor.close()
 
-    def _stream_apart(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
-        self._put_apart(statement, parameters)
-        return self._stream("SELECT * FROM temp.apart ORDER BY rowid", [])
+    def _stream_copy(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
+        self._copy(statement, parameters)
+        return self._stream("SELECT * FROM temp.copy ORDER BY rowid", [])
 
-    def _put_apart(self, statement: str, parameters: Sequence[Any]) -> None:
+    def _copy(self, statement: str, parameters: Sequence[Any]) -> None:
         # A reader of a SQLite file holds up every commit until it has read all: so a copy is read.
-        self._connection.execute("DROP TABLE IF EXISTS temp.apart")
-        self._connection.execute(f"CREATE TEMP TABLE apart AS {statement}", parameters)
+        self._connection.execute("DROP TABLE IF EXISTS temp.copy")
+        self._connection.execute(f"CREATE TEMP TABLE copy AS {statement}", parameters)
 
-    def _paths_apart(self, statement: str) -> Iterator[list[bytes]]:
-        self._put_apart(statement, [])
-        last = self._connection.execute("SELECT coalesce(max(rowid), 0) FROM temp.apart").fetchone()[0]
+    def _stream_paths(self, statement: str) -> Iterator[list[bytes]]:
+        self._copy(statement, [])
+        last = self._connection.execute("SELECT coalesce(max(rowid), 0) FROM temp.copy").fetchone()[0]
         for start in range(0, last, BATCH):
             # Many rows as one value: Python's own loop over rows costs more than the query.
             joined, count = self._connection.execute(
                 "SELECT CAST(group_concat(path, char(10)) AS BLOB), count(*) "
-                "FROM temp.apart WHERE rowid > ? AND rowid <= ?",
+                "FROM temp.copy WHERE rowid > ? AND rowid <= ?",
                 [start, start + BATCH],
             ).fetchone()
             paths = joined.split(b"\n")
@@ -174,7 +195,7 @@ class SQLite(Database):
     def _one_by_one(self, start: int) -> list[bytes]:
         """A batch of paths one of which holds a line feed."""
         rows = self._connection.execute(
-            "SELECT path FROM temp.apart WHERE rowid > ? AND rowid <= ? ORDER BY rowid",
+            "SELECT path FROM temp.copy WHERE rowid > ? AND rowid <= ? ORDER BY rowid",
             [start, start + BATCH],
         )
         return [path for (path,) in rows]
@@ -185,102 +206,21 @@ class SQLite(Database):
 
     def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
         names = [f"k{position}" for position in range(len(types))]
-        marks = ", ".join("?" for _name in names)
         with self._doing("passing keys"):
             self._connection.execute("DROP TABLE IF EXISTS temp.keys")
             # The affinity of the column that is met, or no index would serve the comparison.
             fields = ", ".join(f"{name} {_affinity(kind)}" for name, kind in zip(names, types))
             self._connection.execute(f"CREATE TEMP TABLE keys ({fields})")
-            insert = f"INSERT INTO temp.keys VALUES ({marks})"
-            self._connection.executemany(insert, (row for row in rows if all(map(_is_plain, row))))
+            insert = f"INSERT INTO temp.keys VALUES ({', '.join('?' for _name in names)})"
+            self._connection.executemany(insert, (row for row in rows if all(map(is_plain, row))))
             for row in rows:
-                if not all(map(_is_plain, row)):
-                    # Text that is not UTF-8 can be handed over as bytes only.
-                    cast = ", ".join("?" if _is_plain(value) else "CAST(? AS TEXT)" for value in row)
+                if not all(map(is_plain, row)):
                     self._connection.execute(
-                        f"INSERT INTO temp.keys VALUES ({cast})",
-                        [value if _is_plain(value) else self._unpack(value) for value in row],
+                        f"INSERT INTO temp.keys VALUES ({', '.join(map(text_placeholder, row))})",
+                        list(map(self.dialect.archived_parameter, row)),
                     )
             self._connection.execute(f"CREATE INDEX temp.keys_by_value ON keys ({', '.join(names)})")
         return "temp.keys AS keys", []
-
-    def _path(self, expression: str) -> str:
-        return f"CAST({expression} AS BLOB)"
-
-    def _stem(self, expression: str) -> str:
-        return f"media_cleanup_stem(CAST({expression} AS BLOB))"
-
-    def _name(self, expression: str) -> str:
-        return f"media_cleanup_name(CAST({expression} AS BLOB))"
-
-    def _path_type(self) -> str:
-        return "BLOB"
-
-    def _key_value(self, expression: str) -> str:
-        return expression
-
-    def check_now(self, immediate: bool) -> None:
-        # SQLite checks a deferred foreign key at the commit, and cannot be asked for it before.
-        self._execute(
-            "setting when constraints are checked",
-            f"PRAGMA defer_foreign_keys = {'OFF' if immediate else 'ON'}",
-            [],
-        )
-
-    def lock_site(self) -> None:
-        """Nothing to do: the lock of the media root serves, as a SQLite file has one host."""
-
-    def expected(self, columns: Sequence[Column]) -> int:
-        with self._doing("counting paths"):
-            counts = [
-                next(self._stream(f"SELECT count(*) FROM {self._holding(column)}", [])) for column in columns
-            ]
-        return int(sum(count for ((count,),) in counts))
-
-    def is_replica(self) -> bool:
-        return False
-
-    def _mark(self, table: Table, name: str, value: Any) -> str:
-        # Text that is not UTF-8 can be handed over as bytes only.
-        return "CAST(? AS TEXT)" if isinstance(value, str) and not _is_utf8(value) else "?"
-
-    def _is_alike(self, expression: str) -> str:
-        return f"{expression} IS ?"
-
-    def _pack(self, value: Any) -> Any:
-        if isinstance(value, bytes):
-            return {"blob": value.hex()}
-        if isinstance(value, float) and not math.isfinite(value):
-            return {"float": repr(value)}
-        return value
-
-    def _unpack(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return bytes.fromhex(value["blob"]) if "blob" in value else float(value["float"])
-        if isinstance(value, str) and not _is_utf8(value):
-            return value.encode("utf-8", "surrogateescape")
-        return value
-
-    def _as_text(self, value: Any) -> Iterable[str]:
-        # Django keeps a UUID as 32 digits here, and writes it with hyphens into a text column.
-        yield str(value)
-        if isinstance(value, str) and len(value) == 32:
-            with suppress(ValueError):
-                yield str(UUID(value))
-
-    def _address_type(self, name: str) -> str:
-        return "INTEGER"
-
-    def _is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
-        zone = selection.time_zone or "UTC"
-        _zone(zone)
-        return f"media_cleanup_seconds({expression}, ?) < ?", [zone, selection.cutoff]
-
-    def _to_bytes(self, value: Any) -> bytes:
-        return bytes(value)
-
-    def _from_bytes(self, path: bytes) -> Any:
-        return path
 
     @contextmanager
     def _doing(self, what: str) -> Iterator[None]:
@@ -288,41 +228,12 @@ class SQLite(Database):
             yield
         except sqlite3.Error as error:
             advice = _advice(error)
-            if "readonly" in str(error) and os.path.exists(f"{self._path_of_file}-journal"):
+            if "readonly" in str(error) and os.path.exists(f"{self._path}-journal"):
                 advice = (
-                    f"A writer was killed and has left {self._path_of_file}-journal, which only a run that "
+                    f"A writer was killed and has left {self._path}-journal, which only a run that "
                     "may write can roll back: let the site, or a run outside of check mode, open it once."
                 )
-            raise DatabaseError(f"{what} failed in {self._path_of_file!r}: {error}. {advice}") from None
-
-
-def _file(url: str) -> str:
-    path = unquote(url.partition("://")[2].partition("?")[0])[1:]
-    if not path.startswith("/"):
-        raise SiteError(
-            "database_url must name the SQLite file by its absolute path, with four slashes: "
-            "sqlite:////var/www/site/db.sqlite3."
-        )
-    if not os.path.exists(path):
-        raise SiteError(
-            f"the SQLite database {path!r} does not exist, or this user may not see it. "
-            "It is never created here; correct database_url."
-        )
-    if not os.path.isfile(path):
-        raise SiteError(f"the SQLite database {path!r} is not a file; correct database_url.")
-    return path
-
-
-def _is_plain(value: Any) -> bool:
-    return not isinstance(value, str) or value.isascii() or _is_utf8(value)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+            raise DatabaseError(f"{what} failed in {self._path!r}: {error}. {advice}") from None
 
 
 def _affinity(declared: str) -> str:
@@ -346,7 +257,7 @@ def _advice(error: sqlite3.Error) -> str:
     if "readonly" in text or "unable to open" in text:
         return "This user needs write permission on the file and its directory."
     if "FOREIGN KEY" in text:
-        return "Rows of another table still point at these; say what becomes of them in dependents."
+        return "Rows of another table still reference these; say what becomes of them in dependents."
     return "Nothing of this step was kept."
 
 
@@ -373,23 +284,7 @@ def _seconds(value: Any, zone: str) -> float | None:
             moment += timedelta(days=1)
         if moment.tzinfo is not None:
             return moment.timestamp()
-        local = moment.replace(tzinfo=_zone(zone))
+        local = moment.replace(tzinfo=zone_of(zone))
         return max(local.replace(fold=fold).timestamp() for fold in (0, 1))
     except (ValueError, OverflowError):
         return None
-
-
-def _zone(name: str) -> tzinfo:
-    if name.upper() == "UTC":
-        return timezone.utc
-    try:
-        zoneinfo = importlib.import_module("zoneinfo")
-    except ImportError:
-        raise SiteError(
-            f"time_zone {name!r} needs Python 3.9 or later on the target; only UTC works before."
-        ) from None
-    try:
-        zone: tzinfo = zoneinfo.ZoneInfo(name)
-    except (KeyError, ValueError):
-        raise SiteError(f"time_zone {name!r} is not known on this host; write it as Europe/Vienna.") from None
-    return zone

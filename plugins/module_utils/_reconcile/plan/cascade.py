@@ -15,7 +15,7 @@ from collections import defaultdict
 from typing import Any, Dict, Iterable, Iterator, NamedTuple, Sequence, Set, Tuple
 
 from ..database.base import Database
-from ..database.catalog import ForeignKey, Row, StoredRow, Table
+from ..database.catalog import ForeignKey, GenericRelation, Row, StoredRow, Table
 from ..errors import DatabaseError
 from ..text import counted
 from .dependents import Dependents, Link
@@ -136,7 +136,7 @@ class SetCascade(Cascade):
             link = chain.last
             columns = None if link.action == "delete" else {*link.child.key, *link.columns}
             self._archived[chain] = 0
-            for key, row in self._database.snapshot(self._root, self._keys, chain.steps):
+            for key, row in self._database.rows_for_archive(self._root, self._keys, chain.steps):
                 self._archived[chain] += 1
                 if columns is None:
                     yield CascadeRow("deleted", link.child, row, [key])
@@ -210,10 +210,12 @@ class KeyCascade(Cascade):
 
     def rows_to_archive(self) -> Iterator[CascadeRow]:
         for table, keys in self._deleted.items():
-            for key, row in self._database.snapshot(table, sorted(keys, key=repr)):
+            for key, row in self._database.rows_for_archive(table, sorted(keys, key=repr)):
                 yield CascadeRow("deleted", table, row, self._origins[table, key])
         for (table, columns), keys in self._cleared.items():
-            for key, row in self._database.snapshot(table, sorted(self._not_deleted(table, keys), key=repr)):
+            for key, row in self._database.rows_for_archive(
+                table, sorted(self._not_deleted(table, keys), key=repr)
+            ):
                 yield CascadeRow(
                     "cleared", table, _only({*table.key, *columns}, row), self._origins[table, key]
                 )
@@ -270,15 +272,14 @@ class KeyCascade(Cascade):
     def _dependent_rows(self, link: Link, parents: Reached) -> list[tuple[RowKey, RowKey]]:
         database, keys = self._database, list(parents)
         if link.holds_path:
-            held = database.holders(link.child, link.columns[0], self._files)
+            held = database.rows_referencing(link.child, link.columns[0], self._files)
             return [(parent, key) for path, key in held for parent in self._files[path] if parent in parents]
         if link.content_type is not None:
-            return list(
-                database.generic_children(
-                    link.child, link.columns[0], link.content_type_column, link.content_type, keys
-                )
+            relation = GenericRelation(
+                link.child, link.columns[0], link.content_type_column, link.content_type
             )
-        return list(database.children(link.key, link.child, link.parent, keys))
+            return list(database.generic_dependent_keys(relation, keys))
+        return list(database.dependent_keys(link.key, link.child, link.parent, keys))
 
 
 def _only(columns: Iterable[str], row: StoredRow) -> StoredRow:

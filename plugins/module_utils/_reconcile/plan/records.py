@@ -309,7 +309,7 @@ class _MissingPlanner(_RecordsPlanner):
             self.sample = Sample()
             batches = self._all_rows()
         else:
-            batches = self.database.rows_naming(self.plan.selection, not_found)
+            batches = self.database.rows_by_file(self.plan.selection, not_found)
         for rows in batches:
             missing = self.check.missing(rows)
             if missing:

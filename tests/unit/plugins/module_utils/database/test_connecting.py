@@ -227,7 +227,7 @@ def test_an_error_in_sql_shows_no_password(user_with_password: tuple[str, str]) 
     query, user = user_with_password
     url = f"postgresql://{user}:the%20right%20one@/postgres?{query}"
     with connect(url, read_only=True) as database:
-        with pytest.raises(DatabaseError) as refusal, database._doing("converting"):
-            database._all("SELECT 'the right one'::int", [])
+        with pytest.raises(DatabaseError) as refusal:
+            database._execute("converting", "SELECT 'the right one'::int", [])
         assert str(refusal.value).startswith("converting failed: invalid input syntax for type integer")
         assert '"***"' in str(refusal.value)

@@ -70,8 +70,8 @@ def test_how_many_paths_there_may_be_is_about_right(photo_table: Any) -> None:
     if photo_table.kind == "postgresql":
         photo_table.run("ANALYZE photo")
     with connect(photo_table.url, read_only=True) as opened:
-        assert abs(opened.expected([IMAGE]) - 750) < 20
-        assert abs(opened.expected([IMAGE, IMAGE]) - 1500) < 40
+        assert abs(opened.estimate_references([IMAGE]) - 750) < 20
+        assert abs(opened.estimate_references([IMAGE, IMAGE]) - 1500) < 40
 
 
 def quoted(name: str) -> str:

@@ -459,13 +459,13 @@ def test_few_and_many_missing_files_are_the_same_plan(site: Site, monkeypatch: p
     site.media.write(*there)
     site.insert(*names, *there, "p/gone.jpg", "p/there.jpg", "")
     asked = []
-    rows_naming = records.Database.rows_naming
+    rows_naming = records.Database.rows_by_file
 
     def noted(*arguments: Any) -> Any:
         asked.append(len(set(arguments[2])))
         return rows_naming(*arguments)
 
-    monkeypatch.setattr(records.Database, "rows_naming", noted)
+    monkeypatch.setattr(records.Database, "rows_by_file", noted)
     few, _outcome = run(site.missing(), check=True)
     monkeypatch.setattr(records, "FEW_NOT_FOUND", 2)
     many, _outcome = run(site.missing(), check=True)

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Running statements on an open database, and the parts that they have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from contextlib import contextmanager
+from typing import Any, Iterable, Iterator, Sequence
+
+from .catalog import Catalog, Keys, Steps, Table
+from .dialect import Dialect
+
+
+class Statements(Catalog):
+    """Runs statements on an open database, and puts the common parts of them together."""
+
+    dialect: Dialect
+    _in_transaction = False
+
+    @abstractmethod
+    def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
+        """Yield the rows in lists of at most ``BATCH``, none of them empty."""
+
+    def _stream_copy(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
+        """Like ``_stream``, for a slow reader, who must not keep the site from writing."""
+        return self._stream(statement, parameters)
+
+    @abstractmethod
+    def _stream_paths(self, statement: str) -> Iterator[list[bytes]]:
+        """Yield the paths that a statement selects; all are copied before the first is yielded."""
+
+    @abstractmethod
+    def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
+        """Run one statement, and return how many rows it changed."""
+
+    def _change(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
+        """Run a statement that changes rows, so that the site's triggers work as they do for the site."""
+        return self._execute(doing, statement, parameters)
+
+    @abstractmethod
+    def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        """Make rows of values available as a source ``keys(k0, k1, …)`` to join with."""
+
+    @contextmanager
+    def _doing(self, what: str) -> Iterator[None]:
+        """Turn the driver's errors into a DatabaseError that says what was being done."""
+        yield
+
+    def _number(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
+        """Run a statement that counts."""
+        with self._doing(doing):
+            ((count,),) = [row for rows in self._stream(statement, parameters) for row in rows]
+        return int(count)
+
+    def _path_keys(self, paths: Iterable[bytes]) -> tuple[str, list[Any]] | None:
+        """A source of paths, as ``_keys`` makes one; None where the database can hold none of them."""
+        wanted = [value for value in map(self.dialect.path_parameter, set(paths)) if value is not None]
+        return self._keys([self.dialect.path_type], [(value,) for value in wanted]) if wanted else None
+
+    def _row_keys(self, table: Table, keys: Keys) -> tuple[str, list[Any]]:
+        return self._keys(self.dialect.key_types(table), keys)
+
+    def _lock_rows(self, alias: str) -> str:
+        """Inside a transaction, rows that were read must stay as they are until it ends."""
+        return self.dialect.lock_rows(alias) if self._in_transaction else ""
+
+    def _chain(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, str, list[Any]]:
+        """The join of some rows ``t`` with their dependent rows, the alias of the last, and parameters."""
+        sql = self.dialect
+        source, parameters = self._row_keys(root, keys)
+        chain = f"{source} JOIN {sql.relation(root)} AS t ON {sql.key_join(root)}"
+        parent = "t"
+        for number, (link, child) in enumerate(steps):
+            alias = f"c{number}"
+            chain += f" JOIN {sql.relation(child)} AS {alias} ON {sql.references(link, alias, parent)}"
+            parent = alias
+        return chain, parent, parameters
+
+    def _path_or_none(self, value: Any) -> bytes | None:
+        return None if value is None else self.dialect.path_bytes(value)

@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What every database must do, whichever it is: archive and insert rows, keep sessions apart, say what it is.
+
+The rest of the interface is tested in ``test_conformance.py``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from typing import Any
+
+import pytest
+
+from engine.database import base, connect
+from engine.database.base import Database
+from engine.errors import BusyError, DatabaseError
+from helpers.databases import TestDatabase
+from helpers.implementations import (
+    Implementation,
+    ids,
+    make_table_with_key,
+    notes_of_photos,
+    photo_keys,
+    rows_of,
+    selection,
+)
+
+# The archive.
+
+
+def test_a_value_of_any_type_comes_back_from_the_archive(
+    empty_database: TestDatabase, implementation: Implementation
+) -> None:
+    values = [(kind, literal) for kind, literals in implementation.values.items() for literal in literals]
+    columns = ", ".join(f"value{number} {kind}" for number, (kind, _literal) in enumerate(values))
+    empty_database.run(f"CREATE TABLE photo (id integer PRIMARY KEY, image text, {columns})")
+    literals = ", ".join(literal for _kind, literal in values)
+    empty_database.run(f"INSERT INTO photo VALUES (1, 'a', {literals})")
+    empty_database.run("INSERT INTO photo (id, image) VALUES (2, 'b')")
+    _comes_back(empty_database, implementation)
+
+
+def test_a_row_with_any_key_comes_back_from_the_archive(
+    empty_database: TestDatabase, implementation: Implementation
+) -> None:
+    for columns, values in implementation.keys.values():
+        make_table_with_key(empty_database, columns, values[:2])
+        _comes_back(empty_database, implementation)
+
+
+def test_what_the_database_makes_itself_is_not_archived(
+    empty_database: TestDatabase, implementation: Implementation
+) -> None:
+    empty_database.run(
+        f"CREATE TABLE photo (id integer PRIMARY KEY, image text, double integer {implementation.generated})"
+    )
+    empty_database.run("INSERT INTO photo (id, image) VALUES (1, 'a'), (2, 'b')")
+    _comes_back(empty_database, implementation)
+
+
+def _comes_back(site: TestDatabase, implementation: Implementation) -> None:
+    """Archive two rows as JSON, delete them and insert them again; they are as they were, and only once."""
+    before = implementation.read_all(site, "photo")
+    with connect(site.url, read_only=False) as database:
+        table = database.table("photo")
+        rows = [row.key for row in rows_of(database)]
+        archived = json.loads(json.dumps([row for _key, row in database.rows_for_archive(table, rows)]))
+        assert [row["key"] for row in archived] == [list(table.key)] * 2
+        with database.transaction():
+            assert database.delete(table, rows) == 2
+            assert not any(database.has_identical_row(table, row["key"], row["row"]) for row in archived)
+        assert implementation.read_all(site, "photo") == []
+        with database.transaction():
+            assert [database.reinsert(table, row["row"]) for row in archived] == [True, True]
+            assert [database.reinsert(table, row["row"]) for row in archived] == [False, False]
+        for row in archived:
+            assert database.has_row(table, {name: row["row"][name] for name in row["key"]})
+            assert database.has_identical_row(table, row["key"], row["row"])
+            assert database.count_identical_rows(table, row["row"]) == 1
+    assert implementation.read_all(site, "photo") == before
+
+
+def test_rows_are_archived_each_with_the_record_it_depends_on(opened: Database) -> None:
+    keys = photo_keys(opened, 1, 2, 3)
+    archived = list(opened.rows_for_archive(opened.table("photo"), keys, notes_of_photos(opened)))
+    found = sorted((keys.index(key) + 1, int(row["row"]["id"])) for key, row in archived)
+    assert found == [(1, 1), (1, 2), (2, 3)]
+    assert {tuple(row["key"]) for _key, row in archived} == {("id",)}
+    assert list(opened.rows_for_archive(opened.table("photo"), [])) == []
+
+
+def test_cleared_columns_are_set_back_only_where_they_are_still_empty(
+    photos_with_notes: TestDatabase, opened: Database
+) -> None:
+    photo, note = opened.table("photo"), opened.table("note")
+    archived = [
+        row["row"]
+        for _key, row in opened.rows_for_archive(photo, photo_keys(opened, 1), notes_of_photos(opened))
+    ]
+    with opened.transaction():
+        assert (
+            opened.clear_dependents(photo, notes_of_photos(opened), photo_keys(opened, 1), ["photo_id"]) == 2
+        )
+    photos_with_notes.run(
+        "UPDATE note SET photo_id = 3 WHERE id = 2; UPDATE note SET photo_id = NULL WHERE id = 3"
+    )
+    with opened.transaction():
+        done = {int(row["id"]): opened.restore_cleared(note, ["id"], row) for row in archived}
+    assert done == {1: True, 2: False}
+    assert photos_with_notes.rows("SELECT photo_id FROM note ORDER BY id") == [(1,), (3,), (None,)]
+
+
+def test_a_row_of_another_value_is_not_identical(photos_with_notes: TestDatabase, opened: Database) -> None:
+    photo = opened.table("photo")
+    [(_key, archived)] = opened.rows_for_archive(photo, photo_keys(opened, 3))
+    photos_with_notes.run("UPDATE photo SET album_id = 1 WHERE id = 3")
+    assert opened.has_row(photo, {"id": archived["row"]["id"]})
+    assert not opened.has_identical_row(photo, archived["key"], archived["row"])
+    assert opened.count_identical_rows(photo, archived["row"]) == 0
+
+
+def test_a_column_that_is_gone_is_left_out_of_an_archived_row(
+    photos_with_notes: TestDatabase, opened: Database
+) -> None:
+    [(_key, archived)] = opened.rows_for_archive(opened.table("photo"), photo_keys(opened, 3))
+    photos_with_notes.run("DELETE FROM photo WHERE id = 3")
+    with opened.transaction():
+        assert opened.reinsert(opened.table("photo"), {**archived["row"], "no_such_column": "x"})
+    assert ids(photos_with_notes, "photo") == [1, 2, 3]
+
+
+# Sessions.
+
+
+def test_a_savepoint_undoes_what_happened_in_it_and_no_more(
+    photos_with_notes: TestDatabase, opened: Database
+) -> None:
+    photo = opened.table("photo")
+    with opened.transaction():
+        opened.clear(photo, ["image"], photo_keys(opened, 1))
+        third = photo_keys(opened, 3)
+
+        def delete_and_fail() -> None:
+            with opened.savepoint():
+                opened.delete(photo, third)
+                opened.reinsert(opened.table("note"), {"id": 9, "photo_id": 100})
+
+        with pytest.raises(DatabaseError, match="inserting a row of note failed"):
+            delete_and_fail()
+        assert opened.count_keys(photo, third) == 1
+    assert photos_with_notes.rows("SELECT id FROM photo WHERE image IS NULL") == [(1,)]
+    assert ids(photos_with_notes, "photo") == [1, 2, 3]
+
+
+def test_foreign_keys_that_can_be_deferred_are_checked_at_the_end(
+    photos_with_notes: TestDatabase, opened: Database
+) -> None:
+    note = opened.table("note")
+    [(_key, archived)] = opened.rows_for_archive(
+        opened.table("photo"), photo_keys(opened, 2), notes_of_photos(opened)
+    )
+    key = [(archived["row"]["id"],)]
+    before = photos_with_notes.dump()
+    with opened.transaction():
+        opened.defer_foreign_keys()
+        assert opened.delete(note, key) == 1
+        assert opened.reinsert(note, archived["row"])
+    with pytest.raises(DatabaseError, match="committing failed"), opened.transaction():
+        opened.delete(note, key)
+    assert photos_with_notes.dump() == before
+
+
+@pytest.mark.parametrize("change", ["delete", "clear", "reinsert", "restore_cleared", "delete_dependents"])
+def test_a_read_only_database_refuses_every_change(photos_with_notes: TestDatabase, change: str) -> None:
+    before = photos_with_notes.dump()
+    with connect(photos_with_notes.url, read_only=True) as database:
+        photo, keys = database.table("photo"), photo_keys(database, 3)
+        [(_key, archived)] = database.rows_for_archive(photo, keys)
+        changes: dict[str, Any] = {
+            "delete": lambda: database.delete(photo, keys),
+            "clear": lambda: database.clear(photo, ["image"], keys),
+            "reinsert": lambda: database.reinsert(photo, {**archived["row"], "id": 9}),
+            "restore_cleared": lambda: database.restore_cleared(photo, ["id"], archived["row"]),
+            "delete_dependents": lambda: database.delete_dependents(photo, notes_of_photos(database), keys),
+        }
+        with pytest.raises(DatabaseError, match="failed"), database.transaction():
+            changes[change]()
+    assert photos_with_notes.dump() == before
+
+
+def test_rows_that_were_found_in_a_transaction_stay_until_its_end(
+    photos_with_notes: TestDatabase, implementation: Implementation
+) -> None:
+    with connect(photos_with_notes.url, read_only=False) as database:
+        chosen = selection(database)
+        rows = rows_of(database)
+        with database.transaction(), photos_with_notes.connect() as site:
+            database.still_selected(chosen, rows[:1])
+            cursor = site.cursor()
+            cursor.execute(
+                "SET lock_timeout = '50ms'" if implementation.locks_rows else "PRAGMA busy_timeout = 50"
+            )
+            with pytest.raises(Exception, match="lock"):
+                cursor.execute("UPDATE photo SET image = 'other' WHERE id = 1")
+            if implementation.locks_rows:
+                cursor.execute("UPDATE photo SET image = 'other' WHERE id = 2")
+
+
+def test_another_run_is_kept_off_until_the_database_is_closed(
+    empty_database: TestDatabase, implementation: Implementation
+) -> None:
+    with connect(empty_database.url, read_only=True) as first:
+        first.lock()
+        with connect(empty_database.url, read_only=True) as second:
+            if implementation.locks_out_other_hosts:
+                with pytest.raises(BusyError, match="another run cleans a site of this database"):
+                    second.lock()
+            else:
+                second.lock()
+    with connect(empty_database.url, read_only=True) as third:
+        third.lock()
+
+
+def test_an_error_says_what_was_done_and_what_to_do(
+    photos_with_notes: TestDatabase, opened: Database
+) -> None:
+    with pytest.raises(DatabaseError) as refusal, opened.transaction():
+        opened.delete(opened.table("photo"), photo_keys(opened, 1))
+    assert re.match(r"(deleting rows of photo|committing) failed.*: .*foreign key", str(refusal.value), re.I)
+    assert str(refusal.value).endswith("say what becomes of them in dependents.")
+
+
+# What the database is.
+
+
+def test_the_identity_is_the_same_for_everybody_and_shows_no_secret(empty_database: TestDatabase) -> None:
+    if empty_database.kind == "postgresql":
+        with_password = empty_database.url.replace("postgres:@", "postgres:hunter2@")
+    else:
+        with_password = f"{empty_database.url}?password=hunter2"
+    assert "hunter2" in with_password
+    found = set()
+    for url, read_only in itertools.product((empty_database.url, with_password), (True, False)):
+        with connect(url, read_only) as database:
+            found.add(database.identity())
+    [identity] = found
+    assert "hunter2" not in identity
+    assert len(identity.splitlines()) == 1
+    assert identity.isprintable()
+
+
+def test_hosts_cloned_from_one_image_have_two_databases(
+    empty_database: TestDatabase, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for machine in ("1" * 32, "2" * 32, ""):
+        (tmp_path / "machine-id").write_text(f"{machine}\n")
+        monkeypatch.setattr(base, "_MACHINE_ID_FILES", (str(tmp_path / "none"), str(tmp_path / "machine-id")))
+        with connect(empty_database.url, read_only=True) as database:
+            found.append(database.identity())
+            assert machine in found[-1]
+    assert len(set(found)) == 3
+
+
+def test_a_database_where_the_site_writes_is_no_replica(empty_database: TestDatabase) -> None:
+    with connect(empty_database.url, read_only=True) as database:
+        assert database.is_replica() is False
