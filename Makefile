@@ -87,8 +87,8 @@ bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000
 profiles: .venv/bench.stamp ## where the engine's time goes: make profiles SIZE=1000000
 	@$(WITH_VENV) python benchmarks/profiles.py --size $(or $(SIZE),200000)
 
-test-versions: .venv/tests.stamp ## on each version of Ansible, Python, psycopg2 and PostgreSQL that can be had
-	$(WITH_VENV) python tests/run_versions.py
+test-versions: .venv/tests.stamp ## on each version that can be had, or: make test-versions ONLY=controller ANSIBLE=2.18 ON=3.11
+	$(WITH_VENV) python tests/run_versions.py $(ONLY:%=--only %) $(ANSIBLE:%=--ansible %) $(ON:%=--python %)
 
 coverage: .venv/tests.stamp ## which lines and branches of engine and modules the tests reach
 	@rm -rf .build/coverage && mkdir -m 1777 -p .build/coverage
