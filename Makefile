@@ -16,7 +16,7 @@ endif
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants docs clean distclean
+.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast hooks lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ test-fast: .venv/tests.stamp ## what a save should pass, within a minute: ruff, 
 	$(WITH_VENV) ruff check --quiet .
 	$(WITH_VENV) mypy --no-error-summary
 	$(WITH_VENV) pytest -n auto --dist loadfile tests/unit --ignore-glob='*/test_scale.py' --ignore-glob='*/test_memory.py'
+
+hooks: .venv/tests.stamp ## let git run ruff, mypy, yamllint and the like before each commit
+	$(WITH_VENV) pre-commit install
 
 lint: .venv/tests.stamp ## form, types, documentation
 	$(WITH_VENV) ruff check --quiet .
