@@ -92,6 +92,20 @@ def test_links_lead_somewhere(page: Path):
             )
 
 
+def test_the_make_targets_that_pages_and_workflows_name_exist():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    workflows = [*(REPOSITORY / ".github").rglob("*.yml"), *(REPOSITORY / ".github").rglob("*.md")]
+    assert len(workflows) > 5
+    named = {
+        target: path.name
+        for path in (*PAGES, *workflows)
+        for target in re.findall(r"(?:`|\$ |run: )make ([a-z-]+)", path.read_text())
+    }
+    assert len(named) > 10
+    assert {target: name for target, name in named.items() if target not in targets} == {}
+
+
 def test_the_messages_of_the_troubleshooting_page_are_those_of_the_program():
     """A message is quoted with … where it differs; each piece must be in a text of the engine."""
     texts = "\n".join(spoken())
