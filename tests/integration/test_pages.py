@@ -22,6 +22,8 @@ from helpers.support import REPOSITORY, Ansible
 PAGES = sorted(
     [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *REPOSITORY.glob("roles/*/*.md")]
 )
+ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
+ENGINE = REPOSITORY / "plugins" / "module_utils" / "_reconcile"
 PROGRAMS = ("ansible-playbook", "ansible-doc", "media-cleanup")
 # What the pages call things, and what the demo calls them.
 HOSTS = {"HOST": "footycollect", "INVENTORY": "inventory"}
@@ -90,6 +92,21 @@ def test_links_lead_somewhere(page: Path):
             assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], (
                 target
             )
+
+
+def test_the_page_on_architecture_names_every_room_and_no_other():
+    """In its table, and by the same names in its picture."""
+    rooms = {
+        path.name if path.is_file() else f"{path.name}/"
+        for path in ENGINE.iterdir()
+        if path.name not in ("__init__.py", "__pycache__")
+    }
+    section = ARCHITECTURE.read_text().partition("## The rooms of the engine")[2].partition("\n## ")[0]
+    picture, _end, table = section.partition("```mermaid")[2].partition("```")
+    assert set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)) == rooms
+    drawn = re.findall(r"subgraph r\d.*\n *direction LR\n(.*)\n *end", picture)
+    names = {name.strip() for row in drawn for name in row.split("~~~")}
+    assert names == {room.rstrip("/") for room in rooms}
 
 
 def test_the_make_targets_that_pages_and_workflows_name_exist():
