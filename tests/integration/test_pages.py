@@ -109,6 +109,17 @@ def test_the_page_on_architecture_names_every_room_and_no_other():
     assert names == {room.rstrip("/") for room in rooms}
 
 
+@pytest.mark.parametrize("page", [ARCHITECTURE, REPOSITORY / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_the_files_that_a_page_for_developers_names_exist(page: Path):
+    """By their paths from the top, in the engine, or in the rooms of its tests."""
+    tops = (REPOSITORY, ENGINE, REPOSITORY / "tests" / "unit" / "plugins" / "module_utils")
+    # NAME stands for a file that the reader is going to add.
+    named = set(re.findall(r"`([\w./-]+(?:\.py|\.yml|/))`", page.read_text()))
+    named = {path for path in named if "NAME" not in path and not path.startswith((".build", ".demo"))}
+    assert len(named) > 10
+    assert {path for path in named if not any((top / path).exists() for top in tops)} == set()
+
+
 def test_the_make_targets_that_pages_and_workflows_name_exist():
     makefile = (REPOSITORY / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
