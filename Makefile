@@ -14,6 +14,9 @@ ifneq (,$(filter C POSIX,$(LC_ALL)))
 export LC_ALL := C.UTF-8
 endif
 
+# Who may import whom in the engine; the contracts are in pyproject.toml.
+IMPORTS := PYTHONPATH=.collections $(WITH_VENV) lint-imports --no-logo --cache-dir .build/import-linter
+
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
 .PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast hooks lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants docs clean distclean
@@ -34,9 +37,10 @@ test: ## all that has to pass: lint, sanity, importer, molecule, unit and integr
 	@echo "Two at a time, each is shown when it has ended; about a quarter of an hour in all …"
 	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target pytest sanity lint importer integration-targets molecule
 
-test-fast: .venv/tests.stamp ## what each save should pass, within a minute: ruff, mypy, unit tests except those of scale
+test-fast: .venv/tests.stamp ## what each save should pass, within a minute: ruff, mypy, imports, unit tests except those of scale
 	$(WITH_VENV) ruff check --quiet .
 	$(WITH_VENV) mypy --no-error-summary
+	$(IMPORTS)
 	$(WITH_VENV) pytest -n auto --dist loadfile tests/unit --ignore-glob='*/test_scale.py' --ignore-glob='*/test_memory.py'
 
 hooks: .venv/tests.stamp ## let git check each commit with ruff, mypy, yamllint and the like
@@ -46,6 +50,7 @@ lint: .venv/tests.stamp ## form, types, documentation
 	$(WITH_VENV) ruff check --quiet .
 	$(WITH_VENV) ruff format --quiet --check .
 	$(WITH_VENV) mypy --no-error-summary
+	$(IMPORTS)
 	$(WITH_VENV) yamllint --strict .
 	$(WITH_VENV) shellcheck .ci/run benchmarks/peers/pipeline.sh
 	$(WITH_VENV) reuse lint --quiet
