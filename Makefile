@@ -14,9 +14,12 @@ ifneq (,$(filter C POSIX,$(LC_ALL)))
 export LC_ALL := C.UTF-8
 endif
 
+# Who may import whom in the engine; the contracts are in pyproject.toml.
+IMPORTS := PYTHONPATH=.collections $(WITH_VENV) lint-imports --no-logo --cache-dir .build/import-linter
+
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants generate docs clean distclean
+.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast hooks lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants generate docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -26,7 +29,7 @@ demo: .venv/demo.stamp ## build two small sites in .demo and show what would be 
 	@$(PLAYBOOK) --check --diff
 	@cat demo/next_steps.txt
 
-demo-total-loss: .venv/demo.stamp ## the same sites with every upload gone: the guard steps in
+demo-total-loss: .venv/demo.stamp ## the same sites with every upload gone: a guard refuses the plan
 	@$(WITH_VENV) python demo/build_sites.py .demo --total-loss
 	@$(PLAYBOOK) --check --diff || echo "The playbook ended with exit status $$?."
 
@@ -34,15 +37,20 @@ test: ## all that has to pass: lint, sanity, importer, molecule, unit and integr
 	@echo "Two at a time, each is shown when it has ended; about a quarter of an hour in all …"
 	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target pytest sanity lint importer integration-targets molecule
 
-test-fast: .venv/tests.stamp ## what a save should pass, within a minute: ruff, mypy, unit tests but those of scale
+test-fast: .venv/tests.stamp ## what each save should pass, within a minute: ruff, mypy, imports, unit tests except those of scale
 	$(WITH_VENV) ruff check --quiet .
 	$(WITH_VENV) mypy --no-error-summary
+	$(IMPORTS)
 	$(WITH_VENV) pytest -n auto --dist loadfile tests/unit --ignore-glob='*/test_scale.py' --ignore-glob='*/test_memory.py'
+
+hooks: .venv/tests.stamp ## let git check each commit with ruff, mypy, yamllint and the like
+	$(WITH_VENV) pre-commit install
 
 lint: .venv/tests.stamp ## form, types, documentation
 	$(WITH_VENV) ruff check --quiet .
 	$(WITH_VENV) ruff format --quiet --check .
 	$(WITH_VENV) mypy --no-error-summary
+	$(IMPORTS)
 	$(WITH_VENV) yamllint --strict .
 	$(WITH_VENV) shellcheck .ci/run benchmarks/peers/pipeline.sh
 	$(WITH_VENV) reuse lint --quiet
@@ -50,10 +58,10 @@ lint: .venv/tests.stamp ## form, types, documentation
 	$(WITH_VENV) antsibull-changelog lint
 	HOME=.build $(WITH_VENV) antsibull-docs lint-collection-docs --plugin-docs .
 
-unit: .venv/tests.stamp ## tests of the parts
+unit: .venv/tests.stamp ## unit tests
 	$(WITH_VENV) pytest tests/unit
 
-integration: .venv/tests.stamp ## tests of the whole: playbooks, role, databases
+integration: .venv/tests.stamp ## integration tests: playbooks, role, databases
 	$(WITH_VENV) pytest tests/integration
 
 # Both in one run, file by file in two processes: it is the longest part of `make test`.
@@ -87,8 +95,8 @@ bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000
 profiles: .venv/bench.stamp ## where the engine's time goes: make profiles SIZE=1000000
 	@$(WITH_VENV) python benchmarks/profiles.py --size $(or $(SIZE),200000)
 
-test-versions: .venv/tests.stamp ## on each version of Ansible, Python, psycopg2 and PostgreSQL that can be had
-	$(WITH_VENV) python tests/run_versions.py
+test-versions: .venv/tests.stamp ## on each version that can be had, or: make test-versions ONLY=controller ANSIBLE=2.18 ON=3.11
+	$(WITH_VENV) python tests/run_versions.py $(ONLY:%=--only %) $(ANSIBLE:%=--ansible %) $(ON:%=--python %)
 
 coverage: .venv/tests.stamp ## which lines and branches of engine and modules the tests reach
 	@rm -rf .build/coverage && mkdir -m 1777 -p .build/coverage
@@ -109,11 +117,11 @@ docs: .venv/tests.stamp ## the reference of all options, as HTML in .build/docs
 	cd .build/docs && HOME=$(CURDIR)/.build $(WITH_VENV) ./build.sh
 	@echo "Read .build/docs/build/html/index.html"
 
-clean: ## remove what the targets made, but the environment
+clean: ## remove what the targets made, except .venv
 	rm -rf .build .demo .hypothesis tests/output
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
-distclean: clean ## remove the environment too
+distclean: clean ## remove .venv too
 	rm -rf .venv
 
 # One environment, filled in two steps: the demo does not wait for the test tools.

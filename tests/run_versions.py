@@ -4,7 +4,8 @@
 """Run tests with the versions of Ansible, Python, psycopg2 and PostgreSQL that users have.
 
 Each row of the table at the end is one run of pytest. What this machine and its package registries
-do not have is said, and no row at all of a kind is a failure. `--only KIND` takes the rows of one.
+do not have is said, and no row at all of a kind is a failure. `--only KIND` takes the rows of one,
+`--ansible` and `--python` those of one version.
 """
 
 from __future__ import annotations
@@ -35,11 +36,28 @@ ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, *QUARANTINE)
 PYTEST = ("pytest >= 8.3", "hypothesis >= 6.100", "PyYAML >= 6")
 PSYCOPG2 = "psycopg2-binary >= 2.9.9"
 OLDEST_PSYCOPG2 = "psycopg2-binary == 2.8.6"  # the first series that we support, in its last release
-CONTROLLERS = ("ansible-core ~= 2.18.0", "ansible-core ~= 2.19.0", "ansible-core")
+NEWEST = "newest"
+CONTROLLERS = {
+    "2.18": "ansible-core ~= 2.18.0",
+    "2.19": "ansible-core ~= 2.19.0",
+    NEWEST: "ansible-core",
+}
 OLDEST_CONTROLLER_PYTHON = 11
 # Servers that npm has: the oldest that works here with Django's oldest supported release, and the newest.
 NPM_SERVERS = ("12", "latest")
 MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
+
+
+class Wanted(NamedTuple):
+    """Which versions are asked for; None is each that can be had."""
+
+    ansible: str | None = None
+    python: str | None = None
+
+    def interpreters(self) -> dict[int, Path]:
+        """The interpreters of this machine that are asked for, by their minor version."""
+        found = interpreters()
+        return {minor: found[minor] for minor in found if self.python in (None, f"3.{minor}")}
 
 
 class Trial(NamedTuple):
@@ -58,27 +76,32 @@ class Row(NamedTuple):
     good: bool
 
 
-def engine_trials() -> Iterator[Trial]:
+def engine_trials(wanted: Wanted) -> Iterator[Trial]:
     """The engine, on each Python that a target may have."""
-    for minor, interpreter in interpreters().items():
+    for minor, interpreter in wanted.interpreters().items():
         psycopg2 = OLDEST_PSYCOPG2 if minor < 10 else PSYCOPG2
         tools = environment(f"target-3.{minor}", interpreter, [*PYTEST, psycopg2])
         yield Trial("target", versions(tools, "psycopg2"), tools, ENGINE)
 
 
-def controller_trials() -> Iterator[Trial]:
+def controller_trials(wanted: Wanted) -> Iterator[Trial]:
     """Modules, playbooks and role, with each ansible-core that we support."""
-    found = interpreters()
+    found = wanted.interpreters()
     usable = [minor for minor in found if minor >= OLDEST_CONTROLLER_PYTHON]
-    for requirement in CONTROLLERS if usable else ():
-        minor = max(usable) if requirement == CONTROLLERS[-1] else min(usable)
+    for version in [wanted.ansible] if wanted.ansible else CONTROLLERS:
+        if not usable:
+            return
+        requirement = CONTROLLERS[version]
+        minor = max(usable) if version == NEWEST else min(usable)
         name = f"controller-{requirement.rpartition(' ')[2]}"
         tools = environment(name, found[minor], [requirement, *PYTEST, PSYCOPG2])
         yield Trial("controller", versions(tools, "ansible-core"), tools, (*CONTROLLER, *INTEGRATION))
 
 
-def distribution_trials() -> Iterator[Trial]:
+def distribution_trials(wanted: Wanted) -> Iterator[Trial]:
     """The engine, on the distribution's own Python and psycopg2."""
+    if wanted.python:
+        return
     folder = BUILD / "distribution"
     if not (folder / "usr").exists():
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +115,7 @@ def distribution_trials() -> Iterator[Trial]:
     yield Trial("target", name, tools, ENGINE, variables)
 
 
-def server_trials() -> Iterator[Trial]:
+def server_trials(_wanted: Wanted) -> Iterator[Trial]:
     """All that speaks to PostgreSQL, on servers from the oldest to the newest."""
     for binaries in servers():
         said = subprocess.run(
@@ -173,16 +196,16 @@ def tried(trial: Trial) -> Row:
     return Row(trial.kind, trial.name, outcome, done.returncode == 0)
 
 
-KINDS = {
+KINDS: Mapping[str, Sequence[Callable[[Wanted], Iterator[Trial]]]] = {
     "controller": [controller_trials],
     "target": [engine_trials, distribution_trials],
     "server": [server_trials],
 }
 
 
-def rows(trials: Callable[[], Iterator[Trial]]) -> Iterator[Row]:
+def rows(trials: Callable[[Wanted], Iterator[Trial]], wanted: Wanted) -> Iterator[Row]:
     try:
-        yield from map(tried, trials())
+        yield from map(tried, trials(wanted))
     except (OSError, subprocess.SubprocessError) as error:
         yield Row("", trials.__name__.replace("_", " "), f"not to be had: {error}", good=False)
 
@@ -190,12 +213,15 @@ def rows(trials: Callable[[], Iterator[Trial]]) -> Iterator[Row]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
-    only = parser.parse_args().only
+    parser.add_argument("--ansible", choices=CONTROLLERS, metavar="VERSION", help=", ".join(CONTROLLERS))
+    parser.add_argument("--python", metavar="3.N", help="one that is installed here")
+    arguments = parser.parse_args()
+    wanted = Wanted(arguments.ansible, arguments.python)
     BUILD.mkdir(exist_ok=True)
     good = True
     table = []
-    for kind in [only] if only else KINDS:
-        found = [row for trials in KINDS[kind] for row in rows(trials)] or [
+    for kind in [arguments.only] if arguments.only else KINDS:
+        found = [row for trials in KINDS[kind] for row in rows(trials, wanted)] or [
             Row(kind, "none", "nothing of this kind found", good=False)
         ]
         table += [

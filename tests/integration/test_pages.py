@@ -23,6 +23,8 @@ from helpers.commands import Command
 PAGES = sorted(
     [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *REPOSITORY.glob("roles/*/*.md")]
 )
+ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
+ENGINE = REPOSITORY / "plugins" / "module_utils" / "_reconcile"
 PROGRAMS = ("ansible-playbook", "ansible-doc", "media-cleanup")
 # What the pages call things, and what the demo calls them.
 HOSTS = {"HOST": "footycollect", "INVENTORY": "inventory"}
@@ -91,6 +93,46 @@ def test_links_lead_somewhere(page: Path):
             assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], (
                 target
             )
+
+
+def test_the_page_on_architecture_names_every_room_and_no_other():
+    """In its table, and by the same names in its picture."""
+    rooms = {
+        path.name if path.is_file() else f"{path.name}/"
+        for path in ENGINE.iterdir()
+        if path.name not in ("__init__.py", "__pycache__")
+    }
+    section = ARCHITECTURE.read_text().partition("## The rooms of the engine")[2].partition("\n## ")[0]
+    picture, _end, table = section.partition("```mermaid")[2].partition("```")
+    assert set(re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)) == rooms
+    drawn = re.findall(r"subgraph r\d.*\n *direction LR\n(.*)\n *end", picture)
+    names = {name.strip() for row in drawn for name in row.split("~~~")}
+    assert names == {room.rstrip("/") for room in rooms}
+
+
+@pytest.mark.parametrize("page", [ARCHITECTURE, REPOSITORY / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_the_files_that_a_page_for_developers_names_exist(page: Path):
+    """By their paths from the top, in the engine, or in the rooms of its tests."""
+    tops = (REPOSITORY, ENGINE, REPOSITORY / "tests" / "unit" / "plugins" / "module_utils")
+    # NAME stands for a file that the reader is going to add.
+    named = set(re.findall(r"`([\w./-]+(?:\.py|\.yml|/))`", page.read_text()))
+    named = {path for path in named if "NAME" not in path and not path.startswith((".build", ".demo"))}
+    assert len(named) > 10
+    assert {path for path in named if not any((top / path).exists() for top in tops)} == set()
+
+
+def test_the_make_targets_that_pages_and_workflows_name_exist():
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    workflows = [*(REPOSITORY / ".github").rglob("*.yml"), *(REPOSITORY / ".github").rglob("*.md")]
+    assert len(workflows) > 5
+    named = {
+        target: path.name
+        for path in (*PAGES, *workflows)
+        for target in re.findall(r"(?:`|\$ |run: )make ([a-z-]+)", path.read_text())
+    }
+    assert len(named) > 10
+    assert {target: name for target, name in named.items() if target not in targets} == {}
 
 
 def test_the_messages_of_the_troubleshooting_page_are_those_of_the_program():
