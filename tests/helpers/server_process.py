@@ -44,7 +44,7 @@ class Installation:
     def _reachable(self, programs: Path) -> Path:
         """The programs, or a copy of them where the account may not enter the folder that they lie in."""
         try:
-            command = [programs / "initdb", "--version"]
+            command = (programs / "initdb", "--version")
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **self._identity)
         except PermissionError:
             copy = self.folder / "programs"
