@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Callable, Iterator, NamedTuple, Sequence
 
 import contests
@@ -26,7 +26,8 @@ from helpers.servers import running
 
 RESULTS = Path(__file__).parent / "profiles.md"
 SHOWN = 12
-DRIVERS = ("postgresql", "dialect")
+# The engine's folder, and the room in it whose waiting is counted as that of who asked.
+ENGINE, DATABASE = "_reconcile", "database"
 
 
 class Work(NamedTuple):
@@ -89,11 +90,12 @@ def _part(work: Work, samples: Path) -> str:
 def _at_work(frames: Sequence[str]) -> str:
     """The innermost function of the engine, and for a database's answer the one that asked."""
     for frame in reversed(frames):
-        # Such as ``Batch.take (…/_reconcile/batch.py:128)``.
+        # Such as ``LocalStore.remove (…/_reconcile/media/local.py:128)``.
         function, _space, place = frame.partition(" (")
-        path = Path(place.rpartition(":")[0])
-        if "_reconcile" in path.parts and path.stem not in DRIVERS and "<module>" not in function:
-            return f"`{path.stem}: {function.partition('.<locals>')[0]}`"
+        _before, in_engine, file = place.rpartition(":")[0].rpartition(f"{ENGINE}/")
+        module = PurePath(file).with_suffix("")
+        if in_engine and DATABASE not in module.parts and "<module>" not in function:
+            return f"`{module}: {function.partition('.<locals>')[0]}`"
     return "Python's start, and imports"
 
 

@@ -62,13 +62,14 @@ class Mutant(NamedTuple):
     tree: ast.Module
 
 
-def mutants(tree: ast.Module) -> Iterator[Mutant]:
-    """Every tree that differs from the given one in one place."""
+def mutants(code: str) -> Iterator[Mutant]:
+    """Every tree that differs from that of some code in one place."""
+    tree = ast.parse(code)
     for number, node in enumerate(ast.walk(tree)):
         for index, change in enumerate(changes(node)):
             changed = copy.deepcopy(tree)
             twin = list(ast.walk(changed))[number]
-            before = ast.unparse(node)
+            before = ast.get_source_segment(code, node) or ""
             tuple(changes(twin, index))
             yield Mutant(getattr(node, "lineno", 0), f"{change}: {before.splitlines()[0][:70]}", changed)
 
@@ -127,15 +128,20 @@ def source(module: str) -> Path:
     return ENGINE.joinpath(*module.split(".")).with_suffix(".py")
 
 
+def tests_of(module: str) -> Path:
+    """The tests that speak for a module: those of its room, or the file of one that is in none."""
+    *room, name = module.split(".")
+    return UNITS.joinpath(*room) if room else UNITS / f"test_{name}.py"
+
+
 def all_modules() -> list[str]:
-    """The modules of the rooms that have unit tests."""
-    rooms = {path.parent.name for path in UNITS.glob("*/test_*.py")}
-    found = (path for room in sorted(rooms) for path in sorted((ENGINE / room).glob("[!_]*.py")))
-    return [f"{path.parent.name}.{path.stem}" for path in found]
+    """The modules for which unit tests speak."""
+    found = (path.relative_to(ENGINE).with_suffix("") for path in sorted(ENGINE.rglob("[!_]*.py")))
+    return [module for module in (".".join(path.parts) for path in found) if tests_of(module).exists()]
 
 
 def begun(module: str, tree: ast.Module, patience: int) -> int:
-    """Start the tests that speak for a module on a changed tree; the number of their process."""
+    """Start the tests of a module on a changed tree; the number of their process."""
     child = os.fork()
     if child:
         return child
@@ -144,10 +150,9 @@ def begun(module: str, tree: ast.Module, patience: int) -> int:
         os.dup2(null, descriptor)
     signal.alarm(patience)
     sys.meta_path.insert(0, Breaker(f"{PACKAGE}.{module}", source(module), tree))
-    # The tests of its room speak for a module; the database is SQLite, whose tests are the quicker ones.
-    tests = str(UNITS.joinpath(*module.split(".")[:-1]))
     folder = f"--basetemp={tempfile.mkdtemp(prefix='mutant-')}"
-    os._exit(pytest.main(["-x", "-k", "not postgresql and not memory", folder, tests]))
+    # The database is SQLite, whose tests are the quicker ones.
+    os._exit(pytest.main(["-x", "-k", "not postgresql and not memory", folder, str(tests_of(module))]))
 
 
 def survivors(module: str, tried: Iterable[Mutant], jobs: int, patience: int) -> Iterator[Mutant]:
@@ -186,12 +191,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def score(module: str, every: int, jobs: int) -> str:
-    tree = ast.parse(source(module).read_text())
+    code = source(module).read_text()
     start = time.monotonic()
-    if not list(survivors(module, [Mutant(0, "", tree)], 1, TIME_LIMIT)):
+    if not list(survivors(module, [Mutant(0, "", ast.parse(code))], 1, TIME_LIMIT)):
         sys.exit(f"{module}: the tests fail although nothing was broken.")
     unbroken = time.monotonic() - start
-    tried = list(mutants(tree))[::every]
+    tried = list(mutants(code))[::every]
     missed = 0
     for mutant in survivors(module, tried, jobs, int(SLOWER * jobs * unbroken)):
         missed += 1

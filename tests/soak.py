@@ -10,7 +10,6 @@ on SQLite, without any fault. Ends with the figures, and with exit status 1 if a
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import random
 import sqlite3
 import sys
@@ -18,9 +17,9 @@ import tempfile
 import time
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 from helpers import engine_alias
+from helpers.databases import TestDatabase
 from helpers.servers import running
 
 TESTS = Path(__file__).resolve().parent
@@ -35,23 +34,14 @@ from helpers.uploader import live_rounds  # noqa: E402
 ROUNDS = 50
 
 
-def shared() -> Any:
-    """The module of the shared fixtures, which is no package."""
-    found = importlib.util.spec_from_file_location("shared_fixtures", TESTS / "conftest.py")
-    module = importlib.util.module_from_spec(found)
-    sys.modules["shared_fixtures"] = module
-    found.loader.exec_module(module)
-    return module
-
-
 class FullSites:
     """New full sites on SQLite and PostgreSQL, with a quarantine on the same and on another file system."""
 
-    def __init__(self, server: str, stack: ExitStack) -> None:
-        self._test_database = shared().TestDatabase
+    def __init__(self, server: str, stack: ExitStack, number: int) -> None:
         self._server = server
         self._stack = stack
-        self._number = 0
+        # It chooses the database and the place of the quarantine of the next site.
+        self._number = number
 
     def new(self) -> FullSite:
         self._number += 1
@@ -60,15 +50,15 @@ class FullSites:
         database = self._postgresql() if self._number % 2 else self._sqlite(folder)
         return settled(FullSite(folder, database, other if self._number // 2 % 2 else None))
 
-    def _postgresql(self) -> Any:
-        database = self._test_database("postgresql", self._server)
+    def _postgresql(self) -> TestDatabase:
+        database = TestDatabase("postgresql", self._server)
         database.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         return database
 
-    def _sqlite(self, folder: Path) -> Any:
+    def _sqlite(self, folder: Path) -> TestDatabase:
         with closing(sqlite3.connect(folder / "db.sqlite3")) as connection:
             connection.execute("PRAGMA user_version = 1")
-        return self._test_database("sqlite", f"sqlite:///{folder}/db.sqlite3")
+        return TestDatabase("sqlite", f"sqlite:///{folder}/db.sqlite3")
 
 
 def soak(rounds: int, seed: int, server: str) -> tuple[Figures, Figures]:
@@ -76,8 +66,7 @@ def soak(rounds: int, seed: int, server: str) -> tuple[Figures, Figures]:
     chance = random.Random(seed)
     while broken.rounds + live.rounds < rounds:
         with ExitStack() as stack:
-            full_sites = FullSites(server, stack)
-            full_sites._number = chance.randrange(4)
+            full_sites = FullSites(server, stack, chance.randrange(4))
             random_rounds(full_sites.new(), ROUNDS, chance, broken)
             live_rounds(
                 full_sites.new(), ROUNDS, chance.randrange(1 << 30), live, with_faults=chance.random() < 0.5
@@ -91,9 +80,7 @@ def in_a_row(cleanups: int, seed: int, server: str) -> Figures:
     figures = Figures()
     for kind in range(2 if cleanups else 0):
         with ExitStack() as stack:
-            full_sites = FullSites(server, stack)
-            full_sites._number = kind
-            live_rounds(full_sites.new(), cleanups, seed, figures)
+            live_rounds(FullSites(server, stack, kind).new(), cleanups, seed, figures)
     return figures
 
 

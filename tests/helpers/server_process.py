@@ -46,7 +46,7 @@ class Installation:
         # Asked first, by a user who may look everywhere: only programs are ever copied.
         (programs / "initdb").stat()
         try:
-            command = [programs / "initdb", "--version"]
+            command = (programs / "initdb", "--version")
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **self._identity)
         except PermissionError:
             copy = self.folder / "programs"

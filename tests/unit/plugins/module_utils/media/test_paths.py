@@ -12,7 +12,6 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from engine.media.paths import Spellings, canonical, decomposed, outside, stem
-from engine.text import escaped, escaped_value
 
 SITE = Spellings(b"/srv/site/media", b"/media/")
 PHOTO = "photos/Café.jpg".encode()
@@ -168,41 +167,6 @@ def test_what_is_not_utf8_has_no_other_normalization() -> None:
 )
 def test_what_cannot_be_below_the_root_is_called_outside(value: bytes, why: str | None) -> None:
     assert outside(value) == why
-
-
-@pytest.mark.promise(8)
-@given(st.binary())
-@example(b"\xe2\x80\xa8")
-@example(b"\xed\xa0\x80")
-def test_an_escaped_name_is_one_line_of_printable_utf8(name: bytes) -> None:
-    shown = escaped(name)
-    assert shown.isprintable()
-    assert len(shown.splitlines()) <= 1
-    assert shown.encode() is not None
-
-
-@pytest.mark.promise(8)
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        (b"photos/a b.jpg", "photos/a b.jpg"),
-        ("Café.jpg".encode(), "Café.jpg"),
-        (b"\xff\xfe.jpg", r"\xff\xfe.jpg"),
-        (b"a\nb\tc\x1b[31m", r"a\nb\tc\x1b[31m"),
-        ("a\u202egpj.exe".encode(), r"a\u202egpj.exe"),
-    ],
-)
-def test_escapes_show_what_would_not_print(name: bytes, shown: str) -> None:
-    assert escaped(name) == shown
-
-
-@pytest.mark.promise(8)
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(17, "17"), ("a\nb", r"a\nb"), (b"\xff", r"\xff"), ("\udcff", r"\xff"), (None, "None"), (1.5, "1.5")],
-)
-def test_a_value_of_any_type_can_be_shown(value: object, shown: str) -> None:
-    assert escaped_value(value) == shown
 
 
 @pytest.mark.parametrize(
