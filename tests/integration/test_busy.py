@@ -18,7 +18,7 @@ from engine.apply import orphans
 from engine.database import connect
 from engine.errors import BusyError
 from engine.quarantine import (
-    batches as quarantine,
+    store as quarantine,
 )
 from helpers.faults import in_child
 from helpers.worlds import JOBS, World, finish

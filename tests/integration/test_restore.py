@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from engine.apply import restore
 from engine.errors import SiteError
 from engine.quarantine import (
-    batches as quarantine,
+    store as quarantine,
 )
 from helpers.faults import Fault, in_child
 from helpers.rounds import losses

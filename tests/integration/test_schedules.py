@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from engine.config.site import ACCEPTABLE
 from engine.quarantine import (
-    batches as quarantine,
+    store as quarantine,
 )
 from helpers.worlds import CLOCK_TICK, JOBS, World, everything
 

@@ -22,7 +22,7 @@ from .errors import CleanupError
 from .media.local import LocalStore
 from .plan import orphans, records
 from .plan.plan import Plan
-from .quarantine import batches as quarantine
+from .quarantine import store as quarantine
 from .quarantine.writer import QuarantineWriter
 from .text import escaped
 

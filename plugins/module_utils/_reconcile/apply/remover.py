@@ -6,18 +6,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from types import TracebackType
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Protocol, Sequence
 
 from ..media.local import FileState, LocalStore
 
 
-class Remover(ABC):
+class Remover(Protocol):
     """What becomes of the files and rows that a run removes. A context manager."""
 
     # The name of the batch that keeps them, empty if nothing does.
-    name = ""
+    name: str = ""
 
     def __enter__(self) -> Remover:
         return self

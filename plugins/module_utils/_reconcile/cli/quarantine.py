@@ -15,8 +15,8 @@ from typing import Any, Mapping, Sequence
 from ..apply.restore import restore
 from ..config.site import Site
 from ..errors import CleanupError, Exit, SiteError
-from ..quarantine import batches as quarantine
-from ..quarantine.batches import BatchInfo
+from ..quarantine import store as quarantine
+from ..quarantine.store import BatchInfo
 from ..report import metrics as monitoring
 from ..report import words as report
 from ..text import escaped

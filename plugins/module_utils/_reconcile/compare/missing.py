@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from typing import AbstractSet, Iterable, Iterator, NamedTuple
+from typing import Iterable, Iterator, NamedTuple
 from urllib.parse import quote
 
 from ..config.site import RecordsJob
@@ -16,9 +15,9 @@ from ..errors import UnreadableError
 from ..media.derived import patterns
 from ..media.local import Blocked, FileState, LocalStore
 from ..media.paths import Spellings, decomposed, outside
+from ..media.quick_look import QuickLook
 from ..plan.plan import Item, Plan
 from ..text import escaped
-from .present import Presence
 
 
 class DoomedFile(NamedTuple):
@@ -36,7 +35,7 @@ class MissingCheck:
 
     def __init__(self, job: RecordsJob, tree: LocalStore) -> None:
         self._tree = tree
-        self._presence = Presence(tree)
+        self._quick_look = QuickLook(tree)
         self.spellings = Spellings(job.site.media_root, job.site.media_url)
         self._patterns = patterns(job.derived)
 
@@ -47,20 +46,7 @@ class MissingCheck:
 
     def unseen(self, paths: list[bytes]) -> list[bytes]:
         """Those of some paths in byte order that a quick look did not find; it proves nothing of them."""
-        unseen: list[bytes] = []
-        for prefix, some in groupby(paths, key=_prefix):
-            together = list(some)
-            names = [path[len(prefix) :] for path in together]
-            # What leads outside is looked at, and told, one by one.
-            there: AbstractSet[bytes] = (
-                frozenset() if outside(prefix) else self._presence.those_there(prefix[:-1], names)
-            )
-            unseen += [
-                path
-                for path, name in zip(together, names)
-                if name not in there and not self._tree.is_next_to_last(path)
-            ]
-        return unseen
+        return self._quick_look.not_found(paths)
 
     def is_missing(self, row: Row, plan: Plan) -> bool:
         """Whether it is proven that the row's file does not exist; notes what prevents the proof."""
@@ -137,8 +123,3 @@ class MissingCheck:
                     if derived not in given:
                         given.add(derived)
                         yield derived
-
-
-def _prefix(path: bytes) -> bytes:
-    """The directory with its slash; what is left when a name is taken off."""
-    return path[: path.rfind(b"/") + 1]

@@ -22,7 +22,7 @@ from ..media.derived import patterns
 from ..media.local import FileState, LocalStore
 from ..media.paths import Spellings, canonical, outside
 from ..media.walk import exclusion, is_excluded
-from ..quarantine.batches import last_file_system
+from ..quarantine.store import last_file_system
 from ..spool import Paths, Spool
 from ..text import counted, escaped
 from .approval import Approval

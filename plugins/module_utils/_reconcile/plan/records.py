@@ -24,7 +24,7 @@ from ..errors import SiteError
 from ..media.derived import patterns
 from ..media.local import FileState, LocalStore
 from ..media.walk import NAMES_IN_MEMORY
-from ..quarantine.batches import last_file_system
+from ..quarantine.store import last_file_system
 from ..spool import CHUNK, ExternalSort, Spool
 from ..text import counted, escaped, escaped_value
 from .approval import Approval

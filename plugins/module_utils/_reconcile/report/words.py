@@ -19,7 +19,7 @@ from ..config.site import OrphansJob, RecordsJob
 from ..plan.orphans import Orphan
 from ..plan.plan import Kept, Plan, Totals
 from ..plan.records import Record, RecordsPlan
-from ..quarantine.batches import BatchInfo
+from ..quarantine.store import BatchInfo
 from ..spool import Listed
 from ..text import _age, _moment, counted, escaped
 

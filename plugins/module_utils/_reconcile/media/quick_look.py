@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import AbstractSet
 
-from ..media.local import LocalStore
 from ..spool import Ordered
+from .paths import outside
+from .store import MediaStore
 
 # Names of a directory that are kept for each name that is asked for.
 _MOST = 16
@@ -26,23 +28,40 @@ class _Large:
         self.listing: Ordered | None = None
 
 
-class Presence:
-    """Tells of the names that rows hold in a directory which are there. Rows come in the order of paths."""
+class QuickLook:
+    """Tells which paths are not there at first sight. Paths come in byte order, over all calls."""
 
-    def __init__(self, tree: LocalStore) -> None:
-        self._tree = tree
+    def __init__(self, store: MediaStore) -> None:
+        self._store = store
         # Each lies below the one before it: rows of a directory go on after those of a subdirectory.
         self._large: list[_Large] = []
 
+    def not_found(self, paths: list[bytes]) -> list[bytes]:
+        """Those of some paths in byte order that a quick look did not find; it proves nothing of them."""
+        not_found: list[bytes] = []
+        for prefix, some in groupby(paths, key=_prefix):
+            together = list(some)
+            names = [path[len(prefix) :] for path in together]
+            # What leads outside is looked at, and told, one by one.
+            there: AbstractSet[bytes] = (
+                frozenset() if outside(prefix) else self.those_there(prefix[:-1], names)
+            )
+            not_found += [
+                path
+                for path, name in zip(together, names)
+                if name not in there and not self._store.is_beside_last(path)
+            ]
+        return not_found
+
     def those_there(self, directory: bytes, names: list[bytes]) -> AbstractSet[bytes]:
         """Those of some names in byte order that are proven to be there, maybe with others; in doubt none."""
-        if self._tree.is_worth_reading(directory, len(names)):
-            return self._tree.names_there(directory, len(names) * _MOST)
+        if self._store.is_worth_reading(directory, len(names)):
+            return self._store.names_there(directory, len(names) * _MOST)
         large = self._large_directory(directory)
         large.asked += len(names)
-        if large.listing is None and self._tree.is_worth_reading(directory, large.asked * _MORE_TO_COME):
+        if large.listing is None and self._store.is_worth_reading(directory, large.asked * _MORE_TO_COME):
             self._drop_listings()
-            large.listing = Ordered(self._tree.sorted_names_there(directory))
+            large.listing = Ordered(self._store.sorted_names_there(directory))
         return large.listing.among(names) if large.listing else frozenset()
 
     def _drop_listings(self) -> None:
@@ -61,3 +80,8 @@ class Presence:
 
 def _is_in(directory: bytes, other: bytes) -> bool:
     return directory == other or not other or directory.startswith(other + b"/")
+
+
+def _prefix(path: bytes) -> bytes:
+    """The directory with its slash; what is left when a name is taken off."""
+    return path[: path.rfind(b"/") + 1]
