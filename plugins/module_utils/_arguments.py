@@ -16,7 +16,7 @@ from ._reconcile import run as jobs
 from ._reconcile.apply import restore
 from ._reconcile.config.site import OrphansJob, RecordsJob, site
 from ._reconcile.errors import CleanupError, SiteError
-from ._reconcile.quarantine import batches as quarantine
+from ._reconcile.quarantine import store as quarantine
 from ._reconcile.report import data, words
 from ._reconcile.report import quarantine as quarantine_report
 from ._reconcile.report.describe import describe

@@ -319,11 +319,11 @@ def walked(tree: LocalStore, directory: bytes = b"", *exclude: str) -> list[byte
 
 
 def unseen(tree: LocalStore) -> dict[bytes, str]:
-    return dict(tree.unseen.items)
+    return dict(tree.unreadable.items)
 
 
 def state_of(tree: LocalStore, path: bytes) -> FileState:
-    state = tree.state(path)
+    state = tree.look(path).state
     assert state is not None
     return state
 

@@ -17,7 +17,7 @@ from engine import run as jobs
 from engine.apply.restore import Restored, restore
 from engine.config import site as sites
 from engine.errors import BusyError
-from engine.quarantine import batches as quarantine
+from engine.quarantine import store as quarantine
 from engine.quarantine.format import FILES
 
 JOBS = ("orphans", "incomplete", "missing")
@@ -205,13 +205,13 @@ class FullSite:
     def kept(self) -> dict[bytes, Any]:
         """Every file that is in a batch, by the path from which it came."""
         found = {}
-        for batch in self.batches():
-            folder = str(self.quarantine / batch)
-            place = Path(folder) / FILES
+        for name in self.batches():
+            place = self.quarantine / name / FILES
             stored = everything(place) if place.exists() else {}
-            for file in quarantine.manifest(folder)[1]:
-                if file.stored.encode() in stored:
-                    found[file.path] = stored[file.stored.encode()]
+            with quarantine.opened(os.fsencode(self.quarantine), name) as batch:
+                for file in batch.files():
+                    if file.stored.encode() in stored:
+                        found[file.path] = stored[file.stored.encode()]
         return found
 
     def forget_batches(self) -> None:

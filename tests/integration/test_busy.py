@@ -17,7 +17,7 @@ from engine import run as jobs
 from engine.database import connect
 from engine.errors import BusyError
 from engine.quarantine import (
-    batches as quarantine,
+    store as quarantine,
 )
 from helpers.builders import before_removal
 from helpers.faults import in_child

@@ -18,7 +18,7 @@ from engine.errors import (
     SiteError,
 )
 from engine.quarantine import (
-    batches as quarantine,
+    store as quarantine,
 )
 from helpers.ansible_runs import Ansible
 from helpers.faults import Fault, in_child

@@ -19,7 +19,7 @@ from engine import locks
 from engine.apply import restore
 from engine.errors import SiteError
 from engine.quarantine import (
-    batches as quarantine,
+    store as quarantine,
 )
 from helpers.faults import Fault, in_child
 from helpers.full_sites import CLOCK_TICK, FullSite, cleaned, cleaning, everything, finish, restoring

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from engine.config.site import ACCEPTABLE
 from engine.quarantine import (
-    batches as quarantine,
+    store as quarantine,
 )
 from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, everything
 

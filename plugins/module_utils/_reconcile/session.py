@@ -9,14 +9,13 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import Callable, Iterator, NamedTuple, Sequence
 
-from . import locks
 from .config.site import Column, Site
 from .database.base import Database
 from .database.drivers import connect
 from .media.local import LocalStore
-from .quarantine.batches import locked
+from .media.store import MediaStore
+from .quarantine.store import locked
 from .spool import Spool
-from .text import escaped
 
 # Hears how many files or rows were examined by now.
 Progress = Callable[[int], None]
@@ -38,7 +37,7 @@ class Session:
     """
 
     def __init__(
-        self, site: Site, media: LocalStore, database: Database, serves_several: bool = False
+        self, site: Site, media: MediaStore, database: Database, serves_several: bool = False
     ) -> None:
         self.site = site
         self.media = media
@@ -54,7 +53,7 @@ class Session:
         Raises BusyError if another run is at work.
         """
         with ExitStack() as stack:
-            locks.lock(self.media.root_handle, f"the media root '{escaped(self.site.media_root)}'")
+            self.media.lock()
             self.database.lock()
             if self.site.quarantine:
                 stack.enter_context(locked(self.site.quarantine))
@@ -77,7 +76,7 @@ def open_session(site: Site, read_only: bool, serves_several: bool = False) -> I
         yield Session(site, media, database, serves_several)
 
 
-def open_store(site: Site, max_listed: int | None = None) -> LocalStore:
+def open_store(site: Site, max_listed: int | None = None) -> MediaStore:
     """The media store of a site, to be entered; its quarantine is never listed."""
     never: Sequence[bytes] = [site.quarantine_in_root] if site.quarantine_in_root else []
     return LocalStore(site.media_root, site.max_listed if max_listed is None else max_listed, never)

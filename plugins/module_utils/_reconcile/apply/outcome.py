@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UnreadableError
 from ..kept import Code, Doubt, Kept
-from ..media.local import Blocked, Changed, FileState, LocalStore
+from ..media.store import Blocked, Changed, FileState, MediaStore
 from ..plan.plan import Totals
 from ..spool import Listed
 from .remover import Remover
@@ -35,7 +35,7 @@ class Outcome:
     def keep_for(self, name: bytes, doubt: Doubt) -> None:
         self.keep(name, *doubt)
 
-    def remove(self, store: LocalStore, path: bytes, state: FileState) -> bool:
+    def remove(self, store: MediaStore, path: bytes, state: FileState) -> bool:
         """Remove a file, or note why it is kept; says whether it is removed."""
         try:
             self.remover.take(store, path, state)

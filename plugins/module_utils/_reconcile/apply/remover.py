@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Iterable, Protocol, Sequence
 
-from ..media.local import FileState, LocalStore
+from ..media.store import FileState, MediaStore
 
 
 class Remover(Protocol):
@@ -35,7 +35,7 @@ class Remover(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
 
-    def announce(self, store: LocalStore, files: Iterable[tuple[bytes, str]]) -> None:
+    def announce(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
         """Hear which files come next, each with the reason why it is removed."""
 
     def archive(self, rows: Iterable[dict[str, Any]]) -> None:
@@ -44,7 +44,7 @@ class Remover(Protocol):
     def roll_back(self) -> None:
         """Hear that the rows that were archived are not removed."""
 
-    def take(self, store: LocalStore, path: bytes, state: FileState) -> None:
+    def take(self, store: MediaStore, path: bytes, state: FileState) -> None:
         """Take a file out of the store; raises Changed if it is not the one that was looked at."""
 
     def settle(self) -> None:
@@ -68,7 +68,7 @@ class PermanentRemover:
     ) -> None:
         """Nothing to close."""
 
-    def announce(self, store: LocalStore, files: Iterable[tuple[bytes, str]]) -> None:
+    def announce(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
         """Nothing to prepare."""
 
     def archive(self, rows: Iterable[dict[str, Any]]) -> None:
@@ -77,7 +77,7 @@ class PermanentRemover:
     def roll_back(self) -> None:
         """Nothing was kept."""
 
-    def take(self, store: LocalStore, path: bytes, state: FileState) -> None:
+    def take(self, store: MediaStore, path: bytes, state: FileState) -> None:
         store.remove(path, state)
 
     def settle(self) -> None:

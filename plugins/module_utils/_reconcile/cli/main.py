@@ -17,9 +17,12 @@ from typing import Any, Callable, NoReturn, Sequence
 from ..config.guards import ACCEPTABLE
 from ..errors import CleanupError, Exit
 from ..version import VERSION
+from .batches import list_batches
 from .check import check
 from .clean import clean
-from .quarantine import LATEST, list_batches, purge_batches, restore_batch
+from .purge import purge_batches
+from .restore import restore_batch
+from .site_batches import LATEST
 from .terminal import complain
 
 CONFIG = "/etc/media-cleanup"

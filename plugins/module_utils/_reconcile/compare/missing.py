@@ -12,10 +12,9 @@ from urllib.parse import quote
 from ..database.catalog import Row
 from ..kept import Code
 from ..media.derived import DerivedPattern
-from ..media.local import FileState, LocalStore
 from ..media.paths import Spellings, decomposed, outside
 from ..media.quick_look import QuickLook
-from ..media.store import Answer
+from ..media.store import Answer, FileState, MediaStore
 from ..text import escaped
 
 # Hears of an item that is kept: its name, the code and the reason.
@@ -29,7 +28,7 @@ class MissingCheck:
     """
 
     def __init__(
-        self, store: LocalStore, spellings: Spellings, derived: Sequence[DerivedPattern], keep: Keep
+        self, store: MediaStore, spellings: Spellings, derived: Sequence[DerivedPattern], keep: Keep
     ) -> None:
         self._store = store
         self._quick_look = QuickLook(store)

@@ -16,10 +16,9 @@ from typing import AbstractSet, Iterable, Mapping, NamedTuple, Sequence
 
 from ..config.site import Column
 from ..database.base import Database
-from ..errors import CleanupError
 from ..media.derived import DerivedPattern, sources_of
-from ..media.local import Blocked, LocalStore
 from ..media.paths import outside
+from ..media.store import MediaStore
 from ..media.walk import exclusion
 
 # Which checksum has so many hexadecimal digits.
@@ -66,7 +65,7 @@ class _Lost:
                 if content.size is not None and content.checksum:
                     self.by_size[content.size].append(path)
 
-    def twins(self, path: bytes, size: int, tree: LocalStore) -> dict[bytes, LikelyMove]:
+    def moves(self, path: bytes, size: int, store: MediaStore) -> dict[bytes, LikelyMove]:
         """The lost paths whose file seems to lie at this path, each with that."""
         digests: dict[str, str | None] = {}
 
@@ -76,7 +75,7 @@ class _Lost:
             if content.checksum is None:
                 return True
             if content.algorithm not in digests:
-                digests[content.algorithm] = tree.checksum(path, content.algorithm)
+                digests[content.algorithm] = store.checksum(path, content.algorithm)
             # What cannot be read may be anything.
             return digests[content.algorithm] in (None, content.checksum)
 
@@ -95,56 +94,57 @@ class _Lost:
         return found
 
 
-def moved_files(
-    missing: AbstractSet[bytes],
-    column: Column,
-    root: LocalStore,
-    database: Database,
-    columns: Sequence[Column],
-    derived: Sequence[DerivedPattern],
-) -> dict[bytes, LikelyMove]:
-    """Find, for missing paths of a column, a file that none of the columns names and that may be theirs.
+class MoveSearch:
+    """Searches a store and a database for likely moves; ``columns`` are all that may reference its files."""
 
-    A derived file is none: a thumbnail often has the name of its photo.
-    """
-    if not missing:
-        return {}
-    lost = _Lost(missing, database, [column])
-    sizes: dict[bytes, int] = {}
-    for run in root.walk(b"", exclusion([".*"]), in_order=False):
-        for name in run.names if lost.by_size else lost.by_name.keys() & run.names:
-            state = root.state_in(run, name)
-            if state and (name in lost.by_name or state.size in lost.by_size):
-                sizes[run.prefix + name] = state.size
-    named = database.count_references(columns, sizes)
-    found: dict[bytes, LikelyMove] = {}
-    for path, size in sorted(sizes.items()):
-        if path not in named and not sources_of(derived, path):
-            found.update(lost.twins(path, size, root))
-    return found
+    def __init__(self, store: MediaStore, database: Database, columns: Sequence[Column]) -> None:
+        self._store = store
+        self._database = database
+        self._columns = columns
 
+    def moved_files(
+        self, missing: AbstractSet[bytes], column: Column, derived: Sequence[DerivedPattern]
+    ) -> dict[bytes, LikelyMove]:
+        """Find, for missing paths of a column, a file that no column references and that may be theirs.
 
-def lost_references(
-    orphans: Mapping[bytes, int], tree: LocalStore, database: Database, columns: Sequence[Column]
-) -> dict[bytes, LikelyMove]:
-    """Find, for orphans of known sizes, a path that a row names, where no file is, and that may be theirs."""
-    names = map(posixpath.basename, orphans)
-    paths = [
-        *database.references_by_name(columns, names),
-        *database.references_by_size(columns, orphans.values()),
-    ]
-    lost = _Lost((path for path in set(paths) if _is_missing(path, tree)), database, columns)
-    found: dict[bytes, LikelyMove] = {}
-    for orphan, size in orphans.items():
-        for path, twin in lost.twins(orphan, size, tree).items():
-            found.setdefault(orphan, twin._replace(path=path))
-    return found
+        A derived file is none: a thumbnail often has the name of its photo.
+        """
+        if not missing:
+            return {}
+        lost = _Lost(missing, self._database, [column])
+        sizes = self._sizes(lost)
+        referenced = self._database.count_references(self._columns, sizes)
+        found: dict[bytes, LikelyMove] = {}
+        for path, size in sorted(sizes.items()):
+            if path not in referenced and not sources_of(derived, path):
+                found.update(lost.moves(path, size, self._store))
+        return found
 
+    def _sizes(self, lost: _Lost) -> dict[bytes, int]:
+        """The files of the store that may be lost ones by their name or size, each with its size."""
+        sizes: dict[bytes, int] = {}
+        for run in self._store.walk(b"", exclusion([".*"]), in_order=False):
+            for name in run.names if lost.by_size else lost.by_name.keys() & run.names:
+                look = self._store.look_in(run, name)
+                if look.state is None and not look.is_absent:
+                    self._store.unreadable.add((run.prefix + name, look.reason))
+                if look.state and (name in lost.by_name or look.state.size in lost.by_size):
+                    sizes[run.prefix + name] = look.state.size
+        return sizes
 
-def _is_missing(path: bytes, tree: LocalStore) -> bool:
-    if outside(path):
-        return False
-    try:
-        return tree.state(path) is None
-    except (Blocked, CleanupError):
-        return False
+    def lost_references(self, orphans: Mapping[bytes, int]) -> dict[bytes, LikelyMove]:
+        """Find, for orphans of known sizes, a path that a row references, without a file, that may be theirs."""
+        names = map(posixpath.basename, orphans)
+        paths = {
+            *self._database.references_by_name(self._columns, names),
+            *self._database.references_by_size(self._columns, orphans.values()),
+        }
+        lost = _Lost(filter(self._is_absent, paths), self._database, self._columns)
+        found: dict[bytes, LikelyMove] = {}
+        for orphan, size in orphans.items():
+            for path, move in lost.moves(orphan, size, self._store).items():
+                found.setdefault(orphan, move._replace(path=path))
+        return found
+
+    def _is_absent(self, path: bytes) -> bool:
+        return not outside(path) and self._store.look(path).is_absent

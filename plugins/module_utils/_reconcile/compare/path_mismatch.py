@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterator, Sequence
 
-from ..media.local import LocalStore
 from ..media.paths import Spellings, canonical, decomposed, outside
+from ..media.store import MediaStore
 from ..text import escaped
 
 # References that are tried; a share of them is as telling as all.
@@ -38,25 +38,25 @@ class Sample:
             self.values += values[::step][:room]
 
 
-def better_reading(sample: Sample, tree: LocalStore, spellings: Spellings) -> str | None:
+def better_reading(sample: Sample, store: MediaStore, spellings: Spellings) -> str | None:
     """Say how the references would have to be read for most to fit; None if most do as they are."""
     values = [value for value in sample.values if value]
-    if not values or 2 * _fitting(values, tree, lambda value: value) > len(values):
+    if not values or 2 * _fitting(values, store, lambda value: value) > len(values):
         return None
     counts = [
-        (_fitting(values, tree, reading), words) for words, reading in _readings(values, tree, spellings)
+        (_fitting(values, store, reading), words) for words, reading in _readings(values, store, spellings)
     ]
     best, words = max(counts, default=(0, ""), key=lambda entry: entry[0])
     return words if 2 * best > len(values) else None
 
 
-def _fitting(values: Sequence[bytes], tree: LocalStore, reading: Reading) -> int:
+def _fitting(values: Sequence[bytes], store: MediaStore, reading: Reading) -> int:
     read = (reading(value) for value in values)
-    return sum(not outside(path) and tree.has_file(path) for path in read if path)
+    return sum(not outside(path) and store.look(path).is_file for path in read if path)
 
 
 def _readings(
-    values: Sequence[bytes], tree: LocalStore, spellings: Spellings
+    values: Sequence[bytes], store: MediaStore, spellings: Spellings
 ) -> Iterator[tuple[str, Reading]]:
     yield "if they were decoded and normalized (percent-encoding, NFC, slashes)", canonical
     yield "in the normalization NFD", lambda value: next(decomposed(canonical(value)), value)
@@ -71,7 +71,7 @@ def _readings(
             f"if the prefix '{escaped(prefix)}' were cut from them",
             lambda value, prefix=prefix: value[len(prefix) :] if value.startswith(prefix) else value,  # type: ignore[misc]
         )
-    for name in tree.names(b"", re.compile(rb"[^.].*", re.DOTALL))[:_PREFIXES]:
+    for name in store.names(b"", re.compile(rb"[^.].*", re.DOTALL))[:_PREFIXES]:
         yield (
             f"if the prefix '{escaped(name)}/' were added to them",
             lambda value, name=name: name + b"/" + value,  # type: ignore[misc]

@@ -14,20 +14,33 @@ from contextlib import ExitStack, suppress
 from typing import IO
 
 from ..errors import QuarantineError
-from .local import Changed, FileState, require_same
+from .directories import kind_of, require_same, state_of
+from .store import Changed, FileState
 
 _BLOCK = 1 << 20
 
 
-def copy_over(handle: int, source: bytes, place: int, name: str, state: FileState, atime_ns: int) -> bool:
+def open_unnoticed(handle: int, name: bytes | str) -> int:
+    """Open a file for reading; its time of access stays where the kernel lets this user ask for that.
+
+    Without waiting: a FIFO may have come into its place.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        return os.open(name, flags | os.O_NOATIME, dir_fd=handle)
+    except PermissionError:
+        return os.open(name, flags, dir_fd=handle)
+
+
+def move_across(handle: int, source: bytes, place: int, name: str, state: FileState) -> bool:
     """Move across file systems: copy, sync, read the copy again, and only then unlink the source.
 
-    Says whether the copy has all extended attributes.
+    Says whether the copy has all extended attributes. Raises Changed if the source is not the file
+    that was looked at, and OSError.
     """
     with ExitStack() as unless_done:
         unless_done.callback(_unlink_if_there, place, name)
         is_whole = copy(handle, source, place, name, state)
-        set_marks(place, name, os.stat(source, dir_fd=handle, follow_symlinks=False), atime_ns)
         os.fsync(place)
         require_same(handle, source, state)
         unless_done.pop_all()
@@ -47,26 +60,50 @@ def _unlink_if_there(place: int, name: str) -> None:
         os.unlink(name, dir_fd=place)
 
 
-def copy(handle: int, source: bytes | str, place: int, name: bytes | str, state: FileState | None) -> bool:
-    # Without waiting: a FIFO may have come into its place.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    read = os.open(source, flags, dir_fd=handle)
+def copy(
+    handle: int, source: bytes | str, place: int, name: bytes | str, state: FileState | None = None
+) -> bool:
+    """Copy a regular file to a new name, with its owner, mode, times and extended attributes.
+
+    Says whether it has all attributes. Raises Changed if the file is not in the state that is
+    given, FileExistsError if the name is taken, and OSError.
+    """
+    read = open_unnoticed(handle, source)
     with open(read, "rb") as original:
-        if state is not None and FileState.of(os.fstat(read)) != state:
+        # Before reading touches the time of access.
+        status = os.fstat(read)
+        if state is not None and state_of(status) != state:
             raise Changed("another file stands in its place, or it was written to")
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, f"it is a {kind_of(status)}, and only regular files can be copied")
         write = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place)
-        with open(write, "r+b") as copy:
-            sent = _digest(original, copy)
-            copy.flush()
+        with open(write, "r+b") as copied:
+            sent = _digest(original, copied)
+            copied.flush()
             os.fsync(write)
-            copy.seek(0)
-            if _digest(copy, None) != sent:
+            copied.seek(0)
+            if _digest(copied, None) != sent:
                 raise QuarantineError("the copy of a file reads back otherwise than it was written")
-            return _copy_attributes(read, write)
+            return _mark(write, read, status)
 
 
-def _copy_attributes(original: int, copy: int) -> bool:
-    """Give a copy the extended attributes of its original, of which ACLs are some; says whether it has all.
+def _mark(copied: int, original: int, status: os.stat_result) -> bool:
+    """Give an open copy the owner, mode, times and attributes of its original; says whether it has all.
+
+    The owner comes first, because to change it takes capabilities away.
+    """
+    made = os.fstat(copied)
+    if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
+        os.fchown(copied, status.st_uid, status.st_gid)
+    is_whole = _copy_attributes(original, copied)
+    os.fchmod(copied, stat.S_IMODE(status.st_mode))
+    os.utime(copied, ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.fsync(copied)
+    return is_whole
+
+
+def _copy_attributes(original: int, copied: int) -> bool:
+    """Copy extended attributes, of which ACLs are some; says whether the copy has all of them.
 
     Those that the kernel manages by itself, such as SELinux labels, follow the rules of the new place
     where it does not take them.
@@ -74,7 +111,7 @@ def _copy_attributes(original: int, copy: int) -> bool:
     is_whole = True
     for name in _attributes(original):
         try:
-            os.setxattr(copy, name, os.getxattr(original, name))
+            os.setxattr(copied, name, os.getxattr(original, name))
         except OSError:  # noqa: PERF203
             is_whole = is_whole and name.startswith(("security.", "trusted."))
     return is_whole
@@ -89,29 +126,13 @@ def _attributes(handle: int) -> list[str]:
         raise
 
 
-def _digest(source: IO[bytes], copy: IO[bytes] | None) -> bytes:
+def _digest(source: IO[bytes], copied: IO[bytes] | None) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
     for block in iter(lambda: source.read(_BLOCK), b""):
         digest.update(block)
-        if copy:
-            copy.write(block)
+        if copied:
+            copied.write(block)
     return digest.digest()
-
-
-def set_marks(place: int, name: bytes | str, original: os.stat_result, atime_ns: int | None = None) -> None:
-    """Give a copy the owner, mode and times of its original."""
-    handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
-    try:
-        status = os.fstat(handle)
-        if (status.st_uid, status.st_gid) != (original.st_uid, original.st_gid):
-            os.fchown(handle, original.st_uid, original.st_gid)
-        os.fchmod(handle, stat.S_IMODE(original.st_mode))
-        # Copying has touched the time of access of the original.
-        atime_ns = original.st_atime_ns if atime_ns is None else atime_ns
-        os.utime(handle, ns=(atime_ns, original.st_mtime_ns))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def is_same_file(place: int, stored: str, handle: int, name: bytes) -> bool:
@@ -121,7 +142,7 @@ def is_same_file(place: int, stored: str, handle: int, name: bytes) -> bool:
     if os.path.samestat(ours, theirs):
         return True
     # From another file system, it came as a copy.
-    if ours.st_dev == theirs.st_dev or _marks(ours) != _marks(theirs):
+    if ours.st_dev == theirs.st_dev or _marks(ours) != _marks(theirs) or not stat.S_ISREG(ours.st_mode):
         return False
     return _digest_of(place, stored) == _digest_of(handle, name)
 
@@ -131,6 +152,5 @@ def _marks(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _digest_of(handle: int, name: bytes | str) -> bytes:
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    with open(os.open(name, flags, dir_fd=handle), "rb") as file:
+    with open(open_unnoticed(handle, name), "rb") as file:
         return _digest(file, None)

@@ -2,34 +2,86 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""placeholder until the media room arrives"""
+"""Whether the files that rows name are there, told of many at once by reading their directory."""
 
 from __future__ import annotations
 
 from itertools import groupby
 from typing import AbstractSet
 
-from ..compare.present import Presence
-from .local import LocalStore
+from ..spool import Ordered
 from .paths import outside
+from .store import MediaStore
+
+# Names of a directory that are kept for each name that is asked for.
+_MOST = 16
+# Of a directory that was asked for some names one by one, so many times more are likely to come.
+_MORE_TO_COME = 4
+
+
+class _Large:
+    """A directory too large to be read for a few names; read once it was asked for a good part of them."""
+
+    def __init__(self, directory: bytes) -> None:
+        self.directory = directory
+        self.asked = 0
+        self.listing: Ordered | None = None
 
 
 class QuickLook:
-    def __init__(self, store: LocalStore) -> None:
+    """Tells which paths are not there at first sight. Paths come in byte order, over all calls."""
+
+    def __init__(self, store: MediaStore) -> None:
         self._store = store
-        self._presence = Presence(store)
+        # Each lies below the one before it: rows of a directory go on after those of a subdirectory.
+        self._large: list[_Large] = []
 
     def not_found(self, paths: list[bytes]) -> list[bytes]:
-        left: list[bytes] = []
-        for prefix, some in groupby(paths, key=lambda path: path[: path.rfind(b"/") + 1]):
+        """Those of some paths in byte order that a quick look did not find; it proves nothing of them."""
+        not_found: list[bytes] = []
+        for prefix, some in groupby(paths, key=_prefix):
             together = list(some)
             names = [path[len(prefix) :] for path in together]
+            # What leads outside is looked at, and told, one by one.
             there: AbstractSet[bytes] = (
-                frozenset() if outside(prefix) else self._presence.those_there(prefix[:-1], names)
+                frozenset() if outside(prefix) else self.those_there(prefix[:-1], names)
             )
-            left += [
+            not_found += [
                 path
                 for path, name in zip(together, names)
-                if name not in there and not self._store.is_next_to_last(path)
+                if name not in there and not self._store.is_beside_last(path)
             ]
-        return left
+        return not_found
+
+    def those_there(self, directory: bytes, names: list[bytes]) -> AbstractSet[bytes]:
+        """Those of some names in byte order that are proven to be there, maybe with others; in doubt none."""
+        if self._store.is_worth_reading(directory, len(names)):
+            return self._store.names_there(directory, len(names) * _MOST)
+        large = self._large_directory(directory)
+        large.asked += len(names)
+        if large.listing is None and self._store.is_worth_reading(directory, large.asked * _MORE_TO_COME):
+            self._drop_listings()
+            large.listing = Ordered(self._store.sorted_names_there(directory))
+        return large.listing.among(names) if large.listing else frozenset()
+
+    def _drop_listings(self) -> None:
+        # One is in memory at a time; another is read again if as many rows come again.
+        for large in self._large:
+            if large.listing:
+                large.listing, large.asked = None, 0
+
+    def _large_directory(self, directory: bytes) -> _Large:
+        while self._large and not _is_in(directory, self._large[-1].directory):
+            self._large.pop()
+        if not self._large or self._large[-1].directory != directory:
+            self._large.append(_Large(directory))
+        return self._large[-1]
+
+
+def _is_in(directory: bytes, other: bytes) -> bool:
+    return directory == other or not other or directory.startswith(other + b"/")
+
+
+def _prefix(path: bytes) -> bytes:
+    """The directory with its slash; what is left when a name is taken off."""
+    return path[: path.rfind(b"/") + 1]

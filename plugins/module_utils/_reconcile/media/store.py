@@ -2,24 +2,73 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""placeholder until the media room arrives"""
+"""What every media store offers, and the one answer to "is it there?"."""
 
 from __future__ import annotations
 
+import posixpath
+from abc import ABC, abstractmethod
 from enum import Enum
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import TYPE_CHECKING, AbstractSet, Iterator, NamedTuple, Pattern, Sequence
+
+from ..spool import Listed
+
+if TYPE_CHECKING:
+    from .private_folder import PrivateFolder
+
+
+class FileState(NamedTuple):
+    """What identifies a file: while all of this is equal, it is the same file, unchanged.
+
+    ``kind`` is "file" for a regular file, else what stands there in words. Times are in
+    nanoseconds since 1970.
+    """
+
+    kind: str
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    def stamp_ns(self, age_stamp: str) -> int:
+        """The time stamp that tells the age, in nanoseconds since 1970."""
+        if age_stamp == "mtime":
+            return self.mtime_ns
+        if age_stamp == "ctime":
+            return self.ctime_ns
+        return max(self.mtime_ns, self.ctime_ns)
+
+
+class FileMarks(NamedTuple):
+    """What a file has besides its content: bytes, nanoseconds since 1970, ids, permission bits."""
+
+    size: int
+    mtime_ns: int
+    atime_ns: int
+    uid: int
+    gid: int
+    mode: int
 
 
 class Answer(Enum):
+    """What a look at a path found out."""
+
     FOUND = "found"
+    # Proven by the store: there is no such file.
     ABSENT = "absent"
+    # The path can lead to no file of this store: a link or a file stands in the way, for example.
     BLOCKED = "blocked"
+    # Nothing is known.
     UNREADABLE = "unreadable"
 
 
 class Look(NamedTuple):
+    """The answer to "is it there?": with the state if it was found, else with the reason if there is any."""
+
     answer: Answer
-    state: Any = None
+    state: FileState | None = None
     reason: str = ""
 
     @property
@@ -28,8 +77,212 @@ class Look(NamedTuple):
 
     @property
     def is_absent(self) -> bool:
+        """Whether it is proven that nothing is there."""
         return self.answer is Answer.ABSENT
 
     @property
     def is_file(self) -> bool:
+        """Whether a regular file was found."""
         return self.state is not None and self.state.kind == "file"
+
+
+class Run:
+    """Files of one directory; in a listing in order all those between two subdirectories, in byte order.
+
+    ``prefix`` is the directory with a slash, empty for the root. A store may derive a class that
+    carries what it needs to look at these files quickly.
+    """
+
+    __slots__ = ("names", "prefix")
+
+    def __init__(self, prefix: bytes, names: list[bytes]) -> None:
+        self.prefix = prefix
+        self.names = names
+
+
+class Capabilities(NamedTuple):
+    """What a kind of store can do."""
+
+    # Whether directories exist by themselves, so that one can be empty, or an obstacle.
+    directories: bool
+    # Whether the store keeps what was overwritten or removed.
+    versions: bool
+    # Whether "only if unchanged" and the removal are one step; else a file is compared right before.
+    conditional_removal: bool
+
+
+class Blocked(Exception):
+    """The way to a path leads through something that is not a directory of this store."""
+
+
+class Changed(Exception):
+    """The file is gone, or is not the one that was looked at."""
+
+
+class MediaStore(ABC):
+    """The files below one media root. A context manager: it is open inside the ``with`` statement.
+
+    Paths are bytes, relative to the root, with slashes between their parts; the root itself is
+    ``b""``. No path leads out of the store: neither a symbolic link nor ``..`` is followed. Only
+    the answer ABSENT proves that something is not there. What could not be read while listing is
+    in ``unreadable``, by path and reason, and a caller adds there what it could not look at; a run
+    with anything in it must not remove anything. What was left out on purpose, such as another
+    file system that is mounted below the root, is in ``not_entered``.
+
+    What removes or moves raises Changed where the file is not the one that was looked at, Blocked
+    or FileNotFoundError where the way to it has changed, and another OSError where the store
+    refused; the file is where it was, then.
+    """
+
+    def __init__(self, max_listed: int) -> None:
+        self.unreadable: Listed[tuple[bytes, str]] = Listed(max_listed)
+        self.not_entered: Listed[tuple[bytes, str]] = Listed(max_listed)
+
+    @abstractmethod
+    def __enter__(self) -> MediaStore:
+        """Open the store; raises SiteError where it is not there or cannot be read."""
+
+    @abstractmethod
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the store, which ends its lock."""
+
+    # What it is.
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What this kind of store can do."""
+
+    @property
+    @abstractmethod
+    def file_system(self) -> int:
+        """What tells the file system of the root from others, also after a reboot; 0 if unknown."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """What tells this store from every other one, also on other hosts. Holds no secret."""
+
+    @abstractmethod
+    def lock(self) -> None:
+        """Keep other runs on this host off the store until it is closed; raises BusyError."""
+
+    @abstractmethod
+    def verify_root(self) -> None:
+        """Note the root as unreadable if another one stands in its place by now."""
+
+    # Looking.
+
+    @abstractmethod
+    def look(self, path: bytes) -> Look:
+        """Look at a path. Never raises for what it meets there, and notes nothing."""
+
+    @abstractmethod
+    def look_in(self, run: Run, name: bytes) -> Look:
+        """Look at a file of the run that a listing has yielded last."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Drop what is remembered of directories: the next look starts at the root again."""
+
+    @abstractmethod
+    def checksum(self, path: bytes, algorithm: str) -> str | None:
+        """The hexadecimal checksum of a file; None where it cannot be read or computed here."""
+
+    def matching(self, parts: Sequence[bytes | Pattern[bytes]], below: bytes = b"") -> Iterator[bytes]:
+        """Yield the paths of regular files whose parts are these names, or match these patterns."""
+        for position, part in enumerate(parts):
+            if not isinstance(part, bytes):
+                for name in self.names(below, part):
+                    yield from self.matching(parts[position + 1 :], posixpath.join(below, name))
+                return
+            below = posixpath.join(below, part)
+        if self.look(below).is_file:
+            yield below
+
+    # Listing.
+
+    @abstractmethod
+    def require_directory(self, path: bytes) -> None:
+        """Raise SiteError unless the path is a directory that can be read and not a link."""
+
+    @abstractmethod
+    def walk(self, directory: bytes, exclude: Pattern[bytes] | None, in_order: bool = True) -> Iterator[Run]:
+        """Yield all that is below a directory and is none itself, in the byte order of whole paths.
+
+        With ``in_order`` false, the order does not matter. Excluded directories are not entered
+        (see ``walk.is_excluded``), nor are links and mounted file systems. A run is good until the
+        next one is asked for.
+        """
+
+    @abstractmethod
+    def names(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:
+        """The names in a directory that match, in byte order; none where there is no such directory.
+
+        A directory that cannot be read is noted in ``unreadable``.
+        """
+
+    @abstractmethod
+    def is_empty(self, directory: bytes) -> bool:
+        """Whether nothing is in a directory, or there is no such directory.
+
+        A directory that cannot be read counts as empty, and is noted in ``unreadable``.
+        """
+
+    # Quick looks, which ``quick_look.QuickLook`` puts together: a store without any knows nothing.
+
+    def is_worth_reading(self, directory: bytes, wanted: int) -> bool:
+        """Whether so many names are a good part of a directory; False in doubt."""
+        return False
+
+    def names_there(self, directory: bytes, most: int) -> AbstractSet[bytes]:
+        """What is in a directory, unless it is more; nothing in doubt.
+
+        To read a directory proves of many names at once that they are there, and of none that it is not.
+        """
+        return frozenset()
+
+    def sorted_names_there(self, directory: bytes) -> Iterator[list[bytes]]:
+        """The same for a directory of any size: its names in byte order, those beyond memory on disk."""
+        return iter(())
+
+    def is_beside_last(self, path: bytes) -> bool | None:
+        """Whether something is at a path, which lies beside that of the last look; None where unknown."""
+        return None
+
+    # Removing, moving out, and putting back.
+
+    @abstractmethod
+    def may_remove_in(self, directory: bytes) -> bool:
+        """Whether this user may remove files in a directory; True where there is no such directory."""
+
+    @abstractmethod
+    def describe(self, path: bytes) -> FileMarks:
+        """What a file has besides its content. Raises FileNotFoundError, Blocked or another OSError."""
+
+    @abstractmethod
+    def remove(self, path: bytes, state: FileState) -> None:
+        """Remove a file that is still the one that was looked at, for good."""
+
+    @abstractmethod
+    def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> bool:
+        """Move a file that is still the one that was looked at into a private folder.
+
+        Across file systems it is copied, and the copy is on disk and was read again before the
+        original goes. What was exchanged at the last moment is put back. Says whether the file has
+        kept all its extended attributes. The caller syncs the folder.
+        """
+
+    @abstractmethod
+    def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
+        """Move a file out of a private folder to a path at which nothing stands; nothing is overwritten.
+
+        Directories that are missing are made, as their parent is. The way back is on disk before
+        the file leaves the folder. A file that an earlier call has brought there, before it was
+        killed, counts as put back. Raises FileExistsError if anything else stands there; in this
+        case, and in that of every other error, the file stays in the folder.
+        """

@@ -6,17 +6,16 @@
 
 from __future__ import annotations
 
-import errno
 import fnmatch
 import os
 import re
 from itertools import islice
-from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
+from typing import AbstractSet, Iterable, Iterator, Pattern
 
 from ..spool import Aside, ExternalSort, Listed, Part
+from .directories import DIRECTORY, HANDLES, place_of, reason
+from .store import Run
 
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-HANDLES = "/proc/self/fd"
 # Names of one directory that are kept in memory; more are sorted on disk.
 NAMES_IN_MEMORY = 100_000
 # Names that the directories above the walk's place may keep in memory together.
@@ -27,12 +26,14 @@ OPEN_LEVELS = 32
 ENTRIES = 10_000
 
 
-class Run(NamedTuple):
-    """Files of one directory; in a walk in order all those between two subdirectories, in byte order."""
+class LocalRun(Run):
+    """Files of one directory, and its descriptor, which is open until the next run is asked for."""
 
-    prefix: bytes
-    names: list[bytes]
-    handle: int
+    __slots__ = ("handle",)
+
+    def __init__(self, prefix: bytes, names: list[bytes], handle: int) -> None:
+        super().__init__(prefix, names)
+        self.handle = handle
 
 
 class _Level:
@@ -86,7 +87,7 @@ class _Level:
 
 
 class Walk:
-    """One walk. Notes what it could not see in ``unseen``, and other file systems in ``not_entered``.
+    """One walk. Notes what it could not read in ``unreadable``, and other file systems in ``not_entered``.
 
     Where the order does not matter, nothing is sorted: files come as they are read, and before what is
     in the subdirectories.
@@ -94,13 +95,13 @@ class Walk:
 
     def __init__(
         self,
-        unseen: Listed[tuple[bytes, str]],
+        unreadable: Listed[tuple[bytes, str]],
         not_entered: Listed[tuple[bytes, str]],
         never: AbstractSet[bytes],
         exclude: Pattern[bytes] | None,
         in_order: bool = True,
     ) -> None:
-        self._unseen = unseen
+        self._unreadable = unreadable
         self._not_entered = not_entered
         self._never = never
         self._exclude = exclude
@@ -109,7 +110,7 @@ class Walk:
         self._aside = Aside()
         self._device = 0
 
-    def below(self, prefix: bytes, handle: int) -> Iterator[Run]:
+    def below(self, prefix: bytes, handle: int) -> Iterator[LocalRun]:
         """Yield the files below an open directory, which is closed in the end."""
         status = os.fstat(handle)
         self._device = status.st_dev
@@ -123,7 +124,7 @@ class Walk:
                 elif piece[0].endswith(b"/"):
                     self._descend(piece[0][:-1])
                 else:
-                    yield Run(level.prefix, piece, level.handle)
+                    yield LocalRun(level.prefix, piece, level.handle)
         finally:
             self._aside.close()
             self._give_up()
@@ -162,7 +163,7 @@ class Walk:
                         files = list(set(files).difference(inner))
                     yield files, [name + b"/" for name in inner if self._enters(level.prefix + name)]
         except OSError as error:
-            self._unseen.add((level.prefix, reason(error)))
+            self._unreadable.add((level.prefix, reason(error)))
 
     def _enters(self, path: bytes) -> bool:
         return path not in self._never and not (self._exclude and is_excluded(self._exclude, path))
@@ -176,7 +177,7 @@ class Walk:
             handle = os.open(name, DIRECTORY, dir_fd=parent.handle)
         except OSError as error:
             # It was a directory a moment ago: gone, or swapped for something else.
-            self._unseen.add((path, reason(error)))
+            self._unreadable.add((path, reason(error)))
             return
         status = os.fstat(handle)
         if status.st_dev != self._device:
@@ -191,7 +192,7 @@ class Walk:
     def _leave(self) -> None:
         level = self._levels.pop()
         if os.fstat(level.handle).st_nlink == 0:
-            self._unseen.add((level.prefix, "the directory was removed during the run"))
+            self._unreadable.add((level.prefix, "the directory was removed during the run"))
         if self._levels and self._levels[-1].handle < 0 and not self._climb(level, self._levels[-1]):
             self._give_up()
         os.close(level.handle)
@@ -207,13 +208,13 @@ class Walk:
         try:
             handle = os.open(b"..", DIRECTORY, dir_fd=level.handle)
         except OSError as error:
-            self._unseen.add((parent.prefix, reason(error)))
+            self._unreadable.add((parent.prefix, reason(error)))
             return False
         if place_of(os.fstat(handle)) == parent.place:
             parent.handle = handle
             return True
         os.close(handle)
-        self._unseen.add((parent.prefix, "the directory was moved during the run"))
+        self._unreadable.add((parent.prefix, "the directory was moved during the run"))
         return False
 
 
@@ -227,15 +228,3 @@ def is_excluded(exclude: Pattern[bytes], path: bytes) -> bool:
     """A glob applies to the name, or to the whole path below the media root."""
     name = path.rpartition(b"/")[2]
     return exclude.match(name) is not None or exclude.match(path) is not None
-
-
-def place_of(status: os.stat_result) -> tuple[int, int]:
-    """What tells a directory from all others."""
-    return status.st_dev, status.st_ino
-
-
-def reason(error: OSError) -> str:
-    """Why a directory could not be looked into."""
-    if error.errno == errno.ENOENT:
-        return "the directory vanished during the run"
-    return error.strerror or type(error).__name__

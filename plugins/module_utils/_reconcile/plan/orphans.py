@@ -12,13 +12,13 @@ from collections import Counter
 from typing import Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.merge import Merge, begun
-from ..compare.moves import LikelyMove, lost_references
+from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.references import OddReferences, ReferenceCheck
 from ..config.site import OrphansJob
 from ..errors import SiteError
 from ..kept import Code
-from ..media.local import FileState
 from ..media.paths import outside
+from ..media.store import FileState
 from ..media.walk import exclusion, is_excluded
 from ..session import Comparison, Session
 from ..spool import Paths, Spool
@@ -215,7 +215,7 @@ class _OrphansPlanner(Planner):
             return
         some = list(orphans)
         sizes = {orphan.path: orphan.state.size for orphan in some}
-        moved = lost_references(sizes, self.store, self.database, self.job.references)
+        moved = MoveSearch(self.store, self.database, self.job.references).lost_references(sizes)
         for orphan in some:
             lost = moved.get(orphan.path)
             if lost is None:

@@ -13,7 +13,7 @@ from ..compare.path_mismatch import Sample, better_reading
 from ..config.site import OrphansJob, RecordsJob, Site
 from ..media.derived import patterns
 from ..media.paths import Spellings
-from ..quarantine.batches import last_file_system
+from ..quarantine.store import last_file_system
 from ..session import Session
 from ..text import escaped
 from .approval import Approval, Item

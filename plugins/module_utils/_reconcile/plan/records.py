@@ -14,7 +14,7 @@ from collections import Counter
 from typing import Any, Iterable, Iterator, Mapping, NamedTuple
 
 from ..compare.missing import MissingCheck
-from ..compare.moves import LikelyMove, moved_files
+from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.path_mismatch import Sample
 from ..compare.references import ReferenceCheck
 from ..config.site import Column, RecordsJob
@@ -23,8 +23,8 @@ from ..database.catalog import ForeignKey, Row, Selection, Table
 from ..errors import SiteError
 from ..kept import Code, Doubt
 from ..media.derived import patterns
-from ..media.local import FileState
 from ..media.paths import outside
+from ..media.store import FileState
 from ..media.walk import NAMES_IN_MEMORY
 from ..session import Session, open_store
 from ..spool import CHUNK, ExternalSort, Spool
@@ -358,8 +358,8 @@ class _MissingPlanner(_RecordsPlanner):
     def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:
         # A store of its own: what this search cannot read says nothing about the records' own files.
         with open_store(self.site, max_listed=0) as store:
-            column, columns = self.job.deciding_column, referencing_columns(self.job)
-            moved = moved_files(missing, column, store, self.database, columns, self.derived)
+            search = MoveSearch(store, self.database, referencing_columns(self.job))
+            moved = search.moved_files(missing, self.job.deciding_column, self.derived)
             warning = "not every directory could be searched for files that were moved"
             if store.unreadable.total and warning not in self.plan.warnings:
                 self.plan.warnings.append(warning)

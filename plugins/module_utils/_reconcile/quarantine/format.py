@@ -2,34 +2,45 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The format of a batch, and how it is read."""
+"""The format of a batch, and how it is read.
+
+A batch is one private folder below the quarantine:
+
+- ``manifest.jsonl``: a first line about the run, then a line for each file. A line is on disk
+  before its file moves, so that every file in the batch is accounted for after a crash too. A last
+  line says so if the deletion of the rows was rolled back.
+- ``files/``: the files, by the numbers that the manifest gives them. Names from the media store,
+  however long or hostile, are only ever data in here.
+- ``rows.jsonl``: the removed and changed rows, on disk before the database commits.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from array import array
+from contextlib import ExitStack
 from itertools import islice
+from types import TracebackType
 from typing import Any, Iterator, NamedTuple
 
 from ..errors import QuarantineError, SiteError
+from ..media.private_folder import PrivateFolder
 from ..text import escaped
 
 MANIFEST, FILES, ROWS = "manifest.jsonl", "files", "rows.jsonl"
 
-
 FORMAT = 1
 
-
 ROLLED_BACK = {"rows": "rolled back"}
-
 
 # Files in one folder of a batch.
 _FOLDER = 10_000
 
 
-class KeptFile(NamedTuple):
-    """A line of the manifest: a file as it was in the media tree."""
+class QuarantinedFile(NamedTuple):
+    """A line of the manifest: a file as it was in the media store, and why it went."""
 
     number: int
     path: bytes
@@ -45,8 +56,19 @@ class KeptFile(NamedTuple):
         return {**self._asdict(), "path": as_text(self.path)}
 
     @property
+    def folder(self) -> str:
+        """The folder below ``files/`` that it is in."""
+        return f"{self.number // _FOLDER:05d}"
+
+    @property
+    def name(self) -> str:
+        """Its name in that folder."""
+        return f"{self.number:09d}"
+
+    @property
     def stored(self) -> str:
-        return stored_name(self.number)
+        """Both, as a path below ``files/``."""
+        return f"{self.folder}/{self.name}"
 
 
 def as_text(path: bytes) -> str:
@@ -58,36 +80,104 @@ def as_path(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def stored_name(number: int) -> str:
-    return f"{number // _FOLDER:05d}/{number:09d}"
+class Batch:
+    """A batch that is read, in an open quarantine. A context manager, which closes the batch's folder.
 
+    Raises QuarantineError for what a damage has left unreadable, and OSError.
+    """
 
-def manifest(folder: str) -> tuple[dict[str, Any], Iterator[KeptFile]]:
-    """The first line of a batch's manifest, and its files. Raises CleanupError if it has no such line."""
-    lines = _lines(os.path.join(folder, MANIFEST))
-    header = next(lines, None)
-    if header is None:
-        raise QuarantineError(
-            f"batch {os.path.basename(folder)} was left by a run that was killed at its beginning, before it "
-            "took anything. The next purge removes it."
-        )
-    if header.get("format") != FORMAT:
-        raise SiteError(
-            f"batch {os.path.basename(folder)} has the format {header.get('format')!r}, this release "
-            f"reads {FORMAT}. Use the release that wrote it."
-        )
-    files = (line for line in lines if line != ROLLED_BACK)
-    return header, (KeptFile(**{**line, "path": as_path(line["path"])}) for line in files)
+    def __init__(self, quarantine: PrivateFolder, folder: PrivateFolder, name: str) -> None:
+        self.quarantine = quarantine
+        self.folder = folder
+        self.name = name
+        self._stack = ExitStack()
+        self._stack.push(folder)
+        self._files: PrivateFolder | None = None
+        # The folder of the file that was asked for last: neighbours come in a row.
+        self._last: tuple[str, PrivateFolder | None] = ("", None)
 
+    def __enter__(self) -> Batch:
+        return self
 
-def has_rows(folder: str) -> bool:
-    """Whether the rows that are listed in a batch have gone."""
-    return ROLLED_BACK not in _lines(os.path.join(folder, MANIFEST))
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._last[1]:
+            self._last[1].close()
+        self._stack.close()
 
+    def header(self) -> dict[str, Any] | None:
+        """The first line of the manifest; None where a run was killed before it had written it."""
+        return next(lines_of(self.folder, MANIFEST), None)
 
-def archived(folder: str) -> Iterator[dict[str, Any]]:
-    """The rows of a batch, one after the other; none if they have not gone."""
-    return _lines(os.path.join(folder, ROWS)) if has_rows(folder) else iter(())
+    def manifest(self) -> tuple[dict[str, Any], Iterator[QuarantinedFile]]:
+        """The first line of the manifest, and its files.
+
+        Raises QuarantineError if it has no such line, SiteError if it is of another format.
+        """
+        lines = lines_of(self.folder, MANIFEST)
+        header = next(lines, None)
+        if header is None:
+            raise QuarantineError(
+                f"batch {self.name} was left by a run that was killed at its beginning, before it took "
+                "anything. The next purge removes it."
+            )
+        if header.get("format") != FORMAT:
+            raise SiteError(
+                f"batch {self.name} has the format {header.get('format')!r}, this release reads {FORMAT}. "
+                "Use the release that wrote it."
+            )
+        return header, (self._file(line) for line in lines if line != ROLLED_BACK)
+
+    def _file(self, line: dict[str, Any]) -> QuarantinedFile:
+        try:
+            return QuarantinedFile(**{**line, "path": as_path(line["path"])})
+        except (KeyError, TypeError, AttributeError):
+            raise _damaged(self.folder, MANIFEST, "that describes no file") from None
+
+    def files(self) -> Iterator[QuarantinedFile]:
+        """The files that the manifest names, whether they are in the batch or not."""
+        return self.manifest()[1]
+
+    def holds(self, file: QuarantinedFile) -> bool:
+        """Whether a file of the manifest is in the batch."""
+        folder = self._lent(file.folder)
+        return folder is not None and folder.has(file.name)
+
+    def folder_of(self, file: QuarantinedFile) -> PrivateFolder:
+        """Lend the folder that a file is in, until another file is asked for. Raises FileNotFoundError."""
+        folder = self._lent(file.folder)
+        if folder is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return folder
+
+    def _lent(self, name: str) -> PrivateFolder | None:
+        known, folder = self._last
+        if known != name:
+            if folder:
+                folder.close()
+            self._last = ("", None)
+            self._last = (name, self._opened(name))
+        return self._last[1]
+
+    def _opened(self, name: str) -> PrivateFolder | None:
+        try:
+            if self._files is None:
+                self._files = self._stack.enter_context(self.folder.folder(FILES))
+            return self._files.folder(name)
+        except FileNotFoundError:
+            return None
+
+    def has_rows(self) -> bool:
+        """Whether the rows that are listed in the batch have gone."""
+        return ROLLED_BACK not in lines_of(self.folder, MANIFEST)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of the batch, one after the other; none if they have not gone."""
+        return lines_of(self.folder, ROWS) if self.has_rows() else iter(())
 
 
 class ArchivedRows:
@@ -96,12 +186,12 @@ class ArchivedRows:
     All are read once at the beginning: raises QuarantineError if a line is broken.
     """
 
-    def __init__(self, folder: str) -> None:
-        self._path = os.path.join(folder, ROWS)
+    def __init__(self, batch: Batch) -> None:
+        self._folder = batch.folder
         self._starts = array("Q")
         start = 0
-        for line in _whole_lines(self._path) if has_rows(folder) else ():
-            _read(self._path, line)
+        for line in _whole_lines(self._folder, ROWS) if batch.has_rows() else ():
+            _read(self._folder, ROWS, line)
             self._starts.append(start)
             start += len(line)
 
@@ -109,41 +199,42 @@ class ArchivedRows:
         return len(self._starts)
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        with open(self._path, "rb") as file:
+        with self._folder.read(ROWS) as file:
             file.seek(self._starts[number])
-            return _read(self._path, file.readline())
+            return _read(self._folder, ROWS, file.readline())
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         # None at all, where those that are listed have not gone.
-        return islice(_lines(self._path), len(self))
+        return islice(lines_of(self._folder, ROWS), len(self))
 
 
-def has(folder: str, kept: KeptFile) -> bool:
-    """Whether a file of the manifest is in the batch."""
-    return os.path.lexists(os.path.join(folder, FILES, kept.stored))
+def lines_of(folder: PrivateFolder, name: str) -> Iterator[dict[str, Any]]:
+    """The lines of a file of a batch, read; none if there is no such file."""
+    return (_read(folder, name, line) for line in _whole_lines(folder, name))
 
 
-def _lines(path: str) -> Iterator[dict[str, Any]]:
-    return (_read(path, line) for line in _whole_lines(path))
-
-
-def _whole_lines(path: str) -> Iterator[bytes]:
+def _whole_lines(folder: PrivateFolder, name: str) -> Iterator[bytes]:
     try:
-        with open(path, "rb") as file:
-            # A crash can cut the last line short; nothing was moved on its account.
-            yield from (line for line in file if line.endswith(b"\n"))
-    except (FileNotFoundError, NotADirectoryError):
+        file = folder.read(name)
+    except FileNotFoundError:
         return
+    with file:
+        # A crash can cut the last line short; nothing was moved on its account.
+        yield from (line for line in file if line.endswith(b"\n"))
 
 
-def _read(path: str, line: bytes) -> dict[str, Any]:
+def _read(folder: PrivateFolder, name: str, line: bytes) -> dict[str, Any]:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise QuarantineError(
-            f"'{escaped(os.fsencode(path))}' holds a line that is no JSON object, as after a damage of the "
-            "disk. The files of the batch are beside it, in the folder files."
-        )
+        raise _damaged(folder, name, "that is no JSON object")
     return found
+
+
+def _damaged(folder: PrivateFolder, name: str, what: str) -> QuarantineError:
+    return QuarantineError(
+        f"'{escaped(folder.path_of(name))}' holds a line {what}, as after a damage of the disk. "
+        "The files of the batch are beside it, in the folder files."
+    )

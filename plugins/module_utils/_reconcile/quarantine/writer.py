@@ -6,147 +6,117 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 import socket
-import stat
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from types import TracebackType
 from typing import IO, Any, Iterable
 
 from ..config.site import Site
-from ..errors import CleanupError
-from ..media.copy import copy_over
-from ..media.local import Blocked, Changed, FileState, LocalStore, require_same
-from ..text import counted
-from .batches import created, new_folder, prepare, sync, write_lines, writing
-from .format import FILES, FORMAT, MANIFEST, ROLLED_BACK, ROWS, KeptFile, as_text
+from ..errors import CleanupError, QuarantineError
+from ..media.private_folder import PrivateFolder
+from ..media.store import Blocked, Changed, FileState, MediaStore
+from ..text import counted, escaped
+from .format import FILES, FORMAT, MANIFEST, ROLLED_BACK, ROWS, QuarantinedFile, as_text
+from .store import prepared, write_lines, writing
 
 
 class QuarantineWriter:
-    """A batch that is being filled; also the place that takes the files of a run."""
+    """A batch that is being filled, to which a run hands over what it removes. A context manager.
+
+    ``name`` is that of the batch; empty once it is known that it keeps nothing.
+    """
 
     def __init__(self, site: Site, job: str, plan_id: str, file_system: int) -> None:
-        quarantine = site.quarantine or b""
-        prepare(quarantine)
         self.name = f"{plan_id.partition('-')[0]}-{job}-{plan_id.partition('-')[2][:8]}"
-        self._folder = new_folder(quarantine, self.name)
-        self.name = os.path.basename(self._folder)
         self._number = 0
-        self._announced: dict[bytes, KeptFile] = {}
+        self._announced: dict[bytes, QuarantinedFile] = {}
         self._obstacles: dict[bytes, Exception] = {}
         self._without_attributes = 0
-        # Handles of the folders that took files since these were last made to last.
-        self._places: dict[str, int] = {}
+        # The folders that took files since these were last made to last.
+        self._filling: dict[str, PrivateFolder] = {}
         self._has_files = False
         self._rows: IO[bytes] | None = None
-        header = {
-            "format": FORMAT,
-            "batch": self.name,
-            "plan_id": plan_id,
-            "job": job,
-            "site": site.name,
-            "media_root": as_text(site.media_root),
-            "file_system": file_system,
-            "moment": time.time(),
-            "host": socket.gethostname(),
-        }
-        with writing():
-            self._handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            self._manifest = created(os.path.join(self._folder, MANIFEST))
-            os.mkdir(FILES, 0o700, dir_fd=self._handle)
-            write_lines(self._manifest, [header])
-            os.fsync(self._handle)
+        with writing(), ExitStack() as stack:
+            self._quarantine = stack.enter_context(prepared(site.quarantine or b""))
+            self.name = _new_folder(self._quarantine, self.name)
+            self._folder = stack.enter_context(self._quarantine.folder(self.name))
+            self._manifest = stack.enter_context(self._folder.create(MANIFEST))
+            self._folder.make_folder(FILES)
+            self._files = stack.enter_context(self._folder.folder(FILES))
+            write_lines(self._manifest, [_header(self.name, site, job, plan_id, file_system)])
+            self._folder.sync()
+            self._stack = stack.pop_all()
 
     def __enter__(self) -> QuarantineWriter:
         return self
 
-    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
-        """Let the handles go; a batch that kept nothing leaves no trace."""
-        self._leave_places()
-        os.close(self._handle)
-        for file in (self._manifest, self._rows):
-            # What a full disk kept from being written was told when it was written.
-            with suppress(OSError):
-                if file:
-                    file.close()
-        if not self._has_files and not self._rows:
-            shutil.rmtree(self._folder)
-            self.name = ""
+        """Close all that is open; a batch that kept nothing leaves no trace."""
+        self._close_filled()
+        with self._stack:
+            for file in (self._manifest, self._rows):
+                # What a full disk kept from being written was told when it was written.
+                with suppress(OSError):
+                    if file:
+                        file.close()
+            if not self._has_files and not self._rows:
+                with writing():
+                    self._quarantine.remove_tree(self.name)
+                self.name = ""
 
-    def announce(self, tree: LocalStore, files: Iterable[tuple[bytes, str]]) -> None:
+    def announce(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
         """Write down which files are about to come, and why; returns when that is on disk."""
         self._announced, self._obstacles = {}, {}
         for path, reason in files:
             try:
-                handle, name = tree.parent_of(path)
-                status = os.stat(name, dir_fd=handle, follow_symlinks=False)
+                marks = store.describe(path)
             except FileNotFoundError:
                 continue
             except (OSError, Blocked) as error:
                 self._obstacles[path] = error
                 continue
-            self._announced[path] = KeptFile(
-                self._number,
-                path,
-                status.st_size,
-                status.st_mtime_ns,
-                status.st_atime_ns,
-                status.st_uid,
-                status.st_gid,
-                stat.S_IMODE(status.st_mode),
-                reason,
-            )
+            self._announced[path] = QuarantinedFile(self._number, path, *marks, reason)
             self._number += 1
         with writing():
-            write_lines(self._manifest, [kept.as_json() for kept in self._announced.values()])
+            write_lines(self._manifest, [file.as_json() for file in self._announced.values()])
 
-    def take(self, tree: LocalStore, path: bytes, state: FileState) -> None:
-        """Move a file in here. Raises Changed if it is not the one that was looked at."""
+    def take(self, store: MediaStore, path: bytes, state: FileState) -> None:
+        """Move a file in here, as ``MediaStore.move_out`` does and with its errors."""
         if path in self._obstacles:
             raise self._obstacles[path]
-        kept = self._announced.get(path)
-        if kept is None:
+        file = self._announced.get(path)
+        if file is None:
             raise Changed("it was gone already")
-        folder, name = kept.stored.split("/")
-        place = self._place(folder)
-        handle, source = tree.parent_of(path)
-        require_same(handle, source, state)
-        try:
-            os.rename(source, name, src_dir_fd=handle, dst_dir_fd=place)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            self._without_attributes += not copy_over(handle, source, place, name, state, kept.atime_ns)
-            return
-        _verify_moved(handle, source, place, name, state)
+        is_whole = store.move_out(path, state, self._folder_for(file), file.name)
+        self._without_attributes += not is_whole
 
     def settle(self) -> None:
         """Make what was moved in here survive a power failure."""
         with writing():
-            for handle in self._places.values():
-                os.fsync(handle)
-        self._leave_places()
-
-    def _leave_places(self) -> None:
-        for handle in self._places.values():
-            os.close(handle)
-        self._places = {}
+            for folder in self._filling.values():
+                folder.sync()
+        self._close_filled()
 
     def archive(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write rows down; returns when they are on disk."""
         with writing():
             if self._rows is None:
-                self._rows = created(os.path.join(self._folder, ROWS))
-                os.fsync(self._handle)
+                self._rows = self._folder.create(ROWS)
+                self._folder.sync()
             write_lines(self._rows, rows)
 
     @property
     def notes(self) -> list[str]:
+        """What a person should know of how the files are kept."""
         if not self._without_attributes:
             return []
         return [
@@ -162,30 +132,51 @@ class QuarantineWriter:
                 write_lines(self._manifest, [ROLLED_BACK])
             self.name = ""
 
-    def _place(self, folder: str) -> int:
-        if folder not in self._places:
-            path = os.path.join(self._folder, FILES, folder)
+    def _folder_for(self, file: QuarantinedFile) -> PrivateFolder:
+        if file.folder not in self._filling:
             # It is there where it could be made and then not be opened.
             with suppress(FileExistsError):
-                os.mkdir(path, 0o700)
-            sync(os.path.dirname(path))
+                self._files.make_folder(file.folder)
+            self._files.sync()
             self._has_files = True
-            self._places[folder] = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        return self._places[folder]
+            self._filling[file.folder] = self._files.folder(file.folder)
+        return self._filling[file.folder]
+
+    def _close_filled(self) -> None:
+        for folder in self._filling.values():
+            folder.close()
+        self._filling = {}
 
 
-def _verify_moved(handle: int, source: bytes, place: int, name: str, state: FileState) -> None:
-    """Put back what was exchanged between the last look and the move; a move sets the ctime."""
-    moved = FileState.of(os.stat(name, dir_fd=place, follow_symlinks=False))
-    if moved[:-1] == state[:-1]:
-        return
-    if moved.kind == "directory":
-        # It cannot be linked; a rename of a directory replaces an empty directory at most.
-        os.rename(name, source, src_dir_fd=place, dst_dir_fd=handle)
-        raise Changed("a directory came into its place at the last moment")
-    try:
-        os.link(name, source, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
-    except FileExistsError:
-        raise Changed("it was exchanged at the last moment; what was moved is in quarantine") from None
-    os.unlink(name, dir_fd=place)
-    raise Changed("another file came into its place at the last moment")
+def _new_folder(quarantine: PrivateFolder, name: str) -> str:
+    """Make the folder of a batch, and return its name, which has a number if need be."""
+    for number in range(100):
+        numbered = f"{name}-{number}" if number else name
+        try:
+            quarantine.make_folder(numbered)
+            quarantine.sync()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise QuarantineError(
+                f"the quarantine '{escaped(quarantine.path)}' takes no batch: {error.strerror}. "
+                "Nothing was removed."
+            ) from None
+        return numbered
+    raise QuarantineError(
+        f"the quarantine '{escaped(quarantine.path)}' holds a hundred batches {name} already."
+    )
+
+
+def _header(batch: str, site: Site, job: str, plan_id: str, file_system: int) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "batch": batch,
+        "plan_id": plan_id,
+        "job": job,
+        "site": site.name,
+        "media_root": as_text(site.media_root),
+        "file_system": file_system,
+        "moment": time.time(),
+        "host": socket.gethostname(),
+    }

@@ -11,7 +11,7 @@ from typing import Any, Iterable
 from ..apply.restore_rows import Restored
 from ..kept import Kept
 from ..plan.plan import Totals
-from ..quarantine.batches import BatchInfo
+from ..quarantine.store import BatchInfo
 from ..text import counted, escaped, moment
 from .data import lines_diff
 from .words import sample

@@ -11,18 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import (
-    SiteError,
-    UnreadableError,
-)
-from engine.media import (
-    local as tree_module,
-)
-from engine.media.local import (
-    Blocked,
-    FileState,
-    LocalStore,
-)
+from engine.errors import SiteError
+from engine.media import directories
+from engine.media import local as tree_module
+from engine.media.local import LocalStore
+from engine.media.store import Answer, FileState, Look
 from helpers.builders import (
     DEEP,
     FailingOs,
@@ -45,8 +38,9 @@ LONGEST = b"n" * 255
 @pytest.mark.parametrize("path", [b"gone", b"photos/gone", b"gone/gone/gone", b"/".join(DEEP * 2), LONGEST])
 def test_only_no_such_file_says_that_a_file_is_absent(tree: LocalStore, media: Media, path: bytes) -> None:
     media.write("photos/a")
-    assert tree.state(path) is None
-    assert not tree.has_file(path)
+    assert tree.look(path) == Look(Answer.ABSENT)
+    assert tree.look(path).is_absent
+    assert not tree.look(path).is_file
 
 
 @pytest.mark.promise(1)
@@ -71,10 +65,12 @@ def test_whatever_stands_at_a_path_is_not_absent(
     media.link("link", "photos/a")
     media.link("dangling", "nowhere")
     os.mkfifo(media.path("fifo"))
-    state = tree.state(path)
-    assert state is not None
-    assert state.kind == kind
-    assert tree.has_file(path) == (kind == "file")
+    look = tree.look(path)
+    assert look.is_found
+    assert not look.is_absent
+    assert look.state is not None
+    assert look.state.kind == kind
+    assert look.is_file == (kind == "file")
 
 
 @pytest.mark.promise(1)
@@ -92,6 +88,11 @@ def test_whatever_stands_at_a_path_is_not_absent(
         (LONGEST + b"n", "longer than a file name can be"),
         (b"photos/" + LONGEST + b"n", "longer than a file name can be"),
         (LONGEST + b"n/a", "longer than a file name can be"),
+        (b"..", "'..' could lead out of the media root"),
+        (b"photos/..", "'..' could lead out of the media root"),
+        (b"photos/../a", "'..' could lead out of the media root"),
+        (b"photos/a\0", "NUL byte"),
+        (b"photos\0/a", "NUL byte"),
     ],
 )
 def test_what_stands_in_the_way_proves_no_absence(
@@ -101,9 +102,11 @@ def test_what_stands_in_the_way_proves_no_absence(
     for name, target in (("link", "photos"), ("dangling", "nowhere"), ("loop", "loop"), ("outside", outside)):
         media.link(name, target)
     os.mkfifo(media.path("fifo"))
-    with pytest.raises(Blocked, match=re.escape(words)):
-        tree.state(path)
-    assert not tree.has_file(path)
+    look = tree.look(path)
+    assert (look.answer, look.state) == (Answer.BLOCKED, None)
+    assert words in look.reason
+    assert not any((look.is_found, look.is_absent, look.is_file))
+    assert tree.unreadable.total == 0, "a look notes nothing"
 
 
 @pytest.mark.promise(1)
@@ -114,14 +117,13 @@ def test_a_closed_directory_proves_no_absence(public_media: Media, mode: int, na
     media.write("closed/there", "closed/in/there")
     os.chmod(media.path("closed"), mode)
 
-    def look(path: bytes) -> str:
-        with LocalStore(media.root, 10) as tree, pytest.raises(UnreadableError) as error:
-            tree.state(path)
-        return str(error.value)
+    def look(path: bytes) -> Look:
+        with LocalStore(media.root, 10) as tree:
+            return tree.look(path)
 
     hand_over(media)
     for path in (b"closed/" + name, b"closed/in/" + name):
-        assert as_nobody(lambda path=path: look(path)).endswith("looked at: Permission denied.")
+        assert as_nobody(lambda path=path: look(path)) == Look(Answer.UNREADABLE, None, "Permission denied")
 
 
 @pytest.mark.promise(1)
@@ -133,19 +135,19 @@ def test_an_error_of_the_disk_proves_no_absence(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch, function: str, number: int
 ) -> None:
     media.write("photos/a")
-    name = b"photos" if function == "open" else b"a"
-    monkeypatch.setattr(tree_module, "os", FailingOs(function, number, name))
-    with pytest.raises(UnreadableError, match=re.escape(os.strerror(number))):
-        tree.state(b"photos/a")
-    assert not tree.has_file(b"photos/a")
+    if function == "open":
+        monkeypatch.setattr(directories, "os", FailingOs(function, number, b"photos"))
+    else:
+        monkeypatch.setattr(tree_module, "os", FailingOs(function, number, b"a"))
+    assert tree.look(b"photos/a") == Look(Answer.UNREADABLE, None, os.strerror(number))
 
 
 def test_a_look_at_the_next_file_tells_of_the_same_directory_only(tree: LocalStore, media: Media) -> None:
     media.write("photos/a", "photos/b", "other/c")
-    assert tree.is_next_to_last(b"photos/a") is None, "nothing was looked at before"
-    tree.state(b"photos/a")
-    assert tree.is_next_to_last(b"photos/b") is True
-    assert tree.is_next_to_last(b"photos/gone") is False
+    assert tree.is_beside_last(b"photos/a") is None, "nothing was looked at before"
+    tree.look(b"photos/a")
+    assert tree.is_beside_last(b"photos/b") is True
+    assert tree.is_beside_last(b"photos/gone") is False
     for path in (
         b"other/c",
         b"photos/",
@@ -155,16 +157,16 @@ def test_a_look_at_the_next_file_tells_of_the_same_directory_only(tree: LocalSto
         b"photos/a\0",
         b"photos/" + b"n" * 256,
     ):
-        assert tree.is_next_to_last(path) is None
+        assert tree.is_beside_last(path) is None
 
 
 def test_whatever_stands_beside_the_last_file_is_there(tree: LocalStore, media: Media) -> None:
     media.write("photos/a")
     media.link("photos/dangling", "nowhere")
     os.mkfifo(media.path("photos/fifo"))
-    tree.state(b"photos/a")
-    assert tree.is_next_to_last(b"photos/dangling") is True
-    assert tree.is_next_to_last(b"photos/fifo") is True
+    tree.look(b"photos/a")
+    assert tree.is_beside_last(b"photos/dangling") is True
+    assert tree.is_beside_last(b"photos/fifo") is True
 
 
 @pytest.mark.promise(1)
@@ -172,9 +174,9 @@ def test_a_look_at_the_next_file_that_fails_tells_nothing(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("photos/a")
-    tree.state(b"photos/a")
+    tree.look(b"photos/a")
     monkeypatch.setattr(tree_module, "os", FailingOs("stat", errno.EIO, b"a"))
-    assert tree.is_next_to_last(b"photos/a") is None
+    assert tree.is_beside_last(b"photos/a") is None
 
 
 def test_many_names_of_one_directory_are_seen_at_once(tree: LocalStore, media: Media, outside: Path) -> None:
@@ -183,7 +185,7 @@ def test_many_names_of_one_directory_are_seen_at_once(tree: LocalStore, media: M
     assert tree.names_there(b"photos", 1000) == {b"a", b"b", b"deeper"}
     for nothing in (b"photos/a", b"gone", b"linked", b"../outside"):
         assert tree.names_there(nothing, 1000) == set()
-    assert tree.unseen.total == 0
+    assert tree.unreadable.total == 0
 
 
 def test_a_directory_is_empty_where_nothing_is(
@@ -193,8 +195,8 @@ def test_a_directory_is_empty_where_nothing_is(
     os.mkdir(media.path("empty"))
     found = {name: tree.is_empty(name) for name in (b"photos", b"empty", b"gone", b"photos/a", b"")}
     assert found == {b"photos": False, b"empty": True, b"gone": True, b"photos/a": True, b"": False}
-    assert tree.unseen.total == 0
-    monkeypatch.setattr(tree_module, "os", FailingOs("open", errno.EIO, b"empty"))
+    assert tree.unreadable.total == 0
+    monkeypatch.setattr(directories, "os", FailingOs("open", errno.EIO, b"empty"))
     tree.forget()
     assert tree.is_empty(b"empty")
     assert unseen(tree) == {b"empty": os.strerror(errno.EIO)}
@@ -231,7 +233,7 @@ def test_a_directory_that_cannot_be_read_shows_no_name(
     assert list(tree.sorted_names_there(b"photos")) == []
     monkeypatch.undo()
     tree.forget()
-    monkeypatch.setattr(tree_module, "os", FailingOs("open", errno.EIO, b"photos"))
+    monkeypatch.setattr(directories, "os", FailingOs("open", errno.EIO, b"photos"))
     assert tree.names_there(b"photos", 1000) == set()
     assert list(tree.sorted_names_there(b"photos")) == []
     assert not tree.is_worth_reading(b"photos", 1000)
@@ -270,7 +272,7 @@ def test_a_media_root_may_be_a_link(media: Media, tmp_path: Path) -> None:
     with LocalStore(os.fsencode(tmp_path / "link"), 10) as tree:
         assert walked(tree) == [b"a"]
         tree.verify_root()
-        assert tree.unseen.total == 0
+        assert tree.unreadable.total == 0
 
 
 @pytest.mark.parametrize(
@@ -307,7 +309,7 @@ def test_a_look_that_fails_leaves_no_handle_open(tree: LocalStore, media: Media,
     media.link("link", "photos")
     before = open_handles()
     for _turn in range(3):
-        tree.has_file(path)
+        tree.look(path)
         tree.forget()
     assert open_handles() == before
 
@@ -361,13 +363,11 @@ def test_what_was_listed_and_cannot_be_seen_any_more_is_unseen(
     tree: LocalStore, media: Media, outside: Path
 ) -> None:
     media.write("photos/a")
-    assert tree.seen(b"photos/gone") is None
-    assert unseen(tree) == {}
+    assert tree.look(b"photos/gone").is_absent
     tree.forget()
     media.rename("photos", "old")
     media.link("photos", outside)
-    assert tree.seen(b"photos/precious.jpg") is None
-    assert unseen(tree) == {b"photos/precious.jpg": "'photos' is a symbolic link"}
+    assert tree.look(b"photos/precious.jpg") == Look(Answer.BLOCKED, None, "'photos' is a symbolic link")
 
 
 # Names that match patterns.
@@ -384,7 +384,7 @@ def test_matching_finds_files_by_names_and_patterns(tree: LocalStore, media: Med
     assert list(tree.matching([b"CACHE", b"c", anything])) == []
     assert list(tree.matching([b"CACHE", b"gone", anything])) == []
     assert list(tree.matching([b"CACHE", b"a"])) == []
-    assert tree.unseen.total == 0
+    assert tree.unreadable.total == 0
 
 
 @pytest.mark.promise(1)
@@ -392,7 +392,7 @@ def test_a_directory_in_which_nothing_can_be_looked_for_is_unseen(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("CACHE/a/1.jpg")
-    monkeypatch.setattr(tree_module, "os", FailingOs("open", errno.EACCES, b"a"))
+    monkeypatch.setattr(directories, "os", FailingOs("open", errno.EACCES, b"a"))
     assert list(tree.matching([b"CACHE", b"a", re.compile(b".*")])) == []
     assert unseen(tree) == {b"CACHE/a": "Permission denied"}
 

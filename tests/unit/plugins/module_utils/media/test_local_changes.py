@@ -14,11 +14,9 @@ from typing import Iterator
 import pytest
 
 from engine.media import walk
-from engine.media.local import (
-    Blocked,
-    Changed,
-    LocalStore,
-)
+from engine.media.local import LocalStore
+from engine.media.private_folder import PrivateFolder
+from engine.media.store import Blocked, Changed
 from helpers.builders import DEEP, Media, open_handles, state_of, walked
 
 LONGEST = b"n" * 255
@@ -38,6 +36,15 @@ def media_with_deep_file(tmp_path: Path) -> Iterator[Media]:
     os.close(handle)
     yield media
     subprocess.run(["rm", "-rf", media.root], check=True)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[PrivateFolder]:
+    """A private folder with a file on its way back."""
+    with PrivateFolder.make(os.fsencode(tmp_path / "kept"), "the quarantine") as opened:
+        with opened.create("1") as file:
+            file.write(b"picture")
+        yield opened
 
 
 # Removal.
@@ -120,10 +127,11 @@ def test_a_file_deeper_than_any_path_is_found_and_removed(media_with_deep_file: 
         path = run.prefix + run.names[0]
         assert len(path) > 4096
         assert path == b"/".join([*DEEP, b"bottom.jpg"])
-        state = tree.state_in(run, b"bottom.jpg")
+        state = tree.look_in(run, b"bottom.jpg").state
+        assert state is not None
         assert list(runs) == []
-        assert state == tree.state(path)
-        assert tree.unseen.total == 0
+        assert state == tree.look(path).state
+        assert tree.unreadable.total == 0
         tree.remove(path, state)
         assert walked(tree) == []
     assert open_handles() == before
@@ -143,7 +151,7 @@ def test_a_walk_that_is_given_up_leaves_no_handle_open(media_with_deep_file: Med
 
 @pytest.mark.promise(10)
 def test_missing_directories_are_made_as_their_parent_is(
-    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("photos/a")
     os.chmod(media.path("photos"), 0o2750)
@@ -153,9 +161,10 @@ def test_missing_directories_are_made_as_their_parent_is(
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
     before = open_handles()
-    for _again in range(2):
-        handle, name = tree.parent_of(b"photos/new/newer/b", create=True)
-        os.close(os.open(name, os.O_CREAT | os.O_WRONLY, dir_fd=handle))
+    tree.put_back(folder, "1", b"photos/new/newer/b")
+    with folder.create("2"):
+        pass
+    tree.put_back(folder, "2", b"photos/new/newer/c")
     tree.forget()
     assert open_handles() == before
     made = [os.stat(media.path(path)) for path in ("photos/new", "photos/new/newer")]
@@ -165,38 +174,44 @@ def test_missing_directories_are_made_as_their_parent_is(
             parent.st_uid,
             parent.st_gid,
         )
-    assert synced == [parent.st_ino, made[0].st_ino], "each is on disk in its parent, before what is in it"
-    assert media.files == {b"photos/a", b"photos/new/newer/b"}
+    way = [parent.st_ino, made[0].st_ino, made[1].st_ino]
+    assert synced == [*way, made[1].st_ino], "each is on disk in its parent, before what is in it"
+    assert media.files == {b"photos/a", b"photos/new/newer/b", b"photos/new/newer/c"}
 
 
 @pytest.mark.promise(10)
 def test_a_new_directory_is_private_until_it_is_as_its_parent(
-    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.mkdir("photos")
     modes: list[int] = []
     monkeypatch.setattr(os, "fchown", lambda handle, *_owner: modes.append(os.fstat(handle).st_mode & 0o7777))
-    tree.parent_of(b"photos/new/b", create=True)
+    tree.put_back(folder, "1", b"photos/new/b")
     assert modes == [0o700]
 
 
-def test_nothing_is_made_unless_it_is_asked_for(tree: LocalStore, media: Media) -> None:
+def test_nothing_is_made_unless_it_is_asked_for(
+    tree: LocalStore, media: Media, folder: PrivateFolder
+) -> None:
     with pytest.raises(FileNotFoundError):
-        tree.parent_of(b"new/b")
-    assert tree.parent_of(b"b", create=True)[1] == b"b"
+        tree.describe(b"new/b")
+    assert tree.look(b"new/b").is_absent
     assert os.listdir(media.root) == []
+    tree.put_back(folder, "1", b"b")
+    assert os.listdir(media.root) == [b"b"]
 
 
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("path", [b"link/new/b", b"file/new/b", b"link/b"])
 def test_no_directory_is_made_through_what_stands_in_the_way(
-    tree: LocalStore, media: Media, outside: Path, path: bytes
+    tree: LocalStore, media: Media, folder: PrivateFolder, outside: Path, path: bytes
 ) -> None:
     media.write("file")
     media.link("link", outside)
     before = open_handles()
     with pytest.raises(Blocked):
-        tree.parent_of(path, create=True)
+        tree.put_back(folder, "1", path)
     tree.forget()
     assert open_handles() == before
     assert os.listdir(outside) == ["precious.jpg"]
+    assert folder.names() == ["1"]

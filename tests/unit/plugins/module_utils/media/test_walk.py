@@ -22,16 +22,31 @@ from engine.media import (
 )
 from engine.media import walk
 from engine.media.local import LocalStore
-from engine.media.walk import (
-    Run,
-    exclusion,
-    is_excluded,
+from engine.media.store import Answer, Run
+from engine.media.walk import exclusion, is_excluded
+from helpers.builders import (
+    TREES,
+    FailingOs,
+    Media,
+    as_nobody,
+    hand_over,
+    open_handles,
+    state_of,
+    unseen,
+    walked,
 )
-from helpers.builders import TREES, FailingOs, Media, as_nobody, hand_over, open_handles, unseen, walked
 
 
 def until(runs: Iterator[Run], prefix: bytes) -> Run:
     return next(run for run in runs if run.prefix == prefix)
+
+
+def look_in(tree: LocalStore, run: Run, name: bytes) -> bool:
+    """Whether a file of a run is there; what cannot be looked at is noted, as in a run."""
+    look = tree.look_in(run, name)
+    if look.reason:
+        tree.unreadable.add((run.prefix + name, look.reason))
+    return look.is_found
 
 
 def rest(runs: Iterator[Run]) -> list[bytes]:
@@ -58,7 +73,7 @@ def test_the_walk_yields_what_is_there_in_the_byte_order_of_whole_paths(
         with LocalStore(media.root, 10) as tree:
             found = walked(tree)
             as_read = rest(tree.walk(b"", None, in_order=False))
-            assert tree.unseen.total == 0
+            assert tree.unreadable.total == 0
         assert found == sorted(as_read) == sorted(media.files) == sorted(paths)
 
 
@@ -67,7 +82,7 @@ def test_what_is_as_read_comes_before_what_is_in_subdirectories(tree: LocalStore
     runs = []
     for run in tree.walk(b"a", None, in_order=False):
         runs.append((run.prefix, sorted(run.names)))
-        assert set(run.names) <= set(os.listdir(f"/proc/self/fd/{run.handle}".encode()))
+        assert all(tree.look_in(run, name).is_found for name in run.names)
     assert runs == [(b"a/", [b"1", b"z"]), (b"a/m/", [b"x"])]
 
 
@@ -78,7 +93,7 @@ def test_a_run_holds_the_names_of_one_directory_and_a_handle_to_look_at_them(
     runs = []
     for run in tree.walk(b"a", None):
         runs.append((run.prefix, run.names))
-        assert set(run.names) <= set(os.listdir(f"/proc/self/fd/{run.handle}".encode()))
+        assert all(tree.look_in(run, name).is_found for name in run.names)
     assert runs == [(b"a/", [b"1", b"2"]), (b"a/m/", [b"x"]), (b"a/", [b"z"])]
 
 
@@ -91,7 +106,7 @@ def test_links_and_special_files_are_named_but_not_entered(
     media.link("to_nothing", "nowhere")
     os.mkfifo(media.path("fifo"))
     assert walked(tree) == [b"fifo", b"to_directory", b"to_file", b"to_nothing"]
-    kinds = [tree.state(path).kind for path in walked(tree)]
+    kinds = [state_of(tree, path).kind for path in walked(tree)]
     assert kinds == ["FIFO", "symbolic link", "symbolic link", "symbolic link"]
 
 
@@ -147,7 +162,7 @@ def test_other_file_systems_are_not_entered_and_that_is_told(media_with_mount: M
     with LocalStore(media_with_mount.root, 10) as tree:
         assert walked(tree) == [b"photos/here"]
         assert [path for path, _reason in tree.not_entered.items] == [b"mounted"]
-        assert tree.unseen.total == 0
+        assert tree.unreadable.total == 0
 
 
 def test_a_listed_directory_may_be_a_mount_itself(media_with_mount: Media) -> None:
@@ -221,7 +236,7 @@ def test_a_deep_tree_that_is_removed_is_unseen(
     until(runs, b"a/b/")
     shutil.rmtree(media.path("a"))
     rest(runs)
-    assert tree.unseen.total > 0
+    assert tree.unreadable.total > 0
 
 
 @pytest.mark.promise(1)
@@ -237,7 +252,7 @@ def test_a_deep_directory_that_is_closed_to_us_on_the_way_back_is_unseen(public_
             until(runs, b"a/b/c/")
             os.chmod(media.path("a/b/c"), 0)
             rest(runs)
-            return tree.unseen.total, open_handles() - before
+            return tree.unreadable.total, open_handles() - before
 
     hand_over(media)
     assert as_nobody(walk_on) == (1, 0)
@@ -246,7 +261,7 @@ def test_a_deep_directory_that_is_closed_to_us_on_the_way_back_is_unseen(public_
 @pytest.mark.promise(1)
 def test_a_media_root_that_is_replaced_is_unseen(tree: LocalStore, media: Media) -> None:
     tree.verify_root()
-    assert tree.unseen.total == 0
+    assert tree.unreadable.total == 0
     os.rename(media.root, media.root + b".old")
     os.mkdir(media.root)
     tree.verify_root()
@@ -274,7 +289,7 @@ def test_a_directory_that_must_not_be_read_is_unseen(public_media: Media, mode: 
         with LocalStore(media.root, 10) as tree:
             seen = []
             for run in tree.walk(b"", None):
-                seen += [run.prefix + name for name in run.names if tree.state_in(run, name)]
+                seen += [run.prefix + name for name in run.names if look_in(tree, run, name)]
             return seen, list(unseen(tree))
 
     hand_over(media)
@@ -295,7 +310,7 @@ def test_a_directory_on_a_disk_out_of_order_is_unseen(
     name = b"b" if function == "open" else f"/proc/self/fd/{handle}".encode()
     monkeypatch.setattr(walk, "os", FailingOs(function, number, name))
     assert b"b/2" not in rest(runs)
-    assert list(unseen(tree).values()) == [os.strerror(number)] * tree.unseen.total
+    assert list(unseen(tree).values()) == [os.strerror(number)] * tree.unreadable.total
     assert [path.rstrip(b"/") for path in unseen(tree)][:1] == [b"b"]
 
 
@@ -307,8 +322,9 @@ def test_a_file_that_cannot_be_looked_at_is_unseen(
     runs = tree.walk(b"a", None)
     run = next(runs)
     monkeypatch.setattr(tree_module, "os", FailingOs("stat", errno.EIO, b"1"))
-    assert [tree.state_in(run, name) is None for name in run.names] == [True, False]
-    assert list(unseen(tree)) == [b"a/1"]
+    looks = [tree.look_in(run, name) for name in run.names]
+    assert [look.answer for look in looks] == [Answer.UNREADABLE, Answer.FOUND]
+    assert looks[0].reason == os.strerror(errno.EIO)
 
 
 @pytest.mark.promise(11)
@@ -316,4 +332,4 @@ def test_a_file_that_cannot_be_looked_at_is_unseen(
 def test_what_was_not_seen_is_counted_even_if_it_is_not_listed(media: Media, listed: int) -> None:
     with LocalStore(media.root, listed) as tree:
         assert walked(tree, b"gone") == walked(tree, b"gone too") == []
-        assert (tree.unseen.total, len(tree.unseen.items)) == (2, listed)
+        assert (tree.unreadable.total, len(tree.unreadable.items)) == (2, listed)

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Directories of a media tree: opened part by part from the root, and never through a symbolic link.
+
+Descriptors stay in this room: whoever is outside of it deals with paths.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from ..text import escaped
+from .store import Blocked, Changed, FileState
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Where a directory that is open can be read by its descriptor.
+HANDLES = "/proc/self/fd"
+
+_KINDS = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symbolic link",
+    stat.S_IFIFO: "FIFO",
+    stat.S_IFSOCK: "socket",
+}
+
+
+def kind_of(status: os.stat_result) -> str:
+    """What stands there, in words; "file" is a regular file."""
+    return _KINDS.get(stat.S_IFMT(status.st_mode), "device")
+
+
+def state_of(status: os.stat_result) -> FileState:
+    return FileState(
+        kind_of(status),
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
+def require_same(handle: int, name: bytes, state: FileState) -> None:
+    """Raise Changed unless the file in an open directory is still the one that was looked at."""
+    try:
+        now = state_of(os.stat(name, dir_fd=handle, follow_symlinks=False))
+    except FileNotFoundError:
+        raise Changed("it was gone already") from None
+    if now != state:
+        raise Changed("another file stands in its place, or it was written to")
+
+
+def place_of(status: os.stat_result) -> tuple[int, int]:
+    """What tells a directory from all others."""
+    return status.st_dev, status.st_ino
+
+
+def reason(error: OSError | Blocked) -> str:
+    """Why a directory could not be read."""
+    if isinstance(error, Blocked):
+        return str(error)
+    if error.errno == errno.ENOENT:
+        return "the directory vanished during the run"
+    return error.strerror or type(error).__name__
+
+
+class Directories:
+    """The directories below an open root. The last one is remembered, because neighbours come in a row."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._last: tuple[bytes, int] | None = None
+
+    def parent_of(self, path: bytes, create: bool = False) -> tuple[int, bytes]:
+        """Lend a descriptor of the directory that a path lies in, and the name in it.
+
+        It is good until another directory is asked for, or ``forget``. With ``create``, directories
+        that are missing are made, as their parent is: same owner, same mode. Raises Blocked for a
+        path that leads to nothing in here, and OSError.
+        """
+        if b"\0" in path:
+            raise Blocked("there is a NUL byte, which no path can hold")
+        parent, _slash, name = path.rpartition(b"/")
+        if name == b"..":
+            raise Blocked("'..' could lead out of the media root")
+        if create:
+            self._make(parent)
+        return self.open(parent), name
+
+    def open(self, directory: bytes) -> int:
+        """Lend a descriptor of a directory, as ``parent_of`` does."""
+        if self._last is None or self._last[0] != directory:
+            self.forget()
+            self._last = (directory, self.opened(directory))
+        return self._last[1]
+
+    def last(self, directory: bytes) -> int | None:
+        """The descriptor of a directory if it is the one that was asked for last."""
+        return self._last[1] if self._last is not None and self._last[0] == directory else None
+
+    def forget(self) -> None:
+        """Close the remembered directory: the next one is opened from the root on again."""
+        if self._last:
+            os.close(self._last[1])
+            self._last = None
+
+    def opened(self, directory: bytes) -> int:
+        """Open a directory part by part, for the caller to close.
+
+        Raises Blocked for a link or a file in the way, and OSError.
+        """
+        if b"\0" in directory:
+            raise Blocked("there is a NUL byte, which no path can hold")
+        handle = os.dup(self._root)
+        for part in directory.split(b"/"):
+            if part in (b"", b"."):
+                continue
+            if part == b"..":
+                os.close(handle)
+                raise Blocked("'..' could lead out of the media root")
+            try:
+                inner = os.open(part, DIRECTORY, dir_fd=handle)
+            except OSError as error:
+                if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                    kind = kind_of(os.stat(part, dir_fd=handle, follow_symlinks=False))
+                    raise Blocked(f"'{escaped(part)}' is a {kind}") from None
+                raise
+            finally:
+                os.close(handle)
+            handle = inner
+        return handle
+
+    def _make(self, directory: bytes) -> None:
+        if not directory:
+            return
+        try:
+            os.close(self.opened(directory))
+        except FileNotFoundError:
+            handle, name = self.parent_of(directory, create=True)
+            model = os.fstat(handle)
+            os.mkdir(name, 0o700, dir_fd=handle)
+            made = os.open(name, DIRECTORY, dir_fd=handle)
+            try:
+                os.fchown(made, model.st_uid, model.st_gid)
+                os.fchmod(made, stat.S_IMODE(model.st_mode))
+            finally:
+                os.close(made)
+            os.fsync(handle)

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The quarantine: lists, opens and purges the batches in which runs keep what they remove."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from typing import IO, Any, Iterable, Iterator, NamedTuple, Sequence
+
+from ..config.site import Site
+from ..errors import CleanupError, QuarantineError, SiteError
+from ..media.private_folder import PrivateFolder
+from ..text import escaped
+from .format import FILES, MANIFEST, ROWS, ArchivedRows, Batch, as_path, as_text, lines_of
+
+_QUARANTINE = "the quarantine"
+_BATCH = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]+(-\d+)?")
+_PURGING = ".purging-"
+
+
+class BatchInfo(NamedTuple):
+    """What is known of a batch without touching it."""
+
+    name: str
+    job: str
+    site: str
+    media_root: str
+    moment: float
+    files: int
+    bytes: int
+    rows: int
+
+
+# Listing.
+
+
+def batches(quarantine: bytes) -> list[BatchInfo]:
+    """All batches, the oldest first. Raises CleanupError if the quarantine cannot be read."""
+    return survey(quarantine)[0]
+
+
+def survey(quarantine: bytes) -> tuple[list[BatchInfo], list[str]]:
+    """All batches, the oldest first, and what is wrong with those that cannot be read."""
+    with _opened_if_there(quarantine) as folder:
+        return _survey(folder) if folder else ([], [])
+
+
+def _survey(quarantine: PrivateFolder) -> tuple[list[BatchInfo], list[str]]:
+    found, odd = [], []
+    for name in _names(quarantine):
+        try:
+            with in_words():
+                batch = _batch_of(quarantine, name)
+                if batch is not None:
+                    with batch:
+                        found.append(_info(batch))
+        except CleanupError as error:  # noqa: PERF203
+            odd.append(str(error))
+    return sorted(found, key=lambda info: (info.moment, info.name)), odd
+
+
+@contextmanager
+def _opened_if_there(quarantine: bytes) -> Iterator[PrivateFolder | None]:
+    """The quarantine for reading; None if there is none yet. Raises SiteError if it cannot be read."""
+    with ExitStack() as stack:
+        folder = None
+        try:
+            folder = stack.enter_context(PrivateFolder.open(quarantine, _QUARANTINE))
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                raise _unreadable(quarantine, error) from None
+        yield folder
+
+
+def _names(quarantine: PrivateFolder) -> list[str]:
+    try:
+        return [name for name in quarantine.names() if name[0] != "."]
+    except OSError as error:
+        raise _unreadable(quarantine.path, error) from None
+
+
+def _unreadable(quarantine: bytes, error: OSError) -> SiteError:
+    advice = "Run as the user who owns it." if isinstance(error, PermissionError) else "Name another place."
+    return SiteError(f"the quarantine '{escaped(quarantine)}' cannot be listed: {error.strerror}. {advice}")
+
+
+def _batch_of(quarantine: PrivateFolder, name: str) -> Batch | None:
+    """Open a batch; None if it is none. Raises QuarantineError for what has the name of one and is none."""
+    try:
+        folder = quarantine.folder(name)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if isinstance(error, NotADirectoryError) and not _BATCH.fullmatch(name):
+            return None
+        raise QuarantineError(f"batch {name} cannot be opened: {error.strerror}. It is left alone.") from None
+    batch = Batch(quarantine, folder, name)
+    with ExitStack() as unless_kept:
+        unless_kept.push(batch)
+        if folder.has(MANIFEST):
+            unless_kept.pop_all()
+            return batch
+    return None
+
+
+def _info(batch: Batch) -> BatchInfo:
+    header, named = batch.manifest()
+    files = size = 0
+    for file in named:
+        if batch.holds(file):
+            files += 1
+            size += file.size
+    return BatchInfo(
+        batch.name,
+        str(header.get("job", "")),
+        str(header.get("site", "")),
+        escaped(as_path(str(header.get("media_root", "")))),
+        float(header.get("moment", 0.0)),
+        files,
+        size,
+        sum(1 for _row in batch.rows()),
+    )
+
+
+def last_file_system(site: Site) -> int:
+    """The file system of the media root when the newest batch was taken from it; 0 if none was."""
+    if site.quarantine is None:
+        return 0
+    with _opened_if_there(site.quarantine) as folder:
+        # Their first lines tell it; to survey them would mean to look at every file in quarantine.
+        headers = list(_headers(folder)) if folder else []
+    ours = [header for header in headers if header.get("media_root") == as_text(site.media_root)]
+    newest = max(ours, key=lambda header: float(header.get("moment", 0.0)), default={})
+    return int(newest.get("file_system", 0))
+
+
+def _headers(quarantine: PrivateFolder) -> Iterator[dict[str, Any]]:
+    for name in _names(quarantine):
+        with in_words():
+            batch = _batch_of(quarantine, name)
+            if batch is not None:
+                with batch:
+                    yield batch.header() or {}
+
+
+def paths_in(quarantine: bytes, name: str) -> Iterator[str]:
+    """All paths that a batch holds as a file or that its rows name, as results show them."""
+    with opened(quarantine, name) as batch:
+        yield from (escaped(file.path) for file in batch.files() if batch.holds(file))
+        yield from (escaped(as_path(path)) for row in batch.rows() for path in row["files"])
+
+
+@contextmanager
+def opened(quarantine: bytes, name: str) -> Iterator[Batch]:
+    """A batch by its name. Raises SiteError if there is none of that name."""
+    with _opened_if_there(quarantine) as folder, _known(quarantine, folder, name) as batch:
+        yield batch
+
+
+def _known(quarantine: bytes, folder: PrivateFolder | None, name: str) -> Batch:
+    batch = _batch_of(folder, name) if folder and name in _names(folder) else None
+    if batch is None:
+        found = _survey(folder)[0] if folder else []
+        newest = ", ".join(info.name for info in found[-5:]) or "none"
+        raise SiteError(
+            f"there is no batch {name!r} in the quarantine '{escaped(quarantine)}'. The newest: {newest}."
+        )
+    return batch
+
+
+# Purging.
+
+
+def purge(
+    quarantine: bytes,
+    name: str | None,
+    older_than_days: int | None,
+    check: bool,
+    media_root: bytes | None = None,
+) -> list[BatchInfo]:
+    """Delete batches for good: one by its name, or all that are older; returns which.
+
+    With ``media_root``, only those that were taken from there. The age counts from the removal. A
+    batch that is half deleted is no longer taken for one.
+    """
+    with _opened_if_there(quarantine) as folder:
+        if name is not None:
+            with _known(quarantine, folder, name):
+                pass
+        if folder is None:
+            return []
+        oldest = time.time() - (older_than_days or 0) * 86400
+        doomed = [
+            info
+            for info in _survey(folder)[0]
+            if (name is None or info.name == name)
+            and (older_than_days is None or info.moment <= oldest)
+            and (media_root is None or info.media_root == escaped(media_root))
+        ]
+        if not check:
+            _purge(folder, [info.name for info in doomed])
+    return doomed
+
+
+def _purge(quarantine: PrivateFolder, names: Sequence[str]) -> None:
+    with in_words():
+        if not names and not _remains(quarantine):
+            return
+        quarantine.lock()
+    for name in names:
+        _delete(quarantine, name)
+    with in_words():
+        for name in _remains(quarantine):
+            quarantine.remove_tree(name)
+
+
+def _delete(quarantine: PrivateFolder, name: str) -> None:
+    try:
+        quarantine.rename(name, f"{_PURGING}{name}")
+        quarantine.remove_tree(f"{_PURGING}{name}")
+    except OSError as error:
+        raise QuarantineError(f"batch {name} could not be purged whole: {error.strerror}.") from None
+
+
+def _remains(quarantine: PrivateFolder) -> list[str]:
+    """What was left by a purge that was killed, or by a run that was before it took anything."""
+    return [name for name in quarantine.names() if name.startswith(_PURGING) or _is_stub(quarantine, name)]
+
+
+def _is_stub(quarantine: PrivateFolder, name: str) -> bool:
+    """Whether it is a batch without a first line, and without anything that could be lost with it."""
+    if not _BATCH.fullmatch(name):
+        return False
+    try:
+        with quarantine.folder(name) as folder:
+            if next(lines_of(folder, MANIFEST), None) is not None or set(folder.names()) - {MANIFEST, FILES}:
+                return False
+            return not folder.has(FILES) or _holds_empty_folders(folder, FILES)
+    except (NotADirectoryError, QuarantineError):
+        return False
+
+
+def _holds_empty_folders(folder: PrivateFolder, name: str) -> bool:
+    with folder.folder(name) as outer:
+        for inner in outer.names():
+            with outer.folder(inner) as opened_inner:
+                if opened_inner.names():
+                    return False
+    return True
+
+
+def forget(batch: Batch, rows: ArchivedRows, back: Sequence[int]) -> None:
+    """Leave in a batch only the rows that are not back; an empty batch goes."""
+    folder = batch.folder
+    if not all(back):
+        with writing():
+            with folder.create(f"{ROWS}.new") as file:
+                write_lines(file, (row for row, is_back in zip(rows, back) if not is_back))
+            folder.rename(f"{ROWS}.new", ROWS)
+        return
+    with suppress(FileNotFoundError):
+        folder.remove(ROWS)
+    if not any(batch.holds(file) for file in batch.files()):
+        batch.quarantine.remove_tree(batch.name)
+
+
+# What the writer shares.
+
+
+@contextmanager
+def locked(quarantine: bytes) -> Iterator[None]:
+    """Keep other runs out of the quarantine, which is made; raises BusyError if one is in it."""
+    with prepared(quarantine) as folder:
+        folder.lock()
+        yield
+
+
+def prepared(quarantine: bytes) -> PrivateFolder:
+    """Open the quarantine, which is made if it is missing."""
+    try:
+        return PrivateFolder.make(quarantine, _QUARANTINE)
+    except OSError as error:
+        raise QuarantineError(
+            f"the quarantine '{escaped(quarantine)}' cannot be made: {error.strerror}. Nothing was removed."
+        ) from None
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turn an error of the quarantine's disk into one for people."""
+    try:
+        yield
+    except OSError as error:
+        raise QuarantineError(
+            f"the quarantine could not be worked on: {error.strerror}. What is in it stays there."
+        ) from None
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Turn a full or failing disk into words; what is not safely kept is not removed."""
+    try:
+        yield
+    except OSError as error:
+        raise QuarantineError(
+            f"the quarantine could not be written to: {error.strerror}. What is not safely kept is not "
+            "removed."
+        ) from None
+
+
+def write_lines(file: IO[bytes], lines: Iterable[dict[str, Any]]) -> None:
+    """Write lines to a file of a batch; returns when they are on disk."""
+    for line in lines:
+        file.write(json.dumps(line).encode() + b"\n")
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""The subcommand purge: shows, asks, and deletes for good exactly what was shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.errors import Exit
+
+ALL = ("--older-than-days", "0")
+
+
+def test_a_dry_run_shows_what_would_go(site_with_batches: Any, capsys: Any) -> None:
+    before = site_with_batches.batches
+    assert site_with_batches.run("purge", *ALL, "--dry-run") == Exit.DONE
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in before)
+    assert site_with_batches.batches == before
+
+
+def test_young_batches_stay(site_with_batches: Any, capsys: Any) -> None:
+    assert site_with_batches.run("purge", "--older-than-days", "1", "--force", "--quiet") == Exit.DONE
+    assert capsys.readouterr() == ("", "")
+    assert len(site_with_batches.batches) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "left"),
+    [("yes\n", Exit.DONE, 0), ("no\n", Exit.UNCONFIRMED, 2), ("", Exit.UNCONFIRMED, 2)],
+)
+def test_only_a_yes_deletes(
+    site_with_batches: Any, capsys: Any, typed: Any, answer: str, status: Exit, left: int
+) -> None:
+    typed(answer)
+    assert site_with_batches.run("purge", *ALL) == status
+    said = capsys.readouterr().err
+    assert "cannot be undone" in said
+    assert ("nothing was deleted" in said) == (status == Exit.UNCONFIRMED)
+    assert len(site_with_batches.batches) == left
+
+
+def test_nothing_is_asked_where_nothing_would_go(site_with_batches: Any, capsys: Any, typed: Any) -> None:
+    typed("no\n")
+    assert site_with_batches.run("purge", "--older-than-days", "1") == Exit.DONE
+    assert "Type yes" not in capsys.readouterr().err
+
+
+def test_one_batch_goes_by_its_name(site_with_batches: Any, capsys: Any) -> None:
+    first, second = site_with_batches.batches
+    assert site_with_batches.run("purge", "--batch", first, "--force", "--json") == Exit.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert (told["job"], told["runs"][0]["batches"]) == ("purge", [first])
+    assert told["runs"][0]["removed"] == {"records": 0, "files": 1, "bytes": 7}
+    assert site_with_batches.batches == [second]
+
+
+def test_an_error_is_left_for_those_who_watch(site_with_batches: Any, tmp_path: Path, capsys: Any) -> None:
+    outcome = tmp_path / "outcome.json"
+    done = site_with_batches.run("purge", "--batch", "x", "--force", "--outcome", str(outcome))
+    assert done == Exit.UNUSABLE
+    told = json.loads(outcome.read_text())
+    assert (told["status"], told["job"]) == ("unusable", "purge")
+    assert "no batch is called 'x'" in told["runs"][0]["message"]
+
+
+def test_a_batch_that_was_exchanged_for_a_link_takes_nothing_with_it(
+    site_with_batches: Any, capsys: Any
+) -> None:
+    first, second = site_with_batches.batches
+    elsewhere = site_with_batches.folder / "elsewhere"
+    (site_with_batches.quarantine / first).rename(elsewhere)
+    (site_with_batches.quarantine / first).symlink_to(elsewhere)
+    before = sorted(elsewhere.rglob("*"))
+    assert site_with_batches.run("purge", *ALL, "--force") == Exit.DONE
+    assert second not in capsys.readouterr().err
+    assert sorted(elsewhere.rglob("*")) == before
+    assert [entry.name for entry in site_with_batches.quarantine.iterdir()] == [first]
