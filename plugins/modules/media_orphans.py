@@ -259,12 +259,13 @@ summary:
   type: str
 """
 
-from ..module_utils._arguments import Module, orphans_arguments, run_job
+from ..module_utils._module import Module, argument_spec, run_job
+from ..module_utils._reconcile.config.options import module_options
 from ..module_utils._reconcile.config.site import orphans_job
 
 
 def main() -> None:
-    module = Module(argument_spec=orphans_arguments(), supports_check_mode=True)
+    module = Module(argument_spec=argument_spec(module_options("orphans")), supports_check_mode=True)
     run_job(module, orphans_job)
 
 

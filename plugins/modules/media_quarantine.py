@@ -150,12 +150,13 @@ summary:
   type: str
 """
 
-from ..module_utils._arguments import Module, quarantine_arguments, run_quarantine
+from ..module_utils._module import Module, argument_spec, run_quarantine
+from ..module_utils._reconcile.config.options import QUARANTINE
 
 
 def main() -> None:
     module = Module(
-        argument_spec=quarantine_arguments(),
+        argument_spec=argument_spec(QUARANTINE),
         supports_check_mode=True,
         required_if=[
             ("state", "restored", ("batch", "database_url", "media_root")),

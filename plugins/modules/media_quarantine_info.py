@@ -81,15 +81,12 @@ summary:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._arguments import run_quarantine_info
+from ..module_utils._module import Module, argument_spec, run_quarantine_info
+from ..module_utils._reconcile.config.options import QUARANTINE_INFO
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"quarantine": {"type": "path", "required": True}}, supports_check_mode=True
-    )
+    module = Module(argument_spec=argument_spec(QUARANTINE_INFO), supports_check_mode=True)
     run_quarantine_info(module)
 
 

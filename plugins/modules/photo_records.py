@@ -338,12 +338,13 @@ summary:
   type: str
 """
 
-from ..module_utils._arguments import Module, records_arguments, run_job
+from ..module_utils._module import Module, argument_spec, run_job
+from ..module_utils._reconcile.config.options import module_options
 from ..module_utils._reconcile.config.site import records_job
 
 
 def main() -> None:
-    module = Module(argument_spec=records_arguments(), supports_check_mode=True)
+    module = Module(argument_spec=argument_spec(module_options("missing")), supports_check_mode=True)
     run_job(module, records_job)
 
 

@@ -24,8 +24,8 @@ from engine.apply import orphans as apply_orphans
 from engine.apply import records as deletion
 from engine.apply.outcome import Outcome
 from engine.apply.remover import PermanentRemover, Remover
+from engine.config.options import ACCEPTABLE
 from engine.config.site import (
-    ACCEPTABLE,
     OrphansJob,
     RecordsJob,
     orphans_job,

@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
-from ..config.site import ACCEPTABLE
+from ..config.options import Flag, Option, flagged_options
 from ..errors import CleanupError, Exit
 from ..version import VERSION
 from .check import check
@@ -140,25 +140,8 @@ def _add_cleaning(commands: Any) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only show what would be removed")
         parser.add_argument("--verbose", action="store_true", help="list every item, up to max_listed")
         parser.add_argument("--force", action="store_true", help="do not ask before removing")
-        parser.add_argument(
-            "--older-than-hours",
-            metavar="N",
-            type=_whole,
-            help="how old a thing must be to go, instead of what the site file says",
-        )
-        parser.add_argument(
-            "--max-removal-percent",
-            metavar="N",
-            type=_whole,
-            help="allow a larger share to go this once; 100 lifts the guard",
-        )
-        parser.add_argument(
-            "--accept",
-            metavar="GUARD",
-            action="append",
-            choices=ACCEPTABLE,
-            help=f"accept this once what a guard found ({', '.join(ACCEPTABLE)}); may be repeated",
-        )
+        for option, flag in flagged_options(name):
+            _add_flag(parser, option, flag)
         review = parser.add_mutually_exclusive_group()
         review.add_argument(
             "--save-plan", metavar="FILE", help="only plan, and keep the plan in FILE for --approve"
@@ -169,6 +152,22 @@ def _add_cleaning(commands: Any) -> None:
             help="remove what the plan in FILE lists and nothing else, without asking",
         )
         _add_leaving(parser)
+
+
+def _add_flag(parser: argparse.ArgumentParser, option: Option, flag: Flag) -> None:
+    """Let the command line override an option of the table; what is not given stays None."""
+    name = f"--{option.name.replace('_', '-')}"
+    if option.type == "bool":
+        parser.add_argument(name, action="store_true", default=None, help=flag.help)
+        return
+    parser.add_argument(
+        name,
+        metavar=flag.metavar,
+        help=flag.help,
+        type=_whole if option.type == "int" else str,
+        action="append" if option.type == "list" else "store",
+        choices=option.choices or None,
+    )
 
 
 def _add_leaving(parser: argparse.ArgumentParser) -> None:

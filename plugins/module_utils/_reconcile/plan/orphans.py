@@ -92,7 +92,7 @@ class _Planning:
         scope = _scope(job)
         self.approval = Approval(approved_plan, job.name, scope) if approved_plan else None
         moment = self.approval.moment if self.approval else time.time()
-        self.old_ns = int((moment - job.patience.seconds) * 1e9)
+        self.old_ns = int((moment - job.age_limit.seconds) * 1e9)
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
         self.spellings = Spellings(job.site.media_root, job.site.media_url)
         self.odd = _odd_references()
@@ -191,7 +191,7 @@ class _Planning:
             self.plan.skip(path, f"it is a {state.kind}, and only regular files are judged")
             return None
         self.unnamed += 1
-        stamp = state.stamp_ns(self.job.patience.age_stamp)
+        stamp = state.stamp_ns(self.job.age_limit.age_stamp)
         if stamp > self.old_ns or state.ctime_ns >= self.began_ns:
             self.plan.young += 1
             return None

@@ -414,7 +414,7 @@ def _selection(job: RecordsJob, database: Database, moment: float) -> Selection:
         job.file_column,
         job.unattached_column,
         job.uploaded_at_column,
-        moment - job.patience.seconds,
+        moment - job.age_limit.seconds,
         job.time_zone,
     )
 

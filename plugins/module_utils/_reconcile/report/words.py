@@ -146,7 +146,7 @@ def _orphans_lines(plan: Plan, job: OrphansJob) -> list[str]:
     if plan.young:
         verb = "is" if plan.young == 1 else "are"
         stays = "stays" if plan.young == 1 else "stay"
-        found += f"; {plan.young:,} more {verb} younger than {job.patience.older_than_hours} h and {stays}"
+        found += f"; {plan.young:,} more {verb} younger than {job.age_limit.older_than_hours} h and {stays}"
     lines.append(found)
     if plan.examined["derived"]:
         lines.append(f"  {counted(plan.examined['derived'], 'derived file')} of referenced files stay")
@@ -158,7 +158,7 @@ def _records_lines(plan: RecordsPlan, job: RecordsJob) -> list[str]:
     what = (
         f"{found:,} {'has' if found == 1 else 'have'} lost {'its' if found == 1 else 'their'} file"
         if job.select == "missing"
-        else f"{found:,} never attached and older than {job.patience.older_than_hours} h"
+        else f"{found:,} never attached and older than {job.age_limit.older_than_hours} h"
     )
     labels = ", ".join(f"{owner} {count:,}" for owner, count in plan.labels.most_common(SAMPLE))
     lines = [f"  {counted(rows, 'row')} of {job.table}: {what}" + (f" ({labels})" if labels else "")]
@@ -183,7 +183,7 @@ def _first(plan: Plan, wanted: int) -> list[Any]:
 
 
 def _orphan_words(orphan: Orphan, plan: Plan, job: OrphansJob) -> str:
-    seconds = plan.moment - orphan.state.stamp_ns(job.patience.age_stamp) / 1e9
+    seconds = plan.moment - orphan.state.stamp_ns(job.age_limit.age_stamp) / 1e9
     return f"{orphan.state.size:>11,} bytes   {_age(seconds)} old"
 
 
@@ -235,7 +235,7 @@ def _items(items: list[Any], job: OrphansJob | RecordsJob) -> list[dict[str, Any
             {
                 "path": escaped(orphan.path),
                 "bytes": orphan.state.size,
-                "modified": _moment(orphan.state.stamp_ns(job.patience.age_stamp) / 1e9),
+                "modified": _moment(orphan.state.stamp_ns(job.age_limit.age_stamp) / 1e9),
             }
             for orphan in items
         ]

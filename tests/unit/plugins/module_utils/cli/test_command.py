@@ -286,16 +286,19 @@ def test_a_bad_site_file_is_told_in_one_line(site: Site, capsys: Any, text: Any,
         ({"media_root": ""}, "no media_root"),
         ({"media_root": "media"}, "not an absolute path"),
         ({"media_root": "/\ud800"}, "surrogate"),
-        ({"database_url": 5}, "database_url must be a text"),
+        ({"database_url": 5}, "database_url is no text; it must be a text"),
         ({"database_url": f"mysql://u:{SECRET}@h/d"}, "scheme 'mysql'"),
         ({"unknown": 1}, "unknown keys: unknown"),
         ({"older_than_hours": "48"}, "older_than_hours is '48'"),
-        ({"derived": "x"}, "derived must be a list of texts"),
+        ({"derived": "x"}, "derived is 'x'; it must be a list of texts"),
         ({"time_zone": 5, "orphans": None}, "describes no job 'orphans'"),
-        ({"marker": ["x"]}, "marker must be a text"),
+        ({"marker": ["x"]}, "marker is a list; it must be a text"),
         ({"orphans": 5}, "must be a mapping"),
-        ({"orphans": {"directories": 5, "references": [{}]}}, "directories must be a list of texts"),
-        ({"orphans": {"directories": ["x"], "references": 5}}, "references must be a list of mappings"),
+        ({"orphans": {"directories": 5, "references": [{}]}}, "directories is 5; it must be a list of texts"),
+        (
+            {"orphans": {"directories": ["x"], "references": 5}},
+            "references is 5; it must be a list",
+        ),
         ({"orphans": {"directories": ["x"]}}, "has no references"),
         ({"orphans": {"directories": ["../x"], "references": [{"table": "a", "column": "b"}]}}, "'..'"),
     ],
@@ -357,13 +360,13 @@ def test_a_job_says_otherwise_than_its_site_and_the_command_line_than_both() -> 
     [orphans] = site_file.jobs_of(
         site, "orphans", "here", {"older_than_hours": 5, "accept": ["no_references"]}
     )
-    assert orphans.patience.older_than_hours == 5
-    assert orphans.patience.age_stamp == "newest"
+    assert orphans.age_limit.older_than_hours == 5
+    assert orphans.age_limit.age_stamp == "newest"
     assert orphans.site.max_removal_percent == 20
     assert orphans.site.accept == ("path_mismatch", "no_references")
     assert orphans.site.media_url == b"/media/"
     [missing] = site_file.jobs_of(site, "missing", "here", {})
-    assert missing.patience.older_than_hours == 1
+    assert missing.age_limit.older_than_hours == 1
     assert missing.site.max_removal_percent == 10
     # What the job orphans compares with protects files from this job too.
     assert [str(column) for column in missing.references] == ["t.c"]

@@ -7,13 +7,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
 from ._reconcile import run as jobs
 from ._reconcile.apply import restore
+from ._reconcile.config.options import Option
 from ._reconcile.config.site import OrphansJob, RecordsJob, site
 from ._reconcile.errors import CleanupError, SiteError
 from ._reconcile.quarantine import batches as quarantine
@@ -60,102 +61,26 @@ def _has_suboptions(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(element, dict) for element in value)
 
 
-_COLUMN = {
-    "table": {"type": "str", "required": True},
-    "column": {"type": "str", "required": True},
-}
-_CONTENT = {"size_column": {"type": "str"}, "checksum_column": {"type": "str"}}
-_REFERENCES = {**_COLUMN, **_CONTENT}
+def argument_spec(options: Iterable[Option]) -> dict[str, Any]:
+    """These options as AnsibleModule takes them."""
+    return {option.name: _argument(option) for option in options}
 
 
-def site_arguments() -> dict[str, Any]:
-    """The options that both cleaning modules share."""
-    return {
-        "name": {"type": "str"},
-        "database_url": {"type": "str", "required": True, "no_log": True},
-        "media_root": {"type": "path", "required": True},
-        "media_url": {"type": "str", "default": "/media/"},
-        "quarantine": {"type": "path"},
-        "quarantine_in_media_root": {"type": "bool", "default": False},
-        "max_removal_percent": {"type": "int", "default": 50},
-        "accept": {
-            "type": "list",
-            "elements": "str",
-            "default": [],
-            "choices": [
-                *("no_references", "empty_media_root", "path_mismatch", "other_file_system"),
-                "emptied_dependents",
-            ],
-        },
-        "include_likely_moves": {"type": "bool", "default": False},
-        "low_priority": {"type": "bool", "default": False},
-        "marker": {"type": "str"},
-        "approved_plan": {"type": "str"},
-        "max_listed": {"type": "int", "default": 100},
-        "older_than_hours": {"type": "int", "default": 24},
-        "derived": {"type": "list", "elements": "str", "default": []},
-    }
-
-
-def orphans_arguments() -> dict[str, Any]:
-    return {
-        **site_arguments(),
-        "directories": {"type": "list", "elements": "str", "required": True},
-        "references": {
-            "type": "list",
-            "elements": "dict",
-            "required": True,
-            "options": _REFERENCES,
-        },
-        "age_stamp": {
-            "type": "str",
-            "choices": ["newest", "mtime", "ctime"],
-            "default": "newest",
-        },
-        "exclude": {
-            "type": "list",
-            "elements": "str",
-            "default": [".*", "lost+found", ".nfs*", "@eaDir"],
-        },
-    }
-
-
-def records_arguments() -> dict[str, Any]:
-    return {
-        **site_arguments(),
-        "table": {"type": "str", "required": True},
-        "file_column": {"type": "str", "required": True},
-        **_CONTENT,
-        "companion_columns": {"type": "list", "elements": "str", "default": []},
-        "select": {"type": "str", "choices": ["missing", "incomplete"], "default": "missing"},
-        "unattached_column": {"type": "str", "default": "content_type_id"},
-        "uploaded_at_column": {"type": "str", "default": "uploaded_at"},
-        "time_zone": {"type": "str"},
-        "label": {"type": "str"},
-        "dependents": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                **_COLUMN,
-                "action": {
-                    "type": "str",
-                    "required": True,
-                    "choices": ["delete", "set_null", "restrict"],
-                },
-                "holds": {"type": "str", "choices": ["key", "path"], "default": "key"},
-                "content_type": {"type": "str"},
-                "content_type_column": {"type": "str", "default": "content_type_id"},
-            },
-        },
-        "max_dependents": {"type": "int", "default": 100},
-        "references": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": _REFERENCES,
-        },
-    }
+def _argument(option: Option) -> dict[str, Any]:
+    argument: dict[str, Any] = {"type": option.type}
+    if option.type == "list":
+        argument["elements"] = "dict" if option.suboptions else "str"
+    if option.required:
+        argument["required"] = True
+    elif option.default is not None:
+        argument["default"] = list(option.default) if option.type == "list" else option.default
+    if option.choices:
+        argument["choices"] = list(option.choices)
+    if option.no_log:
+        argument["no_log"] = True
+    if option.suboptions:
+        argument["options"] = argument_spec(option.suboptions)
+    return argument
 
 
 def run_job(module: AnsibleModule, build: Callable[[dict[str, Any]], OrphansJob | RecordsJob]) -> None:
@@ -175,21 +100,6 @@ def run_job(module: AnsibleModule, build: Callable[[dict[str, Any]], OrphansJob 
     if problems:
         module.fail_json(msg=problems, **result)
     module.exit_json(**result)
-
-
-def quarantine_arguments() -> dict[str, Any]:
-    return {
-        "name": {"type": "str"},
-        "state": {"type": "str", "choices": ["restored", "purged"], "required": True},
-        "quarantine": {"type": "path", "required": True},
-        "quarantine_in_media_root": {"type": "bool", "default": False},
-        "batch": {"type": "str"},
-        "paths": {"type": "list", "elements": "str", "default": []},
-        "older_than_days": {"type": "int"},
-        "database_url": {"type": "str", "no_log": True},
-        "media_root": {"type": "path"},
-        "max_listed": {"type": "int", "default": 100},
-    }
 
 
 def run_quarantine(module: AnsibleModule) -> None:
