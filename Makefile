@@ -16,7 +16,7 @@ endif
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants docs clean distclean
+.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants generate docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -99,6 +99,9 @@ coverage: .venv/tests.stamp ## which lines and branches of engine and modules th
 
 mutants: .venv/tests.stamp ## break the engine in one place at a time: does a unit test notice?
 	$(WITH_VENV) python tests/run_mutants.py $(MODULES) --every $(or $(EVERY),1)
+
+generate: .venv/tests.stamp ## what follows from the table of options: documentation fragments, argument specs of the role
+	$(WITH_VENV) python tests/update_generated.py
 
 docs: .venv/tests.stamp ## the reference of all options, as HTML in .build/docs
 	@rm -rf .build/docs && mkdir -m 700 -p .build/docs

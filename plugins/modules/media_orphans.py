@@ -19,58 +19,9 @@ description:
     MEDIA_URL).
   - Where anything could not be looked at, nothing is removed at all.
 extends_documentation_fragment:
-  - django_media.cleanup.site
-options:
-  directories:
-    description:
-      - The directories to examine with all that is below them, relative to O(media_root). V(.) is the
-        whole media root.
-      - Symbolic links and other mounted file systems below them are not entered.
-    type: list
-    elements: str
-    required: true
-  references:
-    description:
-      - All columns that name files in these directories. A column that is forgotten here makes its
-        files orphans.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      table:
-        description: The table, with its schema if that is not on the search path, such as V(gallery.photo).
-        type: str
-        required: true
-      column:
-        description: The column of the FileField or ImageField.
-        type: str
-        required: true
-      size_column:
-        description:
-          - The column of the same table that holds the size of the file, in bytes. An orphan of the same name
-            and another size is no likely move of it (O(include_likely_moves)).
-        type: str
-      checksum_column:
-        description:
-          - The same for a checksum of the file, in hexadecimal digits whose number tells MD5, SHA-1 or SHA-2.
-          - With O(references[].size_column) too, an orphan that was given another name is recognized as moved
-            as well. Only orphans of the right size are read for it.
-        type: str
-  age_stamp:
-    description:
-      - Which time stamp of a file tells its age, as in M(ansible.builtin.find).
-      - V(newest) is the later one of V(mtime) and V(ctime), since a file that was copied or restored a
-        minute ago often keeps an old V(mtime).
-    type: str
-    choices: [newest, mtime, ctime]
-    default: newest
-  exclude:
-    description:
-      - Globs of files and directories that are left alone. A glob is compared with the name and
-        with the whole path below O(media_root).
-    type: list
-    elements: str
-    default: ['.*', lost+found, '.nfs*', '@eaDir']
+  - django_media.cleanup.cleaning
+  - django_media.cleanup.options.shared
+  - django_media.cleanup.options.orphans
 seealso:
   - module: django_media.cleanup.photo_records
 """

@@ -15,48 +15,8 @@ description:
     then all rows with their dependents in one transaction. Nothing is ever overwritten; what cannot
     come back is told, one by one, and stays in quarantine.
   - With O(state=purged), deletes batches for good.
-options:
-  name:
-    description: What to call the site in messages. Default is the media root.
-    type: str
-  state:
-    description: Whether to bring a batch back, or to delete batches for good.
-    type: str
-    choices: [restored, purged]
-    required: true
-  quarantine:
-    description: The folder that the batches are in, as given to the module that removed them.
-    type: path
-    required: true
-  quarantine_in_media_root:
-    description: Allow a O(quarantine) inside O(media_root).
-    type: bool
-    default: false
-  batch:
-    description:
-      - The name of the batch, as M(django_media.cleanup.media_quarantine_info) lists it. Required for
-        O(state=restored).
-    type: str
-  paths:
-    description:
-      - Bring back only these paths (below O(media_root), written as in the results) and the rows that
-        named them. Default is the whole batch.
-    type: list
-    elements: str
-    default: []
-  older_than_days:
-    description: With O(state=purged), only batches that were removed at least this many days ago.
-    type: int
-  database_url:
-    description: The site's database. Required for O(state=restored).
-    type: str
-  media_root:
-    description: The site's MEDIA_ROOT. Required for O(state=restored).
-    type: path
-  max_listed:
-    description: How many items each list in the result holds at most.
-    type: int
-    default: 100
+extends_documentation_fragment:
+  - django_media.cleanup.options.quarantine
 requirements:
   - Linux with C(/proc) and Python 3.8 or later on the target.
   - psycopg2 2.8 or later for the Python that runs the module, for PostgreSQL only.

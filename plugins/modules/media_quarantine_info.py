@@ -13,11 +13,8 @@ author: Django Media Cleanup contributors (!UNKNOWN)
 description:
   - Lists what earlier runs removed and kept, batch by batch, the oldest first. A batch that cannot be read,
     as after a damage of the disk, is told in a warning.
-options:
-  quarantine:
-    description: The folder that the batches are in. One that does not exist yet has none.
-    type: path
-    required: true
+extends_documentation_fragment:
+  - django_media.cleanup.options.quarantine_info
 requirements:
   - Linux with C(/proc) and Python 3.8 or later on the target.
 attributes:
