@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: media_quarantine
-short_description: Bring back what was removed, or let it go for good
+short_description: Bring back what was removed, or delete it for good
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
   - With O(state=restored), brings the files and rows of a batch back to where they were. Files come first,
     then all rows with their dependents in one transaction. Nothing is ever overwritten; what cannot
-    come back is told, one by one, and stays in quarantine.
+    come back is reported, one by one, and stays in quarantine.
   - With O(state=purged), deletes batches for good.
 extends_documentation_fragment:
   - django_media.cleanup.options.quarantine
@@ -25,7 +25,7 @@ attributes:
     description: Says what would come back or be deleted, changes nothing.
     support: full
   diff_mode:
-    description: Shows the files that come back, or the batches that go.
+    description: Shows the files that come back, or the batches that are deleted.
     support: full
 seealso:
   - module: django_media.cleanup.media_quarantine_info
@@ -49,7 +49,7 @@ EXAMPLES = r"""
     database_url: postgresql:///footycollect
     media_root: /var/www/footycollect/media
 
-- name: Let go of what was removed more than a month ago
+- name: Delete what was removed more than a month ago
   django_media.cleanup.media_quarantine:
     state: purged
     older_than_days: 30
@@ -77,7 +77,7 @@ restored:
       description: Rows, dependents included.
       type: int
     updated:
-      description: Rows that point at a restored row again.
+      description: Rows that reference a restored row again.
       type: int
 paths:
   description: The files that came back, at most O(max_listed) of them.
@@ -105,7 +105,7 @@ left_alone_total:
   returned: success
   type: int
 summary:
-  description: All this in the words that a person reads.
+  description: All this as text, for people.
   returned: success
   type: str
 """

@@ -12,7 +12,7 @@ version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
   - Lists what earlier runs removed and kept, batch by batch, the oldest first. A batch that cannot be read,
-    as after a damage of the disk, is told in a warning.
+    as after a damage of the disk, is reported in a warning.
 extends_documentation_fragment:
   - django_media.cleanup.options.quarantine_info
 requirements:

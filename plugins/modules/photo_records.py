@@ -7,20 +7,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: photo_records
-short_description: Remove rows whose file is gone, or uploads that were never attached
+short_description: Remove rows whose file is missing, or uploads that were never attached
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
   - With O(select=missing), removes the rows of a table whose file is proven to be no longer on disk.
     With O(select=incomplete), removes the rows that were never attached to anything and are older
-    than a limit, together with their files. Any table that names files serves, videos too.
-  - All rows of a run, and what depends on them, go in one transaction, by statements that repeat
-    the whole condition. Files go only after it is committed, and only if no row names them then.
+    than a limit, together with their files. Any table that references files serves, videos too.
+  - All rows of a run, and what depends on them, are deleted in one transaction, by statements that
+    repeat the whole condition. Files are removed only after it is committed, and only if no row
+    references them then.
   - A row whose column is empty or NULL has lost nothing and is never missing. Only the answer "no such
-    file" below a root that could be read proves that a file is gone; where anything could not be looked
-    at, nothing is removed at all.
+    file" below a root that could be read proves that a file is missing; where anything could not be
+    read, nothing is removed at all.
   - Django keeps its C(on_delete) rules in Python, so this module has a rule of its own for rows that
-    point at a removed row. Where the foreign key is NOT NULL, the row is deleted too; where it may be
+    reference a removed row. Where the foreign key is NOT NULL, the row is deleted too; where it may be
     NULL, it is set to NULL; a rule that the database enforces is respected. This is what Django does
     for C(CASCADE) without C(null=True), for C(SET_NULL) and for many-to-many tables. Where a model
     says otherwise, for example C(CASCADE) with C(null=True), C(PROTECT), C(SET_DEFAULT) or a
@@ -36,7 +37,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See which photos of the album site have lost their file (run with --check --diff)
+- name: See which photos of the album site miss their file (run with --check --diff)
   django_media.cleanup.photo_records:
     name: album
     database_url: postgresql://album@db.internal/album
@@ -97,16 +98,16 @@ plan:
   returned: when a plan could be made
   type: str
 examined:
-  description: What was looked at.
+  description: What was examined.
   returned: when a plan could be made
   type: dict
   contains:
     records:
-      description: With O(select=missing) the rows that name a file, otherwise all rows of the table.
+      description: With O(select=missing) the rows that reference a file, otherwise all rows of the table.
       type: int
       sample: 414
 found:
-  description: What would go.
+  description: What would be removed.
   returned: when a plan could be made
   type: dict
   contains: &totals
@@ -115,7 +116,7 @@ found:
       type: int
       sample: 10
     files:
-      description: Files that go with them.
+      description: Files that are removed with them.
       type: int
       sample: 3
     bytes:
@@ -132,7 +133,7 @@ removed:
   type: dict
   contains: *totals
 records:
-  description: The rows that would go in check mode, or went, at most O(max_listed) of them.
+  description: The rows that would be removed in check mode, or were, at most O(max_listed) of them.
   returned: when a plan could be made
   type: list
   elements: dict
@@ -158,7 +159,7 @@ truncated:
   returned: when a plan could be made
   type: bool
 left_alone:
-  description: What was left alone, at most O(max_listed) entries.
+  description: What was kept, at most O(max_listed) entries.
   returned: when a plan could be made
   type: list
   elements: dict
@@ -170,25 +171,25 @@ left_alone:
       description: Why.
       type: str
 left_alone_total:
-  description: How much was left alone, listed or not.
+  description: How much was kept, listed or not.
   returned: when a plan could be made
   type: int
 not_removed:
-  description: Files that should have gone and could not be removed. The task fails then.
+  description: Files that should have been removed and could not be. The task fails then.
   returned: when a plan could be made
   type: list
   elements: dict
   contains: *named_reason
 refused:
   description:
-    - The guards that turned the plan down. In check mode these are warnings, otherwise the task
-      fails and nothing is removed.
+    - The guards that refused the plan. In check mode these are warnings, otherwise the task fails
+      and nothing is removed.
   returned: when a plan could be made
   type: list
   elements: dict
   contains:
     guard:
-      description: The guard, or V(partial) when something could not be looked at.
+      description: The guard, or V(partial) when something could not be read.
       type: str
       sample: max_removal_percent
     message:
@@ -204,7 +205,7 @@ labels:
   type: dict
   sample: {Evan Photos: 8, Summer 2024: 2}
 dependents:
-  description: For each other table, how many of its rows go and how many are updated.
+  description: For each other table, how many of its rows are deleted and how many are updated.
   returned: when a plan could be made
   type: dict
   sample: {album_favorite: {deleted: 14, updated: 0}}
@@ -213,7 +214,7 @@ batch:
   returned: when a plan could be made
   type: str
 summary:
-  description: All this in the words that a person reads.
+  description: All this as text, for people.
   returned: when a plan could be made
   type: str
 """
