@@ -16,7 +16,7 @@ import re
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SiteError
-from .options import JOBS, Option, job_options, site_options
+from .options import JOBS, QUARANTINE, Option, job_options, module_options, site_options
 from .site import OrphansJob, RecordsJob, build_job
 from .values import boolean, checked, unknown_keys
 
@@ -32,15 +32,35 @@ def list_jobs(sites: Any, only: Any = None, source: str = "media_cleanup_sites")
 
     Raises SiteError, which names the source, where the description is not usable.
     """
+    wanted = _wanted(only)
+    checked_sites = _checked_sites(sites, source)
+    jobs = [found for site in checked_sites for job in JOBS if job in wanted for found in _jobs_of(site, job)]
+    return [{"index": index, **job} for index, job in enumerate(jobs)]
+
+
+def list_sites(sites: Any, source: str = "media_cleanup_sites") -> list[dict[str, Any]]:
+    """List the sites with ``name``, ``user`` and, as with ``list_jobs``, ``options`` for media_quarantine.
+
+    Raises SiteError, which names the source, where the description is not usable.
+    """
+    return [
+        {
+            "name": str(site["name"]),
+            "user": site.get("user"),
+            "options": _said({**site, "name": str(site["name"])}, QUARANTINE, f"site {str(site['name'])!r}"),
+        }
+        for site in _checked_sites(sites, source)
+    ]
+
+
+def _checked_sites(sites: Any, source: str) -> Sequence[Mapping[str, Any]]:
     if isinstance(sites, (str, Mapping)) or not isinstance(sites, Sequence):
         raise SiteError(f"{source} must be a list of sites.")
-    wanted = _wanted(only)
     names = [_checked_name(site, source) for site in sites]
     for name in names:
         if names.count(name) > 1:
             raise SiteError(f"{source} has two sites named {name!r}.")
-    jobs = [found for site in sites for job in JOBS if job in wanted for found in _jobs_of(site, job)]
-    return [{"index": index, **job} for index, job in enumerate(jobs)]
+    return list(sites)
 
 
 def _wanted(only: Any) -> Sequence[str]:
@@ -109,17 +129,20 @@ def _names(options: Iterable[Option]) -> str:
 
 
 def _options(site: Mapping[str, Any], job: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What the module of a job takes; null stands for the default, as in Ansible."""
-    known = job_options(job)
+    """What the module of a job takes."""
+    known = module_options(job)
     shared = {option.name: site[option.name] for option in known if option.name in site}
-    merged = {"name": str(site["name"]), **_implied(site, job), **shared, **entry}
-    for option in known:
-        value = merged.get(option.name)
-        if value is None:
-            merged.pop(option.name, None)
-        elif option.type == "bool":
-            merged[option.name] = boolean(value, f"{job} of site {str(site['name'])!r}: {option.name}")
-    return merged
+    merged = {**shared, **entry, "name": str(site["name"])}
+    return {**_implied(site, job), **_said(merged, known, f"{job} of site {str(site['name'])!r}")}
+
+
+def _said(values: Mapping[str, Any], options: Iterable[Option], where: str) -> dict[str, Any]:
+    """What is said for these options; null stands for the default, as in Ansible, and so is not said."""
+    found = {option.name: values[option.name] for option in options if values.get(option.name) is not None}
+    for option in options:
+        if option.type == "bool" and option.name in found:
+            found[option.name] = boolean(found[option.name], f"{where}: {option.name}")
+    return found
 
 
 def _implied(site: Mapping[str, Any], job: str) -> dict[str, Any]:
