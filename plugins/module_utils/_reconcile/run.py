@@ -43,7 +43,7 @@ def run(
     """
     # Orphans are files: that job never writes to the database, not even when it removes.
     read_only = check or isinstance(job, OrphansJob)
-    if job.site.low_priority:
+    if job.site.enabled("low_priority"):
         priority.lower()
     with ExitStack() as stack:
         stack.enter_context(_seldom_collecting())

@@ -41,7 +41,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Site:
-    """One database and one media root that belong together, with the limits that both obey."""
+    """One database and one media root that belong together, with the limits that both obey.
+
+    ``switches`` are the boolean options: a new one needs no field here.
+    """
 
     name: str
     database_url: str
@@ -51,9 +54,12 @@ class Site:
     marker: bytes | None
     max_removal_percent: int
     accept: tuple[str, ...]
-    include_likely_moves: bool
-    low_priority: bool
     max_listed: int
+    switches: tuple[tuple[str, bool], ...]
+
+    def enabled(self, option: str) -> bool:
+        """Whether a boolean option is set. Raises KeyError for a name that is none of them."""
+        return dict(self.switches)[option]
 
     @property
     def quarantine_in_root(self) -> bytes | None:
@@ -253,11 +259,10 @@ def _site(values: Mapping[str, Any]) -> Site:
         marker=None if marker is None else _below_root("marker", marker),
         max_removal_percent=values["max_removal_percent"],
         accept=tuple(values["accept"]),
-        include_likely_moves=values["include_likely_moves"],
-        low_priority=values["low_priority"],
         max_listed=values["max_listed"],
+        switches=tuple((name, value) for name, value in values.items() if isinstance(value, bool)),
     )
-    _check_quarantine(found, values["quarantine_in_media_root"])
+    _check_quarantine(found)
     return found
 
 
@@ -267,7 +272,7 @@ def _absolute(option: str, written: str) -> bytes:
     return os.fsencode(posixpath.normpath(written))
 
 
-def _check_quarantine(site: Site, is_allowed_in_root: bool) -> None:
+def _check_quarantine(site: Site) -> None:
     """A web server publishes the media root, and what was removed should not be published."""
     if site.quarantine is None:
         return
@@ -275,7 +280,8 @@ def _check_quarantine(site: Site, is_allowed_in_root: bool) -> None:
     shown = escaped(site.quarantine)
     if real == root or root.startswith(real.rstrip(b"/") + b"/"):
         raise SiteError(f"quarantine '{shown}' holds the media root itself. Name a folder of its own.")
-    if real.startswith(root.rstrip(b"/") + b"/") and not is_allowed_in_root:
+    is_inside = real.startswith(root.rstrip(b"/") + b"/")
+    if is_inside and not site.enabled("quarantine_in_media_root"):
         raise SiteError(
             f"quarantine '{shown}' lies inside media_root, which a web server publishes. Name a folder "
             "beside it, on the same file system; or set quarantine_in_media_root if you mean it."

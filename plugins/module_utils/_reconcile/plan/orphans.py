@@ -222,7 +222,7 @@ class _Planning:
 
     def _not_moved(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
         """Leave alone what may be the file that a row has lost."""
-        if self.job.site.include_likely_moves or not self._may_have_lost_files():
+        if self.job.site.enabled("include_likely_moves") or not self._may_have_lost_files():
             yield from orphans
             return
         some = list(orphans)

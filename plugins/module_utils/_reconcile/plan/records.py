@@ -227,7 +227,7 @@ class _Planning:
 
     def _not_moved(self, records: Iterator[Record]) -> Iterator[Record]:
         """Leave alone a row whose file seems to lie elsewhere now."""
-        if self.job.select != "missing" or self.job.site.include_likely_moves:
+        if self.job.select != "missing" or self.job.site.enabled("include_likely_moves"):
             yield from records
             return
         missing = _spool(MOVES_AT_ONCE)

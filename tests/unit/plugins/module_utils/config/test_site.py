@@ -55,7 +55,15 @@ def test_records_have_defaults_in_the_names_of_django() -> None:
     [("false", False), ("No", False), ("off", False), (0, False), ("true", True), (" YES ", True), (1, True)],
 )
 def test_a_boolean_may_be_written_as_ansible_reads_it(written: Any, meant: bool) -> None:
-    assert orphans(low_priority=written).site.low_priority is meant
+    assert orphans(low_priority=written).site.enabled("low_priority") is meant
+
+
+def test_only_boolean_options_can_be_asked_for_as_such() -> None:
+    site = orphans(include_likely_moves=True).site
+    assert (site.enabled("include_likely_moves"), site.enabled("low_priority")) == (True, False)
+    for name in ("follow_mount", "max_listed"):
+        with pytest.raises(KeyError):
+            site.enabled(name)
 
 
 def test_none_is_the_same_as_nothing_said() -> None:
