@@ -7,25 +7,26 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Iterable
+from typing import Any, Callable, Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
 from ._reconcile import run as jobs
 from ._reconcile.apply import restore
-from ._reconcile.config.options import Option
+from ._reconcile.config.options import QUARANTINE, Option
 from ._reconcile.config.site import OrphansJob, RecordsJob, site
-from ._reconcile.errors import CleanupError, SiteError
+from ._reconcile.config.values import checked
+from ._reconcile.errors import CleanupError
 from ._reconcile.quarantine import batches as quarantine
 from ._reconcile.report import words as report
 
 
 class Module(AnsibleModule):  # type: ignore[misc]
-    """An AnsibleModule that keeps its secret whatever is wrong with its options.
+    """An AnsibleModule that shows no secret, whatever is wrong with its options.
 
-    AnsibleModule gives up on suboptions of a wrong shape before it has learned which options are
-    secret, and would show all of them with the error.
+    AnsibleModule fails for suboptions of a wrong type before it knows which options are secret, and
+    would show all of them with the error.
     """
 
     def __init__(self, **specification: Any) -> None:
@@ -33,7 +34,7 @@ class Module(AnsibleModule):  # type: ignore[misc]
         secret = self.params.get("database_url") or ""
         for option, value in self.params.items():
             if option != "database_url" and "://" in secret and secret in _texts(value):
-                # Taken apart or tidied up on its way into a message, nobody would know it for a secret.
+                # In a message it may be taken apart or normalized, and would not be recognized as a secret.
                 self.fail_json(msg=f"{option} holds the value of database_url. Correct this option.")
 
     def fail_json(self, msg: str, **kwargs: Any) -> None:
@@ -41,7 +42,7 @@ class Module(AnsibleModule):  # type: ignore[misc]
         if isinstance(secret, str) and secret:
             # What was meant as a list is split at its commas.
             self.no_log_values.update({secret, *(part for part in secret.split(",") if "@" in part)})
-        # A text where suboptions belong is taken for "key=value" pairs, which tears a secret apart.
+        # A text where suboptions belong is parsed as "key=value" pairs, which splits a secret.
         plain = {name: value for name, value in self.params.items() if not _has_suboptions(value)}
         super().fail_json(msg, **{"invocation": {"module_args": plain}, **kwargs})
 
@@ -104,10 +105,10 @@ def run_job(module: AnsibleModule, build: Callable[[dict[str, Any]], OrphansJob 
 
 def run_quarantine(module: AnsibleModule) -> None:
     """Restore a batch or purge old ones, and leave through exit_json or fail_json."""
-    options = module.params
     try:
+        options = checked(module.params, QUARANTINE)
         if options["state"] == "purged":
-            result = report.purged(_purge(module), module.check_mode)
+            result = report.purged(_purge(options, module.check_mode), module.check_mode)
         else:
             found = restore.restore(site(options), options["batch"], options["paths"], module.check_mode)
             result = report.restored(found, module.check_mode)
@@ -121,13 +122,9 @@ def run_quarantine(module: AnsibleModule) -> None:
     module.exit_json(**result)
 
 
-def _purge(module: AnsibleModule) -> list[quarantine.BatchInfo]:
-    options = module.params
-    if options["older_than_days"] is not None and options["older_than_days"] < 0:
-        raise SiteError(f"older_than_days is {options['older_than_days']}; it must be 0 or more.")
-    return quarantine.purge(
-        os.fsencode(options["quarantine"]), options["batch"], options["older_than_days"], module.check_mode
-    )
+def _purge(options: Mapping[str, Any], check: bool) -> list[quarantine.BatchInfo]:
+    folder = os.fsencode(options["quarantine"])
+    return quarantine.purge(folder, options["batch"], options["older_than_days"], check)
 
 
 def run_quarantine_info(module: AnsibleModule) -> None:

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The site that a command line names: its description, its jobs, and the interpreter it wants."""
+"""The site that a command line names: its description, its jobs and its interpreter."""
 
 from __future__ import annotations
 
