@@ -108,7 +108,8 @@ coverage: .venv/tests.stamp ## which lines and branches of engine and modules th
 mutants: .venv/tests.stamp ## break the engine in one place at a time: does a unit test notice?
 	$(WITH_VENV) python tests/run_mutants.py $(MODULES) --every $(or $(EVERY),1)
 
-generate: .venv/tests.stamp ## what is derived from something else: the tables of docs/promises.md
+generate: .venv/tests.stamp ## what follows from the table of options and from the marks of the tests: docs, argument specs
+	$(WITH_VENV) python tests/update_generated.py
 	$(WITH_VENV) python tests/update_promises.py
 
 docs: .venv/tests.stamp ## the reference of all options, as HTML in .build/docs

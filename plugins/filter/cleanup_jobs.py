@@ -11,10 +11,11 @@ version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
   - Takes the list C(media_cleanup_sites) and returns a list of jobs, each with the options for its module.
-    What a site says holds for all its jobs, unless a job says otherwise.
+    What a site says holds for all its jobs, unless a job says otherwise. An option whose value is null is
+    left out, and a boolean is one even where the description has a text.
   - The columns that the job C(orphans) of a site lists as references also protect files from the site's
     other jobs.
-  - Fails with a clear message where the description cannot be meant.
+  - Fails with a clear message where the description is not usable.
 positional: _input, only
 options:
   _input:
@@ -32,7 +33,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ media_cleanup_sites | django_media.cleanup.cleanup_jobs | map(attribute='heading') }}"
 
-- name: Only those that look for orphans
+- name: Only those that search for orphans
   ansible.builtin.debug:
     msg: "{{ media_cleanup_sites | django_media.cleanup.cleanup_jobs('orphans') | map(attribute='heading') }}"
 """

@@ -7,76 +7,27 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: media_orphans
-short_description: Remove uploaded files that no row of the database names
+short_description: Remove uploaded files that no row of the database references
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
   - Compares the files below some directories of a Django site's MEDIA_ROOT with the paths that
-    columns of its database hold, and removes the files that none of them names.
-  - Files are walked first and references read after. Before a file goes, the database is asked once
-    more, and the file must still be the one that was seen. Files that are young stay, and so does
-    what may be named in another spelling (Unicode normalization, percent-encoding, a leading slash,
-    MEDIA_URL).
-  - Where anything could not be looked at, nothing is removed at all.
+    columns of its database hold, and removes the files that none of them references.
+  - Files are listed first and references read after. Before a file is removed, the database is asked
+    once more, and the file must still be the one that was listed. Files that are young are kept, and so
+    is what may be referenced in another spelling (Unicode normalization, percent-encoding, a leading
+    slash, MEDIA_URL).
+  - Where anything could not be read, nothing is removed at all.
 extends_documentation_fragment:
-  - django_media.cleanup.site
-options:
-  directories:
-    description:
-      - The directories to examine with all that is below them, relative to O(media_root). V(.) is the
-        whole media root.
-      - Symbolic links and other mounted file systems below them are not entered.
-    type: list
-    elements: str
-    required: true
-  references:
-    description:
-      - All columns that name files in these directories. A column that is forgotten here makes its
-        files orphans.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      table:
-        description: The table, with its schema if that is not on the search path, such as V(gallery.photo).
-        type: str
-        required: true
-      column:
-        description: The column of the FileField or ImageField.
-        type: str
-        required: true
-      size_column:
-        description:
-          - The column of the same table that holds the size of the file, in bytes. An orphan of the same name
-            and another size is no likely move of it (O(include_likely_moves)).
-        type: str
-      checksum_column:
-        description:
-          - The same for a checksum of the file, in hexadecimal digits whose number tells MD5, SHA-1 or SHA-2.
-          - With O(references[].size_column) too, an orphan that was given another name is recognized as moved
-            as well. Only orphans of the right size are read for it.
-        type: str
-  age_stamp:
-    description:
-      - Which time stamp of a file tells its age, as in M(ansible.builtin.find).
-      - V(newest) is the later one of V(mtime) and V(ctime), since a file that was copied or restored a
-        minute ago often keeps an old V(mtime).
-    type: str
-    choices: [newest, mtime, ctime]
-    default: newest
-  exclude:
-    description:
-      - Globs of files and directories that are left alone. A glob is compared with the name and
-        with the whole path below O(media_root).
-    type: list
-    elements: str
-    default: ['.*', lost+found, '.nfs*', '@eaDir']
+  - django_media.cleanup.cleaning
+  - django_media.cleanup.options.shared
+  - django_media.cleanup.options.orphans
 seealso:
   - module: django_media.cleanup.photo_records
 """
 
 EXAMPLES = r"""
-- name: See which files of FootyCollect no photo names (run with --check --diff)
+- name: See which files of FootyCollect no photo references (run with --check --diff)
   django_media.cleanup.media_orphans:
     name: footycollect
     database_url: postgresql:///footycollect
@@ -129,7 +80,7 @@ plan:
   returned: when a plan could be made
   type: str
 examined:
-  description: What was looked at.
+  description: What was examined.
   returned: when a plan could be made
   type: dict
   contains:
@@ -138,7 +89,7 @@ examined:
       type: int
       sample: 257
     referenced:
-      description: How many of them a row names.
+      description: How many of them a row references.
       type: int
       sample: 245
     references:
@@ -146,11 +97,11 @@ examined:
       type: int
       sample: 245
     derived:
-      description: Unnamed files that stay because a row names their source.
+      description: Files that no row references, kept because a row references their source.
       type: int
       sample: 0
 found:
-  description: The orphans that are old enough to go.
+  description: The orphans that are old enough to be removed.
   returned: when a plan could be made
   type: dict
   contains: &totals
@@ -167,7 +118,7 @@ found:
       type: int
       sample: 1847912
 young:
-  description: Orphans that are younger than O(older_than_hours) and stay.
+  description: Orphans that are younger than O(older_than_hours) and are kept.
   returned: when a plan could be made
   type: int
   sample: 4
@@ -178,7 +129,7 @@ removed:
   contains: *totals
 orphans:
   description:
-    - The files that would go in check mode, or went, in byte order, at most O(max_listed) of them.
+    - The files that would be removed in check mode, or were, in byte order, at most O(max_listed) of them.
     - Bytes of a name that are not printable UTF-8 appear as backslash escapes.
   returned: when a plan could be made
   type: list
@@ -193,7 +144,7 @@ orphans:
       type: int
       sample: 245678
     modified:
-      description: The time stamp that told its age, in UTC.
+      description: The time stamp by which its age was judged, in UTC.
       type: str
       sample: '2026-11-18T10:45:00Z'
 truncated:
@@ -201,7 +152,7 @@ truncated:
   returned: when a plan could be made
   type: bool
 left_alone:
-  description: What was left alone, at most O(max_listed) entries.
+  description: What was kept, at most O(max_listed) entries.
   returned: when a plan could be made
   type: list
   elements: dict
@@ -213,25 +164,25 @@ left_alone:
       description: Why.
       type: str
 left_alone_total:
-  description: How much was left alone, listed or not.
+  description: How much was kept, listed or not.
   returned: when a plan could be made
   type: int
 not_removed:
-  description: Files that should have gone and could not be removed. The task fails then.
+  description: Files that should have been removed and could not be. The task fails then.
   returned: when a plan could be made
   type: list
   elements: dict
   contains: *named_reason
 refused:
   description:
-    - The guards that turned the plan down. In check mode these are warnings, otherwise the task
-      fails and nothing is removed.
+    - The guards that refused the plan. In check mode these are warnings, otherwise the task fails
+      and nothing is removed.
   returned: when a plan could be made
   type: list
   elements: dict
   contains:
     guard:
-      description: The guard, or V(partial) when something could not be looked at.
+      description: The guard, or V(partial) when something could not be read.
       type: str
       sample: max_removal_percent
     message:
@@ -254,17 +205,18 @@ batch:
   returned: when a plan could be made
   type: str
 summary:
-  description: All this in the words that a person reads.
+  description: All this as text, for people.
   returned: when a plan could be made
   type: str
 """
 
-from ..module_utils._arguments import Module, orphans_arguments, run_job
+from ..module_utils._module import Module, argument_spec, run_job
+from ..module_utils._reconcile.config.options import module_options
 from ..module_utils._reconcile.config.site import orphans_job
 
 
 def main() -> None:
-    module = Module(argument_spec=orphans_arguments(), supports_check_mode=True)
+    module = Module(argument_spec=argument_spec(module_options("orphans")), supports_check_mode=True)
     run_job(module, orphans_job)
 
 

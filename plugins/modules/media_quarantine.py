@@ -7,56 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: media_quarantine
-short_description: Bring back what was removed, or let it go for good
+short_description: Bring back what was removed, or delete it for good
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
   - With O(state=restored), brings the files and rows of a batch back to where they were. Files come first,
     then all rows with their dependents in one transaction. Nothing is ever overwritten; what cannot
-    come back is told, one by one, and stays in quarantine.
+    come back is reported, one by one, and stays in quarantine.
   - With O(state=purged), deletes batches for good.
-options:
-  name:
-    description: What to call the site in messages. Default is the media root.
-    type: str
-  state:
-    description: Whether to bring a batch back, or to delete batches for good.
-    type: str
-    choices: [restored, purged]
-    required: true
-  quarantine:
-    description: The folder that the batches are in, as given to the module that removed them.
-    type: path
-    required: true
-  quarantine_in_media_root:
-    description: Allow a O(quarantine) inside O(media_root).
-    type: bool
-    default: false
-  batch:
-    description:
-      - The name of the batch, as M(django_media.cleanup.media_quarantine_info) lists it. Required for
-        O(state=restored).
-    type: str
-  paths:
-    description:
-      - Bring back only these paths (below O(media_root), written as in the results) and the rows that
-        named them. Default is the whole batch.
-    type: list
-    elements: str
-    default: []
-  older_than_days:
-    description: With O(state=purged), only batches that were removed at least this many days ago.
-    type: int
-  database_url:
-    description: The site's database. Required for O(state=restored).
-    type: str
-  media_root:
-    description: The site's MEDIA_ROOT. Required for O(state=restored).
-    type: path
-  max_listed:
-    description: How many items each list in the result holds at most.
-    type: int
-    default: 100
+extends_documentation_fragment:
+  - django_media.cleanup.options.quarantine
 requirements:
   - Linux with C(/proc) and Python 3.8 or later on the target.
   - psycopg2 2.8 or later for the Python that runs the module, for PostgreSQL only.
@@ -65,7 +25,7 @@ attributes:
     description: Says what would come back or be deleted, changes nothing.
     support: full
   diff_mode:
-    description: Shows the files that come back, or the batches that go.
+    description: Shows the files that come back, or the batches that are deleted.
     support: full
 seealso:
   - module: django_media.cleanup.media_quarantine_info
@@ -89,7 +49,7 @@ EXAMPLES = r"""
     database_url: postgresql:///footycollect
     media_root: /var/www/footycollect/media
 
-- name: Let go of what was removed more than a month ago
+- name: Delete what was removed more than a month ago
   django_media.cleanup.media_quarantine:
     state: purged
     older_than_days: 30
@@ -117,7 +77,7 @@ restored:
       description: Rows, dependents included.
       type: int
     updated:
-      description: Rows that point at a restored row again.
+      description: Rows that reference a restored row again.
       type: int
 paths:
   description: The files that came back, at most O(max_listed) of them.
@@ -145,17 +105,18 @@ left_alone_total:
   returned: success
   type: int
 summary:
-  description: All this in the words that a person reads.
+  description: All this as text, for people.
   returned: success
   type: str
 """
 
-from ..module_utils._arguments import Module, quarantine_arguments, run_quarantine
+from ..module_utils._module import Module, argument_spec, run_quarantine
+from ..module_utils._reconcile.config.options import QUARANTINE
 
 
 def main() -> None:
     module = Module(
-        argument_spec=quarantine_arguments(),
+        argument_spec=argument_spec(QUARANTINE),
         supports_check_mode=True,
         required_if=[
             ("state", "restored", ("batch", "database_url", "media_root")),

@@ -12,12 +12,9 @@ version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
   - Lists what earlier runs removed and kept, batch by batch, the oldest first. A batch that cannot be read,
-    as after a damage of the disk, is told in a warning.
-options:
-  quarantine:
-    description: The folder that the batches are in. One that does not exist yet has none.
-    type: path
-    required: true
+    as after a damage of the disk, is reported in a warning.
+extends_documentation_fragment:
+  - django_media.cleanup.options.quarantine_info
 requirements:
   - Linux with C(/proc) and Python 3.8 or later on the target.
 attributes:
@@ -81,15 +78,12 @@ summary:
   type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils._arguments import run_quarantine_info
+from ..module_utils._module import Module, argument_spec, run_quarantine_info
+from ..module_utils._reconcile.config.options import QUARANTINE_INFO
 
 
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={"quarantine": {"type": "path", "required": True}}, supports_check_mode=True
-    )
+    module = Module(argument_spec=argument_spec(QUARANTINE_INFO), supports_check_mode=True)
     run_quarantine_info(module)
 
 

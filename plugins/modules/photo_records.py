@@ -7,148 +7,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: photo_records
-short_description: Remove rows whose file is gone, or uploads that were never attached
+short_description: Remove rows whose file is missing, or uploads that were never attached
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
   - With O(select=missing), removes the rows of a table whose file is proven to be no longer on disk.
     With O(select=incomplete), removes the rows that were never attached to anything and are older
-    than a limit, together with their files. Any table that names files serves, videos too.
-  - All rows of a run, and what depends on them, go in one transaction, by statements that repeat
-    the whole condition. Files go only after it is committed, and only if no row names them then.
+    than a limit, together with their files. Any table that references files serves, videos too.
+  - All rows of a run, and what depends on them, are deleted in one transaction, by statements that
+    repeat the whole condition. Files are removed only after it is committed, and only if no row
+    references them then.
   - A row whose column is empty or NULL has lost nothing and is never missing. Only the answer "no such
-    file" below a root that could be read proves that a file is gone; where anything could not be looked
-    at, nothing is removed at all.
+    file" below a root that could be read proves that a file is missing; where anything could not be
+    read, nothing is removed at all.
   - Django keeps its C(on_delete) rules in Python, so this module has a rule of its own for rows that
-    point at a removed row. Where the foreign key is NOT NULL, the row is deleted too; where it may be
+    reference a removed row. Where the foreign key is NOT NULL, the row is deleted too; where it may be
     NULL, it is set to NULL; a rule that the database enforces is respected. This is what Django does
     for C(CASCADE) without C(null=True), for C(SET_NULL) and for many-to-many tables. Where a model
     says otherwise, for example C(CASCADE) with C(null=True), C(PROTECT), C(SET_DEFAULT) or a
     generic relation, say so in O(dependents).
 extends_documentation_fragment:
-  - django_media.cleanup.site
-options:
-  table:
-    description: The table whose rows are examined, with its schema if that is not on the search path.
-    type: str
-    required: true
-  file_column:
-    description: The column that decides, of a FileField or ImageField.
-    type: str
-    required: true
-  size_column:
-    description:
-      - The column of the same table that holds the size of the file in O(file_column), in bytes. A file of
-        the same name and another size is no likely move of it (O(include_likely_moves)).
-      - What an entry of O(references) says of the same column need not be said here.
-    type: str
-  checksum_column:
-    description:
-      - The same for a checksum of the file, in hexadecimal digits whose number tells MD5, SHA-1 or SHA-2.
-      - With O(size_column) too, a file that was given another name is recognized as moved as well. Only files
-        of the right size are read for it.
-    type: str
-  companion_columns:
-    description:
-      - Columns of the same table that name further files of a row, such as a thumbnail or an AVIF
-        version. These files go with the row. They never decide whether it goes.
-    type: list
-    elements: str
-    default: []
-  select:
-    description: Which rows go.
-    type: str
-    choices: [missing, incomplete]
-    default: missing
-  unattached_column:
-    description: For O(select=incomplete), the column that is NULL until an upload is attached.
-    type: str
-    default: content_type_id
-  uploaded_at_column:
-    description: For O(select=incomplete), the column that says when the file was uploaded.
-    type: str
-    default: uploaded_at
-  time_zone:
-    description:
-      - The time zone of times without one in O(uploaded_at_column). Default is UTC for SQLite, where
-        Django writes UTC unless C(USE_TZ) is off, and the database's own time zone for PostgreSQL's
-        C(timestamp without time zone).
-    type: str
-  label:
-    description:
-      - How to name the owner of a row, as foreign keys and a final column, such as V(album_id.title).
-    type: str
-  dependents:
-    description:
-      - What becomes of rows that point at a removed row, where the general rule is not what you want.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      table:
-        description: The table of the rows that point.
-        type: str
-        required: true
-      column:
-        description:
-          - The column by which they point. It may be a foreign key, a key without a constraint
-            (C(db_constraint=False)), or what O(dependents[].holds) and O(dependents[].content_type) say.
-          - Without a constraint, nothing tells which table such a column points at. It is compared with the
-            records themselves, and not with rows that go along with them.
-        type: str
-        required: true
-      action:
-        description:
-          - V(delete) removes the row, V(set_null) empties the column (a path that may not be NULL
-            becomes the empty text), V(restrict) keeps the record for the row's sake and reports it.
-          - V(restrict) is stricter than Django's C(RESTRICT). It keeps the record even where the row would go
-            along on another way.
-        type: str
-        choices: [delete, set_null, restrict]
-        required: true
-      holds:
-        description:
-          - Whether the column holds the record's key or the path of its file, such as an
-            album's cover image.
-        type: str
-        choices: [key, path]
-        default: key
-      content_type:
-        description:
-          - For a generic relation, the removed record's model as V(app.model), such as V(album.photo). A
-            model whose table is another one is turned down.
-        type: str
-      content_type_column:
-        description: For a generic relation, the column of the content type.
-        type: str
-        default: content_type_id
-  max_dependents:
-    description:
-      - A guard. A plan in which more rows than this depend on a record, on the average, is turned
-        down. Plans of less than ten records are treated as if they had ten.
-    type: int
-    default: 100
-  references:
-    description:
-      - Other columns that may name the same files. A file that one of them names stays.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      table:
-        description: The table.
-        type: str
-        required: true
-      column:
-        description: The column of the FileField or ImageField.
-        type: str
-        required: true
-      size_column:
-        description: The column of the same table that holds the size of the file, in bytes.
-        type: str
-      checksum_column:
-        description: The column of the same table that holds a checksum of the file, in hexadecimal digits.
-        type: str
+  - django_media.cleanup.cleaning
+  - django_media.cleanup.options.shared
+  - django_media.cleanup.options.records
 notes:
   - O(older_than_hours) applies to O(select=incomplete) only.
 seealso:
@@ -156,7 +37,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See which photos of the album site have lost their file (run with --check --diff)
+- name: See which photos of the album site miss their file (run with --check --diff)
   django_media.cleanup.photo_records:
     name: album
     database_url: postgresql://album@db.internal/album
@@ -217,16 +98,16 @@ plan:
   returned: when a plan could be made
   type: str
 examined:
-  description: What was looked at.
+  description: What was examined.
   returned: when a plan could be made
   type: dict
   contains:
     records:
-      description: With O(select=missing) the rows that name a file, otherwise all rows of the table.
+      description: With O(select=missing) the rows that reference a file, otherwise all rows of the table.
       type: int
       sample: 414
 found:
-  description: What would go.
+  description: What would be removed.
   returned: when a plan could be made
   type: dict
   contains: &totals
@@ -235,7 +116,7 @@ found:
       type: int
       sample: 10
     files:
-      description: Files that go with them.
+      description: Files that are removed with them.
       type: int
       sample: 3
     bytes:
@@ -252,7 +133,7 @@ removed:
   type: dict
   contains: *totals
 records:
-  description: The rows that would go in check mode, or went, at most O(max_listed) of them.
+  description: The rows that would be removed in check mode, or were, at most O(max_listed) of them.
   returned: when a plan could be made
   type: list
   elements: dict
@@ -278,7 +159,7 @@ truncated:
   returned: when a plan could be made
   type: bool
 left_alone:
-  description: What was left alone, at most O(max_listed) entries.
+  description: What was kept, at most O(max_listed) entries.
   returned: when a plan could be made
   type: list
   elements: dict
@@ -290,25 +171,25 @@ left_alone:
       description: Why.
       type: str
 left_alone_total:
-  description: How much was left alone, listed or not.
+  description: How much was kept, listed or not.
   returned: when a plan could be made
   type: int
 not_removed:
-  description: Files that should have gone and could not be removed. The task fails then.
+  description: Files that should have been removed and could not be. The task fails then.
   returned: when a plan could be made
   type: list
   elements: dict
   contains: *named_reason
 refused:
   description:
-    - The guards that turned the plan down. In check mode these are warnings, otherwise the task
-      fails and nothing is removed.
+    - The guards that refused the plan. In check mode these are warnings, otherwise the task fails
+      and nothing is removed.
   returned: when a plan could be made
   type: list
   elements: dict
   contains:
     guard:
-      description: The guard, or V(partial) when something could not be looked at.
+      description: The guard, or V(partial) when something could not be read.
       type: str
       sample: max_removal_percent
     message:
@@ -324,7 +205,7 @@ labels:
   type: dict
   sample: {Evan Photos: 8, Summer 2024: 2}
 dependents:
-  description: For each other table, how many of its rows go and how many are updated.
+  description: For each other table, how many of its rows are deleted and how many are updated.
   returned: when a plan could be made
   type: dict
   sample: {album_favorite: {deleted: 14, updated: 0}}
@@ -333,17 +214,18 @@ batch:
   returned: when a plan could be made
   type: str
 summary:
-  description: All this in the words that a person reads.
+  description: All this as text, for people.
   returned: when a plan could be made
   type: str
 """
 
-from ..module_utils._arguments import Module, records_arguments, run_job
+from ..module_utils._module import Module, argument_spec, run_job
+from ..module_utils._reconcile.config.options import module_options
 from ..module_utils._reconcile.config.site import records_job
 
 
 def main() -> None:
-    module = Module(argument_spec=records_arguments(), supports_check_mode=True)
+    module = Module(argument_spec=argument_spec(module_options("missing")), supports_check_mode=True)
     run_job(module, records_job)
 
 

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from engine import run as runs
 from engine.apply.outcome import Outcome
 from engine.apply.remover import PermanentRemover, Remover
+from engine.config.options import ACCEPTABLE
 from engine.config.site import (
-    ACCEPTABLE,
     OrphansJob,
     RecordsJob,
     orphans_job,

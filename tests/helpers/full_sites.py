@@ -176,7 +176,7 @@ class FullSite:
         else:
             columns = {"table": "photo", "file_column": "image", "companion_columns": ["thumb"]}
             job = sites.records_job({"select": name, **columns, **options})
-        return job if patience is None else replace(job, patience=Seconds(patience, "newest"))
+        return job if patience is None else replace(job, age_limit=Seconds(patience, "newest"))
 
     def run(self, name: str, check: bool = False, **more: Any) -> Any:
         """Run a job here and now, and return its plan and its outcome."""

@@ -74,8 +74,11 @@ def test_ansible_doc_shows_each_module_and_the_filter_to_people(ansible: Ansible
         assert f"> MODULE django_media.cleanup.{name}" in run.output
     assert "[ERROR]" not in run.output
     assert "[WARNING]" not in run.output
-    run = ansible.run("ansible-doc", "-t", "filter", "django_media.cleanup.cleanup_jobs")
+    filters = [f"django_media.cleanup.{name}" for name in ("cleanup_jobs", "cleanup_sites")]
+    run = ansible.run("ansible-doc", "-t", "filter", *filters)
     assert run.status == 0, run.output
+    for name in filters:
+        assert f"> FILTER {name}" in run.output
 
 
 def test_the_examples_are_tasks_that_the_modules_take(documentation: Mapping[str, Any]):

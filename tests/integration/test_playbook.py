@@ -244,6 +244,22 @@ def test_force_does_not_ask_and_cleans_each_site_as_its_user(
     assert all(f"-u {me} " in command for command in commands)
 
 
+def test_null_and_false_reach_the_modules_as_such(album: Site, ansible: Ansible):
+    """No text None for what is null, and -e name=false is the text false."""
+    nothing = dict.fromkeys(["marker", "media_url", "accept", "derived", "time_zone", "exclude"])
+    inside = {"quarantine": str(album.media / "kept"), "quarantine_in_media_root": "{{ publish }}"}
+    hosts = {
+        "web": [only(album, "orphans") | nothing],
+        "home": [{**album.described(), **inside, "name": "inside"}],
+    }
+    run = ansible.clean(hosts, *FORCE, "-e", "publish=false")
+    assert "WARNING" not in run.output
+    assert "None" not in run.words
+    assert {host: numbers["failed"] for host, numbers in run.recap.items()} == {"web": 0, "home": 1}
+    assert "kept' lies inside media_root" in run.words
+    assert "photos/orphan.jpg" not in album.files
+
+
 def test_module_defaults_of_the_group_set_what_the_modules_share(album: Site, ansible: Ansible):
     play = {
         "module_defaults": {"group/django_media.cleanup.cleanup": {**album.both, "max_removal_percent": 0}}

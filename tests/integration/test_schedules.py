@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.config.site import ACCEPTABLE
+from engine.config.options import ACCEPTABLE
 from engine.quarantine import (
     store as quarantine,
 )

@@ -168,7 +168,7 @@ def _place(job: Job) -> tuple[str, bytes, bytes | None]:
 def _opened(jobs: Sequence[Job], check: bool) -> Iterator[Session]:
     """A session for jobs of one place: locked unless only checking, and for reading where that is enough."""
     read_only = check or not any(KINDS[job.name].deletes_rows for job in jobs)
-    if any(job.site.low_priority for job in jobs):
+    if any(job.site.enabled("low_priority") for job in jobs):
         lower_priority()
     with _seldom_collecting(), open_session(jobs[0].site, read_only, len(jobs) > 1) as session:
         if check:

@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
-from ..config.guards import ACCEPTABLE
+from ..config.options import Flag, Option, flagged_options
 from ..errors import CleanupError, Exit
 from ..version import VERSION
 from .batches import list_batches
@@ -32,18 +32,18 @@ exit status:
   0  done, or nothing to do
   1  failed: the database or the disk refused
   2  unusable: the command line, the site file, or what they name
-  3  refused: a guard turned the plan down
-  4  partial: not everything could be seen, so nothing was removed; or not everything came back
+  3  refused: a guard refused the plan
+  4  partial: not everything could be read, so nothing was removed; or not everything came back
   5  busy: another run works on the site
   6  unconfirmed: nobody typed yes
 A dry run ends with the status that the run would have had.
 """
 _JOBS = {
-    "orphans": "remove files that no row names",
+    "orphans": "remove files that no row references",
     "incomplete": "remove rows that were never attached to anything, with their files",
-    "missing": "remove rows whose file is gone",
+    "missing": "remove rows whose file is missing",
 }
-_BATCH = f"the batch, by as much of its name as tells it from the others, or by {LATEST!r}"
+_BATCH = f"the batch: its name, the beginning of its name if no other begins so, or {LATEST!r}"
 
 
 def main(arguments: Sequence[str] | None = None, launcher: str | None = None) -> int:
@@ -101,8 +101,8 @@ def _options(written: Sequence[str]) -> argparse.Namespace:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="media-cleanup",
-        description="Compare the uploads of a Django site with its database, and remove what has lost "
-        "its counterpart.",
+        description="Compare the uploads of a Django site with its database, and remove files that no "
+        "row references, and rows whose file is missing.",
         epilog=_MEANING,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -143,25 +143,8 @@ def _add_cleaning(commands: Any) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only show what would be removed")
         parser.add_argument("--verbose", action="store_true", help="list every item, up to max_listed")
         parser.add_argument("--force", action="store_true", help="do not ask before removing")
-        parser.add_argument(
-            "--older-than-hours",
-            metavar="N",
-            type=_whole,
-            help="how old a thing must be to go, instead of what the site file says",
-        )
-        parser.add_argument(
-            "--max-removal-percent",
-            metavar="N",
-            type=_whole,
-            help="allow a larger share to go this once; 100 lifts the guard",
-        )
-        parser.add_argument(
-            "--accept",
-            metavar="GUARD",
-            action="append",
-            choices=ACCEPTABLE,
-            help=f"accept this once what a guard found ({', '.join(ACCEPTABLE)}); may be repeated",
-        )
+        for option, flag in flagged_options(name):
+            _add_flag(parser, option, flag)
         review = parser.add_mutually_exclusive_group()
         review.add_argument(
             "--save-plan", metavar="FILE", help="only plan, and keep the plan in FILE for --approve"
@@ -174,15 +157,31 @@ def _add_cleaning(commands: Any) -> None:
         _add_leaving(parser)
 
 
+def _add_flag(parser: argparse.ArgumentParser, option: Option, flag: Flag) -> None:
+    """Let the command line override an option of the table; what is not given stays None."""
+    name = f"--{option.name.replace('_', '-')}"
+    if option.type == "bool":
+        parser.add_argument(name, action="store_true", default=None, help=flag.help)
+        return
+    parser.add_argument(
+        name,
+        metavar=flag.metavar,
+        help=flag.help,
+        type=_whole if option.type == "int" else str,
+        action="append" if option.type == "list" else "store",
+        choices=option.choices or None,
+    )
+
+
 def _add_leaving(parser: argparse.ArgumentParser) -> None:
-    leaving = parser.add_argument_group("for those who watch (a dry run leaves nothing)")
-    leaving.add_argument("--outcome", metavar="FILE", help="keep the last outcome in FILE, as JSON")
-    leaving.add_argument("--metrics", metavar="FILE", help="keep metrics in FILE, as Prometheus reads them")
+    leaving = parser.add_argument_group("monitoring (a dry run writes none of it)")
+    leaving.add_argument("--outcome", metavar="FILE", help="write the outcome to FILE, as JSON")
+    leaving.add_argument("--metrics", metavar="FILE", help="write metrics to FILE, as Prometheus reads them")
     leaving.add_argument("--log", metavar="FILE", help="add what was done to FILE")
 
 
 def _add_check(commands: Any) -> None:
-    _subcommand(commands, "check", "look whether a site can be cleaned by this user", check)
+    _subcommand(commands, "check", "check whether this user can clean a site", check)
 
 
 def _add_batches(commands: Any) -> None:
@@ -198,7 +197,7 @@ def _add_restore(commands: Any) -> None:
         "paths",
         metavar="PATH",
         nargs="*",
-        help="bring back only these files, written as in results, and the rows that named them",
+        help="bring back only these files, written as in results, and the rows that referenced them",
     )
     parser.add_argument("--dry-run", action="store_true", help="only show what would come back")
     parser.add_argument("--force", action="store_true", help="do not ask before bringing it back")
@@ -211,7 +210,7 @@ def _add_purge(commands: Any) -> None:
         "--older-than-days", metavar="N", type=_whole, help="all that were removed at least so many days ago"
     )
     which.add_argument("--batch", metavar="BATCH", help=_BATCH)
-    parser.add_argument("--dry-run", action="store_true", help="only show which batches would go")
+    parser.add_argument("--dry-run", action="store_true", help="only show which batches would be deleted")
     parser.add_argument("--force", action="store_true", help="do not ask before deleting")
     _add_leaving(parser)
 

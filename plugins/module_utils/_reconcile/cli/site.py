@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The site that a command line names: its description, its jobs, and the interpreter it wants."""
+"""The site that a command line names: its description, its jobs and its interpreter."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 from typing import Any, Union
 
 from ..config import site_file
+from ..config.options import JOBS, flagged_options
 from ..config.site import OrphansJob, RecordsJob, Site
 from ..errors import SiteError
 
@@ -25,18 +26,15 @@ _CHOSEN = "MEDIA_CLEANUP_PYTHON"
 def jobs_of_one_kind(options: argparse.Namespace, kind: str) -> list[Job]:
     """The jobs of one kind, with what the command line says otherwise."""
     site, source = _site(options)
-    overrides = {
-        name: getattr(options, name, None)
-        for name in ("older_than_hours", "max_removal_percent", "accept")
-        if getattr(options, name, None) is not None
-    }
+    given = {option.name: getattr(options, option.name, None) for option, _flag in flagged_options(kind)}
+    overrides = {name: value for name, value in given.items() if value is not None}
     return site_file.jobs_of(site, kind, source, overrides)
 
 
 def all_jobs(options: argparse.Namespace) -> list[Job]:
     """Every job that the site describes. Raises SiteError if it describes none."""
     site, source = _site(options)
-    kinds = [kind for kind in site_file.JOBS if site.get(kind)]
+    kinds = [kind for kind in JOBS if site.get(kind)]
     found = [job for kind in kinds for job in site_file.jobs_of(site, kind, source, {})]
     if not found:
         raise SiteError(f"site {options.site!r} describes no job in {source}.")

@@ -133,7 +133,7 @@ class MoveSearch:
         return sizes
 
     def lost_references(self, orphans: Mapping[bytes, int]) -> dict[bytes, LikelyMove]:
-        """Find, for orphans of known sizes, a path that a row references, without a file, that may be theirs."""
+        """Find, for orphans of known sizes, a reference without a file that may be theirs."""
         names = map(posixpath.basename, orphans)
         paths = {
             *self._database.references_by_name(self._columns, names),

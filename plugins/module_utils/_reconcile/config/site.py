@@ -2,10 +2,11 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What is compared with what: the options of a site and its jobs, validated once.
+"""A site and its jobs as data, built from options that are checked here, once.
 
-Both the modules and the command hand their options over as a plain mapping with the names that
-the documentation uses; what comes out needs no further check until it meets the disk and the
+Both the modules and the command hand their options over as a plain mapping with the names of the
+table of options, which says what each must be and what it is by default; this room adds the rules that
+relate options to each other. What comes out needs no further check until it meets the disk and the
 database.
 """
 
@@ -14,15 +15,12 @@ from __future__ import annotations
 import os
 import posixpath
 from dataclasses import dataclass, field
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ..errors import SiteError
 from ..text import escaped, escaped_value
-from .guards import ACCEPTABLE
-
-AGE_STAMPS = ("newest", "mtime", "ctime")
-SELECTIONS = ("missing", "incomplete")
-ACTIONS = ("delete", "set_null", "restrict")
+from .options import AGE_STAMPS, SELECTIONS, module_options, shared_options
+from .values import checked
 
 
 @dataclass(frozen=True, order=True)
@@ -43,7 +41,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Site:
-    """One database and one media root that belong together, with the limits that both obey."""
+    """One database and one media root that belong together, with the limits that both obey.
+
+    ``switches`` are the boolean options: a new one needs no field here.
+    """
 
     name: str
     database_url: str
@@ -53,9 +54,12 @@ class Site:
     marker: bytes | None
     max_removal_percent: int
     accept: tuple[str, ...]
-    include_likely_moves: bool
-    low_priority: bool
     max_listed: int
+    switches: tuple[tuple[str, bool], ...]
+
+    def enabled(self, option: str) -> bool:
+        """Whether a boolean option is set. Raises KeyError for a name that is none of them."""
+        return dict(self.switches)[option]
 
     @property
     def quarantine_in_root(self) -> bytes | None:
@@ -71,7 +75,7 @@ class AgeLimit:
     """How old a thing must be to go, and which time stamp of a file tells its age."""
 
     older_than_hours: int
-    age_stamp: str
+    age_stamp: str = AGE_STAMPS[0]
 
     @property
     def seconds(self) -> int:
@@ -148,142 +152,137 @@ class RecordsJob:
 
 
 def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
-    """Build the job ``orphans`` from a module's or a site file's options."""
-    references = _columns(options, "references")
-    if not references:
+    """Build the job ``orphans`` from a module's or a site file's options. Raises SiteError."""
+    values = checked(options, module_options("orphans"))
+    if not values["references"]:
         raise SiteError(
             "references is empty: without a column that names files, every file would be an orphan. "
             "List the columns, such as {table: collection_photo, column: image}."
         )
     return OrphansJob(
-        site=site(options),
-        directories=_directories(_texts(options, "directories")),
-        references=references,
-        age_limit=_age_limit(options),
-        exclude=tuple(_texts(options, "exclude")),
-        derived=tuple(_texts(options, "derived")),
+        site=_site(values),
+        directories=_directories(values["directories"]),
+        references=_columns(values["references"]),
+        age_limit=AgeLimit(values["older_than_hours"], values["age_stamp"]),
+        exclude=tuple(values["exclude"]),
+        derived=tuple(values["derived"]),
     )
 
 
 def records_job(options: Mapping[str, Any]) -> RecordsJob:
-    """Build the job ``missing`` or ``incomplete`` from a module's or a site file's options."""
-    select = options.get("select") or "missing"
-    if select not in SELECTIONS:
-        raise SiteError(f"select is {select!r}; it must be one of {', '.join(SELECTIONS)}.")
-    label = options.get("label")
-    if label is not None and len(str(label).split(".")) < 2:
+    """Build the job ``missing`` or ``incomplete``, as ``select`` says. Raises SiteError."""
+    values = checked(options, module_options(SELECTIONS[0]))
+    label = values["label"]
+    if label is not None and "." not in label:
         raise SiteError(f"label {label!r} must lead over a foreign key to a column, such as album_id.title.")
-    references = _columns(options, "references")
-    deciding = _deciding_column(options, references)
+    references = _columns(values["references"])
+    deciding = _deciding_column(values, references)
     return RecordsJob(
-        site=site(options),
+        site=_site(values),
         table=deciding.table,
         file_column=deciding.name,
         size_column=deciding.size,
         checksum_column=deciding.checksum,
-        companion_columns=_companions(options),
-        select=select,
-        unattached_column=str(options.get("unattached_column") or "content_type_id"),
-        uploaded_at_column=str(options.get("uploaded_at_column") or "uploaded_at"),
-        time_zone=options.get("time_zone"),
-        age_limit=_age_limit(options),
+        companion_columns=_companions(values),
+        select=values["select"],
+        unattached_column=values["unattached_column"],
+        uploaded_at_column=values["uploaded_at_column"],
+        time_zone=values["time_zone"],
+        age_limit=AgeLimit(values["older_than_hours"]),
         label=label,
-        dependents=tuple(_dependents(options)),
-        max_dependents=_number(options, "max_dependents", 100),
+        dependents=_dependents(values["dependents"]),
+        max_dependents=values["max_dependents"],
         references=references,
-        derived=tuple(_texts(options, "derived")),
+        derived=tuple(values["derived"]),
     )
 
 
-def _deciding_column(options: Mapping[str, Any], references: Sequence[Column]) -> Column:
+_BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], OrphansJob | RecordsJob]] = {
+    "orphans": orphans_job,
+    "incomplete": records_job,
+    "missing": records_job,
+}
+
+
+def build_job(job: str, options: Mapping[str, Any]) -> OrphansJob | RecordsJob:
+    """Build a job of that kind. Raises SiteError where an option is not usable."""
+    return _BUILDERS[job](options)
+
+
+def _deciding_column(values: Mapping[str, Any], references: Sequence[Column]) -> Column:
     """The file column; what the site's references say of it need not be said again."""
-    column = Column(_text(options, "table"), _text(options, "file_column"))
-    told = next((reference for reference in references if reference == column), column)
+    column = Column(values["table"], values["file_column"])
+    listed = next((reference for reference in references if reference == column), column)
     return Column(
         column.table,
         column.name,
-        options.get("size_column") or told.size,
-        options.get("checksum_column") or told.checksum,
+        values["size_column"] or listed.size,
+        values["checksum_column"] or listed.checksum,
     )
 
 
-def _companions(options: Mapping[str, Any]) -> tuple[str, ...]:
+def _companions(values: Mapping[str, Any]) -> tuple[str, ...]:
     """The companion columns, each once; the file column is none."""
-    names = dict.fromkeys(_texts(options, "companion_columns"))
-    names.pop(str(options.get("file_column")), None)
+    names = dict.fromkeys(values["companion_columns"])
+    names.pop(values["file_column"], None)
     return tuple(names)
 
 
-def _dependents(options: Mapping[str, Any]) -> Iterator[DependentRule]:
-    columns = _columns(options, "dependents")
-    entries = options.get("dependents") or ()
+def _dependents(entries: Sequence[Mapping[str, Any]]) -> tuple[DependentRule, ...]:
+    columns = _columns(entries)
     if len(columns) < len(entries):
         raise SiteError("dependents names one column twice; one rule a column, please.")
-    for column, entry in zip(columns, entries):
-        action = entry.get("action")
-        if action not in ACTIONS:
-            raise SiteError(
-                f"dependents: the action for {column} is {action!r}; it must be one of {', '.join(ACTIONS)}."
-            )
-        content_type = entry.get("content_type")
-        parts = tuple(str(content_type).split(".")) if content_type else None
-        if parts is not None and len(parts) != 2:
-            raise SiteError(
-                f"dependents: content_type {content_type!r} of {column} must be APP.MODEL, "
-                "such as album.photo."
-            )
-        holds = entry.get("holds") or "key"
-        if holds not in ("key", "path"):
-            raise SiteError(f"dependents: holds of {column} is {holds!r}; it must be key or path.")
-        yield DependentRule(
-            column=column,
-            action=action,
-            content_type=(parts[0], parts[1]) if parts else None,
-            content_type_column=str(entry.get("content_type_column") or "content_type_id"),
-            holds_path=holds == "path",
+    return tuple(map(_dependent_rule, columns, entries))
+
+
+def _dependent_rule(column: Column, entry: Mapping[str, Any]) -> DependentRule:
+    content_type = entry["content_type"] or None
+    app, _dot, model = (content_type or "").partition(".")
+    if content_type and (not app or not model or "." in model):
+        raise SiteError(
+            f"dependents: content_type {content_type!r} of {column} must be APP.MODEL, such as album.photo."
         )
+    return DependentRule(
+        column=column,
+        action=entry["action"],
+        content_type=(app, model) if content_type else None,
+        content_type_column=entry["content_type_column"],
+        holds_path=entry["holds"] == "path",
+    )
 
 
 def site(options: Mapping[str, Any]) -> Site:
-    """Build the site that every job needs; see the documentation of the shared options."""
-    media_root = _text(options, "media_root")
-    if not media_root.startswith("/"):
-        raise SiteError(f"media_root {media_root!r} is not an absolute path. Write it from / on.")
-    marker = options.get("marker")
+    """Build the site whose quarantine is worked on, without a job. Raises SiteError."""
+    return _site(checked(options, shared_options()))
+
+
+def _site(values: Mapping[str, Any]) -> Site:
+    marker = values["marker"]
+    media_root = _absolute("media_root", values["media_root"])
+    quarantine = values["quarantine"]
     found = Site(
-        name=escaped_value(options.get("name") or media_root),
-        database_url=_text(options, "database_url"),
-        media_root=os.fsencode(posixpath.normpath(media_root)),
-        media_url=str(options.get("media_url") or "").encode(),
-        quarantine=_quarantine(options.get("quarantine")),
-        marker=None if marker is None else _below_root("marker", str(marker)),
-        max_removal_percent=_number(options, "max_removal_percent", 50, most=100),
-        accept=_accepted(options),
-        include_likely_moves=bool(options.get("include_likely_moves")),
-        low_priority=bool(options.get("low_priority")),
-        max_listed=_number(options, "max_listed", 100),
+        name=escaped_value(values["name"] or values["media_root"]),
+        database_url=values["database_url"],
+        media_root=media_root,
+        media_url=values["media_url"].encode(),
+        quarantine=None if quarantine is None else _absolute("quarantine", quarantine),
+        marker=None if marker is None else _below_root("marker", marker),
+        max_removal_percent=values["max_removal_percent"],
+        accept=tuple(values["accept"]),
+        max_listed=values["max_listed"],
+        switches=tuple((name, value) for name, value in values.items() if isinstance(value, bool)),
     )
-    _check_quarantine(found, bool(options.get("quarantine_in_media_root")))
+    _check_quarantine(found)
     return found
 
 
-def _accepted(options: Mapping[str, Any]) -> tuple[str, ...]:
-    accepted = tuple(_texts(options, "accept"))
-    unknown = [guard for guard in accepted if guard not in ACCEPTABLE]
-    if unknown:
-        raise SiteError(f"accept names {unknown[0]!r}; it may name {', '.join(ACCEPTABLE)}.")
-    return accepted
+def _absolute(option: str, written: str) -> bytes:
+    if not written.startswith("/"):
+        raise SiteError(f"{option} {written!r} is not an absolute path. Write it from / on.")
+    return os.fsencode(posixpath.normpath(written))
 
 
-def _quarantine(written: Any) -> bytes | None:
-    if written is None:
-        return None
-    if not str(written).startswith("/"):
-        raise SiteError(f"quarantine {written!r} is not an absolute path. Write it from / on.")
-    return os.fsencode(posixpath.normpath(str(written)))
-
-
-def _check_quarantine(site: Site, is_allowed_in_root: bool) -> None:
+def _check_quarantine(site: Site) -> None:
     """A web server publishes the media root, and what was removed should not be published."""
     if site.quarantine is None:
         return
@@ -291,64 +290,26 @@ def _check_quarantine(site: Site, is_allowed_in_root: bool) -> None:
     shown = escaped(site.quarantine)
     if real == root or root.startswith(real.rstrip(b"/") + b"/"):
         raise SiteError(f"quarantine '{shown}' holds the media root itself. Name a folder of its own.")
-    if real.startswith(root.rstrip(b"/") + b"/") and not is_allowed_in_root:
+    is_inside = real.startswith(root.rstrip(b"/") + b"/")
+    if is_inside and not site.enabled("quarantine_in_media_root"):
         raise SiteError(
             f"quarantine '{shown}' lies inside media_root, which a web server publishes. Name a folder "
             "beside it, on the same file system; or set quarantine_in_media_root if you mean it."
         )
 
 
-def _age_limit(options: Mapping[str, Any]) -> AgeLimit:
-    age_stamp = options.get("age_stamp") or "newest"
-    if age_stamp not in AGE_STAMPS:
-        raise SiteError(f"age_stamp is {age_stamp!r}; it must be one of {', '.join(AGE_STAMPS)}.")
-    return AgeLimit(_number(options, "older_than_hours", 24), age_stamp)
+def _columns(entries: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """The columns of these entries, each once."""
+    return tuple(dict.fromkeys(map(_column, entries)))
 
 
-def _number(options: Mapping[str, Any], name: str, default: int, most: int | None = None) -> int:
-    value = options.get(name)
-    if value is None:
-        return default
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or value < 0 or (most is not None and value > most):
-        limits = "a whole number of 0 or more" if most is None else f"a whole number from 0 to {most}"
-        raise SiteError(f"{name} is {value!r}; it must be {limits}.")
-    return int(value)
-
-
-def _text(options: Mapping[str, Any], name: str) -> str:
-    value = options.get(name)
-    if not isinstance(value, str) or not value:
-        raise SiteError(f"{name} is missing; it must be a text that is not empty.")
-    if "\0" in value:
-        raise SiteError(f"{name} holds a NUL byte, which no path and no name can.")
-    return value
-
-
-def _texts(options: Mapping[str, Any], name: str) -> Sequence[str]:
-    values = options.get(name) or ()
-    if isinstance(values, str) or not all(isinstance(value, str) and value for value in values):
-        raise SiteError(f"{name} must be a list of texts that are not empty.")
-    return values
-
-
-def _columns(options: Mapping[str, Any], name: str) -> tuple[Column, ...]:
-    columns = []
-    for entry in options.get(name) or ():
-        if not isinstance(entry, Mapping) or not entry.get("table") or not entry.get("column"):
-            raise SiteError(
-                f"{name} holds {entry!r}; each entry must name a table and a column, "
-                "such as {table: collection_photo, column: image}."
-            )
-        about = (str(entry[key]) if entry.get(key) else None for key in ("size_column", "checksum_column"))
-        columns.append(Column(str(entry["table"]), str(entry["column"]), *about))
-    return tuple(dict.fromkeys(columns))
+def _column(entry: Mapping[str, Any]) -> Column:
+    size, checksum = entry.get("size_column"), entry.get("checksum_column")
+    return Column(entry["table"], entry["column"], size or None, checksum or None)
 
 
 def _below_root(option: str, written: str) -> bytes:
     path = posixpath.normpath(written)
-    if "\0" in written:
-        raise SiteError(f"{option} {written!r} holds a NUL byte, which no path can.")
     if path.startswith("/"):
         raise SiteError(
             f"{option} {written!r} is absolute. Write it relative to media_root, such as item_photos."

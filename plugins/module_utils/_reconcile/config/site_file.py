@@ -13,75 +13,54 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SiteError
-from .site import OrphansJob, RecordsJob, orphans_job, records_job
+from .options import JOBS, QUARANTINE, Option, job_options, module_options, site_options
+from .site import OrphansJob, RecordsJob, build_job
+from .values import boolean, checked, unknown_keys
 
-JOBS = ("orphans", "incomplete", "missing")
-# What a site may say once for all its jobs.
-SHARED = (
-    "database_url",
-    "media_root",
-    "media_url",
-    "quarantine",
-    "quarantine_in_media_root",
-    "max_removal_percent",
-    "accept",
-    "include_likely_moves",
-    "low_priority",
-    "marker",
-    "max_listed",
-    "older_than_hours",
-    "derived",
-)
-ORPHANS_ONLY = ("directories", "references", "age_stamp", "exclude")
-RECORDS_ONLY = (
-    "table",
-    "file_column",
-    "size_column",
-    "checksum_column",
-    "companion_columns",
-    "unattached_column",
-    "uploaded_at_column",
-    "time_zone",
-    "label",
-    "dependents",
-    "max_dependents",
-    "references",
-)
-# Who runs the jobs, with which interpreter, and when: nothing that a job itself needs.
-ABOUT_THE_SITE = ("name", "user", "python", "schedule", "calendar", *JOBS)
-AT_SITE_LEVEL = {*ABOUT_THE_SITE, *SHARED, "age_stamp", "exclude", "time_zone", "max_dependents"}
-# What the modules' argument specs say, for those who do not come through one.
-DEFAULTS: Mapping[str, Any] = {
-    "media_url": "/media/",
-    "exclude": [".*", "lost+found", ".nfs*", "@eaDir"],
-}
-_TEXTS = (
-    *("database_url", "media_root", "media_url", "quarantine", "marker", "age_stamp", "table"),
-    *("file_column", "size_column", "checksum_column", "unattached_column", "uploaded_at_column"),
-    *("time_zone", "label", "python", "user"),
-)
-_LISTS_OF_TEXTS = ("accept", "derived", "directories", "exclude", "companion_columns")
-_LISTS_OF_MAPPINGS = ("references", "dependents")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def list_jobs(sites: Any, only: Any = None, source: str = "media_cleanup_sites") -> list[dict[str, Any]]:
     """List the wanted jobs of all sites, in the order of the description.
 
-    Raises SiteError, which names the source, where the description cannot be meant.
+    ``only`` is a list of jobs, or a text with commas; None and an empty text are all. Each job has its
+    ``index``, ``heading``, ``job``, ``user`` and ``options``, which hold what its module takes and the
+    description says: no option whose value is null, and booleans as such.
+
+    Raises SiteError, which names the source, where the description is not usable.
     """
+    wanted = _wanted(only)
+    checked_sites = _checked_sites(sites, source)
+    jobs = [found for site in checked_sites for job in JOBS if job in wanted for found in _jobs_of(site, job)]
+    return [{"index": index, **job} for index, job in enumerate(jobs)]
+
+
+def list_sites(sites: Any, source: str = "media_cleanup_sites") -> list[dict[str, Any]]:
+    """List the sites with ``name``, ``user`` and, as with ``list_jobs``, ``options`` for media_quarantine.
+
+    Raises SiteError, which names the source, where the description is not usable.
+    """
+    return [
+        {
+            "name": str(site["name"]),
+            "user": site.get("user"),
+            "options": _said({**site, "name": str(site["name"])}, QUARANTINE, f"site {str(site['name'])!r}"),
+        }
+        for site in _checked_sites(sites, source)
+    ]
+
+
+def _checked_sites(sites: Any, source: str) -> Sequence[Mapping[str, Any]]:
     if isinstance(sites, (str, Mapping)) or not isinstance(sites, Sequence):
         raise SiteError(f"{source} must be a list of sites.")
-    wanted = _wanted(only)
-    names = [_checked(site, source) for site in sites]
+    names = [_checked_name(site, source) for site in sites]
     for name in names:
         if names.count(name) > 1:
             raise SiteError(f"{source} has two sites named {name!r}.")
-    jobs = [job for site in sites for job in _jobs_of(site, wanted)]
-    return [{"index": index, **job} for index, job in enumerate(jobs)]
+    return list(sites)
 
 
 def _wanted(only: Any) -> Sequence[str]:
@@ -96,73 +75,83 @@ def _wanted(only: Any) -> Sequence[str]:
     return wanted
 
 
-def _checked(site: Any, source: str) -> str:
+def _checked_name(site: Any, source: str) -> str:
+    """The name of a site, once its keys are checked."""
     if not isinstance(site, Mapping) or not site.get("name"):
         raise SiteError(f"each site of {source} must be a mapping with a name.")
-    name = str(site["name"])
-    for required in ("database_url", "media_root"):
-        if not site.get(required):
-            raise SiteError(f"site {name!r} of {source} has no {required}.")
-    unknown = sorted(set(map(str, site)) - AT_SITE_LEVEL)
+    where = f"site {str(site['name'])!r} of {source}"
+    known = site_options()
+    _require(site, known, where)
+    unknown = unknown_keys(site, known)
     if unknown:
         raise SiteError(
-            f"site {name!r} of {source} has unknown keys: {', '.join(unknown)}. "
-            f"It may have {', '.join(sorted(AT_SITE_LEVEL))}; the rest belongs into its jobs."
+            f"{where} has unknown keys: {unknown}. It may have {_names(known)}; "
+            "the rest belongs into its jobs."
         )
-    return name
+    return str(site["name"])
 
 
-def _jobs_of(site: Mapping[str, Any], wanted: Sequence[str]) -> Iterator[dict[str, Any]]:
-    for job in JOBS:
-        if job not in wanted or not site.get(job):
-            continue
-        known = {*SHARED, *(ORPHANS_ONLY if job == "orphans" else RECORDS_ONLY)}
-        entries = [site[job]] if isinstance(site[job], Mapping) else site[job]
-        if isinstance(entries, str) or not isinstance(entries, Sequence):
-            entries = [entries]
-        for entry in entries:
-            _check_entry(site, job, entry, known)
-            heading = f"{site['name']} · {job}"
-            if job != "orphans":
-                heading += f" · {entry['table']}"
-            yield {
-                "heading": heading,
-                "job": job,
-                "user": site.get("user"),
-                "options": _options(site, job, entry, known),
-            }
-
-
-def _check_entry(site: Mapping[str, Any], job: str, entry: Any, known: set[str]) -> None:
+def _jobs_of(site: Mapping[str, Any], job: str) -> Iterator[dict[str, Any]]:
     where = f"{job} of site {str(site['name'])!r}"
-    if not isinstance(entry, Mapping):
-        raise SiteError(f"{where} must be a mapping of options, or a list of them.")
-    unknown = sorted(set(map(str, entry)) - known)
-    if unknown:
-        raise SiteError(
-            f"{where} has unknown options: {', '.join(unknown)}. It may have {', '.join(sorted(known))}."
-        )
-    required = ("directories", "references") if job == "orphans" else ("table", "file_column")
-    for option in required:
-        if not entry.get(option):
-            raise SiteError(f"{where} has no {option}.")
+    known = job_options(job)
+    for entry in _entries(site.get(job)):
+        if not isinstance(entry, Mapping):
+            raise SiteError(f"{where} must be a mapping of options, or a list of them.")
+        unknown = unknown_keys(entry, known)
+        if unknown:
+            raise SiteError(f"{where} has unknown options: {unknown}. It may have {_names(known)}.")
+        # What the site says need not be said again.
+        _require(entry, [option for option in known if "site" not in option.scope], where)
+        table = [entry["table"]] if "table" in entry else []
+        yield {
+            "heading": " · ".join(map(str, (site["name"], job, *table))),
+            "job": job,
+            "user": site.get("user"),
+            "options": _options(site, job, entry),
+        }
 
 
-def _options(site: Mapping[str, Any], job: str, entry: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
-    options = {key: value for key, value in site.items() if key in known}
-    if job != "orphans":
-        options["select"] = job
-        options["references"] = _protected(site)
-    return {**options, "name": site["name"], **entry}
+def _entries(written: Any) -> Sequence[Any]:
+    """What a site says of the jobs of one kind: nothing, one job, or a list of them."""
+    if not written:
+        return ()
+    return written if isinstance(written, Sequence) and not isinstance(written, str) else [written]
 
 
-def _protected(site: Mapping[str, Any]) -> list[Any]:
-    """The columns that name files of the job orphans; they protect files from the other jobs."""
-    orphans = site.get("orphans") or ()
-    entries = [orphans] if isinstance(orphans, Mapping) else orphans
-    return [
-        column for entry in entries if isinstance(entry, Mapping) for column in entry.get("references", ())
-    ]
+def _require(given: Mapping[str, Any], options: Iterable[Option], where: str) -> None:
+    for option in options:
+        if option.required and not given.get(option.name):
+            raise SiteError(f"{where} has no {option.name}.")
+
+
+def _names(options: Iterable[Option]) -> str:
+    return ", ".join(sorted(option.name for option in options))
+
+
+def _options(site: Mapping[str, Any], job: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What the module of a job takes."""
+    known = module_options(job)
+    shared = {option.name: site[option.name] for option in known if option.name in site}
+    merged = {**shared, **entry, "name": str(site["name"])}
+    return {**_implied(site, job), **_said(merged, known, f"{job} of site {str(site['name'])!r}")}
+
+
+def _said(values: Mapping[str, Any], options: Iterable[Option], where: str) -> dict[str, Any]:
+    """What is said for these options; null stands for the default, as in Ansible, and so is not said."""
+    found = {option.name: values[option.name] for option in options if values.get(option.name) is not None}
+    for option in options:
+        if option.type == "bool" and option.name in found:
+            found[option.name] = boolean(found[option.name], f"{where}: {option.name}")
+    return found
+
+
+def _implied(site: Mapping[str, Any], job: str) -> dict[str, Any]:
+    """What a job has from its place in the description: the columns of orphans protect files from it."""
+    if job == "orphans":
+        return {}
+    orphans = [entry for entry in _entries(site.get("orphans")) if isinstance(entry, Mapping)]
+    references = [column for entry in orphans for column in _entries(entry.get("references"))]
+    return {"select": job, "references": references}
 
 
 def read(directory: str, name: str) -> dict[str, Any]:
@@ -222,47 +211,26 @@ def jobs_of(
             f"site {site['name']!r} describes no job {job!r} in {source}; it has "
             f"{', '.join(described) or 'none at all'}."
         )
-    _check_types(site, source)
-    for entry in found:
-        _check_types(entry["options"], f"{job} in {source}")
-    return [_built(_merged(entry["options"], overrides), job) for entry in found]
+    checked(site, site_options(), f"{source}: ")
+    return [_built(job, _overridden(entry["options"], overrides), source) for entry in found]
 
 
-def _check_types(options: Mapping[str, Any], where: str) -> None:
-    """What an argument spec does for the modules; numbers are checked where they are used."""
-    for name in options:
-        wanted = _type_wanted(name, options[name])
-        if wanted:
-            # The value is not shown: it may be a URL with its password.
-            raise SiteError(f"{where}: {name} must be {wanted}.")
+def _overridden(options: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with what the command line says; to a list it adds."""
+    merged = {**options}
+    for name, value in overrides.items():
+        already = options.get(name, [])
+        if not isinstance(value, list):
+            merged[name] = value
+        elif isinstance(already, list):
+            merged[name] = [*already, *value]
+    return merged
 
 
-def _type_wanted(name: str, value: Any) -> str:
-    """What an option should have been; empty if it is that, or null."""
-    if value is None:
-        return ""
-    if name in _TEXTS:
-        return "" if isinstance(value, str) else "a text"
-    if name in _LISTS_OF_TEXTS:
-        return "" if _is_list_of(value, str) else "a list of texts"
-    if name in _LISTS_OF_MAPPINGS:
-        return "" if _is_list_of(value, Mapping) else "a list of mappings"
-    return ""
-
-
-def _is_list_of(value: Any, kind: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(entry, kind) for entry in value)
-
-
-def _merged(options: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """What holds in the end; null stands for the default, as in Ansible."""
-    said = {key: value for key, value in options.items() if value is not None}
-    accepted = [*said.get("accept", ()), *overrides.get("accept", ())]
-    return {**DEFAULTS, **said, **overrides, "accept": accepted}
-
-
-def _built(options: Mapping[str, Any], job: str) -> OrphansJob | RecordsJob:
+def _built(job: str, options: Mapping[str, Any], source: str) -> OrphansJob | RecordsJob:
     try:
-        return orphans_job(options) if job == "orphans" else records_job(options)
+        return build_job(job, options)
     except UnicodeEncodeError:
         raise SiteError("an option holds half of a surrogate pair, which is no text.") from None
+    except SiteError as error:
+        raise SiteError(f"{job} in {source}: {error}") from None

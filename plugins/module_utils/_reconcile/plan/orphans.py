@@ -210,7 +210,7 @@ class _OrphansPlanner(Planner):
 
     def _not_moved(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
         """Keep what may be the file that a record is missing."""
-        if self.site.include_likely_moves or not self._may_have_lost_files():
+        if self.site.enabled("include_likely_moves") or not self._may_have_lost_files():
             yield from orphans
             return
         some = list(orphans)

@@ -341,7 +341,7 @@ class _MissingPlanner(_RecordsPlanner):
 
     def _not_doubtful(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep a record whose file seems to be elsewhere now."""
-        if self.site.include_likely_moves:
+        if self.site.enabled("include_likely_moves"):
             yield from records
             return
         missing = _spool(MOVES_AT_ONCE)

@@ -133,6 +133,27 @@ def test_the_description_is_not_changed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"), [("false", False), ("no", False), (False, False), ("True", True), ("1", True)]
+)
+def test_a_boolean_that_came_as_a_text_is_one(written: object, meant: bool) -> None:
+    jobs = cleanup_jobs([site(orphans=ORPHANS, missing=[PHOTOS], low_priority=written)])
+    assert [job["options"]["low_priority"] for job in jobs] == [meant, meant]
+    (job,) = cleanup_jobs([site(missing=[{**PHOTOS, "include_likely_moves": written}])])
+    assert job["options"]["include_likely_moves"] is meant
+
+
+def test_null_stands_for_the_default_and_is_left_out() -> None:
+    empty = {"marker": None, "low_priority": None, "max_listed": None}
+    (job,) = cleanup_jobs([site(orphans={**ORPHANS, **empty}, marker=".mounted")])
+    assert set(job["options"]) == {"name", "database_url", "media_root", "directories", "references"}
+
+
+def test_null_does_not_take_the_protection_of_the_orphans_columns_away() -> None:
+    (job,) = cleanup_jobs([site(orphans=ORPHANS, missing=[{**PHOTOS, "references": None}])], "missing")
+    assert job["options"]["references"] == [IMAGE]
+
+
+@pytest.mark.parametrize(
     ("sites", "words"),
     [
         ("kit", "must be a list of sites"),
@@ -145,6 +166,12 @@ def test_the_description_is_not_changed() -> None:
         ([site(database_url="")], "site 'kit' of media_cleanup_sites has no database_url"),
         ([site(media_root=None)], "site 'kit' of media_cleanup_sites has no media_root"),
         ([site(tables=[])], "unknown keys: tables"),
+        ([site(marcer="x", zzz=1)], "unknown keys: marcer (did you mean marker?), zzz. It may have accept, "),
+        ([site(missing=[{**PHOTOS, "labels": "x"}])], "unknown options: labels (did you mean label?)"),
+        (
+            [site(orphans=ORPHANS, low_priority="perhaps")],
+            "low_priority is 'perhaps'; it must be ",
+        ),
         ([site(directories=["photos"])], "unknown keys: directories"),
         ([site(missing=["photo"])], "missing of site 'kit' must be a mapping of options, or a list of them"),
         ([site(missing="photo")], "must be a mapping of options, or a list of them"),

@@ -35,7 +35,9 @@ def test_what_is_not_said_has_a_cautious_default() -> None:
     assert (job.age_limit.older_than_hours, job.age_limit.age_stamp) == (24, "newest")
     assert job.age_limit.seconds == 24 * 3600
     assert (job.site.max_removal_percent, job.site.max_listed) == (50, 100)
-    assert (job.site.quarantine, job.site.marker, job.exclude, job.derived) == (None, None, (), ())
+    assert (job.site.quarantine, job.site.marker, job.derived) == (None, None, ())
+    assert job.exclude == (".*", "lost+found", ".nfs*", "@eaDir")
+    assert job.site.media_url == b"/media/"
     assert (job.name, job.site.name) == ("orphans", "/srv/media")
 
 
@@ -46,6 +48,22 @@ def test_records_have_defaults_in_the_names_of_django() -> None:
     assert (job.companion_columns, job.references, job.dependents) == ((), (), ())
     assert (job.label, job.time_zone, job.max_dependents) == (None, None, 100)
     assert records(select="incomplete").name == "incomplete"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("false", False), ("No", False), ("off", False), (0, False), ("true", True), (" YES ", True), (1, True)],
+)
+def test_a_boolean_may_be_written_as_ansible_reads_it(written: Any, meant: bool) -> None:
+    assert orphans(low_priority=written).site.enabled("low_priority") is meant
+
+
+def test_only_boolean_options_can_be_asked_for_as_such() -> None:
+    site = orphans(include_likely_moves=True).site
+    assert (site.enabled("include_likely_moves"), site.enabled("low_priority")) == (True, False)
+    for name in ("follow_mount", "max_listed"):
+        with pytest.raises(KeyError):
+            site.enabled(name)
 
 
 def test_none_is_the_same_as_nothing_said() -> None:
@@ -94,10 +112,18 @@ def test_directories_are_normalized_and_in_the_order_of_their_contents(
         ({"directories": [".", "photos"]}, r"overlap: photos lies in \."),
         ({"references": []}, "every file would be an orphan"),
         ({"references": None}, "every file would be an orphan"),
-        ({"references": [{"table": "photo"}]}, "must name a table and a column"),
-        ({"references": [{"table": "", "column": "image"}]}, "must name a table and a column"),
-        ({"references": ["photo.image"]}, "must name a table and a column"),
-        ({"references": PHOTO}, "must name a table and a column"),
+        ({"references": [{"table": "photo"}]}, r"references\[0\]\.column is missing; it must be a text"),
+        ({"references": [{"table": "", "column": "image"}]}, r"references\[0\]\.table is missing"),
+        (
+            {"references": ["photo.image"]},
+            r"references\[0\] is 'photo\.image'; it must be a mapping with table",
+        ),
+        ({"references": [{**PHOTO, "size": "n"}]}, r"references\[0\] has unknown keys: size"),
+        ({"references": [{**PHOTO, "size_colum": "n"}]}, r"size_colum \(did you mean size_column\?\)"),
+        (
+            {"references": PHOTO},
+            "references is a mapping; it must be a list of mappings with table and column",
+        ),
         ({"age_stamp": "atime"}, "age_stamp is 'atime'; it must be one of newest, mtime, ctime"),
         ({"older_than_hours": -1}, "older_than_hours is -1"),
         ({"older_than_hours": 1.5}, "whole number"),
@@ -106,10 +132,17 @@ def test_directories_are_normalized_and_in_the_order_of_their_contents(
         ({"max_removal_percent": 101}, "from 0 to 100"),
         ({"max_removal_percent": -1}, "from 0 to 100"),
         ({"max_listed": -1}, "max_listed is -1"),
-        ({"exclude": "*.tmp"}, "exclude must be a list"),
+        ({"exclude": "*.tmp"}, r"exclude is '\*\.tmp'; it must be a list of texts"),
         ({"exclude": [""]}, "not empty"),
-        ({"derived": "{dir}/{name}"}, "derived must be a list"),
-        ({"derived": [7]}, "derived must be a list"),
+        ({"derived": "{dir}/{name}"}, "it must be a list of texts"),
+        ({"derived": [7]}, r"derived\[0\] is 7; it must be a text that is not empty"),
+        ({"accept": ["all"]}, r"accept\[0\] is 'all'; it must be one of no_references, "),
+        ({"low_priority": "perhaps"}, "low_priority is 'perhaps'; it must be true or false"),
+        ({"low_priority": 2}, "low_priority is 2; it must be true or false"),
+        ({"media_url": f"s3://kit:{SECRET}@x\0"}, "media_url holds a NUL byte"),
+        ({"exclude": f"postgresql://kit:{SECRET}@db/kit"}, "exclude is a text; it must be a list"),
+        ({"database_url": [SECRET]}, "database_url is a list; it must be a text"),
+        ({"database_url": 5}, "database_url is no text; it must be a text"),
         ({"media_root": "media"}, "not an absolute path"),
         ({"media_root": ""}, "media_root is missing"),
         ({"media_root": None}, "media_root is missing"),
@@ -138,12 +171,15 @@ def test_what_cannot_be_meant_is_refused_in_words(options: dict[str, Any], words
         ({"label": "title"}, "must lead over a foreign key"),
         ({"max_dependents": -1}, "max_dependents is -1"),
         ({"dependents": [{**CAPTION, "action": "cascade"}]}, "must be one of delete, set_null, restrict"),
-        ({"dependents": [{"table": "caption", "column": "photo_id"}]}, "the action for caption.photo_id"),
-        ({"dependents": [{"table": "caption", "action": "delete"}]}, "must name a table and a column"),
+        (
+            {"dependents": [{"table": "caption", "column": "photo_id"}]},
+            r"dependents\[0\]\.action is missing; it must be one of delete",
+        ),
+        ({"dependents": [{"table": "caption", "action": "delete"}]}, r"dependents\[0\]\.column is missing"),
         ({"dependents": [CAPTION, CAPTION]}, "names one column twice"),
         ({"dependents": [{**CAPTION, "content_type": "photo"}]}, "must be APP.MODEL"),
         ({"dependents": [{**CAPTION, "content_type": "a.b.c"}]}, "must be APP.MODEL"),
-        ({"dependents": [{**CAPTION, "holds": "name"}]}, "must be key or path"),
+        ({"dependents": [{**CAPTION, "holds": "name"}]}, "must be one of key, path"),
     ],
 )
 def test_what_cannot_be_meant_of_records_is_refused_in_words(options: dict[str, Any], words: str) -> None:

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The table of all options: one row an option.
+
+From it follow the modules' argument specs, the keys that the description of a site may have, the
+defaults, the flags of the command, and, by ``make generate``, the documentation of the modules and
+the argument specs of the role. What an option means is said in ``docs/options.yml``, for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Sequence
+
+from .guards import ACCEPTABLE
+
+JOBS = ("orphans", "incomplete", "missing")
+_ORPHANS = JOBS[:1]
+_RECORDS = JOBS[1:]
+
+_SITE = ("site",)
+_JOB = ("job",)
+# What only the caller of a module sets.
+_NOWHERE = ()
+
+# The first of each is the default.
+AGE_STAMPS = ("newest", "mtime", "ctime")
+SELECTIONS = ("missing", "incomplete")
+
+ACTIONS = ("delete", "set_null", "restrict")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How the command line overrides an option; the flag is called as the option is."""
+
+    metavar: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option.
+
+    ``type`` is one of Ansible's: str, path, int (a whole number of 0 or more, at most ``most``), bool,
+    list (its entries are texts, or mappings where there are ``suboptions``), dict or raw. An option
+    that is not set has the ``default``, which may be None.
+
+    ``scope`` says where the description of a site may set it: for the site, for a job, for both (the
+    job's value then replaces that of the site), or nowhere. ``jobs`` are the jobs whose module takes
+    it; none for what concerns the description alone.
+    """
+
+    name: str
+    type: str = "str"
+    default: Any = None
+    required: bool = False
+    choices: Sequence[str] = ()
+    most: int | None = None
+    no_log: bool = False
+    suboptions: Sequence[Option] = ()
+    scope: Sequence[str] = (*_SITE, *_JOB)
+    jobs: Sequence[str] = JOBS
+    flag: Flag | None = None
+
+
+_TABLE_AND_COLUMN = (Option("table", required=True), Option("column", required=True))
+_CONTENT = (Option("size_column"), Option("checksum_column"))
+_DEPENDENT = (
+    *_TABLE_AND_COLUMN,
+    Option("action", required=True, choices=ACTIONS),
+    Option("holds", default="key", choices=("key", "path")),
+    Option("content_type"),
+    Option("content_type_column", default="content_type_id"),
+)
+_BY_JOB = tuple(Option(job) for job in (*JOBS, "purge"))
+
+# In the order in which documentation shows them.
+OPTIONS = (
+    Option("name", required=True, scope=_SITE, jobs=()),
+    Option("name", scope=_NOWHERE),
+    Option("database_url", required=True, no_log=True),
+    Option("media_root", "path", required=True),
+    Option("media_url", default="/media/"),
+    Option("user", scope=_SITE, jobs=()),
+    Option("python", scope=_SITE, jobs=()),
+    Option("schedule", "dict", suboptions=_BY_JOB, scope=_SITE, jobs=()),
+    Option("calendar", "dict", suboptions=_BY_JOB, scope=_SITE, jobs=()),
+    *(Option(job, "raw", scope=_SITE, jobs=()) for job in JOBS),
+    Option("quarantine", "path"),
+    Option("quarantine_in_media_root", "bool", default=False),
+    Option(
+        "max_removal_percent",
+        "int",
+        default=50,
+        most=100,
+        flag=Flag("N", "allow a larger share to be removed, this once; 100 lifts the guard"),
+    ),
+    Option(
+        "accept",
+        "list",
+        default=(),
+        choices=ACCEPTABLE,
+        flag=Flag("GUARD", f"accept this once what a guard found ({', '.join(ACCEPTABLE)}); may be repeated"),
+    ),
+    Option("include_likely_moves", "bool", default=False),
+    Option("low_priority", "bool", default=False),
+    Option("marker"),
+    Option("approved_plan", scope=_NOWHERE),
+    Option("max_listed", "int", default=100),
+    Option(
+        "older_than_hours",
+        "int",
+        default=24,
+        flag=Flag("N", "how old a file or row must be to be removed, instead of what the site file says"),
+    ),
+    Option("derived", "list", default=()),
+    # The job orphans.
+    Option("directories", "list", required=True, scope=_JOB, jobs=_ORPHANS),
+    Option(
+        "references",
+        "list",
+        required=True,
+        suboptions=(*_TABLE_AND_COLUMN, *_CONTENT),
+        scope=_JOB,
+        jobs=_ORPHANS,
+    ),
+    Option("age_stamp", default=AGE_STAMPS[0], choices=AGE_STAMPS, jobs=_ORPHANS),
+    Option("exclude", "list", default=(".*", "lost+found", ".nfs*", "@eaDir"), jobs=_ORPHANS),
+    # The jobs missing and incomplete.
+    Option("table", required=True, scope=_JOB, jobs=_RECORDS),
+    Option("file_column", required=True, scope=_JOB, jobs=_RECORDS),
+    *(replace(option, scope=_JOB, jobs=_RECORDS) for option in _CONTENT),
+    Option("companion_columns", "list", default=(), scope=_JOB, jobs=_RECORDS),
+    Option("select", default=SELECTIONS[0], choices=SELECTIONS, scope=_NOWHERE, jobs=_RECORDS),
+    Option("unattached_column", default="content_type_id", scope=_JOB, jobs=_RECORDS),
+    Option("uploaded_at_column", default="uploaded_at", scope=_JOB, jobs=_RECORDS),
+    Option("time_zone", jobs=_RECORDS),
+    Option("label", scope=_JOB, jobs=_RECORDS),
+    Option("dependents", "list", default=(), suboptions=_DEPENDENT, scope=_JOB, jobs=_RECORDS),
+    Option("max_dependents", "int", default=100, jobs=_RECORDS),
+    Option(
+        "references",
+        "list",
+        default=(),
+        suboptions=(*_TABLE_AND_COLUMN, *_CONTENT),
+        scope=_JOB,
+        jobs=_RECORDS,
+    ),
+)
+
+
+def module_options(job: str) -> tuple[Option, ...]:
+    """What the module of a job takes."""
+    return tuple(option for option in OPTIONS if job in option.jobs)
+
+
+def shared_options() -> tuple[Option, ...]:
+    """What the modules of all jobs take."""
+    return tuple(option for option in OPTIONS if tuple(option.jobs) == JOBS)
+
+
+def site_options() -> tuple[Option, ...]:
+    """What the description of a site may say for the site as a whole."""
+    return tuple(option for option in OPTIONS if "site" in option.scope)
+
+
+def job_options(job: str) -> tuple[Option, ...]:
+    """What the description of a site may say for one of its jobs of that kind."""
+    return tuple(option for option in module_options(job) if "job" in option.scope)
+
+
+def flagged_options(job: str) -> tuple[tuple[Option, Flag], ...]:
+    """What the command line may override for a job, and how."""
+    return tuple((option, option.flag) for option in module_options(job) if option.flag)
+
+
+def _shared(name: str) -> Option:
+    """An option of the cleaning modules, for the modules of the quarantine."""
+    return next(option for option in module_options(JOBS[0]) if option.name == name)
+
+
+# What the modules media_quarantine and media_quarantine_info take.
+QUARANTINE = (
+    _shared("name"),
+    Option("state", required=True, choices=("restored", "purged")),
+    replace(_shared("quarantine"), required=True),
+    _shared("quarantine_in_media_root"),
+    Option("batch"),
+    Option("paths", "list", default=()),
+    Option("older_than_days", "int"),
+    replace(_shared("database_url"), required=False),
+    replace(_shared("media_root"), required=False),
+    _shared("max_listed"),
+)
+QUARANTINE_INFO = (replace(_shared("quarantine"), required=True),)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What the modules take and what the description of a site takes are the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.django_media.cleanup.plugins.module_utils import _module
+from engine.config import options
+from engine.config.site import orphans_job, records_job
+from engine.config.site_file import jobs_of
+
+SITE = {"name": "kit", "database_url": "sqlite:////x", "media_root": "/srv/media"}
+IMAGE = {"table": "photo", "column": "image"}
+REQUIRED: dict[str, Any] = {
+    "orphans": {"directories": ["photos"], "references": [IMAGE]},
+    "missing": {"table": "photo", "file_column": "image"},
+    "incomplete": {"table": "photo", "file_column": "image"},
+}
+
+
+@pytest.mark.parametrize("job", options.JOBS)
+def test_the_defaults_are_those_of_the_modules(job: str) -> None:
+    """What AnsibleModule fills in makes the same job as what the engine does."""
+    spec = _module.argument_spec(options.module_options(job))
+    filled = {name: argument.get("default") for name, argument in spec.items()}
+    by_module = {**filled, **SITE, **REQUIRED[job], **({"select": job} if "select" in spec else {})}
+    [by_site_file] = jobs_of({**SITE, job: REQUIRED[job]}, job, "here", {})
+    assert (orphans_job if job == "orphans" else records_job)(by_module) == by_site_file
+
+
+@pytest.mark.parametrize("job", options.JOBS)
+def test_a_description_may_say_all_that_the_modules_know(job: str) -> None:
+    of_job = {option.name for option in options.job_options(job)}
+    module = set(_module.argument_spec(options.module_options(job)))
+    assert of_job <= module
+    assert module - of_job <= {"name", "select", "approved_plan"}
+
+
+def test_an_argument_says_all_that_its_option_does() -> None:
+    spec = _module.argument_spec(options.module_options("missing"))
+    assert spec["database_url"] == {"type": "str", "required": True, "no_log": True}
+    assert spec["max_removal_percent"] == {"type": "int", "default": 50}
+    assert spec["select"] == {"type": "str", "default": "missing", "choices": ["missing", "incomplete"]}
+    assert spec["companion_columns"] == {"type": "list", "elements": "str", "default": []}
+    assert spec["dependents"]["elements"] == "dict"
+    assert spec["dependents"]["options"]["holds"] == {
+        "type": "str",
+        "default": "key",
+        "choices": ["key", "path"],
+    }
