@@ -237,12 +237,13 @@ class Schedule:
         found = {info.name: (info.files, info.rows) for info in infos}
         assert found == {name: (len(kept.files), kept.lines) for name, kept in self.batches.items()}
         for name, kept in self.batches.items():
-            folder = self.full_site.quarantine / name
-            stored = {
-                os.fsdecode(file.path): (folder / "files" / file.stored).read_bytes()
-                for file in quarantine.manifest(str(folder))[1]
-                if quarantine.has(str(folder), file)
-            }
+            place = self.full_site.quarantine / name / "files"
+            with quarantine.opened(os.fsencode(self.full_site.quarantine), name) as batch:
+                stored = {
+                    os.fsdecode(file.path): (place / file.stored).read_bytes()
+                    for file in batch.files()
+                    if batch.holds(file)
+                }
             assert stored == kept.files
 
 

@@ -19,6 +19,7 @@ from ..report import data, metrics, words
 from ..report.describe import describe
 from ..run import Job, Run
 from . import site as described
+from .outcome_files import write_files
 from .terminal import complain, is_confirmed, require_somebody, say, watched
 
 
@@ -31,7 +32,7 @@ def clean(options: argparse.Namespace) -> Exit:
         runs, is_approved = _runs(jobs, options)
     except CleanupError as error:
         failed = [Run(job, error=error) for job in jobs]
-        metrics.leave(options, _outcome(options, failed, error.exit_status, began))
+        write_files(options, _outcome(options, failed, error.exit_status, began))
         raise
     status = worst([run.status for run in runs])
     if not is_approved:
@@ -42,7 +43,7 @@ def clean(options: argparse.Namespace) -> Exit:
         _save_plan(options, runs)
     if status == Exit.UNCONFIRMED:
         complain("nothing was removed, because nobody typed yes.")
-    return status if metrics.leave(options, outcome) else worst([status, Exit.FAILED])
+    return status if write_files(options, outcome) else worst([status, Exit.FAILED])
 
 
 def _runs(jobs: Sequence[Job], options: argparse.Namespace) -> tuple[list[Run], bool]:

@@ -13,9 +13,9 @@ from ..config.site import Site
 from ..errors import CleanupError, Exit
 from ..quarantine import store as quarantine
 from ..quarantine.store import BatchInfo
-from ..report import metrics as monitoring
 from ..report import quarantine as report
 from . import site as described
+from .outcome_files import write_files
 from .site_batches import chosen, is_plan_confirmed, must_ask, outcome_of_run, report_outcome
 from .terminal import complain
 
@@ -26,7 +26,7 @@ def purge_batches(options: argparse.Namespace) -> Exit:
     try:
         found = _purge(options)
     except CleanupError as error:
-        monitoring.leave(options, outcome_of_run(options, {"message": str(error)}, error.exit_status, began))
+        write_files(options, outcome_of_run(options, {"message": str(error)}, error.exit_status, began))
         raise
     status = Exit.DONE if found is not None else Exit.UNCONFIRMED
     result = report.purged(found or [], options.dry_run)
@@ -41,7 +41,7 @@ def purge_batches(options: argparse.Namespace) -> Exit:
         complain("nothing was deleted, because nobody typed yes.")
     else:
         report_outcome(options, result, outcome)
-    return status if monitoring.leave(options, outcome) else Exit.FAILED
+    return status if write_files(options, outcome) else Exit.FAILED
 
 
 def _purge(options: argparse.Namespace) -> list[BatchInfo] | None:

@@ -2,23 +2,21 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What a run leaves behind for those who watch: its outcome as JSON, metrics, and a line in a log.
+"""The outcome of a run as JSON, its metrics for Prometheus, and its lines in a log.
 
 Files are replaced in one step, so that nobody ever reads half of one.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
 import tempfile
 from contextlib import suppress
 from datetime import datetime, timezone
-from typing import Any, Callable, Iterable, Iterator, Mapping
+from typing import Any, Iterable, Iterator, Mapping
 
-from ..cli.terminal import complain
 from ..errors import CleanupError
 
 # Names of files and owners are in an outcome; numbers alone are in the metrics.
@@ -39,39 +37,17 @@ _METRICS = (
 )
 
 
-class LeavingError(CleanupError):
-    """What a run should leave behind could not be written."""
-
-
-def leave(options: argparse.Namespace, outcome: Mapping[str, Any]) -> bool:
-    """Leave what the command line asks for; False if that failed, since nobody could watch then."""
-    if options.dry_run:
-        return True
-    wanted = (
-        (options.outcome, write_outcome),
-        (options.metrics, write_metrics),
-        (options.log, _write_log),
-    )
-    left = [_is_left(path, write, outcome) for path, write in wanted if path]
-    return all(left)
-
-
-def _is_left(path: str, write: Callable[[str, Mapping[str, Any]], None], outcome: Mapping[str, Any]) -> bool:
-    try:
-        write(path, outcome)
-    except LeavingError as error:
-        complain(str(error))
-        return False
-    return True
+class NotWritten(CleanupError):
+    """The outcome, the metrics or the log of a run could not be written."""
 
 
 def write_outcome(path: str, outcome: Mapping[str, Any]) -> None:
-    """Write the outcome of a run as JSON. Raises LeavingError if that fails."""
+    """Write the outcome of a run as JSON. Raises NotWritten if that fails."""
     _replace(path, json.dumps(outcome, indent=2, ensure_ascii=True) + "\n", OUTCOME_MODE)
 
 
 def write_metrics(path: str, outcome: Mapping[str, Any]) -> None:
-    """Write the metrics of a run in Prometheus' text format. Raises LeavingError if that fails."""
+    """Write the metrics of a run in Prometheus' text format. Raises NotWritten if that fails."""
     labels = f'{{site="{outcome["site"]}",job="{outcome["job"]}"}}'
     lines = _metric_lines(_values(outcome, _last_success(path)), labels)
     _replace(path, "".join(f"{line}\n" for line in lines), METRICS_MODE)
@@ -111,7 +87,7 @@ def _last_success(path: str) -> str:
     return found.group(1) if found else "0"
 
 
-def _write_log(path: str, outcome: Mapping[str, Any]) -> None:
+def write_log(path: str, outcome: Mapping[str, Any]) -> None:
     append_log(path, _log_lines(outcome))
 
 
@@ -126,7 +102,7 @@ def _log_lines(outcome: Mapping[str, Any]) -> Iterator[str]:
 
 
 def append_log(path: str, lines: Iterable[str]) -> None:
-    """Add lines to a log, each with the moment before it. Raises LeavingError if that fails."""
+    """Add lines to a log, each with the moment before it. Raises NotWritten if that fails."""
     moment = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     text = "".join(f"{moment} {line}\n" for line in lines)
     try:
@@ -138,7 +114,7 @@ def append_log(path: str, lines: Iterable[str]) -> None:
 
 
 def replace_private(path: str, content: Any) -> None:
-    """Write a JSON file that its owner alone can read. Raises LeavingError if that fails."""
+    """Write a JSON file that its owner alone can read. Raises NotWritten if that fails."""
     _replace(path, json.dumps(content, indent=2) + "\n", 0o600)
 
 
@@ -161,7 +137,7 @@ def _replace(path: str, text: str, mode: int) -> None:
         raise _not_written(path, error) from None
 
 
-def _not_written(path: str, error: OSError) -> LeavingError:
-    return LeavingError(
+def _not_written(path: str, error: OSError) -> NotWritten:
+    return NotWritten(
         f"{path} could not be written: {error.strerror}. Let this user write there, or name another place."
     )

@@ -494,7 +494,7 @@ def test_a_file_that_cannot_be_replaced_is_left_as_it_was(tmp_path: Path, monkey
     path = tmp_path / "file"
     monitoring.write_outcome(str(path), {"old": 1})
     monkeypatch.setattr(os, "rename", raising(OSError(28, "No space left on device")))
-    with pytest.raises(monitoring.LeavingError, match="No space left"):
+    with pytest.raises(monitoring.NotWritten, match="No space left"):
         monitoring.write_outcome(str(path), {"new": 1})
     assert json.loads(path.read_text()) == {"old": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

@@ -15,7 +15,7 @@ from engine.database.sqlite import SQLite
 from engine.errors import SiteError
 from engine.media.local import LocalStore
 from engine.plan import approval as approvals
-from engine.plan import records
+from engine.plan import records_planner as records
 from helpers.builders import Media, Site, as_nobody, found, guards, keys, reasons, run
 
 # Types of Django's primary keys, and three values of each, as SQL.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.plan import records
+from engine.plan import records_planner as records
 from helpers.builders import Site, as_nobody, found, guards, planned, reasons, run
 
 # Rows that were never attached.
