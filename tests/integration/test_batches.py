@@ -123,7 +123,7 @@ def test_attributes_that_the_quarantine_does_not_take_are_told(full_site: FullSi
         [note] = outcome.remover.notes
         assert "of 1 file, not all extended attributes or ACLs are kept" in note
         assert f"  note: {note}" in words.summary(describe(full_site.job("orphans"), plan, outcome), False)
-        assert note in report.warnings(plan, False, outcome)
+        assert note in words.warnings(plan, False, outcome)
         assert outcome.removed.files == 4
 
 
