@@ -227,6 +227,11 @@ class Site:
             "include_likely_moves": True,
         }
 
+    def lift_limits(self) -> None:
+        """Let the columns of paths hold more than a path can be long; SQLite limits none."""
+        if self.database.url.startswith("postgresql"):
+            self.database.run("ALTER TABLE photo ALTER image TYPE text, ALTER thumbnail TYPE text")
+
     def insert(self, *images: str | None, hours: float = 48, **values: Any) -> None:
         """Insert a row for each image, uploaded so many hours ago and not attached to anything."""
         uploaded = time.strftime("%Y-%m-%d %H:%M:%S+00:00", time.gmtime(time.time() - hours * 3600))

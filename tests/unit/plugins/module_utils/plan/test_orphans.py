@@ -7,6 +7,7 @@ import os
 import sqlite3
 import tempfile
 import time
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -251,6 +252,31 @@ def test_a_value_that_leads_outside_is_reported(
     assert reasons(plan.kept) == {value.encode(): f"the database holds this path, which {why}"}
     assert site_with_orphan.media.files == {b"p/kept.jpg"}
     assert (outside / "precious.jpg").exists()
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("value", ["/a" * 80_000, "a/" * 80_000, "x" * 4097, "%2F" * 60_000, "é" * 2049])
+def test_a_value_that_is_longer_than_a_path_is_kept_by_its_beginning(
+    site_with_orphan: Site, value: str
+) -> None:
+    site_with_orphan.lift_limits()
+    site_with_orphan.insert(value)
+    tracemalloc.start()
+    plan, _outcome = run(site_with_orphan.orphans())
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    ((name, reason),) = reasons(plan.kept).items()
+    assert name == value.encode()[:80] + b"..."
+    assert reason == "the database holds this path, which is longer than a path can be (4,096 bytes)"
+    assert site_with_orphan.media.files == {b"p/kept.jpg"}
+    assert peak < 8 << 20
+
+
+def test_a_value_as_long_as_a_path_can_be_is_none_too_long(site_with_orphan: Site) -> None:
+    site_with_orphan.lift_limits()
+    site_with_orphan.insert("/".join(["x"] * 2047) + "/yz")
+    plan, _outcome = run(site_with_orphan.orphans(), check=True)
+    assert reasons(plan.kept) == {}
 
 
 @pytest.mark.promise(5)
