@@ -14,7 +14,7 @@ import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator
+from typing import IO, Any, Callable, Iterable, Iterator
 
 import pytest
 from hypothesis import strategies as st
@@ -200,6 +200,11 @@ class Hindrance(PermanentRemover):
     def take(self, store: LocalStore, path: bytes, state: FileState) -> None:
         self._before(path)
         super().take(store, path, state)
+
+
+def on_full_disk(**_options: Any) -> IO[bytes]:
+    """What ``tempfile.TemporaryFile`` gives where the disk is full: an error of whatever is written."""
+    return Path("/dev/full").open("r+b")
 
 
 class Site:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 from engine.config.site import Column
 from engine.database import connect
 from engine.database.catalog import Selection
+from engine.errors import CleanupError
+from helpers.builders import on_full_disk
 
 IMAGE = Column("photo", "image", "size", "sha")
 # What would be chosen before the system's own, whose types fit less well.
@@ -169,3 +172,15 @@ def test_a_foreign_key_of_a_type_with_its_own_equality_is_followed(postgresql: A
         with database.transaction():
             assert database.delete_dependents(photo, [(link, note)], keys) == 1
             assert database.delete(photo, keys) == 1
+
+
+@pytest.mark.promise(11)
+def test_a_full_disk_for_the_copy_of_references_is_reported(
+    postgresql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgresql.run("CREATE TABLE photo (image text)")
+    postgresql.run("INSERT INTO photo SELECT 'p/' || n || '.jpg' FROM generate_series(1, 20000) AS n")
+    monkeypatch.setattr(tempfile, "TemporaryFile", on_full_disk)
+    words = r"temporary file in /.* failed: No space left.* TMPDIR"
+    with connect(postgresql.url, read_only=True) as database, pytest.raises(CleanupError, match=words):
+        list(database.references([Column("photo", "image")]))

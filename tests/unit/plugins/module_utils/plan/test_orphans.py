@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import session
-from engine.errors import SiteError
+from engine.errors import CleanupError, SiteError
 from engine.plan import approval as approvals
 from engine.plan import orphans, planner
 from helpers.builders import (
@@ -28,6 +28,7 @@ from helpers.builders import (
     Site,
     found,
     guards,
+    on_full_disk,
     planned,
     reasons,
     run,
@@ -445,3 +446,17 @@ def test_progress_is_told(sqlite_with_orphan: Site) -> None:
     told: list[int] = []
     with planned(sqlite_with_orphan.orphans(), progress=told.append):
         assert told == [2]
+
+
+@pytest.mark.promise(11)
+def test_a_full_disk_for_temporary_files_removes_nothing_and_is_reported(
+    site_with_orphan: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Enough to be written before all is there.
+    site_with_orphan.insert(*["p/kept.jpg"] * 3)
+    site_with_orphan.media.write(*[f"p/{number:0200}.jpg" for number in range(100)])
+    there = site_with_orphan.media.files
+    monkeypatch.setattr(tempfile, "TemporaryFile", on_full_disk)
+    with pytest.raises(CleanupError, match=r"temporary file in /.* failed: No space left.* TMPDIR"):
+        run(site_with_orphan.orphans())
+    assert site_with_orphan.media.files == there
