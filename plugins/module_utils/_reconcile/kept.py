@@ -13,6 +13,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from .text import printable
+
 
 class Code(str, Enum):
     """Why an item is kept. The values are part of the interface: ``left_alone[].code`` of results."""
@@ -77,4 +79,4 @@ class Kept(NamedTuple):
 
     def as_dict(self, name: str) -> dict[str, str]:
         """The entry of a result, with the name as text that was escaped."""
-        return {"name": name, "code": self.code.value, "reason": self.reason}
+        return {"name": name, "code": self.code.value, "reason": printable(self.reason)}
