@@ -141,12 +141,15 @@ class _Removal:
         """Remove the plan's files, each only if its record is gone and no row references it now."""
         store, remover = self.session.media, self.outcome.remover
         kept = set(_check(self.session, self.job).with_derived(sorted(self.paths_kept)))
+        check = reference_check(self.job, self.session.database)
+        if len(self.plan.files):
+            check.read()
         for chunk in self.plan.files.chunks():
             store.forget()
             remover.announce(store, ((file.path, self.job.name) for file in chunk))
-            check = reference_check(self.job, self.session.database, [file.path for file in chunk])
+            doubts = check.doubts([file.path for file in chunk])
             for file in chunk:
-                doubt = check.reason_to_keep(file.path)
+                doubt = doubts.get(file.path)
                 if doubt:
                     self.outcome.keep_for(file.path, doubt)
                 elif file.path in kept:

@@ -13,7 +13,7 @@ from typing import Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.merge import Merge, begun
 from ..compare.moves import LikelyMove, MoveSearch
-from ..compare.references import OddReferences, ReferenceCheck
+from ..compare.references import ReferenceCheck
 from ..config.site import OrphansJob
 from ..errors import SiteError
 from ..kept import Code
@@ -79,7 +79,7 @@ class _OrphansPlanner(Planner):
         self.plan = Plan(job.name, scope, self.moment, _spool(), job.site.max_listed)
         self.old_ns = int((self.moment - job.age_limit.seconds) * 1e9)
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
-        self.odd = OddReferences(self.spellings)
+        self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings)
         self.listed = 0
         self.not_judged = 0
         self.files = 0
@@ -91,7 +91,7 @@ class _OrphansPlanner(Planner):
     def planned(self) -> Plan:
         self._require_directories()
         for some in self._candidates().chunks():
-            kept_apart = self._not_moved(self._not_meant(self._still_unreferenced(some)))
+            kept_apart = self._not_moved(self._still_unreferenced(some))
             for orphan in self.approved(kept_apart):
                 self._add(orphan)
         self._finish()
@@ -154,7 +154,7 @@ class _OrphansPlanner(Planner):
     def _watched(self, lists: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         for references in lists:
             self.sample.look_at(references)
-            for value in self.odd.collect(references):
+            for value in self.check.collect(references):
                 why = outside(value)
                 if why:
                     self.plan.keep(value, Code.OUTSIDE, f"the database holds this path, which {why}")
@@ -185,11 +185,10 @@ class _OrphansPlanner(Planner):
         return Orphan(path, state)
 
     def _still_unreferenced(self, orphans: list[Orphan]) -> Iterator[Orphan]:
-        """Ask the database again: references are read after the files, in both spellings."""
-        paths = [orphan.path for orphan in orphans]
-        check = ReferenceCheck(self.database, self.job.references, self.derived, paths)
+        """Ask the database again: references are read after the files, in every spelling."""
+        doubts = self.check.doubts([orphan.path for orphan in orphans])
         for orphan in orphans:
-            doubt = check.reason_to_keep(orphan.path)
+            doubt = doubts.get(orphan.path)
             if doubt is None:
                 yield orphan
             elif doubt.code is Code.DERIVED:
@@ -197,16 +196,6 @@ class _OrphansPlanner(Planner):
                 self.plan.examined["derived"] += 1
             else:
                 self.plan.keep_for(orphan.path, doubt)
-
-    def _not_meant(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
-        """Keep what an oddly written reference may mean."""
-        some = list(orphans)
-        doubts = self.odd.doubts([orphan.path for orphan in some])
-        for orphan in some:
-            if orphan.path in doubts:
-                self.plan.keep_for(orphan.path, doubts[orphan.path])
-            else:
-                yield orphan
 
     def _not_moved(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
         """Keep what may be the file that a record is missing."""

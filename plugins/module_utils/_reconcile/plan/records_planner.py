@@ -157,17 +157,30 @@ class _RecordsPlanner(Planner):
 
     def _files(self) -> Iterator[RecordFile]:
         """The files on disk that nothing references any more once the records are gone."""
+        check = None
         for own in self._own_paths():
             paths = self.check.with_derived(sorted(own))
             states = ((path, self.check.file_at(path)) for path in paths)
             there = [RecordFile(path, state) for path, state in states if state]
-            check = reference_check(self.job, self.database, [file.path for file in there], own)
+            if there and check is None:
+                check = reference_check(self.job, self.database)
+                check.read(self._own_odd_references())
+            doubts = check.doubts([file.path for file in there], own) if check else {}
             for file in there:
-                doubt = check.reason_to_keep(file.path)
+                doubt = doubts.get(file.path)
                 if doubt:
                     self.plan.keep_for(file.path, doubt)
                 elif self.is_approved(file):
                     yield file
+
+    def _own_odd_references(self) -> Iterator[bytes]:
+        """What the records themselves reference in an odd spelling, in byte order."""
+        odd = ExternalSort(NAMES_IN_MEMORY)
+        for some in self.plan.items.chunks():
+            paths = sorted(path for record in some for path in record.paths if b"\0" not in path)
+            odd.extend(self.spellings.odd(paths))
+        for values in odd.lists():
+            yield from values
 
     def _own_paths(self) -> Iterator[Counter[bytes]]:
         """The paths that the records reference, and how many of them do; in order, a few at a time."""
