@@ -259,7 +259,9 @@ class Site:
         )
 
     def missing(self, **options: Any) -> RecordsJob:
-        return records_job({**self.basics, "table": "photo", "file_column": "image", **options})
+        """The job ``missing``; the mtime tells the age of files here too."""
+        own = {"table": "photo", "file_column": "image", "age_stamp": "mtime"}
+        return records_job({**self.basics, **own, **options})
 
     def incomplete(self, **options: Any) -> RecordsJob:
         return self.missing(select="incomplete", **options)

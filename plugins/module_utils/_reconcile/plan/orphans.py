@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from typing import Iterable, Iterator, NamedTuple, Pattern
 
+from ..compare.age import AgeCheck
 from ..compare.merge import Merge, begun
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.references import ReferenceCheck
@@ -77,7 +78,7 @@ class _OrphansPlanner(Planner):
         super().__init__(session, job, scope, approved)
         self.job = job
         self.plan = Plan(job.name, scope, self.moment, _spool(), job.site.max_listed)
-        self.old_ns = int((self.moment - job.age_limit.seconds) * 1e9)
+        self.age = AgeCheck(self.store, job.age_limit, self.moment)
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
         self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings)
         self.listed = 0
@@ -178,8 +179,7 @@ class _OrphansPlanner(Planner):
             self.plan.keep(path, Code.NOT_A_FILE, reason)
             return None
         self.unreferenced += 1
-        stamp = state.stamp_ns(self.job.age_limit.age_stamp)
-        if stamp > self.old_ns or state.ctime_ns >= self.began_ns:
+        if self.age.is_young(state) or state.ctime_ns >= self.began_ns:
             self.plan.young += 1
             return None
         return Orphan(path, state)

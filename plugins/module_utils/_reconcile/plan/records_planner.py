@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections import Counter
 from typing import Any, Iterable, Iterator
 
+from ..compare.age import AgeCheck
 from ..compare.missing import MissingCheck
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.path_mismatch import Sample
@@ -67,6 +68,7 @@ class _RecordsPlanner(Planner):
         super().__init__(session, job, scope, approved)
         self.job = job
         selection = self._selection()
+        self.age = AgeCheck(self.store, job.age_limit, self.moment)
         self.owner_path = _owner_path(job, selection, self.database)
         self.plan = RecordsPlan(job, scope, self.moment, selection)
         self.plan.links = Dependents(job, selection.table, self.database)
@@ -92,7 +94,7 @@ class _RecordsPlanner(Planner):
 
     def planned(self) -> RecordsPlan:
         approved = spool()
-        approved.extend(self.approved(self._not_doubtful(self._detailed(self._selected()))))
+        approved.extend(self.approved(self._not_young(self._detailed(self._selected()))))
         for some in apart(approved, self.plan.links):
             for record in self._unrestricted(some):
                 self._add(record)
@@ -100,6 +102,15 @@ class _RecordsPlanner(Planner):
             self._add_file(file)
         self._finish()
         return self.plan
+
+    def _not_young(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Keep a record one of whose files is younger than the limit."""
+        for record in self._not_doubtful(records):
+            doubt = self.age.doubt_of_record(record.paths)
+            if doubt:
+                self.plan.keep_for(record.name, doubt)
+            else:
+                yield record
 
     def _add(self, record: Record) -> None:
         self.plan.items.append(record)
@@ -167,7 +178,7 @@ class _RecordsPlanner(Planner):
                 check.read(self._own_odd_references())
             doubts = check.doubts([file.path for file in there], own) if check else {}
             for file in there:
-                doubt = doubts.get(file.path)
+                doubt = doubts.get(file.path) or self.age.doubt_of_file(file.state)
                 if doubt:
                     self.plan.keep_for(file.path, doubt)
                 elif self.is_approved(file):
