@@ -123,8 +123,21 @@ options:
     description:
       - Only what is older than this many hours is removed. What is of unknown
         age is young.
+      - A record is as young as the youngest of its files, and is kept with
+        all of them.
     type: int
     default: 24
+  age_stamp:
+    description:
+      - Which time stamp of a file tells its age, as in M(ansible.builtin.find).
+      - V(newest) is the later one of V(mtime) and V(ctime), since a file that
+        was copied or restored a minute ago often has an old V(mtime).
+    type: str
+    default: newest
+    choices:
+      - newest
+      - mtime
+      - ctime
   derived:
     description:
       - Patterns of the paths of files that are generated from others, such
@@ -180,17 +193,6 @@ options:
           - With O(references[].size_column) too, an orphan that was given another name is recognized as moved
             as well. Only orphans of the right size are read for it.
         type: str
-  age_stamp:
-    description:
-      - Which time stamp of a file tells its age, as in M(ansible.builtin.find).
-      - V(newest) is the later one of V(mtime) and V(ctime), since a file that was copied or restored a minute
-        ago often has an old V(mtime).
-    type: str
-    default: newest
-    choices:
-      - newest
-      - mtime
-      - ctime
   exclude:
     description:
       - Globs of files and directories that are kept. A glob is compared with the name and with the whole path

@@ -67,7 +67,14 @@ SPELLINGS = [
     *(("p/a.jpg", value) for value in ("p\\a.jpg", "p/a%2Ejpg", "p%2fa.jpg")),
     *(("p/a.jpg", value) for value in ("media/p/a.jpg", "/media/p/a.jpg")),
     ("p/a.jpg", "https://cdn.example.org/media/p/a.jpg"),
+    *(
+        ("p/a.jpg", value)
+        for value in ("p/a.jpg?v=2", "p/a.jpg#t=10", "/media/p/a.jpg?v=2#t", " p/a.jpg\r\n")
+    ),
     ("p/a b.jpg", "p/a%20b.jpg"),
+    ("p/a?b.jpg", "p/a%3Fb.jpg?v=2"),
+    ("p/a#b.jpg", "p/a#b.jpg?v=2"),
+    ("p/a?b.jpg", "p/a?b.jpg#t"),
     ("p/a%20b.jpg", "p/a b.jpg"),
     ("p/a%20b.jpg", "p/a%2520b.jpg"),
     ("p/50%.jpg", "p/50%25.jpg"),
@@ -262,7 +269,9 @@ class Site:
         )
 
     def missing(self, **options: Any) -> RecordsJob:
-        return records_job({**self.basics, "table": "photo", "file_column": "image", **options})
+        """The job ``missing``; the mtime tells the age of files here too."""
+        own = {"table": "photo", "file_column": "image", "age_stamp": "mtime"}
+        return records_job({**self.basics, **own, **options})
 
     def incomplete(self, **options: Any) -> RecordsJob:
         return self.missing(select="incomplete", **options)

@@ -120,7 +120,7 @@ class Site:
         return orphans(**{**self.both, **ORPHANS_OPTIONS, "age_stamp": "mtime", **options})
 
     def records(self, **options: Any) -> Task:
-        return records(**{**self.both, **RECORDS_OPTIONS, **options})
+        return records(**{**self.both, **RECORDS_OPTIONS, "age_stamp": "mtime", **options})
 
     def described(self, **more: Any) -> dict[str, Any]:
         """The site as the playbook wants it, with all three jobs."""

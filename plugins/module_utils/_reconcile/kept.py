@@ -30,6 +30,7 @@ class Code(str, Enum):
     OTHER_MOUNT = "other_mount"
     RESTRICTED = "restricted"
     RECORD_KEPT = "record_kept"
+    YOUNG = "young"
     NOT_APPROVED = "not_approved"
     CHANGED = "changed"
     NOT_REMOVABLE = "not_removable"
@@ -52,6 +53,7 @@ MEANING = {
     Code.OTHER_MOUNT: "Another file system is mounted there; it is not entered.",
     Code.RESTRICTED: "Dependent rows must not be removed, so the record is kept.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
+    Code.YOUNG: "The file, or a file of the record, is younger than the age limit.",
     Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
     Code.CHANGED: "It changed after the plan was made.",
     Code.NOT_REMOVABLE: "The system refused to remove it.",

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from contextlib import closing, contextmanager
@@ -23,7 +24,8 @@ from engine.config.site import (
     orphans_job,
     records_job,
 )
-from engine.report import words as report
+from engine.report import data, words
+from engine.report.describe import describe
 
 # A schema beside the usual one, for PostgreSQL.
 SCHEMA = "stats"
@@ -95,8 +97,16 @@ class Project:
         return list(cursor.fetchall())
 
     def records(self, check: bool = False, approved_plan: str | None = None, **options: Any) -> Run:
-        """Run ``missing`` or ``incomplete`` as the module photo_records would."""
-        return self._run(records_job({**self.options, **options}), check, approved_plan)
+        """Run ``missing`` or ``incomplete`` as the module photo_records would; every file is old enough."""
+        self._age_files()
+        job = records_job({**self.options, "age_stamp": "mtime", **options})
+        return self._run(job, check, approved_plan)
+
+    def _age_files(self) -> None:
+        """Files of this moment would keep their records."""
+        for file in self.media.rglob("*"):
+            if file.is_file() and not file.is_symlink():
+                os.utime(file, (1e9, 1e9))
 
     def orphans(self, check: bool = False, **options: Any) -> Run:
         """Run ``orphans`` as the module media_orphans would; every file is old enough."""
@@ -116,8 +126,8 @@ class Project:
 
     def _run(self, job: OrphansJob | RecordsJob, check: bool, approved_plan: str | None = None) -> Run:
         plan, outcome = jobs.run(job, check, approved_plan)
-        result = report.result(plan, job, outcome, verbose=True, with_diff=False)
-        return Run(result, report.problems(plan, outcome) if outcome else "")
+        result = data.result(describe(job, plan, outcome), verbose=True, with_diff=False)
+        return Run(result, words.problems(outcome))
 
     def rows_after(self, change: Callable[[], Any]) -> Rows:
         """Every row as it would be after something that Django does; it is rolled back."""

@@ -6,12 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Mapping
-
-from ..compare.references import OddReferences, ReferenceCheck, odd_references
+from ..compare.references import ReferenceCheck
 from ..config.site import OrphansJob
 from ..errors import CleanupError
-from ..kept import Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings
 from ..plan.orphans import Orphan
@@ -27,36 +24,26 @@ AT_ONCE = 10_000
 def apply(session: Session, job: OrphansJob, plan: Plan, remover: Remover) -> Outcome:
     """Remove the plan's files, each only if it is unchanged and no row references it now."""
     outcome = Outcome(job.site.max_listed, remover)
+    spellings = Spellings(job.site.media_root, job.site.media_url)
+    check = ReferenceCheck(session.database, job.references, patterns(job.derived), spellings)
     try:
-        odd = _odd_references_now(session, job, plan)
+        if len(plan.items):
+            check.read()
         for chunk in plan.items.chunks():
             for start in range(0, len(chunk), AT_ONCE):
-                some = chunk[start : start + AT_ONCE]
-                doubts = odd.doubts([orphan.path for orphan in some]) if odd else {}
-                _remove(session, job, some, doubts, outcome)
+                _remove(session, chunk[start : start + AT_ONCE], check, outcome)
     except CleanupError as error:
         outcome.error = str(error)
     return outcome
 
 
-def _odd_references_now(session: Session, job: OrphansJob, plan: Plan) -> OddReferences | None:
-    """References that may mean an orphan in another spelling, as they are now."""
-    if not len(plan.items):
-        return None
-    spellings = Spellings(job.site.media_root, job.site.media_url)
-    return odd_references(session.database, job.references, spellings)
-
-
-def _remove(
-    session: Session, job: OrphansJob, orphans: list[Orphan], doubts: Mapping[bytes, Doubt], outcome: Outcome
-) -> None:
+def _remove(session: Session, orphans: list[Orphan], check: ReferenceCheck, outcome: Outcome) -> None:
     store = session.media
     store.forget()
     outcome.remover.announce(store, ((orphan.path, "orphan") for orphan in orphans))
-    paths = [orphan.path for orphan in orphans]
-    check = ReferenceCheck(session.database, job.references, patterns(job.derived), paths)
+    doubts = check.doubts([orphan.path for orphan in orphans])
     for orphan in orphans:
-        doubt = check.reason_to_keep(orphan.path) or doubts.get(orphan.path)
+        doubt = doubts.get(orphan.path)
         if doubt:
             outcome.keep_for(orphan.path, doubt)
         elif outcome.remove(store, orphan.path, orphan.state):

@@ -14,6 +14,7 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any, Callable, Generator, Mapping, Sequence, Set, Tuple
 
+from ..compare.age import AgeCheck
 from ..compare.missing import MissingCheck
 from ..config.site import RecordsJob
 from ..errors import CleanupError, CommitUnknown, DatabaseError, UnreadableError
@@ -59,6 +60,7 @@ class _Removal:
         self.plan = plan
         self.returned = returned
         self.outcome = Outcome(job.site.max_listed, remover)
+        self.age = AgeCheck(session.media, job.age_limit, plan.moment)
         # The paths that records reference which were in the plan and are kept.
         self.paths_kept: set[bytes] = set()
 
@@ -93,11 +95,15 @@ class _Removal:
         database, selection = self.session.database, self.plan.selection
         selected = database.still_selected(selection, [record.row for record in records])
         selected -= self.returned(self.session, self.job, records)
+        young = self._young([record for record in records if record.key in selected])
+        selected -= set(young)
         rows = [record.row for record in records if record.key in selected]
         cascade, restricted = cascade_of(self.plan.links, database, rows)
         deleted: list[Record] = []
         for record in records:
-            if record.key not in selected:
+            if record.key in young:
+                self._keep(record, young[record.key])
+            elif record.key not in selected:
                 self._keep(record, Doubt(Code.CHANGED, "it is no longer what the plan says, and is kept"))
             elif record.key in restricted:
                 self._keep(record, restriction(restricted[record.key]))
@@ -111,6 +117,12 @@ class _Removal:
         cascade.apply()
         add_counts(self.outcome.dependents, cascade.counts())
         self._delete_selected(deleted)
+
+    def _young(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Doubt]:
+        """Why records are kept one of whose files has become young since the plan, by their keys."""
+        self.session.media.forget()
+        doubts = {record.key: self.age.doubt_of_record(record.paths) for record in records}
+        return {key: doubt for key, doubt in doubts.items() if doubt}
 
     def _keep(self, record: Record, doubt: Doubt) -> None:
         self.paths_kept.update(record.paths)
@@ -141,12 +153,15 @@ class _Removal:
         """Remove the plan's files, each only if its record is gone and no row references it now."""
         store, remover = self.session.media, self.outcome.remover
         kept = set(_check(self.session, self.job).with_derived(sorted(self.paths_kept)))
+        check = reference_check(self.job, self.session.database)
+        if len(self.plan.files):
+            check.read()
         for chunk in self.plan.files.chunks():
             store.forget()
             remover.announce(store, ((file.path, self.job.name) for file in chunk))
-            check = reference_check(self.job, self.session.database, [file.path for file in chunk])
+            doubts = check.doubts([file.path for file in chunk])
             for file in chunk:
-                doubt = check.reason_to_keep(file.path)
+                doubt = doubts.get(file.path)
                 if doubt:
                     self.outcome.keep_for(file.path, doubt)
                 elif file.path in kept:

@@ -7,21 +7,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Iterable, Iterator, Mapping, Sequence
+from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ..config.site import Column
 from ..database.base import Database
 from ..kept import Code, Doubt
-from ..media.derived import DerivedPattern, sources_of
+from ..media.derived import DerivedPattern, Source, sources_of
 from ..media.paths import Spellings, canonical, stem
 from ..spool import Spool
 from ..text import escaped
 
 
 class ReferenceCheck:
-    """One fresh read of the database about some files.
+    """Whether some files may be removed, by what the listed columns hold now.
 
-    ``leaving`` says how many rows that are about to be removed reference a path: those do not count.
+    Plain references are counted by a fresh query for each call of ``doubts``. Those that are written
+    otherwise are remembered from one reading of all references: call ``read`` first, or give
+    ``collect`` what was read anyway.
     """
 
     def __init__(
@@ -29,47 +31,11 @@ class ReferenceCheck:
         database: Database,
         columns: Sequence[Column],
         derived: Sequence[DerivedPattern],
-        paths: Iterable[bytes],
-        leaving: Mapping[bytes, int] | None = None,
+        spellings: Spellings,
     ) -> None:
-        self._leaving = Counter(leaving or {})
-        self._leaving_stems: Counter[bytes] = Counter()
-        for path, count in self._leaving.items():
-            self._leaving_stems[stem(path)] += count
-        self._canonical = {path: canonical(path) for path in paths}
-        self._sources = {path: sources_of(derived, path) for path in self._canonical} if derived else {}
-        wanted = {source for sources in self._sources.values() for source in sources}
-        exact = {source.path for source in wanted if not source.is_stem}
-        stems = {source.path for source in wanted if source.is_stem}
-        everything = {*self._canonical, *self._canonical.values(), *exact}
-        self._counts = database.count_references(columns, everything)
-        self._stem_counts = database.count_references(columns, stems, stems=True)
-
-    def reason_to_keep(self, path: bytes) -> Doubt | None:
-        """Why one of the files must be kept; None where no row references it or its source."""
-        if self._is_referenced(path):
-            return Doubt(Code.REFERENCED, "a row references it")
-        plain = self._canonical[path]
-        if plain != path and self._is_referenced(plain):
-            return other_spelling(plain)
-        for source in self._sources.get(path, ()):
-            kept = self._is_stem_referenced if source.is_stem else self._is_referenced
-            if kept(source.path):
-                shown = escaped(source.path)
-                return Doubt(Code.DERIVED, f"it is derived from '{shown}', which a row references")
-        return None
-
-    def _is_referenced(self, path: bytes) -> bool:
-        return self._counts.get(path, 0) > self._leaving.get(path, 0)
-
-    def _is_stem_referenced(self, path: bytes) -> bool:
-        return self._stem_counts.get(path, 0) > self._leaving_stems.get(path, 0)
-
-
-class OddReferences:
-    """References that are not written as plain paths, and what each may mean."""
-
-    def __init__(self, spellings: Spellings) -> None:
+        self._database = database
+        self._columns = columns
+        self._derived = derived
         self._spellings = spellings
         # What a value may stand for, with the value.
         self._meanings: Spool[tuple[bytes, bytes]] = Spool(tuple, lambda *pair: pair)
@@ -77,30 +43,124 @@ class OddReferences:
     def collect(self, references: list[bytes]) -> Iterator[bytes]:
         """Remember the odd ones of some references in byte order, and yield each of these."""
         for value in self._spellings.odd(references):
-            self._meanings.extend((plain, value) for plain in self._spellings.meant_by(value))
+            self._remember(value)
             yield value
 
-    def doubts(self, paths: Sequence[bytes]) -> dict[bytes, Doubt]:
-        """Those of some paths that an odd reference may mean."""
-        if not len(self._meanings):
-            return {}
-        by_spelling: dict[bytes, list[bytes]] = {}
+    def read(self, leaving: Iterable[bytes] = ()) -> None:
+        """Read all references, for the odd ones among them.
+
+        ``leaving`` has the odd references of rows that are about to be removed, in byte order, each as
+        often as rows hold it: those do not count.
+        """
+        self._meanings = Spool(tuple, lambda *pair: pair)
+        odd = (
+            value
+            for references in self._database.references(self._columns)
+            for value in self._spellings.odd(references)
+        )
+        for value in _without(odd, leaving):
+            self._remember(value)
+
+    def _remember(self, value: bytes) -> None:
+        self._meanings.extend((plain, value) for plain in self._spellings.meant_by(value))
+
+    def doubts(
+        self, paths: Sequence[bytes], leaving: Mapping[bytes, int] | None = None
+    ) -> dict[bytes, Doubt]:
+        """Those of some files that must be kept, each with the reason.
+
+        ``leaving`` says how many rows that are about to be removed reference a path: those do not count.
+        """
+        sources = {path: sources_of(self._derived, path) for path in paths} if self._derived else {}
+        wanted = {source for some in sources.values() for source in some}
+        exact = [*paths, *(source.path for source in wanted if not source.is_stem)]
+        stems = {source.path for source in wanted if source.is_stem}
+        leaving_stems: Counter[bytes] = Counter()
+        for path, rows in (leaving or {}).items() if stems else ():
+            leaving_stems[stem(path)] += rows
+        counted = _Counted(
+            self._database.count_references(self._columns, {*exact, *map(canonical, exact)}),
+            self._database.count_references(self._columns, stems, stems=True),
+            leaving or {},
+            leaving_stems,
+        )
+        odd = self._odd(exact, stems)
+        found = {}
         for path in paths:
-            by_spelling.setdefault(canonical(path), []).append(path)
-        return {
-            path: other_spelling(value)
-            for plain, value in self._meanings
-            for path in by_spelling.get(plain, ())
-        }
+            doubt = counted.doubt(path) or odd.doubt(path)
+            for source in sources.get(path, ()):
+                if doubt is None and (counted.has(source) or odd.has(source)):
+                    shown = escaped(source.path)
+                    doubt = Doubt(Code.DERIVED, f"it is derived from '{shown}', which a row references")
+            if doubt:
+                found[path] = doubt
+        return found
+
+    def _odd(self, paths: Iterable[bytes], stems: Iterable[bytes]) -> _Odd:
+        """What odd references there are to some paths, and to paths with these stems."""
+        if not len(self._meanings):
+            return _Odd({}, {})
+        plain_paths, plain_stems = set(map(canonical, paths)), set(map(canonical, stems))
+        by_path: dict[bytes, bytes] = {}
+        by_stem: dict[bytes, bytes] = {}
+        for plain, value in self._meanings:
+            if plain in plain_paths:
+                by_path[plain] = value
+            if plain_stems and stem(plain) in plain_stems:
+                by_stem[stem(plain)] = value
+        return _Odd(by_path, by_stem)
 
 
-def odd_references(database: Database, columns: Sequence[Column], spellings: Spellings) -> OddReferences:
-    """The odd references of some columns as they are now: reads all that these columns hold."""
-    odd = OddReferences(spellings)
-    for references in database.references(columns):
-        for _value in odd.collect(references):
-            pass
-    return odd
+class _Counted(NamedTuple):
+    """How many rows reference paths, and stems of paths, as they are written; how many of them leave."""
+
+    paths: Mapping[bytes, int]
+    stems: Mapping[bytes, int]
+    leaving: Mapping[bytes, int]
+    leaving_stems: Mapping[bytes, int]
+
+    def doubt(self, path: bytes) -> Doubt | None:
+        if self._is_referenced(path):
+            return Doubt(Code.REFERENCED, "a row references it")
+        plain = canonical(path)
+        if plain != path and self._is_referenced(plain):
+            return other_spelling(plain)
+        return None
+
+    def has(self, source: Source) -> bool:
+        if source.is_stem:
+            return self.stems.get(source.path, 0) > self.leaving_stems.get(source.path, 0)
+        return self.doubt(source.path) is not None
+
+    def _is_referenced(self, path: bytes) -> bool:
+        return self.paths.get(path, 0) > self.leaving.get(path, 0)
+
+
+class _Odd(NamedTuple):
+    """The odd values that may mean paths, by canonical path and by its stem."""
+
+    paths: Mapping[bytes, bytes]
+    stems: Mapping[bytes, bytes]
+
+    def doubt(self, path: bytes) -> Doubt | None:
+        value = self.paths.get(canonical(path))
+        return None if value is None else other_spelling(value)
+
+    def has(self, source: Source) -> bool:
+        return canonical(source.path) in (self.stems if source.is_stem else self.paths)
+
+
+def _without(values: Iterable[bytes], leaving: Iterable[bytes]) -> Iterator[bytes]:
+    """The values without those that leave; both in byte order, each as often as there are rows."""
+    left = iter(leaving)
+    gone = next(left, None)
+    for value in values:
+        while gone is not None and gone < value:
+            gone = next(left, None)
+        if gone == value:
+            gone = next(left, None)
+        else:
+            yield value
 
 
 def other_spelling(value: bytes) -> Doubt:

@@ -116,6 +116,7 @@ OPTIONS = (
         default=24,
         flag=Flag("N", "how old a file or row must be to be removed, instead of what the site file says"),
     ),
+    Option("age_stamp", default=AGE_STAMPS[0], choices=AGE_STAMPS),
     Option("derived", "list", default=()),
     # The job orphans.
     Option("directories", "list", required=True, scope=_JOB, jobs=_ORPHANS),
@@ -127,7 +128,6 @@ OPTIONS = (
         scope=_JOB,
         jobs=_ORPHANS,
     ),
-    Option("age_stamp", default=AGE_STAMPS[0], choices=AGE_STAMPS, jobs=_ORPHANS),
     Option("exclude", "list", default=(".*", "lost+found", ".nfs*", "@eaDir"), jobs=_ORPHANS),
     # The jobs missing and incomplete.
     Option("table", required=True, scope=_JOB, jobs=_RECORDS),

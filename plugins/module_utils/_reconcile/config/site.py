@@ -188,7 +188,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         unattached_column=values["unattached_column"],
         uploaded_at_column=values["uploaded_at_column"],
         time_zone=values["time_zone"],
-        age_limit=AgeLimit(values["older_than_hours"]),
+        age_limit=AgeLimit(values["older_than_hours"], values["age_stamp"]),
         label=label,
         dependents=_dependents(values["dependents"]),
         max_dependents=values["max_dependents"],

@@ -4,9 +4,10 @@
 
 """One file, many spellings: which written path means which file.
 
-A database may hold a path in another form than the disk: percent-encoded, with a leading or
-doubled slash, below MEDIA_URL or the media root, in another Unicode normalization. Such a value
-does not *name* a file, but it is reason enough to leave the file alone.
+A database may hold a path in another form than the disk: percent-encoded, with a leading or doubled
+slash, below MEDIA_URL or the media root, in another Unicode normalization, with white space around it,
+with a query or a fragment behind it. Such a value does not *name* a file, but it is reason enough to
+keep the file.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ import posixpath
 import re
 import unicodedata
 from bisect import bisect_left
-from typing import Iterator
+from typing import Iterable, Iterator
 from urllib.parse import unquote_to_bytes
 
 # Bytes: no system opens a longer path, and Django's columns hold at most a few hundred characters.
 LONGEST_PATH = 4096
 # Bytes that are shown of a longer value.
 _BEGINNING = 80
-_ODD = re.compile(rb"\0|%|//|(?:^|/)\.{1,2}(?:/|$)|^/|/$|\\")
+_ODD = re.compile(rb"\0|[%?#]|//|(?:^|/)\.{1,2}(?:/|$)|^[/\s]|[/\s]\Z|\\")
 # What is odd next to each other, at the ends too: empty and dotted parts of a path.
 _SEPARATORS = bytes.maketrans(b"\0.", b"//")
+# White space next to a NUL: at the ends of a value.
+_SPACE = bytes.maketrans(b"\t\n\v\f\r ", b"\0" * 6)
 # Neither encoded in a URL nor written otherwise in any form of Unicode (RFC 3986, 2.3); no dotted part.
 _UNRESERVED = re.compile(rb"[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 _SCHEME = re.compile(rb"^[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
@@ -74,9 +77,17 @@ class Spellings:
         self._prefixes = sorted({canonical(prefix) + b"/" for prefix in prefixes} - {b"/"})
 
     def meant_by(self, value: bytes) -> Iterator[bytes]:
-        """Yield the canonical paths that a value of the database may stand for; none if it is too long."""
+        """Yield the canonical paths that a value of the database may stand for; some more than once.
+
+        White space around it may not be part of the name, and a query or a fragment may follow it.
+        None if the value is longer than a path can be.
+        """
         if is_too_long(value):
             return
+        for variant in _without_what_may_follow(value):
+            yield from self._meant_by(variant)
+
+    def _meant_by(self, value: bytes) -> Iterator[bytes]:
         whole = canonical(_SCHEME.sub(b"", value))
         yield whole
         if value.startswith(b"/") or _SCHEME.match(value):
@@ -103,7 +114,8 @@ class Spellings:
             joined.count(b"\0") == len(values) + 1
             and _is_nfc(joined)
             and b"%" not in joined
-            and b"\\" not in joined
+            and not any(sign in joined for sign in (b"\\", b"?", b"#"))
+            and b"\0\0" not in joined.translate(_SPACE)
             and joined.translate(_SEPARATORS).rfind(b"//") < 0
             and not any(_has_prefix(values, prefix) for prefix in self._prefixes)
             and (len(joined) <= LONGEST_PATH or max(map(len, values)) <= LONGEST_PATH)
@@ -115,6 +127,14 @@ class Spellings:
         if is_too_long(value) or _ODD.search(value) or value.startswith(tuple(self._prefixes)):
             return True
         return not value.isascii() and canonical(value) != value
+
+
+def _without_what_may_follow(value: bytes) -> Iterable[bytes]:
+    """The value, and what is left of it without white space around, a query, a fragment, or both."""
+    plain = value.strip()
+    before_fragment, before_query = plain.split(b"#", 1)[0], plain.split(b"?", 1)[0]
+    parts = (plain, before_fragment, before_query, before_fragment.split(b"?", 1)[0])
+    return dict.fromkeys((value, *(part.strip() for part in parts)))
 
 
 def _has_prefix(values: list[bytes], prefix: bytes) -> bool:

@@ -11,9 +11,10 @@ import time
 from collections import Counter
 from typing import Iterable, Iterator, NamedTuple, Pattern
 
+from ..compare.age import AgeCheck
 from ..compare.merge import Merge, begun
 from ..compare.moves import LikelyMove, MoveSearch
-from ..compare.references import OddReferences, ReferenceCheck
+from ..compare.references import ReferenceCheck
 from ..config.site import OrphansJob
 from ..errors import SiteError
 from ..kept import Code
@@ -77,9 +78,9 @@ class _OrphansPlanner(Planner):
         super().__init__(session, job, scope, approved)
         self.job = job
         self.plan = Plan(job.name, scope, self.moment, _spool(), job.site.max_listed)
-        self.old_ns = int((self.moment - job.age_limit.seconds) * 1e9)
+        self.age = AgeCheck(self.store, job.age_limit, self.moment)
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
-        self.odd = OddReferences(self.spellings)
+        self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings)
         self.listed = 0
         self.not_judged = 0
         self.files = 0
@@ -91,7 +92,7 @@ class _OrphansPlanner(Planner):
     def planned(self) -> Plan:
         self._require_directories()
         for some in self._candidates().chunks():
-            kept_apart = self._not_moved(self._not_meant(self._still_unreferenced(some)))
+            kept_apart = self._not_moved(self._still_unreferenced(some))
             for orphan in self.approved(kept_apart):
                 self._add(orphan)
         self._finish()
@@ -154,7 +155,7 @@ class _OrphansPlanner(Planner):
     def _watched(self, lists: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         for references in lists:
             self.sample.look_at(references)
-            for value in self.odd.collect(references):
+            for value in self.check.collect(references):
                 why = no_path(value)
                 if why:
                     self.plan.keep(
@@ -180,18 +181,16 @@ class _OrphansPlanner(Planner):
             self.plan.keep(path, Code.NOT_A_FILE, reason)
             return None
         self.unreferenced += 1
-        stamp = state.stamp_ns(self.job.age_limit.age_stamp)
-        if stamp > self.old_ns or state.ctime_ns >= self.began_ns:
+        if self.age.is_young(state) or state.ctime_ns >= self.began_ns:
             self.plan.young += 1
             return None
         return Orphan(path, state)
 
     def _still_unreferenced(self, orphans: list[Orphan]) -> Iterator[Orphan]:
-        """Ask the database again: references are read after the files, in both spellings."""
-        paths = [orphan.path for orphan in orphans]
-        check = ReferenceCheck(self.database, self.job.references, self.derived, paths)
+        """Ask the database again: references are read after the files, in every spelling."""
+        doubts = self.check.doubts([orphan.path for orphan in orphans])
         for orphan in orphans:
-            doubt = check.reason_to_keep(orphan.path)
+            doubt = doubts.get(orphan.path)
             if doubt is None:
                 yield orphan
             elif doubt.code is Code.DERIVED:
@@ -199,16 +198,6 @@ class _OrphansPlanner(Planner):
                 self.plan.examined["derived"] += 1
             else:
                 self.plan.keep_for(orphan.path, doubt)
-
-    def _not_meant(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
-        """Keep what an oddly written reference may mean."""
-        some = list(orphans)
-        doubts = self.odd.doubts([orphan.path for orphan in some])
-        for orphan in some:
-            if orphan.path in doubts:
-                self.plan.keep_for(orphan.path, doubts[orphan.path])
-            else:
-                yield orphan
 
     def _not_moved(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
         """Keep what may be the file that a record is missing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 from ..compare.references import ReferenceCheck
 from ..config.site import Column, RecordsJob
@@ -17,7 +17,7 @@ from ..database.base import Database
 from ..database.catalog import Row, Selection
 from ..kept import Code, Doubt
 from ..media.derived import patterns
-from ..media.paths import no_path
+from ..media.paths import Spellings, no_path
 from ..media.store import FileState
 from ..session import Session
 from ..spool import Spool
@@ -102,14 +102,10 @@ def directories(session: Session, job: RecordsJob) -> Iterator[bytes]:
                 yield directory
 
 
-def reference_check(
-    job: RecordsJob,
-    database: Database,
-    paths: Iterable[bytes],
-    leaving: Mapping[bytes, int] | None = None,
-) -> ReferenceCheck:
-    """Who references the files of records; ``leaving`` are references of records that are removed."""
-    return ReferenceCheck(database, referencing_columns(job), patterns(job.derived), paths, leaving)
+def reference_check(job: RecordsJob, database: Database) -> ReferenceCheck:
+    """Who references the files of records."""
+    spellings = Spellings(job.site.media_root, job.site.media_url)
+    return ReferenceCheck(database, referencing_columns(job), patterns(job.derived), spellings)
 
 
 def referencing_columns(job: RecordsJob) -> tuple[Column, ...]:

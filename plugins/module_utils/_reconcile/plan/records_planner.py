@@ -12,6 +12,7 @@ from abc import abstractmethod
 from collections import Counter
 from typing import Any, Iterable, Iterator
 
+from ..compare.age import AgeCheck
 from ..compare.missing import MissingCheck
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.path_mismatch import Sample
@@ -68,6 +69,7 @@ class _RecordsPlanner(Planner):
         super().__init__(session, job, scope, approved)
         self.job = job
         selection = self._selection()
+        self.age = AgeCheck(self.store, job.age_limit, self.moment)
         self.owner_path = _owner_path(job, selection, self.database)
         self.plan = RecordsPlan(job, scope, self.moment, selection)
         self.plan.links = Dependents(job, selection.table, self.database)
@@ -93,7 +95,7 @@ class _RecordsPlanner(Planner):
 
     def planned(self) -> RecordsPlan:
         approved = spool()
-        approved.extend(self.approved(self._not_doubtful(self._detailed(self._selected()))))
+        approved.extend(self.approved(self._not_young(self._detailed(self._selected()))))
         for some in apart(approved, self.plan.links):
             for record in self._unrestricted(some):
                 self._add(record)
@@ -101,6 +103,15 @@ class _RecordsPlanner(Planner):
             self._add_file(file)
         self._finish()
         return self.plan
+
+    def _not_young(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Keep a record one of whose files is younger than the limit."""
+        for record in self._not_doubtful(records):
+            doubt = self.age.doubt_of_record(record.paths)
+            if doubt:
+                self.plan.keep_for(record.name, doubt)
+            else:
+                yield record
 
     def _add(self, record: Record) -> None:
         self.plan.items.append(record)
@@ -164,17 +175,30 @@ class _RecordsPlanner(Planner):
 
     def _files(self) -> Iterator[RecordFile]:
         """The files on disk that nothing references any more once the records are gone."""
+        check = None
         for own in self._own_paths():
             paths = self.check.with_derived(sorted(own))
             states = ((path, self.check.file_at(path)) for path in paths)
             there = [RecordFile(path, state) for path, state in states if state]
-            check = reference_check(self.job, self.database, [file.path for file in there], own)
+            if there and check is None:
+                check = reference_check(self.job, self.database)
+                check.read(self._own_odd_references())
+            doubts = check.doubts([file.path for file in there], own) if check else {}
             for file in there:
-                doubt = check.reason_to_keep(file.path)
+                doubt = doubts.get(file.path) or self.age.doubt_of_file(file.state)
                 if doubt:
                     self.plan.keep_for(file.path, doubt)
                 elif self.is_approved(file):
                     yield file
+
+    def _own_odd_references(self) -> Iterator[bytes]:
+        """What the records themselves reference in an odd spelling, in byte order."""
+        odd = ExternalSort(NAMES_IN_MEMORY)
+        for some in self.plan.items.chunks():
+            paths = sorted(path for record in some for path in record.paths if b"\0" not in path)
+            odd.extend(self.spellings.odd(paths))
+        for values in odd.lists():
+            yield from values
 
     def _own_paths(self) -> Iterator[Counter[bytes]]:
         """The paths that the records reference, and how many of them do; in order, a few at a time."""

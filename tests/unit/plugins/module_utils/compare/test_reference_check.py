@@ -12,8 +12,10 @@ from engine.compare.references import ReferenceCheck
 from engine.config.site import Column
 from engine.database import connect
 from engine.media.derived import patterns
+from engine.media.paths import Spellings
 
 IMAGE, COVER = Column("photo", "image"), Column("album", "cover")
+SPELLINGS = Spellings(b"/srv/site/media", b"/media/")
 IMAGEKIT, THUMBNAILS = "CACHE/images/{dir}/{stem}/*", "{dir}/{name}.*_q*.*"
 
 
@@ -34,9 +36,10 @@ def reasons_to_keep(database: Any) -> Iterator[Any]:
             leaving: Any = None,
             columns: Sequence[Column] = (IMAGE, COVER),
         ) -> list[str]:
-            naming = ReferenceCheck(opened, columns, patterns(derived), paths, leaving)
-            stays = [naming.reason_to_keep(path) for path in paths]
-            return [stay.reason if stay else "" for stay in stays]
+            check = ReferenceCheck(opened, columns, patterns(derived), SPELLINGS)
+            check.read()
+            doubts = check.doubts(paths, leaving)
+            return [doubts[path].reason if path in doubts else "" for path in paths]
 
         yield ask
 

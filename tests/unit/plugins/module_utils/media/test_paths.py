@@ -20,6 +20,7 @@ NFD = unicodedata.normalize("NFD", "photos/Café.jpg").encode()
 # Pieces of which values that need a second look are made.
 PIECES = [b"a", b"photos", b"media", b"srv", b"site", b"/", b"//", b".", b"..", b"\\", b"%", b"%2F", b"%252F"]
 PIECES += [b"%C3%A9", "é".encode(), unicodedata.normalize("NFD", "é").encode(), b"\xff", b"http://h", b"\n"]
+PIECES += [b"?", b"#", b" ", b"\r"]
 VALUE = st.lists(st.sampled_from(PIECES), max_size=6).map(b"".join)
 ANY_VALUE = VALUE | st.binary(max_size=12)
 
@@ -50,6 +51,15 @@ ANY_VALUE = VALUE | st.binary(max_size=12)
         b"https://cdn.example.org/bucket/photos/Caf%C3%A9.jpg",
         b"HTTPS://cdn.example.org//photos/Caf%C3%A9.jpg",
         b"file:///srv/site/media/photos/Caf%C3%A9.jpg",
+        PHOTO + b"?v=2",
+        PHOTO + b"#t=10,20",
+        PHOTO + b"?v=2#t=10",
+        PHOTO + b"#t?v=2",
+        b"/media/" + PHOTO + b"?next=/a/b.jpg",
+        b"https://cdn.example.org/photos/Caf%C3%A9.jpg?Expires=1&Signature=a/b",
+        b" " + PHOTO,
+        b"\t" + PHOTO + b"\r\n",
+        b" /media/" + PHOTO + b" ?v=2",
     ],
 )
 def test_a_value_means_the_file_that_it_spells_in_another_way(value: bytes) -> None:
@@ -90,7 +100,15 @@ def test_no_value_that_may_mean_another_path_is_missed(values: list[bytes]) -> N
 
 
 def test_plain_values_are_not_odd() -> None:
-    plain = [b"photos/a.jpg", PHOTO, b"a..b/c.jpg", b"photos/.hidden", b"x/media/y.jpg", b"100\xc3\xa9"]
+    plain = [
+        b"photos/a.jpg",
+        PHOTO,
+        b"a..b/c.jpg",
+        b"photos/.hidden",
+        b"x/media/y.jpg",
+        b"100\xc3\xa9",
+        b"p/a b . c.jpg",
+    ]
     assert SITE.odd(plain) == []
 
 
