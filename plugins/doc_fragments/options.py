@@ -376,7 +376,7 @@ options:
   batch:
     description:
       - The name of the batch, as M(django_media.cleanup.media_quarantine_info) lists it. Required for
-        O(state=restored).
+        O(state=restored), where it may also be V(latest), the newest that was taken from O(media_root).
     type: str
   batches:
     description:

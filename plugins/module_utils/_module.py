@@ -112,7 +112,11 @@ def run_quarantine(module: AnsibleModule) -> None:
             found = _purge(options, module.params["batches"], module.check_mode)
             result = report.purged(found, module.check_mode)
         else:
-            back = restore.restore(site(options), options["batch"], options["paths"], module.check_mode)
+            to = site(options)
+            name = options["batch"]
+            if name == quarantine.LATEST:
+                name = quarantine.latest(to.quarantine or b"", to.media_root)
+            back = restore.restore(to, name, options["paths"], module.check_mode)
             result = report.restored(back, module.check_mode)
     except CleanupError as error:
         module.fail_json(msg=str(error))

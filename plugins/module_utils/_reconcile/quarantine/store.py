@@ -19,6 +19,9 @@ from ..media.private_folder import PrivateFolder
 from ..text import escaped
 from .format import FILES, MANIFEST, ROWS, ArchivedRows, Batch, as_path, as_text, lines_of
 
+# What may be said instead of the name of a batch.
+LATEST = "latest"
+
 _QUARANTINE = "the quarantine"
 _BATCH = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]+(-\d+)?")
 _PURGING = ".purging-"
@@ -126,6 +129,17 @@ def _info(batch: Batch) -> BatchInfo:
         size,
         sum(1 for _row in batch.rows()),
     )
+
+
+def latest(quarantine: bytes, media_root: bytes) -> str:
+    """The newest batch that was taken from a media root. Raises SiteError if there is none."""
+    found = [info.name for info in batches(quarantine) if info.media_root == escaped(media_root)]
+    if not found:
+        raise SiteError(
+            f"the quarantine '{escaped(quarantine)}' holds no batch that was taken from "
+            f"'{escaped(media_root)}', so there is no latest one."
+        )
+    return found[-1]
 
 
 def last_file_system(site: Site) -> int:
