@@ -220,6 +220,47 @@ def test_a_host_without_sites_is_no_failure(ansible: Ansible):
     assert run.recap["web"]["changed"] == 0
 
 
+@pytest.mark.parametrize(
+    ("playbook", "variables"),
+    [
+        ("cleanup.yml", ("-e", "media_cleanup_forse=true")),
+        ("restore.yml", ("-e", "media_cleanup_forse=true", "-e", "media_cleanup_site=album")),
+    ],
+)
+def test_a_misspelled_variable_is_told_and_not_ignored(
+    album: Site, ansible: Ansible, playbook: str, variables: tuple[str, ...]
+):
+    before = album.state()
+    inventory = ansible.sites({"web": [album.described()]})
+    run = ansible.run("ansible-playbook", "-i", inventory, CLEANUP.with_name(playbook), *variables)
+    assert run.status == 2
+    assert "media_cleanup_forse (did you mean media_cleanup_force?)" in run.words
+    assert album.state() == before
+
+
+def test_a_host_whose_sites_are_under_another_name_is_no_empty_run(album: Site, ansible: Ansible):
+    inventory = ansible.inventory({"web": {"media_cleanup_site": [album.described()]}, "bare": {}})
+    run = ansible.run("ansible-playbook", "-i", inventory, CLEANUP, "--check")
+    assert run.status == 2
+    assert "media_cleanup_site (did you mean media_cleanup_sites?)" in run.words
+    assert {host: numbers["failed"] for host, numbers in run.recap.items()} == {"web": 1, "bare": 0}
+    assert "This host has no media_cleanup_sites" in run.words
+
+
+@pytest.mark.parametrize("result_format", ["json", "yaml"])
+def test_the_report_has_one_line_a_line_whatever_the_callback_shows(
+    album: Site, ansible: Ansible, result_format: str
+):
+    ansible.environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = result_format
+    sites = {"web": [only(album, "orphans")]}
+    run = ansible.clean(sites, "--check", "-e", "media_cleanup_force=false")
+    assert run.status == 0, run.output
+    [head] = [line for line in run.output.splitlines() if "album · orphans (dry run)" in line]
+    assert len(head) < 60
+    [found] = [line for line in run.output.splitlines() if "1 orphan, 7 bytes" in line]
+    assert found != head
+
+
 def test_force_does_not_ask_and_cleans_each_site_as_its_user(
     kit: Site, album: Site, ansible: Ansible, tmp_path: Path
 ):
