@@ -28,3 +28,13 @@ def test_a_misspelled_variable_is_told(tmp_path: Path, ansible: Ansible) -> None
     assert run.status == 2
     assert "media_cleanup_site (did you mean media_cleanup_sites?)" in run.words
     assert not host.root.exists()
+
+
+def test_below_another_root_no_package_and_no_service_is_touched(tmp_path: Path, ansible: Ansible) -> None:
+    host = Host(tmp_path, media_cleanup_sites=[described()])
+    del host.variables["media_cleanup_manage_packages"], host.variables["media_cleanup_manage_service"]
+    # Only a dry run: if the role did want to, it should not do so on the machine of the tests.
+    run = schedule(ansible, {"target": host}, "--check")
+    assert run.status == 0, run.output
+    for task in ("Install the packages", "Let cron run", "Look which distribution"):
+        assert task not in run.output
