@@ -111,6 +111,26 @@ def test_yes_removes_what_was_shown_and_not_what_came_up_since(kit: Site, album:
     assert [numbers["changed"] for numbers in again.recap.values()] == [0, 0]
 
 
+def test_the_question_says_dependent_rows_by_table_and_whether_there_is_a_quarantine(
+    kit: Site, album: Site, ansible: Ansible
+):
+    album.database.run(
+        "CREATE TABLE collection_favorite (id integer PRIMARY KEY,"
+        " photo_id integer NOT NULL REFERENCES collection_photo (id))"
+    )
+    missing = album.images.index("photos/missing.jpg") + 1
+    album.database.insert("collection_favorite", [{"id": n, "photo_id": missing} for n in (1, 2)])
+    before = album.state()
+    hosts = {"web": [only(album, "missing")], "home": [quarantined(kit, "orphans")]}
+    run = ansible.clean_and_answer(hosts, "no")
+    assert album.state() == before
+    assert (
+        "web: album · missing · collection_photo: 1 rows, 0 files, 0 bytes; "
+        "dependent rows of collection_favorite: 2 deleted; deleted for good" in run.words
+    )
+    assert "home: kit · orphans: 0 rows, 1 files, 7 bytes; into quarantine" in run.words
+
+
 def test_jobs_and_limit_narrow_it(kit: Site, album: Site, ansible: Ansible):
     before = kit.state()
     rows = album.database.dump()
