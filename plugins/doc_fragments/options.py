@@ -378,8 +378,14 @@ options:
   batch:
     description:
       - The name of the batch, as M(django_media.cleanup.media_quarantine_info) lists it. Required for
-        O(state=restored).
+        O(state=restored), where it may also be V(latest), the newest that was taken from O(media_root).
     type: str
+  batches:
+    description:
+      - 'With O(state=purged), only these batches, as a run in check mode returned them: what was shown
+        is the most that is deleted. If one of them is not there any more, nothing is deleted.'
+    type: list
+    elements: str
   paths:
     description:
       - Bring back only these paths (below O(media_root), written as in the results) and the rows that
@@ -397,7 +403,8 @@ options:
     type: str
   media_root:
     description:
-      - The site's MEDIA_ROOT. Required for O(state=restored).
+      - The site's MEDIA_ROOT. Required for O(state=restored). With O(state=purged), only batches that
+        were taken from there are deleted; without it, whatever the O(quarantine) keeps.
     type: path
   max_listed:
     description:

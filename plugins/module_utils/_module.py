@@ -110,10 +110,15 @@ def run_quarantine(module: AnsibleModule) -> None:
     try:
         options = checked(module.params, QUARANTINE)
         if options["state"] == "purged":
-            result = report.purged(_purge(options, module.check_mode), module.check_mode)
+            found = _purge(options, module.params["batches"], module.check_mode)
+            result = report.purged(found, module.check_mode)
         else:
-            found = restore.restore(site(options), options["batch"], options["paths"], module.check_mode)
-            result = report.restored(found, module.check_mode)
+            to = site(options)
+            name = options["batch"]
+            if name == quarantine.LATEST:
+                name = quarantine.latest(to.quarantine or b"", to.media_root)
+            back = restore.restore(to, name, options["paths"], module.check_mode)
+            result = report.restored(back, module.check_mode)
     except CleanupError as error:
         module.fail_json(msg=str(error))
     diff = result.pop("diff")
@@ -124,9 +129,12 @@ def run_quarantine(module: AnsibleModule) -> None:
     module.exit_json(**result)
 
 
-def _purge(options: Mapping[str, Any], check: bool) -> list[quarantine.BatchInfo]:
-    folder = os.fsencode(options["quarantine"])
-    return quarantine.purge(folder, options["batch"], options["older_than_days"], check)
+def _purge(options: Mapping[str, Any], batches: list[str] | None, check: bool) -> list[quarantine.BatchInfo]:
+    # No batches named are all of them; an empty list of names is none.
+    folder, root = os.fsencode(options["quarantine"]), options["media_root"]
+    names = batches if options["batch"] is None else [options["batch"]]
+    taken_from = None if root is None else os.fsencode(os.path.normpath(root))
+    return quarantine.purge(folder, names, options["older_than_days"], check, taken_from)
 
 
 def run_quarantine_info(module: AnsibleModule) -> None:

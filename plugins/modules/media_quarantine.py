@@ -79,6 +79,23 @@ restored:
     updated:
       description: Rows that reference a restored row again.
       type: int
+purged:
+  description: What was deleted for good, or would be in check mode.
+  returned: success
+  type: dict
+  contains:
+    batches:
+      description: Batches.
+      type: int
+    files:
+      description: Files in them.
+      type: int
+    bytes:
+      description: Their sizes, added up.
+      type: int
+    records:
+      description: Rows in them.
+      type: int
 paths:
   description: The files that came back, at most O(max_listed) of them.
   returned: success
@@ -124,7 +141,7 @@ def main() -> None:
         supports_check_mode=True,
         required_if=[
             ("state", "restored", ("batch", "database_url", "media_root")),
-            ("state", "purged", ("batch", "older_than_days"), True),
+            ("state", "purged", ("batch", "batches", "older_than_days"), True),
         ],
     )
     run_quarantine(module)

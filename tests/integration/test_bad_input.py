@@ -341,7 +341,7 @@ def test_a_postgresql_that_cannot_be_used(postgresql: Any, tmp_path: Path):
         ),
         "port": (at(f"{remote}127.0.0.1:port/kit"), ['invalid integer value "port"', "Check database_url"]),
         "brackets": (at(f"{remote}[::1/kit"), ["database_url is not a URL"]),
-        "option": (at(f"{remote}/kit?no_such_option=1"), ["database_url is not a URL"]),
+        "option": (at(f"{remote}/kit?no_such_option=1"), ["does not know: no_such_option"]),
         "percent": (at("postgresql://kit:Hush-42%@/kit"), ["database_url is not a URL", "Percent-encode"]),
         "may not read": (
             at(with_user(url, nobody)),

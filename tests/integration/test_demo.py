@@ -46,7 +46,7 @@ def test_the_demo_shows_the_figures_removes_just_that_and_then_finds_nothing(
     assert snapshot(demo) == before
     for words in (
         "261 files in item_photos, item_photos_avif; 245 referenced by collection_photo.image",
-        "12 orphans, 1,847,912 bytes; 4 more are younger than 24 h and stay",
+        "12 orphans, 1,847,912 bytes; 4 more are younger than 24 h and are kept",
         "item_photos/deleted_item_xyz.jpg 512,000 bytes",
         "125 rows of collection_photo: 6 never attached and older than 24 h",
         "414 rows of album_photo: 10 are missing their files (Evan Photos 8, Summer 2024 2)",

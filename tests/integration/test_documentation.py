@@ -74,7 +74,10 @@ def test_ansible_doc_shows_each_module_and_the_filter_to_people(ansible: Ansible
         assert f"> MODULE django_media.cleanup.{name}" in run.output
     assert "[ERROR]" not in run.output
     assert "[WARNING]" not in run.output
-    filters = [f"django_media.cleanup.{name}" for name in ("cleanup_jobs", "cleanup_sites")]
+    filters = [
+        f"django_media.cleanup.{name}"
+        for name in ("cleanup_jobs", "cleanup_quarantines", "cleanup_sites", "cleanup_unknown")
+    ]
     run = ansible.run("ansible-doc", "-t", "filter", *filters)
     assert run.status == 0, run.output
     for name in filters:

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import getpass
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helpers.ansible_runs import Ansible
+from helpers.ansible_runs import CLEANUP, Ansible, Run
 from helpers.sites import RECORDS_OPTIONS, Site
 
 FORCE = ("-e", "media_cleanup_force=true")
@@ -108,6 +109,26 @@ def test_yes_removes_what_was_shown_and_not_what_came_up_since(kit: Site, album:
     assert again.status == 0, again.output
     assert "Type yes" not in again.output
     assert [numbers["changed"] for numbers in again.recap.values()] == [0, 0]
+
+
+def test_the_question_says_dependent_rows_by_table_and_whether_there_is_a_quarantine(
+    kit: Site, album: Site, ansible: Ansible
+):
+    album.database.run(
+        "CREATE TABLE collection_favorite (id integer PRIMARY KEY,"
+        " photo_id integer NOT NULL REFERENCES collection_photo (id))"
+    )
+    missing = album.images.index("photos/missing.jpg") + 1
+    album.database.insert("collection_favorite", [{"id": n, "photo_id": missing} for n in (1, 2)])
+    before = album.state()
+    hosts = {"web": [only(album, "missing")], "home": [quarantined(kit, "orphans")]}
+    run = ansible.clean_and_answer(hosts, "no")
+    assert album.state() == before
+    assert (
+        "web: album · missing · collection_photo: 1 rows, 0 files, 0 bytes; "
+        "dependent rows of collection_favorite: 2 deleted; deleted for good" in run.words
+    )
+    assert "home: kit · orphans: 0 rows, 1 files, 7 bytes; into quarantine" in run.words
 
 
 def test_jobs_and_limit_narrow_it(kit: Site, album: Site, ansible: Ansible):
@@ -219,6 +240,47 @@ def test_a_host_without_sites_is_no_failure(ansible: Ansible):
     assert run.recap["web"]["changed"] == 0
 
 
+@pytest.mark.parametrize(
+    ("playbook", "variables"),
+    [
+        ("cleanup.yml", ("-e", "media_cleanup_forse=true")),
+        ("restore.yml", ("-e", "media_cleanup_forse=true", "-e", "media_cleanup_site=album")),
+    ],
+)
+def test_a_misspelled_variable_is_told_and_not_ignored(
+    album: Site, ansible: Ansible, playbook: str, variables: tuple[str, ...]
+):
+    before = album.state()
+    inventory = ansible.sites({"web": [album.described()]})
+    run = ansible.run("ansible-playbook", "-i", inventory, CLEANUP.with_name(playbook), *variables)
+    assert run.status == 2
+    assert "media_cleanup_forse (did you mean media_cleanup_force?)" in run.words
+    assert album.state() == before
+
+
+def test_a_host_whose_sites_are_under_another_name_is_no_empty_run(album: Site, ansible: Ansible):
+    inventory = ansible.inventory({"web": {"media_cleanup_site": [album.described()]}, "bare": {}})
+    run = ansible.run("ansible-playbook", "-i", inventory, CLEANUP, "--check")
+    assert run.status == 2
+    assert "media_cleanup_site (did you mean media_cleanup_sites?)" in run.words
+    assert {host: numbers["failed"] for host, numbers in run.recap.items()} == {"web": 1, "bare": 0}
+    assert "This host has no media_cleanup_sites" in run.words
+
+
+@pytest.mark.parametrize("result_format", ["json", "yaml"])
+def test_the_report_has_one_line_a_line_whatever_the_callback_shows(
+    album: Site, ansible: Ansible, result_format: str
+):
+    ansible.environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = result_format
+    sites = {"web": [only(album, "orphans")]}
+    run = ansible.clean(sites, "--check", "-e", "media_cleanup_force=false")
+    assert run.status == 0, run.output
+    [head] = [line for line in run.output.splitlines() if "album · orphans (dry run)" in line]
+    assert len(head) < 60
+    [found] = [line for line in run.output.splitlines() if "1 orphan, 7 bytes" in line]
+    assert found != head
+
+
 def test_force_does_not_ask_and_cleans_each_site_as_its_user(
     kit: Site, album: Site, ansible: Ansible, tmp_path: Path
 ):
@@ -271,3 +333,90 @@ def test_module_defaults_of_the_group_set_what_the_modules_share(album: Site, an
     for result in run.results:
         assert [refusal["guard"] for refusal in result["refused"]] == ["max_removal_percent"], result
         assert "max_removal_percent allows 0 %" in result["msg"]
+
+
+# Purging.
+
+
+def quarantined(site: Site, job: str, **more: Any) -> dict[str, Any]:
+    """The description of a site with one job alone and a quarantine."""
+    return {**only(site, job), "quarantine": str(site.folder / f"{site.name}-kept"), **more}
+
+
+def batches(site: Site) -> list[str]:
+    return sorted(path.name for path in (site.folder / f"{site.name}-kept").glob("2*"))
+
+
+def played(ansible: Ansible, sites: list[dict[str, Any]], days: int, *arguments: str) -> Run:
+    """A run on a host whose inventory says how long a quarantine keeps what was removed."""
+    variables = {"media_cleanup_sites": sites, "media_cleanup_retention_days": days}
+    return ansible.run("ansible-playbook", "-i", ansible.inventory({"web": variables}), CLEANUP, *arguments)
+
+
+def aged(site: Site, days: int) -> None:
+    """Let the batches of a site be that old."""
+    for name in batches(site):
+        manifest = site.folder / f"{site.name}-kept" / name / "manifest.jsonl"
+        header, *files = manifest.read_text().splitlines(True)
+        parsed = json.loads(header)
+        parsed["moment"] -= days * 86400
+        manifest.write_text("".join([json.dumps(parsed) + "\n", *files]))
+
+
+@pytest.fixture
+def kept(album: Site, ansible: Ansible) -> Site:
+    """The site album with an orphan in quarantine for 31 days, and nothing else to find by that job."""
+    run = played(ansible, [quarantined(album, "orphans")], 30, *FORCE)
+    assert run.status == 0, run.output
+    assert len(batches(album)) == 1
+    aged(album, 31)
+    return album
+
+
+@pytest.mark.promise(10)
+def test_the_days_that_the_inventory_says_are_those_that_count(kept: Site, ansible: Ansible):
+    run = played(ansible, [quarantined(kept, "orphans")], 365, *FORCE)
+    assert run.status == 0, run.output
+    assert run.recap["web"]["changed"] == 0
+    assert len(batches(kept)) == 1
+
+
+@pytest.mark.promise(6)
+def test_a_purge_is_shown_and_asked_before_it_is_done(kept: Site, ansible: Ansible):
+    described, [batch] = [quarantined(kept, "orphans")], batches(kept)
+
+    checked = played(ansible, described, 30, "--check")
+    refused = ansible.clean_and_answer({"web": described}, "no")
+    assert batches(kept) == [batch]
+    assert checked.status == 0, checked.output
+    assert "album · purge (dry run): 1 batch" in checked.words
+    assert batch in checked.words
+    assert checked.recap["web"]["changed"] == 1
+    assert refused.status == 2
+    assert REFUSAL in refused.words
+    assert "album · purge: 1 batches, 0 rows, 1 files, 7 bytes are deleted for good" in refused.words
+
+    done = played(ansible, described, 30, *FORCE)
+    assert done.status == 0, done.output
+    assert "album · purge (done): 1 batch" in done.words
+    assert batches(kept) == []
+
+
+@pytest.mark.promise(10)
+def test_nothing_is_purged_after_a_job_that_failed_or_was_refused_on_that_site(
+    kept: Site, kit: Site, ansible: Ansible
+):
+    run = played(ansible, [quarantined(kit, "orphans")], 30, *FORCE)
+    assert run.status == 0, run.output
+    aged(kit, 31)
+    refused = quarantined(kept, "missing", max_removal_percent=0)
+    failing = {**refused, "marker": None, "database_url": "sqlite:////nowhere/db.sqlite3"}
+    for described, word in ((refused, "refused"), (failing, "does not exist")):
+        run = played(ansible, [described], 30, *FORCE)
+        assert run.status == 2
+        assert word in run.words
+        assert "album · purge (left out)" in run.words
+        assert len(batches(kept)) == 1
+    run = played(ansible, [refused, quarantined(kit, "orphans")], 30, *FORCE)
+    assert run.status == 2
+    assert (len(batches(kept)), batches(kit)) == (1, [])

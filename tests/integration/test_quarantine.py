@@ -159,7 +159,8 @@ def test_another_site_cannot_restore_the_batch(sqlite_full_site: FullSite, tmp_p
 def _purge(
     full_site: FullSite, name: str | None = None, days: int | None = None, check: bool = False
 ) -> list[str]:
-    found = quarantine.purge(os.fsencode(full_site.quarantine), name, days, check)
+    names = None if name is None else [name]
+    found = quarantine.purge(os.fsencode(full_site.quarantine), names, days, check)
     return [info.name for info in found]
 
 

@@ -207,7 +207,7 @@ class Schedule:
 
     def purge(self, chosen: int) -> None:
         name = sorted(self.batches)[chosen % len(self.batches)]
-        quarantine.purge(os.fsencode(self.full_site.quarantine), name, None, False)
+        quarantine.purge(os.fsencode(self.full_site.quarantine), [name], None, False)
         del self.batches[name]
 
     # What must hold.

@@ -16,13 +16,13 @@ from typing import Any, Callable, NoReturn, Sequence
 
 from ..config.options import Flag, Option, flagged_options
 from ..errors import CleanupError, Exit
+from ..quarantine.store import LATEST
 from ..version import VERSION
 from .batches import list_batches
 from .check import check
 from .clean import clean
 from .purge import purge_batches
 from .restore import restore_batch
-from .site_batches import LATEST
 from .terminal import complain
 
 CONFIG = "/etc/media-cleanup"

@@ -53,24 +53,23 @@ def _purge(options: argparse.Namespace) -> list[BatchInfo] | None:
     if doomed and not is_plan_confirmed(report.purged([info for _site, info in doomed], True), question):
         return None
     # What was shown and nothing else, by name.
-    return [
-        info
-        for site, shown in doomed
-        for info in quarantine.purge(site.quarantine or b"", shown.name, None, check=False)
-    ]
+    shown: dict[bytes, list[str]] = {}
+    for site, info in doomed:
+        shown.setdefault(site.quarantine or b"", []).append(info.name)
+    return [info for folder, names in shown.items() for info in quarantine.purge(folder, names, None, False)]
 
 
 def _doomed(options: argparse.Namespace, check: bool) -> list[tuple[Site, BatchInfo]]:
     """The batches that go, or in a check would; of a quarantine that sites share, this site's alone."""
     if options.batch is None:
-        sites, name = described.quarantined(options), None
+        sites, names = described.quarantined(options), None
     else:
         site, name = chosen(options)
-        sites = [site]
+        sites, names = [site], [name]
     return [
         (site, info)
         for site in sites
         for info in quarantine.purge(
-            site.quarantine or b"", name, options.older_than_days, check, site.media_root
+            site.quarantine or b"", names, options.older_than_days, check, site.media_root
         )
     ]

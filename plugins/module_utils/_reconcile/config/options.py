@@ -189,6 +189,7 @@ QUARANTINE = (
     replace(_shared("quarantine"), required=True),
     _shared("quarantine_in_media_root"),
     Option("batch"),
+    Option("batches", "list"),
     Option("paths", "list", default=()),
     Option("older_than_days", "int"),
     replace(_shared("database_url"), required=False),

@@ -54,6 +54,32 @@ def list_sites(sites: Any, source: str = "media_cleanup_sites") -> list[dict[str
     ]
 
 
+def list_quarantines(jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """List the quarantines of jobs that ``list_jobs`` returned, each once for each media root it serves.
+
+    Each has its ``index``, ``heading``, ``user``, the numbers of its ``jobs``, and ``options`` for
+    media_quarantine.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for job in jobs:
+        said = job["options"]
+        if "quarantine" not in said:
+            continue
+        place = (said["quarantine"], said["media_root"])
+        known = found.setdefault(
+            place,
+            {
+                "index": len(found),
+                "heading": f"{said['name']} · purge",
+                "user": job["user"],
+                "jobs": [],
+                "options": {option.name: said[option.name] for option in QUARANTINE if option.name in said},
+            },
+        )
+        known["jobs"].append(job["index"])
+    return list(found.values())
+
+
 def _checked_sites(sites: Any, source: str) -> Sequence[Mapping[str, Any]]:
     if isinstance(sites, (str, Mapping)) or not isinstance(sites, Sequence):
         raise SiteError(f"{source} must be a list of sites.")

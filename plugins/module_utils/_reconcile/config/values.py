@@ -47,12 +47,13 @@ def unknown_keys(given: Mapping[str, Any], options: Iterable[Option]) -> str:
     """The keys that are none of these options, each with the nearest that is, as a text; or nothing."""
     known = [option.name for option in options]
     unknown = sorted(set(map(str, given)) - set(known))
-    return ", ".join(f"{key}{_hint(key, known)}" for key in unknown)
+    return ", ".join(with_hint(key, known) for key in unknown)
 
 
-def _hint(key: str, known: Sequence[str]) -> str:
+def with_hint(key: str, known: Sequence[str]) -> str:
+    """An unknown key with the nearest that is known, if one is near."""
     nearest = get_close_matches(key, known, 1)
-    return f" (did you mean {nearest[0]}?)" if nearest else ""
+    return f"{key} (did you mean {nearest[0]}?)" if nearest else key
 
 
 def _checked(value: Any, option: Option, name: str) -> Any:

@@ -24,6 +24,7 @@ from .sqlite import SQLite
 
 try:
     import psycopg2
+    import psycopg2.extensions
 
     HAS_PSYCOPG2 = True
 except ImportError:
@@ -108,6 +109,12 @@ class Psycopg2Connection(Connection):
                 client_encoding="UTF8",
             )
         except (psycopg2.ProgrammingError, ValueError):
+            unknown = _unknown_parameters(url)
+            if unknown:
+                raise SiteError(
+                    "database_url has parameters that PostgreSQL's client library does not know: "
+                    f"{', '.join(unknown)}. Remove them; settings of Django's do not belong into it."
+                ) from None
             # libpq quotes the URL in this error, and the URL may hold a password.
             raise SiteError(
                 "database_url is not a URL that PostgreSQL's client library understands. "
@@ -215,6 +222,23 @@ def _secrets(url: str) -> list[str]:
     found.update(value for key, value in parse_qsl(query) if "password" in key)
     found.update(unquote(value) for value in tuple(found))
     return sorted(found - {""}, key=len, reverse=True)
+
+
+def _unknown_parameters(url: str) -> list[str]:
+    """The names of parameters that libpq does not take; none where they may be a part of a password."""
+    query = url.partition("?")[2]
+    if "@" in query or _is_ambiguous(url):
+        return []
+    names = [part.partition("=")[0] for part in query.split("&") if "=" in part]
+    return [name for name in names if re.fullmatch(r"\w+", name, re.ASCII) and not _takes(name)]
+
+
+def _takes(parameter: str) -> bool:
+    try:
+        psycopg2.extensions.parse_dsn(f"postgresql:///?{parameter}=1")
+    except psycopg2.ProgrammingError:
+        return False
+    return True
 
 
 def _is_ambiguous(url: str) -> bool:

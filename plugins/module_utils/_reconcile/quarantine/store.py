@@ -11,13 +11,16 @@ import os
 import re
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from typing import IO, Any, Iterable, Iterator, NamedTuple, Sequence
+from typing import IO, Any, Collection, Iterable, Iterator, NamedTuple, Sequence
 
 from ..config.site import Site
 from ..errors import CleanupError, QuarantineError, SiteError
 from ..media.private_folder import PrivateFolder
 from ..text import escaped
 from .format import FILES, MANIFEST, ROWS, ArchivedRows, Batch, as_path, as_text, lines_of
+
+# What may be said instead of the name of a batch.
+LATEST = "latest"
 
 _QUARANTINE = "the quarantine"
 _BATCH = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]+(-\d+)?")
@@ -128,6 +131,17 @@ def _info(batch: Batch) -> BatchInfo:
     )
 
 
+def latest(quarantine: bytes, media_root: bytes) -> str:
+    """The newest batch that was taken from a media root. Raises SiteError if there is none."""
+    found = [info.name for info in batches(quarantine) if info.media_root == escaped(media_root)]
+    if not found:
+        raise SiteError(
+            f"the quarantine '{escaped(quarantine)}' holds no batch that was taken from "
+            f"'{escaped(media_root)}', so there is no latest one."
+        )
+    return found[-1]
+
+
 def last_file_system(site: Site) -> int:
     """The file system of the media root when the newest batch was taken from it; 0 if none was."""
     if site.quarantine is None:
@@ -179,18 +193,19 @@ def _known(quarantine: bytes, folder: PrivateFolder | None, name: str) -> Batch:
 
 def purge(
     quarantine: bytes,
-    name: str | None,
+    names: Collection[str] | None,
     older_than_days: int | None,
     check: bool,
     media_root: bytes | None = None,
 ) -> list[BatchInfo]:
-    """Delete batches for good: one by its name, or all that are older; returns which.
+    """Delete batches for good: those of these names, or all, where they are old enough; returns which.
 
     With ``media_root``, only those that were taken from there. The age counts from the removal. A
-    batch that is half deleted is no longer taken for one.
+    batch that is half deleted is no longer taken for one. Raises SiteError if there is no batch of a
+    name, and deletes nothing then.
     """
     with _opened_if_there(quarantine) as folder:
-        if name is not None:
+        for name in names or ():
             with _known(quarantine, folder, name):
                 pass
         if folder is None:
@@ -199,7 +214,7 @@ def purge(
         doomed = [
             info
             for info in _survey(folder)[0]
-            if (name is None or info.name == name)
+            if (names is None or info.name in names)
             and (older_than_days is None or info.moment <= oldest)
             and (media_root is None or info.media_root == escaped(media_root))
         ]

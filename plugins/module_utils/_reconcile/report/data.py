@@ -15,7 +15,7 @@ from ..text import escaped
 from ..version import VERSION
 from .describe import describe
 from .description import Description
-from .words import all_kept, problems, shown_items, summary, total
+from .words import all_kept, dependents_words, fate, problems, shown_items, summary, total
 
 _NOTHING = {"records": 0, "files": 0, "bytes": 0}
 
@@ -81,7 +81,9 @@ def _diff(of: Description, items: list[Any]) -> dict[str, str]:
     rest = total(of.plan, of.outcome) - len(lines)
     if rest > 0:
         lines.append(f"… and {rest} more")
-    return lines_diff(f"{of.job.site.name} {of.job.name}", lines, [])
+    lines += [f"dependent rows: {words}" for words in dependents_words(of.dependents)]
+    title = f"{of.job.site.name} {of.job.name}"
+    return {**lines_diff(title, lines, []), "after_header": f"{title}, {fate(of)}"}
 
 
 def lines_diff(title: str, before: list[str], after: list[str]) -> dict[str, str]:

@@ -37,6 +37,7 @@ def restored(found: Restored, check: bool) -> dict[str, Any]:
     return {
         "changed": bool(totals.files or totals.records or found.updated),
         **_of_batches([found.batch], {**totals.as_dict(), "updated": found.updated}, paths),
+        "purged": _added_up([]),
         "truncated": found.paths.truncated or kept.truncated,
         **_kept(kept.items, kept.total),
         "summary": "\n".join(lines),
@@ -51,6 +52,7 @@ def purged(found: list[BatchInfo], check: bool) -> dict[str, Any]:
     return {
         "changed": bool(found),
         **_of_batches([info.name for info in found], {**Totals().as_dict(), "updated": 0}, []),
+        "purged": _added_up(found),
         "truncated": False,
         **_kept([], 0),
         "summary": "\n".join(lines),
@@ -60,6 +62,15 @@ def purged(found: list[BatchInfo], check: bool) -> dict[str, Any]:
 
 def _of_batches(names: list[str], totals: dict[str, int], paths: list[str]) -> dict[str, Any]:
     return {"batches": names, "restored": totals, "paths": paths}
+
+
+def _added_up(found: list[BatchInfo]) -> dict[str, int]:
+    return {
+        "batches": len(found),
+        "records": sum(info.rows for info in found),
+        "files": sum(info.files for info in found),
+        "bytes": sum(info.bytes for info in found),
+    }
 
 
 def _kept(items: Iterable[Kept], total: int) -> dict[str, Any]:

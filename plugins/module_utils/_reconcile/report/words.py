@@ -39,7 +39,7 @@ def summary(of: Description, verbose: bool) -> list[str]:
     lines = [f"{of.job.site.name} · {of.job.name} ({_state(plan, outcome)})", *of.lines()]
     lines += sample(_item_lines(of), total(plan, outcome), verbose)
     if of.dependents:
-        lines.append("  dependent rows: " + "; ".join(_dependents_words(of.dependents)))
+        lines.append("  dependent rows: " + "; ".join(dependents_words(of.dependents)))
     lines += _kept_lines(of, verbose)
     if outcome is not None and not plan.refusals:
         lines.append("  removed " + of.totals(outcome.removed.as_dict()))
@@ -50,6 +50,19 @@ def summary(of: Description, verbose: bool) -> list[str]:
     if outcome is not None and outcome.error:
         lines.append(f"  failed: {outcome.error}")
     return list(map(printable, lines))
+
+
+def removal(of: Description) -> str:
+    """A plan in one line of a question: rows, files, bytes, dependent rows, and whether they are kept."""
+    parts = [of.totals(of.plan.found.as_dict())]
+    if of.dependents:
+        parts.append("dependent rows: " + ", ".join(dependents_words(of.dependents)))
+    return f"{of.job.heading}: " + "; ".join([*parts, fate(of)])
+
+
+def fate(of: Description) -> str:
+    """What becomes of what a job removes."""
+    return "deleted for good" if of.job.site.quarantine is None else "moved into quarantine"
 
 
 def _state(plan: Plan, outcome: Outcome | None) -> str:
@@ -134,7 +147,8 @@ def _kept_lines(of: Description, verbose: bool) -> list[str]:
     return [f"  {kept.total:,} kept:", *sample(lines, kept.total, verbose)]
 
 
-def _dependents_words(dependents: dict[str, dict[str, int]]) -> Iterable[str]:
+def dependents_words(dependents: dict[str, dict[str, int]]) -> Iterable[str]:
+    """The numbers of dependent rows, one text a table."""
     for table, counts in dependents.items():
         parts = [f"{counted(number, 'row')} {verb}" for verb, number in counts.items() if number]
         yield f"{table} {', '.join(parts)}"

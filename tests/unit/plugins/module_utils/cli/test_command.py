@@ -202,6 +202,7 @@ def test_only_a_yes_at_the_terminal_removes(
     said = capsys.readouterr().err
     assert "photos/x.jpg" in said
     assert "no quarantine" in said
+    assert re.search(r"^kit · orphans: 1 file, [0-9]+ bytes; deleted for good$", said, re.MULTILINE)
     assert site.files == left
 
 

@@ -63,7 +63,14 @@ def user_with_password(postgresql_server: str) -> Iterator[tuple[str, str]]:
         ("sqlite:////tmp", "'/tmp' is not a file"),
         ("postgresql://kit:hunter2%@db/kit", "Percent-encode special characters"),
         ("postgresql://[kit:hunter2@db/kit", "Percent-encode special characters"),
-        ("postgresql://kit:hunter2@db/kit?nonsense=1", "Percent-encode special characters"),
+        ("postgresql://kit:hunter2@db/kit?nonsense=1", "does not know: nonsense. Remove"),
+        (
+            "postgresql://kit:hunter2@db/kit?conn_max_age=600&sslmode=require&x=1",
+            "does not know: conn_max_age, x.",
+        ),
+        # What looks like parameters may be the rest of a password that is not percent-encoded.
+        ("postgresql://kit:a?hunter2=@db/kit", "Percent-encode special characters"),
+        ("postgresql://kit:a?hunter2=b", "Percent-encode special characters"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_told_without_its_password(url: str, words: str) -> None:

@@ -35,7 +35,8 @@ def aged(kept: Any, name: str, **changes: Any) -> None:
 
 
 def purged(kept: Any, name: str | None = None, days: int | None = 0, **more: Any) -> list[str]:
-    found = quarantine.purge(kept.quarantine, name, days, **{"check": False, **more})
+    names = None if name is None else [name]
+    found = quarantine.purge(kept.quarantine, names, days, **{"check": False, **more})
     return [info.name for info in found]
 
 

@@ -270,10 +270,25 @@ def test_a_diff_shows_lines_that_disappear() -> None:
     diff = result(records_plan(record(3)), the_records_job(), with_diff=True)["diff"]
     assert diff == {
         "before_header": "kit missing",
-        "after_header": "kit missing",
+        "after_header": "kit missing, deleted for good",
         "before": "photo 3: photos/a.jpg (Summer)\n",
         "after": "",
     }
+
+
+def test_a_diff_and_a_question_show_dependent_rows_by_table_and_whether_there_is_a_quarantine() -> None:
+    plan, job = records_plan(record(3)), the_records_job(quarantine="/srv/kept")
+    plan.dependents = {"shop.order": {"deleted": 1, "updated": 3}, "favorite": {"deleted": 2, "updated": 0}}
+    diff = result(plan, job, with_diff=True)["diff"]
+    assert diff["before"].splitlines()[1:] == [
+        "dependent rows: favorite 2 rows deleted",
+        "dependent rows: shop.order 1 row deleted, 3 rows updated",
+    ]
+    assert diff["after_header"] == "kit missing, moved into quarantine"
+    assert words.removal(describe(job, plan, None)) == (
+        "kit · missing · photo: 1 row of photo; 0 files, 0 bytes; dependent rows: favorite 2 rows deleted, "
+        "shop.order 1 row deleted, 3 rows updated; moved into quarantine"
+    )
 
 
 @pytest.mark.parametrize(
