@@ -31,6 +31,7 @@ class Code(str, Enum):
     RESTRICTED = "restricted"
     RECORD_KEPT = "record_kept"
     YOUNG = "young"
+    DATABASE = "database"
     NOT_APPROVED = "not_approved"
     CHANGED = "changed"
     NOT_REMOVABLE = "not_removable"
@@ -54,6 +55,7 @@ MEANING = {
     Code.RESTRICTED: "Dependent rows must not be removed, so the record is kept.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
     Code.YOUNG: "The file, or a file of the record, is younger than the age limit.",
+    Code.DATABASE: "The file is part of the site's own database.",
     Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
     Code.CHANGED: "It changed after the plan was made.",
     Code.NOT_REMOVABLE: "The system refused to remove it.",

@@ -64,6 +64,7 @@ class Project:
             file = self.media / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
+            os.utime(file, (1e9, 1e9))
 
     def remove_files(self) -> None:
         shutil.rmtree(self.media)

@@ -79,7 +79,7 @@ class ReferenceCheck:
         for path, rows in (leaving or {}).items() if stems else ():
             leaving_stems[stem(path)] += rows
         counted = _Counted(
-            self._database.count_references(self._columns, {*exact, *map(canonical, exact)}),
+            self._database.count_references(self._columns, _with_folders({*exact, *map(canonical, exact)})),
             self._database.count_references(self._columns, stems, stems=True),
             leaving or {},
             leaving_stems,
@@ -100,7 +100,7 @@ class ReferenceCheck:
         """What odd references there are to some paths, and to paths with these stems."""
         if not len(self._meanings):
             return _Odd({}, {})
-        plain_paths, plain_stems = set(map(canonical, paths)), set(map(canonical, stems))
+        plain_paths, plain_stems = _with_folders(map(canonical, paths)), set(map(canonical, stems))
         by_path: dict[bytes, bytes] = {}
         by_stem: dict[bytes, bytes] = {}
         for plain, value in self._meanings:
@@ -125,6 +125,9 @@ class _Counted(NamedTuple):
         plain = canonical(path)
         if plain != path and self._is_referenced(plain):
             return other_spelling(plain)
+        for folder in folders_of(plain):
+            if self._is_referenced(folder):
+                return Doubt(Code.REFERENCED, f"a row references the folder '{escaped(folder)}'")
         return None
 
     def has(self, source: Source) -> bool:
@@ -143,11 +146,36 @@ class _Odd(NamedTuple):
     stems: Mapping[bytes, bytes]
 
     def doubt(self, path: bytes) -> Doubt | None:
-        value = self.paths.get(canonical(path))
-        return None if value is None else other_spelling(value)
+        plain = canonical(path)
+        for meant in (plain, *folders_of(plain)):
+            if meant in self.paths:
+                return other_spelling(self.paths[meant])
+        return None
 
     def has(self, source: Source) -> bool:
-        return canonical(source.path) in (self.stems if source.is_stem else self.paths)
+        if source.is_stem:
+            return canonical(source.path) in self.stems
+        return self.doubt(source.path) is not None
+
+
+def folders_of(path: bytes) -> Iterator[bytes]:
+    """The folders that a path lies in, the innermost first, without the media root."""
+    while b"/" in path:
+        path = path.rpartition(b"/")[0]
+        if path:
+            yield path
+
+
+def _with_folders(paths: Iterable[bytes]) -> set[bytes]:
+    """The paths and all folders that they lie in: a reference to a folder protects what is below it."""
+    found: set[bytes] = set()
+    for path in paths:
+        found.add(path)
+        for folder in folders_of(path):
+            if folder in found:
+                break
+            found.add(folder)
+    return found
 
 
 def _without(values: Iterable[bytes], leaving: Iterable[bytes]) -> Iterator[bytes]:

@@ -52,6 +52,10 @@ class Database(References, Records, DependentRows, RowArchive):
         carries the host's machine-id, so that hosts cloned from one image have two databases.
         """
 
+    def own_files(self) -> frozenset[tuple[int, int]]:
+        """Device and inode of each file on this host that is part of the database; none for a server."""
+        return frozenset()
+
     @abstractmethod
     def is_replica(self) -> bool:
         """Whether this is a copy that lags behind the database where the site writes."""

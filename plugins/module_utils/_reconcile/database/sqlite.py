@@ -131,6 +131,16 @@ class SQLite(Database):
     def identity(self) -> str:
         return f"sqlite:{machine_id()}:{percent_encode(os.path.realpath(self._path))}"
 
+    def own_files(self) -> frozenset[tuple[int, int]]:
+        found = set()
+        # SQLite puts its journals beside the file itself, not beside a link to it.
+        real = os.path.realpath(self._path)
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with suppress(FileNotFoundError):
+                status = os.stat(real + suffix)
+                found.add((status.st_dev, status.st_ino))
+        return frozenset(found)
+
     def is_replica(self) -> bool:
         return False
 

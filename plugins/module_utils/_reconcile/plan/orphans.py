@@ -180,6 +180,9 @@ class _OrphansPlanner(Planner):
             reason = f"it is a {state.kind}, and only regular files are judged"
             self.plan.keep(path, Code.NOT_A_FILE, reason)
             return None
+        if self.is_of_database(path, state):
+            self.not_judged += 1
+            return None
         self.unreferenced += 1
         if self.age.is_young(state) or state.ctime_ns >= self.began_ns:
             self.plan.young += 1

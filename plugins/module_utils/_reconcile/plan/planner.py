@@ -11,8 +11,10 @@ from typing import Iterator, Protocol, TypeVar
 
 from ..compare.path_mismatch import Sample, better_reading
 from ..config.site import OrphansJob, RecordsJob, Site
+from ..kept import Code
 from ..media.derived import patterns
 from ..media.paths import Spellings
+from ..media.store import FileState
 from ..quarantine.store import last_file_system
 from ..session import Session
 from ..text import escaped
@@ -63,6 +65,7 @@ class Planner:
         self.derived = patterns(job.derived)
         self.spellings = Spellings(job.site.media_root, job.site.media_url)
         self.sample = Sample()
+        self.own_files = self.database.own_files()
 
     def examined(self, number: int) -> None:
         """Report how much was examined by now, to whoever waits."""
@@ -81,6 +84,13 @@ class Planner:
         if doubt:
             self.plan.keep_for(candidate.name, doubt)
         return doubt is None
+
+    def is_of_database(self, path: bytes, state: FileState) -> bool:
+        """Whether a file is part of the site's own database, under whatever name; it is kept, then."""
+        if (state.device, state.inode) not in self.own_files:
+            return False
+        self.plan.keep(path, Code.DATABASE, "it is part of the site's own database")
+        return True
 
     def seal(self) -> None:
         """Give the plan its name, and refuse it where any plan would be refused."""

@@ -179,7 +179,11 @@ class _RecordsPlanner(Planner):
         for own in self._own_paths():
             paths = self.check.with_derived(sorted(own))
             states = ((path, self.check.file_at(path)) for path in paths)
-            there = [RecordFile(path, state) for path, state in states if state]
+            there = [
+                RecordFile(path, state)
+                for path, state in states
+                if state and not self.is_of_database(path, state)
+            ]
             if there and check is None:
                 check = reference_check(self.job, self.database)
                 check.read(self._own_odd_references())

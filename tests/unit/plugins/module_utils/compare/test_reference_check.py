@@ -136,3 +136,33 @@ def test_any_number_of_paths_can_be_asked_for(reasons_to_keep: Any, count: int) 
     assert [reason for reason in reasons_to_keep([*paths, b"p/a.jpg"], [IMAGEKIT]) if reason] == [
         "a row references it"
     ]
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize(
+    ("value", "path", "is_kept"),
+    [
+        ("galleries/2024", b"galleries/2024/a.jpg", True),
+        ("galleries/2024", b"galleries/2024/deep/er/a.jpg", True),
+        ("galleries/2024/", b"galleries/2024/a.jpg", True),
+        ("/media/galleries/2024/", b"galleries/2024/deep/a.jpg", True),
+        ("galleries/2024/", b"galleries%2F2024/a.jpg", True),
+        ("galleries/2024", b"galleries/2024.jpg", False),
+        ("galleries/2024", b"galleries/20245/a.jpg", False),
+        ("galleries/2024/", b"galleries/2025/a.jpg", False),
+        ("/", b"galleries/2024/a.jpg", False),
+        ("galleries/2024/", b"CACHE/images/galleries/2024/a.jpg/1.jpg", True),
+        ("galleries/2024", b"CACHE/images/galleries/2024/a.jpg/1.jpg", True),
+        ("galleries/2024", b"CACHE/images/galleries/2025/a.jpg/1.jpg", False),
+    ],
+)
+def test_a_reference_that_is_a_folder_protects_what_is_below_it(
+    database: Any, value: str, path: bytes, is_kept: bool
+) -> None:
+    database.run("CREATE TABLE gallery (folder varchar(200))")
+    database.insert("gallery", [{"folder": value}])
+    with connect(database.url, read_only=True) as opened:
+        columns, derived = [Column("gallery", "folder")], patterns(["CACHE/images/{dir}/{name}/*"])
+        check = ReferenceCheck(opened, columns, derived, SPELLINGS)
+        check.read()
+        assert list(check.doubts([path])) == [path] * is_kept
