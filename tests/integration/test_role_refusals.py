@@ -50,6 +50,27 @@ def refusal(folder: Path, ansible: Ansible, **variables: Any) -> str:
         ),
         ({"media_cleanup_scheduler": "at"}, "value of media_cleanup_scheduler must be one of"),
         ({"media_cleanup_mailto": 'x"\nSHELL=/bin/evil'}, "media_cleanup_mailto must be"),
+        ({"media_cleanup_mailto": "root\n"}, "media_cleanup_mailto must be"),
+        ({"media_cleanup_python": "/usr/bin/python3\n"}, "media_cleanup_python must be absolute paths"),
+        ({"media_cleanup_metrics_directory": "/metrics\n"}, "media_cleanup_metrics_directory and"),
+        ({"media_cleanup_cron_orphans": "0 2 * * 0\n"}, "is no cron expression"),
+        ({"media_cleanup_cron_orphans": "@daily\n* * * * * root evil"}, "is no cron expression"),
+        ({"media_cleanup_sites": [described("kit\n")]}, "cannot be that of a file"),
+        ({"media_cleanup_sites": [described(user="root\n")]}, "has no user that could run its jobs"),
+        (
+            {
+                "media_cleanup_scheduler": "systemd",
+                "media_cleanup_sites": [described(calendar={"orphans": "daily\nUnit=evil.service"})],
+            },
+            "holds a line break",
+        ),
+        (
+            {
+                "media_cleanup_scheduler": "systemd",
+                "media_cleanup_sites": [described(database_url=f"sqlite:////srv/{SECRET}%0AUser=root/db")],
+            },
+            "holds a line break",
+        ),
         ({"media_cleanup_retention_days": -1}, "media_cleanup_retention_days cannot be negative"),
         ({"media_cleanup_python": "/no/such/python"}, "/no/such/python on this host is no Python 3.8"),
         (
