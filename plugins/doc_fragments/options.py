@@ -267,7 +267,10 @@ options:
     type: str
   dependents:
     description:
-      - What becomes of rows that reference a removed record, where the general rule is not what you want.
+      - What becomes of rows that reference a removed record, as C(on_delete) says in the models. A record
+        on which rows depend by a foreign key without a rule is kept, with the code V(undeclared_dependents),
+        and the summary prints the rule that is missing. No rule is needed for a many-to-many table, and
+        for a foreign key on which the database itself enforces CASCADE, SET NULL or RESTRICT.
     type: list
     elements: dict
     default: []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from helpers.ansible_runs import Ansible
+from helpers.builders import rules
 from helpers.modules import names, undocumented
 from helpers.sites import Site
 
@@ -48,7 +49,9 @@ def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, 
     fill(site)
     before = site.state()
     images, files = site.images, site.files
-    missing, incomplete = site.records(label="owner_id.name"), site.records(select="incomplete")
+    dependents = rules("collection_favorite.photo_id delete", "collection_cover.photo_id set_null")
+    missing = site.records(label="owner_id.name", dependents=dependents)
+    incomplete = site.records(select="incomplete", dependents=dependents)
 
     checked = ansible.results(missing, incomplete, check=True)
     assert site.state() == before

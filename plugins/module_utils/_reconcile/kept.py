@@ -27,6 +27,7 @@ class Code(str, Enum):
     BLOCKED = "blocked"
     OTHER_MOUNT = "other_mount"
     RESTRICTED = "restricted"
+    UNDECLARED_DEPENDENTS = "undeclared_dependents"
     RECORD_KEPT = "record_kept"
     NOT_APPROVED = "not_approved"
     CHANGED = "changed"
@@ -49,6 +50,7 @@ MEANING = {
     Code.BLOCKED: "The way to the file leads over a link, or over something that is no directory.",
     Code.OTHER_MOUNT: "Another file system is mounted there; it is not entered.",
     Code.RESTRICTED: "Dependent rows must not be removed, so the record is kept.",
+    Code.UNDECLARED_DEPENDENTS: "Rows depend on the record, and what becomes of them is not known.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
     Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
     Code.CHANGED: "It changed after the plan was made.",

@@ -96,7 +96,14 @@ class Project:
 
     def records(self, check: bool = False, approved_plan: str | None = None, **options: Any) -> Run:
         """Run ``missing`` or ``incomplete`` as the module photo_records would."""
+        rules = options.pop("dependents", ())
+        options["dependents"] = [{**rule, "table": self._written(rule["table"])} for rule in rules]
         return self._run(records_job({**self.options, **options}), check, approved_plan)
+
+    def _written(self, table: str) -> str:
+        """A table as a description names it: one of them lies in a schema of its own."""
+        is_apart = self.kind == "postgresql" and table == "album_viewing"
+        return f"{SCHEMA}.{table}" if is_apart else table
 
     def orphans(self, check: bool = False, **options: Any) -> Run:
         """Run ``orphans`` as the module media_orphans would; every file is old enough."""

@@ -25,7 +25,7 @@ from ..session import Session, open_store
 from ..spool import CHUNK, ExternalSort, Spool
 from ..text import counted, escaped
 from .cascade import cascade_of
-from .dependents import Dependents
+from .dependents import UNDECLARED, Dependents, Link, rules_to_choose
 from .guards import FEW_FILES, guard_cascade, guard_emptied, guard_empty_root, guard_share, guard_tables
 from .planner import Planner
 from .records import (
@@ -71,6 +71,8 @@ class _RecordsPlanner(Planner):
         self.plan = RecordsPlan(job, scope, self.moment, selection)
         self.plan.links = Dependents(job, selection.table, self.database)
         self.plan.warnings += self.plan.links.warnings
+        # The links for which a record is kept because no rule is known, in the order in which they are met.
+        self.undeclared: dict[Link, None] = {}
         self.check = MissingCheck(self.store, self.spellings, self.derived, self.plan.keep)
         for column in (*job.own_columns, *job.references):
             self.database.path_column(column)
@@ -151,7 +153,9 @@ class _RecordsPlanner(Planner):
         add_counts(self.plan.dependents, cascade.counts())
         for record in records:
             if record.key in restricted:
-                self.plan.keep_for(record.name, restriction(restricted[record.key]))
+                links = restricted[record.key]
+                self.plan.keep_for(record.name, restriction(links))
+                self.undeclared.update((link, None) for link in links if link.action == UNDECLARED)
             else:
                 yield record
 
@@ -192,6 +196,11 @@ class _RecordsPlanner(Planner):
         if self.approval and self.approval.left:
             items = counted(self.approval.left, "item")
             plan.warnings.append(f"gone, attached or back by now: {items} of the approved plan")
+        if self.undeclared:
+            plan.warnings.append(
+                "records are kept because rows depend on them, and what becomes of these rows is not known. "
+                f"Choose as on_delete says in the models, and add: {rules_to_choose(self.undeclared)}"
+            )
         self.seal()
         most = site.max_removal_percent
         what = f"rows of {self.job.table}"

@@ -16,7 +16,7 @@ from engine.errors import SiteError
 from engine.media.local import LocalStore
 from engine.plan import approval as approvals
 from engine.plan import records_planner as records
-from helpers.builders import Media, Site, as_nobody, found, guards, keys, reasons, run
+from helpers.builders import Media, Site, as_nobody, found, guards, keys, reasons, rules, run
 
 # Types of Django's primary keys, and three values of each, as SQL.
 KEYS = {
@@ -359,7 +359,10 @@ def test_a_check_run_changes_nothing_and_predicts_the_real_one(
     site_with_missing_file.insert("p/gone too.jpg", thumbnail="t/a.jpg")
     before = site_with_missing_file.media.untouched, site_with_missing_file.database.dump()
     job = site_with_missing_file.missing(
-        select=select, companion_columns=["thumbnail"], derived=["CACHE/images/{dir}/{stem}/*"]
+        select=select,
+        companion_columns=["thumbnail"],
+        derived=["CACHE/images/{dir}/{stem}/*"],
+        dependents=rules("note.photo_id delete"),
     )
     checked, nothing = run(job, check=True)
     assert nothing is None
@@ -443,9 +446,11 @@ def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
     other = ", id + 2" if hangs_on_two else ""
     few = "WHERE id <= (SELECT max(id) - 2 FROM photo)" if hangs_on_two else ""
     site.database.run(f"INSERT INTO favourite {columns} SELECT id, id{other} FROM photo {few}")
-    together, _outcome = run(site.missing(), check=True)
+    others = rules("favourite.other_id set_null") if hangs_on_two else []
+    job = site.missing(dependents=[*rules("favourite.photo_id delete"), *others])
+    together, _outcome = run(job, check=True)
     monkeypatch.setattr(spool, "CHUNK", 2)
-    plan, outcome = run(site.missing())
+    plan, outcome = run(job)
     assert plan.digest == together.digest
     assert plan.dependents == together.dependents == outcome.dependents
     assert (outcome.removed.records, site.images) == (7, ["p/there.jpg"])
