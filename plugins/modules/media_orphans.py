@@ -160,6 +160,10 @@ left_alone:
     name:
       description: The path, escaped like those in RV(orphans).
       type: str
+    code:
+      description: Why, as a stable code for programs.
+      type: str
+      sample: referenced
     reason:
       description: Why.
       type: str

@@ -97,6 +97,10 @@ left_alone:
     name:
       description: The path, or the table and the key of a row.
       type: str
+    code:
+      description: Why, as a stable code for programs.
+      type: str
+      sample: referenced
     reason:
       description: Why.
       type: str

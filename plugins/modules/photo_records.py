@@ -167,6 +167,10 @@ left_alone:
     name:
       description: The path, escaped like those in RV(records).
       type: str
+    code:
+      description: Why, as a stable code for programs.
+      type: str
+      sample: referenced
     reason:
       description: Why.
       type: str

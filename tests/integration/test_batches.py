@@ -46,7 +46,7 @@ def full_site_on_each(tmp_path: Path, database: Any) -> FullSite:
 
 
 def _told(listed: Any) -> dict[str, str]:
-    return {os.fsdecode(name): reason for name, reason in listed.items}
+    return {os.fsdecode(name): reason for name, _code, reason in listed.items}
 
 
 # Extended attributes and ACLs.
@@ -80,7 +80,7 @@ def test_attributes_and_acls_come_back(kept: str, request: pytest.FixtureRequest
     _set_attributes(left_over)
     before = os.stat(left_over)
     _plan, outcome = full_site.run("orphans")
-    assert outcome.taker.notes == []
+    assert outcome.remover.notes == []
     [stored] = [
         file
         for file in (full_site.quarantine / outcome.batch / "files").rglob("*")
@@ -119,7 +119,7 @@ def test_attributes_that_the_quarantine_does_not_take_are_told(full_site: FullSi
     with without_attributes(tmp_path / "plain"):
         full_site.options["quarantine"] = str(tmp_path / "plain" / "kept")
         plan, outcome = full_site.run("orphans")
-        [note] = outcome.taker.notes
+        [note] = outcome.remover.notes
         assert "of 1 file, not all extended attributes or ACLs are kept" in note
         assert f"  note: {note}" in report.summary(plan, full_site.job("orphans"), outcome, False)
         assert note in report.warnings(plan, False, outcome)
@@ -330,7 +330,7 @@ def test_a_batch_of_rows_that_were_rolled_back_says_so_and_lists_none(full_site_
     assert (full_site_on_each.quarantine / info.name / "rows.jsonl").stat().st_size
 
     found = full_site_on_each.restore(info.name)
-    assert (found.totals.records, found.stays.total) == (0, 0)
+    assert (found.totals.records, found.kept.total) == (0, 0)
     assert full_site_on_each.state() == full_site_on_each.start
     assert full_site_on_each.batches() == []
 

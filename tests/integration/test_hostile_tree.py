@@ -21,6 +21,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from engine.errors import CleanupError
+from helpers.builders import before_removal
 from helpers.faults import Fault, in_child
 from helpers.full_sites import CLOCK_TICK, FullSite, everything
 from helpers.rounds import losses
@@ -84,7 +85,7 @@ def immutable(*paths: bytes | Path) -> Iterator[None]:
 
 
 def reasons(listed: Any) -> dict[str, str]:
-    return {os.fsdecode(name): reason for name, reason in listed.items}
+    return {os.fsdecode(name): reason for name, _code, reason in listed.items}
 
 
 # Links.
@@ -206,18 +207,13 @@ def _left_over_again(full_site: FullSite, directory: Path) -> None:
 @pytest.mark.promise(5)
 def test_a_directory_swapped_between_the_plan_and_the_removal_is_told(full_site: FullSite, outside: Path):
     """At the very step at which the run comes to announce what it will take."""
-    from engine.plan import orphans
 
-    make_plan = orphans.make_plan
-
-    def plan_and_swap(*arguments: Any) -> Any:
-        plan = make_plan(*arguments)
+    def swap() -> None:
         os.rename(full_site.media / "photos" / "2" / "b", full_site.media / "moved")
         (full_site.media / "photos" / "2" / "b").symlink_to(outside)
-        return plan
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(orphans, "make_plan", plan_and_swap)
+        before_removal(patch, swap)
         _plan, outcome = full_site.run("orphans")
     assert "photos/2/b/left over.jpg" in reasons(outcome.kept)
     assert outcome.gone.total == 3

@@ -79,7 +79,7 @@ def test_a_manifest_cannot_lead_out_of_the_media_root(sqlite_full_site: FullSite
     manifest.write_text(manifest.read_text().replace("photos/left over.jpg", bent))
     found = sqlite_full_site.restore(batch)
     assert list(outside.iterdir()) == []
-    assert found.stays.total == 1
+    assert found.kept.total == 1
 
 
 @pytest.mark.promise(5)

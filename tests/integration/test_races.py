@@ -41,7 +41,7 @@ def job(task: Task) -> OrphansJob | RecordsJob:
 
 
 def reasons(outcome: Any) -> dict[str, str]:
-    return {os.fsdecode(name): reason for name, reason in outcome.kept.items}
+    return {os.fsdecode(name): reason for name, _code, reason in outcome.kept.items}
 
 
 def test_a_row_that_comes_while_the_tree_is_walked_protects_its_file(site: Site):

@@ -246,7 +246,7 @@ def test_rows_that_the_database_does_not_take_stay_and_the_others_come_back(full
     full_site.database.run(REFUSING[full_site.database.kind])
     [batch] = full_site.batches()
     result = full_site.restore(batch)
-    told = {skipped.name: skipped.reason for skipped in result.stays.items}
+    told = {skipped.name: skipped.reason for skipped in result.kept.items}
     assert sorted(told) == [b"album 1", b"visit 12, a"]
     assert all("not now" in reason for reason in told.values())
     assert full_site.database.rows("SELECT count(*) FROM photo WHERE id IN (11, 12, 13)") == [(3,)]
@@ -262,8 +262,8 @@ def test_a_check_foretells_that_a_row_is_in_the_way(full_site: FullSite):
     full_site.photo(21, "photos/another.jpg", content_type_id=7, on_disk=False)
     [batch] = full_site.batches()
     foretold, result = full_site.restore(batch, check=True), full_site.restore(batch)
-    assert foretold.stays.items[0].name == result.stays.items[0].name == b"photo 21"
-    assert foretold.stays.items[0].reason == "a row with its key is there"
+    assert foretold.kept.items[0].name == result.kept.items[0].name == b"photo 21"
+    assert foretold.kept.items[0].reason == "a row with its key is there"
 
 
 def test_circles_come_back_beside_rows_that_cannot(full_site: FullSite):
@@ -287,8 +287,8 @@ def test_circles_come_back_beside_rows_that_cannot(full_site: FullSite):
     [batch] = full_site.batches()
     result = full_site.restore(batch)
     assert full_site.database.rows("SELECT id FROM node ORDER BY id") == [(1,), (2,)]
-    assert {skipped.name for skipped in result.stays.items} == {b"node 3", b"node 4", b"node 5"}
-    assert {skipped.reason for skipped in result.stays.items} == {"a row that it points at is missing"}
+    assert {skipped.name for skipped in result.kept.items} == {b"node 3", b"node 4", b"node 5"}
+    assert {skipped.reason for skipped in result.kept.items} == {"a row that it points at is missing"}
     full_site.database.run("INSERT INTO tag VALUES (2)")
     full_site.restore(batch)
     assert (full_site.state(), full_site.batches()) == (before, [])
@@ -309,7 +309,7 @@ def test_a_circle_that_cannot_come_back_whole_stays_whole(full_site: FullSite):
     result = full_site.restore(batch)
     assert full_site.database.rows("SELECT id FROM node") == [(3,)]
     assert result.totals.records == gone - 2
-    assert {skipped.name for skipped in result.stays.items} >= {b"node 1", b"node 2"}
+    assert {skipped.name for skipped in result.kept.items} >= {b"node 1", b"node 2"}
     full_site.database.run("DELETE FROM node")
     full_site.restore(batch)
     assert (full_site.state(), full_site.batches()) == (before, [])
