@@ -23,7 +23,8 @@ from engine.config.site import (
     orphans_job,
     records_job,
 )
-from engine.report import words as report
+from engine.report import data, words
+from engine.report.describe import describe
 
 # A schema beside the usual one, for PostgreSQL.
 SCHEMA = "stats"
@@ -123,8 +124,8 @@ class Project:
 
     def _run(self, job: OrphansJob | RecordsJob, check: bool, approved_plan: str | None = None) -> Run:
         plan, outcome = jobs.run(job, check, approved_plan)
-        result = report.result(plan, job, outcome, verbose=True, with_diff=False)
-        return Run(result, report.problems(plan, outcome) if outcome else "")
+        result = data.result(describe(job, plan, outcome), verbose=True, with_diff=False)
+        return Run(result, words.problems(outcome))
 
     def rows_after(self, change: Callable[[], Any]) -> Rows:
         """Every row as it would be after something that Django does; it is rolled back."""
