@@ -78,15 +78,12 @@ options:
       - V(emptied_dependents), more than O(max_removal_percent) of a table
         of dependent rows would be deleted with the records, and that is a
         hundred rows or more.
+      - 'V(shared_path:PATH), a doubt about one thing: several records reference
+        this missing file, such as a default picture. They are kept unless
+        their path is accepted, such as V(shared_path:avatars/default.png).'
     type: list
     elements: str
     default: []
-    choices:
-      - no_references
-      - empty_media_root
-      - path_mismatch
-      - other_file_system
-      - emptied_dependents
   include_likely_moves:
     description:
       - A missing record and an orphan of the same name elsewhere are likely

@@ -27,6 +27,7 @@ class Code(str, Enum):
     BLOCKED = "blocked"
     OTHER_MOUNT = "other_mount"
     RESTRICTED = "restricted"
+    SHARED_PATH = "shared_path"
     UNDECLARED_DEPENDENTS = "undeclared_dependents"
     RECORD_KEPT = "record_kept"
     NOT_APPROVED = "not_approved"
@@ -50,6 +51,7 @@ MEANING = {
     Code.BLOCKED: "The way to the file leads over a link, or over something that is no directory.",
     Code.OTHER_MOUNT: "Another file system is mounted there; it is not entered.",
     Code.RESTRICTED: "Dependent rows must not be removed, so the record is kept.",
+    Code.SHARED_PATH: "Several records reference the missing file, as they do a default picture.",
     Code.UNDECLARED_DEPENDENTS: "Rows depend on the record, and what becomes of them is not known.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
     Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
@@ -61,6 +63,10 @@ MEANING = {
     Code.ROW_MISSING: "A row that it references is missing.",
     Code.NOT_WRITABLE: "The disk or the database refused to take it.",
 }
+
+
+# Doubts about one thing that a user may accept, as CODE:NAME.
+ACCEPTABLE_BY_NAME = (Code.SHARED_PATH,)
 
 
 class Doubt(NamedTuple):

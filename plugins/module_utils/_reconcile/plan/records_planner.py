@@ -10,6 +10,7 @@ import os
 import re
 from abc import abstractmethod
 from collections import Counter
+from itertools import chain, groupby
 from typing import Any, Iterable, Iterator
 
 from ..compare.missing import MissingCheck
@@ -278,7 +279,8 @@ class _MissingPlanner(_RecordsPlanner):
         return not_found
 
     def _not_doubtful(self, records: Iterator[Record]) -> Iterator[Record]:
-        """Keep a record whose file seems to be elsewhere now."""
+        """Keep a record whose file seems to be elsewhere now, or is that of several records."""
+        records = self._not_shared(records)
         if self.site.enabled("include_likely_moves"):
             yield from records
             return
@@ -292,6 +294,19 @@ class _MissingPlanner(_RecordsPlanner):
                     yield record
                 else:
                     self.plan.keep(record.name, Code.LIKELY_MOVE, _moved_to(found))
+
+    def _not_shared(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Keep records of one missing path, such as a default picture; they come in the order of paths."""
+        for path, group in groupby(records, lambda record: record.file):
+            same = iter(group)
+            first, second = next(same), next(same, None)
+            if second is None:
+                yield first
+            elif self.site.accepts(Code.SHARED_PATH, path or b""):
+                yield from chain([first, second], same)
+            else:
+                for record in chain([first, second], same):
+                    self.plan.keep(record.name, Code.SHARED_PATH, _shared_by(record))
 
     def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:
         # A store of its own: what this search cannot read says nothing about the records' own files.
@@ -360,6 +375,14 @@ def _moved_to(found: LikelyMove) -> str:
     return (
         f"a file of this {found.alike} that no row references is at '{escaped(found.path)}': likely a move. "
         "Correct the row or move the file back; include_likely_moves removes the row all the same"
+    )
+
+
+def _shared_by(record: Record) -> str:
+    path = escaped(record.file or b"")
+    return (
+        f"several records reference this missing file, as they do a default picture: row {record.shown_key} "
+        f"is kept. Restore the file; if all of them are to be removed, set accept: ['shared_path:{path}']"
     )
 
 

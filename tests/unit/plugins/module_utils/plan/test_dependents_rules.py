@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.errors import SiteError
+from engine.kept import Code
 from helpers.builders import (
     DEFERRED,
     TO_PHOTO,
@@ -203,7 +204,12 @@ def test_a_restricting_path_keeps_all_records_that_name_it(site_with_missing_fil
     site_with_missing_files.database.run(
         "CREATE TABLE album (cover text); INSERT INTO album VALUES ('p/2.jpg')"
     )
-    run(site_with_missing_files.missing(dependents=[rule("album", "cover", "restrict", holds="path")]))
+    job = site_with_missing_files.missing(
+        accept=["path_mismatch", "shared_path:p/2.jpg"],
+        dependents=[rule("album", "cover", "restrict", holds="path")],
+    )
+    plan, _outcome = run(job)
+    assert {kept.code for kept in plan.kept.items} == {Code.RESTRICTED}
     assert ids(site_with_missing_files, "photo") == [1, 2, 4]
 
 
