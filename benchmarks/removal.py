@@ -90,7 +90,15 @@ def _delete(folder: Path, server: str, count: int) -> Contest:
         )
 
     fresh = urlsplit(url)._replace(path="/removal").geturl()
-    options = {**job_options("missing", site, "postgresql"), "database_url": fresh}
+    options = {
+        **job_options("missing", site, "postgresql"),
+        "database_url": fresh,
+        "dependents": [
+            {"table": "favourite", "column": "photo_id", "action": "delete"},
+            {"table": "photo_tags", "column": "photo_id", "action": "delete"},
+            {"table": "album", "column": "cover_id", "action": "set_null"},
+        ],
+    }
     script = ["psql", "-qAtX", fresh, "-v", f"first={_LOST_FROM}", "-f", str(PEERS / "delete.sql")]
     going = site.size - site.orphans
     return Contest(

@@ -82,15 +82,18 @@ def build(directory: Path, now: datetime, total_loss: bool) -> None:
 
 def description(directory: Path) -> dict[str, object]:
     """The site as the playbooks and the role want it described."""
-    columns = {"album_photo": "image", "album_video": "video"}
-    missing = [
+    missing: list[dict[str, object]] = [
         {
             "table": table,
             "file_column": column,
             "companion_columns": ["thumbnail"],
             "label": "album_id.title",
         }
-        for table, column in columns.items()
+        for table, column in (("album_photo", "image"), ("album_video", "video"))
+    ]
+    missing[0]["dependents"] = [
+        {"table": "album_favorite", "column": "photo_id", "action": "delete"},
+        {"table": "album_album", "column": "cover_id", "action": "set_null"},
     ]
     return {
         "name": NAME,

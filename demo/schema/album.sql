@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: GPL-3.0-or-later
 -- Copyright: (c) 2026, Django Media Cleanup contributors
 -- A family's photo album. Django keeps its on_delete rules in Python: here a foreign key says only
--- who points at whom, and NULL or NOT NULL whether a row can live without the other.
+-- which table references which, so the description of the site says the rules.
 
 CREATE TABLE "album_category" (
     "id" integer NOT NULL PRIMARY KEY AUTOINCREMENT,

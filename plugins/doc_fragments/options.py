@@ -78,15 +78,12 @@ options:
       - V(emptied_dependents), more than O(max_removal_percent) of a table
         of dependent rows would be deleted with the records, and that is a
         hundred rows or more.
+      - 'V(shared_path:PATH), a doubt about one thing: several records reference
+        this missing file, such as a default picture. They are kept unless
+        their path is accepted, such as V(shared_path:avatars/default.png).'
     type: list
     elements: str
     default: []
-    choices:
-      - no_references
-      - empty_media_root
-      - path_mismatch
-      - other_file_system
-      - emptied_dependents
   include_likely_moves:
     description:
       - A missing record and an orphan of the same name elsewhere are likely
@@ -269,7 +266,10 @@ options:
     type: str
   dependents:
     description:
-      - What becomes of rows that reference a removed record, where the general rule is not what you want.
+      - What becomes of rows that reference a removed record, as C(on_delete) says in the models. A record
+        on which rows depend by a foreign key without a rule is kept, with the code V(undeclared_dependents),
+        and the summary prints the rule that is missing. No rule is needed for a many-to-many table, and
+        for a foreign key on which the database itself enforces CASCADE, SET NULL or RESTRICT.
     type: list
     elements: dict
     default: []

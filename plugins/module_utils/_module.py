@@ -78,7 +78,7 @@ def _argument(option: Option) -> dict[str, Any]:
         argument["required"] = True
     elif option.default is not None:
         argument["default"] = list(option.default) if option.type == "list" else option.default
-    if option.choices:
+    if option.choices and not option.codes:
         argument["choices"] = list(option.choices)
     if option.no_log:
         argument["no_log"] = True

@@ -29,6 +29,7 @@ from engine.config.site import (
     orphans_job,
     records_job,
 )
+from engine.database import connect
 from engine.media.local import (
     FileState,
     LocalStore,
@@ -375,6 +376,34 @@ def hand_over(media: Media) -> None:
 
 def rule(table: str, column: str, action: str, **more: Any) -> dict[str, Any]:
     return {"table": table, "column": column, "action": action, **more}
+
+
+def rules(*written: str) -> list[dict[str, Any]]:
+    """Rules of dependents, each written as ``TABLE.COLUMN ACTION``."""
+    parts = (text.rpartition(" ") for text in written)
+    return [rule(*name.rsplit(".", 1), action) for name, _space, action in parts]
+
+
+def rules_by_null(database: Any, root: str = "photo") -> list[dict[str, Any]]:
+    """The rules of models that say CASCADE of each key that is NOT NULL, and SET_NULL of the others.
+
+    They are for all tables from which foreign keys without a rule of the database lead to rows of ``root``,
+    or to rows that are deleted with them.
+    """
+    with connect(database.url, read_only=True) as opened:
+        found, pending, seen = [], [opened.table(root)], set()
+        while pending:
+            target = pending.pop()
+            seen.add(target)
+            for key in opened.foreign_keys():
+                if (key.target_schema, key.target_table) != target.identity or key.on_delete != "NO ACTION":
+                    continue
+                table = opened.table(f"{key.schema}.{key.table}")
+                empty = next((name for name in key.columns if table.columns[name].nullable), None)
+                found.append(rule(table.name, empty or key.columns[0], "set_null" if empty else "delete"))
+                if not empty and table not in seen:
+                    pending.append(table)
+    return found
 
 
 def ids(site: Site, table: str) -> list[int]:

@@ -19,6 +19,7 @@ from engine.config import site as sites
 from engine.errors import BusyError
 from engine.quarantine import store as quarantine
 from engine.quarantine.format import FILES
+from helpers.builders import rules_by_null
 
 JOBS = ("orphans", "incomplete", "missing")
 # A file is young if the kernel may have stamped it by the clock tick in which the run began.
@@ -175,6 +176,7 @@ class FullSite:
             job: Any = sites.orphans_job(options)
         else:
             columns = {"table": "photo", "file_column": "image", "companion_columns": ["thumb"]}
+            options = {"dependents": rules_by_null(self.database), **options}
             job = sites.records_job({"select": name, **columns, **options})
         return job if patience is None else replace(job, age_limit=Seconds(patience, "newest"))
 

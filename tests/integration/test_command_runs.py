@@ -19,6 +19,7 @@ from typing import Any, Iterator
 import pytest
 
 from helpers.ansible_runs import Ansible
+from helpers.builders import rules
 from helpers.commands import TIME_LIMIT, Command, at_a_terminal, drift
 from helpers.sites import Site
 
@@ -244,7 +245,10 @@ def test_check_tells_of_a_privilege_that_only_dependents_need(
         "DROP ROLE IF EXISTS cleaner; CREATE ROLE cleaner LOGIN;"
         "GRANT SELECT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO cleaner"
     )
-    command.describe(site.described(database_url=re.sub(r"//[^@/]*@", "//cleaner@", postgresql.url)))
+    described = site.described(database_url=re.sub(r"//[^@/]*@", "//cleaner@", postgresql.url))
+    for job in (*described["incomplete"], *described["missing"]):
+        job["dependents"] = rules("note.photo_id delete", "album.cover_id set_null")
+    command.describe(described)
     before = site.state()
     troubles = []
     for privilege in ("", "DELETE ON note", "UPDATE ON album"):

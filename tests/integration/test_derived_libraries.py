@@ -21,6 +21,7 @@ from sorl.thumbnail import default as sorl
 from sorl.thumbnail import get_thumbnail
 
 from engine.errors import SiteError
+from helpers.builders import rules
 
 pytest_plugins = ["django_site.fixtures"]
 
@@ -193,9 +194,10 @@ def test_rows_of_easy_thumbnails_go_by_the_path_that_they_hold(project: Project)
     for each in (lost, kept):
         by_easy_thumbnails(each)
     (project.media / lost.image.name).unlink()
-    rule = {"table": "easy_thumbnails_source", "column": "name", "action": "delete", "holds": "path"}
+    by_path = {"table": "easy_thumbnails_source", "column": "name", "action": "delete", "holds": "path"}
+    dependents = [by_path, *rules("easy_thumbnails_thumbnail.source_id delete")]
 
-    run = project.records(**MISSING, derived=[LIBRARIES["easy-thumbnails"].pattern], dependents=[rule])
+    run = project.records(**MISSING, derived=[LIBRARIES["easy-thumbnails"].pattern], dependents=dependents)
 
     assert run["removed"] == {"records": 1, "files": 2, "bytes": run["found"]["bytes"]}
     assert run["dependents"] == {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from helpers.ansible_runs import Ansible
+from helpers.builders import rules
 from helpers.modules import names, undocumented
 from helpers.sites import Site
 
@@ -15,6 +16,7 @@ KEPT = [f"photos/{number}.jpg" for number in range(6)]
 MISSING = ["photos/gone.jpg", "photos/gone_too.jpg"]
 INCOMPLETE = ["photos/unattached.jpg", "photos/unattached_too.jpg"]
 NAMED_TWICE = "avif/of_two_photos.avif"
+DEPENDENTS = rules("collection_favorite.photo_id delete", "collection_cover.photo_id set_null")
 
 
 def fill(site: Site) -> None:
@@ -48,7 +50,8 @@ def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, 
     fill(site)
     before = site.state()
     images, files = site.images, site.files
-    missing, incomplete = site.records(label="owner_id.name"), site.records(select="incomplete")
+    missing = site.records(label="owner_id.name", dependents=DEPENDENTS)
+    incomplete = site.records(select="incomplete", dependents=DEPENDENTS)
 
     checked = ansible.results(missing, incomplete, check=True)
     assert site.state() == before
@@ -91,7 +94,9 @@ def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, 
 @pytest.mark.promise(11)
 def test_lists_are_bounded_and_counts_are_not(sqlite_site: Site, ansible: Ansible):
     fill(sqlite_site)
-    [result] = ansible.results(sqlite_site.records(max_listed=1, label="owner_id.name"))
+    [result] = ansible.results(
+        sqlite_site.records(max_listed=1, label="owner_id.name", dependents=DEPENDENTS)
+    )
     assert names(result["records"], "path") == {MISSING[0]}
     assert result["truncated"]
     assert result["removed"]["records"] == 2

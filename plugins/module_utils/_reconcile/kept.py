@@ -29,6 +29,8 @@ class Code(str, Enum):
     BLOCKED = "blocked"
     OTHER_MOUNT = "other_mount"
     RESTRICTED = "restricted"
+    SHARED_PATH = "shared_path"
+    UNDECLARED_DEPENDENTS = "undeclared_dependents"
     RECORD_KEPT = "record_kept"
     YOUNG = "young"
     DATABASE = "database"
@@ -53,6 +55,8 @@ MEANING = {
     Code.BLOCKED: "The way to the file leads over a link, or over something that is no directory.",
     Code.OTHER_MOUNT: "Another file system is mounted there; it is not entered.",
     Code.RESTRICTED: "Dependent rows must not be removed, so the record is kept.",
+    Code.SHARED_PATH: "Several records reference the missing file, as they do a default picture.",
+    Code.UNDECLARED_DEPENDENTS: "Rows depend on the record, and what becomes of them is not known.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
     Code.YOUNG: "The file, or a file of the record, is younger than the age limit.",
     Code.DATABASE: "The file is part of the site's own database.",
@@ -65,6 +69,10 @@ MEANING = {
     Code.ROW_MISSING: "A row that it references is missing.",
     Code.NOT_WRITABLE: "The disk or the database refused to take it.",
 }
+
+
+# Doubts about one thing that a user may accept, as CODE:NAME.
+ACCEPTABLE_BY_NAME = (Code.SHARED_PATH,)
 
 
 class Doubt(NamedTuple):

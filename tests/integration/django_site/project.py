@@ -29,6 +29,8 @@ from engine.report.describe import describe
 
 # A schema beside the usual one, for PostgreSQL.
 SCHEMA = "stats"
+# Paths that some sites have in several rows.
+SHARED = [f"shared_path:photos/{name}.jpg" for name in (*range(10), "same")]
 # Every row of every table by its table, and within by its key.
 Rows = dict[str, dict[Any, tuple[Any, ...]]]
 
@@ -100,6 +102,8 @@ class Project:
     def records(self, check: bool = False, approved_plan: str | None = None, **options: Any) -> Run:
         """Run ``missing`` or ``incomplete`` as the module photo_records would; every file is old enough."""
         self._age_files()
+        rules = options.pop("dependents", ())
+        options["dependents"] = [{**rule, "table": self._written(rule["table"])} for rule in rules]
         job = records_job({**self.options, "age_stamp": "mtime", **options})
         return self._run(job, check, approved_plan)
 
@@ -108,6 +112,11 @@ class Project:
         for file in self.media.rglob("*"):
             if file.is_file() and not file.is_symlink():
                 os.utime(file, (1e9, 1e9))
+
+    def _written(self, table: str) -> str:
+        """A table as a description names it: one of them lies in a schema of its own."""
+        is_apart = self.kind == "postgresql" and table == "album_viewing"
+        return f"{SCHEMA}.{table}" if is_apart else table
 
     def orphans(self, check: bool = False, **options: Any) -> Run:
         """Run ``orphans`` as the module media_orphans would; every file is old enough."""
@@ -122,7 +131,7 @@ class Project:
             "media_root": str(self.media),
             "max_removal_percent": 100,
             # These sites are small, and lose all that they have.
-            "accept": ["empty_media_root", "path_mismatch", "no_references"],
+            "accept": ["empty_media_root", "path_mismatch", "no_references", *SHARED],
         }
 
     def _run(self, job: OrphansJob | RecordsJob, check: bool, approved_plan: str | None = None) -> Run:

@@ -169,7 +169,7 @@ def _add_flag(parser: argparse.ArgumentParser, option: Option, flag: Flag) -> No
         help=flag.help,
         type=_whole if option.type == "int" else str,
         action="append" if option.type == "list" else "store",
-        choices=option.choices or None,
+        choices=None if option.codes else option.choices or None,
     )
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Sequence
 
+from ..kept import ACCEPTABLE_BY_NAME
 from .guards import ACCEPTABLE
 
 JOBS = ("orphans", "incomplete", "missing")
@@ -48,6 +49,8 @@ class Option:
     list (its entries are texts, or mappings where there are ``suboptions``), dict or raw. An option
     that is not set has the ``default``, which may be None.
 
+    Entries of a list may also be CODE:NAME with one of the ``codes``, beside its ``choices``.
+
     ``scope`` says where the description of a site may set it: for the site, for a job, for both (the
     job's value then replaces that of the site), or nowhere. ``jobs`` are the jobs whose module takes
     it; none for what concerns the description alone.
@@ -58,6 +61,7 @@ class Option:
     default: Any = None
     required: bool = False
     choices: Sequence[str] = ()
+    codes: Sequence[str] = ()
     most: int | None = None
     no_log: bool = False
     suboptions: Sequence[Option] = ()
@@ -103,7 +107,12 @@ OPTIONS = (
         "list",
         default=(),
         choices=ACCEPTABLE,
-        flag=Flag("GUARD", f"accept this once what a guard found ({', '.join(ACCEPTABLE)}); may be repeated"),
+        codes=tuple(code.value for code in ACCEPTABLE_BY_NAME),
+        flag=Flag(
+            "GUARD",
+            f"accept this once what a guard found ({', '.join(ACCEPTABLE)}), or a doubt about one item as "
+            "CODE:NAME; may be repeated",
+        ),
     ),
     Option("include_likely_moves", "bool", default=False),
     Option("low_priority", "bool", default=False),

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ..errors import SiteError
+from ..kept import Code
 from ..text import escaped, escaped_value
 from .options import AGE_STAMPS, SELECTIONS, module_options, shared_options
 from .values import checked
@@ -60,6 +61,10 @@ class Site:
     def enabled(self, option: str) -> bool:
         """Whether a boolean option is set. Raises KeyError for a name that is none of them."""
         return dict(self.switches)[option]
+
+    def accepts(self, code: Code, name: bytes) -> bool:
+        """Whether the doubt with this code about the thing of this name was accepted."""
+        return f"{code.value}:{os.fsdecode(name)}" in self.accept
 
     @property
     def quarantine_in_root(self) -> bytes | None:

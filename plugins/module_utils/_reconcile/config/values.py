@@ -95,10 +95,15 @@ def _entry(value: Any, option: Option, name: str) -> Any:
         if not isinstance(value, Mapping):
             raise _wrong(name, value, _mapping(option, "a mapping"))
         return _suboptions(value, option, name)
-    if not isinstance(value, str) or not value or (option.choices and value not in option.choices):
+    if not isinstance(value, str) or not value or not _is_choice(value, option):
         raise _wrong(name, value, _one_of(option) or "a text that is not empty")
     _refuse_nul(value, name)
     return value
+
+
+def _is_choice(value: str, option: Option) -> bool:
+    code, _colon, name = value.partition(":")
+    return not option.choices or value in option.choices or (code in option.codes and bool(name))
 
 
 def _suboptions(value: Mapping[str, Any], option: Option, name: str) -> dict[str, Any]:
@@ -130,7 +135,8 @@ def _mapping(option: Option, noun: str) -> str:
 
 
 def _one_of(option: Option) -> str:
-    return f"one of {', '.join(option.choices)}" if option.choices else ""
+    wanted = [*option.choices, *(f"{code}:NAME" for code in option.codes)]
+    return f"one of {', '.join(wanted)}" if option.choices else ""
 
 
 def _wrong(name: str, value: Any, wanted: str, no_log: bool = False) -> SiteError:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from typing import Any, Dict, Iterable, Iterator, NamedTuple, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 from ..database.base import Database
 from ..database.catalog import ForeignKey, GenericRelation, Row, StoredRow, Table
@@ -24,6 +24,8 @@ RowKey = Tuple[Any, ...]
 # Rows, each with the records for whose sake it was reached.
 Reached = Dict[RowKey, Set[RowKey]]
 Counts = Dict[str, Dict[str, int]]
+# Records that dependent rows keep, each with the links of these rows.
+Restricted = Dict[RowKey, List[Link]]
 
 
 class CascadeRow(NamedTuple):
@@ -38,9 +40,9 @@ class CascadeRow(NamedTuple):
 class Cascade(ABC):
     """The dependent rows of some records. Nothing changes before it is applied."""
 
-    # Records with a dependent row that must not be deleted, however far away, each with the link in
-    # question; nothing else here counts it, so ask again without them.
-    restricted: dict[RowKey, str]
+    # Records with a dependent row that keeps them, however far away; nothing else here counts it, so ask
+    # again without them.
+    restricted: Restricted
 
     @abstractmethod
     def counts(self) -> Counts:
@@ -55,12 +57,10 @@ class Cascade(ABC):
         """Update and delete them; to be called inside the transaction in which they were found."""
 
 
-def cascade_of(
-    dependents: Dependents, database: Database, rows: list[Row]
-) -> tuple[Cascade, dict[RowKey, str]]:
-    """The cascade of the rows without those that are restricted, and which those are, each with the link."""
-    restricted: dict[RowKey, str] = {}
-    kind = SetCascade if dependents.on_one_record and not dependents.has_undeclared else KeyCascade
+def cascade_of(dependents: Dependents, database: Database, rows: list[Row]) -> tuple[Cascade, Restricted]:
+    """The cascade of the rows without those that are restricted, and which those are, each with the links."""
+    restricted: Restricted = {}
+    kind = SetCascade if dependents.on_one_record and not dependents.has_unconstrained else KeyCascade
     cascade: Cascade = kind(dependents, database, rows)
     while cascade.restricted:
         restricted.update(cascade.restricted)
@@ -106,7 +106,7 @@ class SetCascade(Cascade):
         self._done: dict[_Chain, int] = {}
         self.restricted = {}
         for chain in _chains(dependents, self._root, ()):
-            if chain.last.action == "restrict":
+            if chain.last.keeps:
                 self._restrict(chain)
             else:
                 self._chains.append(chain)
@@ -115,7 +115,7 @@ class SetCascade(Cascade):
         for length in range(1, len(chain.steps)):
             self._database.lock_dependents(self._root, chain.steps[:length], self._keys)
         for key in self._database.with_dependents(self._root, chain.steps, self._keys):
-            self.restricted[key] = str(chain.last)
+            self.restricted.setdefault(key, []).append(chain.last)
 
     def counts(self) -> Counts:
         result: Counts = {}
@@ -251,9 +251,11 @@ class KeyCascade(Cascade):
                 self._take(link, reached, pending)
 
     def _take(self, link: Link, reached: Reached, pending: dict[Table, Reached]) -> None:
-        if link.action == "restrict":
-            for origins in reached.values():
-                self.restricted.update(dict.fromkeys(origins, str(link)))
+        if link.keeps:
+            for record in {record for origins in reached.values() for record in origins}:
+                links = self.restricted.setdefault(record, [])
+                if link not in links:
+                    links.append(link)
         elif link.action == "set_null":
             if reached:
                 self._cleared[link.child, link.columns] |= set(reached)

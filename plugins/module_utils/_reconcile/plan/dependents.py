@@ -5,22 +5,29 @@
 """Which rows of other tables depend on a record, and what becomes of them when it is removed.
 
 Django keeps its ``on_delete`` rules in Python and declares every foreign key NO ACTION, so the
-catalog has only which table references which. The rule here: a row that cannot exist without the
-record (NOT NULL) is deleted with it, a row that can (nullable) is set to NULL, a rule that the database
-itself enforces is respected, and whatever the user says of a column comes before all that.
+catalog has only which table references which. What becomes of a row is known from the user, from a
+rule that the database itself enforces, or because its table only joins two others. Where it is not
+known, the record is kept: nothing is removed on a guess.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from typing import Iterable, Iterator
 
+from ..config.options import ACTIONS
 from ..config.site import Column, DependentRule, RecordsJob
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Table
 from ..errors import SiteError
+from ..kept import Code
 
 _BY_DATABASE = {"CASCADE": "delete", "SET NULL": "set_null", "RESTRICT": "restrict"}
+# What becomes of the rows is not known.
+UNDECLARED = "undeclared"
+_KEEPS = {"restrict": Code.RESTRICTED, UNDECLARED: Code.UNDECLARED_DEPENDENTS}
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,11 @@ class Link:
 
     def __str__(self) -> str:
         return f"{self.child.name}.{', '.join(self.columns)}"
+
+    @property
+    def keeps(self) -> Code | None:
+        """For which reason a row keeps the record on which it depends; None if it does not."""
+        return _KEEPS.get(self.action)
 
     @property
     def key(self) -> ForeignKey:
@@ -62,7 +74,7 @@ class Dependents:
         self._links: dict[Table, list[Link]] = {}
         self.warnings: list[str] = []
         self._follow(table, database)
-        self._add_undeclared(job.dependents, database)
+        self._add_unconstrained(job.dependents, database)
         self._require_effect(job.dependents, database)
         self.order = list(self._children_first())
 
@@ -87,7 +99,7 @@ class Dependents:
         )
 
     @property
-    def has_undeclared(self) -> bool:
+    def has_unconstrained(self) -> bool:
         """Whether rows depend on records without a foreign key that the database itself enforces."""
         return any(link.foreign_key is None for link in self.links())
 
@@ -109,7 +121,7 @@ class Dependents:
     def _link(self, key: ForeignKey, parent: Table, database: Database) -> Link:
         child = database.table(f"{key.schema}.{key.table}")
         nullable = tuple(name for name in key.columns if child.columns[name].nullable)
-        action = _BY_DATABASE.get(key.on_delete) or ("set_null" if nullable else "delete")
+        action = _BY_DATABASE.get(key.on_delete) or ("delete" if self._only_joins(child) else UNDECLARED)
         for name in key.columns:
             rule = self._rules.get((child.identity, name))
             if rule:
@@ -124,7 +136,23 @@ class Dependents:
         columns = nullable if action == "set_null" else key.columns
         return Link(parent, child, columns, action, foreign_key=key)
 
-    def _add_undeclared(self, rules: Iterable[DependentRule], database: Database) -> None:
+    def _only_joins(self, table: Table) -> bool:
+        """Whether the rows of a table say nothing but that two others belong together.
+
+        Django makes such a table for a many-to-many field: two foreign keys, and at most a key of its
+        own. A child of multi-table inheritance is none: its key is one of its foreign keys.
+        """
+        keys = [key for key in self._foreign_keys if (key.schema, key.table) == table.identity]
+        joined = {name for key in keys for name in key.columns}
+        own = set(table.columns) - joined
+        return (
+            len(keys) == 2
+            and not any(self._points_at(key, table) or set(key.columns) == set(table.key) for key in keys)
+            and not any(table.columns[name].nullable for name in joined)
+            and (not own or (table.has_primary_key and own == set(table.key) and len(own) == 1))
+        )
+
+    def _add_unconstrained(self, rules: Iterable[DependentRule], database: Database) -> None:
         """Add what no catalog knows: generic relations, paths, keys without a constraint."""
         declared = {((key.schema, key.table), name) for key in self._foreign_keys for name in key.columns}
         for rule in rules:
@@ -232,3 +260,22 @@ def _require_key(table: Table, column: str) -> None:
             f"dependents: {table.name} has no primary key, so a row of it that is set to NULL could "
             f"not be restored. Choose delete or restrict for {table.name}.{column}."
         )
+
+
+def rules_to_choose(links: Iterable[Link]) -> str:
+    """The rules that are missing for foreign keys, in the form of a description, with a choice of actions.
+
+    What is pasted without a choice is refused as an unknown action.
+    """
+    return f"dependents: [{', '.join(map(_rule_to_choose, links))}]"
+
+
+def _rule_to_choose(link: Link) -> str:
+    can_be_null = any(link.child.columns[name].nullable for name in link.columns)
+    actions = "|".join(action for action in ACTIONS if can_be_null or action != "set_null")
+    return f"{{table: {_quoted(link.child.name)}, column: {_quoted(link.columns[0])}, action: {actions}}}"
+
+
+def _quoted(name: str) -> str:
+    """A name as YAML reads it back."""
+    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", name) else json.dumps(name)

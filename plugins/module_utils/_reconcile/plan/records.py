@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple, Sequence
 
 from ..compare.references import ReferenceCheck
 from ..config.site import Column, RecordsJob
@@ -23,7 +23,7 @@ from ..session import Session
 from ..spool import Spool
 from ..text import escaped_value
 from .approval import Item
-from .dependents import Dependents
+from .dependents import Dependents, Link
 from .plan import Plan
 
 
@@ -129,7 +129,14 @@ def add_counts(total: dict[str, dict[str, int]], more: dict[str, dict[str, int]]
             known[action] += count
 
 
-def restriction(link: str) -> Doubt:
-    """Why a record is kept that dependent rows restrict."""
-    reason = f"dependent rows must not be removed with its record: {link} is set to restrict"
-    return Doubt(Code.RESTRICTED, reason)
+_RESTRICTIONS = {
+    Code.RESTRICTED: "dependent rows must not be removed with its record: {} is set to restrict",
+    Code.UNDECLARED_DEPENDENTS: "rows depend on its record by {}, and what becomes of them is not known: "
+    "say it in dependents",
+}
+
+
+def restriction(links: Sequence[Link]) -> Doubt:
+    """Why a record is kept that dependent rows restrict, by one of their links."""
+    code = links[0].keeps or Code.RESTRICTED
+    return Doubt(code, _RESTRICTIONS[code].format(links[0]))

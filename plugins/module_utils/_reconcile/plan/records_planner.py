@@ -10,6 +10,7 @@ import os
 import re
 from abc import abstractmethod
 from collections import Counter
+from itertools import chain, groupby
 from typing import Any, Iterable, Iterator
 
 from ..compare.age import AgeCheck
@@ -27,7 +28,7 @@ from ..session import Session, open_store
 from ..spool import CHUNK, ExternalSort, Spool
 from ..text import counted, escaped
 from .cascade import cascade_of
-from .dependents import Dependents
+from .dependents import UNDECLARED, Dependents, Link, rules_to_choose
 from .guards import FEW_FILES, guard_cascade, guard_emptied, guard_empty_root, guard_share, guard_tables
 from .planner import Planner
 from .records import (
@@ -74,6 +75,8 @@ class _RecordsPlanner(Planner):
         self.plan = RecordsPlan(job, scope, self.moment, selection)
         self.plan.links = Dependents(job, selection.table, self.database)
         self.plan.warnings += self.plan.links.warnings
+        # The links for which a record is kept because no rule is known, in the order in which they are met.
+        self.undeclared: dict[Link, None] = {}
         self.check = MissingCheck(self.store, self.spellings, self.derived, self.plan.keep)
         for column in (*job.own_columns, *job.references):
             self.database.path_column(column)
@@ -169,7 +172,9 @@ class _RecordsPlanner(Planner):
         add_counts(self.plan.dependents, cascade.counts())
         for record in records:
             if record.key in restricted:
-                self.plan.keep_for(record.name, restriction(restricted[record.key]))
+                links = restricted[record.key]
+                self.plan.keep_for(record.name, restriction(links))
+                self.undeclared.update((link, None) for link in links if link.action == UNDECLARED)
             else:
                 yield record
 
@@ -227,6 +232,11 @@ class _RecordsPlanner(Planner):
         if self.approval and self.approval.left:
             items = counted(self.approval.left, "item")
             plan.warnings.append(f"gone, attached or back by now: {items} of the approved plan")
+        if self.undeclared:
+            plan.warnings.append(
+                "records are kept because rows depend on them, and what becomes of these rows is not known. "
+                f"Choose as on_delete says in the models, and add: {rules_to_choose(self.undeclared)}"
+            )
         self.seal()
         most = site.max_removal_percent
         what = f"rows of {self.job.table}"
@@ -306,7 +316,8 @@ class _MissingPlanner(_RecordsPlanner):
         return [path for path in not_found if not self._is_kept_as_too_long(path)]
 
     def _not_doubtful(self, records: Iterator[Record]) -> Iterator[Record]:
-        """Keep a record whose file seems to be elsewhere now."""
+        """Keep a record whose file seems to be elsewhere now, or is that of several records."""
+        records = self._not_shared(records)
         if self.site.enabled("include_likely_moves"):
             yield from records
             return
@@ -320,6 +331,19 @@ class _MissingPlanner(_RecordsPlanner):
                     yield record
                 else:
                     self.plan.keep(record.name, Code.LIKELY_MOVE, _moved_to(found))
+
+    def _not_shared(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Keep records of one missing path, such as a default picture; they come in the order of paths."""
+        for path, group in groupby(records, lambda record: record.file):
+            same = iter(group)
+            first, second = next(same), next(same, None)
+            if second is None:
+                yield first
+            elif self.site.accepts(Code.SHARED_PATH, path or b""):
+                yield from chain([first, second], same)
+            else:
+                for record in chain([first, second], same):
+                    self.plan.keep(record.name, Code.SHARED_PATH, _shared_by(record))
 
     def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:
         # A store of its own: what this search cannot read says nothing about the records' own files.
@@ -388,6 +412,14 @@ def _moved_to(found: LikelyMove) -> str:
     return (
         f"a file of this {found.alike} that no row references is at '{escaped(found.path)}': likely a move. "
         "Correct the row or move the file back; include_likely_moves removes the row all the same"
+    )
+
+
+def _shared_by(record: Record) -> str:
+    path = escaped(record.file or b"")
+    return (
+        f"several records reference this missing file, as they do a default picture: row {record.shown_key} "
+        f"is kept. Restore the file; if all of them are to be removed, set accept: ['shared_path:{path}']"
     )
 
 

@@ -27,7 +27,7 @@ from engine.database import (
 from engine.database import (
     sqlite as sqlite_module,
 )
-from helpers.builders import Site, run
+from helpers.builders import Site, rules, run
 
 pytestmark = pytest.mark.promise(11)
 
@@ -141,7 +141,7 @@ def test_rows_go_by_the_same_number_of_queries(site: Site) -> None:
     def queries(count: int) -> int:
         fill(site, [], [f"gone/{number}.jpg" for number in range(count)])
         site.database.run("INSERT INTO favourite SELECT id, id FROM photo")
-        calls = calls_of(site.missing(), check=False)
+        calls = calls_of(site.missing(dependents=rules("favourite.photo_id delete")), check=False)
         assert site.images == []
         return calls["query"]
 

@@ -22,7 +22,7 @@ from engine.plan.dependents import (
     Dependents,
 )
 from engine.quarantine.writer import QuarantineWriter
-from helpers.builders import TO_PHOTO, Media, Site, ids, planned, rule, run, taken_along
+from helpers.builders import TO_PHOTO, Media, Site, ids, planned, rule, rules, run, taken_along
 
 
 def test_what_goes_is_the_same_by_sets_and_by_keys(site: Site) -> None:
@@ -44,7 +44,18 @@ def test_what_goes_is_the_same_by_sets_and_by_keys(site: Site) -> None:
     with connect(site.database.url, read_only=True) as database:
         table = database.table("photo")
         photos = [row for rows in database.rows(Selection(table, "image")) for row in rows]
-        dependents = Dependents(site.missing(), table, database)
+        dependents = Dependents(
+            site.missing(
+                dependents=rules(
+                    "favorite.photo_id delete",
+                    "reply.favorite_id delete",
+                    "reply_mark.reply_a delete",
+                    "album.cover_id set_null",
+                )
+            ),
+            table,
+            database,
+        )
         assert dependents.on_one_record
         doomed = [row for row in photos if int(row.key[0]) in (1, 2, 3)]
         goings = [kind(dependents, database, doomed) for kind in (cascade.SetCascade, cascade.KeyCascade)]
@@ -127,7 +138,12 @@ def test_what_happens_to_dependents_at_the_last_moment_waits_or_is_respected(
 
     monkeypatch.setattr(cascade.SetCascade, moment, a_moment_later)
     _plan, outcome = run(
-        postgresql_with_missing_file.missing(**({"quarantine": str(tmp_path / "kept")} if is_kept else {}))
+        postgresql_with_missing_file.missing(
+            dependents=rules(
+                "favorite.photo_id delete", "reply.favorite_id delete", "album.cover_id set_null"
+            ),
+            **({"quarantine": str(tmp_path / "kept")} if is_kept else {}),
+        )
     )
     assert waited == [waits]
     assert (outcome.error, ids(postgresql_with_missing_file, "photo")) == ("", [1])
@@ -202,7 +218,9 @@ def test_nothing_comes_to_hang_below_what_is_about_to_go_and_restricts_it(
 
     monkeypatch.setattr(cascade.SetCascade, "apply", after_the_look_for_restrictions)
     _plan, outcome = run(
-        postgresql_with_missing_file.missing(dependents=[rule("report", "comment_id", "restrict")])
+        postgresql_with_missing_file.missing(
+            dependents=rules("comment.photo_id delete", "report.comment_id restrict")
+        )
     )
     assert waited == [True]
     assert (
@@ -220,7 +238,7 @@ def test_rows_without_a_key_are_told_apart_across_partitions(postgresql_with_mis
         "CREATE TABLE hit_2 PARTITION OF hit FOR VALUES IN (2);"
         "INSERT INTO hit VALUES (2, NULL, 1), (1, NULL, 2)"
     )
-    dependents = [rule("hit", "other_id", "restrict")]
+    dependents = rules("hit.photo_id delete", "hit.other_id restrict")
     assert taken_along(postgresql_with_missing_file.missing(dependents=dependents)) == {
         "hit": {"deleted": 1, "updated": 0}
     }

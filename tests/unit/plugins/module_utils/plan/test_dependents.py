@@ -22,6 +22,7 @@ from helpers.builders import (
     planned,
     reasons,
     rule,
+    rules,
     run,
     taken_along,
 )
@@ -32,7 +33,7 @@ def test_a_row_that_cannot_exist_without_the_record_goes_with_it(site_with_missi
         f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
         "INSERT INTO favorite VALUES (1, 1), (2, 2), (3, 2), (4, 3)"
     )
-    plan, outcome = run(site_with_missing_files.missing())
+    plan, outcome = run(site_with_missing_files.missing(dependents=rules("favorite.photo_id delete")))
     assert plan.dependents == {"favorite": {"deleted": 3, "updated": 0}}
     assert (outcome.error, outcome.removed.records) == ("", 2)
     assert (ids(site_with_missing_files, "favorite"), ids(site_with_missing_files, "photo")) == ([1], [1])
@@ -43,7 +44,9 @@ def test_a_row_that_can_exist_without_the_record_is_detached(site_with_missing_f
         f"CREATE TABLE album (id integer PRIMARY KEY, cover_id integer {TO_PHOTO}, title text);"
         "INSERT INTO album VALUES (1, 1, 'a'), (2, 2, 'b'), (3, NULL, 'c')"
     )
-    assert taken_along(site_with_missing_files.missing()) == {"album": {"deleted": 0, "updated": 1}}
+    assert taken_along(site_with_missing_files.missing(dependents=rules("album.cover_id set_null"))) == {
+        "album": {"deleted": 0, "updated": 1}
+    }
     assert site_with_missing_files.database.rows("SELECT * FROM album ORDER BY id") == [
         (1, 1, "a"),
         (2, None, "b"),
@@ -130,7 +133,11 @@ def test_what_hangs_on_dependents_goes_step_by_step(site_with_missing_files: Sit
         "INSERT INTO comment VALUES (1, 1), (2, 2), (3, 3);"
         "INSERT INTO answer VALUES (1, 1), (2, 2), (3, 2), (4, 3); INSERT INTO vote VALUES (1, 1), (2, 4)"
     )
-    assert taken_along(site_with_missing_files.missing()) == {
+    assert taken_along(
+        site_with_missing_files.missing(
+            dependents=rules("comment.photo_id delete", "answer.comment_id delete", "vote.answer_id set_null")
+        )
+    ) == {
         "answer": {"deleted": 3, "updated": 0},
         "comment": {"deleted": 2, "updated": 0},
         "vote": {"deleted": 0, "updated": 1},
@@ -145,7 +152,9 @@ def test_a_restriction_far_away_keeps_the_record_and_all_on_the_way(site_with_mi
         "CREATE TABLE report (id integer PRIMARY KEY, comment_id integer NOT NULL REFERENCES comment (id));"
         "INSERT INTO comment VALUES (1, 2), (2, 2), (3, 3); INSERT INTO report VALUES (1, 2)"
     )
-    job = site_with_missing_files.missing(dependents=[rule("report", "comment_id", "restrict")])
+    job = site_with_missing_files.missing(
+        dependents=rules("comment.photo_id delete", "report.comment_id restrict")
+    )
     plan, outcome = run(job)
     assert plan.dependents == {"comment": {"deleted": 1, "updated": 0}}
     assert list(reasons(plan.kept)) == [b"p/2.jpg"]
@@ -176,7 +185,7 @@ def test_a_dependent_that_comes_after_the_plan_goes_with_its_record(site_with_mi
     site_with_missing_files.database.run(
         f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})"
     )
-    with planned(site_with_missing_files.missing()) as made:
+    with planned(site_with_missing_files.missing(dependents=rules("note.photo_id delete"))) as made:
         site_with_missing_files.database.run("INSERT INTO note VALUES (1, 2)")
         outcome = made.apply()
     assert (outcome.error, ids(site_with_missing_files, "photo"), ids(site_with_missing_files, "note")) == (
@@ -191,7 +200,9 @@ def test_a_row_that_hangs_in_two_ways_is_one(site_with_missing_files: Site) -> N
         f"CREATE TABLE pair (id integer PRIMARY KEY, a integer NOT NULL {TO_PHOTO}, b integer {TO_PHOTO});"
         "INSERT INTO pair VALUES (1, 2, 3), (2, 1, 3), (3, 1, 1)"
     )
-    assert taken_along(site_with_missing_files.missing()) == {"pair": {"deleted": 1, "updated": 1}}
+    assert taken_along(
+        site_with_missing_files.missing(dependents=rules("pair.a delete", "pair.b set_null"))
+    ) == {"pair": {"deleted": 1, "updated": 1}}
     assert site_with_missing_files.database.rows("SELECT * FROM pair ORDER BY id") == [
         (2, 1, None),
         (3, 1, 1),
@@ -203,7 +214,7 @@ def test_records_may_hang_on_each_other(site_with_missing_files: Site) -> None:
     site_with_missing_files.database.run(
         "UPDATE photo SET original_id = 3 WHERE id = 2; UPDATE photo SET original_id = 2 WHERE id = 1"
     )
-    plan, outcome = run(site_with_missing_files.missing())
+    plan, outcome = run(site_with_missing_files.missing(dependents=rules("photo.original_id set_null")))
     assert plan.dependents == {"photo": {"deleted": 0, "updated": 1}}
     assert (outcome.error, outcome.removed.records) == ("", 2)
     assert site_with_missing_files.database.rows("SELECT id, original_id FROM photo") == [(1, None)]
@@ -224,7 +235,11 @@ def test_rows_in_a_circle_go_together(site_with_missing_files: Site) -> None:
         + (f"ALTER TABLE a ADD {late};" if late else "")
         + "BEGIN; INSERT INTO a VALUES (1, 2, 1), (2, 1, 2); INSERT INTO b VALUES (1, 1), (2, 2); COMMIT"
     )
-    assert taken_along(site_with_missing_files.missing()) == {
+    assert taken_along(
+        site_with_missing_files.missing(
+            dependents=rules("a.photo_id delete", "a.b_id delete", "b.a_id delete")
+        )
+    ) == {
         "a": {"deleted": 1, "updated": 0},
         "b": {"deleted": 1, "updated": 0},
     }
@@ -239,7 +254,9 @@ def test_composite_foreign_keys_are_followed(site: Site) -> None:
         "INSERT INTO photo VALUES (1, 'x', 'p/gone'), (1, 'y', ''), (2, 'x', '');"
         "INSERT INTO note VALUES (1, 1, 'x'), (2, 1, 'y'), (3, 2, 'x'), (4, 1, NULL)"
     )
-    assert taken_along(site.missing()) == {"note": {"deleted": 0, "updated": 1}}
+    assert taken_along(site.missing(dependents=rules("note.pb set_null"))) == {
+        "note": {"deleted": 0, "updated": 1}
+    }
     assert site.database.rows("SELECT id, pa, pb FROM note ORDER BY id") == [
         (1, 1, None),
         (2, 1, "y"),
@@ -255,7 +272,7 @@ def test_a_key_to_another_column_is_followed(site_with_missing_files: Site) -> N
         "CREATE TABLE note (id integer PRIMARY KEY, code varchar(9) NOT NULL REFERENCES photo (code));"
         "INSERT INTO note VALUES (1, 'c1'), (2, 'c2')"
     )
-    _plan, outcome = run(site_with_missing_files.missing())
+    _plan, outcome = run(site_with_missing_files.missing(dependents=rules("note.code delete")))
     assert (outcome.error, ids(site_with_missing_files, "note")) == ("", [1])
 
 
@@ -264,7 +281,9 @@ def test_dependents_without_a_primary_key_are_followed(site_with_missing_files: 
         f"CREATE TABLE log (photo_id integer NOT NULL {TO_PHOTO}, words text);"
         "INSERT INTO log VALUES (1, 'a'), (2, 'b'), (2, 'b'), (3, 'c')"
     )
-    assert taken_along(site_with_missing_files.missing()) == {"log": {"deleted": 3, "updated": 0}}
+    assert taken_along(site_with_missing_files.missing(dependents=rules("log.photo_id delete"))) == {
+        "log": {"deleted": 3, "updated": 0}
+    }
     assert site_with_missing_files.database.rows("SELECT * FROM log") == [(1, "a")]
 
 
@@ -273,9 +292,9 @@ def test_tables_and_columns_of_dependents_may_have_any_name(site_with_missing_fi
         f'CREATE TABLE "My ""100%%"" Likes" (id integer PRIMARY KEY, "photo %s" integer NOT NULL {TO_PHOTO});'
         'INSERT INTO "My ""100%%"" Likes" VALUES (1, 1), (2, 2)'
     )
-    assert taken_along(site_with_missing_files.missing()) == {
-        'My "100%%" Likes': {"deleted": 1, "updated": 0}
-    }
+    assert taken_along(
+        site_with_missing_files.missing(dependents=[rule('My "100%%" Likes', "photo %s", "delete")])
+    ) == {'My "100%%" Likes': {"deleted": 1, "updated": 0}}
 
 
 def test_dependents_in_another_schema_are_followed(postgresql: Any, media: Media) -> None:
@@ -286,7 +305,9 @@ def test_dependents_in_another_schema_are_followed(postgresql: Any, media: Media
         f"CREATE TABLE social.likes (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
         "INSERT INTO social.likes VALUES (1, 1)"
     )
-    assert taken_along(site.missing()) == {"social.likes": {"deleted": 1, "updated": 0}}
+    assert taken_along(site.missing(dependents=rules("social.likes.photo_id delete"))) == {
+        "social.likes": {"deleted": 1, "updated": 0}
+    }
 
 
 # Guards.
@@ -304,7 +325,9 @@ def test_a_cascade_far_wider_than_the_records_turns_the_plan_down(
     site_with_missing_files.database.run(
         f"INSERT INTO note VALUES {', '.join(f'({number}, 2)' for number in range(30))}"
     )
-    plan, _outcome = run(site_with_missing_files.missing(max_dependents=most))
+    plan, _outcome = run(
+        site_with_missing_files.missing(dependents=rules("note.photo_id delete"), max_dependents=most)
+    )
     assert guards(plan) == refused
     assert len(ids(site_with_missing_files, "photo")) == (3 if refused else 1)
 
@@ -329,7 +352,11 @@ def test_a_dependent_that_the_database_does_not_let_go_undoes_everything(
     )
     site_with_missing_files.database.run(REFUSING[site_with_missing_files.database.kind].format(change))
     before = site_with_missing_files.database.dump()
-    _plan, outcome = run(site_with_missing_files.missing())
+    _plan, outcome = run(
+        site_with_missing_files.missing(
+            dependents=[rule("note", "photo_id", "delete" if null else "set_null")]
+        )
+    )
     assert "A trigger or a row security policy interferes" in outcome.error
     assert site_with_missing_files.database.dump() == before
 
@@ -365,7 +392,7 @@ def test_rows_that_still_point_at_a_record_undo_everything(site_with_missing_fil
     site_with_missing_files.database.run("INSERT INTO note VALUES (1, 2); DELETE FROM photo WHERE id = 3")
     site_with_missing_files.database.run(POINTING_AGAIN[case][site_with_missing_files.database.kind])
     before = site_with_missing_files.database.dump()
-    plan, outcome = run(site_with_missing_files.missing())
+    plan, outcome = run(site_with_missing_files.missing(dependents=rules("note.photo_id set_null")))
     assert found(plan) == [b"p/2.jpg"]
     assert "say what becomes of them in dependents" in outcome.error
     assert site_with_missing_files.database.dump() == before

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.errors import SiteError
+from engine.kept import Code
 from helpers.builders import (
     DEFERRED,
     TO_PHOTO,
@@ -17,6 +18,7 @@ from helpers.builders import (
     guards,
     ids,
     rule,
+    rules,
     run,
     taken_along,
 )
@@ -129,7 +131,12 @@ def test_a_table_that_the_cascade_would_empty_turns_the_plan_down(
     )
     site_with_missing_files.database.insert("sale", [{"id": number, "photo_id": 2} for number in range(100)])
     plan, _outcome = run(
-        site_with_missing_files.missing(accept=accept, max_removal_percent=most, max_dependents=1000)
+        site_with_missing_files.missing(
+            dependents=rules("sale.photo_id delete"),
+            accept=accept,
+            max_removal_percent=most,
+            max_dependents=1000,
+        )
     )
     assert guards(plan) == refused
     assert len(ids(site_with_missing_files, "sale")) == (100 if refused else 0)
@@ -151,7 +158,9 @@ def test_only_a_large_share_of_many_rows_counts(
     rows = [{"id": number, "photo_id": 2 if number < going else 1} for number in range(going + staying)]
     site_with_missing_files.database.insert("sale", rows)
     site_with_missing_files.insert(*(["p/1.jpg"] * 5))
-    job = site_with_missing_files.missing(accept=[], max_removal_percent=50, max_dependents=1000)
+    job = site_with_missing_files.missing(
+        dependents=rules("sale.photo_id delete"), accept=[], max_removal_percent=50, max_dependents=1000
+    )
     assert guards(run(job, check=True)[0]) == ["emptied_dependents"] * refused
 
 
@@ -195,7 +204,12 @@ def test_a_restricting_path_keeps_all_records_that_name_it(site_with_missing_fil
     site_with_missing_files.database.run(
         "CREATE TABLE album (cover text); INSERT INTO album VALUES ('p/2.jpg')"
     )
-    run(site_with_missing_files.missing(dependents=[rule("album", "cover", "restrict", holds="path")]))
+    job = site_with_missing_files.missing(
+        accept=["path_mismatch", "shared_path:p/2.jpg"],
+        dependents=[rule("album", "cover", "restrict", holds="path")],
+    )
+    plan, _outcome = run(job)
+    assert {kept.code for kept in plan.kept.items} == {Code.RESTRICTED}
     assert ids(site_with_missing_files, "photo") == [1, 2, 4]
 
 
@@ -236,7 +250,7 @@ def test_a_rule_for_a_foreign_key_to_elsewhere_is_told(site_with_missing_files: 
 def test_a_row_that_could_not_be_set_back_is_not_detached(site_with_missing_files: Site) -> None:
     site_with_missing_files.database.run(f"CREATE TABLE log (photo_id integer {TO_PHOTO})")
     with pytest.raises(SiteError, match=r"log has no primary key.*Choose delete or restrict"):
-        run(site_with_missing_files.missing())
+        run(site_with_missing_files.missing(dependents=rules("log.photo_id set_null")))
 
 
 def test_a_rule_for_a_path_needs_a_column_of_text(site_with_missing_files: Site) -> None:

@@ -16,7 +16,7 @@ from engine.errors import SiteError
 from engine.media.local import LocalStore
 from engine.plan import approval as approvals
 from engine.plan import records_planner as records
-from helpers.builders import Media, Site, as_nobody, found, guards, keys, reasons, run
+from helpers.builders import Media, Site, as_nobody, found, guards, keys, reasons, rules, run
 
 # Types of Django's primary keys, and three values of each, as SQL.
 KEYS = {
@@ -89,7 +89,7 @@ def test_composite_keys_serve(site: Site) -> None:
         "INSERT INTO photo VALUES ('y', 2, 'p/there'), ('x, 1', 3, 'p/gone')"
     )
     site.media.write("p/there")
-    plan, outcome = run(site.missing())
+    plan, outcome = run(site.missing(accept=["path_mismatch", "shared_path:p/gone"]))
     assert set(keys(plan)) == {"2, x", "1, y", "3, x, 1"}
     assert outcome.removed.records == 3
     assert site.database.rows("SELECT a, b FROM photo ORDER BY a") == [(1, "x"), (2, "y")]
@@ -359,7 +359,10 @@ def test_a_check_run_changes_nothing_and_predicts_the_real_one(
     site_with_missing_file.insert("p/gone too.jpg", thumbnail="t/a.jpg")
     before = site_with_missing_file.media.untouched, site_with_missing_file.database.dump()
     job = site_with_missing_file.missing(
-        select=select, companion_columns=["thumbnail"], derived=["CACHE/images/{dir}/{stem}/*"]
+        select=select,
+        companion_columns=["thumbnail"],
+        derived=["CACHE/images/{dir}/{stem}/*"],
+        dependents=rules("note.photo_id delete"),
     )
     checked, nothing = run(job, check=True)
     assert nothing is None
@@ -443,9 +446,11 @@ def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
     other = ", id + 2" if hangs_on_two else ""
     few = "WHERE id <= (SELECT max(id) - 2 FROM photo)" if hangs_on_two else ""
     site.database.run(f"INSERT INTO favourite {columns} SELECT id, id{other} FROM photo {few}")
-    together, _outcome = run(site.missing(), check=True)
+    others = rules("favourite.other_id set_null") if hangs_on_two else []
+    job = site.missing(dependents=[*rules("favourite.photo_id delete"), *others])
+    together, _outcome = run(job, check=True)
     monkeypatch.setattr(spool, "CHUNK", 2)
-    plan, outcome = run(site.missing())
+    plan, outcome = run(job)
     assert plan.digest == together.digest
     assert plan.dependents == together.dependents == outcome.dependents
     assert (outcome.removed.records, site.images) == (7, ["p/there.jpg"])
@@ -466,9 +471,10 @@ def test_few_and_many_missing_files_are_the_same_plan(site: Site, monkeypatch: p
         return rows_naming(*arguments)
 
     monkeypatch.setattr(records.Database, "rows_by_file", noted)
-    few, _outcome = run(site.missing(), check=True)
+    job = site.missing(accept=["path_mismatch", "shared_path:p/gone.jpg"])
+    few, _outcome = run(job, check=True)
     monkeypatch.setattr(records, "FEW_NOT_FOUND", 2)
-    many, _outcome = run(site.missing(), check=True)
+    many, _outcome = run(job, check=True)
     assert asked == [len(names)]
     assert found(few) == found(many)
     assert sorted(found(few)).count(b"p/gone.jpg") == 2
