@@ -41,7 +41,7 @@ def require_somebody(undone: str, instead: str) -> None:
 
 
 def is_confirmed(question: str) -> bool:
-    write(f"{question} Type yes to go on: ", sys.stderr)
+    write(f"{question} Type yes to continue: ", sys.stderr)
     return sys.stdin.readline().strip() == "yes"
 
 
