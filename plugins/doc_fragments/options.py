@@ -22,8 +22,8 @@ options:
         takes all that PostgreSQL's client library takes, such as sockets (V(postgresql:///footycollect)),
         services (V(postgresql://?service=album)) and a C(.pgpass) file, which
         is the better place for a password.
-      - V(sqlite:////PATH/TO/db.sqlite3) names a SQLite file by its absolute
-        path. It is never created.
+      - V(sqlite:////PATH/TO/db.sqlite3) is a SQLite file by its absolute path.
+        It is never created.
     type: str
     required: true
   media_root:
@@ -40,8 +40,8 @@ options:
   quarantine:
     description:
       - A folder in which removed files and rows are kept, in batches that
-        M(django_media.cleanup.media_quarantine) can bring back. Without it
-        they are deleted for good.
+        M(django_media.cleanup.media_quarantine) can restore. Without it they
+        are deleted for good.
       - Best a folder beside O(media_root) on the same file system, where moving
         costs nothing. It is made if it does not exist, readable by its owner
         only, and never scanned.
@@ -57,11 +57,11 @@ options:
       - A guard. A plan that would remove a larger share than this of what
         was examined is refused, because it is more often a wrong path or a
         disk that is not mounted.
-      - The share is taken of everything, of each of several listed directories
+      - The share is that of everything, of each of several listed directories
         from which ten files or more would be removed, and of each table from
         which a hundred dependent rows or more would be deleted with the records.
         Ten missing records or more in one directory count as such a share,
-        too, if that directory is empty or gone.
+        too, if that directory is empty or missing.
       - V(100) lifts the guard.
     type: int
     default: 50
@@ -74,7 +74,7 @@ options:
       - V(path_mismatch), most paths in the database fit no file as they are,
         and would fit if a prefix were cut or added, or in another normalization.
       - V(other_file_system), the media root is on another file system than
-        when the newest batch of the O(quarantine) was taken from it.
+        when the newest batch of the O(quarantine) was made.
       - V(emptied_dependents), more than O(max_removal_percent) of a table
         of dependent rows would be deleted with the records, and that is a
         hundred rows or more.
@@ -175,14 +175,14 @@ options:
         type: str
       checksum_column:
         description:
-          - The same for a checksum of the file, in hexadecimal digits. Their number tells whether it is MD5,
-            SHA-1 or SHA-2.
+          - The same for a checksum of the file, in hexadecimal digits. Their number determines whether it is
+            MD5, SHA-1 or SHA-2.
           - With O(references[].size_column) too, an orphan that was given another name is recognized as moved
             as well. Only orphans of the right size are read for it.
         type: str
   age_stamp:
     description:
-      - Which time stamp of a file tells its age, as in M(ansible.builtin.find).
+      - Which time stamp of a file is its age, as in M(ansible.builtin.find).
       - V(newest) is the later one of V(mtime) and V(ctime), since a file that was copied or restored a minute
         ago often has an old V(mtime).
     type: str
@@ -224,8 +224,8 @@ options:
     type: str
   checksum_column:
     description:
-      - The same for a checksum of the file, in hexadecimal digits. Their number tells whether it is MD5,
-        SHA-1 or SHA-2.
+      - The same for a checksum of the file, in hexadecimal digits. Their number determines whether it is
+        MD5, SHA-1 or SHA-2.
       - With O(size_column) too, a file that was given another name is recognized as moved as well. Only
         files of the right size are read for it.
     type: str
@@ -281,8 +281,8 @@ options:
         description:
           - The column by which they reference the record. It may be a foreign key, a key without a constraint
             (C(db_constraint=False)), or what O(dependents[].holds) and O(dependents[].content_type) say.
-          - Without a constraint, nothing tells which table such a column references. It is compared with
-            the records themselves, and not with rows that are deleted with them.
+          - Without a constraint, the database does not know which table such a column references. It is
+            compared with the records themselves, and not with rows that are deleted with them.
         type: str
         required: true
       action:
@@ -380,8 +380,8 @@ options:
     type: str
   paths:
     description:
-      - Bring back only these paths (below O(media_root), written as in the results) and the rows that
-        referenced them. Default is the whole batch.
+      - Restore only these paths (below O(media_root), written as in the results) and the rows that referenced
+        them. Default is the whole batch.
     type: list
     elements: str
     default: []

@@ -150,7 +150,7 @@ def guard_file_system(plan: Plan, before: int, now: int, accepted: Sequence[str]
     if before and now and before != now and "other_file_system" not in accepted:
         plan.refuse(
             "other_file_system",
-            "the media root is on another file system than when the last batch was taken from it, as it "
+            "the media root is on another file system than when the last batch was made, as it "
             "is when the media disk is not mounted. If the media has moved, set "
             "accept: [other_file_system] for one run.",
         )

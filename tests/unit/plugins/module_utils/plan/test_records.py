@@ -423,7 +423,7 @@ def test_options_that_do_not_fit_the_database_are_told(
 
 def test_a_table_without_a_primary_key_is_refused(site: Site) -> None:
     site.database.run("CREATE TABLE upload (image text); INSERT INTO upload VALUES ('p/gone')")
-    with pytest.raises(SiteError, match="no primary key, so its rows cannot be told apart"):
+    with pytest.raises(SiteError, match="no primary key, so its rows cannot be identified"):
         run(site.missing(table="upload"))
 
 
