@@ -21,7 +21,7 @@ from .terminal import complain
 
 
 def purge_batches(options: argparse.Namespace) -> Exit:
-    """Show which batches would go, ask if need be, delete them for good; tell and leave word."""
+    """Show which batches would be deleted, ask if need be, delete them for good, and report it."""
     began = time.time()
     try:
         found = _purge(options)
@@ -45,23 +45,24 @@ def purge_batches(options: argparse.Namespace) -> Exit:
 
 
 def _purge(options: argparse.Namespace) -> list[BatchInfo] | None:
-    """Delete what the command line means and return it; None if nobody said yes."""
+    """Delete what the command line selects and return it; None if nobody typed yes."""
     if not must_ask(options, "nothing was deleted", "delete"):
-        return [info for _site, info in _doomed(options, options.dry_run)]
-    doomed = _doomed(options, check=True)
+        return [info for _site, info in _batches_to_delete(options, options.dry_run)]
+    shown_batches = _batches_to_delete(options, check=True)
     question = "This cannot be undone. Delete them for good?"
-    if doomed and not is_plan_confirmed(report.purged([info for _site, info in doomed], True), question):
+    planned = report.purged([info for _site, info in shown_batches], True)
+    if shown_batches and not is_plan_confirmed(planned, question):
         return None
     # What was shown and nothing else, by name.
     return [
         info
-        for site, shown in doomed
-        for info in quarantine.purge(site.quarantine or b"", shown.name, None, check=False)
+        for site, batch in shown_batches
+        for info in quarantine.purge(site.quarantine or b"", batch.name, None, check=False)
     ]
 
 
-def _doomed(options: argparse.Namespace, check: bool) -> list[tuple[Site, BatchInfo]]:
-    """The batches that go, or in a check would; of a quarantine that sites share, this site's alone."""
+def _batches_to_delete(options: argparse.Namespace, check: bool) -> list[tuple[Site, BatchInfo]]:
+    """Delete batches, or in a check only list them; of a shared quarantine, this site's alone."""
     if options.batch is None:
         sites, name = described.quarantined(options), None
     else:

@@ -70,7 +70,7 @@ def total(plan: Plan, outcome: Outcome | None) -> int:
 
 
 def warnings(plan: Plan, with_refusals: bool, outcome: Outcome | None = None) -> list[str]:
-    """What a person should hear even of a run that went well."""
+    """What is reported even of a run that succeeded."""
     refusals = plan.refusals if with_refusals else []
     spelled = [kept for kept in plan.kept.items if kept.code is Code.OTHER_SPELLING]
     return [
