@@ -52,7 +52,7 @@ def test_orphans_that_are_new_named_or_replaced_stay_and_are_told(site: Site, an
         "photos/named.jpg": NAMED,
         "photos/replaced.jpg": ANOTHER,
     }
-    assert result["warnings"] == ["gone already: 1 file of the approved plan"]
+    assert result["warnings"] == ["already removed: 1 file of the approved plan"]
     assert result["removed"]["files"] == 2
 
 

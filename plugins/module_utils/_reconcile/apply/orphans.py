@@ -2,13 +2,13 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Applies a plan of the job ``orphans``: each file is removed after a fresh look at it and its references."""
+"""Applies a plan of the job ``orphans``: a file is removed after a fresh check of it and its references."""
 
 from __future__ import annotations
 
 from typing import Mapping
 
-from ..compare.references import OddReferences, ReferenceCheck, odd_references
+from ..compare.references import ReferenceCheck, UnusualReferences, unusual_references
 from ..config.site import OrphansJob
 from ..errors import CleanupError
 from ..kept import Doubt
@@ -28,23 +28,23 @@ def apply(session: Session, job: OrphansJob, plan: Plan, remover: Remover) -> Ou
     """Remove the plan's files, each only if it is unchanged and no row references it now."""
     outcome = Outcome(job.site.max_listed, remover)
     try:
-        odd = _odd_references_now(session, job, plan)
+        unusual = _unusual_references_now(session, job, plan)
         for chunk in plan.items.chunks():
             for start in range(0, len(chunk), AT_ONCE):
                 some = chunk[start : start + AT_ONCE]
-                doubts = odd.doubts([orphan.path for orphan in some]) if odd else {}
+                doubts = unusual.doubts([orphan.path for orphan in some]) if unusual else {}
                 _remove(session, job, some, doubts, outcome)
     except CleanupError as error:
         outcome.error = str(error)
     return outcome
 
 
-def _odd_references_now(session: Session, job: OrphansJob, plan: Plan) -> OddReferences | None:
+def _unusual_references_now(session: Session, job: OrphansJob, plan: Plan) -> UnusualReferences | None:
     """References that may mean an orphan in another spelling, as they are now."""
     if not len(plan.items):
         return None
     spellings = Spellings(job.site.media_root, job.site.media_url)
-    return odd_references(session.database, job.references, spellings)
+    return unusual_references(session.database, job.references, spellings)
 
 
 def _remove(

@@ -82,7 +82,7 @@ def _note_files_elsewhere(
 ) -> None:
     """Note the files that a later run removed as orphans, because the run of this batch was killed."""
     referenced = (as_path(path) for row in rows for path in row["files"])
-    lacking = (path for path in referenced if not outside(path) and not tree.look(path).is_file)
+    lacking = (path for path in referenced if not outside(path) and not tree.check(path).is_file)
     for some in iter(lambda: frozenset(islice(lacking, PATHS_AT_ONCE)), frozenset()):
         for info in quarantine.batches(kept_in):
             if info.name == name:
@@ -168,10 +168,10 @@ def _restore_file(
 
 
 def _require_free(store: MediaStore, path: bytes) -> None:
-    look = store.look(path)
-    if look.is_found:
+    status = store.check(path)
+    if status.is_found:
         raise FileExistsError(path)
-    if look.answer is Answer.UNREADABLE:
-        raise OSError(errno.EIO, look.reason)
-    if not look.is_absent:
-        raise Blocked(look.reason)
+    if status.answer is Answer.UNREADABLE:
+        raise OSError(errno.EIO, status.reason)
+    if not status.is_absent:
+        raise Blocked(status.reason)

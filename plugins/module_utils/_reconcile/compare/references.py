@@ -66,7 +66,7 @@ class ReferenceCheck:
         return self._stem_counts.get(path, 0) > self._leaving_stems.get(path, 0)
 
 
-class OddReferences:
+class UnusualReferences:
     """References that are not written as plain paths, and what each may mean."""
 
     def __init__(self, spellings: Spellings) -> None:
@@ -75,13 +75,13 @@ class OddReferences:
         self._meanings: Spool[tuple[bytes, bytes]] = Spool(tuple, lambda *pair: pair)
 
     def collect(self, references: list[bytes]) -> Iterator[bytes]:
-        """Remember the odd ones of some references in byte order, and yield each of these."""
-        for value in self._spellings.odd(references):
+        """Remember the unusual ones of some references in byte order, and yield each of these."""
+        for value in self._spellings.unusual(references):
             self._meanings.extend((plain, value) for plain in self._spellings.meant_by(value))
             yield value
 
     def doubts(self, paths: Sequence[bytes]) -> dict[bytes, Doubt]:
-        """Those of some paths that an odd reference may mean."""
+        """Those of some paths that an unusual reference may mean."""
         if not len(self._meanings):
             return {}
         by_spelling: dict[bytes, list[bytes]] = {}
@@ -94,13 +94,15 @@ class OddReferences:
         }
 
 
-def odd_references(database: Database, columns: Sequence[Column], spellings: Spellings) -> OddReferences:
-    """The odd references of some columns as they are now: reads all that these columns hold."""
-    odd = OddReferences(spellings)
+def unusual_references(
+    database: Database, columns: Sequence[Column], spellings: Spellings
+) -> UnusualReferences:
+    """The unusual references of some columns as they are now: reads all that these columns hold."""
+    unusual = UnusualReferences(spellings)
     for references in database.references(columns):
-        for _value in odd.collect(references):
+        for _value in unusual.collect(references):
             pass
-    return odd
+    return unusual
 
 
 def other_spelling(value: bytes) -> Doubt:

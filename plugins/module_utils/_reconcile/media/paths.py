@@ -6,7 +6,7 @@
 
 A database may hold a path in another form than the disk: percent-encoded, with a leading or
 doubled slash, below MEDIA_URL or the media root, in another Unicode normalization. Such a value
-does not *name* a file, but it is reason enough to leave the file alone.
+is no reference to the file, but it is reason enough to keep the file.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from bisect import bisect_left
 from typing import Iterator
 from urllib.parse import unquote_to_bytes
 
-_ODD = re.compile(rb"\0|%|//|(?:^|/)\.{1,2}(?:/|$)|^/|/$|\\")
-# What is odd next to each other, at the ends too: empty and dotted parts of a path.
+_UNUSUAL = re.compile(rb"\0|%|//|(?:^|/)\.{1,2}(?:/|$)|^/|/$|\\")
+# What is unusual side by side, at the ends too: empty and dotted parts of a path.
 _SEPARATORS = bytes.maketrans(b"\0.", b"//")
 # Neither encoded in a URL nor written otherwise in any form of Unicode (RFC 3986, 2.3); no dotted part.
 _UNRESERVED = re.compile(rb"[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
@@ -31,7 +31,7 @@ def canonical(path: bytes) -> bytes:
     if path.isascii() and _looks_plain(path):
         return path
     plain, before = path, b""
-    # Until it stays the same: what was encoded twice means the same file.
+    # Until nothing changes: what was encoded twice means the same file.
     while b"%" in plain and plain != before:
         plain, before = unquote_to_bytes(plain), plain
     plain = posixpath.normpath(b"/" + plain.replace(b"\\", b"/")).lstrip(b"/")
@@ -74,7 +74,7 @@ class Spellings:
         whole = canonical(_SCHEME.sub(b"", value))
         yield whole
         if value.startswith(b"/") or _SCHEME.match(value):
-            # A value from outside the media root names nothing here with certainty: any tail may.
+            # A value from outside the media root means no certain file here: any tail of it may.
             while b"/" in whole:
                 whole = whole.split(b"/", 1)[1]
                 yield whole
@@ -87,7 +87,7 @@ class Spellings:
         """Whether a path surely has one spelling only; asked first, because nearly all have."""
         return bool(_UNRESERVED.fullmatch(path)) and not path.startswith(tuple(self._prefixes))
 
-    def odd(self, values: list[bytes]) -> list[bytes]:
+    def unusual(self, values: list[bytes]) -> list[bytes]:
         """Those of some values in byte order that may stand for a path other than themselves.
 
         Asked first for the whole list at once, because nearly always there are none.
@@ -102,10 +102,10 @@ class Spellings:
             and not any(_has_prefix(values, prefix) for prefix in self._prefixes)
         ):
             return []
-        return [value for value in values if self._is_odd(value)]
+        return [value for value in values if self._is_unusual(value)]
 
-    def _is_odd(self, value: bytes) -> bool:
-        if _ODD.search(value) or value.startswith(tuple(self._prefixes)):
+    def _is_unusual(self, value: bytes) -> bool:
+        if _UNUSUAL.search(value) or value.startswith(tuple(self._prefixes)):
             return True
         return not value.isascii() and canonical(value) != value
 
@@ -128,7 +128,7 @@ def stem(path: bytes) -> bytes:
 
 
 def outside(value: bytes) -> str | None:
-    """Say why a value of the database cannot be a path below the media root, or None."""
+    """Return why a value of the database cannot be a path below the media root, or None."""
     if b"\0" in value:
         return "holds a NUL byte"
     if value.startswith(b"/"):

@@ -13,7 +13,7 @@ from typing import Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.merge import Merge, begun
 from ..compare.moves import LikelyMove, MoveSearch
-from ..compare.references import OddReferences, ReferenceCheck
+from ..compare.references import ReferenceCheck, UnusualReferences
 from ..config.site import OrphansJob
 from ..errors import SiteError
 from ..kept import Code
@@ -69,7 +69,7 @@ def directories(session: Session, job: OrphansJob) -> Iterator[bytes]:
 
 
 class _OrphansPlanner(Planner):
-    """The listing and the merge, then a fresh look at what they left."""
+    """The listing and the merge, then a fresh check of what they left."""
 
     def __init__(self, session: Session, job: OrphansJob, approved: str | None) -> None:
         self.began_ns = time.time_ns() - CLOCK_TICK_NS
@@ -79,7 +79,7 @@ class _OrphansPlanner(Planner):
         self.plan = Plan(job.name, scope, self.moment, _spool(), job.site.max_listed)
         self.old_ns = int((self.moment - job.age_limit.seconds) * 1e9)
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
-        self.odd = OddReferences(self.spellings)
+        self.unusual = UnusualReferences(self.spellings)
         self.listed = 0
         self.not_judged = 0
         self.files = 0
@@ -103,7 +103,7 @@ class _OrphansPlanner(Planner):
                 self.store.require_directory(directory)
         except SiteError as error:
             marker = self.site.marker
-            if marker is None or self.store.look(marker).is_file:
+            if marker is None or self.store.check(marker).is_file:
                 raise
             # Then it is hardly the directory's name that is wrong.
             raise SiteError(f"{without_marker(escaped(marker))} Besides, {error}") from None
@@ -154,7 +154,7 @@ class _OrphansPlanner(Planner):
     def _watched(self, lists: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         for references in lists:
             self.sample.look_at(references)
-            for value in self.odd.collect(references):
+            for value in self.unusual.collect(references):
                 why = outside(value)
                 if why:
                     self.plan.keep(value, Code.OUTSIDE, f"the database holds this path, which {why}")
@@ -165,14 +165,14 @@ class _OrphansPlanner(Planner):
         if path == self.site.marker or (self.exclude and is_excluded(self.exclude, path)):
             self.not_judged += 1
             return None
-        look = self.store.look(path)
-        state = look.state
+        status = self.store.check(path)
+        state = status.state
         if state is None:
-            if not look.is_absent:
-                self.store.unreadable.add((path, look.reason))
+            if not status.is_absent:
+                self.store.unreadable.add((path, status.reason))
             self.not_judged += 1
             return None
-        if not look.is_file:
+        if not status.is_file:
             self.not_judged += 1
             reason = f"it is a {state.kind}, and only regular files are judged"
             self.plan.keep(path, Code.NOT_A_FILE, reason)
@@ -201,7 +201,7 @@ class _OrphansPlanner(Planner):
     def _not_meant(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
         """Keep what an oddly written reference may mean."""
         some = list(orphans)
-        doubts = self.odd.doubts([orphan.path for orphan in some])
+        doubts = self.unusual.doubts([orphan.path for orphan in some])
         for orphan in some:
             if orphan.path in doubts:
                 self.plan.keep_for(orphan.path, doubts[orphan.path])
@@ -260,7 +260,7 @@ class _OrphansPlanner(Planner):
             self.plan.keep(path, Code.CHANGED, reason)
         gone = self.approval.left - reported
         if gone:
-            self.plan.warnings.append(f"gone already: {counted(gone, 'file')} of the approved plan")
+            self.plan.warnings.append(f"already removed: {counted(gone, 'file')} of the approved plan")
 
 
 def _moved_from(lost: LikelyMove) -> str:

@@ -90,7 +90,7 @@ class Planner:
         guard_partial(plan, self.store.unreadable)
         guard_replica(plan, self.database.is_replica())
         if self.site.marker is not None:
-            present = self.store.look(self.site.marker).is_file
+            present = self.store.check(self.site.marker).is_file
             guard_marker(plan, escaped(self.site.marker), present)
         guard_file_system(plan, last_file_system(self.site), self.store.file_system, self.site.accept)
         guard_approval(plan, self.approval)

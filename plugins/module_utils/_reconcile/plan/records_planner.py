@@ -40,7 +40,7 @@ from .records import (
     spool,
 )
 
-# Paths that a quick look did not find and that are asked for by name.
+# Paths that a quick check did not find and that are checked by name.
 FEW_NOT_FOUND = 20_000
 # Records for whose files the media store is searched in one listing.
 MOVES_AT_ONCE = 50_000
@@ -245,7 +245,7 @@ class _MissingPlanner(_RecordsPlanner):
                 yield missing
 
     def _not_found(self) -> list[bytes] | None:
-        """The paths whose file a quick look did not find; None if they are many.
+        """The paths whose file a quick check did not find; None if they are many.
 
         Nearly all files are there, and of the rows that reference them nothing else needs to come here.
         """

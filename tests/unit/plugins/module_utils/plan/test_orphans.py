@@ -360,7 +360,7 @@ def test_what_left_the_plan_since_the_approval_is_told(site_with_orphan: Site) -
     plan, _outcome = run(site_with_orphan.orphans(), approved=token)
     since = "it was in the approved plan and is referenced or young by now"
     assert reasons(plan.kept) == {b"p/lost.jpg": since, b"p/young.jpg": since}
-    assert plan.warnings == ["gone already: 1 file of the approved plan"]
+    assert plan.warnings == ["already removed: 1 file of the approved plan"]
     assert found(plan) == []
 
 

@@ -407,7 +407,7 @@ def test_a_label_names_the_owner_over_foreign_keys(site_with_missing_file: Site)
         ({"label": "album_id.title"}, "has no column 'album_id'"),
         ({"label": "parent_id.title"}, "has no column 'title'"),
         ({"dependents": [{"table": "note", "column": "photo_id", "action": "delete"}]}, "no table 'note'"),
-        ({"derived": ["{dir}/*"]}, "must name its source"),
+        ({"derived": ["{dir}/*"]}, "must give its source"),
     ],
 )
 def test_options_that_do_not_fit_the_database_are_told(

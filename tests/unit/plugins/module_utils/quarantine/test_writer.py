@@ -21,7 +21,7 @@ from helpers.builders import FailingOs, open_handles
 
 
 def state_of(kept: Any, path: bytes) -> Any:
-    return kept.store.look(path).state
+    return kept.store.check(path).state
 
 
 def test_a_file_is_written_down_before_it_moves(kept: Any) -> None:
