@@ -209,7 +209,7 @@ def test_an_unknown_job_is_told_clearly(album: Site, ansible: Ansible):
     before = album.state()
     run = ansible.clean({"web": [album.described()]}, *FORCE, "-e", "media_cleanup_jobs=orphan")
     assert run.status == 2
-    assert "media_cleanup_jobs names 'orphan'; there are orphans, incomplete, missing" in run.words
+    assert "media_cleanup_jobs has 'orphan'; there are orphans, incomplete, missing" in run.words
     assert album.state() == before
 
 

@@ -269,7 +269,7 @@ def _target_of(inner: int, path: bytes, what: str) -> bytes | None:
         if status.st_uid not in (0, os.geteuid()):
             raise QuarantineError(
                 f"the way to {what} leads over the link '{escaped(path)}', which {_user(status.st_uid)} has "
-                "made. Name the place to which it leads, or let root make the link."
+                "made. Use the place to which it leads, or let root make the link."
             )
         target = os.readlink(b"", dir_fd=inner)
     except BaseException:

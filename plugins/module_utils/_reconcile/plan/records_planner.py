@@ -319,7 +319,7 @@ def _table(job: RecordsJob, database: Database) -> Table:
     if not table.has_primary_key:
         raise SiteError(
             f"table {job.table} has no primary key, so its rows cannot be identified with certainty. "
-            "Name a table of Django's, or give this one a primary key."
+            "Use a table of Django's, or give this one a primary key."
         )
     return table
 
