@@ -19,7 +19,7 @@ pytestmark = pytest.mark.promise(7)
 NEW = "it is not in the approved plan; review it in the next one"
 ANOTHER = "it is no longer what was approved: another stands under the same name"
 NAMED = "it was in the approved plan and is referenced or young by now"
-BACK = "gone, attached or back by now: 1 item of the approved plan"
+BACK = "deleted, attached or not missing any more: 1 item of the approved plan"
 
 
 def reviewed(ansible: Ansible, task: Task) -> dict[str, Any]:

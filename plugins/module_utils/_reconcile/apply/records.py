@@ -44,7 +44,7 @@ def apply(
 
 
 def apply_missing(session: Session, job: RecordsJob, plan: RecordsPlan, remover: Remover) -> Outcome:
-    """The same for records that are missing: each file is looked for once more."""
+    """The same for records that are missing: each file is checked once more."""
     return apply(session, job, plan, remover, _returned)
 
 
@@ -72,9 +72,9 @@ class _Removal:
         except CommitUnknown as error:
             self.outcome = Outcome(self.job.site.max_listed, remover)
             self.outcome.error = (
-                f"{error} So either all rows of this job are gone or none is; no file was touched. Run the "
-                "job again: rows that are still there are removed then, and files whose rows are gone are "
-                "orphans."
+                f"{error} So either all rows of this job were deleted or none was; no file was touched. "
+                "Run the job again: rows that are still there are removed then, and files whose rows were "
+                "deleted are orphans."
             )
             return self.outcome
         except CleanupError as error:
@@ -85,7 +85,7 @@ class _Removal:
         try:
             self._remove_files()
         except CleanupError as error:
-            self.outcome.error = f"{error} The rows are gone; files left over are orphans from now on."
+            self.outcome.error = f"{error} The rows were deleted; files left over are orphans from now on."
         return self.outcome
 
     def _delete(self, records: list[Record]) -> None:
@@ -138,7 +138,7 @@ class _Removal:
             yield _line(dependent, files)
 
     def _remove_files(self) -> None:
-        """Remove the plan's files, each only if its record is gone and no row references it now."""
+        """Remove the plan's files, each only if its record was deleted and no row references it now."""
         store, remover = self.session.media, self.outcome.remover
         kept = set(_check(self.session, self.job).with_derived(sorted(self.paths_kept)))
         for chunk in self.plan.files.chunks():
@@ -164,7 +164,7 @@ def _line(row: CascadeRow, files: Mapping[tuple[Any, ...], list[bytes]]) -> dict
 
 
 def _returned(session: Session, job: RecordsJob, records: Sequence[Record]) -> set[tuple[Any, ...]]:
-    """The records whose file is there after all, or can no longer be looked for."""
+    """The records whose file is there after all, or can no longer be checked."""
     store = session.media
     store.forget()
     check = _check(session, job)

@@ -217,11 +217,11 @@ class _OrphansPlanner(Planner):
         sizes = {orphan.path: orphan.state.size for orphan in some}
         moved = MoveSearch(self.store, self.database, self.job.references).lost_references(sizes)
         for orphan in some:
-            lost = moved.get(orphan.path)
-            if lost is None:
+            move = moved.get(orphan.path)
+            if move is None:
                 yield orphan
             else:
-                self.plan.keep(orphan.path, Code.LIKELY_MOVE, _moved_from(lost))
+                self.plan.keep(orphan.path, Code.LIKELY_MOVE, _moved_from(move))
 
     def _may_have_lost_files(self) -> bool:
         """Whether there are more references than files with a reference; spares a search if not."""
@@ -258,14 +258,14 @@ class _OrphansPlanner(Planner):
             reported += 1
             reason = "it was in the approved plan and is referenced or young by now"
             self.plan.keep(path, Code.CHANGED, reason)
-        gone = self.approval.left - reported
-        if gone:
-            self.plan.warnings.append(f"already removed: {counted(gone, 'file')} of the approved plan")
+        removed = self.approval.left - reported
+        if removed:
+            self.plan.warnings.append(f"already removed: {counted(removed, 'file')} of the approved plan")
 
 
-def _moved_from(lost: LikelyMove) -> str:
+def _moved_from(move: LikelyMove) -> str:
     return (
-        f"a record is missing a file of this {lost.alike}, '{escaped(lost.path)}': likely a move. Correct "
+        f"a record is missing a file of this {move.alike}, '{escaped(move.path)}': likely a move. Correct "
         "the row or move the file back; include_likely_moves removes it all the same"
     )
 

@@ -45,7 +45,7 @@ Found = TypeVar("Found", bound=Candidate)
 class Planner:
     """Makes one plan in a session, without touching anything.
 
-    ``scope`` tells the plans of a job from those of the same job with other options; ``approved`` is
+    ``scope`` distinguishes the plans of a job from those with other options; ``approved`` is
     the token of a plan that somebody approved. Raises SiteError where an option is not usable.
     """
 

@@ -142,7 +142,7 @@ class _RecordsPlanner(Planner):
             }
             for row in chunk:
                 detail = details.get(row.key)
-                # Otherwise the row is gone since it was read.
+                # Otherwise the row was deleted since it was read.
                 if detail:
                     yield Record(row.key, row.file, detail.companions, detail.owner)
 
@@ -156,7 +156,7 @@ class _RecordsPlanner(Planner):
                 yield record
 
     def _files(self) -> Iterator[RecordFile]:
-        """The files on disk that nothing references any more once the records are gone."""
+        """The files on disk that nothing references any more once the records are deleted."""
         for own in self._own_paths():
             paths = self.check.with_derived(sorted(own))
             states = ((path, self.check.file_at(path)) for path in paths)
@@ -191,7 +191,7 @@ class _RecordsPlanner(Planner):
         plan, site = self.plan, self.site
         if self.approval and self.approval.left:
             items = counted(self.approval.left, "item")
-            plan.warnings.append(f"gone, attached or back by now: {items} of the approved plan")
+            plan.warnings.append(f"deleted, attached or not missing any more: {items} of the approved plan")
         self.seal()
         most = site.max_removal_percent
         what = f"rows of {self.job.table}"

@@ -189,7 +189,7 @@ def test_what_left_the_plan_since_the_approval_is_told(site_with_missing_file: S
     token = run(site_with_missing_file.missing(), check=True)[0].token
     site_with_missing_file.media.write("p/gone.jpg")
     plan, _outcome = run(site_with_missing_file.missing(), approved=token)
-    assert plan.warnings == ["gone, attached or back by now: 1 item of the approved plan"]
+    assert plan.warnings == ["deleted, attached or not missing any more: 1 item of the approved plan"]
     assert len(site_with_missing_file.images) == 2
 
 
