@@ -60,5 +60,5 @@ def _remove(
         if doubt:
             outcome.keep_for(orphan.path, doubt)
         elif outcome.remove(store, orphan.path, orphan.state):
-            outcome.gone.add(orphan)
+            outcome.removed_items.add(orphan)
     outcome.remover.settle()

@@ -68,7 +68,7 @@ class _Removal:
             with self.session.database.transaction():
                 for some in apart(self.plan.items, self.plan.links):
                     self._delete(some)
-            self.outcome.removed.records = self.outcome.gone.total
+            self.outcome.removed.records = self.outcome.removed_items.total
         except CommitUnknown as error:
             self.outcome = Outcome(self.job.site.max_listed, remover)
             self.outcome.error = (
@@ -103,7 +103,7 @@ class _Removal:
                 self._keep(record, restriction(restricted[record.key]))
             else:
                 deleted.append(record)
-                self.outcome.gone.add(record)
+                self.outcome.removed_items.add(record)
         if not deleted:
             return
         with closing(self._rows_to_archive(deleted, cascade)) as rows_to_archive:

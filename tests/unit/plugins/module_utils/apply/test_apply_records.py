@@ -238,7 +238,7 @@ def test_a_database_that_does_not_delete_keeps_all_files(
     assert words in outcome.error
     assert "All rows of this job were rolled back, and no file was touched." in outcome.error
     assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
-    assert outcome.gone.total == 0
+    assert outcome.removed_items.total == 0
     assert (site.images, site.media.files) == (["p/a.jpg", "p/b.jpg"], {b"p/a.jpg", b"p/b.jpg"})
 
 

@@ -56,7 +56,7 @@ def test_a_file_that_no_row_names_goes_and_others_stay(site_with_orphan: Site) -
     assert site_with_orphan.media.files == {b"p/kept.jpg", b"other/lost.jpg"}
     assert plan.examined == {"files": 2, "referenced": 1, "references": 1, "derived": 0}
     assert plan.found.as_dict() == outcome.removed.as_dict() == {"records": 0, "files": 1, "bytes": 7}
-    assert [orphan.path for orphan in outcome.gone.items] == [b"p/lost.jpg"]
+    assert [orphan.path for orphan in outcome.removed_items.items] == [b"p/lost.jpg"]
     assert (outcome.error, outcome.kept.total, outcome.failed.total) == ("", 0, 0)
 
 

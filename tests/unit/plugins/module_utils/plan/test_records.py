@@ -39,7 +39,7 @@ def test_a_row_whose_file_is_gone_goes_and_others_stay(site_with_missing_file: S
     assert site_with_missing_file.images == ["p/there.jpg"]
     assert plan.examined == {"records": 2}
     assert plan.found.as_dict() == outcome.removed.as_dict() == {"records": 1, "files": 0, "bytes": 0}
-    assert [record.shown_key for record in outcome.gone.items] == ["2"]
+    assert [record.shown_key for record in outcome.removed_items.items] == ["2"]
     assert (outcome.error, outcome.kept.total, outcome.failed.total) == ("", 0, 0)
 
 

@@ -82,7 +82,7 @@ def outcome_of(plan: Plan, limit: int = 100) -> Outcome:
     """What became of a plan of which all went."""
     outcome = Outcome(limit, PermanentRemover())
     for item in plan.items:
-        outcome.gone.add(item)
+        outcome.removed_items.add(item)
     outcome.removed.files, outcome.removed.records = plan.found.files, plan.found.records
     return outcome
 
