@@ -111,7 +111,7 @@ options:
     description:
       - The RV(plan) of a check run that somebody reviewed. Ages are judged
         as of that run, and nothing is removed that was not in it, or that
-        is no longer the same.
+        is no longer the same. A value that is longer than any plan is refused.
     type: str
   max_listed:
     description:

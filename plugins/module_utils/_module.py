@@ -22,6 +22,7 @@ from ._reconcile.quarantine import store as quarantine
 from ._reconcile.report import data, words
 from ._reconcile.report import quarantine as report
 from ._reconcile.report.describe import describe
+from ._reconcile.text import printable
 
 
 class Module(AnsibleModule):  # type: ignore[misc]
@@ -50,7 +51,7 @@ class Module(AnsibleModule):  # type: ignore[misc]
 
     def warn(self, warning: str, **kwargs: Any) -> None:
         """Warn without secrets: Ansible removes them from all of a result but its warnings."""
-        super().warn(remove_values(warning, self.no_log_values), **kwargs)
+        super().warn(remove_values(printable(warning), self.no_log_values), **kwargs)
 
 
 def _texts(value: Any) -> str:

@@ -14,7 +14,7 @@ import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Iterable, Iterator
+from typing import IO, Any, Callable, Iterable, Iterator
 
 import pytest
 from hypothesis import strategies as st
@@ -202,6 +202,11 @@ class Hindrance(PermanentRemover):
         super().take(store, path, state)
 
 
+def on_full_disk(**_options: Any) -> IO[bytes]:
+    """What ``tempfile.TemporaryFile`` gives where the disk is full: an error of whatever is written."""
+    return Path("/dev/full").open("r+b")
+
+
 class Site:
     """A site with one table of photos in the shape of Django's, and the jobs on it."""
 
@@ -226,6 +231,11 @@ class Site:
             "accept": list(ACCEPTABLE),
             "include_likely_moves": True,
         }
+
+    def lift_limits(self) -> None:
+        """Let the columns of paths hold more than a path can be long; SQLite limits none."""
+        if self.database.url.startswith("postgresql"):
+            self.database.run("ALTER TABLE photo ALTER image TYPE text, ALTER thumbnail TYPE text")
 
     def insert(self, *images: str | None, hours: float = 48, **values: Any) -> None:
         """Insert a row for each image, uploaded so many hours ago and not attached to anything."""

@@ -427,7 +427,7 @@ def test_a_subdirectory_that_may_not_be_read_stops_the_whole_run(sqlite_site: Si
         assert refusal["guard"] == "partial"
         assert "photos/secret" in refusal["message"]
         assert "Permission denied" in refusal["message"]
-        assert "Nothing is removed" in refusal["message"]
+        assert "A partial run removes nothing" in refusal["message"]
         assert not result["changed"]
     assert [result["failed"] for result in results] == [False, False, True, True]
     assert results[0]["refused"][0]["message"] in results[0]["warnings"]

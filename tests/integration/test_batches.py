@@ -23,7 +23,8 @@ from engine.errors import CleanupError
 from engine.quarantine import (
     store as quarantine,
 )
-from engine.report import words as report
+from engine.report import words
+from engine.report.describe import describe
 from helpers.faults import Fault, in_child
 from helpers.full_sites import CLOCK_TICK, FullSite, cleaning, settled
 from helpers.modules import run_module
@@ -121,8 +122,8 @@ def test_attributes_that_the_quarantine_does_not_take_are_told(full_site: FullSi
         plan, outcome = full_site.run("orphans")
         [note] = outcome.remover.notes
         assert "of 1 file, not all extended attributes or ACLs are kept" in note
-        assert f"  note: {note}" in report.summary(plan, full_site.job("orphans"), outcome, False)
-        assert note in report.warnings(plan, False, outcome)
+        assert f"  note: {note}" in words.summary(describe(full_site.job("orphans"), plan, outcome), False)
+        assert note in words.warnings(plan, False, outcome)
         assert outcome.removed.files == 4
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Sequence
 
+from .text import printable
+
 
 class Exit(IntEnum):
     """The exit status of the command. Where jobs of one run end differently, ``worst`` says which."""
@@ -34,6 +36,10 @@ class CleanupError(Exception):
     """A run that cannot continue. The text says what was done, to what, why it failed and what to do."""
 
     exit_status = Exit.FAILED
+
+    def __init__(self, text: str) -> None:
+        # It may quote a server, a manifest or the name of a table.
+        super().__init__(printable(text))
 
 
 class SiteError(CleanupError):

@@ -13,6 +13,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import NamedTuple
 
+from .text import printable
+
 
 class Code(str, Enum):
     """Why an item is kept. The values are part of the interface: ``left_alone[].code`` of results."""
@@ -44,7 +46,7 @@ MEANING = {
     Code.OTHER_SPELLING: "The database or the disk has the file in another spelling of its path.",
     Code.DERIVED: "The file is derived from a file that a row references.",
     Code.LIKELY_MOVE: "A record that is missing and an orphan are likely one file that was moved.",
-    Code.OUTSIDE: "The database or a manifest holds a path that leads out of the media root, or none at all.",
+    Code.OUTSIDE: "What the database or a manifest holds leads out of the media root, or is no path at all.",
     Code.NOT_A_FILE: "It is a link, a directory, a device, a socket or a FIFO.",
     Code.BLOCKED: "The way to the file leads over a link, or over something that is no directory.",
     Code.OTHER_MOUNT: "Another file system is mounted there; it is not entered.",
@@ -77,4 +79,4 @@ class Kept(NamedTuple):
 
     def as_dict(self, name: str) -> dict[str, str]:
         """The entry of a result, with the name as text that was escaped."""
-        return {"name": name, "code": self.code.value, "reason": self.reason}
+        return {"name": name, "code": self.code.value, "reason": printable(self.reason)}

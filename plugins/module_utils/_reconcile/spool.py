@@ -10,7 +10,11 @@ import marshal
 import os
 import tempfile
 from bisect import bisect_left, bisect_right
+from types import TracebackType
 from typing import IO, Any, Callable, Generic, Iterable, Iterator, NamedTuple, Sequence, TypeVar
+
+from .errors import CleanupError
+from .text import escaped
 
 Item = TypeVar("Item")
 
@@ -23,10 +27,41 @@ FEW = 1 << 12
 _ON_DISK = "/var/tmp"  # noqa: S108 (nobody can open a file that has no name)
 
 
-def temporary_file() -> IO[bytes]:
-    """Open an unnamed file for what is too long for memory; /tmp often is memory itself."""
+def _folder() -> str:
+    """Where temporary files lie; /tmp often is memory itself. Raises OSError where no place is fit."""
     on_disk = "TMPDIR" not in os.environ and os.access(_ON_DISK, os.W_OK)
-    return tempfile.TemporaryFile(prefix="media-cleanup-", dir=_ON_DISK if on_disk else None)
+    return _ON_DISK if on_disk else tempfile.gettempdir()
+
+
+class _WorkingOnDisk:
+    """Turns what the disk says into a CleanupError. A class, because it is entered for each directory."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not isinstance(error, OSError):
+            return
+        try:
+            place = f" in {escaped(os.fsencode(_folder()))}"
+        except OSError:
+            place = ""
+        raise CleanupError(
+            f"keeping a list that is too long for memory in a temporary file{place} failed: "
+            f"{error.strerror}. Free some space there, or let the environment variable TMPDIR name a "
+            "directory that this user may write to and that has room."
+        ) from None
+
+
+# For all that is done with a temporary file.
+working_on_disk = _WorkingOnDisk()
+
+
+def temporary_file() -> IO[bytes]:
+    """Open an unnamed file for what is too long for memory; raises CleanupError where that fails."""
+    with working_on_disk:
+        return tempfile.TemporaryFile(prefix="media-cleanup-", dir=_folder())
 
 
 class Spool(Generic[Item]):
@@ -72,8 +107,10 @@ class Spool(Generic[Item]):
         """Yield the items in lists of a bounded length."""
         if self._file is not None:
             for start, end in zip(self._bounds, self._bounds[1:]):
-                self._file.seek(start)
-                packed = marshal.loads(self._file.read(end - start))  # noqa: S302 (our own unnamed file)
+                with working_on_disk:
+                    self._file.seek(start)
+                    read = self._file.read(end - start)
+                packed = marshal.loads(read)  # noqa: S302 (our own unnamed file)
                 yield [self._unpack(*values) for values in packed]
         if self._tail:
             yield list(self._tail)
@@ -81,9 +118,11 @@ class Spool(Generic[Item]):
     def _flush(self) -> None:
         if self._file is None:
             self._file = temporary_file()
-        self._file.seek(self._bounds[-1])
-        self._file.write(marshal.dumps([self._pack(item) for item in self._tail]))
-        self._bounds.append(self._file.tell())
+        packed = marshal.dumps([self._pack(item) for item in self._tail])
+        with working_on_disk:
+            self._file.seek(self._bounds[-1])
+            self._file.write(packed)
+            self._bounds.append(self._file.tell())
         self._tail = []
 
 
@@ -117,7 +156,8 @@ class Paths:
 
     def add(self, prefix: bytes, names: Sequence[bytes]) -> None:
         """Add the paths of some names of one directory, none of which is an empty list."""
-        self._file.write(prefix + (b"\0" + prefix).join(names) + b"\0")
+        with working_on_disk:
+            self._file.write(prefix + (b"\0" + prefix).join(names) + b"\0")
         self._length += len(names)
 
     def __len__(self) -> int:
@@ -125,7 +165,8 @@ class Paths:
 
     def lists(self) -> Iterator[list[bytes]]:
         """Yield the paths in lists of a bounded length, none of them empty."""
-        self._file.seek(0)
+        with working_on_disk:
+            self._file.seek(0)
         return blocks(self._file)
 
 
@@ -147,8 +188,9 @@ class ExternalSort:
 
     def _spill(self) -> None:
         run = temporary_file()
-        run.write(b"\0".join(sorted(self._names)) + b"\0")
-        run.seek(0)
+        with working_on_disk:
+            run.write(b"\0".join(sorted(self._names)) + b"\0")
+            run.seek(0)
         self._runs.append(run)
         self._names = []
 
@@ -196,17 +238,19 @@ class Aside:
         """Put some names aside, of which there are some, as the next to be read back from these parts."""
         packed = b"\0".join(names)
         parts.append(Part(self._end, self._end, self._end + len(packed)))
-        self._file.seek(self._end)
-        self._file.write(packed)
+        with working_on_disk:
+            self._file.seek(self._end)
+            self._file.write(packed)
         self._end += len(packed)
 
     def take(self, parts: list[Part]) -> list[bytes]:
         """Take the next few names back, at least one; a part without any left is dropped."""
         begin, start, end = parts.pop()
-        self._file.seek(start)
         size = FEW
         while True:
-            packed = self._file.read(min(size, end - start))
+            with working_on_disk:
+                self._file.seek(start)
+                packed = self._file.read(min(size, end - start))
             cut = packed.rfind(b"\0")
             if start + len(packed) == end:
                 self._end = begin
@@ -215,12 +259,12 @@ class Aside:
                 parts.append(Part(begin, start + cut + 1, end))
                 return packed[:cut].split(b"\0")
             # A name may be longer than what is read of a few.
-            self._file.seek(start)
             size *= 2
 
     def close(self) -> None:
         """Close the file; what is in it is discarded."""
-        self._file.close()
+        with working_on_disk:
+            self._file.close()
 
 
 def blocks(file: IO[bytes], separator: bytes = b"\0", size: int | None = None) -> Iterator[list[bytes]]:
@@ -228,7 +272,8 @@ def blocks(file: IO[bytes], separator: bytes = b"\0", size: int | None = None) -
     size = size or BLOCK
     rest = b""
     while True:
-        block = file.read(size)
+        with working_on_disk:
+            block = file.read(size)
         if not block:
             return
         names = (rest + block).split(separator)

@@ -12,7 +12,18 @@ from typing import Any
 
 def escaped(name: bytes) -> str:
     """A name as text on one line: what is not UTF-8 or not printable becomes a backslash escape."""
-    text = name.decode("utf-8", "backslashreplace")
+    return _printable_line(name.decode("utf-8", "backslashreplace"))
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: what is not printable becomes a backslash escape, except for ends of lines.
+
+    Text that went through it once comes out as it is.
+    """
+    return text if text.isprintable() else "\n".join(map(_printable_line, text.split("\n")))
+
+
+def _printable_line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(

@@ -14,6 +14,7 @@ from typing import Any, Union
 from ..config import site_file
 from ..config.options import JOBS, flagged_options
 from ..config.site import OrphansJob, RecordsJob, Site
+from ..config.trusted import ROOT, why_untrusted
 from ..errors import SiteError
 
 Job = Union[OrphansJob, RecordsJob]
@@ -59,15 +60,33 @@ def _site(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     """The description of the site, and the file that it came from."""
     directory = os.path.join(options.config, _SITES)
     site = site_file.read(directory, options.site)
-    _continue_with(site.get("python"), options)
-    return site, os.path.join(directory, f"{options.site}.json")
+    source = os.path.join(directory, f"{options.site}.json")
+    _continue_with(site.get("python"), source, options)
+    return site, source
 
 
-def _continue_with(python: Any, options: argparse.Namespace) -> None:
+def _require_roots(python: str, source: str) -> None:
+    """Refuse an interpreter that root would run and somebody else may have chosen, or may write."""
+    if os.geteuid() != ROOT:
+        return
+    for what, path in (("the site file that names it", source), ("it", python)):
+        try:
+            why = why_untrusted(path)
+        except OSError as error:
+            why = f"{path} cannot be examined: {error.strerror}."
+        if why:
+            raise SiteError(
+                f"root does not run the interpreter {python!r}, for somebody else may write {what}: {why}. "
+                "Or run as the user of the site."
+            )
+
+
+def _continue_with(python: Any, source: str, options: argparse.Namespace) -> None:
     """Replace this process by the interpreter of the site, if it is another one."""
     chosen = os.environ.get(_CHOSEN)
     if not isinstance(python, str) or not options.launcher or python in ("", chosen, sys.executable):
         return
+    _require_roots(python, source)
     os.environ[_CHOSEN] = python
     try:
         os.execv(python, [python, "-IBXutf8", options.launcher, *options.written])  # noqa: S606

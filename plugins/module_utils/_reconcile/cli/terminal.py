@@ -15,6 +15,7 @@ from .. import run as jobs
 from ..errors import UnconfirmedError
 from ..run import Job
 from ..session import Progress
+from ..text import printable
 
 # Seconds between two lines of progress.
 PACE = 0.2
@@ -27,7 +28,8 @@ def write(text: str, stream: TextIO) -> None:
 
 
 def say(lines: Sequence[str], stream: TextIO) -> None:
-    write("\n".join(lines) + "\n", stream)
+    # Whatever is in them: an escape sequence would be the terminal's to obey.
+    write("".join(f"{printable(line)}\n" for line in lines), stream)
 
 
 def complain(message: str) -> None:
@@ -41,7 +43,7 @@ def require_somebody(undone: str, instead: str) -> None:
 
 
 def is_confirmed(question: str) -> bool:
-    write(f"{question} Type yes to continue: ", sys.stderr)
+    write(f"{printable(question)} Type yes to continue: ", sys.stderr)
     return sys.stdin.readline().strip() == "yes"
 
 
@@ -65,7 +67,7 @@ class ProgressLine:
             self._expected = jobs.expected(self._job)
         self._shown = now
         rate = number / (now - self._began)
-        name = f"{self._job.site.name} · {self._job.name}"
+        name = f"{printable(self._job.site.name)} · {self._job.name}"
         line = f"\r\x1b[K{name}: {number:,} {self._what} examined, {rate:,.0f} a second{self._share(number)}"
         write(line, sys.stderr)
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from ..database.catalog import Row
 from ..kept import Code
 from ..media.derived import DerivedPattern
-from ..media.paths import Spellings, decomposed, outside
+from ..media.paths import Spellings, decomposed, no_path, shortened
 from ..media.quick_check import QuickCheck
 from ..media.store import Answer, FileState, MediaStore
 from ..text import escaped
@@ -48,14 +48,14 @@ class MissingCheck:
     def is_missing(self, row: Row) -> bool:
         """Whether it is proven that the row's file does not exist; ``keep`` hears what prevents the proof."""
         path = row.file or b""
-        why = outside(path)
+        why = no_path(path)
         if not why and not self._is_absent(path, path):
             return False
         spellings = self._other_spellings(path)
         if not why and any(b"\0" in other for other in spellings):
             why = "means a NUL byte"
         if why:
-            self._keep(path, Code.OUTSIDE, f"the database holds this path, which {why}; its row is kept")
+            self.keep_record_of(path, why)
             return False
         for spelling in spellings:
             if not self._is_absent(spelling, path):
@@ -64,6 +64,11 @@ class MissingCheck:
                 self._keep(path, Code.OTHER_SPELLING, reason)
                 return False
         return True
+
+    def keep_record_of(self, path: bytes, why: str) -> None:
+        """Keep the record of a value that references no path, and say why not."""
+        reason = f"the database holds this path, which {why}; its row is kept"
+        self._keep(shortened(path), Code.OUTSIDE, reason)
 
     def _other_spellings(self, path: bytes) -> list[bytes]:
         """The other paths under which the file may lie; asked for what seems to be missing only."""
@@ -86,9 +91,9 @@ class MissingCheck:
 
     def file_at(self, path: bytes) -> FileState | None:
         """The state of the regular file at a path, if one is there and may be removed."""
-        why = outside(path)
+        why = no_path(path)
         if why:
-            self._keep(path, Code.OUTSIDE, f"the database holds this path, which {why}")
+            self._keep(shortened(path), Code.OUTSIDE, f"the database holds this path, which {why}")
             return None
         status = self._store.check(path)
         if status.answer is Answer.BLOCKED:
@@ -109,7 +114,7 @@ class MissingCheck:
             if path not in given:
                 given.add(path)
                 yield path
-            if outside(path):
+            if no_path(path):
                 continue
             for pattern in self._derived:
                 for derived in self._store.matching(pattern.globs(path)):

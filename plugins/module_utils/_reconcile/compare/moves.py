@@ -17,7 +17,7 @@ from typing import AbstractSet, Iterable, Mapping, NamedTuple, Sequence
 from ..config.site import Column
 from ..database.base import Database
 from ..media.derived import DerivedPattern, sources_of
-from ..media.paths import outside
+from ..media.paths import no_path
 from ..media.store import MediaStore
 from ..media.walk import exclusion
 
@@ -147,4 +147,4 @@ class MoveSearch:
         return found
 
     def _is_absent(self, path: bytes) -> bool:
-        return not outside(path) and self._store.check(path).is_absent
+        return not no_path(path) and self._store.check(path).is_absent

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Callable, Iterator, Sequence
 
-from ..media.paths import Spellings, canonical, decomposed, outside
+from ..media.paths import Spellings, canonical, decomposed, is_too_long, outside
 from ..media.store import MediaStore
 from ..text import escaped
 
@@ -40,7 +40,7 @@ class Sample:
 
 def better_reading(sample: Sample, store: MediaStore, spellings: Spellings) -> str | None:
     """Say how the references would have to be read for most to fit; None if most do as they are."""
-    values = [value for value in sample.values if value]
+    values = [value for value in sample.values if value and not is_too_long(value)]
     if not values or 2 * _fitting(values, store, lambda value: value) > len(values):
         return None
     counts = [

@@ -18,6 +18,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 from ..errors import SiteError
 from .options import JOBS, QUARANTINE, Option, job_options, module_options, site_options
 from .site import OrphansJob, RecordsJob, build_job
+from .trusted import ROOT, why_untrusted
 from .values import boolean, checked, unknown_keys
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -157,7 +158,8 @@ def _implied(site: Mapping[str, Any], job: str) -> dict[str, Any]:
 def read(directory: str, name: str) -> dict[str, Any]:
     """Read the description of one site from its file.
 
-    Raises SiteError if there is no such file, or if it does not describe that site.
+    Raises SiteError if there is no such file, if it does not describe that site, or if somebody else than
+    root or this user may write it. Root reads the file of a site's user, but not which interpreter to run.
     """
     if not _NAME.fullmatch(name):
         raise SiteError(
@@ -166,6 +168,7 @@ def read(directory: str, name: str) -> dict[str, Any]:
         )
     path = os.path.join(directory, f"{name}.json")
     try:
+        _require_trusted(path)
         with open(path, encoding="utf-8") as file:
             site = json.load(file)
     except FileNotFoundError:
@@ -181,6 +184,13 @@ def read(directory: str, name: str) -> dict[str, Any]:
     if not isinstance(site, dict) or site.get("name") != name:
         raise SiteError(f"the site file {path} does not describe a site named {name!r}. Install it again.")
     return site
+
+
+def _require_trusted(path: str) -> None:
+    # What the role installs for a site's user is that user's; root reads it, for a check by hand.
+    why = why_untrusted(path, os.stat(path).st_uid if os.geteuid() == ROOT else None)
+    if why:
+        raise SiteError(f"the site file {path} is not read, because it says what is removed, and {why}")
 
 
 def _where(error: Exception) -> str:

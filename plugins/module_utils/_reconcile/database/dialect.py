@@ -19,6 +19,7 @@ from typing import Any, Iterable, Sequence
 from uuid import UUID
 
 from ..errors import SiteError
+from ..media.paths import LONGEST_PATH
 from .catalog import ColumnType, ForeignKey, Selection, Table
 
 
@@ -49,6 +50,10 @@ class Dialect(ABC):
     @abstractmethod
     def path(self, expression: str) -> str:
         """The value of a path column, sorted and compared as bytes."""
+
+    @abstractmethod
+    def read_path(self, expression: str) -> str:
+        """Like ``path``, cut off a little above LONGEST_PATH: enough to see that it is no path."""
 
     @abstractmethod
     def stem(self, expression: str) -> str:
@@ -185,11 +190,22 @@ class PostgreSQLDialect(Dialect):
             return f'{expression}::text COLLATE pg_catalog."C"'
         return f"pg_catalog.convert_to({expression}::text, 'UTF8')"
 
+    def read_path(self, expression: str) -> str:
+        return self.path(f"({self._cut_off(expression)})")
+
+    def _cut_off(self, expression: str) -> str:
+        # The length of a text is known without reading it. Characters have at least a byte each.
+        text = f"{expression}::text"
+        return (
+            f"CASE WHEN pg_catalog.octet_length({text}) OPERATOR(pg_catalog.>) {LONGEST_PATH} "
+            f"THEN pg_catalog.left({text}, {LONGEST_PATH + 1}) ELSE {text} END"
+        )
+
     def stem(self, expression: str) -> str:
-        return self.path(f"regexp_replace({expression}::text, '([^/.][^/]*)\\.[^./]*$', '\\1')")
+        return self.path(f"regexp_replace({self._cut_off(expression)}, '([^/.][^/]*)\\.[^./]*$', '\\1')")
 
     def name(self, expression: str) -> str:
-        return self.path(f"regexp_replace({expression}::text, '^.*/', '')")
+        return self.path(f"regexp_replace({self._cut_off(expression)}, '^.*/', '')")
 
     def exact(self, expression: str) -> str:
         return f"{expression}::text"
@@ -273,11 +289,17 @@ class SQLiteDialect(Dialect):
     def path(self, expression: str) -> str:
         return f"CAST({expression} AS BLOB)"
 
+    def read_path(self, expression: str) -> str:
+        # Not substr alone: of an empty value it makes NULL.
+        path = self.path(expression)
+        cut_off = f"substr({path}, 1, {LONGEST_PATH + 1})"
+        return f"CASE WHEN length({path}) > {LONGEST_PATH} THEN {cut_off} ELSE {path} END"
+
     def stem(self, expression: str) -> str:
-        return f"media_cleanup_stem(CAST({expression} AS BLOB))"
+        return f"media_cleanup_stem({self.read_path(expression)})"
 
     def name(self, expression: str) -> str:
-        return f"media_cleanup_name(CAST({expression} AS BLOB))"
+        return f"media_cleanup_name({self.read_path(expression)})"
 
     def exact(self, expression: str) -> str:
         return expression

@@ -31,6 +31,8 @@ except ImportError:
 
 # The piece of the statement, with a mark below it, that the server adds to some errors.
 _EXCERPT = re.compile(r"^\S+ \d+: .*\n\s*\^\s*$", re.MULTILINE)
+# What a server adds to an error of a connection, up to its hint.
+_MORE = re.compile(r"^(?:DETAIL|CONTEXT|QUERY):.*?(?=^HINT:|\Z)", re.MULTILINE | re.DOTALL)
 # Errors of a connection that ends: on the way, or because the server or its process shuts down.
 _LOST = ("08", "57P")
 
@@ -189,11 +191,20 @@ class Psycopg2Connection(Connection):
             raise DriverError(self._sentence(error), code, is_lost) from None
 
     def _sentence(self, error: Exception) -> str:
-        """The server's words as sentences on one line, without the statement and any secret of the URL."""
-        text = " ".join(_EXCERPT.sub("", str(error)).split()) or type(error).__name__
+        """The server's words on one line: no statement, no content of rows, no secret of the URL."""
+        text = " ".join(_server_words(error).split()) or type(error).__name__
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _server_words(error: Exception) -> str:
+    """The message of a server and its hint; its DETAIL and its CONTEXT may show what rows hold."""
+    said = getattr(error, "diag", None)
+    if said is None or not said.message_primary:
+        return _MORE.sub("", _EXCERPT.sub("", str(error)))
+    hint = f" HINT: {said.message_hint}" if said.message_hint else ""
+    return f"{said.message_primary}{hint}"
 
 
 def _secrets(url: str) -> list[str]:

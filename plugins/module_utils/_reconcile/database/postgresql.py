@@ -13,7 +13,7 @@ from urllib.parse import quote as percent_encode
 
 from ..config.site import Column
 from ..errors import BusyError, CommitUnknown, DatabaseError, SiteError
-from ..spool import blocks, temporary_file
+from ..spool import blocks, temporary_file, working_on_disk
 from .base import Connection, Database, DriverError, machine_id
 from .catalog import BATCH, ColumnType, ForeignKey, Table
 from .dialect import PostgreSQLDialect
@@ -290,7 +290,7 @@ class PostgreSQL(Database):
 
     def _stream_paths(self, statement: str) -> Iterator[list[bytes]]:
         # COPY is the fastest way out of PostgreSQL, and its transaction ends with the last row.
-        with temporary_file() as copy:
+        with working_on_disk, temporary_file() as copy:
             self._connection.copy_to(copy, statement)
             self._end_reading()
             copy.seek(0)

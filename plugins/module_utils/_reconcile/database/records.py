@@ -33,8 +33,9 @@ class Records(Statements):
     def _rows_where(
         self, selection: Selection, condition: str, parameters: Sequence[Any]
     ) -> Iterator[list[Row]]:
+        path = self.dialect.read_path(self.dialect.field("t", selection.file_column))
         statement = (
-            f"SELECT {self._file(selection)} AS path, {self.dialect.key_list(selection.table)} "
+            f"SELECT {path} AS path, {self.dialect.key_list(selection.table)} "
             f"FROM {self.dialect.relation(selection.table)} AS t WHERE {condition} ORDER BY path"
         )
         with self._doing(f"reading the rows of {selection.table.name}"):
@@ -65,7 +66,7 @@ class Records(Statements):
         table = selection.table
         joins, shown = self._owner(owner)
         source, parameters = self._row_keys(table, [row.key for row in rows])
-        files = [self.dialect.path(self.dialect.field("t", name)) for name in companions]
+        files = [self.dialect.read_path(self.dialect.field("t", name)) for name in companions]
         statement = (
             f"SELECT {', '.join([shown, *files, self.dialect.key_list(table)])} FROM {source} "
             f"JOIN {self.dialect.relation(table)} AS t ON {self.dialect.key_join(table)} {joins}"

@@ -35,7 +35,8 @@ class References(Statements):
     def references(self, columns: Sequence[Column]) -> Iterator[list[bytes]]:
         """Yield all references of the columns, in byte order, in lists of a bounded length.
 
-        A path that several rows reference is yielded as often. Empty paths are not.
+        A path that several rows reference is yielded as often. Empty paths are not. Of a value that is
+        longer than a path can be, the beginning is yielded, which still is too long; so it is throughout.
         """
         parts = [self._paths_of(column, where_filled=True) for column in columns]
         statement = f"SELECT path FROM ({' UNION ALL '.join(parts)}) AS reference ORDER BY path"
@@ -138,7 +139,7 @@ class References(Statements):
 
     def _paths_of(self, column: Column, *others: str, where_filled: bool = False) -> str:
         """The query for the paths in a column, and other expressions beside them."""
-        path = f"{self.dialect.path(self.dialect.field('t', column.name))} AS path"
+        path = f"{self.dialect.read_path(self.dialect.field('t', column.name))} AS path"
         rows = self._filled_rows_of(column) if where_filled else self._rows_of(column)
         return f"SELECT {', '.join([path, *others])} FROM {rows}"
 

@@ -256,6 +256,11 @@ def _advice(error: sqlite3.Error) -> str:
         return "Set database_url to Django's database file."
     if "readonly" in text or "unable to open" in text:
         return "This user needs write permission on the file and its directory."
+    if "disk is full" in text:
+        return (
+            "Free some space beside the database, and where temporary files lie; the environment variable "
+            "TMPDIR may name a directory for these that has room."
+        )
     if "FOREIGN KEY" in text:
         return "Rows of another table still reference these; say what becomes of them in dependents."
     return "Nothing of this step was kept."

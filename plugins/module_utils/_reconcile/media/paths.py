@@ -18,6 +18,10 @@ from bisect import bisect_left
 from typing import Iterator
 from urllib.parse import unquote_to_bytes
 
+# Bytes: no system opens a longer path, and Django's columns hold at most a few hundred characters.
+LONGEST_PATH = 4096
+# Bytes that are shown of a longer value.
+_BEGINNING = 80
 _UNUSUAL = re.compile(rb"\0|%|//|(?:^|/)\.{1,2}(?:/|$)|^/|/$|\\")
 # What is unusual side by side, at the ends too: empty and dotted parts of a path.
 _SEPARATORS = bytes.maketrans(b"\0.", b"//")
@@ -70,7 +74,9 @@ class Spellings:
         self._prefixes = sorted({canonical(prefix) + b"/" for prefix in prefixes} - {b"/"})
 
     def meant_by(self, value: bytes) -> Iterator[bytes]:
-        """Yield the canonical paths that a value of the database may stand for."""
+        """Yield the canonical paths that a value of the database may stand for; none if it is too long."""
+        if is_too_long(value):
+            return
         whole = canonical(_SCHEME.sub(b"", value))
         yield whole
         if value.startswith(b"/") or _SCHEME.match(value):
@@ -88,7 +94,7 @@ class Spellings:
         return bool(_UNRESERVED.fullmatch(path)) and not path.startswith(tuple(self._prefixes))
 
     def unusual(self, values: list[bytes]) -> list[bytes]:
-        """Those of some values in byte order that may stand for a path other than themselves.
+        """Those of some values in byte order that may stand for a path other than themselves, or for none.
 
         Asked first for the whole list at once, because nearly always there are none.
         """
@@ -100,12 +106,13 @@ class Spellings:
             and b"\\" not in joined
             and joined.translate(_SEPARATORS).rfind(b"//") < 0
             and not any(_has_prefix(values, prefix) for prefix in self._prefixes)
+            and (len(joined) <= LONGEST_PATH or max(map(len, values)) <= LONGEST_PATH)
         ):
             return []
         return [value for value in values if self._is_unusual(value)]
 
     def _is_unusual(self, value: bytes) -> bool:
-        if _UNUSUAL.search(value) or value.startswith(tuple(self._prefixes)):
+        if is_too_long(value) or _UNUSUAL.search(value) or value.startswith(tuple(self._prefixes)):
             return True
         return not value.isascii() and canonical(value) != value
 
@@ -127,8 +134,25 @@ def stem(path: bytes) -> bytes:
     return posixpath.splitext(path)[0]
 
 
+def is_too_long(value: bytes) -> bool:
+    """Whether a value of the database is longer than a path can be."""
+    return len(value) > LONGEST_PATH
+
+
+def shortened(value: bytes) -> bytes:
+    """A value as it is shown: of one that is too long for a path, its beginning."""
+    return value[:_BEGINNING] + b"..." if is_too_long(value) else value
+
+
+def no_path(value: bytes) -> str | None:
+    """Say why a value of the database references no path below the media root, or None."""
+    if is_too_long(value):
+        return f"is longer than a path can be ({LONGEST_PATH:,} bytes)"
+    return outside(value)
+
+
 def outside(value: bytes) -> str | None:
-    """Return why a value of the database cannot be a path below the media root, or None."""
+    """Say why a path leads out of the media root, or None."""
     if b"\0" in value:
         return "holds a NUL byte"
     if value.startswith(b"/"):

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import zlib
 from datetime import datetime, timezone
@@ -21,6 +20,8 @@ from ..kept import Code, Doubt
 NAME_BYTES, IDENTITY_BYTES = 6, 4
 # More items would make a token of more than some 270 kB; a larger plan is approved as a whole.
 ITEMS_IN_TOKEN = 20_000
+# Bytes of a header, whose scope lists directories and columns; many thousands of these fit.
+HEADER_BYTES = 1 << 20
 TOKEN_VERSION = 1
 
 
@@ -73,6 +74,31 @@ class PlanDigest:
         return base64.urlsafe_b64encode(packed).decode()
 
 
+def _unpacked(token: str) -> bytes:
+    """What a token holds, within bounds.
+
+    Raises ValueError or zlib.error for a text that is no token, and SiteError for one that is too long.
+    """
+    limit = HEADER_BYTES + 1 + ITEMS_IN_TOKEN * (NAME_BYTES + IDENTITY_BYTES)
+    # Base64 writes 3 bytes as 4, and what does not compress grows a little.
+    if len(token) > limit * 3 // 2:
+        raise _too_long()
+    unpacking = zlib.decompressobj()
+    unpacked = unpacking.decompress(base64.urlsafe_b64decode(token.encode()), limit + 1)
+    if len(unpacked) > limit:
+        raise _too_long()
+    if not unpacking.eof:
+        raise ValueError("the token was cut off")
+    return unpacked
+
+
+def _too_long() -> SiteError:
+    return SiteError(
+        "approved_plan is longer than any plan that a check run makes, so it was not unpacked. "
+        "Pass on the value plan of a check run as it is."
+    )
+
+
 class Approval:
     """A plan that somebody approved: what is not in it is kept.
 
@@ -81,15 +107,14 @@ class Approval:
 
     def __init__(self, token: str, job: str, scope: str) -> None:
         try:
-            packed = zlib.decompress(base64.urlsafe_b64decode(token.encode()))
-            header, _newline, digests = packed.partition(b"\n")
+            header, _newline, digests = _unpacked(token).partition(b"\n")
             fields = json.loads(header)
             version, made_for = fields["version"], (fields["job"], fields["scope"])
             self.moment = float(fields["moment"])
             datetime.fromtimestamp(self.moment, timezone.utc)
             self.digest = str(fields["digest"])
             self.count = int(fields["items"])
-        except (binascii.Error, zlib.error, ArithmeticError, LookupError, OSError, TypeError, ValueError):
+        except (ArithmeticError, LookupError, OSError, RecursionError, TypeError, ValueError, zlib.error):
             raise SiteError(
                 "approved_plan cannot be read. Pass on the value plan of a check run as it is."
             ) from None

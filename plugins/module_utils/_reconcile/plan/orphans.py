@@ -17,7 +17,7 @@ from ..compare.references import ReferenceCheck, UnusualReferences
 from ..config.site import OrphansJob
 from ..errors import SiteError
 from ..kept import Code
-from ..media.paths import outside
+from ..media.paths import no_path, shortened
 from ..media.store import FileState
 from ..media.walk import exclusion, is_excluded
 from ..session import Comparison, Session
@@ -155,9 +155,11 @@ class _OrphansPlanner(Planner):
         for references in lists:
             self.sample.look_at(references)
             for value in self.unusual.collect(references):
-                why = outside(value)
+                why = no_path(value)
                 if why:
-                    self.plan.keep(value, Code.OUTSIDE, f"the database holds this path, which {why}")
+                    self.plan.keep(
+                        shortened(value), Code.OUTSIDE, f"the database holds this path, which {why}"
+                    )
             yield references
 
     def _judged(self, path: bytes) -> Orphan | None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from ..config.guards import GUARDS
 from ..kept import Code, Doubt, Kept
 from ..spool import Listed, Spool
+from ..text import printable
 from .approval import Item, PlanDigest
 
 
@@ -77,7 +78,7 @@ class Plan:
 
     def refuse(self, guard: str, message: str) -> None:
         """Refuse the plan by a guard; the message says what was found and what lifts the guard."""
-        self.refusals.append(Refusal(guard, message, GUARDS[guard].lifted_by))
+        self.refusals.append(Refusal(guard, printable(message), GUARDS[guard].lifted_by))
 
     def is_refused_by(self, guard: str) -> bool:
         return any(refusal.guard == guard for refusal in self.refusals)

@@ -17,7 +17,7 @@ from ..database.base import Database
 from ..database.catalog import Row, Selection
 from ..kept import Code, Doubt
 from ..media.derived import patterns
-from ..media.paths import outside
+from ..media.paths import no_path
 from ..media.store import FileState
 from ..session import Session
 from ..spool import Spool
@@ -97,7 +97,7 @@ def directories(session: Session, job: RecordsJob) -> Iterator[bytes]:
     for paths in session.database.references(job.own_columns):
         for path in paths:
             directory = os.path.dirname(path)
-            if directory not in seen and not outside(path):
+            if directory not in seen and not no_path(path):
                 seen.add(directory)
                 yield directory
 

@@ -20,6 +20,7 @@ from ..database.base import Database
 from ..database.catalog import ForeignKey, Row, Selection, Table
 from ..errors import SiteError
 from ..kept import Code
+from ..media.paths import is_too_long, no_path
 from ..media.walk import NAMES_IN_MEMORY
 from ..session import Session, open_store
 from ..spool import CHUNK, ExternalSort, Spool
@@ -118,6 +119,12 @@ class _RecordsPlanner(Planner):
         for rows in self._counted(self.database.rows(self.plan.selection)):
             self.sample.look_at([row.file or b"" for row in rows])
             yield rows
+
+    def _is_kept_as_too_long(self, path: bytes) -> bool:
+        """Whether a value is longer than a path can be, so that its record is kept."""
+        if is_too_long(path):
+            self.check.keep_record_of(path, no_path(path) or "")
+        return is_too_long(path)
 
     def _counted(self, lists: Iterator[list[Any]]) -> Iterator[list[Any]]:
         """Count what is examined, while it comes."""
@@ -220,7 +227,9 @@ class _IncompletePlanner(_RecordsPlanner):
         )
 
     def _selected(self) -> Iterator[list[Row]]:
-        yield from self._all_rows()
+        for rows in self._all_rows():
+            # Rows are removed by a statement that repeats their path, which was not read in full here.
+            yield [row for row in rows if not self._is_kept_as_too_long(row.file or b"")]
         self.plan.examined = {"records": self.database.count_rows(self.plan.selection)}
 
 
@@ -266,7 +275,7 @@ class _MissingPlanner(_RecordsPlanner):
             not_found += self.check.not_found(paths)
             if len(not_found) > FEW_NOT_FOUND:
                 return None
-        return not_found
+        return [path for path in not_found if not self._is_kept_as_too_long(path)]
 
     def _not_doubtful(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep a record whose file seems to be elsewhere now."""

@@ -12,7 +12,7 @@ from ..apply.restore_rows import Restored
 from ..kept import Kept
 from ..plan.plan import Totals
 from ..quarantine.store import BatchInfo
-from ..text import counted, escaped, moment
+from ..text import counted, escaped, moment, printable
 from .data import lines_diff
 from .words import sample
 
@@ -30,7 +30,7 @@ def restored(found: Restored, check: bool) -> dict[str, Any]:
     if kept.total:
         lines.append(f"  {kept.total:,} {'is' if kept.total == 1 else 'are'} kept in quarantine:")
         # All of them, because somebody has to act on each.
-        each = [f"    {escaped(item.name)}: {item.reason}" for item in kept.items]
+        each = [printable(f"    {escaped(item.name)}: {item.reason}") for item in kept.items]
         lines += sample(each, kept.total, verbose=True)
         lines.append("  Fix that and restore the batch again; it restores the rest.")
     paths = [escaped(path) for path in found.paths.items]
@@ -73,9 +73,15 @@ def batches(found: list[BatchInfo]) -> dict[str, Any]:
     """The result of listing batches."""
     lines = [_batch_words(info) for info in found] or ["no batches"]
     return {
-        "batches": [{**info._asdict(), "moment": moment(info.moment)} for info in found],
+        "batches": [_batch_data(info) for info in found],
         "summary": "\n".join(lines),
     }
+
+
+def _batch_data(info: BatchInfo) -> dict[str, Any]:
+    fields = info._asdict()
+    texts = {name: printable(value) for name, value in fields.items() if isinstance(value, str)}
+    return {**fields, **texts, "moment": moment(info.moment)}
 
 
 def batch_table(found: list[BatchInfo]) -> list[str]:
@@ -89,17 +95,19 @@ def batch_table(found: list[BatchInfo]) -> list[str]:
     table = [("BATCH", "REMOVED", "JOB", "FILES", "BYTES", "ROWS"), *rows]
     widths = [max(map(len, column)) for column in zip(*table)]
     return [
-        "  ".join(
-            # Numbers stand at the right.
-            cell.rjust(width) if number > 2 else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths))
+        printable(
+            "  ".join(
+                # Numbers stand at the right.
+                cell.rjust(width) if number > 2 else cell.ljust(width)
+                for number, (cell, width) in enumerate(zip(row, widths))
+            )
         )
         for row in table
     ]
 
 
 def _batch_words(info: BatchInfo) -> str:
-    return (
+    return printable(
         f"{info.name}: {info.site} · {info.job}, {moment(info.moment)}, {counted(info.files, 'file')}, "
         f"{counted(info.bytes, 'byte')}, {counted(info.rows, 'row')}"
     )

@@ -11,7 +11,7 @@ from typing import Any, Sequence
 
 from ..config.site import RecordsJob
 from ..plan.records import Record, RecordsPlan
-from ..text import counted, escaped
+from ..text import counted, escaped, printable
 from .description import SAMPLE, Description
 
 
@@ -51,7 +51,7 @@ class RecordsDescription(Description):
 
     def item_diff(self, item: Record) -> str:
         owner = f" ({item.owner})" if item.owner else ""
-        return f"{self.job.table} {item.shown_key}: {_path(item)}{owner}"
+        return printable(f"{self.job.table} {item.shown_key}: {_path(item)}{owner}")
 
     def totals(self, totals: dict[str, int]) -> str:
         files = f"{counted(totals['files'], 'file')}, {counted(totals['bytes'], 'byte')}"
@@ -64,7 +64,7 @@ class RecordsDescription(Description):
     @property
     def dependents(self) -> dict[str, dict[str, int]]:
         found = self.outcome.dependents if self.outcome else self.plan.dependents
-        return dict(sorted(found.items()))
+        return {printable(table): counts for table, counts in sorted(found.items())}
 
 
 class MissingDescription(RecordsDescription):

@@ -17,7 +17,7 @@ from ..kept import Code, Kept
 from ..plan.plan import Plan
 from ..run import Run
 from ..spool import Listed
-from ..text import counted, escaped
+from ..text import counted, escaped, printable
 from .description import SAMPLE, Description
 
 _WIDEST_NAME = 60
@@ -49,7 +49,7 @@ def summary(of: Description, verbose: bool) -> list[str]:
     lines += [f"  note: {warning}" for warning in (*plan.warnings, *notes(outcome))]
     if outcome is not None and outcome.error:
         lines.append(f"  failed: {outcome.error}")
-    return lines
+    return list(map(printable, lines))
 
 
 def _state(plan: Plan, outcome: Outcome | None) -> str:
@@ -73,12 +73,13 @@ def warnings(plan: Plan, with_refusals: bool, outcome: Outcome | None = None) ->
     """What is reported even of a run that succeeded."""
     refusals = plan.refusals if with_refusals else []
     spelled = [kept for kept in plan.kept.items if kept.code is Code.OTHER_SPELLING]
-    return [
+    found = [
         *plan.warnings,
         *notes(outcome),
         *(refusal.message for refusal in refusals),
         *(f"{escaped(kept.name)}: {kept.reason}" for kept in spelled[:SAMPLE]),
     ]
+    return list(map(printable, found))
 
 
 def notes(outcome: Outcome | None) -> Sequence[str]:
@@ -98,7 +99,7 @@ def problems(outcome: Outcome | None) -> str:
             f"{counted(outcome.failed.total, 'file')} could not be removed and were kept{shown}. "
             "Fix that, then run again."
         )
-    return " ".join(found)
+    return printable(" ".join(found))
 
 
 def all_kept(of: Description) -> Listed[Kept]:

@@ -7,21 +7,23 @@ import tempfile
 import tracemalloc
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import spool
+from engine.errors import CleanupError
 from engine.spool import (
     Aside,
     ExternalSort,
     Listed,
     Part,
+    Paths,
     Spool,
 )
-from helpers.builders import cut
+from helpers.builders import cut, on_full_disk
 
 # What a directory entry may be called: any bytes but NUL and the slash.
 NAME = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & {0, 0x2F})
@@ -98,6 +100,58 @@ def test_what_is_spooled_leaves_no_file_that_a_crash_would_leave_behind(
     names.extend([b"c"])
     assert next(names.lists()) == [b"a", b"b"], "so far it went to disk"
     assert list(tmp_path.iterdir()) == []
+
+
+def fill_spool() -> None:
+    spooled = files()
+    spooled.extend((b"%0100d" % number,) for number in range(2 * spool.CHUNK))
+    list(spooled)
+
+
+def fill_paths() -> None:
+    paths = Paths()
+    paths.add(b"p/", [b"%0100d" % number for number in range(spool.CHUNK)])
+    list(paths.lists())
+
+
+def fill_sort() -> None:
+    names = ExternalSort(10)
+    names.extend([b"%0100d" % number for number in range(spool.CHUNK)])
+
+
+def fill_aside() -> None:
+    aside, parts = Aside(), []
+    aside.put(parts, [b"%0100d" % number for number in range(spool.CHUNK)])
+    aside.take(parts)
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("fill", [fill_spool, fill_paths, fill_sort, fill_aside])
+def test_a_full_disk_is_reported_with_the_way_out(
+    fill: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", "/tmp")
+    monkeypatch.setattr(tempfile, "TemporaryFile", on_full_disk)
+    with pytest.raises(CleanupError, match=r"temporary file in /.* failed: No space left.* TMPDIR"):
+        fill()
+
+
+@pytest.mark.parametrize("fill", [fill_spool, fill_paths, fill_sort, fill_aside])
+def test_a_directory_for_temporary_files_that_is_gone_is_reported(
+    fill: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", "is asked for")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone\x1b"))
+    with pytest.raises(CleanupError, match=r"in .*gone\\x1b failed: No such file.* TMPDIR"):
+        fill()
+
+
+def test_that_no_directory_is_fit_for_temporary_files_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", "/no/such/directory")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/no/such/directory"])
+    with pytest.raises(CleanupError, match=r"failed: No usable temporary directory .* TMPDIR"):
+        fill_paths()
 
 
 @given(st.lists(NAME, unique=True, max_size=60), st.integers(1, 9), st.lists(st.integers(1, 9)))

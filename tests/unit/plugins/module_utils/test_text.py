@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.text import escaped, escaped_value
+from engine.errors import CleanupError, DatabaseError, SiteError
+from engine.text import escaped, escaped_value, printable
 
 
 @pytest.mark.promise(8)
@@ -43,3 +44,20 @@ def test_escapes_show_what_would_not_print(name: bytes, shown: str) -> None:
 )
 def test_a_value_of_any_type_can_be_shown(value: object, shown: str) -> None:
     assert escaped_value(value) == shown
+
+
+@pytest.mark.promise(8)
+@given(st.text())
+@example("a\x1b]0;x\x07")
+@example("a\u202eb\rc\x85d\u2028e")
+def test_text_for_a_terminal_is_printable_but_for_ends_of_lines(text: str) -> None:
+    shown = printable(text)
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert shown.count("\n") == text.count("\n")
+    assert printable(shown) == shown
+
+
+@pytest.mark.promise(8)
+@pytest.mark.parametrize("kind", [CleanupError, DatabaseError, SiteError])
+def test_an_error_shows_what_it_quotes_escaped(kind: type[CleanupError]) -> None:
+    assert str(kind("there is no table a\x1b]0;x\x07.")) == r"there is no table a\x1b]0;x\x07."

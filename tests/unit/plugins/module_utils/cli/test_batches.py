@@ -70,3 +70,20 @@ def test_no_quarantine_yet_is_an_empty_one(site_with_batches: Any, capsys: Any) 
     shutil.rmtree(site_with_batches.quarantine)
     assert site_with_batches.run("batches", "--json") == Exit.DONE
     assert json.loads(capsys.readouterr().out)["batches"] == []
+
+
+@pytest.mark.promise(8)
+@pytest.mark.parametrize("field", ["site", "job"])
+def test_what_a_manifest_says_reaches_no_terminal_as_it_is(
+    site_with_batches: Any, capsys: Any, field: str
+) -> None:
+    first, _second = site_with_batches.batches
+    manifest = site_with_batches.quarantine / first / "manifest.jsonl"
+    header, *lines = manifest.read_text().splitlines()
+    changed = {**json.loads(header), field: "a\x1b]0;x\x07"}
+    manifest.write_text("\n".join([json.dumps(changed), *lines]) + "\n")
+    assert site_with_batches.run("batches") == Exit.DONE
+    assert site_with_batches.run("purge", "--batch", first, "--dry-run") == Exit.DONE
+    said = capsys.readouterr()
+    assert "\x1b" not in said.out + said.err
+    assert r"a\x1b]0;x\x07" in said.out

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engine.plan import records_planner
 from helpers.builders import SPELLINGS, Site, as_nobody, found, guards, keys, planned, reasons, run
 
 TOO_LONG = "n" * 256
@@ -44,6 +45,23 @@ def test_what_cannot_be_judged_stays_and_is_told(
     assert why in reasons(plan.kept)[path.encode()]
     assert (found(plan), guards(plan)) == ([b"p/gone.jpg"], [])
     assert site_with_missing_file.images == ["p/there.jpg", path]
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("few", [20_000, 0])
+@pytest.mark.parametrize("value", ["/a" * 80_000, "p/" * 80_000, "x" * 4097])
+def test_a_value_that_is_longer_than_a_path_proves_no_absence(
+    site_with_missing_file: Site, value: str, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records_planner, "FEW_NOT_FOUND", few)
+    site_with_missing_file.lift_limits()
+    site_with_missing_file.insert(value)
+    plan, _outcome = run(site_with_missing_file.missing())
+    ((name, reason),) = reasons(plan.kept).items()
+    assert name == value.encode()[:80] + b"..."
+    assert reason.endswith("which is longer than a path can be (4,096 bytes); its row is kept")
+    assert (found(plan), guards(plan)) == ([b"p/gone.jpg"], [])
+    assert site_with_missing_file.images == ["p/there.jpg", value]
 
 
 @pytest.mark.promise(1)

@@ -8,6 +8,8 @@ What one database alone can do, or do wrong, is tested in the files beside this 
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from engine.config.site import Column
@@ -15,6 +17,7 @@ from engine.database import connect
 from engine.database.base import Database
 from engine.database.catalog import GenericRelation
 from engine.errors import SiteError
+from engine.media.paths import LONGEST_PATH
 from helpers.databases import TestDatabase
 from helpers.implementations import (
     PHOTO,
@@ -71,6 +74,30 @@ def test_a_view_may_be_listed_but_has_no_key(photos_with_notes: TestDatabase) ->
 
 
 # References.
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("character", ["x", "/", "é"])
+def test_of_a_value_longer_than_a_path_the_beginning_is_read(
+    empty_database: TestDatabase, character: str
+) -> None:
+    empty_database.run("CREATE TABLE photo (id integer PRIMARY KEY, image text)")
+    longest, longer = "p" * LONGEST_PATH, character * (20 << 20)
+    empty_database.insert("photo", [{"id": 1, "image": longest}, {"id": 2, "image": longer}])
+    with connect(empty_database.url, read_only=True) as database:
+        tracemalloc.start()
+        (references,) = database.references([IMAGE])
+        (rows,) = database.rows(selection(database))
+        by_name = database.references_by_name([IMAGE], [longer[:100].encode()])
+        stems = database.count_references([IMAGE], [longer[:100].encode()], stems=True)
+        _now, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    (cut,) = set(references) - {longest.encode()}
+    assert longer.encode().startswith(cut)
+    assert LONGEST_PATH < len(cut) <= 4 * (LONGEST_PATH + 1)
+    assert sorted(row.file or b"" for row in rows) == sorted(references)
+    assert (by_name, stems) == ([], {})
+    assert peak < 4 << 20
 
 
 def test_references_are_found_by_path_name_and_size(empty_database: TestDatabase) -> None:

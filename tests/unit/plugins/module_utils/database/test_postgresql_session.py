@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import Any
 
 import pytest
 
 from engine.config.site import Column
-from engine.database import connect
+from engine.database import connect, drivers
 from engine.database.catalog import Selection
+from engine.errors import CleanupError, DatabaseError
+from helpers.builders import on_full_disk
 
 IMAGE = Column("photo", "image", "size", "sha")
 # What would be chosen before the system's own, whose types fit less well.
@@ -169,3 +172,44 @@ def test_a_foreign_key_of_a_type_with_its_own_equality_is_followed(postgresql: A
         with database.transaction():
             assert database.delete_dependents(photo, [(link, note)], keys) == 1
             assert database.delete(photo, keys) == 1
+
+
+@pytest.mark.promise(11)
+def test_a_full_disk_for_the_copy_of_references_is_reported(
+    postgresql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgresql.run("CREATE TABLE photo (image text)")
+    postgresql.run("INSERT INTO photo SELECT 'p/' || n || '.jpg' FROM generate_series(1, 20000) AS n")
+    monkeypatch.setattr(tempfile, "TemporaryFile", on_full_disk)
+    words = r"temporary file in /.* failed: No space left.* TMPDIR"
+    with connect(postgresql.url, read_only=True) as database, pytest.raises(CleanupError, match=words):
+        list(database.references([Column("photo", "image")]))
+
+
+@pytest.mark.promise(12)
+def test_an_error_of_the_server_shows_no_content_of_rows(postgresql: Any) -> None:
+    postgresql.run(
+        "CREATE TABLE photo (id integer PRIMARY KEY, email text UNIQUE, size integer CHECK (size > 0))"
+    )
+    postgresql.run("INSERT INTO photo VALUES (1, 'anna@example.org', 1)")
+    with connect(postgresql.url, read_only=False) as database:
+        with pytest.raises(DatabaseError, match="duplicate key value violates unique constraint") as refusal:
+            database._execute("inserting", "INSERT INTO public.photo VALUES (2, 'anna@example.org', 1)", [])
+        assert "anna" not in str(refusal.value)
+    with connect(postgresql.url, read_only=False) as database:
+        with pytest.raises(DatabaseError, match="violates check constraint") as refusal:
+            database._execute("updating", "UPDATE public.photo SET size = 0", [])
+        assert "anna" not in str(refusal.value)
+
+
+def test_the_hint_of_an_error_of_the_server_is_shown(postgresql: Any) -> None:
+    statement = "DO $$ BEGIN RAISE 'no' USING DETAIL = 'anna', HINT = 'Ask the owner.'; END $$"
+    words = r"asking failed: no HINT: Ask the owner\. "
+    with connect(postgresql.url, False) as database, pytest.raises(DatabaseError, match=words) as refusal:
+        database._execute("asking", statement, [])
+    assert "anna" not in str(refusal.value)
+
+
+def test_an_error_of_a_connection_is_shown_without_its_detail() -> None:
+    error = OSError("FATAL:  no\nDETAIL:  anna\nmore of anna\nHINT:  Ask the owner.\n")
+    assert " ".join(drivers._server_words(error).split()) == "FATAL: no HINT: Ask the owner."

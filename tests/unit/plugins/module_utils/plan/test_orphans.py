@@ -7,6 +7,7 @@ import os
 import sqlite3
 import tempfile
 import time
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import session
-from engine.errors import SiteError
+from engine.errors import CleanupError, SiteError
 from engine.plan import approval as approvals
 from engine.plan import orphans, planner
 from helpers.builders import (
@@ -27,6 +28,7 @@ from helpers.builders import (
     Site,
     found,
     guards,
+    on_full_disk,
     planned,
     reasons,
     run,
@@ -253,6 +255,31 @@ def test_a_value_that_leads_outside_is_reported(
     assert (outside / "precious.jpg").exists()
 
 
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("value", ["/a" * 80_000, "a/" * 80_000, "x" * 4097, "%2F" * 60_000, "é" * 2049])
+def test_a_value_that_is_longer_than_a_path_is_kept_by_its_beginning(
+    site_with_orphan: Site, value: str
+) -> None:
+    site_with_orphan.lift_limits()
+    site_with_orphan.insert(value)
+    tracemalloc.start()
+    plan, _outcome = run(site_with_orphan.orphans())
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    ((name, reason),) = reasons(plan.kept).items()
+    assert name == value.encode()[:80] + b"..."
+    assert reason == "the database holds this path, which is longer than a path can be (4,096 bytes)"
+    assert site_with_orphan.media.files == {b"p/kept.jpg"}
+    assert peak < 8 << 20
+
+
+def test_a_value_as_long_as_a_path_can_be_is_none_too_long(site_with_orphan: Site) -> None:
+    site_with_orphan.lift_limits()
+    site_with_orphan.insert("/".join(["x"] * 2047) + "/yz")
+    plan, _outcome = run(site_with_orphan.orphans(), check=True)
+    assert reasons(plan.kept) == {}
+
+
 @pytest.mark.promise(5)
 def test_a_value_with_a_nul_byte_is_reported(sqlite_with_orphan: Site) -> None:
     sqlite_with_orphan.database.run("INSERT INTO photo (id, image) VALUES (99, CAST(x'702f610062' AS text))")
@@ -419,3 +446,17 @@ def test_progress_is_told(sqlite_with_orphan: Site) -> None:
     told: list[int] = []
     with planned(sqlite_with_orphan.orphans(), progress=told.append):
         assert told == [2]
+
+
+@pytest.mark.promise(11)
+def test_a_full_disk_for_temporary_files_removes_nothing_and_is_reported(
+    site_with_orphan: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Enough to be written before all is there.
+    site_with_orphan.insert(*["p/kept.jpg"] * 3)
+    site_with_orphan.media.write(*[f"p/{number:0200}.jpg" for number in range(100)])
+    there = site_with_orphan.media.files
+    monkeypatch.setattr(tempfile, "TemporaryFile", on_full_disk)
+    with pytest.raises(CleanupError, match=r"temporary file in /.* failed: No space left.* TMPDIR"):
+        run(site_with_orphan.orphans())
+    assert site_with_orphan.media.files == there

@@ -7,6 +7,7 @@ import base64
 import json
 import string
 import time
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -132,6 +133,31 @@ def test_a_token_that_was_cut_short_is_refused(kept: float) -> None:
     made = sealed(some(20))
     with pytest.raises(SiteError, match="approved_plan"):
         Approval(made.token[: int(len(made.token) * kept)], made.job, made.scope)
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("held", [b"\0", b"[", b'{"version": 1, "job": "orphans"}\n'])
+def test_a_token_that_unpacks_to_more_than_any_plan_is_refused_in_bounded_memory(held: bytes) -> None:
+    packing = zlib.compressobj(9)
+    packed = packing.compress(held) + packing.compress(b"[" * (1 << 28)) + packing.flush()
+    text = base64.urlsafe_b64encode(packed).decode()
+    tracemalloc.start()
+    with pytest.raises(SiteError, match="approved_plan is longer than any plan"):
+        Approval(text, "orphans", "/srv/media")
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+def test_a_text_that_is_longer_than_any_token_is_not_unpacked() -> None:
+    with pytest.raises(SiteError, match="approved_plan is longer than any plan"):
+        Approval("A" * (4 << 20), "orphans", "/srv/media")
+
+
+def test_a_header_that_is_nested_too_deep_is_refused_in_words() -> None:
+    packed = zlib.compress(b"[" * 100_000 + b"\n")
+    with pytest.raises(SiteError, match="cannot be read"):
+        Approval(base64.urlsafe_b64encode(packed).decode(), "orphans", "/srv/media")
 
 
 def test_a_token_that_was_wrapped_by_a_mail_program_still_serves() -> None:

@@ -13,6 +13,9 @@ import pytest
 from engine.plan import records_planner as records
 from helpers.builders import Site, as_nobody, found, guards, planned, reasons, run
 
+TOO_LONG = "the database holds this path, which is longer than a path can be (4,096 bytes)"
+
+
 # Rows that were never attached.
 
 
@@ -149,6 +152,27 @@ def test_a_companion_outside_is_told_and_stays(site: Site, outside: Path, compan
     assert companion.encode() in reasons(plan.kept)
     assert (plan.found.files, outcome.removed.files, outcome.removed.records) == (0, 0, 1)
     assert (outside / "precious.jpg").exists()
+
+
+@pytest.mark.promise(6)
+def test_a_row_whose_value_is_longer_than_a_path_is_kept(site: Site) -> None:
+    value = "/a" * 80_000
+    site.lift_limits()
+    site.insert(value, "p/gone.jpg")
+    plan, outcome = run(site.incomplete())
+    assert reasons(plan.kept) == {value.encode()[:80] + b"...": f"{TOO_LONG}; its row is kept"}
+    assert (found(plan), outcome.removed.records, outcome.kept.total) == ([b"p/gone.jpg"], 1, 0)
+    assert site.images == [value]
+
+
+@pytest.mark.promise(11)
+def test_a_companion_that_is_longer_than_a_path_is_reported_by_its_beginning(site: Site) -> None:
+    value = "t/" * 80_000
+    site.lift_limits()
+    site.insert("p/a.jpg", thumbnail=value)
+    plan, outcome = run(site.incomplete(companion_columns=["thumbnail"]))
+    assert reasons(plan.kept) == {value.encode()[:80] + b"...": TOO_LONG}
+    assert (plan.found.files, outcome.removed.records) == (0, 1)
 
 
 @pytest.mark.promise(5)

@@ -382,3 +382,28 @@ def test_warnings_tell_refusals_where_they_are_no_failure_and_other_spellings_al
 )
 def test_ages_are_rounded_for_people(seconds: float, expected: str) -> None:
     assert age(seconds) == expected
+
+
+EVIL, SHOWN = "a\x1b]0;x\x07", r"a\x1b]0;x\x07"
+
+
+@pytest.mark.promise(8)
+def test_names_of_tables_and_reasons_are_escaped_wherever_a_person_reads_them() -> None:
+    job = the_records_job(table=EVIL)
+    plan = records_plan(record(), job=job)
+    plan.dependents = {EVIL: {"deleted": 1, "updated": 0}}
+    plan.warnings.append(f"rows of {EVIL}")
+    plan.keep(b"photos/b.jpg", Code.RESTRICTED, f"{EVIL} is set to restrict")
+    plan.refuse("max_removal_percent", f"rows of {EVIL} would be removed")
+    of = describe(job, plan, None)
+    result = data.result(of, verbose=True, with_diff=True)
+    assert list(result["dependents"]) == [SHOWN]
+    assert result["left_alone"][0]["reason"] == f"{SHOWN} is set to restrict"
+    assert result["refused"][0]["message"] == f"rows of {SHOWN} would be removed"
+    assert result["summary"].count(SHOWN) >= 4
+    assert result["diff"]["before"].startswith(SHOWN)
+    assert words.warnings(plan, with_refusals=True)[:2] == [
+        f"rows of {SHOWN}",
+        f"rows of {SHOWN} would be removed",
+    ]
+    assert "\x1b" not in str(result)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Who may write a site file or an interpreter, and so decide what is removed or run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.cli import main as command
+from engine.config import site_file, trusted
+from engine.config.trusted import why_untrusted
+from engine.errors import Exit, SiteError
+
+STRANGER = 12_345
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A site file in a directory of its own."""
+    made = tmp_path / "sites" / "kit.json"
+    made.parent.mkdir()
+    made.parent.chmod(0o755)
+    made.write_text(json.dumps({"name": "kit"}))
+    made.chmod(0o600)
+    return made
+
+
+def read(file: Path) -> dict[str, Any]:
+    return site_file.read(str(file.parent), "kit")
+
+
+@pytest.mark.promise(15)
+@pytest.mark.parametrize("which", ["file", "directory"])
+def test_a_site_file_that_everybody_may_write_is_refused(file: Path, which: str) -> None:
+    written = file if which == "file" else file.parent
+    written.chmod(written.stat().st_mode | 0o002)
+    with pytest.raises(SiteError, match=f"everybody may write {written}. Run: chmod go-w {written}"):
+        read(file)
+    written.chmod(written.stat().st_mode & ~0o022)
+    assert read(file) == {"name": "kit"}
+
+
+@pytest.mark.promise(15)
+def test_a_group_with_other_members_may_not_write(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.chmod(0o660)
+    monkeypatch.setattr(trusted, "_has_other_members", lambda _gid, _trusted: True)
+    with pytest.raises(SiteError, match=f"the group of {file} may write it. Run: chmod g-w {file}"):
+        read(file)
+    monkeypatch.setattr(trusted, "_has_other_members", lambda _gid, _trusted: False)
+    assert read(file) == {"name": "kit"}
+
+
+def test_a_group_that_is_not_known_has_other_members() -> None:
+    assert trusted._has_other_members(4_000_000, {0})
+
+
+@needs_root
+@pytest.mark.promise(15)
+def test_a_directory_of_another_user_is_refused(file: Path) -> None:
+    os.chown(file.parent, STRANGER, -1)
+    with pytest.raises(SiteError, match=f"{file.parent} belongs to the unknown user {STRANGER}. Run: chown"):
+        read(file)
+
+
+@needs_root
+@pytest.mark.promise(15)
+def test_a_link_is_as_trusted_as_what_it_leads_to(file: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    assert why_untrusted(str(link)) is None
+    os.chown(file.parent, STRANGER, -1)
+    assert str(file.parent) in (why_untrusted(str(link)) or "")
+
+
+def test_a_sticky_directory_is_safe(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    (tmp_path / "python").write_text("")
+    (tmp_path / "python").chmod(0o755)
+    assert why_untrusted(str(tmp_path / "python")) is None
+
+
+@needs_root
+@pytest.mark.promise(15)
+@pytest.mark.parametrize("which", ["site file", "interpreter", "directory of the interpreter"])
+def test_root_runs_no_interpreter_that_somebody_else_chose(
+    file: Path, tmp_path: Path, which: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "venv" / "python"
+    python.parent.mkdir()
+    python.write_text("")
+    file.write_text(json.dumps({"name": "kit", "python": str(python)}))
+    run: list[str] = []
+    monkeypatch.setattr(os, "execv", lambda path, _arguments: run.append(path))
+    monkeypatch.setenv("MEDIA_CLEANUP_PYTHON", "")
+    owned = {"site file": file, "interpreter": python}.get(which, python.parent)
+    os.chown(owned, STRANGER, -1)
+    arguments = ["check", "kit", "--config", str(tmp_path)]
+    assert command.main(arguments, launcher="/usr/local/bin/media-cleanup") == Exit.UNUSABLE
+    said = capsys.readouterr().err
+    assert f"root does not run the interpreter '{python}'" in said
+    assert f"{owned} belongs to the unknown user {STRANGER}. Run: chown root {owned}" in said
+    assert run == []
+    os.chown(owned, 0, -1)
+    command.main(arguments, launcher="/usr/local/bin/media-cleanup")
+    assert run == [str(python)]
