@@ -185,7 +185,7 @@ def test_at_a_terminal_it_shows_what_would_come_back_and_asks(cleaned_sqlite_sit
     assert "nothing was restored" in said
     status, said = at_a_terminal(line, "yes")
     assert status == 0
-    assert "1 file, 7 bytes and 1 row came back" in said
+    assert "  restored: 1 file, 7 bytes and 1 row" in said
     assert "photos/half.jpg" in cleaned_sqlite_site.site.files
 
 
