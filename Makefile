@@ -29,7 +29,7 @@ demo: .venv/demo.stamp ## build two small sites in .demo and show what would be 
 	@$(PLAYBOOK) --check --diff
 	@cat demo/next_steps.txt
 
-demo-total-loss: .venv/demo.stamp ## the same sites with every upload gone: a guard refuses the plan
+demo-total-loss: .venv/demo.stamp ## the same sites with every upload missing: a guard refuses the plan
 	@$(WITH_VENV) python demo/build_sites.py .demo --total-loss
 	@$(PLAYBOOK) --check --diff || echo "The playbook ended with exit status $$?."
 
@@ -92,7 +92,7 @@ bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000
 	@$(WITH_VENV) python benchmarks/bench.py --size $(or $(SIZE),200000) --rounds $(or $(ROUNDS),3) \
 		--flat-size $(or $(FLAT),0) --only "$(ONLY)"
 
-profiles: .venv/bench.stamp ## where the engine's time goes: make profiles SIZE=1000000
+profiles: .venv/bench.stamp ## where the engine spends its time: make profiles SIZE=1000000
 	@$(WITH_VENV) python benchmarks/profiles.py --size $(or $(SIZE),200000)
 
 test-versions: .venv/tests.stamp ## on each version that can be had, or: make test-versions ONLY=controller ANSIBLE=2.18 ON=3.11

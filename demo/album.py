@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""The site album: a family's photos and videos, some of whose files are gone from disk.
+"""The site album: a family's photos and videos, some of whose files are missing.
 
-Their rows are still there, and so is what hangs on them: favourites, tags, custom albums, a cover.
+Their rows are still there, and so are the rows that depend on them: favourites, tags, custom albums, a cover.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ FIRST_VIDEO = 301
 CATEGORIES = ["People", "Places", "Animals"]
 TAGS = ["beach", "birthday", "cake", "mountains", "school"]
 
-# Gone from disk: eight photos of "Evan Photos", two of "Summer 2024", and three videos.
-GONE_PHOTOS = {
+# Missing: eight photos of "Evan Photos", two of "Summer 2024", and three videos.
+MISSING_PHOTOS = {
     f"photos/{number}.jpg"
     for number in (
         *(1_000_003_962, 1_000_004_013),
@@ -45,14 +45,14 @@ GONE_PHOTOS = {
         *(1_000_004_105, 1_000_004_108, 1_000_004_126, 1_000_004_141),
     )
 }
-GONE_VIDEOS = {"videos/MVI_0377.avi", "videos/MVI_0415.avi", "videos/MVI_0428.avi"}
-# Some of them took their thumbnails along.
-GONE_THUMBNAILS = {
+MISSING_VIDEOS = {"videos/MVI_0377.avi", "videos/MVI_0415.avi", "videos/MVI_0428.avi"}
+# Some of their thumbnails are missing too.
+MISSING_THUMBNAILS = {
     "thumbnails/photos/1000003962.jpg",
     "thumbnails/photos/1000004105.jpg",
     "thumbnails/videos/MVI_0415.jpg",
 }
-GONE_COVER = "photos/1000004108.jpg"
+MISSING_COVER = "photos/1000004108.jpg"
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ def build(directory: Path, now: datetime, total_loss: bool) -> None:
         _insert_albums(database, photos, now)
         _insert_uploads(database, photos, videos)
         _insert_what_hangs_on_photos(database, photos, now)
-    gone = GONE_PHOTOS | GONE_VIDEOS
+    missing = MISSING_PHOTOS | MISSING_VIDEOS
     if total_loss:
         # As after `rm -rf photos videos`: not even the directories are left.
-        gone = {upload.file for upload in photos + videos}
-    _write_files(MediaRoot(directory / "media"), photos + videos, gone | GONE_THUMBNAILS, now)
+        missing = {upload.file for upload in photos + videos}
+    _write_files(MediaRoot(directory / "media"), photos + videos, missing | MISSING_THUMBNAILS, now)
 
 
 def description(directory: Path) -> dict[str, object]:
@@ -107,7 +107,7 @@ def description(directory: Path) -> dict[str, object]:
 
 
 def figures(directory: Path) -> str:
-    """What a look at the disk and the database finds."""
+    """What is on the disk and in the database."""
     media = MediaRoot(directory / "media")
     counts = []
     for name, query in (
@@ -115,8 +115,8 @@ def figures(directory: Path) -> str:
         ("videos", "SELECT video FROM album_video"),
     ):
         paths = [str(path) for (path,) in django_database.select(directory, query)]
-        gone = sum(media.lacks(path) for path in paths)
-        counts.append(f"{len(paths)} {name} ({gone} gone from disk)")
+        missing = sum(media.lacks(path) for path in paths)
+        counts.append(f"{len(paths)} {name} ({missing} missing)")
     return f"{', '.join(counts)}, {len(media.files('thumbnails'))} thumbnails"
 
 
@@ -186,13 +186,13 @@ def _cover_image(title: str) -> str:
 
 
 def _cover(album: int, photos: Sequence[Upload]) -> int:
-    """The photo whose file is gone, or else the album's first."""
+    """The photo whose file is missing, or else the album's first."""
     of_album = [photo for photo in photos if photo.album == album]
-    return next((photo.id for photo in of_album if photo.file == GONE_COVER), of_album[0].id)
+    return next((photo.id for photo in of_album if photo.file == MISSING_COVER), of_album[0].id)
 
 
 def _insert_uploads(database: sqlite3.Connection, photos: Sequence[Upload], videos: Sequence[Upload]) -> None:
-    # An album's row names its cover, whose row comes only now: the foreign keys are deferred.
+    # An album's row references its cover, whose row comes only now: the foreign keys are deferred.
     categories = [*range(1, len(CATEGORIES) + 1), None]
     photo_rows = [
         {
@@ -250,13 +250,13 @@ def _insert_what_hangs_on_photos(
     insert(database, "album_customalbum_photos", chosen)
 
 
-def _write_files(media: MediaRoot, uploads: Sequence[Upload], gone: set[str], now: datetime) -> None:
+def _write_files(media: MediaRoot, uploads: Sequence[Upload], missing: set[str], now: datetime) -> None:
     motifs = [Motif(_landscape(number)) for number in range(6)]
     for upload in uploads:
         motif = motifs[upload.id % len(motifs)]
-        if upload.file not in gone:
+        if upload.file not in missing:
             media.write(upload.file, motif, upload.size, upload.uploaded_at)
-        if upload.thumbnail and upload.thumbnail not in gone:
+        if upload.thumbnail and upload.thumbnail not in missing:
             size = 2_600 + upload.id * 31 % 500
             media.write(upload.thumbnail, motif.thumbnail, size, upload.uploaded_at)
     for number, title in enumerate(ALBUMS):

@@ -49,13 +49,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--total-loss",
         action="store_true",
-        help="let all photos and videos of the site album be gone from disk",
+        help="let all photos and videos of the site album be missing",
     )
     return parser.parse_args()
 
 
 def _start_over(destination: Path) -> None:
-    """Empty a former demo, and refuse to empty anything else."""
+    """Empty the folder of an earlier demo; any other folder is refused."""
     destination.mkdir(parents=True, exist_ok=True)
     marker = destination / MARKER
     content = [entry for entry in destination.iterdir() if entry != marker]

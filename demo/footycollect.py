@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""The site footycollect: a collection of football kit, with files that no row names.
+"""The site footycollect: a collection of football kit, with files that no row references.
 
 Uploads whose form was never finished, and photos of items deleted since, are left on its disk.
 """
@@ -39,7 +39,7 @@ VIEWS = ["front", "back", "detail"]
 
 # Hours since the upload; nobody finished the form. The last two are still being filled in.
 HOURS_WITHOUT_ITEM = [216, 130, 77, 50, 31, 26, 11 / 60, 4 / 60]
-# Photos that came before the site made AVIF versions.
+# Photos from before the site generated AVIF versions.
 PHOTOS_WITHOUT_AVIF = 5
 PHOTOS_WITH_THUMBNAIL = 20
 
@@ -107,7 +107,7 @@ def build(directory: Path, now: datetime) -> None:
     media = MediaRoot(directory / "media")
     motifs = {club: Motif(_shirt(*colours)) for club, colours in CLUBS.items()}
     _write_photos(media, motifs, photos)
-    _write_unnamed_files(media, list(motifs.values()), now)
+    _write_unreferenced_files(media, list(motifs.values()), now)
 
 
 def description(directory: Path) -> dict[str, object]:
@@ -131,32 +131,32 @@ def description(directory: Path) -> dict[str, object]:
 
 
 def figures(directory: Path, now: datetime) -> str:
-    """What a look at the disk and the database finds."""
+    """What is on the disk and in the database."""
     media = MediaRoot(directory / "media")
     files = media.files(*DIRECTORIES)
-    named = {
+    referenced = {
         path
         for row in django_database.select(directory, "SELECT image, image_avif FROM collection_photo")
         for path in row
     }
     yesterday = now - timedelta(days=1)
-    unnamed = [status for path, status in files.items() if path not in named]
-    orphans = [status.st_size for status in unnamed if status.st_mtime < yesterday.timestamp()]
+    unreferenced = [status for path, status in files.items() if path not in referenced]
+    orphans = [status.st_size for status in unreferenced if status.st_mtime < yesterday.timestamp()]
     [(incomplete,)] = django_database.select(
         directory,
         "SELECT count(*) FROM collection_photo WHERE content_type_id IS NULL AND uploaded_at < ?",
         django_time(yesterday),
     )
     return (
-        f"{len(named & files.keys())} referenced files, "
+        f"{len(referenced & files.keys())} referenced files, "
         f"{len(orphans)} orphans ({sum(orphans):,} bytes), "
-        f"{len(unnamed) - len(orphans)} recent uploads, {incomplete} incomplete submissions, "
+        f"{len(unreferenced) - len(orphans)} recent uploads, {incomplete} incomplete submissions, "
         f"{len(media.files('CACHE'))} thumbnails"
     )
 
 
 def _items(now: datetime) -> list[Item]:
-    """One item came every ten days, the last ten days ago."""
+    """One item was added every ten days, the last ten days ago."""
     jerseys = [("jersey", club, season) for club in CLUBS for season in SEASONS]
     shorts = [
         ("shorts", club, season)
@@ -256,7 +256,7 @@ def _thumbnail_path(photo: Photo) -> str:
     return f"CACHE/images/item_photos/{photo.stem}/{digest}.jpg"
 
 
-def _write_unnamed_files(media: MediaRoot, motifs: Sequence[Motif], now: datetime) -> None:
+def _write_unreferenced_files(media: MediaRoot, motifs: Sequence[Motif], now: datetime) -> None:
     ages = {path: (size, timedelta(days=days)) for path, (size, days) in ORPHANS.items()}
     for path, (size, minutes) in RECENT_UPLOADS.items():
         ages[path] = (size, timedelta(minutes=minutes))

@@ -116,7 +116,7 @@ def _filling(path: str, length: int) -> bytes:
 
 
 def _with_comments(jpeg: bytes, filling: bytes) -> bytes:
-    """Put comment segments behind the first segment, which has to stay the first."""
+    """Put comment segments behind the first segment, which has to remain the first."""
     end_of_first = 4 + int.from_bytes(jpeg[4:6], "big")
     comments = []
     while filling:

@@ -25,8 +25,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - One dictionary. C(release) is the version of the engine with a digest of its files, which tells two
-      builds of one version apart. C(files) are the texts of its files by their paths in the package.
+    - One dictionary. C(release) is the version of the engine with a digest of its files, which differs
+      between two builds of one version. C(files) are the texts of its files by their paths in the package.
   type: list
   elements: dict
 """

@@ -140,9 +140,9 @@ def _purge(options: Mapping[str, Any], batches: list[str] | None, check: bool) -
 def run_quarantine_info(module: AnsibleModule) -> None:
     """List the batches and leave through exit_json or fail_json."""
     try:
-        found, odd = quarantine.survey(os.fsencode(module.params["quarantine"]))
+        found, unreadable = quarantine.survey(os.fsencode(module.params["quarantine"]))
     except CleanupError as error:
         module.fail_json(msg=str(error))
-    for warning in odd:
+    for warning in unreadable:
         module.warn(warning)
     module.exit_json(changed=False, **report.batches(found))

@@ -39,7 +39,7 @@ EXAMPLES = r"""
   become: true
   become_user: www-data
 
-- name: Clean the album site's originals, and the thumbnails of photos that are gone
+- name: Clean the album site's originals, and the thumbnails of photos that are removed
   django_media.cleanup.media_orphans:
     database_url: sqlite:////srv/album/db.sqlite3
     media_root: /srv/album/media
@@ -190,7 +190,7 @@ refused:
       type: str
       sample: max_removal_percent
     message:
-      description: What was found, why it looks wrong, and what lifts the guard.
+      description: What was found, why it is suspicious, and what lifts the guard.
       type: str
     lifted_by:
       description: The option that lifts the guard, empty if none does.

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: media_quarantine
-short_description: Bring back what was removed, or delete it for good
+short_description: Restore what was removed, or delete it for good
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
-  - With O(state=restored), brings the files and rows of a batch back to where they were. Files come first,
-    then all rows with their dependents in one transaction. Nothing is ever overwritten; what cannot
-    come back is reported, one by one, and stays in quarantine.
+  - With O(state=restored), puts the files and rows of a batch back to where they were. Files come first,
+    then all rows with their dependent rows in one transaction. Nothing is ever overwritten; what cannot
+    be restored is reported, one by one, and kept in quarantine.
   - With O(state=purged), deletes batches for good.
 extends_documentation_fragment:
   - django_media.cleanup.options.quarantine
@@ -22,17 +22,17 @@ requirements:
   - psycopg2 2.8 or later for the Python that runs the module, for PostgreSQL only.
 attributes:
   check_mode:
-    description: Says what would come back or be deleted, changes nothing.
+    description: Says what would be restored or deleted, changes nothing.
     support: full
   diff_mode:
-    description: Shows the files that come back, or the batches that are deleted.
+    description: Shows the files that are restored, or the batches that are deleted.
     support: full
 seealso:
   - module: django_media.cleanup.media_quarantine_info
 """
 
 EXAMPLES = r"""
-- name: Bring back what last night's run removed
+- name: Restore what last night's run removed
   django_media.cleanup.media_quarantine:
     state: restored
     batch: 20261121T020003Z-orphans-4f1c9d07
@@ -40,7 +40,7 @@ EXAMPLES = r"""
     database_url: postgresql:///footycollect
     media_root: /var/www/footycollect/media
 
-- name: Bring back one photo
+- name: Restore one photo
   django_media.cleanup.media_quarantine:
     state: restored
     batch: 20261121T020003Z-orphans-4f1c9d07
@@ -63,7 +63,7 @@ batches:
   type: list
   elements: str
 restored:
-  description: What came back, or would in check mode.
+  description: What was restored, or would be in check mode.
   returned: success
   type: dict
   contains:
@@ -97,7 +97,7 @@ purged:
       description: Rows in them.
       type: int
 paths:
-  description: The files that came back, at most O(max_listed) of them.
+  description: The files that were restored, at most O(max_listed) of them.
   returned: success
   type: list
   elements: str
@@ -106,7 +106,7 @@ truncated:
   returned: success
   type: bool
 left_alone:
-  description: What could not come back and stays in quarantine, at most O(max_listed) entries.
+  description: What could not be restored and is kept in quarantine, at most O(max_listed) entries.
   returned: success
   type: list
   elements: dict
@@ -122,7 +122,7 @@ left_alone:
       description: Why.
       type: str
 left_alone_total:
-  description: How much could not come back, listed or not.
+  description: How much could not be restored, listed or not.
   returned: success
   type: int
 summary:

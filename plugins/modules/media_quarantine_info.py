@@ -29,7 +29,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See what could be brought back
+- name: List what can be restored
   django_media.cleanup.media_quarantine_info:
     quarantine: /var/www/footycollect/media-quarantine
   register: kept

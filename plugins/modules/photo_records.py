@@ -17,7 +17,7 @@ description:
   - All rows of a run, and what depends on them, are deleted in one transaction, by statements that
     repeat the whole condition. Files are removed only after it is committed, and only if no row
     references them then.
-  - A row whose column is empty or NULL has lost nothing and is never missing. Only the answer "no such
+  - A row whose column is empty or NULL references no file and is never missing. Only the answer "no such
     file" below a root that could be read proves that a file is missing; where anything could not be
     read, nothing is removed at all.
   - Django keeps its C(on_delete) rules in Python, so this module has a rule of its own for rows that
@@ -47,7 +47,7 @@ EXAMPLES = r"""
     companion_columns: [thumbnail]
     label: album_id.title
 
-- name: Remove the videos that have lost their file, even if all of them have
+- name: Remove the videos whose file is missing, even if that is all of them
   django_media.cleanup.photo_records:
     database_url: postgresql://album@db.internal/album
     media_root: /srv/album/media
@@ -197,7 +197,7 @@ refused:
       type: str
       sample: max_removal_percent
     message:
-      description: What was found, why it looks wrong, and what lifts the guard.
+      description: What was found, why it is suspicious, and what lifts the guard.
       type: str
     lifted_by:
       description: The option that lifts the guard, empty if none does.

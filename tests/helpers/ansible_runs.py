@@ -152,7 +152,7 @@ class Ansible:
             str(Path(sys.executable).with_name("ansible-playbook")),
             *("-i", str(self.sites(hosts)), str(CLEANUP)),
         ]
-        return _in_terminal(command, self.environment, "Type yes to go on", answer, meanwhile)
+        return _in_terminal(command, self.environment, "Type yes to continue", answer, meanwhile)
 
     def sites(self, hosts: Mapping[str, Sequence[Mapping[str, Any]]]) -> Path:
         return self.inventory({host: {"media_cleanup_sites": sites} for host, sites in hosts.items()})

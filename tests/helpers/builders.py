@@ -343,7 +343,7 @@ def unseen(tree: LocalStore) -> dict[bytes, str]:
 
 
 def state_of(tree: LocalStore, path: bytes) -> FileState:
-    state = tree.look(path).state
+    state = tree.check(path).state
     assert state is not None
     return state
 

@@ -111,7 +111,7 @@ class Terminal:
 
     def answer(self, text: str) -> tuple[int, str]:
         """Wait for the question, answer it if it comes, and return the status and all that was said."""
-        if self.read_until(b"go on: "):
+        if self.read_until(b"continue: "):
             os.write(self._terminal, f"{text}\n".encode())
             self.read_until(None)
         os.close(self._terminal)

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.promise(7)
 NEW = "it is not in the approved plan; review it in the next one"
 ANOTHER = "it is no longer what was approved: another one has the same name"
 NAMED = "it was in the approved plan and is referenced or young by now"
-BACK = "gone, attached or back by now: 1 item of the approved plan"
+BACK = "deleted, attached or not missing any more: 1 item of the approved plan"
 
 
 def reviewed(ansible: Ansible, task: Task) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def test_orphans_that_are_new_named_or_replaced_stay_and_are_told(site: Site, an
         "photos/named.jpg": NAMED,
         "photos/replaced.jpg": ANOTHER,
     }
-    assert result["warnings"] == ["gone already: 1 file of the approved plan"]
+    assert result["warnings"] == ["already removed: 1 file of the approved plan"]
     assert result["removed"]["files"] == 2
 
 

@@ -234,7 +234,10 @@ def test_a_sqlite_database_that_cannot_be_used(sqlite_site: Site, tmp_path: Path
         ),
         "directory": (at(str(elsewhere)), ["is not a file"]),
         "relative": (at("db.sqlite3"), ["absolute path", "four slashes"]),
-        "text": (at(f"{elsewhere}/text.sqlite3"), ["not a database", "Name Django's database file"]),
+        "text": (
+            at(f"{elsewhere}/text.sqlite3"),
+            ["not a database", "Set database_url to Django's database file"],
+        ),
         "empty": (at(f"{elsewhere}/empty.sqlite3"), ["there is no table 'collection_photo'"]),
         "UTF-16": (at(f"{elsewhere}/utf16.sqlite3"), ["UTF-16le", "Rebuild it as UTF-8"]),
         "scheme": (

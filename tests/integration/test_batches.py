@@ -369,7 +369,7 @@ def test_a_commit_whose_answer_is_lost_is_told_as_unknown(
     error, batch, records = _after_a_commit(full_site, job, lambda step: Fault("cut", step, call))
     assert "committing failed" in error
     assert "rolled back" not in error
-    assert "either all rows of this job are gone or none is" in error
+    assert "either all rows of this job were deleted or none was" in error
     assert records == 0
     [info] = quarantine.batches(os.fsencode(full_site.quarantine))
     assert info.name == batch

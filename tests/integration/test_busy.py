@@ -102,7 +102,7 @@ def test_of_two_runs_at_once_one_works_and_nothing_is_done_twice(
     before_removal(monkeypatch, another_starts)
     _plan, outcome = full_site.run("orphans")
     assert ends == ["busy"]
-    assert outcome.gone.total == 4
+    assert outcome.removed_items.total == 4
     assert len(full_site.batches()) == 1
     finish(full_site.restore_all)
     assert full_site.state() == full_site.start

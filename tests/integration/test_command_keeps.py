@@ -166,7 +166,7 @@ def test_what_cannot_come_back_is_told_one_by_one_and_comes_later(cleaned_sqlite
     for told in (planned, done):
         assert (told.returncode, told.stdout) == (4, "")
         for path in ("photos/orphan.jpg", "avif/orphan.avif"):
-            assert f"{path}: another file has come into its place" in told.stderr
+            assert f"{path}: another file is in its place now" in told.stderr
     assert (cleaned_sqlite_site.site.media / "photos" / "orphan.jpg").read_bytes() == b"another"
     for path in ("photos/orphan.jpg", "avif/orphan.avif"):
         (cleaned_sqlite_site.site.media / path).unlink()
@@ -182,10 +182,10 @@ def test_at_a_terminal_it_shows_what_would_come_back_and_asks(cleaned_sqlite_sit
     status, said = at_a_terminal(line, "no")
     assert (status, cleaned_sqlite_site.content) == (6, after)
     assert "photos/half.jpg" in said
-    assert "nothing was brought back" in said
+    assert "nothing was restored" in said
     status, said = at_a_terminal(line, "yes")
     assert status == 0
-    assert "1 file, 7 bytes and 1 row came back" in said
+    assert "  restored: 1 file, 7 bytes and 1 row" in said
     assert "photos/half.jpg" in cleaned_sqlite_site.site.files
 
 

@@ -213,7 +213,7 @@ def test_rows_of_easy_thumbnails_go_by_the_path_that_they_hold(project: Project)
 
 @pytest.mark.parametrize("pattern", ["cache/*/*/*", "cache/??/??/{stem}.jpg", "cache/*/*/{name}"])
 def test_no_pattern_can_name_the_files_of_sorl(sqlite_project: Project, pattern: str) -> None:
-    with pytest.raises(SiteError, match="must name its source"):
+    with pytest.raises(SiteError, match="must give its source"):
         sqlite_project.records(check=True, **MISSING, derived=[pattern])
 
 

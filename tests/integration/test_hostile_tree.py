@@ -100,7 +100,7 @@ def test_links_are_never_followed_and_never_removed(full_site: FullSite, outside
     (photos / "circle").symlink_to("circle")
     (photos / "2" / "up").symlink_to("../..")
     plan, outcome = full_site.run("orphans")
-    assert outcome.gone.total == 4
+    assert outcome.removed_items.total == 4
     links = {
         f"photos/{name}" for name in ("linked directory", "linked file.jpg", "dangling.jpg", "circle", "2/up")
     }
@@ -216,7 +216,7 @@ def test_a_directory_swapped_between_the_plan_and_the_removal_is_told(full_site:
         before_removal(patch, swap)
         _plan, outcome = full_site.run("orphans")
     assert "photos/2/b/left over.jpg" in reasons(outcome.kept)
-    assert outcome.gone.total == 3
+    assert outcome.removed_items.total == 3
 
 
 def exchanged_at_the_last_moment(full_site: FullSite, exchange: Callable[[bytes], None]) -> Any:
@@ -317,7 +317,7 @@ def test_fifos_sockets_and_devices_stay(full_site: FullSite):
     full_site.photo(60, "photos/pipe.jpg", on_disk=False)
     plan, outcome = full_site.run("orphans")
     _plan, _outcome = full_site.run("incomplete")
-    assert outcome.gone.total == 4
+    assert outcome.removed_items.total == 4
     for path, kind in odd.items():
         if path != "photos/pipe.jpg":
             assert kind in reasons(plan.kept)[path]
@@ -334,7 +334,7 @@ def test_another_name_of_a_removed_file_keeps_its_content(full_site: FullSite, o
         os.link(outside / "shared.jpg", full_site.media / "photos" / "of outside.jpg")
         time.sleep(CLOCK_TICK)
         _plan, outcome = full_site.run("orphans", older_than_hours=0)
-        assert outcome.gone.total == 6
+        assert outcome.removed_items.total == 6
         assert referenced.read_bytes() == b"picture photos/kept 1.jpg"
         assert (outside / "shared.jpg").read_bytes() == b"shared"
         full_site.restore_all()
@@ -367,7 +367,7 @@ def test_a_file_that_a_process_is_writing_stays(full_site: FullSite):
         opened.flush()
         _plan, outcome = full_site.run("orphans", approved_plan=None)
     assert len(plan.items) == 4
-    assert outcome.gone.total == 3
+    assert outcome.removed_items.total == 3
     assert os.path.exists(full_site.path("photos/left over.jpg"))
 
 
@@ -383,7 +383,7 @@ def test_a_file_system_mounted_below_the_root_is_not_entered(full_site: FullSite
         os.utime(place / "left over.jpg", (1, 1))
         plan, outcome = full_site.run("orphans")
         assert (place / "left over.jpg").exists()
-    assert outcome.gone.total == 4
+    assert outcome.removed_items.total == 4
     assert "another file system" in reasons(plan.kept)["photos/mounted"]
 
 
@@ -405,7 +405,7 @@ def test_a_file_that_cannot_go_is_told_and_the_others_go(full_site: FullSite, ke
             assert reasons(outcome.failed) == {
                 "photos/left over.jpg": "it could not be removed: Operation not permitted"
             }
-            assert outcome.gone.total == 3
+            assert outcome.removed_items.total == 3
             _plan, incomplete = full_site.run("incomplete")
             assert "photos/2/a/never attached.jpg" in reasons(incomplete.failed)
             assert incomplete.removed.records == 3
@@ -430,7 +430,7 @@ def test_a_tree_that_is_mounted_read_only_loses_nothing(full_site: FullSite, kep
             full_site.options["quarantine"] = str(full_site.quarantine)
         _plan, outcome = full_site.run("orphans")
         assert reasons(outcome.failed).keys() == ORPHANS
-        assert outcome.gone.total == 0
+        assert outcome.removed_items.total == 0
         assert full_site.kept() == {}
         assert full_site.state() == full_site.start
 

@@ -96,7 +96,7 @@ def test_yes_removes_what_was_shown_and_not_what_came_up_since(kit: Site, album:
     assert run.status == 0, run.output
     assert "web: kit · orphans: 0 rows, 1 files, 7 bytes" in run.words
     assert "home: album · missing · collection_photo: 1 rows, 0 files, 0 bytes" in run.words
-    assert run.output.count("Type yes to go on") == 1
+    assert run.output.count("Type yes to continue") == 1
     assert is_clean(album)
     assert "photos/orphan.jpg" not in kit.files
     assert "photos/came_later.jpg" in kit.files
@@ -230,7 +230,7 @@ def test_an_unknown_job_is_told_clearly(album: Site, ansible: Ansible):
     before = album.state()
     run = ansible.clean({"web": [album.described()]}, *FORCE, "-e", "media_cleanup_jobs=orphan")
     assert run.status == 2
-    assert "media_cleanup_jobs names 'orphan'; there are orphans, incomplete, missing" in run.words
+    assert "media_cleanup_jobs has 'orphan'; there are orphans, incomplete, missing" in run.words
     assert album.state() == before
 
 

@@ -327,9 +327,9 @@ def test_nothing_that_is_named_goes_while_the_site_is_used(site: Site):
             plan, outcome = jobs.run(cleanup, check=False)
             assert outcome is not None, plan.refusals
             assert outcome.error == ""
-            removed[plan.job] += outcome.gone.total
+            removed[plan.job] += outcome.removed_items.total
             if plan.job == "orphans":
-                gone = (os.fsdecode(orphan.path) for orphan in outcome.gone.items)
+                gone = (os.fsdecode(orphan.path) for orphan in outcome.removed_items.items)
                 assert {path for path in gone if visitors.written.get(path, 0) > plan.moment} == set()
     assert visitors.harmed() == set()
     # All this happened while there was something to do.

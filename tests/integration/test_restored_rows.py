@@ -288,7 +288,7 @@ def test_circles_come_back_beside_rows_that_cannot(full_site: FullSite):
     result = full_site.restore(batch)
     assert full_site.database.rows("SELECT id FROM node ORDER BY id") == [(1,), (2,)]
     assert {skipped.name for skipped in result.kept.items} == {b"node 3", b"node 4", b"node 5"}
-    assert {skipped.reason for skipped in result.kept.items} == {"a row that it points at is missing"}
+    assert {skipped.reason for skipped in result.kept.items} == {"a row that it references is missing"}
     full_site.database.run("INSERT INTO tag VALUES (2)")
     full_site.restore(batch)
     assert (full_site.state(), full_site.batches()) == (before, [])

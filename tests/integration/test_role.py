@@ -110,7 +110,7 @@ class RoleRuns:
         self.outcome = self.folder / "outcome.json"
         options = ["--config", str(self.timed.config), "--outcome", str(self.outcome)]
         self.running = Terminal([str(self.timed.command), "orphans", "late", *options])
-        assert self.running.read_until(b"go on: "), self.running.said
+        assert self.running.read_until(b"continue: "), self.running.said
 
     def look_before(self) -> None:
         before = snapshot(self.timed.root)

@@ -33,7 +33,7 @@ def worst(found: Sequence[Exit]) -> Exit:
 
 
 class CleanupError(Exception):
-    """A run that cannot go on. The text says what was done, to what, why it failed and what to do."""
+    """A run that cannot continue. The text says what was done, to what, why it failed and what to do."""
 
     exit_status = Exit.FAILED
 
@@ -53,7 +53,7 @@ class DatabaseError(CleanupError):
 
 
 class CommitUnknown(DatabaseError):
-    """The connection was lost while committing: nobody knows whether that was done."""
+    """The connection was lost while committing: it is not known whether that was done."""
 
 
 class BusyError(CleanupError):

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What is kept although a job found it, or stays in quarantine although a restore was asked for it.
+"""What is kept although a job found it, or kept in quarantine although it was to be restored.
 
 Each has a stable code for programs beside the reason for people. Nothing is decided by the words of a
 reason.

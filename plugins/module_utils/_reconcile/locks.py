@@ -14,7 +14,7 @@ from .errors import BusyError
 
 
 def lock(handle: int, what: str) -> None:
-    """Take the lock of a directory without waiting; it is let go when the handle is closed."""
+    """Take the lock of a directory without waiting; it is released when the handle is closed."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -22,7 +22,7 @@ def lock(handle: int, what: str) -> None:
 
 
 def _holder(handle: int) -> str:
-    """The process that holds the lock, as far as the kernel tells."""
+    """The process that holds the lock, as far as the kernel shows it."""
     status = os.fstat(handle)
     place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     with suppress(OSError), open("/proc/locks") as locks:

@@ -134,7 +134,7 @@ def run_all(jobs: Sequence[Job], check: bool, approved: Sequence[str], watch: Wa
     """
     left = list(zip_longest(jobs, approved))
     while left:
-        # Those that follow one that failed get a session of their own: its connection may be gone.
+        # Jobs after a failed one get a session of their own: its connection may be lost.
         together = [entry for entry in left if _place(entry[0]) == _place(left[0][0])]
         try:
             with _opened([job for job, _plan in together], check) as session:
@@ -198,7 +198,7 @@ def remover_of(session: Session, job: Job, plan: Plan) -> Remover:
 
 @contextmanager
 def _seldom_collecting() -> Iterator[None]:
-    """Look for cycles seldom: rows and files make none, and the search takes a third of the time."""
+    """Collect cyclic garbage seldom: rows and files make none, and the search takes a third of the time."""
     usual = gc.get_threshold()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *usual[1:])
     try:

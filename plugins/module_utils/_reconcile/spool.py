@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 CHUNK = 10_000
 # Bytes of paths that are read from a temporary file at a time.
 BLOCK = 1 << 18
-# Bytes of names that come back from aside at a time: they may have to go there again.
+# Bytes of names that are read back at a time: they may have to be put aside again.
 FEW = 1 << 12
 _ON_DISK = "/var/tmp"  # noqa: S108 (nobody can open a file that has no name)
 
@@ -224,9 +224,9 @@ class Part(NamedTuple):
 
 
 class Aside:
-    """Names that are put aside on disk, and come back the last ones first.
+    """Names that are put aside on disk, and read back the last ones first.
 
-    So the place of names that have come back is free for the next ones. Names hold no NUL, which
+    So the place of names that were read back is free for the next ones. Names hold no NUL, which
     therefore separates them.
     """
 
@@ -235,7 +235,7 @@ class Aside:
         self._end = 0
 
     def put(self, parts: list[Part], names: Sequence[bytes]) -> None:
-        """Put some names aside, of which there are some, as the next to come back from these parts."""
+        """Put some names aside, of which there are some, as the next to be read back from these parts."""
         packed = b"\0".join(names)
         parts.append(Part(self._end, self._end, self._end + len(packed)))
         with working_on_disk:
@@ -262,7 +262,7 @@ class Aside:
             size *= 2
 
     def close(self) -> None:
-        """Let the file go; what is in it does not come back."""
+        """Close the file; what is in it is discarded."""
         with working_on_disk:
             self._file.close()
 

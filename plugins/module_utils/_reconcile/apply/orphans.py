@@ -47,5 +47,5 @@ def _remove(session: Session, orphans: list[Orphan], check: ReferenceCheck, outc
         if doubt:
             outcome.keep_for(orphan.path, doubt)
         elif outcome.remove(store, orphan.path, orphan.state):
-            outcome.gone.add(orphan)
+            outcome.removed_items.add(orphan)
     outcome.remover.settle()

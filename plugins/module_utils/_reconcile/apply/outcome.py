@@ -23,7 +23,7 @@ class Outcome:
         self.remover = remover
         self.removed = Totals()
         self.kept: Listed[Kept] = Listed(max_listed)
-        self.gone: Listed[Any] = Listed(max_listed)
+        self.removed_items: Listed[Any] = Listed(max_listed)
         self.failed: Listed[Kept] = Listed(max_listed)
         self.error = ""
         self.dependents: dict[str, dict[str, int]] = {}

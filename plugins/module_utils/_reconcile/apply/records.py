@@ -47,7 +47,7 @@ def apply(
 
 
 def apply_missing(session: Session, job: RecordsJob, plan: RecordsPlan, remover: Remover) -> Outcome:
-    """The same for records that are missing: each file is looked for once more."""
+    """The same for records that are missing: each file is checked once more."""
     return apply(session, job, plan, remover, _returned)
 
 
@@ -72,13 +72,13 @@ class _Removal:
             with self.session.database.transaction():
                 for some in apart(self.plan.items, self.plan.links):
                     self._delete(some)
-            self.outcome.removed.records = self.outcome.gone.total
+            self.outcome.removed.records = self.outcome.removed_items.total
         except CommitUnknown as error:
             self.outcome = Outcome(self.job.site.max_listed, remover)
             self.outcome.error = (
-                f"{error} So either all rows of this job are gone or none is; no file was touched. Run the "
-                "job again: rows that are still there are removed then, and files whose rows are gone are "
-                "orphans."
+                f"{error} So either all rows of this job were deleted or none was; no file was touched. "
+                "Run the job again: rows that are still there are removed then, and files whose rows were "
+                "deleted are orphans."
             )
             return self.outcome
         except CleanupError as error:
@@ -89,7 +89,7 @@ class _Removal:
         try:
             self._remove_files()
         except CleanupError as error:
-            self.outcome.error = f"{error} The rows are gone; files left over are orphans from now on."
+            self.outcome.error = f"{error} The rows were deleted; files left over are orphans from now on."
         return self.outcome
 
     def _delete(self, records: list[Record]) -> None:
@@ -111,7 +111,7 @@ class _Removal:
                 self._keep(record, restriction(restricted[record.key]))
             else:
                 deleted.append(record)
-                self.outcome.gone.add(record)
+                self.outcome.removed_items.add(record)
         if not deleted:
             return
         with closing(self._rows_to_archive(deleted, cascade)) as rows_to_archive:
@@ -152,7 +152,7 @@ class _Removal:
             yield _line(dependent, files)
 
     def _remove_files(self) -> None:
-        """Remove the plan's files, each only if its record is gone and no row references it now."""
+        """Remove the plan's files, each only if its record was deleted and no row references it now."""
         store, remover = self.session.media, self.outcome.remover
         kept = set(_check(self.session, self.job).with_derived(sorted(self.paths_kept)))
         check = reference_check(self.job, self.session.database)
@@ -181,7 +181,7 @@ def _line(row: CascadeRow, files: Mapping[tuple[Any, ...], list[bytes]]) -> dict
 
 
 def _returned(session: Session, job: RecordsJob, records: Sequence[Record]) -> set[tuple[Any, ...]]:
-    """The records whose file is there after all, or can no longer be looked for."""
+    """The records whose file is there after all, or can no longer be checked."""
     store = session.media
     store.forget()
     check = _check(session, job)

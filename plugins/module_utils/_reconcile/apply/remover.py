@@ -45,10 +45,10 @@ class Remover(Protocol):
         """Hear that the rows that were archived are not removed."""
 
     def take(self, store: MediaStore, path: bytes, state: FileState) -> None:
-        """Take a file out of the store; raises Changed if it is not the one that was looked at."""
+        """Remove a file from the store; raises Changed if it is not the one that was checked."""
 
     def settle(self) -> None:
-        """Make what was taken durable."""
+        """Make what was removed durable."""
 
 
 class PermanentRemover:

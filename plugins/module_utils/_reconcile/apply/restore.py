@@ -2,9 +2,9 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Brings a batch back: first its files, then its rows, so that no row is ever without its file.
+"""Restores a batch: first its files, then its rows, so that no row is ever without its file.
 
-Nothing is overwritten. What cannot come back is told, one by one, and stays in quarantine.
+Nothing is overwritten. What cannot be restored is reported, one by one, and kept in quarantine.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from ..spool import Listed
 from ..text import escaped
 from .restore_rows import Restored, RowRestorer
 
-# Paths of rows that are looked for in all other batches at a time.
+# Paths of rows that are searched in all other batches at a time.
 PATHS_AT_ONCE = 100_000
 
 
 def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restored:
-    """Bring a batch back, or of it only some paths with the rows that name them.
+    """Restore a batch, or of it only some paths with the rows that reference them.
 
     Raises SiteError if there is no such batch or path, DatabaseError if the rows could not be
-    written at all; their files are back then, and another run goes on from there.
+    written at all; their files are restored then, and another run restores the rest.
     """
     if site.quarantine is None:
-        raise SiteError("quarantine is missing; name the folder that holds the batch.")
+        raise SiteError("quarantine is not set. Set it to the folder that holds the batch.")
     result = Restored(name, paths=Listed(site.max_listed), kept=Listed(site.max_listed))
     with ExitStack() as stack:
         stack.enter_context(quarantine.in_words())
@@ -47,7 +47,7 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         tree, database = session.media, session.database
         if database.is_replica():
             raise SiteError(
-                "the database is a replica, which takes no rows. Point database_url at the primary."
+                "the database is a replica, which cannot be written to. Point database_url at the primary."
             )
         if not check:
             stack.enter_context(session.locked())
@@ -60,19 +60,19 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         for file in wanted_files:
             _restore_file(batch, file, tree, result, check)
         _note_files_elsewhere(site.quarantine, name, map(rows.__getitem__, wanted_rows), tree, result)
-        reinsertion = RowRestorer(database, rows, result)
+        restorer = RowRestorer(database, rows, result)
         if check:
-            reinsertion.foresee(wanted_rows)
+            restorer.predict(wanted_rows)
         else:
             if wanted_rows:
                 with database.transaction():
-                    reinsertion.carry_out(wanted_rows)
-            quarantine.forget(batch, rows, reinsertion.back)
+                    restorer.carry_out(wanted_rows)
+            quarantine.forget(batch, rows, restorer.is_restored)
     return result
 
 
 def _require_readable(files: Iterable[QuarantinedFile]) -> None:
-    """Read a manifest to its end, so that a broken line is told before anything comes back."""
+    """Read a manifest to its end, so that a broken line is reported before anything is restored."""
     for _file in files:
         pass
 
@@ -80,17 +80,17 @@ def _require_readable(files: Iterable[QuarantinedFile]) -> None:
 def _note_files_elsewhere(
     kept_in: bytes, name: str, rows: Iterable[Mapping[str, Any]], tree: MediaStore, result: Restored
 ) -> None:
-    """Note the files that a later run took as orphans, because the run of this batch was killed."""
-    named = (as_path(path) for row in rows for path in row["files"])
-    lacking = (path for path in named if not outside(path) and not tree.look(path).is_file)
+    """Note the files that a later run removed as orphans, because the run of this batch was killed."""
+    referenced = (as_path(path) for row in rows for path in row["files"])
+    lacking = (path for path in referenced if not outside(path) and not tree.check(path).is_file)
     for some in iter(lambda: frozenset(islice(lacking, PATHS_AT_ONCE)), frozenset()):
         for info in quarantine.batches(kept_in):
             if info.name == name:
                 continue
             with quarantine.opened(kept_in, info.name) as batch:
                 for file in batch.files():
-                    is_news = file.path in some and file.path not in result.absent
-                    if is_news and batch.holds(file):
+                    is_new = file.path in some and file.path not in result.absent
+                    if is_new and batch.holds(file):
                         result.absent.add(file.path)
                         result.kept.add(
                             Kept(
@@ -103,7 +103,7 @@ def _require_same_root(site: Site, header: Mapping[str, Any]) -> None:
     kept = as_path(str(header.get("media_root", "")))
     if kept != site.media_root:
         raise SiteError(
-            f"the batch was taken from the media root '{escaped(kept)}', not from "
+            f"the batch was removed from the media root '{escaped(kept)}', not from "
             f"'{escaped(site.media_root)}'. Restore it with the site it belongs to."
         )
 
@@ -115,7 +115,7 @@ def _chosen(
     if not paths:
         return files, range(len(rows))
     wanted = set(paths)
-    # A row comes back with all the files that it names itself.
+    # A row is restored with all the files that it references itself.
     together: set[str] = set()
     known: set[str] = set()
     some_rows = array("Q")
@@ -124,7 +124,7 @@ def _chosen(
         if wanted & shown:
             some_rows.append(number)
             known |= shown & wanted
-            together |= {escaped(as_path(path)) for path in _named_by(row)}
+            together |= {escaped(as_path(path)) for path in _referenced_by(row)}
     some_files = [file for file in files if escaped(file.path) in wanted | together]
     known |= {escaped(file.path) for file in some_files}
     if wanted - known:
@@ -132,8 +132,8 @@ def _chosen(
     return some_files, some_rows
 
 
-def _named_by(row: Mapping[str, Any]) -> list[str]:
-    """The files that a row names itself: of a dependent's, its columns hold none."""
+def _referenced_by(row: Mapping[str, Any]) -> list[str]:
+    """The files that a row references itself: the columns of a dependent row hold none."""
     return [path for path in row["files"] if path in row["row"].values()]
 
 
@@ -141,7 +141,7 @@ def _restore_file(
     batch: Batch, file: QuarantinedFile, tree: MediaStore, result: Restored, check: bool
 ) -> None:
     if not batch.holds(file):
-        # It never left, or is back already.
+        # It was never removed, or is restored already.
         return
     why = outside(file.path)
     if why:
@@ -154,7 +154,7 @@ def _restore_file(
         else:
             tree.put_back(batch.folder_of(file), file.name, file.path)
     except FileExistsError:
-        result.kept.add(Kept(file.path, Code.IN_THE_WAY, "another file has come into its place"))
+        result.kept.add(Kept(file.path, Code.IN_THE_WAY, "another file is in its place now"))
     except (Blocked, CleanupError) as error:
         result.absent.add(file.path)
         result.kept.add(Kept(file.path, Code.BLOCKED, f"the way to its place has changed: {error}"))
@@ -168,10 +168,10 @@ def _restore_file(
 
 
 def _require_free(store: MediaStore, path: bytes) -> None:
-    look = store.look(path)
-    if look.is_found:
+    status = store.check(path)
+    if status.is_found:
         raise FileExistsError(path)
-    if look.answer is Answer.UNREADABLE:
-        raise OSError(errno.EIO, look.reason)
-    if not look.is_absent:
-        raise Blocked(look.reason)
+    if status.answer is Answer.UNREADABLE:
+        raise OSError(errno.EIO, status.reason)
+    if not status.is_absent:
+        raise Blocked(status.reason)

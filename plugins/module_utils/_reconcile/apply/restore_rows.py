@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Brings the rows of a batch back, each as soon as the rows that it points at are there.
+"""Restores the rows of a batch, each as soon as the rows that it references are there.
 
 Rows go by their numbers in the batch: memory holds these, and a row while it is at work on it.
 """
@@ -28,25 +28,25 @@ from ..text import escaped, escaped_value
 
 @dataclass
 class Restored:
-    """What came back, or would, and what stays in quarantine."""
+    """What was restored, or would be, and what is kept in quarantine."""
 
     batch: str
     totals: Totals = field(default_factory=Totals)
     updated: int = 0
-    # Files that are neither back nor replaced by another: a row must not come back to name them.
+    # Files that are neither restored nor replaced by another: no row that references them is restored.
     absent: set[bytes] = field(default_factory=set)
     paths: Listed[bytes] = field(default_factory=lambda: Listed(100))
     kept: Listed[Kept] = field(default_factory=lambda: Listed(100))
 
 
 class RowRestorer:
-    """Brings rows of a batch back, in a transaction; ``back`` tells of each whether it is."""
+    """Restores rows of a batch, in a transaction; ``is_restored`` says of each whether it is."""
 
     def __init__(self, database: Database, rows: ArchivedRows, result: Restored) -> None:
         self._database = database
         self._rows = rows
         self._result = result
-        self.back = bytearray(len(rows))
+        self.is_restored = bytearray(len(rows))
         self._links: dict[tuple[str, str], list[ForeignKey]] = {}
         self._targets: dict[tuple[str, str], set[tuple[str, ...]]] = {}
         self._alike: Counter[bytes] = Counter()
@@ -56,7 +56,7 @@ class RowRestorer:
             self._targets.setdefault(target, set()).add(link.target_columns)
 
     def carry_out(self, numbers: Iterable[int]) -> None:
-        """Bring rows back; what cannot is told, and stays in quarantine."""
+        """Restore rows; what cannot be restored is reported, and kept in quarantine."""
         pending, cleared = array("Q"), array("Q")
         for number in numbers:
             row = self._rows[number]
@@ -67,14 +67,14 @@ class RowRestorer:
             waiting = len(pending)
             pending = array("Q", [number for number in pending if not self._insert(number)])
         for number in self._insert_circles(pending):
-            self._keep(self._rows[number], Code.ROW_MISSING, "a row that it points at is missing")
+            self._keep(self._rows[number], Code.ROW_MISSING, "a row that it references is missing")
         for number in cleared:
-            self.back[number] = self._fill(self._rows[number])
+            self.is_restored[number] = self._fill(self._rows[number])
 
     def _lacks_its_file(self, row: dict[str, Any]) -> bool:
         lacking = [path for path in map(as_path, row["files"]) if path in self._result.absent]
         if lacking:
-            self._keep(row, Code.FILE_MISSING, f"its file '{escaped(lacking[0])}' could not come back")
+            self._keep(row, Code.FILE_MISSING, f"its file '{escaped(lacking[0])}' could not be restored")
         return bool(lacking)
 
     def _insert(self, number: int, waits: bool = True) -> bool:
@@ -84,7 +84,7 @@ class RowRestorer:
         if waits and any(not self._is_there(link, row) for link in self._of(row)):
             return False
         if not row["key"]:
-            self.back[number] = self._insert_keyless(table, row)
+            self.is_restored[number] = self._insert_keyless(table, row)
             return True
         try:
             with self._database.savepoint():
@@ -93,15 +93,15 @@ class RowRestorer:
             self._keep(row, Code.NOT_WRITABLE, str(error))
             return True
         self._result.totals.records += is_new
-        self.back[number] = is_new or self._database.has_identical_row(table, row["key"], row["row"])
-        if not self.back[number]:
+        self.is_restored[number] = is_new or self._database.has_identical_row(table, row["key"], row["row"])
+        if not self.is_restored[number]:
             self._keep(
                 row, Code.IN_THE_WAY, "a row with its key, or with what must be unique in it, is there"
             )
         return True
 
     def _insert_keyless(self, table: Table, row: dict[str, Any]) -> bool:
-        """Insert a row without a primary key, unless as many of its like are there as came back."""
+        """Insert a row without a primary key, unless as many identical rows are there as were restored."""
         values = json.dumps([table.identity, row["row"]], sort_keys=True)
         alike = blake2b(values.encode(), digest_size=16).digest()
         self._alike[alike] += 1
@@ -116,40 +116,40 @@ class RowRestorer:
         return True
 
     def _insert_circles(self, pending: Sequence[int]) -> Iterable[int]:
-        """Insert rows that wait for each other together; returns those that cannot come back."""
+        """Insert rows that wait for each other together; returns those that cannot be restored."""
         circle, waiting = pending, len(pending) + 1
         while len(circle) < waiting:
             waiting = len(circle)
             offered = self._offered(circle)
-            circle = [number for number in circle if self._comes(self._rows[number], offered)]
+            circle = [number for number in circle if self._can_be_inserted(self._rows[number], offered)]
         if not circle:
             return pending
-        records, told = self._result.totals.records, self._result.kept.total
+        records, kept = self._result.totals.records, self._result.kept.total
         try:
             with self._database.savepoint():
                 self._database.defer_foreign_keys()
                 for number in circle:
                     self._insert(number, waits=False)
-                if self._result.kept.total > told:
-                    raise DatabaseError("one of the rows that point at each other could not come back")
+                if self._result.kept.total > kept:
+                    raise DatabaseError("one of the rows that reference each other could not be restored")
         except DatabaseError as error:
             self._result.totals.records = records
             for number in circle:
-                self.back[number] = False
+                self.is_restored[number] = False
                 self._keep(self._rows[number], Code.NOT_WRITABLE, str(error))
         in_circle = frozenset(circle)
         return [number for number in pending if number not in in_circle]
 
     def _offered(self, numbers: Iterable[int]) -> set[bytes]:
-        """What foreign keys can point at in some rows."""
+        """What foreign keys can reference in some rows."""
         return {
             _place(row["schema"], row["table"], columns, [row["row"].get(name) for name in columns])
             for row in map(self._rows.__getitem__, numbers)
             for columns in self._targets.get((row["schema"], row["table"]), ())
         }
 
-    def _comes(self, row: dict[str, Any], offered: set[bytes]) -> bool:
-        """Whether all rows that the foreign keys of a row point at are there, or offered."""
+    def _can_be_inserted(self, row: dict[str, Any], offered: set[bytes]) -> bool:
+        """Whether all rows that a row references are there, or offered by rows of this batch."""
         return all(
             self._is_there(link, row)
             or _place(
@@ -170,7 +170,7 @@ class RowRestorer:
         if self._database.has_identical_row(table, row["key"], row["row"]):
             return True
         if any(not self._is_there(link, row) for link in self._of(row)):
-            self._keep(row, Code.ROW_MISSING, "a row that it pointed at is missing")
+            self._keep(row, Code.ROW_MISSING, "a row that it referenced is missing")
             return False
         try:
             with self._database.savepoint():
@@ -181,11 +181,11 @@ class RowRestorer:
         if is_filled:
             self._result.updated += 1
             return True
-        self._keep(row, Code.CHANGED, "the row is gone, or points at something else by now")
+        self._keep(row, Code.CHANGED, "the row was deleted, or references another row by now")
         return False
 
-    def foresee(self, numbers: Iterable[int]) -> None:
-        """Count what ``carry_out`` would bring back, reading only."""
+    def predict(self, numbers: Iterable[int]) -> None:
+        """Count what ``carry_out`` would restore, reading only."""
         for row in map(self._rows.__getitem__, numbers):
             table = self._table(row)
             if not row["key"]:
@@ -202,7 +202,7 @@ class RowRestorer:
                 self._keep(row, Code.IN_THE_WAY, "a row with its key is there")
 
     def _is_there(self, link: ForeignKey, row: dict[str, Any]) -> bool:
-        """Whether the row that a foreign key points at exists; NULL points at nothing."""
+        """Whether the row that a foreign key references exists; NULL references nothing."""
         values = [row["row"].get(name) for name in link.columns]
         if any(value is None for value in values):
             return True
@@ -221,6 +221,6 @@ class RowRestorer:
 
 
 def _place(schema: str, table: str, columns: Sequence[str], values: Sequence[Any]) -> bytes:
-    """What tells the values of some columns of a table from all others, in a few bytes."""
-    told = json.dumps([schema, table, columns, values]).encode()
-    return blake2b(told, digest_size=16).digest()
+    """A digest that identifies the values of some columns of a table."""
+    identity = json.dumps([schema, table, columns, values]).encode()
+    return blake2b(identity, digest_size=16).digest()

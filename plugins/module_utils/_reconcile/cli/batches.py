@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The subcommand batches: what the quarantine of a site keeps."""
+"""The subcommand batches: what the quarantine of a site holds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .terminal import complain, say
 
 
 def list_batches(options: argparse.Namespace) -> Exit:
-    """Print what is kept of the site, or those batches of it that hold one of some paths."""
+    """Print the batches of the site, or those batches of it that hold one of some paths."""
     for site in described.quarantined(options):
         for trouble in quarantine.survey(site.quarantine or b"")[1]:
             complain(trouble)

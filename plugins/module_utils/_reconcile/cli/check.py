@@ -46,7 +46,7 @@ class _RolledBack(Exception):
 
 
 def check(options: argparse.Namespace) -> Exit:
-    """Report of everything that cleaning the site needs whether it is so."""
+    """Report for each thing that cleaning the site needs whether it is given."""
     jobs_of_site = described.all_jobs(options)
     is_quiet = options.quiet or options.json
     found = [
@@ -138,9 +138,9 @@ def quarantine_finding(site: Site) -> Finding | None:
         status = os.stat(place)
         same = status.st_dev == os.stat(site.media_root).st_dev
     except OSError as error:
-        return Finding(what, f"'{shown}' cannot be looked at: {error.strerror}.")
+        return Finding(what, f"'{shown}' cannot be checked: {error.strerror}.")
     if not stat.S_ISDIR(status.st_mode):
-        return Finding(what, f"'{shown}' is not a directory. Name another place.")
+        return Finding(what, f"'{shown}' is not a directory. Set quarantine to another place.")
     if place == site.quarantine and stat.S_IMODE(status.st_mode) & 0o022:
         return Finding(what, f"'{shown}' can be written by others. Make it private (chmod 700).")
     if not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
@@ -155,7 +155,7 @@ def quarantine_finding(site: Site) -> Finding | None:
 
 
 def _nearest(path: bytes) -> bytes:
-    """The path, or what is there of the way to it."""
+    """The path, or the nearest folder above it that exists."""
     while not os.path.exists(path) and path != b"/":
         path = os.path.dirname(path)
     return path

@@ -62,7 +62,7 @@ def _run_all(
 
 
 def _runs_after_asking(jobs: Sequence[Job], options: argparse.Namespace) -> tuple[list[Run], bool]:
-    require_somebody("nothing was examined", "Add --force to remove without asking, or --dry-run to look.")
+    require_somebody("nothing was examined", "Add --force to remove without asking, or --dry-run to see it.")
     planned = _run_all(jobs, True, [], options)
     wanted = [run for run in planned if run.has_something and run.status == Exit.DONE]
     if not wanted:
@@ -97,7 +97,7 @@ def _report(options: argparse.Namespace, runs: Sequence[Run], outcome: Mapping[s
         return
     for run in runs:
         if run.has_something or run.status or not options.quiet:
-            # What went well can be thrown away by >/dev/null; trouble is heard all the same.
+            # >/dev/null drops the reports of successful runs; problems are still reported.
             say(_words(run, options), sys.stderr if run.status else sys.stdout)
 
 

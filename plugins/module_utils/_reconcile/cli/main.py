@@ -31,9 +31,9 @@ _MEANING = """\
 exit status:
   0  done, or nothing to do
   1  failed: the database or the disk refused
-  2  unusable: the command line, the site file, or what they name
+  2  unusable: the command line, the site file, or what they refer to
   3  refused: a guard refused the plan
-  4  partial: not everything could be read, so nothing was removed; or not everything came back
+  4  partial: not everything could be read, so nothing was removed; or not everything was restored
   5  busy: another run works on the site
   6  unconfirmed: nobody typed yes
 A dry run ends with the status that the run would have had.
@@ -49,7 +49,7 @@ _BATCH = f"the batch: its name, the beginning of its name if no other begins so,
 def main(arguments: Sequence[str] | None = None, launcher: str | None = None) -> int:
     """Run the command and return its exit status; ``launcher`` is the script that called.
 
-    With a launcher, a site that names its ``python`` is cleaned by that interpreter: the process
+    With a launcher, a site with an option ``python`` is cleaned by that interpreter: the process
     is replaced. Leaves through SystemExit where the command line itself is wrong.
     """
     for stream in (sys.stdout, sys.stderr):
@@ -65,10 +65,10 @@ def main(arguments: Sequence[str] | None = None, launcher: str | None = None) ->
         complain(str(error))
         return error.exit_status
     except KeyboardInterrupt:
-        complain("interrupted. What was done stays done; run it again for the rest.")
+        complain("interrupted. What was done is not undone; run it again for the rest.")
         return 130
     except BrokenPipeError:
-        # Nobody reads any more; the interpreter must not stumble over it once again at its end.
+        # Nobody reads any more; at its end the interpreter must not fail for the same reason again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
     return status
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None, launcher: str | None = None) ->
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, and where help is."""
+    """Reports in one line what is wrong, and where help is."""
 
     advice = ""
 
@@ -90,7 +90,7 @@ class _Parser(argparse.ArgumentParser):
 def _options(written: Sequence[str]) -> argparse.Namespace:
     parser = _parser()
     options, left = parser.parse_known_args(written)
-    # argparse does not see that words after an option go on with the list before it.
+    # argparse does not see that words after an option continue the list before it.
     if left and (not hasattr(options, "paths") or any(word.startswith("-") for word in left)):
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     if left:
@@ -158,7 +158,7 @@ def _add_cleaning(commands: Any) -> None:
 
 
 def _add_flag(parser: argparse.ArgumentParser, option: Option, flag: Flag) -> None:
-    """Let the command line override an option of the table; what is not given stays None."""
+    """Let the command line override an option of the table; what is not given is None."""
     name = f"--{option.name.replace('_', '-')}"
     if option.type == "bool":
         parser.add_argument(name, action="store_true", default=None, help=flag.help)
@@ -190,17 +190,17 @@ def _add_batches(commands: Any) -> None:
 
 
 def _add_restore(commands: Any) -> None:
-    parser = _subcommand(commands, "restore", "bring back what a batch keeps", restore_batch)
-    parser.advice = "The command batches lists what there is to bring back."
+    parser = _subcommand(commands, "restore", "restore what a batch holds", restore_batch)
+    parser.advice = "The command batches lists what can be restored."
     parser.add_argument("batch", metavar="BATCH", help=_BATCH)
     parser.add_argument(
         "paths",
         metavar="PATH",
         nargs="*",
-        help="bring back only these files, written as in results, and the rows that referenced them",
+        help="restore only these files, written as in results, and the rows that referenced them",
     )
-    parser.add_argument("--dry-run", action="store_true", help="only show what would come back")
-    parser.add_argument("--force", action="store_true", help="do not ask before bringing it back")
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be restored")
+    parser.add_argument("--force", action="store_true", help="do not ask before restoring")
 
 
 def _add_purge(commands: Any) -> None:

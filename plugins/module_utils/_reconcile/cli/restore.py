@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The subcommand restore: brings back what a batch keeps."""
+"""The subcommand restore: restores what a batch holds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .terminal import complain
 
 
 def restore_batch(options: argparse.Namespace) -> Exit:
-    """Show what would come back, ask if need be, bring it back; tell what could not come."""
+    """Show what would be restored, ask if need be, restore it, and report what could not be restored."""
     began = time.time()
     site, name = chosen(options)
     paths = below_root(site, options.paths)
@@ -26,10 +26,10 @@ def restore_batch(options: argparse.Namespace) -> Exit:
     def attempt(check: bool) -> dict[str, Any]:
         return report.restored(restore(site, name, paths, check), check)
 
-    if must_ask(options, "nothing was brought back", "restore"):
+    if must_ask(options, "nothing was restored", "restore"):
         planned = attempt(check=True)
-        if planned["changed"] and not is_plan_confirmed(planned, "Bring this back?"):
-            complain("nothing was brought back, because nobody typed yes.")
+        if planned["changed"] and not is_plan_confirmed(planned, "Restore this?"):
+            complain("nothing was restored, because nobody typed yes.")
             return Exit.UNCONFIRMED
     result = attempt(check=options.dry_run)
     status = Exit.PARTIAL if result["left_alone_total"] else Exit.DONE

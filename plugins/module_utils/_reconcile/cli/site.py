@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The site that a command line names: its description, its jobs and its interpreter."""
+"""The site of a command line: its description, its jobs and its interpreter."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ..errors import SiteError
 Job = Union[OrphansJob, RecordsJob]
 
 _SITES = "sites"
-# Tells the interpreter that a site names that it was chosen already.
+# Set for the site's interpreter, so that it does not replace itself again.
 _CHOSEN = "MEDIA_CLEANUP_PYTHON"
 
 
 def jobs_of_one_kind(options: argparse.Namespace, kind: str) -> list[Job]:
-    """The jobs of one kind, with what the command line says otherwise."""
+    """The jobs of one kind, with what the command line overrides."""
     site, source = _site(options)
     given = {option.name: getattr(options, option.name, None) for option, _flag in flagged_options(kind)}
     overrides = {name: value for name, value in given.items() if value is not None}
@@ -50,8 +50,8 @@ def quarantined(options: argparse.Namespace) -> list[Site]:
             found.setdefault((job.site.quarantine, job.site.media_root), job.site)
     if not found:
         raise SiteError(
-            f"site {options.site!r} has no quarantine, so nothing that was removed from it is kept. Name one "
-            "in its description, and what goes from then on can be brought back."
+            f"site {options.site!r} has no quarantine, so nothing that was removed from it is kept. Set "
+            "quarantine in its description; what is removed from then on can be restored."
         )
     return list(found.values())
 
@@ -61,7 +61,7 @@ def _site(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     directory = os.path.join(options.config, _SITES)
     site = site_file.read(directory, options.site)
     source = os.path.join(directory, f"{options.site}.json")
-    _go_on_with(site.get("python"), source, options)
+    _continue_with(site.get("python"), source, options)
     return site, source
 
 
@@ -81,8 +81,8 @@ def _require_roots(python: str, source: str) -> None:
             )
 
 
-def _go_on_with(python: Any, source: str, options: argparse.Namespace) -> None:
-    """Replace this process by the interpreter that the site names, if it is another one."""
+def _continue_with(python: Any, source: str, options: argparse.Namespace) -> None:
+    """Replace this process by the interpreter of the site, if it is another one."""
     chosen = os.environ.get(_CHOSEN)
     if not isinstance(python, str) or not options.launcher or python in ("", chosen, sys.executable):
         return
@@ -93,6 +93,6 @@ def _go_on_with(python: Any, source: str, options: argparse.Namespace) -> None:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SiteError(
-            f"the interpreter {python!r} that the site names cannot be run: {reason}. Correct python in "
-            "the description of the site."
+            f"the interpreter {python!r} of the site cannot be run: {reason}. Correct python in the "
+            "description of the site."
         ) from None

@@ -23,7 +23,7 @@ from .terminal import is_confirmed, require_somebody, say
 
 
 def kept(options: argparse.Namespace) -> list[tuple[Site, BatchInfo]]:
-    """Every batch that was taken from the site, the oldest first, with the site as it was then."""
+    """Every batch of the site, the oldest first, with the site as it was then."""
     found = [
         (site, info)
         for site in described.quarantined(options)
@@ -34,7 +34,7 @@ def kept(options: argparse.Namespace) -> list[tuple[Site, BatchInfo]]:
 
 
 def chosen(options: argparse.Namespace) -> tuple[Site, str]:
-    """The batch that is meant: by its name, by how its name begins, or as the latest.
+    """The batch of the command line: by its name, by the beginning of its name, or as the latest.
 
     Raises SiteError, which lists the batches, where that is not one of them.
     """
@@ -63,7 +63,7 @@ def must_ask(options: argparse.Namespace, undone: str, verb: str) -> bool:
     """Whether there is a question to be asked; raises UnconfirmedError if nobody can be."""
     if options.dry_run or options.force:
         return False
-    require_somebody(undone, f"Add --force to {verb} without asking, or --dry-run to look.")
+    require_somebody(undone, f"Add --force to {verb} without asking, or --dry-run to see what would be done.")
     return True
 
 
@@ -77,10 +77,11 @@ def outcome_of_run(
     options: argparse.Namespace, result: Mapping[str, Any], status: Exit, began: float
 ) -> dict[str, Any]:
     """What is known at the end of a subcommand, as data: ``result`` is its only run."""
-    told = {"heading": f"{options.site} · {options.command}", "status": status.name.lower(), "message": ""}
+    heading = f"{options.site} · {options.command}"
+    about_run = {"heading": heading, "status": status.name.lower(), "message": ""}
     run = {key: value for key, value in result.items() if key != "diff"}
     about = {"site": options.site, "job": options.command, "dry_run": options.dry_run}
-    return data.outcome_data(about, [{**told, **run}], status, began)
+    return data.outcome_data(about, [{**about_run, **run}], status, began)
 
 
 def report_outcome(

@@ -39,11 +39,11 @@ def complain(message: str) -> None:
 def require_somebody(undone: str, instead: str) -> None:
     """Raise UnconfirmedError unless there is a terminal at which the question can be answered."""
     if not sys.stdin.isatty():
-        raise UnconfirmedError(f"nobody can be asked, for there is no terminal, so {undone}. {instead}")
+        raise UnconfirmedError(f"nobody can be asked without a terminal, so {undone}. {instead}")
 
 
 def is_confirmed(question: str) -> bool:
-    write(f"{printable(question)} Type yes to go on: ", sys.stderr)
+    write(f"{printable(question)} Type yes to continue: ", sys.stderr)
     return sys.stdin.readline().strip() == "yes"
 
 
@@ -82,7 +82,7 @@ class ProgressLine:
 
 @contextmanager
 def watched(job: Job, is_quiet: bool) -> Iterator[Progress | None]:
-    """Lend what hears of the progress of a job, and shows it on a terminal."""
+    """Yield a function that shows the progress of a job on a terminal; None where there is none."""
     progress = ProgressLine(job, is_quiet)
     try:
         yield progress.show if progress.is_shown else None

@@ -38,7 +38,7 @@ class AgeCheck:
         for path in paths:
             if outside(path):
                 continue
-            look = self._store.look(path)
+            look = self._store.check(path)
             if look.state is not None and look.is_file and self.is_young(look.state):
                 hours = self._limit.older_than_hours
                 return Doubt(Code.YOUNG, f"its file '{escaped(path)}' is younger than {hours} h")

@@ -36,7 +36,7 @@ def begun(lists: Iterator[list[bytes]]) -> Iterator[Iterator[list[bytes]]]:
 
 
 class Merge(Ordered):
-    """One pass over references and files, both in byte order: tells both differences.
+    """One pass over references and files, both in byte order: finds both differences.
 
     ``without_file``, where it is given, takes the references that none of the files has, in byte
     order. Raises DatabaseError where references do not come in byte order.

@@ -13,7 +13,7 @@ from ..database.catalog import Row
 from ..kept import Code
 from ..media.derived import DerivedPattern
 from ..media.paths import Spellings, decomposed, no_path, shortened
-from ..media.quick_look import QuickLook
+from ..media.quick_check import QuickCheck
 from ..media.store import Answer, FileState, MediaStore
 from ..text import escaped
 
@@ -22,7 +22,7 @@ Keep = Callable[[bytes, Code, str], None]
 
 
 class MissingCheck:
-    """Looks at the files that records reference, in every spelling.
+    """Checks the files that records reference, in every spelling.
 
     ``keep`` hears of each record and file that is kept because of what was found.
     """
@@ -31,7 +31,7 @@ class MissingCheck:
         self, store: MediaStore, spellings: Spellings, derived: Sequence[DerivedPattern], keep: Keep
     ) -> None:
         self._store = store
-        self._quick_look = QuickLook(store)
+        self._quick_check = QuickCheck(store)
         self._spellings = spellings
         self._derived = derived
         self._keep = keep
@@ -42,8 +42,8 @@ class MissingCheck:
         return [row for row in rows if row.file in not_found and self.is_missing(row)]
 
     def not_found(self, paths: list[bytes]) -> list[bytes]:
-        """Those of some paths in byte order that a quick look did not find; it proves nothing of them."""
-        return self._quick_look.not_found(paths)
+        """Those of some paths in byte order that a quick check did not find; it proves nothing of them."""
+        return self._quick_check.not_found(paths)
 
     def is_missing(self, row: Row) -> bool:
         """Whether it is proven that the row's file does not exist; ``keep`` hears what prevents the proof."""
@@ -81,13 +81,13 @@ class MissingCheck:
 
     def _is_absent(self, path: bytes, of_record: bytes) -> bool:
         """Only "no such file" counts as absent: a row is removed on proof alone."""
-        look = self._store.look(path)
-        if look.answer is Answer.BLOCKED:
-            reason = f"it cannot be judged, for on its way {look.reason}; its row is kept"
+        status = self._store.check(path)
+        if status.answer is Answer.BLOCKED:
+            reason = f"it cannot be checked, because on its way {status.reason}; its row is kept"
             self._keep(of_record, Code.BLOCKED, reason)
-        elif look.answer is Answer.UNREADABLE:
-            self._store.unreadable.add((path, look.reason))
-        return look.is_absent
+        elif status.answer is Answer.UNREADABLE:
+            self._store.unreadable.add((path, status.reason))
+        return status.is_absent
 
     def file_at(self, path: bytes) -> FileState | None:
         """The state of the regular file at a path, if one is there and may be removed."""
@@ -95,16 +95,16 @@ class MissingCheck:
         if why:
             self._keep(shortened(path), Code.OUTSIDE, f"the database holds this path, which {why}")
             return None
-        look = self._store.look(path)
-        if look.answer is Answer.BLOCKED:
-            self._keep(path, Code.BLOCKED, f"it is kept, for on its way {look.reason}")
-        elif look.answer is Answer.UNREADABLE:
-            self._store.unreadable.add((path, look.reason))
-        elif look.state is not None and look.state.kind != "file":
-            reason = f"it is a {look.state.kind}, and only regular files are removed"
+        status = self._store.check(path)
+        if status.answer is Answer.BLOCKED:
+            self._keep(path, Code.BLOCKED, f"it is kept, because on its way {status.reason}")
+        elif status.answer is Answer.UNREADABLE:
+            self._store.unreadable.add((path, status.reason))
+        elif status.state is not None and status.state.kind != "file":
+            reason = f"it is a {status.state.kind}, and only regular files are removed"
             self._keep(path, Code.NOT_A_FILE, reason)
             return None
-        state: FileState | None = look.state
+        state: FileState | None = status.state
         return state
 
     def with_derived(self, paths: Iterable[bytes]) -> Iterator[bytes]:

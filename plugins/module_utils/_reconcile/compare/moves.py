@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Moved, not missing: a row whose file is gone, and a file that no row names and that may be it.
+"""Moved, not missing: a row whose file is missing, and a file without a reference that may be it.
 
 They are a likely move if they have the same name, and the size and the checksum that the row holds,
 if it holds any. With both of them, the name may be another one.
@@ -50,7 +50,7 @@ class Content(NamedTuple):
         return _ALGORITHMS[len(self.checksum or "")]
 
 
-class _Lost:
+class _MissingPaths:
     """Paths where no file is, found by the name or the size of a file that may be theirs."""
 
     def __init__(self, paths: Iterable[bytes], database: Database, columns: Sequence[Column]) -> None:
@@ -66,7 +66,7 @@ class _Lost:
                     self.by_size[content.size].append(path)
 
     def moves(self, path: bytes, size: int, store: MediaStore) -> dict[bytes, LikelyMove]:
-        """The lost paths whose file seems to lie at this path, each with that."""
+        """The missing paths whose file seems to be at this path, each with that."""
         digests: dict[str, str | None] = {}
 
         def is_in_file(content: Content) -> bool:
@@ -111,7 +111,7 @@ class MoveSearch:
         """
         if not missing:
             return {}
-        lost = _Lost(missing, self._database, [column])
+        lost = _MissingPaths(missing, self._database, [column])
         sizes = self._sizes(lost)
         referenced = self._database.count_references(self._columns, sizes)
         found: dict[bytes, LikelyMove] = {}
@@ -120,16 +120,16 @@ class MoveSearch:
                 found.update(lost.moves(path, size, self._store))
         return found
 
-    def _sizes(self, lost: _Lost) -> dict[bytes, int]:
-        """The files of the store that may be lost ones by their name or size, each with its size."""
+    def _sizes(self, lost: _MissingPaths) -> dict[bytes, int]:
+        """The files of the store that may be missing ones by their name or size, each with its size."""
         sizes: dict[bytes, int] = {}
         for run in self._store.walk(b"", exclusion([".*"]), in_order=False):
             for name in run.names if lost.by_size else lost.by_name.keys() & run.names:
-                look = self._store.look_in(run, name)
-                if look.state is None and not look.is_absent:
-                    self._store.unreadable.add((run.prefix + name, look.reason))
-                if look.state and (name in lost.by_name or look.state.size in lost.by_size):
-                    sizes[run.prefix + name] = look.state.size
+                status = self._store.check_in(run, name)
+                if status.state is None and not status.is_absent:
+                    self._store.unreadable.add((run.prefix + name, status.reason))
+                if status.state and (name in lost.by_name or status.state.size in lost.by_size):
+                    sizes[run.prefix + name] = status.state.size
         return sizes
 
     def lost_references(self, orphans: Mapping[bytes, int]) -> dict[bytes, LikelyMove]:
@@ -139,7 +139,7 @@ class MoveSearch:
             *self._database.references_by_name(self._columns, names),
             *self._database.references_by_size(self._columns, orphans.values()),
         }
-        lost = _Lost(filter(self._is_absent, paths), self._database, self._columns)
+        lost = _MissingPaths(filter(self._is_absent, paths), self._database, self._columns)
         found: dict[bytes, LikelyMove] = {}
         for orphan, size in orphans.items():
             for path, move in lost.moves(orphan, size, self._store).items():
@@ -147,4 +147,4 @@ class MoveSearch:
         return found
 
     def _is_absent(self, path: bytes) -> bool:
-        return not no_path(path) and self._store.look(path).is_absent
+        return not no_path(path) and self._store.check(path).is_absent

@@ -2,10 +2,10 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Tells a wrong setting from a real loss: would the references fit if they were read otherwise?
+"""Distinguishes a wrong setting from a real loss: would the references fit if they were read otherwise?
 
 A media root one level too high, a MEDIA_URL in the database or another Unicode normalization make
-nearly all files look orphaned and nearly all rows look lost.
+nearly all files seem to be orphans and nearly all records seem to be missing.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..media.paths import Spellings, canonical, decomposed, is_too_long, outside
 from ..media.store import MediaStore
 from ..text import escaped
 
-# References that are tried; a share of them is as telling as all.
+# References that are tried; a share of them is as good as all.
 SAMPLE = 200
 # Directories at the top of the media root that are tried as a missing prefix.
 _PREFIXES = 50
@@ -52,7 +52,7 @@ def better_reading(sample: Sample, store: MediaStore, spellings: Spellings) -> s
 
 def _fitting(values: Sequence[bytes], store: MediaStore, reading: Reading) -> int:
     read = (reading(value) for value in values)
-    return sum(not outside(path) and store.look(path).is_file for path in read if path)
+    return sum(not outside(path) and store.check(path).is_file for path in read if path)
 
 
 def _readings(

@@ -18,7 +18,7 @@ class Guard(NamedTuple):
 
     @property
     def can_be_accepted(self) -> bool:
-        """Whether the option ``accept`` may name it."""
+        """Whether the option ``accept`` may list it."""
         return self.lifted_by.startswith("accept:")
 
 

@@ -77,7 +77,7 @@ class Site:
 
 @dataclass(frozen=True)
 class AgeLimit:
-    """How old a thing must be to go, and which time stamp of a file tells its age."""
+    """How old a thing must be to be removed, and which time stamp of a file is its age."""
 
     older_than_hours: int
     age_stamp: str = AGE_STAMPS[0]
@@ -108,7 +108,7 @@ class OrphansJob:
 class DependentRule:
     """What the user says becomes of the rows that a column ties to a removed record.
 
-    The column holds the record's key, a key that a content type tells apart (Django's generic
+    The column holds the record's key, a key that a content type completes (Django's generic
     relation), or, with ``holds_path``, the path of the removed file.
     """
 
@@ -161,7 +161,7 @@ def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
     values = checked(options, module_options("orphans"))
     if not values["references"]:
         raise SiteError(
-            "references is empty: without a column that names files, every file would be an orphan. "
+            "references is empty: without a column that references files, every file would be an orphan. "
             "List the columns, such as {table: collection_photo, column: image}."
         )
     return OrphansJob(
@@ -236,7 +236,7 @@ def _companions(values: Mapping[str, Any]) -> tuple[str, ...]:
 def _dependents(entries: Sequence[Mapping[str, Any]]) -> tuple[DependentRule, ...]:
     columns = _columns(entries)
     if len(columns) < len(entries):
-        raise SiteError("dependents names one column twice; one rule a column, please.")
+        raise SiteError("dependents has two rules for one column. Keep one of them.")
     return tuple(map(_dependent_rule, columns, entries))
 
 
@@ -257,7 +257,7 @@ def _dependent_rule(column: Column, entry: Mapping[str, Any]) -> DependentRule:
 
 
 def site(options: Mapping[str, Any]) -> Site:
-    """Build the site whose quarantine is worked on, without a job. Raises SiteError."""
+    """Build the site of a quarantine, without a job. Raises SiteError."""
     return _site(checked(options, shared_options()))
 
 
@@ -294,12 +294,12 @@ def _check_quarantine(site: Site) -> None:
     real, root = os.path.realpath(site.quarantine), os.path.realpath(site.media_root)
     shown = escaped(site.quarantine)
     if real == root or root.startswith(real.rstrip(b"/") + b"/"):
-        raise SiteError(f"quarantine '{shown}' holds the media root itself. Name a folder of its own.")
+        raise SiteError(f"quarantine '{shown}' holds the media root itself. Set it to a folder of its own.")
     is_inside = real.startswith(root.rstrip(b"/") + b"/")
     if is_inside and not site.enabled("quarantine_in_media_root"):
         raise SiteError(
-            f"quarantine '{shown}' lies inside media_root, which a web server publishes. Name a folder "
-            "beside it, on the same file system; or set quarantine_in_media_root if you mean it."
+            f"quarantine '{shown}' lies inside media_root, which a web server publishes. Use a folder "
+            "beside it, on the same file system; or set quarantine_in_media_root to allow it."
         )
 
 
@@ -327,16 +327,16 @@ def _below_root(option: str, written: str) -> bytes:
 def _directories(written: Sequence[str]) -> tuple[bytes, ...]:
     """Normalize the listed directories, in byte order; ``.`` is the whole media root."""
     if not written:
-        raise SiteError("directories is empty: name at least one directory below media_root.")
+        raise SiteError("directories is empty: list at least one directory below media_root.")
     paths = sorted({_below_root("directories: the entry", entry) for entry in written})
     if len(paths) < len(written):
-        raise SiteError(f"directories names one directory twice: {', '.join(sorted(written))}.")
+        raise SiteError(f"directories lists one directory twice: {', '.join(sorted(written))}.")
     for outer in paths:
         for inner in paths:
             if inner != outer and (not outer or inner.startswith(outer + b"/")):
                 raise SiteError(
                     f"directories overlap: {escaped(inner)} lies in {escaped(outer) or '.'}. "
-                    "Keep one of the two, so that no file is judged twice."
+                    "Keep one of the two, so that no file is examined twice."
                 )
     # The order in which their contents come in the byte order of whole paths.
     return tuple(sorted(paths, key=lambda path: path + b"/"))

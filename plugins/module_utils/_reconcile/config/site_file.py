@@ -31,7 +31,7 @@ def list_jobs(sites: Any, only: Any = None, source: str = "media_cleanup_sites")
     ``index``, ``heading``, ``job``, ``user`` and ``options``, which hold what its module takes and the
     description says: no option whose value is null, and booleans as such.
 
-    Raises SiteError, which names the source, where the description is not usable.
+    Raises SiteError, which says the source, where the description is not usable.
     """
     wanted = _wanted(only)
     checked_sites = _checked_sites(sites, source)
@@ -42,7 +42,7 @@ def list_jobs(sites: Any, only: Any = None, source: str = "media_cleanup_sites")
 def list_sites(sites: Any, source: str = "media_cleanup_sites") -> list[dict[str, Any]]:
     """List the sites with ``name``, ``user`` and, as with ``list_jobs``, ``options`` for media_quarantine.
 
-    Raises SiteError, which names the source, where the description is not usable.
+    Raises SiteError, which says the source, where the description is not usable.
     """
     return [
         {
@@ -97,7 +97,7 @@ def _wanted(only: Any) -> Sequence[str]:
     unknown = [job for job in wanted if job not in JOBS]
     if unknown:
         raise SiteError(
-            f"media_cleanup_jobs names {', '.join(map(repr, unknown))}; there are {', '.join(JOBS)}."
+            f"media_cleanup_jobs has {', '.join(map(repr, unknown))}; there are {', '.join(JOBS)}."
         )
     return wanted
 
@@ -205,7 +205,7 @@ def read(directory: str, name: str) -> dict[str, Any]:
             "or as root."
         ) from None
     except (ValueError, RecursionError) as error:
-        # The text of the error tells the place only; what stands there may be a password.
+        # Only the place of the error is reported; the text there may be a password.
         raise SiteError(f"the site file {path} is no JSON text: {_where(error)}. Install it again.") from None
     if not isinstance(site, dict) or site.get("name") != name:
         raise SiteError(f"the site file {path} does not describe a site named {name!r}. Install it again.")

@@ -49,7 +49,7 @@ class RowArchive(Statements):
         return self._change(f"inserting a row of {table.name}", statement, self._values(row, names)) == 1
 
     def restore_cleared(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
-        """Set cleared columns back; False if the row is gone, or one of them is no longer empty."""
+        """Set cleared columns back; False if the row was deleted, or one of them is no longer empty."""
         names = [name for name in row if name not in key]
         changes = ", ".join(
             f"{self.dialect.quote(name)} = {self._placeholder(table, name, row[name])}" for name in names

@@ -46,9 +46,9 @@ class Database(References, Records, DependentRows, RowArchive):
 
     @abstractmethod
     def identity(self) -> str:
-        """What tells this database from every other one, on one line and without a secret.
+        """What identifies this database among all others, on one line and without a secret.
 
-        It stays the same when the site's user, password or options change. What is local to a host
+        It is the same after the site's user, password or options change. What is local to a host
         carries the host's machine-id, so that hosts cloned from one image have two databases.
         """
 
@@ -156,7 +156,7 @@ _MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 
 
 def machine_id() -> str:
-    """What tells this host from all others, clones included; empty where it has no such id."""
+    """What identifies this host among all others, clones included; empty where it has no such id."""
     for path in _MACHINE_ID_FILES:
         with suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
             found = file.read(100).strip()

@@ -133,7 +133,7 @@ class Catalog(ABC):
         self._tables: dict[str, Table] = {}
 
     def table(self, name: str) -> Table:
-        """Look a table or view up by the name that the user wrote: TABLE or SCHEMA.TABLE.
+        """Find a table or view by the name that the user wrote: TABLE or SCHEMA.TABLE.
 
         Raises SiteError if there is none, DatabaseError if the database could not be asked.
         """

@@ -17,7 +17,7 @@ class DependentRows(Statements):
     """Reads dependent rows, counts, locks, deletes and clears them.
 
     Where a method takes a table, steps and keys, it is about the rows at the end of the steps that
-    depend on the rows of that table with these keys. What a method locks stays locked until the
+    depend on the rows of that table with these keys. What a method locks is locked until the
     transaction ends; outside of one, nothing is locked.
     """
 
@@ -38,7 +38,7 @@ class DependentRows(Statements):
         return self._number(doing, f"SELECT count(*) FROM {chain}", parameters)
 
     def lock_dependents(self, root: Table, steps: Steps, keys: Keys) -> None:
-        """Lock the dependent rows, so that they stay as they are."""
+        """Lock the dependent rows, so that nobody else changes them."""
         if not self._lock_rows("t"):
             return
         chain, last, parameters = self._chain(root, steps, keys)

@@ -65,7 +65,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def exact(self, expression: str) -> str:
-        """A value in the form in which it goes to Python and comes back unchanged."""
+        """A value in the form in which Python reads and writes it unchanged."""
 
     def as_text(self, expression: str) -> str:
         return f"CAST({expression} AS text)"
@@ -237,7 +237,7 @@ class PostgreSQLDialect(Dialect):
             return f"{end} AT TIME ZONE %s {before}", [zone, selection.cutoff]
         raise SiteError(
             f"column {selection.table.name}.{name} has the type {declared}, which is no point in time. "
-            "Name the column in uploaded_at_column that says when the file was uploaded."
+            "Set uploaded_at_column to the column that says when the file was uploaded."
         )
 
     def references(self, link: ForeignKey, child: str, parent: str) -> str:

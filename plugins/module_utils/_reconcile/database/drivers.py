@@ -242,7 +242,7 @@ def _takes(parameter: str) -> bool:
 
 
 def _is_ambiguous(url: str) -> bool:
-    """Whether libpq may have taken a part of the password for something else, and would show it."""
+    """Whether libpq may have read a part of the password as something else, and would show it."""
     address = url.partition("://")[2].partition("?")[0]
     authority, _slash, path = address.partition("/")
     user, at, host = authority.rpartition("@")

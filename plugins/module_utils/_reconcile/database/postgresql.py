@@ -33,7 +33,7 @@ _SETTINGS = {
     "IntervalStyle": "postgres",
     "extra_float_digits": "3",
     "bytea_output": "hex",
-    # A row that a policy hides would look like no row: rather an error.
+    # A row that a policy hides would count as no row: let it be an error.
     "row_security": "off",
 }
 

@@ -61,7 +61,7 @@ class Records(Statements):
         """Read the companion files and the owner's name of some rows, in no particular order.
 
         ``companions`` are columns of the table; ``owner`` leads along foreign keys to the column that
-        names the owner, and is empty where there is none. Rows that are gone are left out.
+        names the owner, and is empty where there is none. Rows that were deleted are left out.
         """
         table = selection.table
         joins, shown = self._owner(owner)

@@ -25,7 +25,7 @@ class References(Statements):
         if not kind.holds_paths:
             raise SiteError(
                 f"column {column} has the type {kind.declared or 'unknown'}, which cannot hold a path. "
-                "Name the column of the FileField or ImageField."
+                "Use the column of the FileField or ImageField."
             )
         for name in (column.size, column.checksum):
             if name:

@@ -263,7 +263,7 @@ def _advice(error: sqlite3.Error) -> str:
     if "locked" in text:
         return f"Another process kept it locked for {BUSY_TIMEOUT} s; try again later."
     if "not a database" in text:
-        return "Name Django's database file in database_url."
+        return "Set database_url to Django's database file."
     if "readonly" in text or "unable to open" in text:
         return "This user needs write permission on the file and its directory."
     if "disk is full" in text:

@@ -64,7 +64,7 @@ class Statements(Catalog):
         return self._keys(self.dialect.key_types(table), keys)
 
     def _lock_rows(self, alias: str) -> str:
-        """Inside a transaction, rows that were read must stay as they are until it ends."""
+        """Inside a transaction, rows that were read must not change until it ends."""
         return self.dialect.lock_rows(alias) if self._in_transaction else ""
 
     def _chain(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, str, list[Any]]:

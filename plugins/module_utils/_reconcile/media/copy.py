@@ -21,7 +21,7 @@ _BLOCK = 1 << 20
 
 
 def open_unnoticed(handle: int, name: bytes | str) -> int:
-    """Open a file for reading; its time of access stays where the kernel lets this user ask for that.
+    """Open a file for reading; its time of access is kept where the kernel lets this user ask for that.
 
     Without waiting: a FIFO may have come into its place.
     """
@@ -36,7 +36,7 @@ def move_across(handle: int, source: bytes, place: int, name: str, state: FileSt
     """Move across file systems: copy, sync, read the copy again, and only then unlink the source.
 
     Says whether the copy has all extended attributes. Raises Changed if the source is not the file
-    that was looked at, and OSError.
+    that was checked, and OSError.
     """
     with ExitStack() as unless_done:
         unless_done.callback(_unlink_if_there, place, name)
@@ -66,14 +66,14 @@ def copy(
     """Copy a regular file to a new name, with its owner, mode, times and extended attributes.
 
     Says whether it has all attributes. Raises Changed if the file is not in the state that is
-    given, FileExistsError if the name is taken, and OSError.
+    given, FileExistsError if the name exists, and OSError.
     """
     read = open_unnoticed(handle, source)
     with open(read, "rb") as original:
         # Before reading touches the time of access.
         status = os.fstat(read)
         if state is not None and state_of(status) != state:
-            raise Changed("another file stands in its place, or it was written to")
+            raise Changed("another file is in its place, or it was written to")
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, f"it is a {kind_of(status)}, and only regular files can be copied")
         write = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place)
@@ -83,14 +83,14 @@ def copy(
             os.fsync(write)
             copied.seek(0)
             if _digest(copied, None) != sent:
-                raise QuarantineError("the copy of a file reads back otherwise than it was written")
+                raise QuarantineError("the copy of a file reads back with another content; check the disk")
             return _mark(write, read, status)
 
 
 def _mark(copied: int, original: int, status: os.stat_result) -> bool:
     """Give an open copy the owner, mode, times and attributes of its original; says whether it has all.
 
-    The owner comes first, because to change it takes capabilities away.
+    The owner comes first, because changing it removes capabilities.
     """
     made = os.fstat(copied)
     if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
@@ -136,12 +136,12 @@ def _digest(source: IO[bytes], copied: IO[bytes] | None) -> bytes:
 
 
 def is_same_file(place: int, stored: str, handle: int, name: bytes) -> bool:
-    """Whether an earlier restore was stopped right before it took the file out of the batch."""
+    """Whether an earlier restore was killed right before it removed the file from the batch."""
     ours = os.stat(stored, dir_fd=place, follow_symlinks=False)
     theirs = os.stat(name, dir_fd=handle, follow_symlinks=False)
     if os.path.samestat(ours, theirs):
         return True
-    # From another file system, it came as a copy.
+    # From another file system, it was copied.
     if ours.st_dev == theirs.st_dev or _marks(ours) != _marks(theirs) or not stat.S_ISREG(ours.st_mode):
         return False
     return _digest_of(place, stored) == _digest_of(handle, name)

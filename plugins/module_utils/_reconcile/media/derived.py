@@ -2,9 +2,9 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Derived files: which file was generated from which, told by the pattern of its path.
+"""Derived files: which file was generated from which, by the pattern of its path.
 
-A pattern such as ``CACHE/images/{dir}/{stem}/*`` names the source by its directory (``{dir}``) and
+A pattern such as ``CACHE/images/{dir}/{stem}/*`` gives the source by its directory (``{dir}``) and
 by its whole name (``{name}``) or its name without the extension (``{stem}``, with or without
 ``{ext}``); ``*`` and ``?`` stand for what the library adds, within one part of the path.
 """
@@ -41,12 +41,12 @@ class DerivedPattern:
         unknown = fields - _FIELDS
         if unknown or "dir" not in fields or not fields & {"name", "stem"}:
             raise SiteError(
-                f"derived: the pattern {pattern!r} must name its source by {{dir}} and by {{name}} or "
+                f"derived: the pattern {pattern!r} must give its source by {{dir}} and by {{name}} or "
                 "{stem}, such as CACHE/images/{dir}/{stem}/*."
             )
         if _AMBIGUOUS.search(pattern) or pattern.count("{dir}") > 1:
             raise SiteError(
-                f"derived: the pattern {pattern!r} can be read in more than one way. Name {{dir}} once, "
+                f"derived: the pattern {pattern!r} can be read in more than one way. Use {{dir}} once, "
                 "with no wildcard in the same part, and put a text between {ext} and a wildcard."
             )
         if pattern.startswith("/") or ".." in pattern.split("/"):

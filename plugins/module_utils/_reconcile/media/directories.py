@@ -4,7 +4,7 @@
 
 """Directories of a media tree: opened part by part from the root, and never through a symbolic link.
 
-Descriptors stay in this room: whoever is outside of it deals with paths.
+Descriptors do not leave this room: other rooms use paths.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _KINDS = {
 
 
 def kind_of(status: os.stat_result) -> str:
-    """What stands there, in words; "file" is a regular file."""
+    """The kind of a file, in words; "file" is a regular file."""
     return _KINDS.get(stat.S_IFMT(status.st_mode), "device")
 
 
@@ -46,17 +46,17 @@ def state_of(status: os.stat_result) -> FileState:
 
 
 def require_same(handle: int, name: bytes, state: FileState) -> None:
-    """Raise Changed unless the file in an open directory is still the one that was looked at."""
+    """Raise Changed unless the file in an open directory is still the one that was checked."""
     try:
         now = state_of(os.stat(name, dir_fd=handle, follow_symlinks=False))
     except FileNotFoundError:
-        raise Changed("it was gone already") from None
+        raise Changed("it was already removed") from None
     if now != state:
-        raise Changed("another file stands in its place, or it was written to")
+        raise Changed("another file is in its place, or it was written to")
 
 
 def place_of(status: os.stat_result) -> tuple[int, int]:
-    """What tells a directory from all others."""
+    """What identifies a directory."""
     return status.st_dev, status.st_ino
 
 
@@ -70,7 +70,7 @@ def reason(error: OSError | Blocked) -> str:
 
 
 class Directories:
-    """The directories below an open root. The last one is remembered, because neighbours come in a row."""
+    """The directories below an open root. The last one is remembered: paths come directory by directory."""
 
     def __init__(self, root: int) -> None:
         self._root = root

@@ -5,7 +5,7 @@
 """A media store in a directory tree: proves what it could read, and works by directory descriptors.
 
 Every directory is opened relative to its parent and never through a symbolic link, so a path cannot
-be bent to lead elsewhere while the run goes on.
+be changed to lead elsewhere during the run.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from . import transfer
 from .copy import open_unnoticed
 from .directories import HANDLES, Directories, place_of, reason, require_same, state_of
 from .private_folder import PrivateFolder
-from .store import Answer, Blocked, Capabilities, Changed, FileMarks, FileState, Look, MediaStore, Run
+from .store import Answer, Blocked, Capabilities, Changed, FileMarks, FileState, MediaStore, PathStatus, Run
 from .walk import ENTRIES, NAMES_IN_MEMORY, LocalRun, Walk
 
 __all__ = ["Blocked", "Changed", "FileState", "LocalStore"]
 
 _BLOCK = 1 << 20
 # A directory is read at once if it takes no more bytes for each name that is asked for: to read that
-# much takes as long as to look at one name. Most file systems need so many bytes for an entry, or more.
+# much takes as long as to check one name. Most file systems need so many bytes for an entry, or more.
 _BYTES_OF_ENTRIES = 256
 _MACHINE_ID = "/etc/machine-id"
-# So that the identity tells nobody the machine-id, which systemd asks to keep to oneself.
+# So that the identity does not disclose the machine-id, which systemd asks to keep confidential.
 _PURPOSE = b"media-cleanup"
 
 
@@ -102,20 +102,21 @@ class LocalStore(MediaStore):
         if not same:
             self.unreadable.add((b"", "the media root was replaced or unmounted during the run"))
 
-    # Looking.
+    # Checking.
 
-    def look(self, path: bytes) -> Look:
+    def check(self, path: bytes) -> PathStatus:
         try:
             handle, name = self._directories.parent_of(path)
-            return Look(Answer.FOUND, state_of(os.stat(name or b".", dir_fd=handle, follow_symlinks=False)))
+            status = os.stat(name or b".", dir_fd=handle, follow_symlinks=False)
+            return PathStatus(Answer.FOUND, state_of(status))
         except (OSError, Blocked) as error:
             return _not_found(error)
 
-    def look_in(self, run: Run, name: bytes) -> Look:
+    def check_in(self, run: Run, name: bytes) -> PathStatus:
         if not isinstance(run, LocalRun):
-            return self.look(run.prefix + name)
+            return self.check(run.prefix + name)
         try:
-            return Look(Answer.FOUND, state_of(os.stat(name, dir_fd=run.handle, follow_symlinks=False)))
+            return PathStatus(Answer.FOUND, state_of(os.stat(name, dir_fd=run.handle, follow_symlinks=False)))
         except OSError as error:
             return _not_found(error)
 
@@ -145,7 +146,7 @@ class LocalStore(MediaStore):
             ) from None
         except Blocked as error:
             raise SiteError(
-                f"directory '{shown}' leaves the media root or is none: {error}. "
+                f"directory '{shown}' leaves the media root or is no directory: {error}. "
                 "Links are not followed; set media_root to where the files really are."
             ) from None
         except OSError as error:
@@ -185,7 +186,7 @@ class LocalStore(MediaStore):
             self.unreadable.add((directory, reason(error)))
             return True
 
-    # Quick looks. Whatever goes wrong, each path is looked at on its own then, and that tells.
+    # Quick checks. Where one fails, each path is checked on its own, and that answer counts.
 
     def is_worth_reading(self, directory: bytes, wanted: int) -> bool:
         try:
@@ -235,7 +236,7 @@ class LocalStore(MediaStore):
             return False
         status = os.fstat(handle)
         user = os.geteuid()
-        # In a sticky directory, others' files stay; its owner may remove them.
+        # In a sticky directory, only its owner may remove the files of others.
         if status.st_mode & stat.S_ISVTX and user not in (0, status.st_uid):
             return False
         return os.access(".", os.W_OK | os.X_OK, dir_fd=handle, effective_ids=True)
@@ -263,20 +264,20 @@ class LocalStore(MediaStore):
 
     def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
         handle, target = self._directories.parent_of(path, create=True)
-        # The same for each attempt, so that the next one finds what a killed one has left.
+        # The same for each attempt, so that the next one finds what a killed one left.
         unfinished = b".restoring-" + hashlib.blake2b(path, digest_size=12).hexdigest().encode()
         transfer.put_back(folder.handle, name, handle, target, unfinished)
 
 
-def _not_found(error: OSError | Blocked) -> Look:
-    """What an error says of a path: the one place that knows which of them proves an absence."""
+def _not_found(error: OSError | Blocked) -> PathStatus:
+    """The status of a path by an error: the one place that knows which errors prove an absence."""
     if isinstance(error, Blocked):
-        return Look(Answer.BLOCKED, None, str(error))
+        return PathStatus(Answer.BLOCKED, None, str(error))
     if isinstance(error, FileNotFoundError):
-        return Look(Answer.ABSENT)
+        return PathStatus(Answer.ABSENT)
     if error.errno == errno.ENAMETOOLONG:
-        return Look(Answer.BLOCKED, None, "a part of the path is longer than a file name can be")
-    return Look(Answer.UNREADABLE, None, error.strerror or type(error).__name__)
+        return PathStatus(Answer.BLOCKED, None, "a part of the path is longer than a file name can be")
+    return PathStatus(Answer.UNREADABLE, None, error.strerror or type(error).__name__)
 
 
 def _mount_source(device: int) -> str:
@@ -291,7 +292,7 @@ def _mount_source(device: int) -> str:
 
 
 def _this_host() -> str:
-    """What tells this host from others, also from one that has its name."""
+    """What identifies this host, also beside one of the same name."""
     try:
         with open(_MACHINE_ID, "rb") as file:
             known = file.read().strip()

@@ -33,7 +33,7 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 class PrivateFolder:
     """An open private folder. A context manager; ``path`` is where it was, for messages only.
 
-    Raises OSError for what the disk refuses, with a text that also tells what was found in place of
+    Raises OSError for what the disk refuses, with a text that also says what was found in place of
     a folder or a file; and QuarantineError for a folder that is not private: one that is owned by
     another user than root and that of this process, or that others may write to. Names are those of
     entries of this folder, without a slash.
@@ -46,7 +46,7 @@ class PrivateFolder:
 
     @classmethod
     def open(cls, path: bytes, what: str) -> PrivateFolder:
-        """Open the folder at an absolute path; ``what`` names it in messages: "the quarantine"."""
+        """Open the folder at an absolute path; ``what`` is its name in messages: "the quarantine"."""
         return cls._opened(path, what, makes=False)
 
     @classmethod
@@ -96,11 +96,11 @@ class PrivateFolder:
         return os.path.join(self.path, os.fsencode(name))
 
     def lock(self) -> None:
-        """Keep other runs off the folder until it is closed; raises BusyError."""
+        """Lock the folder until it is closed; raises BusyError."""
         locks.lock(self._handle, f"{self._what} '{escaped(self.path)}'")
 
     def sync(self) -> None:
-        """Make what was made in the folder survive a power failure."""
+        """Sync the folder, so that its new entries survive a power failure."""
         os.fsync(self._handle)
 
     # What is in it.
@@ -128,7 +128,7 @@ class PrivateFolder:
         return PrivateFolder(handle, path, self._what)
 
     def create(self, name: str) -> IO[bytes]:
-        """Open a new file for writing; what has its name is left from a run that was killed, and goes."""
+        """Open a new file for writing; a file of its name is left from a killed run, and is replaced."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             return open(os.open(name, flags, 0o600, dir_fd=self._handle), "wb")
@@ -154,7 +154,7 @@ class PrivateFolder:
     def _is_other(self, name: str, wanted: str) -> OSError:
         return _is_other(self._handle, os.fsencode(name), self.path_of(name), wanted)
 
-    # What goes from it.
+    # Removing.
 
     def rename(self, old: str, new: str) -> None:
         """Rename an entry; a file of the new name is replaced."""
@@ -183,7 +183,7 @@ class PrivateFolder:
 
 
 class _Level:
-    """A folder that is being deleted: its files are gone, the folders in it are still to come."""
+    """A folder that is being deleted: its files are deleted already, the folders in it are not."""
 
     def __init__(self, parent: int, name: str, device: int) -> None:
         self.name = name
@@ -269,7 +269,7 @@ def _target_of(inner: int, path: bytes, what: str) -> bytes | None:
         if status.st_uid not in (0, os.geteuid()):
             raise QuarantineError(
                 f"the way to {what} leads over the link '{escaped(path)}', which {_user(status.st_uid)} has "
-                "made. Name the place to which it leads, or let root make the link."
+                "made. Use the place to which it leads, or let root make the link."
             )
         target = os.readlink(b"", dir_fd=inner)
     except BaseException:
@@ -283,7 +283,7 @@ def _require_passable(status: os.stat_result, path: bytes, what: str) -> None:
     if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
         raise QuarantineError(
             f"{what} cannot be below '{escaped(path)}', where everybody may exchange it (mode "
-            f"{stat.S_IMODE(status.st_mode):o}). Take that right away (chmod o-w), or name another place."
+            f"{stat.S_IMODE(status.st_mode):o}). Remove that right (chmod o-w), or set another place."
         )
 
 
@@ -318,7 +318,7 @@ def _require_private(status: os.stat_result, path: bytes, what: str) -> None:
     if status.st_uid not in (0, os.geteuid()):
         raise QuarantineError(
             f"{inside} belongs to {_user(status.st_uid)}, and this is a process of {_user(os.geteuid())}. "
-            "Run as the user who owns it, or name a folder that nobody else owns."
+            "Run as the user who owns it, or set a folder that nobody else owns."
         )
     if status.st_mode & _WRITABLE_BY_OTHERS:
         raise QuarantineError(

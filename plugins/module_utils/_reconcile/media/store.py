@@ -33,7 +33,7 @@ class FileState(NamedTuple):
     ctime_ns: int
 
     def stamp_ns(self, age_stamp: str) -> int:
-        """The time stamp that tells the age, in nanoseconds since 1970."""
+        """The time stamp that is the age, in nanoseconds since 1970."""
         if age_stamp == "mtime":
             return self.mtime_ns
         if age_stamp == "ctime":
@@ -53,18 +53,18 @@ class FileMarks(NamedTuple):
 
 
 class Answer(Enum):
-    """What a look at a path found out."""
+    """What the check of a path found."""
 
     FOUND = "found"
     # Proven by the store: there is no such file.
     ABSENT = "absent"
-    # The path can lead to no file of this store: a link or a file stands in the way, for example.
+    # The path can lead to no file of this store: a link or a file is in its way, for example.
     BLOCKED = "blocked"
     # Nothing is known.
     UNREADABLE = "unreadable"
 
 
-class Look(NamedTuple):
+class PathStatus(NamedTuple):
     """The answer to "is it there?": with the state if it was found, else with the reason if there is any."""
 
     answer: Answer
@@ -90,7 +90,7 @@ class Run:
     """Files of one directory; in a listing in order all those between two subdirectories, in byte order.
 
     ``prefix`` is the directory with a slash, empty for the root. A store may derive a class that
-    carries what it needs to look at these files quickly.
+    holds what it needs to check these files quickly.
     """
 
     __slots__ = ("names", "prefix")
@@ -116,7 +116,7 @@ class Blocked(Exception):
 
 
 class Changed(Exception):
-    """The file is gone, or is not the one that was looked at."""
+    """The file was removed, or is not the one that was checked."""
 
 
 class MediaStore(ABC):
@@ -125,11 +125,11 @@ class MediaStore(ABC):
     Paths are bytes, relative to the root, with slashes between their parts; the root itself is
     ``b""``. No path leads out of the store: neither a symbolic link nor ``..`` is followed. Only
     the answer ABSENT proves that something is not there. What could not be read while listing is
-    in ``unreadable``, by path and reason, and a caller adds there what it could not look at; a run
+    in ``unreadable``, by path and reason, and a caller adds there what it could not check; a run
     with anything in it must not remove anything. What was left out on purpose, such as another
     file system that is mounted below the root, is in ``not_entered``.
 
-    What removes or moves raises Changed where the file is not the one that was looked at, Blocked
+    Methods that remove or move raise Changed where the file is not the one that was checked, Blocked
     or FileNotFoundError where the way to it has changed, and another OSError where the store
     refused; the file is where it was, then.
     """
@@ -161,33 +161,33 @@ class MediaStore(ABC):
     @property
     @abstractmethod
     def file_system(self) -> int:
-        """What tells the file system of the root from others, also after a reboot; 0 if unknown."""
+        """What identifies the file system of the root, also after a reboot; 0 if unknown."""
 
     @abstractmethod
     def identity(self) -> str:
-        """What tells this store from every other one, also on other hosts. Holds no secret."""
+        """What identifies this store among all others, also those of other hosts. Holds no secret."""
 
     @abstractmethod
     def lock(self) -> None:
-        """Keep other runs on this host off the store until it is closed; raises BusyError."""
+        """Lock the store against other runs on this host until it is closed; raises BusyError."""
 
     @abstractmethod
     def verify_root(self) -> None:
-        """Note the root as unreadable if another one stands in its place by now."""
+        """Note the root as unreadable if another one is in its place by now."""
 
-    # Looking.
-
-    @abstractmethod
-    def look(self, path: bytes) -> Look:
-        """Look at a path. Never raises for what it meets there, and notes nothing."""
+    # Checking.
 
     @abstractmethod
-    def look_in(self, run: Run, name: bytes) -> Look:
-        """Look at a file of the run that a listing has yielded last."""
+    def check(self, path: bytes) -> PathStatus:
+        """Check a path. Never raises for what it finds there, and notes nothing."""
+
+    @abstractmethod
+    def check_in(self, run: Run, name: bytes) -> PathStatus:
+        """Check a file of the run that a listing has yielded last."""
 
     @abstractmethod
     def forget(self) -> None:
-        """Drop what is remembered of directories: the next look starts at the root again."""
+        """Drop what is remembered of directories: the next check starts at the root again."""
 
     @abstractmethod
     def checksum(self, path: bytes, algorithm: str) -> str | None:
@@ -201,7 +201,7 @@ class MediaStore(ABC):
                     yield from self.matching(parts[position + 1 :], posixpath.join(below, name))
                 return
             below = posixpath.join(below, part)
-        if self.look(below).is_file:
+        if self.check(below).is_file:
             yield below
 
     # Listing.
@@ -233,7 +233,7 @@ class MediaStore(ABC):
         A directory that cannot be read counts as empty, and is noted in ``unreadable``.
         """
 
-    # Quick looks, which ``quick_look.QuickLook`` puts together: a store without any knows nothing.
+    # Quick checks, which ``quick_check.QuickCheck`` combines: a store without any answers nothing.
 
     def is_worth_reading(self, directory: bytes, wanted: int) -> bool:
         """Whether so many names are a good part of a directory; False in doubt."""
@@ -251,7 +251,7 @@ class MediaStore(ABC):
         return iter(())
 
     def is_beside_last(self, path: bytes) -> bool | None:
-        """Whether something is at a path, which lies beside that of the last look; None where unknown."""
+        """Whether something is at a path, which lies beside that of the last check; None where unknown."""
         return None
 
     # Removing, moving out, and putting back.
@@ -266,23 +266,23 @@ class MediaStore(ABC):
 
     @abstractmethod
     def remove(self, path: bytes, state: FileState) -> None:
-        """Remove a file that is still the one that was looked at, for good."""
+        """Remove a file that is still the one that was checked, for good."""
 
     @abstractmethod
     def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> bool:
-        """Move a file that is still the one that was looked at into a private folder.
+        """Move a file that is still the one that was checked into a private folder.
 
         Across file systems it is copied, and the copy is on disk and was read again before the
-        original goes. What was exchanged at the last moment is put back. Says whether the file has
+        original is removed. What was exchanged at the last moment is put back. Says whether the file has
         kept all its extended attributes. The caller syncs the folder.
         """
 
     @abstractmethod
     def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
-        """Move a file out of a private folder to a path at which nothing stands; nothing is overwritten.
+        """Move a file out of a private folder to a path where nothing is; nothing is overwritten.
 
         Directories that are missing are made, as their parent is. The way back is on disk before
         the file leaves the folder. A file that an earlier call has brought there, before it was
-        killed, counts as put back. Raises FileExistsError if anything else stands there; in this
-        case, and in that of every other error, the file stays in the folder.
+        killed, counts as put back. Raises FileExistsError if anything else is there; in this
+        case, and in that of every other error, the file is kept in the folder.
         """

@@ -18,7 +18,7 @@ from .store import Changed, FileState
 def move(handle: int, source: bytes, place: int, name: str, state: FileState) -> bool:
     """Move a file from one open directory to another one; says whether it has all extended attributes.
 
-    Raises Changed if it is not the one that was looked at, and OSError.
+    Raises Changed if it is not the one that was checked, and OSError.
     """
     require_same(handle, source, state)
     try:
@@ -32,7 +32,7 @@ def move(handle: int, source: bytes, place: int, name: str, state: FileState) ->
 
 
 def _verify_moved(handle: int, source: bytes, place: int, name: str, state: FileState) -> None:
-    """Put back what was exchanged between the last look and the move; a move sets the ctime."""
+    """Put back what was exchanged between the last check and the move; a move sets the ctime."""
     moved = state_of(os.stat(name, dir_fd=place, follow_symlinks=False))
     if moved[:-1] == state[:-1]:
         return
@@ -49,9 +49,9 @@ def _verify_moved(handle: int, source: bytes, place: int, name: str, state: File
 
 
 def put_back(place: int, stored: str, handle: int, name: bytes, temporary: bytes) -> None:
-    """Move a file to a name at which nothing stands; ``temporary`` is a name for an unfinished copy.
+    """Move a file to a name that does not exist; ``temporary`` is a name for an unfinished copy.
 
-    Raises FileExistsError if another file stands there, and OSError; the file is where it was, then.
+    Raises FileExistsError if another file is there, and OSError; the file is where it was, then.
     """
     try:
         os.link(stored, name, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
@@ -70,7 +70,7 @@ def put_back(place: int, stored: str, handle: int, name: bytes, temporary: bytes
 
 
 def _copy_back(place: int, stored: str, handle: int, name: bytes, temporary: bytes) -> None:
-    # One restore is at work, as the locks see to: what has this name is left from a killed one.
+    # The locks allow one restore at a time: what has this name is left from a killed one.
     with suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=handle)
     try:

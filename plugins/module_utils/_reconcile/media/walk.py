@@ -81,7 +81,7 @@ class _Level:
         return len(names)
 
     def put(self, aside: Aside) -> None:
-        """Leave no entry in memory: they come from the disk when the walk is back."""
+        """Leave no entry in memory: they are read from the disk again when the walk returns."""
         aside.put(self._parts, self._names[self._start :])
         self._names = []
 
@@ -176,7 +176,7 @@ class Walk:
         try:
             handle = os.open(name, DIRECTORY, dir_fd=parent.handle)
         except OSError as error:
-            # It was a directory a moment ago: gone, or swapped for something else.
+            # It was a directory a moment ago: removed or exchanged since.
             self._unreadable.add((path, reason(error)))
             return
         status = os.fstat(handle)

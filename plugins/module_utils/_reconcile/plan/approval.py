@@ -26,7 +26,7 @@ TOKEN_VERSION = 1
 
 
 class Item(NamedTuple):
-    """One thing that may be removed: its name, and all that tells it from another of that name."""
+    """One thing that may be removed: its name, and all that distinguishes it from another of that name."""
 
     name: bytes
     identity: bytes

@@ -204,7 +204,7 @@ class Dependents:
             other = database.table(f"{self.root.schema}.{table}")
         except SiteError:
             self.warnings.append(
-                f"{said} is taken to mean the rows of {self.root.name}, though Django would call its table "
+                f"{said} is read as the rows of {self.root.name}, though Django would call its table "
                 f"{table} if nothing else was said"
             )
             return

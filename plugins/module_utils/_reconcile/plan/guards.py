@@ -13,7 +13,7 @@ from ..text import counted, escaped
 from .approval import Approval
 from .plan import Plan
 
-# The share in a directory is judged from so many files on, and of lost files from so many records on.
+# The share in a directory is judged from so many files on, and of missing files from so many records on.
 FEW_FILES = 10
 # The share in a table of dependent rows is judged from so many rows on.
 FEW_ROWS = 100
@@ -57,14 +57,14 @@ def guard_directories(plan: Plan, tallies: Iterable[Tally], most: int, accepted:
                 "no_references",
                 f"the database references nothing below {tally.directory!r}, which holds {tally.files:,} "
                 "files. A column may be missing in references, or the database may be empty or the wrong "
-                "one. If nothing there is wanted, set accept: [no_references].",
+                "one. If nothing there is needed, set accept: [no_references].",
             )
         elif tally.referenced and not plan.is_refused_by("max_removal_percent"):
             guard_share(plan, f"files in {tally.directory!r}", tally.removed, tally.files, most)
 
 
 def guard_emptied(plan: Plan, emptied: Mapping[bytes, int], most: int) -> None:
-    """Refuse a plan where all files of a directory are gone that many records reference, not just some.
+    """Refuse a plan where all files of a directory are missing that many records reference, not just some.
 
     ``emptied`` has the records by directory; those with fewer than ``FEW_FILES`` are not judged.
     """
@@ -76,9 +76,9 @@ def guard_emptied(plan: Plan, emptied: Mapping[bytes, int], most: int) -> None:
         more = f" and {len(judged) - _SHOWN:,} more" if len(judged) > _SHOWN else ""
         plan.refuse(
             "max_removal_percent",
-            f"directories are empty or gone in which many records have their files ({shown}{more}), as "
+            f"directories are empty or missing in which many records have their files ({shown}{more}), as "
             "where a disk is not mounted; all of these records would be removed, and max_removal_percent "
-            f"allows {most} %. If the files really are lost, set max_removal_percent to 100.",
+            f"allows {most} %. If the files really are deleted, set max_removal_percent to 100.",
         )
 
 
@@ -129,8 +129,8 @@ def guard_path_mismatch(plan: Plan, reading: str | None, accepted: Sequence[str]
     if reading and "path_mismatch" not in accepted:
         plan.refuse(
             "path_mismatch",
-            f"most paths in the database fit no file as they are, and would fit {reading}. This looks like a "
-            "wrong media_root or MEDIA_URL, not like a loss. Correct media_root; if it is as you mean it, "
+            f"most paths in the database fit no file as they are, and would fit {reading}. This points to "
+            "a wrong media_root or MEDIA_URL, not to a loss. Correct media_root; if it is correct already, "
             "set accept: [path_mismatch].",
         )
 
@@ -140,7 +140,7 @@ def guard_empty_root(plan: Plan, is_empty: bool, accepted: Sequence[str]) -> Non
     if is_empty and "empty_media_root" not in accepted:
         plan.refuse(
             "empty_media_root",
-            "the media root is empty, as a disk is that is not mounted. If all media really is lost, set "
+            "the media root is empty, as a disk is that is not mounted. If all media really is deleted, set "
             "accept: [empty_media_root].",
         )
 
@@ -150,7 +150,7 @@ def guard_file_system(plan: Plan, before: int, now: int, accepted: Sequence[str]
     if before and now and before != now and "other_file_system" not in accepted:
         plan.refuse(
             "other_file_system",
-            "the media root is on another file system than when the last batch was taken from it, as it "
+            "the media root is on another file system than when the last batch was made, as it "
             "is when the media disk is not mounted. If the media has moved, set "
             "accept: [other_file_system] for one run.",
         )
@@ -176,7 +176,7 @@ def guard_replica(plan: Plan, is_replica: bool) -> None:
         plan.refuse(
             "replica",
             "the database is a replica: what was uploaded a moment ago may not have arrived there yet, and "
-            "would look like an orphan. Point database_url at the primary.",
+            "would count as an orphan. Point database_url at the primary.",
         )
 
 
@@ -189,7 +189,7 @@ def guard_marker(plan: Plan, marker: str, present: bool) -> None:
 def without_marker(marker: str) -> str:
     """What a missing marker means."""
     return (
-        f"the marker {marker!r} is not below the media root, so the media is taken for unmounted. "
+        f"the marker {marker!r} is not below the media root, so the media counts as not mounted. "
         "Mount it, or create the marker once on the mounted media."
     )
 

@@ -104,7 +104,7 @@ class _OrphansPlanner(Planner):
                 self.store.require_directory(directory)
         except SiteError as error:
             marker = self.site.marker
-            if marker is None or self.store.look(marker).is_file:
+            if marker is None or self.store.check(marker).is_file:
                 raise
             # Then it is hardly the directory's name that is wrong.
             raise SiteError(f"{without_marker(escaped(marker))} Besides, {error}") from None
@@ -168,7 +168,7 @@ class _OrphansPlanner(Planner):
         if path == self.site.marker or (self.exclude and is_excluded(self.exclude, path)):
             self.not_judged += 1
             return None
-        look = self.store.look(path)
+        look = self.store.check(path)
         state = look.state
         if state is None:
             if not look.is_absent:

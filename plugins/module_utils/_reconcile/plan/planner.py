@@ -47,7 +47,7 @@ Found = TypeVar("Found", bound=Candidate)
 class Planner:
     """Makes one plan in a session, without touching anything.
 
-    ``scope`` tells the plans of a job from those of the same job with other options; ``approved`` is
+    ``scope`` distinguishes the plans of a job from those with other options; ``approved`` is
     the token of a plan that somebody approved. Raises SiteError where an option is not usable.
     """
 
@@ -100,7 +100,7 @@ class Planner:
         guard_partial(plan, self.store.unreadable)
         guard_replica(plan, self.database.is_replica())
         if self.site.marker is not None:
-            present = self.store.look(self.site.marker).is_file
+            present = self.store.check(self.site.marker).is_file
             guard_marker(plan, escaped(self.site.marker), present)
         guard_file_system(plan, last_file_system(self.site), self.store.file_system, self.site.accept)
         guard_approval(plan, self.approval)

@@ -172,11 +172,11 @@ class Batch:
             return None
 
     def has_rows(self) -> bool:
-        """Whether the rows that are listed in the batch have gone."""
+        """Whether the rows that are listed in the batch were deleted."""
         return ROLLED_BACK not in lines_of(self.folder, MANIFEST)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """The rows of the batch, one after the other; none if they have not gone."""
+        """The rows of the batch, one after the other; none if they were not deleted."""
         return lines_of(self.folder, ROWS) if self.has_rows() else iter(())
 
 
@@ -204,7 +204,7 @@ class ArchivedRows:
             return _read(self._folder, ROWS, file.readline())
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        # None at all, where those that are listed have not gone.
+        # None at all, where those that are listed were not deleted.
         return islice(lines_of(self._folder, ROWS), len(self))
 
 

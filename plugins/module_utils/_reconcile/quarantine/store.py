@@ -55,7 +55,7 @@ def survey(quarantine: bytes) -> tuple[list[BatchInfo], list[str]]:
 
 
 def _survey(quarantine: PrivateFolder) -> tuple[list[BatchInfo], list[str]]:
-    found, odd = [], []
+    found, unreadable = [], []
     for name in _names(quarantine):
         try:
             with in_words():
@@ -64,8 +64,8 @@ def _survey(quarantine: PrivateFolder) -> tuple[list[BatchInfo], list[str]]:
                     with batch:
                         found.append(_info(batch))
         except CleanupError as error:  # noqa: PERF203
-            odd.append(str(error))
-    return sorted(found, key=lambda info: (info.moment, info.name)), odd
+            unreadable.append(str(error))
+    return sorted(found, key=lambda info: (info.moment, info.name)), unreadable
 
 
 @contextmanager
@@ -89,7 +89,8 @@ def _names(quarantine: PrivateFolder) -> list[str]:
 
 
 def _unreadable(quarantine: bytes, error: OSError) -> SiteError:
-    advice = "Run as the user who owns it." if isinstance(error, PermissionError) else "Name another place."
+    owner = "Run as the user who owns it."
+    advice = owner if isinstance(error, PermissionError) else "Set quarantine to another place."
     return SiteError(f"the quarantine '{escaped(quarantine)}' cannot be listed: {error.strerror}. {advice}")
 
 
@@ -102,7 +103,7 @@ def _batch_of(quarantine: PrivateFolder, name: str) -> Batch | None:
     except OSError as error:
         if isinstance(error, NotADirectoryError) and not _BATCH.fullmatch(name):
             return None
-        raise QuarantineError(f"batch {name} cannot be opened: {error.strerror}. It is left alone.") from None
+        raise QuarantineError(f"batch {name} cannot be opened: {error.strerror}. It is kept.") from None
     batch = Batch(quarantine, folder, name)
     with ExitStack() as unless_kept:
         unless_kept.push(batch)
@@ -143,11 +144,11 @@ def latest(quarantine: bytes, media_root: bytes) -> str:
 
 
 def last_file_system(site: Site) -> int:
-    """The file system of the media root when the newest batch was taken from it; 0 if none was."""
+    """The file system of the media root when the newest batch was made; 0 if there is no batch."""
     if site.quarantine is None:
         return 0
     with _opened_if_there(site.quarantine) as folder:
-        # Their first lines tell it; to survey them would mean to look at every file in quarantine.
+        # Their first lines say it; a survey would check every file in quarantine.
         headers = list(_headers(folder)) if folder else []
     ours = [header for header in headers if header.get("media_root") == as_text(site.media_root)]
     newest = max(ours, key=lambda header: float(header.get("moment", 0.0)), default={})
@@ -164,7 +165,7 @@ def _headers(quarantine: PrivateFolder) -> Iterator[dict[str, Any]]:
 
 
 def paths_in(quarantine: bytes, name: str) -> Iterator[str]:
-    """All paths that a batch holds as a file or that its rows name, as results show them."""
+    """All paths that a batch holds as a file or that its rows reference, as results show them."""
     with opened(quarantine, name) as batch:
         yield from (escaped(file.path) for file in batch.files() if batch.holds(file))
         yield from (escaped(as_path(path)) for row in batch.rows() for path in row["files"])
@@ -200,8 +201,8 @@ def purge(
 ) -> list[BatchInfo]:
     """Delete batches for good: those of these names, or all, where they are old enough; returns which.
 
-    With ``media_root``, only those that were taken from there. The age counts from the removal. A
-    batch that is half deleted is no longer taken for one. Raises SiteError if there is no batch of a
+    With ``media_root``, only those that were removed from there. The age counts from the removal. A
+    batch that is half deleted is not listed any more. Raises SiteError if there is no batch of a
     name, and deletes nothing then.
     """
     with _opened_if_there(quarantine) as folder:
@@ -211,7 +212,7 @@ def purge(
         if folder is None:
             return []
         oldest = time.time() - (older_than_days or 0) * 86400
-        doomed = [
+        selected = [
             info
             for info in _survey(folder)[0]
             if (names is None or info.name in names)
@@ -219,8 +220,8 @@ def purge(
             and (media_root is None or info.media_root == escaped(media_root))
         ]
         if not check:
-            _purge(folder, [info.name for info in doomed])
-    return doomed
+            _purge(folder, [info.name for info in selected])
+    return selected
 
 
 def _purge(quarantine: PrivateFolder, names: Sequence[str]) -> None:
@@ -244,12 +245,12 @@ def _delete(quarantine: PrivateFolder, name: str) -> None:
 
 
 def _remains(quarantine: PrivateFolder) -> list[str]:
-    """What was left by a purge that was killed, or by a run that was before it took anything."""
+    """What was left by a purge that was killed, or by a run that was killed before it removed anything."""
     return [name for name in quarantine.names() if name.startswith(_PURGING) or _is_stub(quarantine, name)]
 
 
 def _is_stub(quarantine: PrivateFolder, name: str) -> bool:
-    """Whether it is a batch without a first line, and without anything that could be lost with it."""
+    """Whether it is a batch without a first line, and without a file or a row."""
     if not _BATCH.fullmatch(name):
         return False
     try:
@@ -271,7 +272,7 @@ def _holds_empty_folders(folder: PrivateFolder, name: str) -> bool:
 
 
 def forget(batch: Batch, rows: ArchivedRows, back: Sequence[int]) -> None:
-    """Leave in a batch only the rows that are not back; an empty batch goes."""
+    """Keep in a batch only the rows that were not restored; an empty batch is deleted."""
     folder = batch.folder
     if not all(back):
         with writing():
@@ -290,36 +291,37 @@ def forget(batch: Batch, rows: ArchivedRows, back: Sequence[int]) -> None:
 
 @contextmanager
 def locked(quarantine: bytes) -> Iterator[None]:
-    """Keep other runs out of the quarantine, which is made; raises BusyError if one is in it."""
+    """Lock the quarantine, which is created if it is missing; raises BusyError if another run has it."""
     with prepared(quarantine) as folder:
         folder.lock()
         yield
 
 
 def prepared(quarantine: bytes) -> PrivateFolder:
-    """Open the quarantine, which is made if it is missing."""
+    """Open the quarantine, which is created if it is missing."""
     try:
         return PrivateFolder.make(quarantine, _QUARANTINE)
     except OSError as error:
         raise QuarantineError(
-            f"the quarantine '{escaped(quarantine)}' cannot be made: {error.strerror}. Nothing was removed."
+            f"the quarantine '{escaped(quarantine)}' cannot be created: {error.strerror}. "
+            "Nothing was removed."
         ) from None
 
 
 @contextmanager
 def in_words() -> Iterator[None]:
-    """Turn an error of the quarantine's disk into one for people."""
+    """Translate an error of the quarantine's disk into a QuarantineError."""
     try:
         yield
     except OSError as error:
         raise QuarantineError(
-            f"the quarantine could not be worked on: {error.strerror}. What is in it stays there."
+            f"the quarantine could not be read or written: {error.strerror}. What is in it is kept."
         ) from None
 
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Turn a full or failing disk into words; what is not safely kept is not removed."""
+    """Translate an error of writing into a QuarantineError; what is not safely kept is not removed."""
     try:
         yield
     except OSError as error:

@@ -22,9 +22,9 @@ from .store import prepared, write_lines, writing
 
 
 class QuarantineWriter:
-    """A batch that is being filled, to which a run hands over what it removes. A context manager.
+    """A batch that is being filled, into which a run moves what it removes. A context manager.
 
-    ``name`` is that of the batch; empty once it is known that it keeps nothing.
+    ``name`` is that of the batch; empty once it is known that it holds nothing.
     """
 
     def __init__(self, site: Site, job: str, plan_id: str, file_system: int) -> None:
@@ -33,7 +33,7 @@ class QuarantineWriter:
         self._announced: dict[bytes, QuarantinedFile] = {}
         self._obstacles: dict[bytes, Exception] = {}
         self._without_attributes = 0
-        # The folders that took files since these were last made to last.
+        # The folders into which files were moved since the last sync.
         self._filling: dict[str, PrivateFolder] = {}
         self._has_files = False
         self._rows: IO[bytes] | None = None
@@ -60,11 +60,11 @@ class QuarantineWriter:
         self.close()
 
     def close(self) -> None:
-        """Close all that is open; a batch that kept nothing leaves no trace."""
+        """Close all that is open; a batch that holds nothing is deleted."""
         self._close_filled()
         with self._stack:
             for file in (self._manifest, self._rows):
-                # What a full disk kept from being written was told when it was written.
+                # An error of a full disk was reported when the line was written.
                 with suppress(OSError):
                     if file:
                         file.close()
@@ -74,7 +74,7 @@ class QuarantineWriter:
                 self.name = ""
 
     def announce(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
-        """Write down which files are about to come, and why; returns when that is on disk."""
+        """Write down which files are about to be moved in, and why; returns when that is on disk."""
         self._announced, self._obstacles = {}, {}
         for path, reason in files:
             try:
@@ -95,12 +95,12 @@ class QuarantineWriter:
             raise self._obstacles[path]
         file = self._announced.get(path)
         if file is None:
-            raise Changed("it was gone already")
+            raise Changed("it was already removed")
         is_whole = store.move_out(path, state, self._folder_for(file), file.name)
         self._without_attributes += not is_whole
 
     def settle(self) -> None:
-        """Make what was moved in here survive a power failure."""
+        """Sync what was moved in here, so that it survives a power failure."""
         with writing():
             for folder in self._filling.values():
                 folder.sync()
@@ -121,11 +121,11 @@ class QuarantineWriter:
             return []
         return [
             f"of {counted(self._without_attributes, 'file')}, not all extended attributes or ACLs are kept, "
-            "because the quarantine's file system does not take them. Choose a place beside the media root."
+            "because the quarantine's file system cannot hold them. Choose a place beside the media root."
         ]
 
     def roll_back(self) -> None:
-        """Mark the batch: it lists rows that never went, and no file was touched."""
+        """Mark the batch: it lists rows that were not removed, and no file was touched."""
         if self._rows:
             # Without the mark, a restore finds the rows in their place, and says so.
             with suppress(CleanupError), writing():
@@ -159,7 +159,7 @@ def _new_folder(quarantine: PrivateFolder, name: str) -> str:
             continue
         except OSError as error:
             raise QuarantineError(
-                f"the quarantine '{escaped(quarantine.path)}' takes no batch: {error.strerror}. "
+                f"the quarantine '{escaped(quarantine.path)}' cannot hold a new batch: {error.strerror}. "
                 "Nothing was removed."
             ) from None
         return numbered

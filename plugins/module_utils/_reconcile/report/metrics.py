@@ -139,5 +139,5 @@ def _replace(path: str, text: str, mode: int) -> None:
 
 def _not_written(path: str, error: OSError) -> NotWritten:
     return NotWritten(
-        f"{path} could not be written: {error.strerror}. Let this user write there, or name another place."
+        f"{path} could not be written: {error.strerror}. Let this user write there, or choose another place."
     )

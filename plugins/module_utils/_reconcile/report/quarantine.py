@@ -28,8 +28,8 @@ def restored(found: Restored, check: bool) -> dict[str, Any]:
         *sample([f"    {escaped(path)}" for path in found.paths.items], totals.files, verbose=False),
     ]
     if kept.total:
-        lines.append(f"  {kept.total:,} {'stays' if kept.total == 1 else 'stay'} in quarantine:")
-        # One by one: somebody has to see to each of them.
+        lines.append(f"  {kept.total:,} {'is' if kept.total == 1 else 'are'} kept in quarantine:")
+        # All of them, because somebody has to act on each.
         each = [printable(f"    {escaped(item.name)}: {item.reason}") for item in kept.items]
         lines += sample(each, kept.total, verbose=True)
         lines.append("  Fix that and restore the batch again; it restores the rest.")

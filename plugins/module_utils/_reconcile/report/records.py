@@ -24,7 +24,7 @@ class RecordsDescription(Description):
 
     @abstractmethod
     def _what(self, found: int) -> str:
-        """What is the matter with the records that were found."""
+        """What was found about the records."""
 
     def lines(self) -> list[str]:
         plan = self.plan

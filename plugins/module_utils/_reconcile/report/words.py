@@ -75,15 +75,15 @@ def _state(plan: Plan, outcome: Outcome | None) -> str:
 
 def shown_items(plan: Plan, outcome: Outcome | None, most: int) -> list[Any]:
     """What was removed or, in a dry run, would be; the first of it."""
-    return outcome.gone.items if outcome else list(islice(plan.items, most))
+    return outcome.removed_items.items if outcome else list(islice(plan.items, most))
 
 
 def total(plan: Plan, outcome: Outcome | None) -> int:
-    return outcome.gone.total if outcome else len(plan.items)
+    return outcome.removed_items.total if outcome else len(plan.items)
 
 
 def warnings(plan: Plan, with_refusals: bool, outcome: Outcome | None = None) -> list[str]:
-    """What a person should hear even of a run that went well."""
+    """What is reported even of a run that succeeded."""
     refusals = plan.refusals if with_refusals else []
     spelled = [kept for kept in plan.kept.items if kept.code is Code.OTHER_SPELLING]
     found = [

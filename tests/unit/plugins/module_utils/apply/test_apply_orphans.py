@@ -87,7 +87,7 @@ def test_a_file_that_changed_after_the_plan_stays(sqlite_with_orphan: Site, outs
             os.mkdir(path)
         outcome = made.apply()
     assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
-    told = "it was gone already" if what == "gone" else "another file stands in its place"
+    told = "it was already removed" if what == "gone" else "another file is in its place"
     assert told in reasons(outcome.kept)[b"p/lost.jpg"]
     assert os.path.lexists(path) == (what != "gone")
     assert (outside / "precious.jpg").read_bytes() == b"precious"

@@ -189,7 +189,7 @@ def test_a_commit_without_an_answer_touches_no_file(
     with planned(sqlite_with_missing_file.incomplete()) as made:
         monkeypatch.setattr(type(made.session.database), "transaction", unanswered)
         outcome = made.apply()
-    assert "either all rows of this job are gone or none is; no file was touched" in outcome.error
+    assert "either all rows of this job were deleted or none was; no file was touched" in outcome.error
     assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
     assert sqlite_with_missing_file.media.files == {b"p/there.jpg"}
 
@@ -238,7 +238,7 @@ def test_a_database_that_does_not_delete_keeps_all_files(
     assert words in outcome.error
     assert "All rows of this job were rolled back, and no file was touched." in outcome.error
     assert outcome.removed.as_dict() == {"records": 0, "files": 0, "bytes": 0}
-    assert outcome.gone.total == 0
+    assert outcome.removed_items.total == 0
     assert (site.images, site.media.files) == (["p/a.jpg", "p/b.jpg"], {b"p/a.jpg", b"p/b.jpg"})
 
 
@@ -276,7 +276,7 @@ def test_a_connection_that_is_lost_after_the_commit_leaves_orphans(postgresql: A
     site.insert("p/a.jpg")
     with planned(site.incomplete()) as made:
         outcome = made.apply(Announced())
-    assert "The rows are gone; files left over are orphans from now on." in outcome.error
+    assert "The rows were deleted; files left over are orphans from now on." in outcome.error
     assert (site.images, media.files) == ([], {b"p/a.jpg"})
 
 

@@ -395,7 +395,7 @@ def test_an_interpreter_that_is_not_there_is_told(site: Site, monkeypatch: Any, 
     site.describe(python="/no/such/python")
     arguments = ["orphans", "kit", "--dry-run", "--config", str(site.folder / "config")]
     assert command.main(arguments, launcher="x") == Exit.UNUSABLE
-    assert "'/no/such/python' that the site names cannot be run" in capsys.readouterr().err
+    assert "'/no/such/python' of the site cannot be run" in capsys.readouterr().err
 
 
 def test_the_version_is_that_of_the_collection() -> None:

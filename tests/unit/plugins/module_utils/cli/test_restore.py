@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""The subcommand restore: shows, asks, brings back, and tells what could not come."""
+"""The subcommand restore: shows, asks, restores, and reports what could not be restored."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_only_a_yes_brings_back(
     assert site_with_batches.run("restore", "latest") == status
     said = capsys.readouterr().err
     assert "photos/second.jpg" in said
-    assert "Bring this back?" in said
-    assert ("nothing was brought back" in said) == (status == Exit.UNCONFIRMED)
+    assert "Restore this?" in said
+    assert ("nothing was restored" in said) == (status == Exit.UNCONFIRMED)
     assert site_with_batches.files == back
 
 
@@ -60,7 +60,7 @@ def test_what_cannot_come_back_makes_the_restore_partial(site_with_batches: Any,
     (site_with_batches.photos / "second.jpg").write_text("a new upload")
     for last in ("--dry-run", "--force"):
         assert site_with_batches.run("restore", "latest", last, "--quiet") == Exit.PARTIAL
-        assert "another file has come into its place" in capsys.readouterr().err
+        assert "another file is in its place now" in capsys.readouterr().err
     assert (site_with_batches.photos / "second.jpg").read_text() == "a new upload"
     assert len(site_with_batches.batches) == 2
 

@@ -176,7 +176,7 @@ def test_what_cannot_be_meant_is_refused_in_words(options: dict[str, Any], words
             r"dependents\[0\]\.action is missing; it must be one of delete",
         ),
         ({"dependents": [{"table": "caption", "action": "delete"}]}, r"dependents\[0\]\.column is missing"),
-        ({"dependents": [CAPTION, CAPTION]}, "names one column twice"),
+        ({"dependents": [CAPTION, CAPTION]}, "two rules for one column"),
         ({"dependents": [{**CAPTION, "content_type": "photo"}]}, "must be APP.MODEL"),
         ({"dependents": [{**CAPTION, "content_type": "a.b.c"}]}, "must be APP.MODEL"),
         ({"dependents": [{**CAPTION, "holds": "name"}]}, "must be one of key, path"),

@@ -107,7 +107,8 @@ def test_a_sqlite_database_is_never_created(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "db").write_bytes(b"picture" * 1000)
-    with pytest.raises(DatabaseError, match=r"file is not a database\. Name Django's database file"):
+    advice = r"file is not a database\. Set database_url to Django's database file"
+    with pytest.raises(DatabaseError, match=advice):
         connect(f"sqlite:///{tmp_path}/db", read_only=True)
 
 

@@ -28,8 +28,8 @@ from engine.errors import BusyError, SiteError
 from engine.media import directories, transfer, walk
 from engine.media.local import LocalStore
 from engine.media.private_folder import PrivateFolder
-from engine.media.quick_look import QuickLook
-from engine.media.store import Answer, Blocked, Capabilities, Changed, FileState, Look, MediaStore
+from engine.media.quick_check import QuickCheck
+from engine.media.store import Answer, Blocked, Capabilities, Changed, FileState, MediaStore, PathStatus
 from helpers.builders import TREES, FailingOs, unseen, walked
 
 HOSTILE = [
@@ -91,7 +91,7 @@ class LocalKit:
             patch.setattr(module, "os", FailingOs("open", errno.EIO, directory))
 
     def at_the_last_moment(self, patch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-        """Let something happen after the last look at a file and before it is moved."""
+        """Let something happen after the last check of a file and before it is moved."""
         require_same = transfer.require_same
 
         def late(*arguments: Any) -> None:
@@ -142,7 +142,7 @@ def folder(kit: LocalKit) -> Iterator[PrivateFolder]:
 
 
 def state_of(store: MediaStore, path: bytes) -> FileState:
-    state = store.look(path).state
+    state = store.check(path).state
     assert state is not None
     return state
 
@@ -177,7 +177,7 @@ def test_names_of_any_kind_are_listed_looked_at_and_removed(kit: LocalKit, store
     assert walked(store) == paths
     for path in paths:
         store.remove(path, state_of(store, path))
-        assert store.look(path).is_absent
+        assert store.check(path).is_absent
     assert walked(store) == []
 
 
@@ -193,14 +193,14 @@ def test_a_listing_keeps_to_its_directory_and_to_what_is_not_excluded(
 
 def test_what_a_listing_yields_can_be_looked_at_in_its_run(kit: LocalKit, store: MediaStore) -> None:
     kit.write(b"a/1", b"a/2", b"a/m/x", b"a/z")
-    looks = {}
+    statuses = {}
     for run in store.walk(b"a", None):
         for name in run.names:
             if name == b"2":
                 kit.remove(b"a/2")
-            looks[run.prefix + name] = store.look_in(run, name)
-    assert looks.pop(b"a/2") == Look(Answer.ABSENT)
-    assert looks == {path: store.look(path) for path in (b"a/1", b"a/m/x", b"a/z")}
+            statuses[run.prefix + name] = store.check_in(run, name)
+    assert statuses.pop(b"a/2") == PathStatus(Answer.ABSENT)
+    assert statuses == {path: store.check(path) for path in (b"a/1", b"a/m/x", b"a/z")}
 
 
 def test_what_cannot_be_listed_is_noted(
@@ -255,16 +255,16 @@ def test_a_directory_that_is_required_has_to_be_one(kit: LocalKit, store: MediaS
 def test_only_what_is_not_there_is_absent(kit: LocalKit, store: MediaStore) -> None:
     kit.write(b"a/1")
     for path in (b"gone", b"a/gone", b"gone/1", b"n" * 255, b"/".join([b"d" * 120] * 50)):
-        assert store.look(path) == Look(Answer.ABSENT), path
-        assert store.look(path).is_absent
+        assert store.check(path) == PathStatus(Answer.ABSENT), path
+        assert store.check(path).is_absent
 
 
 def test_a_file_is_found_with_its_state(kit: LocalKit, store: MediaStore) -> None:
     kit.write(b"a/1", content=b"four")
-    look = store.look(b"a/1")
-    assert (look.answer, look.reason, look.is_file, look.is_found) == (Answer.FOUND, "", True, True)
+    status = store.check(b"a/1")
+    assert (status.answer, status.reason, status.is_file, status.is_found) == (Answer.FOUND, "", True, True)
     assert state_of(store, b"a/1").size == 4
-    assert store.look(b"a/1") == look
+    assert store.check(b"a/1") == status
 
 
 @pytest.mark.parametrize(
@@ -272,16 +272,16 @@ def test_a_file_is_found_with_its_state(kit: LocalKit, store: MediaStore) -> Non
 )
 def test_what_no_path_of_the_store_can_be_is_blocked(kit: LocalKit, store: MediaStore, path: bytes) -> None:
     kit.write(b"a/1")
-    look = store.look(path)
-    assert (look.answer, look.state) == (Answer.BLOCKED, None)
-    assert look.reason
-    assert not any((look.is_found, look.is_absent, look.is_file))
+    status = store.check(path)
+    assert (status.answer, status.state) == (Answer.BLOCKED, None)
+    assert status.reason
+    assert not any((status.is_found, status.is_absent, status.is_file))
 
 
 def test_a_file_in_the_way_blocks_where_there_are_directories(kit: LocalKit, store: MediaStore) -> None:
     kit.write(b"a/1")
     expected = Answer.BLOCKED if store.capabilities.directories else Answer.ABSENT
-    assert store.look(b"a/1/2").answer is expected
+    assert store.check(b"a/1/2").answer is expected
 
 
 def test_a_look_that_fails_says_that_nothing_is_known(
@@ -290,8 +290,8 @@ def test_a_look_that_fails_says_that_nothing_is_known(
     kit.write(b"a/1")
     kit.break_reading(monkeypatch, b"a")
     for path in (b"a/1", b"a/gone"):
-        assert store.look(path) == Look(Answer.UNREADABLE, None, os.strerror(errno.EIO))
-    assert store.unreadable.total == 0, "a look notes nothing"
+        assert store.check(path) == PathStatus(Answer.UNREADABLE, None, os.strerror(errno.EIO))
+    assert store.unreadable.total == 0, "a check notes nothing"
 
 
 def test_a_quick_look_never_finds_what_is_not_there(kit: LocalKit, store: MediaStore) -> None:
@@ -299,10 +299,10 @@ def test_a_quick_look_never_finds_what_is_not_there(kit: LocalKit, store: MediaS
     kit.write(*there)
     asked = [b"d/%03d" % number for number in range(200)]
     for some in (asked, asked[:3], [b"../d/000", b"gone/1"]):
-        left = QuickLook(store).not_found(some)
+        left = QuickCheck(store).not_found(some)
         assert left == sorted(left)
         assert set(some) - set(there) <= set(left)
-        store.look(b"d/000")
+        store.check(b"d/000")
         assert all(store.is_beside_last(path) in (None, path in there) for path in some)
 
 
@@ -334,7 +334,7 @@ def test_what_was_changed_is_neither_removed_nor_moved(
     for attempt in (lambda: store.remove(b"a/1", state), lambda: store.move_out(b"a/1", state, folder, "1")):
         with pytest.raises(Changed):
             attempt()
-    assert store.look(b"a/1").is_file == (change != "gone")
+    assert store.check(b"a/1").is_file == (change != "gone")
     assert folder.names() == []
 
 

@@ -152,7 +152,7 @@ def test_sources_of_all_patterns_are_gathered() -> None:
     ["", "*", "thumbs/*", "{dir}/*", "{stem}.webp", "{name}", "{dir}/{base}.webp", "{dir}/{name}/{size}"],
 )
 def test_a_pattern_must_name_its_source(pattern: str) -> None:
-    with pytest.raises(SiteError, match=r"must name its source by \{dir\} and by \{name\}"):
+    with pytest.raises(SiteError, match=r"must give its source by \{dir\} and by \{name\}"):
         DerivedPattern(pattern)
 
 

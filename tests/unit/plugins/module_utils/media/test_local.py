@@ -15,7 +15,7 @@ from engine.errors import SiteError
 from engine.media import directories
 from engine.media import local as tree_module
 from engine.media.local import LocalStore
-from engine.media.store import Answer, FileState, Look
+from engine.media.store import Answer, FileState, PathStatus
 from helpers.builders import (
     DEEP,
     FailingOs,
@@ -38,9 +38,9 @@ LONGEST = b"n" * 255
 @pytest.mark.parametrize("path", [b"gone", b"photos/gone", b"gone/gone/gone", b"/".join(DEEP * 2), LONGEST])
 def test_only_no_such_file_says_that_a_file_is_absent(tree: LocalStore, media: Media, path: bytes) -> None:
     media.write("photos/a")
-    assert tree.look(path) == Look(Answer.ABSENT)
-    assert tree.look(path).is_absent
-    assert not tree.look(path).is_file
+    assert tree.check(path) == PathStatus(Answer.ABSENT)
+    assert tree.check(path).is_absent
+    assert not tree.check(path).is_file
 
 
 @pytest.mark.promise(1)
@@ -65,12 +65,12 @@ def test_whatever_stands_at_a_path_is_not_absent(
     media.link("link", "photos/a")
     media.link("dangling", "nowhere")
     os.mkfifo(media.path("fifo"))
-    look = tree.look(path)
-    assert look.is_found
-    assert not look.is_absent
-    assert look.state is not None
-    assert look.state.kind == kind
-    assert look.is_file == (kind == "file")
+    status = tree.check(path)
+    assert status.is_found
+    assert not status.is_absent
+    assert status.state is not None
+    assert status.state.kind == kind
+    assert status.is_file == (kind == "file")
 
 
 @pytest.mark.promise(1)
@@ -102,11 +102,11 @@ def test_what_stands_in_the_way_proves_no_absence(
     for name, target in (("link", "photos"), ("dangling", "nowhere"), ("loop", "loop"), ("outside", outside)):
         media.link(name, target)
     os.mkfifo(media.path("fifo"))
-    look = tree.look(path)
-    assert (look.answer, look.state) == (Answer.BLOCKED, None)
-    assert words in look.reason
-    assert not any((look.is_found, look.is_absent, look.is_file))
-    assert tree.unreadable.total == 0, "a look notes nothing"
+    status = tree.check(path)
+    assert (status.answer, status.state) == (Answer.BLOCKED, None)
+    assert words in status.reason
+    assert not any((status.is_found, status.is_absent, status.is_file))
+    assert tree.unreadable.total == 0, "a check notes nothing"
 
 
 @pytest.mark.promise(1)
@@ -117,13 +117,15 @@ def test_a_closed_directory_proves_no_absence(public_media: Media, mode: int, na
     media.write("closed/there", "closed/in/there")
     os.chmod(media.path("closed"), mode)
 
-    def look(path: bytes) -> Look:
+    def check(path: bytes) -> PathStatus:
         with LocalStore(media.root, 10) as tree:
-            return tree.look(path)
+            return tree.check(path)
 
     hand_over(media)
     for path in (b"closed/" + name, b"closed/in/" + name):
-        assert as_nobody(lambda path=path: look(path)) == Look(Answer.UNREADABLE, None, "Permission denied")
+        assert as_nobody(lambda path=path: check(path)) == PathStatus(
+            Answer.UNREADABLE, None, "Permission denied"
+        )
 
 
 @pytest.mark.promise(1)
@@ -139,13 +141,13 @@ def test_an_error_of_the_disk_proves_no_absence(
         monkeypatch.setattr(directories, "os", FailingOs(function, number, b"photos"))
     else:
         monkeypatch.setattr(tree_module, "os", FailingOs(function, number, b"a"))
-    assert tree.look(b"photos/a") == Look(Answer.UNREADABLE, None, os.strerror(number))
+    assert tree.check(b"photos/a") == PathStatus(Answer.UNREADABLE, None, os.strerror(number))
 
 
 def test_a_look_at_the_next_file_tells_of_the_same_directory_only(tree: LocalStore, media: Media) -> None:
     media.write("photos/a", "photos/b", "other/c")
     assert tree.is_beside_last(b"photos/a") is None, "nothing was looked at before"
-    tree.look(b"photos/a")
+    tree.check(b"photos/a")
     assert tree.is_beside_last(b"photos/b") is True
     assert tree.is_beside_last(b"photos/gone") is False
     for path in (
@@ -164,7 +166,7 @@ def test_whatever_stands_beside_the_last_file_is_there(tree: LocalStore, media: 
     media.write("photos/a")
     media.link("photos/dangling", "nowhere")
     os.mkfifo(media.path("photos/fifo"))
-    tree.look(b"photos/a")
+    tree.check(b"photos/a")
     assert tree.is_beside_last(b"photos/dangling") is True
     assert tree.is_beside_last(b"photos/fifo") is True
 
@@ -174,7 +176,7 @@ def test_a_look_at_the_next_file_that_fails_tells_nothing(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("photos/a")
-    tree.look(b"photos/a")
+    tree.check(b"photos/a")
     monkeypatch.setattr(tree_module, "os", FailingOs("stat", errno.EIO, b"a"))
     assert tree.is_beside_last(b"photos/a") is None
 
@@ -256,12 +258,12 @@ def test_a_media_root_that_is_a_file_is_told(media: Media) -> None:
 def test_a_media_root_that_must_not_be_read_is_told_with_advice(public_media: Media) -> None:
     os.chmod(public_media.root, 0)
 
-    def look() -> str:
+    def check() -> str:
         with pytest.raises(SiteError) as refusal:
             LocalStore(public_media.root, 10).__enter__()
         return str(refusal.value)
 
-    told = as_nobody(look)
+    told = as_nobody(check)
     os.chmod(public_media.root, 0o755)
     assert "Permission denied. Run as a user who may read it (become, become_user)." in told
 
@@ -280,7 +282,7 @@ def test_a_media_root_may_be_a_link(media: Media, tmp_path: Path) -> None:
     [
         (b"gone", r"directory 'gone' does not exist below media_root .* Correct the name"),
         (b"photos/gone", "directory 'photos/gone' does not exist"),
-        (b"photos/a", "leaves the media root or is none: 'a' is a file"),
+        (b"photos/a", "leaves the media root or is no directory: 'a' is a file"),
         (b"link", r"'link' is a symbolic link. Links are not followed"),
         (b"link/in", "'link' is a symbolic link"),
         (LONGEST + b"n", "cannot be read: File name too long"),
@@ -309,7 +311,7 @@ def test_a_look_that_fails_leaves_no_handle_open(tree: LocalStore, media: Media,
     media.link("link", "photos")
     before = open_handles()
     for _turn in range(3):
-        tree.look(path)
+        tree.check(path)
         tree.forget()
     assert open_handles() == before
 
@@ -363,11 +365,13 @@ def test_what_was_listed_and_cannot_be_seen_any_more_is_unseen(
     tree: LocalStore, media: Media, outside: Path
 ) -> None:
     media.write("photos/a")
-    assert tree.look(b"photos/gone").is_absent
+    assert tree.check(b"photos/gone").is_absent
     tree.forget()
     media.rename("photos", "old")
     media.link("photos", outside)
-    assert tree.look(b"photos/precious.jpg") == Look(Answer.BLOCKED, None, "'photos' is a symbolic link")
+    assert tree.check(b"photos/precious.jpg") == PathStatus(
+        Answer.BLOCKED, None, "'photos' is a symbolic link"
+    )
 
 
 # Names that match patterns.

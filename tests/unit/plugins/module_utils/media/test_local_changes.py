@@ -83,7 +83,7 @@ def test_a_file_that_is_no_longer_the_same_stays(tree: LocalStore, media: Media,
     else:
         os.unlink(path)
         (os.mkdir if what == "directory" else lambda p: os.symlink(b"/etc/passwd", p))(path)
-    with pytest.raises(Changed, match="another file stands in its place, or it was written to"):
+    with pytest.raises(Changed, match="another file is in its place, or it was written to"):
         tree.remove(b"photos/a", state)
     assert os.path.lexists(path)
 
@@ -92,7 +92,7 @@ def test_a_file_that_is_gone_already_is_told_so(tree: LocalStore, media: Media) 
     media.write("a")
     state = state_of(tree, b"a")
     os.unlink(media.path("a"))
-    with pytest.raises(Changed, match="gone already"):
+    with pytest.raises(Changed, match="already removed"):
         tree.remove(b"a", state)
 
 
@@ -127,10 +127,10 @@ def test_a_file_deeper_than_any_path_is_found_and_removed(media_with_deep_file: 
         path = run.prefix + run.names[0]
         assert len(path) > 4096
         assert path == b"/".join([*DEEP, b"bottom.jpg"])
-        state = tree.look_in(run, b"bottom.jpg").state
+        state = tree.check_in(run, b"bottom.jpg").state
         assert state is not None
         assert list(runs) == []
-        assert state == tree.look(path).state
+        assert state == tree.check(path).state
         assert tree.unreadable.total == 0
         tree.remove(path, state)
         assert walked(tree) == []
@@ -195,7 +195,7 @@ def test_nothing_is_made_unless_it_is_asked_for(
 ) -> None:
     with pytest.raises(FileNotFoundError):
         tree.describe(b"new/b")
-    assert tree.look(b"new/b").is_absent
+    assert tree.check(b"new/b").is_absent
     assert os.listdir(media.root) == []
     tree.put_back(folder, "1", b"b")
     assert os.listdir(media.root) == [b"b"]

@@ -83,7 +83,7 @@ def test_any_media_url_will_do(media_url: bytes) -> None:
     site = Spellings(b"/srv/uploads", media_url)
     told = posixpath.join(media_url, b"a b.jpg").replace(b" ", b"%20")
     assert b"a b.jpg" in set(site.meant_by(told))
-    assert site.odd([told, b"plain"]) == [told]
+    assert site.unusual([told, b"plain"]) == [told]
 
 
 @pytest.mark.promise(9)
@@ -94,7 +94,7 @@ def test_any_media_url_will_do(media_url: bytes) -> None:
 @example([b"\xff\xff", unicodedata.normalize("NFD", "é").encode()])
 def test_no_value_that_may_mean_another_path_is_missed(values: list[bytes]) -> None:
     needed = [value for value in values if any(path != value for path in SITE.meant_by(value))]
-    told = SITE.odd(sorted(values))
+    told = SITE.unusual(sorted(values))
     assert [value for value in needed if value not in told] == []
     assert [value for value in told if value not in values] == []
 
@@ -109,7 +109,7 @@ def test_plain_values_are_not_odd() -> None:
         b"100\xc3\xa9",
         b"p/a b . c.jpg",
     ]
-    assert SITE.odd(plain) == []
+    assert SITE.unusual(plain) == []
 
 
 @given(ANY_VALUE)

@@ -41,12 +41,12 @@ def until(runs: Iterator[Run], prefix: bytes) -> Run:
     return next(run for run in runs if run.prefix == prefix)
 
 
-def look_in(tree: LocalStore, run: Run, name: bytes) -> bool:
+def check_in(tree: LocalStore, run: Run, name: bytes) -> bool:
     """Whether a file of a run is there; what cannot be looked at is noted, as in a run."""
-    look = tree.look_in(run, name)
-    if look.reason:
-        tree.unreadable.add((run.prefix + name, look.reason))
-    return look.is_found
+    status = tree.check_in(run, name)
+    if status.reason:
+        tree.unreadable.add((run.prefix + name, status.reason))
+    return status.is_found
 
 
 def rest(runs: Iterator[Run]) -> list[bytes]:
@@ -82,7 +82,7 @@ def test_what_is_as_read_comes_before_what_is_in_subdirectories(tree: LocalStore
     runs = []
     for run in tree.walk(b"a", None, in_order=False):
         runs.append((run.prefix, sorted(run.names)))
-        assert all(tree.look_in(run, name).is_found for name in run.names)
+        assert all(tree.check_in(run, name).is_found for name in run.names)
     assert runs == [(b"a/", [b"1", b"z"]), (b"a/m/", [b"x"])]
 
 
@@ -93,7 +93,7 @@ def test_a_run_holds_the_names_of_one_directory_and_a_handle_to_look_at_them(
     runs = []
     for run in tree.walk(b"a", None):
         runs.append((run.prefix, run.names))
-        assert all(tree.look_in(run, name).is_found for name in run.names)
+        assert all(tree.check_in(run, name).is_found for name in run.names)
     assert runs == [(b"a/", [b"1", b"2"]), (b"a/m/", [b"x"]), (b"a/", [b"z"])]
 
 
@@ -285,15 +285,15 @@ def test_a_directory_that_must_not_be_read_is_unseen(public_media: Media, mode: 
     media.write("a/1", "closed/2", "z/3")
     os.chmod(media.path("closed"), mode)
 
-    def look() -> tuple[list[bytes], list[bytes]]:
+    def check() -> tuple[list[bytes], list[bytes]]:
         with LocalStore(media.root, 10) as tree:
             seen = []
             for run in tree.walk(b"", None):
-                seen += [run.prefix + name for name in run.names if look_in(tree, run, name)]
+                seen += [run.prefix + name for name in run.names if check_in(tree, run, name)]
             return seen, list(unseen(tree))
 
     hand_over(media)
-    seen, missed = as_nobody(look)
+    seen, missed = as_nobody(check)
     assert seen == [b"a/1", b"z/3"]
     assert [path.rstrip(b"/") for path in missed] in ([b"closed"], [b"closed/2"])
 
@@ -322,9 +322,9 @@ def test_a_file_that_cannot_be_looked_at_is_unseen(
     runs = tree.walk(b"a", None)
     run = next(runs)
     monkeypatch.setattr(tree_module, "os", FailingOs("stat", errno.EIO, b"1"))
-    looks = [tree.look_in(run, name) for name in run.names]
-    assert [look.answer for look in looks] == [Answer.UNREADABLE, Answer.FOUND]
-    assert looks[0].reason == os.strerror(errno.EIO)
+    statuses = [tree.check_in(run, name) for name in run.names]
+    assert [status.answer for status in statuses] == [Answer.UNREADABLE, Answer.FOUND]
+    assert statuses[0].reason == os.strerror(errno.EIO)
 
 
 @pytest.mark.promise(11)

@@ -111,7 +111,7 @@ def test_a_content_type_that_says_nothing_of_the_table_is_noted(site_with_missin
         )
     )
     assert plan.warnings == [
-        "dependents: content_type album.photo of note.object_id is taken to mean the rows of photo, though "
+        "dependents: content_type album.photo of note.object_id is read as the rows of photo, though "
         "Django would call its table album_photo if nothing else was said"
     ]
 

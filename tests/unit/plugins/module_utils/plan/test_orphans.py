@@ -58,7 +58,7 @@ def test_a_file_that_no_row_names_goes_and_others_stay(site_with_orphan: Site) -
     assert site_with_orphan.media.files == {b"p/kept.jpg", b"other/lost.jpg"}
     assert plan.examined == {"files": 2, "referenced": 1, "references": 1, "derived": 0}
     assert plan.found.as_dict() == outcome.removed.as_dict() == {"records": 0, "files": 1, "bytes": 7}
-    assert [orphan.path for orphan in outcome.gone.items] == [b"p/lost.jpg"]
+    assert [orphan.path for orphan in outcome.removed_items.items] == [b"p/lost.jpg"]
     assert (outcome.error, outcome.kept.total, outcome.failed.total) == ("", 0, 0)
 
 
@@ -387,7 +387,7 @@ def test_what_left_the_plan_since_the_approval_is_told(site_with_orphan: Site) -
     plan, _outcome = run(site_with_orphan.orphans(), approved=token)
     since = "it was in the approved plan and is referenced or young by now"
     assert reasons(plan.kept) == {b"p/lost.jpg": since, b"p/young.jpg": since}
-    assert plan.warnings == ["gone already: 1 file of the approved plan"]
+    assert plan.warnings == ["already removed: 1 file of the approved plan"]
     assert found(plan) == []
 
 

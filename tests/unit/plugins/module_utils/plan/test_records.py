@@ -39,7 +39,7 @@ def test_a_row_whose_file_is_gone_goes_and_others_stay(site_with_missing_file: S
     assert site_with_missing_file.images == ["p/there.jpg"]
     assert plan.examined == {"records": 2}
     assert plan.found.as_dict() == outcome.removed.as_dict() == {"records": 1, "files": 0, "bytes": 0}
-    assert [record.shown_key for record in outcome.gone.items] == ["2"]
+    assert [record.shown_key for record in outcome.removed_items.items] == ["2"]
     assert (outcome.error, outcome.kept.total, outcome.failed.total) == ("", 0, 0)
 
 
@@ -189,7 +189,7 @@ def test_what_left_the_plan_since_the_approval_is_told(site_with_missing_file: S
     token = run(site_with_missing_file.missing(), check=True)[0].token
     site_with_missing_file.media.write("p/gone.jpg")
     plan, _outcome = run(site_with_missing_file.missing(), approved=token)
-    assert plan.warnings == ["gone, attached or back by now: 1 item of the approved plan"]
+    assert plan.warnings == ["deleted, attached or not missing any more: 1 item of the approved plan"]
     assert len(site_with_missing_file.images) == 2
 
 
@@ -410,7 +410,7 @@ def test_a_label_names_the_owner_over_foreign_keys(site_with_missing_file: Site)
         ({"label": "album_id.title"}, "has no column 'album_id'"),
         ({"label": "parent_id.title"}, "has no column 'title'"),
         ({"dependents": [{"table": "note", "column": "photo_id", "action": "delete"}]}, "no table 'note'"),
-        ({"derived": ["{dir}/*"]}, "must name its source"),
+        ({"derived": ["{dir}/*"]}, "must give its source"),
     ],
 )
 def test_options_that_do_not_fit_the_database_are_told(
@@ -426,7 +426,7 @@ def test_options_that_do_not_fit_the_database_are_told(
 
 def test_a_table_without_a_primary_key_is_refused(site: Site) -> None:
     site.database.run("CREATE TABLE upload (image text); INSERT INTO upload VALUES ('p/gone')")
-    with pytest.raises(SiteError, match="no primary key, so its rows cannot be told apart"):
+    with pytest.raises(SiteError, match="no primary key, so its rows cannot be identified"):
         run(site.missing(table="upload"))
 
 

@@ -207,7 +207,7 @@ def test_a_file_that_was_rewritten_after_the_plan_stays(site: Site) -> None:
         site.media.write("p/a.jpg", content=b"another")
         outcome = made.apply()
     assert outcome.removed.records == 1
-    assert "another file stands in its place" in reasons(outcome.kept)[b"p/a.jpg"]
+    assert "another file is in its place" in reasons(outcome.kept)[b"p/a.jpg"]
     assert site.media.files == {b"p/a.jpg"}
 
 

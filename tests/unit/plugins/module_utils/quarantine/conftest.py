@@ -38,7 +38,7 @@ class Kept:
         with self.writer(job) as writer:
             writer.announce(self.store, [(path, "orphan") for path in paths])
             for path in paths:
-                state = self.store.look(path).state
+                state = self.store.check(path).state
                 assert state is not None
                 writer.take(self.store, path, state)
             writer.settle()

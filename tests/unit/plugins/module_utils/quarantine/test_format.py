@@ -128,9 +128,9 @@ def test_a_file_that_was_exchanged_for_a_link_is_not_read(kept: Any, tmp_path: P
     batch_name = batch_with_rows(kept)
     (kept.folder / batch_name / name).rename(tmp_path / name)
     (kept.folder / batch_name / name).symlink_to(tmp_path / name)
-    infos, odd = quarantine.survey(kept.quarantine)
+    infos, unreadable = quarantine.survey(kept.quarantine)
     assert infos == []
-    assert f"{name}' is a symbolic link, not a regular file" in odd[0]
+    assert f"{name}' is a symbolic link, not a regular file" in unreadable[0]
     with quarantine.opened(kept.quarantine, batch_name) as batch, pytest.raises(
         CleanupError, match="is a symbolic link, not a regular file"
     ), quarantine.in_words():

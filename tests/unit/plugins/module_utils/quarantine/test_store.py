@@ -46,13 +46,13 @@ def purged(kept: Any, name: str | None = None, days: int | None = 0, **more: Any
 def test_batches_are_listed_the_oldest_first_with_what_is_in_them(kept: Any) -> None:
     older, newer = kept.batch(b"a", b"b"), kept.batch(b"c")
     aged(kept, newer, moment=time.time() - 60)
-    infos, odd = quarantine.survey(kept.quarantine)
+    infos, unreadable = quarantine.survey(kept.quarantine)
     assert [(info.name, info.files, info.bytes, info.rows) for info in infos] == [
         (newer, 1, 7, 0),
         (older, 2, 14, 0),
     ]
     assert infos[0].media_root == os.fsdecode(kept.media.root)
-    assert odd == []
+    assert unreadable == []
 
 
 def test_no_quarantine_holds_nothing(kept: Any) -> None:
@@ -232,4 +232,4 @@ def test_a_quarantine_that_cannot_be_made_is_told(kept: Any, public_media: Any) 
             quarantine.prepared(os.path.dirname(public_media.root) + b"/kept")
         return str(refused.value)
 
-    assert as_nobody(make).endswith("cannot be made: Permission denied. Nothing was removed.")
+    assert as_nobody(make).endswith("cannot be created: Permission denied. Nothing was removed.")

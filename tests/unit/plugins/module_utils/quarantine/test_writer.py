@@ -21,7 +21,7 @@ from helpers.builders import FailingOs, open_handles
 
 
 def state_of(kept: Any, path: bytes) -> Any:
-    return kept.store.look(path).state
+    return kept.store.check(path).state
 
 
 def test_a_file_is_written_down_before_it_moves(kept: Any) -> None:
@@ -37,7 +37,7 @@ def test_a_file_is_written_down_before_it_moves(kept: Any) -> None:
             *(b"a", 4, status.st_mtime_ns, status.st_atime_ns, status.st_uid, status.st_gid, 0o640, "orphan"),
         )
         writer.take(kept.store, b"a", state_of(kept, b"a"))
-        with pytest.raises(Changed, match="gone already"):
+        with pytest.raises(Changed, match="already removed"):
             writer.take(kept.store, b"gone", state_of(kept, b""))
         writer.settle()
     assert writer.notes == []

@@ -82,7 +82,7 @@ def outcome_of(plan: Plan, limit: int = 100) -> Outcome:
     """What became of a plan of which all went."""
     outcome = Outcome(limit, PermanentRemover())
     for item in plan.items:
-        outcome.gone.add(item)
+        outcome.removed_items.add(item)
     outcome.removed.files, outcome.removed.records = plan.found.files, plan.found.records
     return outcome
 
@@ -374,11 +374,11 @@ def test_a_run_that_went_well_has_no_problem() -> None:
 
 def test_warnings_tell_refusals_where_they_are_no_failure_and_other_spellings_always() -> None:
     plan = orphans_plan(b"a")
-    plan.warnings.append("gone already: 1 file of the approved plan")
+    plan.warnings.append("already removed: 1 file of the approved plan")
     plan.refuse("partial", "the run is partial")
     plan.keep(b"b\n", Code.OTHER_SPELLING, "the database references it in another spelling: 'B'")
     plan.keep(b"c", Code.CHANGED, "a row references it")
-    always = ["gone already: 1 file of the approved plan"]
+    always = ["already removed: 1 file of the approved plan"]
     spelled = [r"b\n: the database references it in another spelling: 'B'"]
     assert words.warnings(plan, with_refusals=False) == always + spelled
     assert words.warnings(plan, with_refusals=True) == [*always, "the run is partial", *spelled]

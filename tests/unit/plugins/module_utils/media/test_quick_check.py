@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.media import quick_look
+from engine.media import quick_check
 from engine.media.local import LocalStore
-from engine.media.quick_look import QuickLook
+from engine.media.quick_check import QuickCheck
 from helpers.builders import TREES, Media
 
 
@@ -33,19 +33,21 @@ def test_what_is_told_to_be_there_is_there_and_from_some_point_on_all_is_told(
     strange = [folder + name for folder, name in others if name.strip(b"/.") and not {0, 47} & set(name)]
     asked = sorted({*paths, *strange})
     # However few are asked for, a tree of a test is not too large to be held.
-    with tempfile.TemporaryDirectory() as folder, mock.patch.object(quick_look, "_MOST", 1000):
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(quick_check, "_MOST", 1000):
         media = Media(folder)
         media.write(*paths)
         with LocalStore(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
             is_worth.side_effect = lambda directory, wanted: wanted >= worth
-            looking = QuickLook(tree)
+            quick = QuickCheck(tree)
             for directory, some in groupby(asked, key=lambda path: split(path)[0]):
                 names = [split(path)[1] for path in some]
                 cut = data.draw(st.integers(0, len(names)))
                 for part in filter(None, (names[:cut], names[cut:])):
-                    there = looking.those_there(directory, part)
+                    there = quick.those_there(directory, part)
                     proven = {
-                        name for name in part if tree.look(b"/".join(filter(None, [directory, name]))).is_file
+                        name
+                        for name in part
+                        if tree.check(b"/".join(filter(None, [directory, name]))).is_file
                     }
                     assert there.intersection(part) <= {*proven, *directories_of(paths, directory)}
                     if worth == 1:
@@ -62,7 +64,7 @@ def directories_of(paths: list[bytes], directory: bytes) -> set[bytes]:
 @pytest.fixture
 def no_more_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more names are expected than were asked for."""
-    monkeypatch.setattr(quick_look, "_MORE_TO_COME", 1)
+    monkeypatch.setattr(quick_check, "_MORE_TO_COME", 1)
 
 
 @pytest.mark.usefixtures("no_more_expected")
@@ -73,10 +75,10 @@ def test_a_large_directory_is_read_once_whatever_rows_of_a_subdirectory_come_bet
         media.write(*[b"p/" + name for name in names], b"p/020-/a")
         with LocalStore(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
             is_worth.side_effect = lambda directory, wanted: wanted >= 20
-            looking = QuickLook(tree)
+            quick = QuickCheck(tree)
             with mock.patch.object(tree, "sorted_names_there", wraps=tree.sorted_names_there) as read:
                 told = [
-                    looking.those_there(directory, some) >= set(some)
+                    quick.those_there(directory, some) >= set(some)
                     for directory, some in (
                         (b"p", names[:10]),
                         (b"p", names[10:21]),
@@ -99,9 +101,9 @@ def test_one_listing_is_held_at_a_time() -> None:
         media.write(*[b"p/" + name for name in names], *[b"p/10-/" + name for name in names])
         with LocalStore(media.root, 10) as tree, mock.patch.object(tree, "is_worth_reading") as is_worth:
             is_worth.side_effect = lambda directory, wanted: wanted >= 15
-            looking = QuickLook(tree)
+            quick = QuickCheck(tree)
             told = [
-                looking.those_there(directory, some) >= set(some)
+                quick.those_there(directory, some) >= set(some)
                 for directory, some in (
                     (b"p", names[:10]),
                     (b"p", names[10:15]),

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Whether the files that rows name are there, told of many at once by reading their directory."""
+"""Whether the files that rows reference are there: many at once, by reading their directory."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ class _Large:
         self.listing: Ordered | None = None
 
 
-class QuickLook:
-    """Tells which paths are not there at first sight. Paths come in byte order, over all calls."""
+class QuickCheck:
+    """Finds paths that may be missing. Paths come in byte order, over all calls."""
 
     def __init__(self, store: MediaStore) -> None:
         self._store = store
-        # Each lies below the one before it: rows of a directory go on after those of a subdirectory.
+        # Each lies below the one before it: rows of a directory continue after those of a subdirectory.
         self._large: list[_Large] = []
 
     def not_found(self, paths: list[bytes]) -> list[bytes]:
-        """Those of some paths in byte order that a quick look did not find; it proves nothing of them."""
+        """Those of some paths in byte order that a quick check did not find; it proves nothing of them."""
         not_found: list[bytes] = []
         for prefix, some in groupby(paths, key=_prefix):
             together = list(some)
             names = [path[len(prefix) :] for path in together]
-            # What leads outside is looked at, and told, one by one.
+            # What leads outside is checked, and reported, one by one.
             there: AbstractSet[bytes] = (
                 frozenset() if outside(prefix) else self.those_there(prefix[:-1], names)
             )
@@ -54,7 +54,7 @@ class QuickLook:
         return not_found
 
     def those_there(self, directory: bytes, names: list[bytes]) -> AbstractSet[bytes]:
-        """Those of some names in byte order that are proven to be there, maybe with others; in doubt none."""
+        """Those of some names in byte order that are proven to be there, maybe with others; none in doubt."""
         if self._store.is_worth_reading(directory, len(names)):
             return self._store.names_there(directory, len(names) * _MOST)
         large = self._large_directory(directory)
@@ -83,5 +83,5 @@ def _is_in(directory: bytes, other: bytes) -> bool:
 
 
 def _prefix(path: bytes) -> bytes:
-    """The directory with its slash; what is left when a name is taken off."""
+    """The directory with its slash; what is left when the name is cut off."""
     return path[: path.rfind(b"/") + 1]
