@@ -110,7 +110,7 @@ class Project:
     def _age_files(self) -> None:
         """Files of this moment would keep their records."""
         for file in self.media.rglob("*"):
-            if file.is_file() and not file.is_symlink():
+            if file.is_file() and not file.is_symlink() and file.stat().st_mtime != 1e9:
                 os.utime(file, (1e9, 1e9))
 
     def _written(self, table: str) -> str:
