@@ -42,7 +42,7 @@ class ReferenceCheck:
 
     def collect(self, references: list[bytes]) -> Iterator[bytes]:
         """Remember the odd ones of some references in byte order, and yield each of these."""
-        for value in self._spellings.odd(references):
+        for value in self._spellings.unusual(references):
             self._remember(value)
             yield value
 
@@ -56,7 +56,7 @@ class ReferenceCheck:
         odd = (
             value
             for references in self._database.references(self._columns)
-            for value in self._spellings.odd(references)
+            for value in self._spellings.unusual(references)
         )
         for value in _without(odd, leaving):
             self._remember(value)

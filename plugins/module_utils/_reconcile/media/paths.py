@@ -104,7 +104,7 @@ class Spellings:
         """Whether a path surely has one spelling only; asked first, because nearly all have."""
         return bool(_UNRESERVED.fullmatch(path)) and not path.startswith(tuple(self._prefixes))
 
-    def odd(self, values: list[bytes]) -> list[bytes]:
+    def unusual(self, values: list[bytes]) -> list[bytes]:
         """Those of some values in byte order that may stand for a path other than themselves, or for none.
 
         Asked first for the whole list at once, because nearly always there are none.
@@ -121,9 +121,9 @@ class Spellings:
             and (len(joined) <= LONGEST_PATH or max(map(len, values)) <= LONGEST_PATH)
         ):
             return []
-        return [value for value in values if self._is_odd(value)]
+        return [value for value in values if self._is_unusual(value)]
 
-    def _is_odd(self, value: bytes) -> bool:
+    def _is_unusual(self, value: bytes) -> bool:
         if is_too_long(value) or _ODD.search(value) or value.startswith(tuple(self._prefixes)):
             return True
         return not value.isascii() and canonical(value) != value

@@ -252,9 +252,9 @@ class _OrphansPlanner(Planner):
             reported += 1
             reason = "it was in the approved plan and is referenced or young by now"
             self.plan.keep(path, Code.CHANGED, reason)
-        gone = self.approval.left - reported
-        if gone:
-            self.plan.warnings.append(f"gone already: {counted(gone, 'file')} of the approved plan")
+        removed = self.approval.left - reported
+        if removed:
+            self.plan.warnings.append(f"already removed: {counted(removed, 'file')} of the approved plan")
 
 
 def _moved_from(lost: LikelyMove) -> str:

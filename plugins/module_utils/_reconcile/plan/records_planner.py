@@ -205,7 +205,7 @@ class _RecordsPlanner(Planner):
         odd = ExternalSort(NAMES_IN_MEMORY)
         for some in self.plan.items.chunks():
             paths = sorted(path for record in some for path in record.paths if b"\0" not in path)
-            odd.extend(self.spellings.odd(paths))
+            odd.extend(self.spellings.unusual(paths))
         for values in odd.lists():
             yield from values
 
@@ -231,7 +231,7 @@ class _RecordsPlanner(Planner):
         plan, site = self.plan, self.site
         if self.approval and self.approval.left:
             items = counted(self.approval.left, "item")
-            plan.warnings.append(f"gone, attached or back by now: {items} of the approved plan")
+            plan.warnings.append(f"deleted, attached or not missing any more: {items} of the approved plan")
         if self.undeclared:
             plan.warnings.append(
                 "records are kept because rows depend on them, and what becomes of these rows is not known. "
@@ -317,7 +317,9 @@ class _MissingPlanner(_RecordsPlanner):
 
     def _not_doubtful(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep a record whose file seems to be elsewhere now, or is that of several records."""
-        records = self._not_shared(records)
+        return self._not_shared(self._not_moved(records))
+
+    def _not_moved(self, records: Iterator[Record]) -> Iterator[Record]:
         if self.site.enabled("include_likely_moves"):
             yield from records
             return
@@ -379,8 +381,8 @@ def _table(job: RecordsJob, database: Database) -> Table:
     table = database.table(job.table)
     if not table.has_primary_key:
         raise SiteError(
-            f"table {job.table} has no primary key, so its rows cannot be told apart with certainty. "
-            "Name a table of Django's, or give this one a primary key."
+            f"table {job.table} has no primary key, so its rows cannot be identified with certainty. "
+            "Use a table of Django's, or give this one a primary key."
         )
     return table
 
