@@ -136,9 +136,16 @@ class SQLite(Database):
         # SQLite puts its journals beside the file itself, not beside a link to it.
         real = os.path.realpath(self._path)
         for suffix in ("", "-wal", "-shm", "-journal"):
-            with suppress(FileNotFoundError):
+            try:
                 status = os.stat(real + suffix)
-                found.add((status.st_dev, status.st_ino))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise DatabaseError(
+                    f"checking which files belong to the SQLite database failed at {real + suffix!r}: "
+                    f"{error.strerror}. Nothing is removed while they are not known; check the disk."
+                ) from None
+            found.add((status.st_dev, status.st_ino))
         return frozenset(found)
 
     def is_replica(self) -> bool:
