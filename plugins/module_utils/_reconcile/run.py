@@ -127,27 +127,41 @@ def run_in(
         return plan, kind.apply(session, job, plan, remover)
 
 
-def run_all(jobs: Sequence[Job], check: bool, approved: Sequence[str], watch: Watch) -> Iterator[Run]:
-    """Run jobs of one site in as few sessions as they need; one that fails does not stop the others.
+class _Task(NamedTuple):
+    """One job to run: its place in the result, and the plan that was approved for it, if any."""
 
-    ``approved`` has a plan for each job, or none at all.
+    number: int
+    job: Job
+    approved: str | None
+
+
+def run_all(jobs: Sequence[Job], check: bool, approved: Sequence[str], watch: Watch) -> list[Run]:
+    """Run jobs in as few sessions as they need, and return their runs in the order of the jobs.
+
+    ``approved`` has a plan for each job, or none at all. A job that fails does not stop the others.
     """
-    left = list(zip_longest(jobs, approved))
+    pairs = zip_longest(jobs, approved)
+    left = [_Task(number, job, plan) for number, (job, plan) in enumerate(pairs)]
+    ended: dict[int, Run] = {}
     while left:
-        # Jobs after a failed one get a session of their own: its connection may be lost.
-        together = [entry for entry in left if _place(entry[0]) == _place(left[0][0])]
+        together = [task for task in left if _place(task.job) == _place(left[0].job)]
         try:
-            with _opened([job for job, _plan in together], check) as session:
-                for job, plan in together:
-                    left.remove((job, plan))
-                    ended = _attempt(session, job, check, plan, watch)
-                    yield ended
-                    if ended.error:
-                        break
+            ended.update(_run_together(together, check, watch))
         except CleanupError as error:
-            for entry in [entry for entry in together if entry in left]:
-                left.remove(entry)
-                yield Run(entry[0], error=error)
+            ended.update({task.number: Run(task.job, error=error) for task in together})
+        left = [task for task in left if task.number not in ended]
+    return [ended[number] for number in sorted(ended)]
+
+
+def _run_together(tasks: Sequence[_Task], check: bool, watch: Watch) -> dict[int, Run]:
+    """Run jobs in one session, up to the first that fails: the session's connection may be gone with it."""
+    ended: dict[int, Run] = {}
+    with _opened([task.job for task in tasks], check) as session:
+        for task in tasks:
+            ended[task.number] = _attempt(session, task.job, check, task.approved, watch)
+            if ended[task.number].error:
+                break
+    return ended
 
 
 def _attempt(session: Session, job: Job, check: bool, approved: str | None, watch: Watch) -> Run:

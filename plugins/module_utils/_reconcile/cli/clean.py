@@ -58,7 +58,7 @@ def _run_all(
     jobs: Sequence[Job], check: bool, approved: Sequence[str], options: argparse.Namespace
 ) -> list[Run]:
     watch = partial(watched, is_quiet=options.quiet or options.json)
-    return list(runs_of_jobs.run_all(jobs, check, approved, watch))
+    return runs_of_jobs.run_all(jobs, check, approved, watch)
 
 
 def _runs_after_asking(jobs: Sequence[Job], options: argparse.Namespace) -> tuple[list[Run], bool]:

@@ -63,9 +63,9 @@ class Merge(Ordered):
         while self._fetch():
             self._passed_over(self._list)
 
-    def _passed_over(self, references: list[bytes]) -> None:
+    def _passed_over(self, items: list[bytes]) -> None:
         if self._without_file is not None:
-            self._without_file.extend(references)
+            self._without_file.extend(items)
 
     def _fetch(self) -> bool:
         before = self._list

@@ -10,7 +10,7 @@ import os
 import re
 from abc import abstractmethod
 from collections import Counter
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from typing import Any, Iterable, Iterator
 
 from ..compare.age import AgeCheck
@@ -337,14 +337,11 @@ class _MissingPlanner(_RecordsPlanner):
     def _not_shared(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep records of one missing path, such as a default picture; they come in the order of paths."""
         for path, group in groupby(records, lambda record: record.file):
-            same = iter(group)
-            first, second = next(same), next(same, None)
-            if second is None:
-                yield first
-            elif self.site.accepts(Code.SHARED_PATH, path or b""):
-                yield from chain([first, second], same)
+            some = list(islice(group, 2))
+            if len(some) == 1 or self.site.accepts(Code.SHARED_PATH, path or b""):
+                yield from chain(some, group)
             else:
-                for record in chain([first, second], same):
+                for record in chain(some, group):
                     self.plan.keep(record.name, Code.SHARED_PATH, _shared_by(record))
 
     def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ SHAPES = {
 
 def plans(jobs: list[Any]) -> list[Plan]:
     time.sleep(A_TICK)
-    ended = list(runs.run_all(jobs, True, [], lambda _job: nullcontext()))
+    ended = runs.run_all(jobs, True, [], lambda _job: nullcontext())
     assert [run.error for run in ended] == [None] * len(jobs)
     return [run.plan for run in ended if run.plan]
 
@@ -90,13 +91,25 @@ def test_a_job_that_fails_ends_its_session_and_not_the_next_job(site: Site) -> N
     assert ended.outcome.removed.records == 1
 
 
+def test_runs_come_in_the_order_of_their_jobs_wherever_these_are(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir(mode=0o700)
+    site.media.write("p/lost.jpg")
+    site.insert("q/gone.jpg")
+    elsewhere = {"quarantine": str(tmp_path / "kept")}
+    jobs = [site.orphans(), site.missing(**elsewhere), site.missing(), site.missing()]
+    time.sleep(A_TICK)
+    ended = runs.run_all(jobs, True, [], lambda _job: nullcontext())
+    assert [id(run.job) for run in ended] == [id(job) for job in jobs]
+    assert [run.error for run in ended] == [None] * len(jobs)
+
+
 def test_a_site_that_cannot_be_opened_fails_each_of_its_jobs(sqlite_site: Site) -> None:
     sqlite_site.database.run("DROP TABLE photo")
     jobs = [
         sqlite_site.missing(media_root="/nowhere"),
         sqlite_site.orphans(media_root="/nowhere"),
     ]
-    ended = list(runs.run_all(jobs, True, [], lambda _job: nullcontext()))
+    ended = runs.run_all(jobs, True, [], lambda _job: nullcontext())
     assert [run.job for run in ended] == jobs
     assert ["does not exist" in str(run.error) for run in ended] == [True, True]
 

@@ -110,7 +110,7 @@ def test_a_quarantine_of_another_user_is_refused(kept: Any) -> None:
     for attempt in (
         lambda: kept.names,
         lambda: purged(kept),
-        lambda: kept.writer(),
+        kept.writer,
         lambda: quarantine.locked(kept.quarantine).__enter__(),
         lambda: quarantine.opened(kept.quarantine, name).__enter__(),
     ):
