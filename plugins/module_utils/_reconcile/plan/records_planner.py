@@ -337,11 +337,12 @@ class _MissingPlanner(_RecordsPlanner):
     def _not_shared(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep records of one missing path, such as a default picture; they come in the order of paths."""
         for path, group in groupby(records, lambda record: record.file):
-            some = list(islice(group, 2))
-            if len(some) == 1 or self.site.accepts(Code.SHARED_PATH, path or b""):
-                yield from chain(some, group)
+            same = iter(group)
+            first_two = list(islice(same, 2))
+            if len(first_two) == 1 or self.site.accepts(Code.SHARED_PATH, path or b""):
+                yield from chain(first_two, same)
             else:
-                for record in chain(some, group):
+                for record in chain(first_two, same):
                     self.plan.keep(record.name, Code.SHARED_PATH, _shared_by(record))
 
     def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:
