@@ -105,7 +105,7 @@ def test_all_that_was_removed_comes_back(cleaned_site: CleanedSite) -> None:
     for name in cleaned_site.names:
         told = cleaned_site.run("restore", name, "--dry-run")
         assert (told.returncode, cleaned_site.content) == (0, after)
-        assert "would come back" in told.stdout
+        assert "would be restored" in told.stdout
     for name in cleaned_site.names:
         assert cleaned_site.run("restore", name, "--force").returncode == 0
     assert cleaned_site.content == cleaned_site.before
