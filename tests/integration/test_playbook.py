@@ -121,7 +121,10 @@ def test_the_question_says_dependent_rows_by_table_and_whether_there_is_a_quaran
     missing = album.images.index("photos/missing.jpg") + 1
     album.database.insert("collection_favorite", [{"id": n, "photo_id": missing} for n in (1, 2)])
     before = album.state()
-    hosts = {"web": [only(album, "missing")], "home": [quarantined(kit, "orphans")]}
+    described = only(album, "missing")
+    rule = {"table": "collection_favorite", "column": "photo_id", "action": "delete"}
+    described["missing"] = [{**job, "dependents": [rule]} for job in described["missing"]]
+    hosts = {"web": [described], "home": [quarantined(kit, "orphans")]}
     run = ansible.clean_and_answer(hosts, "no")
     assert album.state() == before
     assert (
