@@ -155,7 +155,7 @@ def test_at_a_terminal_it_shows_files_rate_and_share(site: Site, command: Comman
     for job, what in (("orphans", "files"), ("missing", "rows")):
         status, said = at_a_terminal(command.line(job, site.name, "--dry-run"), "")
         assert status == 0
-        told = rf"kit · {job}: (\d+) {what} seen, [\d,]+ a second, about (\d+) %"
+        told = rf"kit · {job}: (\d+) {what} examined, [\d,]+ a second, about (\d+) %"
         seen, share = map(int, re.findall(told, said)[-1])
         assert 0 < seen <= 400
         assert abs(share - seen / 4) < 3
@@ -246,8 +246,9 @@ def test_check_tells_of_a_privilege_that_only_dependents_need(
         "GRANT SELECT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO cleaner"
     )
     described = site.described(database_url=re.sub(r"//[^@/]*@", "//cleaner@", postgresql.url))
-    for job in (*described["incomplete"], *described["missing"]):
-        job["dependents"] = rules("note.photo_id delete", "album.cover_id set_null")
+    dependents = rules("note.photo_id delete", "album.cover_id set_null")
+    for kind in ("incomplete", "missing"):
+        described[kind] = [{**job, "dependents": dependents} for job in described[kind]]
     command.describe(described)
     before = site.state()
     troubles = []

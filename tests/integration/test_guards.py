@@ -16,6 +16,7 @@ from typing import Any, Callable
 import pytest
 
 from engine.report import words as report
+from helpers.builders import rules_by_null
 from helpers.full_sites import CLOCK_TICK, FullSite
 from helpers.modules import ORPHANS, RECORDS, run_module
 
@@ -188,6 +189,7 @@ def test_a_guard_is_a_warning_in_check_mode_and_a_failure_otherwise(full_site: F
                 **{name: value for name, value in both.items() if name != "exclude"},
                 "table": "photo",
                 "file_column": "image",
+                "dependents": rules_by_null(full_site.database),
             }
         },
     ):

@@ -123,7 +123,7 @@ def test_what_happens_to_missing_records_after_the_plan_is_seen_before_they_go(
         )
         # The key of the row that was deleted goes to a new one, as it can in SQLite.
         site.keep("photos/new_of_that_key.jpg")
-        site.insert("photos/gone.jpg")
+        site.insert("photos/gone_later.jpg")
 
     before_removal(monkeypatch, happens)
     _plan, outcome = jobs.run(job(site.records()), check=False)
@@ -131,8 +131,8 @@ def test_what_happens_to_missing_records_after_the_plan_is_seen_before_they_go(
     assert outcome is not None
     assert outcome.removed.records == 1
     expected = ["photos/1.jpg", "photos/back.jpg", "photos/other.jpg", "photos/new_of_that_key.jpg"]
-    # A row that came after the plan review it in the next one.
-    assert site.images == [*expected, "photos/gone.jpg"]
+    # A row that came after the plan waits for the next one.
+    assert site.images == [*expected, "photos/gone_later.jpg"]
     assert set(reasons(outcome)) == {"photos/back.jpg", "photos/renamed.jpg", "photos/deleted.jpg"}
 
 
