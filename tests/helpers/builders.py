@@ -396,9 +396,13 @@ def rules_by_null(database: Any, root: str = "photo") -> list[dict[str, Any]]:
             target = pending.pop()
             seen.add(target)
             for key in opened.foreign_keys():
-                if (key.target_schema, key.target_table) != target.identity or key.on_delete != "NO ACTION":
+                if (key.target_schema, key.target_table) != target.identity:
                     continue
                 table = opened.table(f"{key.schema}.{key.table}")
+                if key.on_delete == "CASCADE" and table not in seen:
+                    pending.append(table)
+                if key.on_delete != "NO ACTION":
+                    continue
                 empty = next((name for name in key.columns if table.columns[name].nullable), None)
                 found.append(rule(table.name, empty or key.columns[0], "set_null" if empty else "delete"))
                 if not empty and table not in seen:

@@ -81,6 +81,8 @@ def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, 
     assert checked[0]["diff"]["before"].splitlines() == [
         f"collection_photo 7: {MISSING[0]} (Evan)",
         f"collection_photo 8: {MISSING[1]}",
+        "dependent rows: collection_cover 1 row updated",
+        "dependent rows: collection_favorite 2 rows deleted",
     ]
     assert names(checked[0]["left_alone"]) == {NAMED_TWICE}
     for result in (again, incomplete_again):
