@@ -30,6 +30,8 @@ from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, everything
 
 # Few, so that an upload often takes the name of something that was removed.
 PATHS = ("photos/a.jpg", "photos/ä b.jpg", "photos/2/c.jpg", "thumbs/d.jpg")
+# Records that share one of these may go when it is missing; those that share another path are kept.
+SHARED_AND_ACCEPTED = PATHS[1:]
 # What happens, as often as it stands here.
 ACTIONS = (
     *("upload", "upload", "upload", "upload unattached", "upload unattached", "abandon", "lose", "delete"),
@@ -152,7 +154,7 @@ class Schedule:
     def clean(self, job: str) -> None:
         time.sleep(CLOCK_TICK)
         self.events["runs"] += 1
-        going = [row for row in self.rows.values() if self._goes(row, job)]
+        going = self._going(job)
         foreseen, nothing = self.full_site.run(job, check=True)
         assert nothing is None
         _plan, outcome = self.full_site.run(job)
@@ -171,12 +173,16 @@ class Schedule:
         if not kept.is_empty:
             self.batches[outcome.batch] = kept
 
-    def _goes(self, row: Row, job: str) -> bool:
-        return {
-            "orphans": False,
-            "missing": row.path not in self.files,
-            "incomplete": not row.is_attached,
-        }[job]
+    def _going(self, job: str) -> list[Row]:
+        if job == "orphans":
+            return []
+        if job == "incomplete":
+            return [row for row in self.rows.values() if not row.is_attached]
+        missing = [row for row in self.rows.values() if row.path not in self.files]
+        records = Counter(row.path for row in missing)
+        going = [row for row in missing if records[row.path] == 1 or row.path in SHARED_AND_ACCEPTED]
+        self.events["records kept for their shared path"] += len(missing) - len(going)
+        return going
 
     def restore(self, chosen: int) -> None:
         name = sorted(self.batches)[chosen % len(self.batches)]
@@ -269,7 +275,10 @@ def full_site(request: pytest.FixtureRequest) -> Iterator[FullSite]:
             database = replace(database, url=f"sqlite:///{file}")
         full_site = FullSite(Path(folder), database)
         full_site.options.update(
-            accept=list(ACCEPTABLE), include_likely_moves=True, older_than_hours=0, max_dependents=1000
+            accept=[*ACCEPTABLE, *(f"shared_path:{path}" for path in SHARED_AND_ACCEPTED)],
+            include_likely_moves=True,
+            older_than_hours=0,
+            max_dependents=1000,
         )
         yield full_site
 
@@ -296,4 +305,5 @@ def test_any_schedule_of_uploads_and_runs_loses_nothing(full_site: FullSite):
     follow()
     # Schedules in which nothing happens would prove nothing.
     wanted = {"runs", "rows that came back", "files that stayed", "covers that came back"}
+    wanted.add("records kept for their shared path")
     assert {event for event in wanted if events[event]} == wanted, events
