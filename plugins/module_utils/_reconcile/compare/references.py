@@ -120,6 +120,9 @@ class _Counted(NamedTuple):
     leaving_stems: Mapping[bytes, int]
 
     def doubt(self, path: bytes) -> Doubt | None:
+        # So it is nearly always, and a comparison of spellings takes its time.
+        if not self.paths:
+            return None
         if self._is_referenced(path):
             return Doubt(Code.REFERENCED, "a row references it")
         plain = canonical(path)
@@ -146,6 +149,8 @@ class _Odd(NamedTuple):
     stems: Mapping[bytes, bytes]
 
     def doubt(self, path: bytes) -> Doubt | None:
+        if not self.paths:
+            return None
         plain = canonical(path)
         for meant in (plain, *folders_of(plain)):
             if meant in self.paths:

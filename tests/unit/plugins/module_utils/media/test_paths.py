@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from engine.media.paths import Spellings, canonical, decomposed, outside, stem
+from engine.media.paths import LONGEST_PATH, Spellings, canonical, decomposed, outside, stem
 
 SITE = Spellings(b"/srv/site/media", b"/media/")
 PHOTO = "photos/Café.jpg".encode()
@@ -97,6 +97,21 @@ def test_no_value_that_may_mean_another_path_is_missed(values: list[bytes]) -> N
     told = SITE.unusual(sorted(values))
     assert [value for value in needed if value not in told] == []
     assert [value for value in told if value not in values] == []
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("before", [[], [b"a"], [b"a" * LONGEST_PATH] * 3])
+@pytest.mark.parametrize("after", [[], [b"c"], [b"c" * LONGEST_PATH] * 3])
+def test_a_value_that_is_too_long_is_odd_wherever_it_stands(before: list[bytes], after: list[bytes]) -> None:
+    too_long = b"b" * (LONGEST_PATH + 1)
+    assert SITE.unusual([*before, b"b" * LONGEST_PATH, *after]) == []
+    assert SITE.unusual([*before, too_long, *after]) == [too_long]
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("odd", [b" a.jpg", b"a.jpg\n", b"b\t"])
+def test_white_space_around_a_value_is_seen_among_plain_ones(odd: bytes) -> None:
+    assert SITE.unusual(sorted([b"a b.jpg", b"a\tb", odd])) == [odd]
 
 
 def test_plain_values_are_not_odd() -> None:
