@@ -205,9 +205,9 @@ class Hindrance(PermanentRemover):
     def __init__(self, before: Callable[[bytes], object]) -> None:
         self._before = before
 
-    def take(self, store: LocalStore, path: bytes, state: FileState) -> None:
+    def remove(self, store: LocalStore, path: bytes, state: FileState) -> None:
         self._before(path)
-        super().take(store, path, state)
+        super().remove(store, path, state)
 
 
 def on_full_disk(**_options: Any) -> IO[bytes]:

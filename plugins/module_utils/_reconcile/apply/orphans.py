@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Applies a plan of the job ``orphans``: each file is removed after a fresh look at it and its references."""
+"""Applies a plan of the job ``orphans``: each file is removed after a fresh check of it and its references."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def apply(session: Session, job: OrphansJob, plan: Plan, remover: Remover) -> Ou
 def _remove(session: Session, orphans: list[Orphan], check: ReferenceCheck, outcome: Outcome) -> None:
     store = session.media
     store.forget()
-    outcome.remover.announce(store, ((orphan.path, "orphan") for orphan in orphans))
+    outcome.remover.prepare(store, ((orphan.path, "orphan") for orphan in orphans))
     doubts = check.doubts([orphan.path for orphan in orphans])
     for orphan in orphans:
         doubt = doubts.get(orphan.path)
@@ -48,4 +48,4 @@ def _remove(session: Session, orphans: list[Orphan], check: ReferenceCheck, outc
             outcome.keep_for(orphan.path, doubt)
         elif outcome.remove(store, orphan.path, orphan.state):
             outcome.removed_items.add(orphan)
-    outcome.remover.settle()
+    outcome.remover.sync()

@@ -38,7 +38,7 @@ class Outcome:
     def remove(self, store: MediaStore, path: bytes, state: FileState) -> bool:
         """Remove a file, or note why it is kept; says whether it is removed."""
         try:
-            self.remover.take(store, path, state)
+            self.remover.remove(store, path, state)
         except Changed as error:
             self.keep(path, Code.CHANGED, f"it is kept: {error}")
         except (Blocked, UnreadableError, FileNotFoundError) as error:

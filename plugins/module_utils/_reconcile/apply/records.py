@@ -160,7 +160,7 @@ class _Removal:
             check.read()
         for chunk in self.plan.files.chunks():
             store.forget()
-            remover.announce(store, ((file.path, self.job.name) for file in chunk))
+            remover.prepare(store, ((file.path, self.job.name) for file in chunk))
             doubts = check.doubts([file.path for file in chunk])
             for file in chunk:
                 doubt = doubts.get(file.path)
@@ -171,7 +171,7 @@ class _Removal:
                     self.outcome.keep(file.path, Code.RECORD_KEPT, reason)
                 else:
                     self.outcome.remove(store, file.path, file.state)
-            remover.settle()
+            remover.sync()
 
 
 def _line(row: CascadeRow, files: Mapping[tuple[Any, ...], list[bytes]]) -> dict[str, Any]:

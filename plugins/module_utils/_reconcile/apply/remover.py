@@ -13,7 +13,7 @@ from ..media.store import FileState, MediaStore
 
 
 class Remover(Protocol):
-    """Takes the files and rows of one run. A context manager.
+    """Removes the files and rows of one run. A context manager.
 
     ``quarantine.writer.QuarantineWriter`` keeps them, ``PermanentRemover`` does not.
     """
@@ -35,19 +35,19 @@ class Remover(Protocol):
         traceback: TracebackType | None,
     ) -> None: ...
 
-    def announce(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
-        """Hear which files come next, each with the reason why it is removed."""
+    def prepare(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
+        """Get ready for the next files, each with the reason why it is removed."""
 
     def archive(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Hear which rows change with the next commit; they are read only if asked for."""
+        """Archive the rows that the next commit changes; they are read only if something keeps them."""
 
     def roll_back(self) -> None:
-        """Hear that the rows that were archived are not removed."""
+        """Forget the rows that were archived: their transaction was rolled back."""
 
-    def take(self, store: MediaStore, path: bytes, state: FileState) -> None:
+    def remove(self, store: MediaStore, path: bytes, state: FileState) -> None:
         """Remove a file from the store; raises Changed if it is not the one that was checked."""
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Make what was removed durable."""
 
 
@@ -68,7 +68,7 @@ class PermanentRemover:
     ) -> None:
         """Nothing to close."""
 
-    def announce(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
+    def prepare(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
         """Nothing to prepare."""
 
     def archive(self, rows: Iterable[dict[str, Any]]) -> None:
@@ -77,8 +77,8 @@ class PermanentRemover:
     def roll_back(self) -> None:
         """Nothing was kept."""
 
-    def take(self, store: MediaStore, path: bytes, state: FileState) -> None:
+    def remove(self, store: MediaStore, path: bytes, state: FileState) -> None:
         store.remove(path, state)
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Nothing to keep."""

@@ -154,7 +154,7 @@ def _add_cleaning(commands: Any) -> None:
             metavar="FILE",
             help="remove what the plan in FILE lists and nothing else, without asking",
         )
-        _add_leaving(parser)
+        _add_monitoring(parser)
 
 
 def _add_flag(parser: argparse.ArgumentParser, option: Option, flag: Flag) -> None:
@@ -173,11 +173,13 @@ def _add_flag(parser: argparse.ArgumentParser, option: Option, flag: Flag) -> No
     )
 
 
-def _add_leaving(parser: argparse.ArgumentParser) -> None:
-    leaving = parser.add_argument_group("monitoring (a dry run writes none of it)")
-    leaving.add_argument("--outcome", metavar="FILE", help="write the outcome to FILE, as JSON")
-    leaving.add_argument("--metrics", metavar="FILE", help="write metrics to FILE, as Prometheus reads them")
-    leaving.add_argument("--log", metavar="FILE", help="add what was done to FILE")
+def _add_monitoring(parser: argparse.ArgumentParser) -> None:
+    monitoring = parser.add_argument_group("monitoring (a dry run writes none of it)")
+    monitoring.add_argument("--outcome", metavar="FILE", help="write the outcome to FILE, as JSON")
+    monitoring.add_argument(
+        "--metrics", metavar="FILE", help="write metrics to FILE, as Prometheus reads them"
+    )
+    monitoring.add_argument("--log", metavar="FILE", help="add what was done to FILE")
 
 
 def _add_check(commands: Any) -> None:
@@ -212,7 +214,7 @@ def _add_purge(commands: Any) -> None:
     which.add_argument("--batch", metavar="BATCH", help=_BATCH)
     parser.add_argument("--dry-run", action="store_true", help="only show which batches would be deleted")
     parser.add_argument("--force", action="store_true", help="do not ask before deleting")
-    _add_leaving(parser)
+    _add_monitoring(parser)
 
 
 def _whole(text: str) -> int:

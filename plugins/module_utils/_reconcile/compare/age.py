@@ -34,12 +34,12 @@ class AgeCheck:
         return Doubt(Code.YOUNG, f"it is younger than {self._limit.older_than_hours} h")
 
     def doubt_of_record(self, paths: Iterable[bytes]) -> Doubt | None:
-        """Why a record is kept that references these paths, by a fresh look at each of the files."""
+        """Why a record is kept that references these paths, by a fresh check of each of the files."""
         for path in paths:
             if outside(path):
                 continue
-            look = self._store.check(path)
-            if look.state is not None and look.is_file and self.is_young(look.state):
+            answer = self._store.check(path)
+            if answer.state is not None and answer.is_file and self.is_young(answer.state):
                 hours = self._limit.older_than_hours
                 return Doubt(Code.YOUNG, f"its file '{escaped(path)}' is younger than {hours} h")
         return None

@@ -70,7 +70,7 @@ def directories(session: Session, job: OrphansJob) -> Iterator[bytes]:
 
 
 class _OrphansPlanner(Planner):
-    """The listing and the merge, then a fresh look at what they left."""
+    """The listing and the merge, then a fresh check of what they left."""
 
     def __init__(self, session: Session, job: OrphansJob, approved: str | None) -> None:
         self.began_ns = time.time_ns() - CLOCK_TICK_NS
@@ -168,14 +168,14 @@ class _OrphansPlanner(Planner):
         if path == self.site.marker or (self.exclude and is_excluded(self.exclude, path)):
             self.not_judged += 1
             return None
-        look = self.store.check(path)
-        state = look.state
+        answer = self.store.check(path)
+        state = answer.state
         if state is None:
-            if not look.is_absent:
-                self.store.unreadable.add((path, look.reason))
+            if not answer.is_absent:
+                self.store.unreadable.add((path, answer.reason))
             self.not_judged += 1
             return None
-        if not look.is_file:
+        if not answer.is_file:
             self.not_judged += 1
             reason = f"it is a {state.kind}, and only regular files are judged"
             self.plan.keep(path, Code.NOT_A_FILE, reason)

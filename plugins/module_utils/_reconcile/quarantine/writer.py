@@ -30,7 +30,7 @@ class QuarantineWriter:
     def __init__(self, site: Site, job: str, plan_id: str, file_system: int) -> None:
         self.name = f"{plan_id.partition('-')[0]}-{job}-{plan_id.partition('-')[2][:8]}"
         self._number = 0
-        self._announced: dict[bytes, QuarantinedFile] = {}
+        self._prepared: dict[bytes, QuarantinedFile] = {}
         self._obstacles: dict[bytes, Exception] = {}
         self._without_attributes = 0
         # The folders into which files were moved since the last sync.
@@ -73,9 +73,9 @@ class QuarantineWriter:
                     self._quarantine.remove_tree(self.name)
                 self.name = ""
 
-    def announce(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
+    def prepare(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
         """Write down which files are about to be moved in, and why; returns when that is on disk."""
-        self._announced, self._obstacles = {}, {}
+        self._prepared, self._obstacles = {}, {}
         for path, reason in files:
             try:
                 marks = store.describe(path)
@@ -84,22 +84,22 @@ class QuarantineWriter:
             except (OSError, Blocked) as error:
                 self._obstacles[path] = error
                 continue
-            self._announced[path] = QuarantinedFile(self._number, path, *marks, reason)
+            self._prepared[path] = QuarantinedFile(self._number, path, *marks, reason)
             self._number += 1
         with writing():
-            write_lines(self._manifest, [file.as_json() for file in self._announced.values()])
+            write_lines(self._manifest, [file.as_json() for file in self._prepared.values()])
 
-    def take(self, store: MediaStore, path: bytes, state: FileState) -> None:
+    def remove(self, store: MediaStore, path: bytes, state: FileState) -> None:
         """Move a file in here, as ``MediaStore.move_out`` does and with its errors."""
         if path in self._obstacles:
             raise self._obstacles[path]
-        file = self._announced.get(path)
+        file = self._prepared.get(path)
         if file is None:
             raise Changed("it was already removed")
         is_whole = store.move_out(path, state, self._folder_for(file), file.name)
         self._without_attributes += not is_whole
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Sync what was moved in here, so that it survives a power failure."""
         with writing():
             for folder in self._filling.values():

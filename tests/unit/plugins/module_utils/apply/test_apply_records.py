@@ -156,7 +156,7 @@ def test_a_directory_that_is_exchanged_while_rows_go_keeps_the_rows_to_come(
 
 
 @pytest.mark.promise(4)
-def test_what_was_taken_is_made_to_last_at_once(
+def test_what_was_removed_is_synced_at_once(
     sqlite_with_missing_file: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool, "CHUNK", 1)
@@ -165,16 +165,16 @@ def test_what_was_taken_is_made_to_last_at_once(
     done: list[str] = []
 
     class Noting(PermanentRemover):
-        def take(self, tree: Any, path: bytes, state: Any) -> None:
-            super().take(tree, path, state)
+        def remove(self, tree: Any, path: bytes, state: Any) -> None:
+            super().remove(tree, path, state)
             done.append(path.decode())
 
-        def settle(self) -> None:
-            done.append("settled")
+        def sync(self) -> None:
+            done.append("synced")
 
     with planned(sqlite_with_missing_file.incomplete()) as made:
         made.apply(Noting())
-    assert done == ["p/a.jpg", "settled", "p/there.jpg", "settled"]
+    assert done == ["p/a.jpg", "synced", "p/there.jpg", "synced"]
 
 
 @pytest.mark.promise(4)
@@ -268,7 +268,7 @@ def test_a_connection_that_is_lost_in_the_transaction_rolls_it_back(postgresql: 
 @pytest.mark.promise(4)
 def test_a_connection_that_is_lost_after_the_commit_leaves_orphans(postgresql: Any, media: Media) -> None:
     class Announced(PermanentRemover):
-        def announce(self, tree: Any, files: Any) -> None:
+        def prepare(self, tree: Any, files: Any) -> None:
             disconnect(postgresql)
 
     site = Site(postgresql, media)

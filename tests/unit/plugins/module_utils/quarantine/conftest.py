@@ -36,12 +36,12 @@ class Kept:
         """Move files into a new batch, and return its name."""
         self.media.write(*paths)
         with self.writer(job) as writer:
-            writer.announce(self.store, [(path, "orphan") for path in paths])
+            writer.prepare(self.store, [(path, "orphan") for path in paths])
             for path in paths:
                 state = self.store.check(path).state
                 assert state is not None
-                writer.take(self.store, path, state)
-            writer.settle()
+                writer.remove(self.store, path, state)
+            writer.sync()
         return writer.name
 
     @property

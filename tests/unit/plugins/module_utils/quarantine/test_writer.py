@@ -29,29 +29,29 @@ def test_a_file_is_written_down_before_it_moves(kept: Any) -> None:
     os.chmod(kept.media.path(b"a"), 0o640)
     status = os.stat(kept.media.path(b"a"))
     with kept.writer() as writer:
-        writer.announce(kept.store, [(b"a", "orphan"), (b"gone", "orphan")])
+        writer.prepare(kept.store, [(b"a", "orphan"), (b"gone", "orphan")])
         with quarantine.opened(kept.quarantine, writer.name) as batch:
             [file] = batch.files()
             assert not batch.holds(file)
         assert file[1:] == (
             *(b"a", 4, status.st_mtime_ns, status.st_atime_ns, status.st_uid, status.st_gid, 0o640, "orphan"),
         )
-        writer.take(kept.store, b"a", state_of(kept, b"a"))
+        writer.remove(kept.store, b"a", state_of(kept, b"a"))
         with pytest.raises(Changed, match="already removed"):
-            writer.take(kept.store, b"gone", state_of(kept, b""))
-        writer.settle()
+            writer.remove(kept.store, b"gone", state_of(kept, b""))
+        writer.sync()
     assert writer.notes == []
     assert kept.names == [writer.name] == ["20261121T020003Z-orphans-4f1c9d07"]
     assert kept.media.files == set()
 
 
-def test_numbers_go_on_over_all_that_is_announced(kept: Any) -> None:
+def test_numbers_go_on_over_all_that_is_prepared(kept: Any) -> None:
     kept.media.write(b"a", b"b", b"c")
     with kept.writer() as writer:
         for path in (b"a", b"b", b"c"):
-            writer.announce(kept.store, [(path, "orphan")])
-            writer.take(kept.store, path, state_of(kept, path))
-            writer.settle()
+            writer.prepare(kept.store, [(path, "orphan")])
+            writer.remove(kept.store, path, state_of(kept, path))
+            writer.sync()
     with quarantine.opened(kept.quarantine, writer.name) as batch:
         assert [(file.number, batch.holds(file)) for file in batch.files()] == [
             (0, True),
@@ -65,7 +65,7 @@ def test_a_batch_that_keeps_nothing_leaves_no_trace(kept: Any) -> None:
     before = open_handles()
     with kept.writer() as writer:
         assert writer.name
-        writer.announce(kept.store, [(b"a", "orphan")])
+        writer.prepare(kept.store, [(b"a", "orphan")])
         kept.store.forget()
     assert (writer.name, os.listdir(kept.folder)) == ("", [])
     assert open_handles() == before
@@ -79,13 +79,13 @@ def test_what_cannot_be_described_fails_when_its_turn_comes(
     with kept.writer() as writer:
         with monkeypatch.context() as patch:
             patch.setattr(tree_module, "os", FailingOs("stat", errno.EIO, b"a"))
-            writer.announce(kept.store, [(path, "orphan") for path in (b"a", b"file/x", b"b")])
+            writer.prepare(kept.store, [(path, "orphan") for path in (b"a", b"file/x", b"b")])
         with pytest.raises(OSError, match="Input/output error"):
-            writer.take(kept.store, b"a", states[b"a"])
+            writer.remove(kept.store, b"a", states[b"a"])
         with pytest.raises(Blocked, match="'file' is a file"):
-            writer.take(kept.store, b"file/x", states[b"a"])
-        writer.take(kept.store, b"b", states[b"b"])
-        writer.settle()
+            writer.remove(kept.store, b"file/x", states[b"a"])
+        writer.remove(kept.store, b"b", states[b"b"])
+        writer.sync()
     assert kept.media.files == {b"a", b"file"}
 
 
@@ -129,10 +129,10 @@ def test_a_folder_that_was_exchanged_for_a_link_takes_no_file(kept: Any, tmp_pat
     (tmp_path / "private").mkdir()
     kept.media.write(b"a")
     with kept.writer() as writer:
-        writer.announce(kept.store, [(b"a", "orphan")])
+        writer.prepare(kept.store, [(b"a", "orphan")])
         (kept.folder / writer.name / "files" / "00000").symlink_to(tmp_path / "private")
         with pytest.raises(NotADirectoryError, match="00000' is a symbolic link, not a directory"):
-            writer.take(kept.store, b"a", state_of(kept, b"a"))
+            writer.remove(kept.store, b"a", state_of(kept, b"a"))
     assert os.listdir(tmp_path / "private") == []
     assert kept.media.files == {b"a"}
 
@@ -141,10 +141,10 @@ def test_a_batch_that_was_exchanged_while_it_is_filled_keeps_what_it_gets(kept: 
     (tmp_path / "private").mkdir()
     kept.media.write(b"a")
     with kept.writer() as writer:
-        writer.announce(kept.store, [(b"a", "orphan")])
+        writer.prepare(kept.store, [(b"a", "orphan")])
         (kept.folder / writer.name).rename(kept.folder / "moved")
         (kept.folder / writer.name).symlink_to(tmp_path / "private")
-        writer.take(kept.store, b"a", state_of(kept, b"a"))
-        writer.settle()
+        writer.remove(kept.store, b"a", state_of(kept, b"a"))
+        writer.sync()
     assert os.listdir(tmp_path / "private") == []
     assert (kept.folder / "moved" / "files" / "00000" / "000000000").read_bytes() == b"picture"
