@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Applies a plan of the job ``orphans``: each file is removed after a fresh check of it and its references."""
+"""Applies a plan of the job ``orphans``: each file is checked again, with its references, then removed."""
 
 from __future__ import annotations
 
