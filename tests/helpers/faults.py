@@ -26,6 +26,7 @@ from engine.errors import (
     BusyError,
     CleanupError,
 )
+from engine.media import transfer
 
 # Calls by which the engine touches the disk: any of them may be its last, or fail.
 CALLS = (
@@ -78,6 +79,7 @@ class Steps:
         """Turn this process's calls into steps; there is no way back, so do it in a child."""
         for name in CALLS:
             setattr(os, name, self._counted(name, getattr(os, name)))
+        transfer.rename_to_new = self._counted("renameat2", transfer.rename_to_new)
         psycopg2.connect = self._connecting(psycopg2.connect)
         sqlite3.connect = self._connecting(sqlite3.connect)
 

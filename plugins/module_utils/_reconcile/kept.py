@@ -43,6 +43,8 @@ class Code(str, Enum):
     FILE_MISSING = "file_missing"
     ROW_MISSING = "row_missing"
     NOT_WRITABLE = "not_writable"
+    DAMAGED = "damaged"
+    ALTERED = "altered"
 
 
 MEANING = {
@@ -68,6 +70,8 @@ MEANING = {
     Code.FILE_MISSING: "The file of the row could not be restored.",
     Code.ROW_MISSING: "A row that it references is missing.",
     Code.NOT_WRITABLE: "The disk or the database refused to take it.",
+    Code.DAMAGED: "What is in quarantine is not the file that was removed.",
+    Code.ALTERED: "The database stores another row than the one that was removed, as a trigger makes it do.",
 }
 
 

@@ -9,7 +9,6 @@ Nothing is overwritten. What cannot be restored is reported, one by one, and kep
 
 from __future__ import annotations
 
-import errno
 from array import array
 from contextlib import ExitStack
 from itertools import islice
@@ -19,7 +18,7 @@ from ..config.site import Site
 from ..errors import CleanupError, SiteError
 from ..kept import Code, Kept
 from ..media.paths import outside
-from ..media.store import Answer, Blocked, MediaStore
+from ..media.store import Blocked, MediaStore
 from ..quarantine import store as quarantine
 from ..quarantine.format import ArchivedRows, Batch, QuarantinedFile, as_path
 from ..session import open_session
@@ -148,9 +147,14 @@ def _restore_file(
         result.absent.add(file.path)
         result.kept.add(Kept(file.path, Code.OUTSIDE, f"the manifest holds this path, which {why}"))
         return
+    damage = batch.damage(file)
+    if damage:
+        result.absent.add(file.path)
+        result.kept.add(Kept(file.path, Code.DAMAGED, f"{damage}; it is kept there"))
+        return
     try:
         if check:
-            _require_free(tree, file.path)
+            tree.check_put_back(batch.folder_of(file), file.name, file.path)
         else:
             tree.put_back(batch.folder_of(file), file.name, file.path)
     except FileExistsError:
@@ -165,13 +169,3 @@ def _restore_file(
         result.paths.add(file.path)
         result.totals.files += 1
         result.totals.bytes += file.size
-
-
-def _require_free(store: MediaStore, path: bytes) -> None:
-    status = store.check(path)
-    if status.is_found:
-        raise FileExistsError(path)
-    if status.answer is Answer.UNREADABLE:
-        raise OSError(errno.EIO, status.reason)
-    if not status.is_absent:
-        raise Blocked(status.reason)

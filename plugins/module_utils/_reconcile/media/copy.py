@@ -15,9 +15,13 @@ from typing import IO
 
 from ..errors import QuarantineError
 from .directories import kind_of, require_same, state_of
-from .store import Changed, FileState
+from .store import Changed, FileState, MovedOut
 
-_BLOCK = 1 << 20
+# Bytes that are read at a time; a hole is a hole where it has as many.
+_BLOCK = 1 << 16
+DIGEST_SIZE = 16
+# Behind the name of a copy that is not whole yet.
+UNFINISHED = ".unfinished"
 
 
 def open_unnoticed(handle: int, name: bytes | str) -> int:
@@ -32,27 +36,32 @@ def open_unnoticed(handle: int, name: bytes | str) -> int:
         return os.open(name, flags, dir_fd=handle)
 
 
-def move_across(handle: int, source: bytes, place: int, name: str, state: FileState) -> bool:
+def move_across(handle: int, source: bytes, place: int, name: str, state: FileState) -> MovedOut:
     """Move across file systems: copy, sync, read the copy again, and only then unlink the source.
 
-    Says whether the copy has all extended attributes. Raises Changed if the source is not the file
-    that was checked, and OSError.
+    The copy has another name until it is whole. Raises Changed if the source is not the file that was
+    checked, and OSError.
     """
+    unfinished = f"{name}{UNFINISHED}"
     with ExitStack() as unless_done:
-        unless_done.callback(_unlink_if_there, place, name)
-        is_whole = copy(handle, source, place, name, state)
-        os.fsync(place)
+        unless_done.callback(_unlink_if_there, place, unfinished)
+        moved = copy(handle, source, place, unfinished, state)
         require_same(handle, source, state)
+        os.rename(unfinished, name, src_dir_fd=place, dst_dir_fd=place)
         unless_done.pop_all()
-    try:
+    with ExitStack() as unless_done:
+        unless_done.callback(_unlink_unless_last, handle, source, place, name, state)
+        os.fsync(place)
         os.unlink(source, dir_fd=handle)
-    except OSError:
-        # Unless the original is proven to be there still, the copy may be the only one.
-        with suppress(Changed):
-            require_same(handle, source, state)
-            os.unlink(name, dir_fd=place)
-        raise
-    return is_whole
+        unless_done.pop_all()
+    return moved
+
+
+def _unlink_unless_last(handle: int, source: bytes, place: int, name: str, state: FileState) -> None:
+    """Delete a copy, but only where the original is proven to be there: it may be the only one."""
+    with suppress(Changed, OSError):
+        require_same(handle, source, state)
+        os.unlink(name, dir_fd=place)
 
 
 def _unlink_if_there(place: int, name: str) -> None:
@@ -62,11 +71,11 @@ def _unlink_if_there(place: int, name: str) -> None:
 
 def copy(
     handle: int, source: bytes | str, place: int, name: bytes | str, state: FileState | None = None
-) -> bool:
+) -> MovedOut:
     """Copy a regular file to a new name, with its owner, mode, times and extended attributes.
 
-    Says whether it has all attributes. Raises Changed if the file is not in the state that is
-    given, FileExistsError if the name exists, and OSError.
+    Holes stay holes. Raises Changed if the file is not in the state that is given, FileExistsError
+    if the name exists, and OSError.
     """
     read = open_unnoticed(handle, source)
     with open(read, "rb") as original:
@@ -78,13 +87,12 @@ def copy(
             raise OSError(errno.EINVAL, f"it is a {kind_of(status)}, and only regular files can be copied")
         write = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=place)
         with open(write, "r+b") as copied:
-            sent = _digest(original, copied)
-            copied.flush()
+            sent = _digest(original, copied, has_holes=status.st_blocks * 512 < status.st_size)
             os.fsync(write)
             copied.seek(0)
-            if _digest(copied, None) != sent:
+            if _digest(copied) != sent:
                 raise QuarantineError("the copy of a file reads back with another content; check the disk")
-            return _mark(write, read, status)
+            return MovedOut(_mark(write, read, status), sent)
 
 
 def _mark(copied: int, original: int, status: os.stat_result) -> bool:
@@ -126,12 +134,20 @@ def _attributes(handle: int) -> list[str]:
         raise
 
 
-def _digest(source: IO[bytes], copied: IO[bytes] | None) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
+def _digest(source: IO[bytes], copied: IO[bytes] | None = None, has_holes: bool = False) -> bytes:
+    """Digest a file from where it stands, and copy it meanwhile."""
+    digest = hashlib.blake2b(digest_size=DIGEST_SIZE)
     for block in iter(lambda: source.read(_BLOCK), b""):
         digest.update(block)
-        if copied:
+        if copied is None:
+            continue
+        if has_holes and block.count(0) == len(block):
+            copied.seek(len(block), os.SEEK_CUR)
+        else:
             copied.write(block)
+    if copied is not None:
+        # Of a hole at the end, nothing was written.
+        copied.truncate()
     return digest.digest()
 
 
@@ -144,13 +160,14 @@ def is_same_file(place: int, stored: str, handle: int, name: bytes) -> bool:
     # From another file system, it was copied.
     if ours.st_dev == theirs.st_dev or _marks(ours) != _marks(theirs) or not stat.S_ISREG(ours.st_mode):
         return False
-    return _digest_of(place, stored) == _digest_of(handle, name)
+    return digest_of(place, stored) == digest_of(handle, name)
 
 
 def _marks(status: os.stat_result) -> tuple[int, ...]:
     return status.st_mode, status.st_uid, status.st_gid, status.st_size, status.st_mtime_ns
 
 
-def _digest_of(handle: int, name: bytes | str) -> bytes:
+def digest_of(handle: int, name: bytes | str) -> bytes:
+    """The digest of a file's content, as ``MovedOut`` has it."""
     with open(open_unnoticed(handle, name), "rb") as file:
-        return _digest(file, None)
+        return _digest(file)

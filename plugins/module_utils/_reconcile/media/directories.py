@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 
 from ..text import escaped
 from .store import Blocked, Changed, FileState
@@ -99,6 +100,13 @@ class Directories:
             self._last = (directory, self.opened(directory))
         return self._last[1]
 
+    def open_nearest(self, directory: bytes) -> int:
+        """Lend a descriptor of the innermost directory of this path that exists, as ``open`` does."""
+        while True:
+            directory = directory.rpartition(b"/")[0]
+            with suppress(FileNotFoundError):
+                return self.open(directory)
+
     def last(self, directory: bytes) -> int | None:
         """The descriptor of a directory if it is the one that was asked for last."""
         return self._last[1] if self._last is not None and self._last[0] == directory else None
@@ -136,18 +144,33 @@ class Directories:
         return handle
 
     def _make(self, directory: bytes) -> None:
-        if not directory:
-            return
-        try:
-            os.close(self.opened(directory))
-        except FileNotFoundError:
-            handle, name = self.parent_of(directory, create=True)
-            model = os.fstat(handle)
-            os.mkdir(name, 0o700, dir_fd=handle)
-            made = os.open(name, DIRECTORY, dir_fd=handle)
+        """Make a directory, and those above it that are missing, each as its parent is."""
+        missing = []
+        while directory:
             try:
-                os.fchown(made, model.st_uid, model.st_gid)
-                os.fchmod(made, stat.S_IMODE(model.st_mode))
-            finally:
-                os.close(made)
-            os.fsync(handle)
+                self.open(directory)
+                break
+            except FileNotFoundError:
+                directory, _slash, name = directory.rpartition(b"/")
+                missing.append((directory, name))
+        for parent, name in reversed(missing):
+            _make_alike(self.open(parent), name)
+
+
+def _make_alike(parent: int, name: bytes) -> None:
+    """Make a directory with the owner and mode of its parent, on disk there when this returns."""
+    model = os.fstat(parent)
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        # The site has made it meanwhile, as it should be.
+        return
+    made = os.open(name, DIRECTORY, dir_fd=parent)
+    try:
+        # Only root can give a directory to another user; a site's upload would own it as well.
+        with suppress(PermissionError):
+            os.fchown(made, model.st_uid, model.st_gid)
+        os.fchmod(made, stat.S_IMODE(model.st_mode))
+    finally:
+        os.close(made)
+    os.fsync(parent)

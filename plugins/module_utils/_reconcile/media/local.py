@@ -28,7 +28,18 @@ from . import transfer
 from .copy import open_unnoticed
 from .directories import HANDLES, Directories, place_of, reason, require_same, state_of
 from .private_folder import PrivateFolder
-from .store import Answer, Blocked, Capabilities, Changed, FileMarks, FileState, MediaStore, PathStatus, Run
+from .store import (
+    Answer,
+    Blocked,
+    Capabilities,
+    Changed,
+    FileMarks,
+    FileState,
+    MediaStore,
+    MovedOut,
+    PathStatus,
+    Run,
+)
 from .walk import ENTRIES, NAMES_IN_MEMORY, LocalRun, Walk
 
 __all__ = ["Blocked", "Changed", "FileState", "LocalStore"]
@@ -258,9 +269,21 @@ class LocalStore(MediaStore):
         require_same(handle, name, state)
         os.unlink(name, dir_fd=handle)
 
-    def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> bool:
+    def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> MovedOut:
         handle, source = self._directories.parent_of(path)
         return transfer.move(handle, source, folder.handle, name, state)
+
+    def check_put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
+        folder.state(name)
+        directory, _slash, target = path.rpartition(b"/")
+        try:
+            handle = self._directories.open(directory)
+        except FileNotFoundError:
+            handle = self._directories.open_nearest(directory)
+        else:
+            transfer.is_put_back(folder.handle, name, handle, target)
+        if not os.access(".", os.W_OK | os.X_OK, dir_fd=handle, effective_ids=True):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
         handle, target = self._directories.parent_of(path, create=True)

@@ -22,7 +22,9 @@ from typing import IO
 from .. import locks
 from ..errors import QuarantineError
 from ..text import escaped
-from .directories import DIRECTORY, kind_of
+from .copy import digest_of
+from .directories import DIRECTORY, kind_of, state_of
+from .store import FileState
 
 _ON_THE_WAY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 # As many as the kernel follows.
@@ -116,6 +118,14 @@ class PrivateFolder:
         except FileNotFoundError:
             return False
         return True
+
+    def state(self, name: str) -> FileState:
+        """The state of an entry. Raises FileNotFoundError."""
+        return state_of(os.stat(name, dir_fd=self._handle, follow_symlinks=False))
+
+    def digest(self, name: str) -> bytes:
+        """The digest of a file's content, as ``MovedOut`` has it."""
+        return digest_of(self._handle, name)
 
     def make_folder(self, name: str) -> None:
         """Make a folder in this one; raises FileExistsError if there is an entry of that name."""

@@ -52,6 +52,15 @@ class FileMarks(NamedTuple):
     mode: int
 
 
+class MovedOut(NamedTuple):
+    """How a file was moved into a private folder."""
+
+    # False where the folder's file system cannot hold all extended attributes or ACLs.
+    has_all_attributes: bool
+    # BLAKE2b of 16 bytes of a copy's content; empty for a file that was renamed.
+    digest: bytes
+
+
 class Answer(Enum):
     """What the check of a path found."""
 
@@ -269,13 +278,17 @@ class MediaStore(ABC):
         """Remove a file that is still the one that was checked, for good."""
 
     @abstractmethod
-    def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> bool:
+    def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> MovedOut:
         """Move a file that is still the one that was checked into a private folder.
 
         Across file systems it is copied, and the copy is on disk and was read again before the
-        original is removed. What was exchanged at the last moment is put back. Says whether the file has
-        kept all its extended attributes. The caller syncs the folder.
+        original is removed. What was exchanged at the last moment is put back. The caller syncs the
+        folder.
         """
+
+    @abstractmethod
+    def check_put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
+        """Raise what ``put_back`` would raise, as far as that can be known without changing anything."""
 
     @abstractmethod
     def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:

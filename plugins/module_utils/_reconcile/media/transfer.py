@@ -6,17 +6,27 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 from contextlib import suppress
+from functools import lru_cache
+from typing import Callable
 
 from .copy import copy, is_same_file, move_across
 from .directories import require_same, state_of
-from .store import Changed, FileState
+from .store import Changed, FileState, MovedOut
+
+# Of renameat2 (renameat2(2)): never replace what has the new name.
+_RENAME_NOREPLACE = 1
+# A file system that knows no such flag, or a kernel or C library without the call.
+_CANNOT_RENAME = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+# Another file system; or one without hard links, or a file of somebody else (fs.protected_hardlinks).
+_CANNOT_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
-def move(handle: int, source: bytes, place: int, name: str, state: FileState) -> bool:
-    """Move a file from one open directory to another one; says whether it has all extended attributes.
+def move(handle: int, source: bytes, place: int, name: str, state: FileState) -> MovedOut:
+    """Move a file from one open directory to another one.
 
     Raises Changed if it is not the one that was checked, and OSError.
     """
@@ -28,7 +38,7 @@ def move(handle: int, source: bytes, place: int, name: str, state: FileState) ->
             raise
         return move_across(handle, source, place, name, state)
     _verify_moved(handle, source, place, name, state)
-    return True
+    return MovedOut(has_all_attributes=True, digest=b"")
 
 
 def _verify_moved(handle: int, source: bytes, place: int, name: str, state: FileState) -> None:
@@ -41,10 +51,9 @@ def _verify_moved(handle: int, source: bytes, place: int, name: str, state: File
         os.rename(name, source, src_dir_fd=place, dst_dir_fd=handle)
         raise Changed("a directory came into its place at the last moment")
     try:
-        os.link(name, source, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
+        move_to_new(place, os.fsencode(name), handle, source)
     except FileExistsError:
         raise Changed("it was exchanged at the last moment; what was moved is in quarantine") from None
-    os.unlink(name, dir_fd=place)
     raise Changed("another file came into its place at the last moment")
 
 
@@ -53,20 +62,35 @@ def put_back(place: int, stored: str, handle: int, name: bytes, temporary: bytes
 
     Raises FileExistsError if another file is there, and OSError; the file is where it was, then.
     """
-    try:
-        os.link(stored, name, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
-    except FileExistsError:
-        if not is_same_file(place, stored, handle, name):
-            raise
+    if is_put_back(place, stored, handle, name):
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=handle)
+        os.unlink(stored, dir_fd=place)
+        return
+    try:
+        move_to_new(place, os.fsencode(stored), handle, name)
+        os.fsync(handle)
     except OSError as error:
-        # Another file system, or one without hard links.
-        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+        if error.errno not in _CANNOT_LINK:
             raise
         _copy_back(place, stored, handle, name, temporary)
-    os.fsync(handle)
-    os.unlink(stored, dir_fd=place)
+        os.fsync(handle)
+        os.unlink(stored, dir_fd=place)
+
+
+def is_put_back(place: int, stored: str, handle: int, name: bytes) -> bool:
+    """Whether an earlier restore that was killed has put a file back already; changes nothing.
+
+    Raises FileExistsError if another file is there.
+    """
+    try:
+        if is_same_file(place, stored, handle, name):
+            return True
+    except FileNotFoundError:
+        # Of the two, the stored one is there.
+        os.stat(stored, dir_fd=place, follow_symlinks=False)
+        return False
+    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
 
 def _copy_back(place: int, stored: str, handle: int, name: bytes, temporary: bytes) -> None:
@@ -76,7 +100,41 @@ def _copy_back(place: int, stored: str, handle: int, name: bytes, temporary: byt
     try:
         # With the marks of the stored file: the manifest alone could make anything of it.
         copy(place, stored, handle, temporary)
-        os.link(temporary, name, src_dir_fd=handle, dst_dir_fd=handle, follow_symlinks=False)
+        move_to_new(handle, temporary, handle, name)
     finally:
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=handle)
+
+
+def move_to_new(place: int, source: bytes, handle: int, target: bytes) -> None:
+    """Move a file within a file system to a name that must not exist.
+
+    Raises FileExistsError if it does, and OSError: where a rename that replaces nothing is not known,
+    the file is linked to its new name, which a file system may not know either.
+    """
+    try:
+        rename_to_new(place, source, handle, target)
+    except OSError as error:
+        if error.errno not in _CANNOT_RENAME:
+            raise
+        os.link(source, target, src_dir_fd=place, dst_dir_fd=handle, follow_symlinks=False)
+        os.fsync(handle)
+        os.unlink(source, dir_fd=place)
+
+
+def rename_to_new(place: int, source: bytes, handle: int, target: bytes) -> None:
+    """Rename a file unless its new name exists (renameat2). Raises OSError; ENOSYS if it is not known."""
+    call = _renameat2()
+    if call is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if call(place, ctypes.c_char_p(source), handle, ctypes.c_char_p(target), _RENAME_NOREPLACE) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+@lru_cache(maxsize=None)
+def _renameat2() -> Callable[..., int] | None:
+    try:
+        return ctypes.CDLL(None, use_errno=True).renameat2
+    except (OSError, AttributeError):
+        return None

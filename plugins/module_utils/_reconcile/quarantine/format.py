@@ -11,6 +11,8 @@ A batch is one private folder below the quarantine:
   line says so if the deletion of the rows was rolled back.
 - ``files/``: the files, by the numbers that the manifest gives them. Names from the media store,
   however long or hostile, are only ever data in here.
+- ``digests``: for each file that was copied and not renamed, the digest of its content, at its number
+  times the length of a digest.
 - ``rows.jsonl``: the removed and changed rows, on disk before the database commits.
 """
 
@@ -26,10 +28,11 @@ from types import TracebackType
 from typing import Any, Iterator, NamedTuple
 
 from ..errors import QuarantineError, SiteError
+from ..media.copy import DIGEST_SIZE
 from ..media.private_folder import PrivateFolder
 from ..text import escaped
 
-MANIFEST, FILES, ROWS = "manifest.jsonl", "files", "rows.jsonl"
+MANIFEST, FILES, ROWS, DIGESTS = "manifest.jsonl", "files", "rows.jsonl", "digests"
 
 FORMAT = 1
 
@@ -146,6 +149,28 @@ class Batch:
         """Whether a file of the manifest is in the batch."""
         folder = self._lent(file.folder)
         return folder is not None and folder.has(file.name)
+
+    def damage(self, file: QuarantinedFile) -> str:
+        """What is wrong with a file that the batch holds; empty if it is the one that was removed."""
+        folder = self.folder_of(file)
+        state = folder.state(file.name)
+        if state.kind != "file":
+            return f"in quarantine it is a {state.kind}"
+        if state.size != file.size:
+            return f"in quarantine it has {state.size} bytes, and it had {file.size}"
+        copied = self._digest_of(file)
+        if any(copied):
+            return "" if folder.digest(file.name) == copied else "its copy in quarantine has another content"
+        return "" if state.mtime_ns == file.mtime_ns else "it was written to in quarantine"
+
+    def _digest_of(self, file: QuarantinedFile) -> bytes:
+        """The digest of a file that was copied; nothing but NULs, or empty, for one that was renamed."""
+        try:
+            with self.folder.read(DIGESTS) as digests:
+                digests.seek(file.number * DIGEST_SIZE)
+                return digests.read(DIGEST_SIZE)
+        except FileNotFoundError:
+            return b""
 
     def folder_of(self, file: QuarantinedFile) -> PrivateFolder:
         """Lend the folder that a file is in, until another file is asked for. Raises FileNotFoundError."""

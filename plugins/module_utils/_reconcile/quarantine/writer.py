@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from contextlib import ExitStack, suppress
@@ -17,7 +18,7 @@ from ..errors import CleanupError, QuarantineError
 from ..media.private_folder import PrivateFolder
 from ..media.store import Blocked, Changed, FileState, MediaStore
 from ..text import counted, escaped
-from .format import FILES, FORMAT, MANIFEST, ROLLED_BACK, ROWS, QuarantinedFile, as_text
+from .format import DIGESTS, FILES, FORMAT, MANIFEST, ROLLED_BACK, ROWS, QuarantinedFile, as_text
 from .store import prepared, write_lines, writing
 
 
@@ -37,6 +38,7 @@ class QuarantineWriter:
         self._filling: dict[str, PrivateFolder] = {}
         self._has_files = False
         self._rows: IO[bytes] | None = None
+        self._digests: IO[bytes] | None = None
         with writing(), ExitStack() as stack:
             self._quarantine = stack.enter_context(prepared(site.quarantine or b""))
             self.name = _new_folder(self._quarantine, self.name)
@@ -63,7 +65,7 @@ class QuarantineWriter:
         """Close all that is open; a batch that holds nothing is deleted."""
         self._close_filled()
         with self._stack:
-            for file in (self._manifest, self._rows):
+            for file in (self._manifest, self._rows, self._digests):
                 # An error of a full disk was reported when the line was written.
                 with suppress(OSError):
                     if file:
@@ -96,12 +98,24 @@ class QuarantineWriter:
         file = self._prepared.get(path)
         if file is None:
             raise Changed("it was already removed")
-        is_whole = store.move_out(path, state, self._folder_for(file), file.name)
-        self._without_attributes += not is_whole
+        moved = store.move_out(path, state, self._folder_for(file), file.name)
+        self._without_attributes += not moved.has_all_attributes
+        if moved.digest:
+            self._note_digest(file.number, moved.digest)
+
+    def _note_digest(self, number: int, digest: bytes) -> None:
+        with writing():
+            if self._digests is None:
+                self._digests = self._folder.create(DIGESTS)
+            self._digests.seek(number * len(digest))
+            self._digests.write(digest)
 
     def sync(self) -> None:
         """Sync what was moved in here, so that it survives a power failure."""
         with writing():
+            if self._digests:
+                self._digests.flush()
+                os.fsync(self._digests.fileno())
             for folder in self._filling.values():
                 folder.sync()
         self._close_filled()

@@ -119,7 +119,23 @@ class CopyingKit(LocalKit):
         shutil.rmtree(self._elsewhere)
 
 
-KITS = {"local": LocalKit, "local, copied": CopyingKit}
+class LinkingKit(LocalKit):
+    """A store on a file system that knows no rename which replaces nothing, such as NFS."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr(transfer, "rename_to_new", _unknown)
+
+    def close(self) -> None:
+        self._patch.undo()
+
+
+def _unknown(*_arguments: Any) -> None:
+    raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+KITS = {"local": LocalKit, "local, copied": CopyingKit, "local, linked": LinkingKit}
 
 
 @pytest.fixture(params=KITS.values(), ids=KITS.keys())
@@ -370,7 +386,7 @@ def test_a_file_moves_out_and_comes_back_as_it_was(
     kit.write(*HOSTILE, content=b"a picture")
     before = {path: store.describe(path) for path in HOSTILE}
     for number, path in enumerate(HOSTILE):
-        assert store.move_out(path, state_of(store, path), folder, str(number)) is True
+        assert store.move_out(path, state_of(store, path), folder, str(number)).has_all_attributes
     assert walked(store) == []
     assert len(folder.names()) == len(HOSTILE)
     for number, path in enumerate(HOSTILE):
@@ -416,13 +432,15 @@ def test_a_way_back_that_was_killed_before_its_end_is_gone_again(
     kit: LocalKit, store: MediaStore, folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed right before the file goes from the private folder: it is in both places then."""
+    if type(kit) is LocalKit:
+        pytest.skip("a file that is renamed is never in both places")
     kit.write(b"a/1")
     before = store.describe(b"a/1")
     store.move_out(b"a/1", state_of(store, b"a/1"), folder, "1")
     unlink = os.unlink
 
     def killed(path: Any, **how: Any) -> None:
-        if path == "1":
+        if os.fsencode(path) == b"1":
             raise KeyboardInterrupt
         unlink(path, **how)
 

@@ -215,3 +215,17 @@ def test_no_directory_is_made_through_what_stands_in_the_way(
     assert open_handles() == before
     assert os.listdir(outside) == ["precious.jpg"]
     assert folder.names() == ["1"]
+
+
+@pytest.mark.promise(8)
+def test_directories_of_any_depth_are_made_again(
+    tree: LocalStore, media: Media, folder: PrivateFolder
+) -> None:
+    path = b"/".join([b"d"] * 1200)
+    tree.check_put_back(folder, "1", path)
+    try:
+        tree.put_back(folder, "1", path)
+        assert walked(tree) == [path]
+    finally:
+        # pytest cannot: its own removal of the folder is recursive.
+        subprocess.run(["rm", "-rf", media.path("d")], check=True)
