@@ -11,12 +11,14 @@ import stat
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from engine import run as jobs
 from engine.apply.restore import Restored, restore
 from engine.config import site as sites
 from engine.errors import BusyError
+from engine.kept import Kept
+from engine.plan.plan import Totals
 from engine.quarantine import store as quarantine
 from engine.quarantine.format import FILES
 from helpers.builders import rules_by_null
@@ -82,6 +84,22 @@ def dump(database: Any) -> dict[str, list[Any]]:
             cursor.execute(wanted.format(table))
             found[table] = sorted(map(tuple, cursor.fetchall()), key=repr)
         return found
+
+
+class Report(NamedTuple):
+    """What a restore has done, in a form that can be compared."""
+
+    totals: Totals
+    updated: int
+    absent: set[bytes]
+    paths: list[bytes]
+    kept: list[Kept]
+
+
+def report_of(restored: Restored) -> Report:
+    return Report(
+        restored.totals, restored.updated, restored.absent, restored.paths.items, restored.kept.items
+    )
 
 
 class Seconds(sites.AgeLimit):

@@ -20,6 +20,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from engine.errors import CleanupError
+from engine.media import transfer
 from engine.quarantine import (
     store as quarantine,
 )
@@ -161,8 +162,9 @@ def test_the_way_to_a_file_is_on_disk_before_it_is_moved(
 
 
 @pytest.mark.promise(10)
+@pytest.mark.parametrize("can_rename", [True, False], ids=["renamed", "linked"])
 def test_the_way_back_is_on_disk_before_the_file_leaves_the_batch(
-    full_site: FullSite, monkeypatch: pytest.MonkeyPatch
+    full_site: FullSite, monkeypatch: pytest.MonkeyPatch, can_rename: bool
 ):
     full_site.run("orphans")
     for path in ("2/b", "2/a", "2"):
@@ -177,18 +179,28 @@ def test_the_way_back_is_on_disk_before_the_file_leaves_the_batch(
         sync(handle)
 
     def seen_unlink(path: Any, **handles: Any) -> None:
-        events.append(f"{path!r} goes")
+        events.append(f"{os.fsdecode(path)} goes")
         unlink(path, **handles)
 
+    def seen_rename(place: int, source: bytes, handle: int, target: bytes) -> None:
+        if not can_rename:
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        events.append(f"{os.fsdecode(source)} goes")
+        rename(place, source, handle, target)
+
+    rename = transfer.rename_to_new
+    monkeypatch.setattr(transfer, "rename_to_new", seen_rename)
     [batch] = full_site.batches()
     with quarantine.opened(os.fsencode(full_site.quarantine), batch) as kept_in:
         kept = next(file for file in kept_in.files() if b"/b/" in file.path)
     monkeypatch.setattr(os, "fsync", seen_sync)
     monkeypatch.setattr(os, "unlink", seen_unlink)
     full_site.restore(batch, os.fsdecode(kept.path))
-    before = events[: events.index(f"{kept.name!r} goes")]
+    going = events.index(f"{kept.name} goes")
     photos = full_site.media / "photos"
-    assert {str(photos), str(photos / "2"), str(photos / "2" / "b")} <= set(before)
+    assert {str(photos), str(photos / "2")} <= set(events[:going])
+    # A rename is in one place or the other; a file that was linked must not be in neither.
+    assert str(photos / "2" / "b") in (events[going:] if can_rename else events[:going])
 
 
 # What a crash leaves of a batch.
@@ -264,7 +276,7 @@ def test_a_file_that_cannot_be_looked_at_is_told_as_such(
     look = os.stat
 
     def failing(path: Any, **how: Any) -> os.stat_result:
-        if path == b"left over.jpg" and _is_called_by("announce"):
+        if path == b"left over.jpg" and _is_called_by("prepare"):
             raise OSError(error, os.strerror(error))
         return look(path, **how)
 

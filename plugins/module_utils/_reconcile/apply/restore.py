@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from contextlib import ExitStack
 from itertools import islice
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 from ..config.site import Site
 from ..errors import CleanupError, SiteError
@@ -42,7 +42,8 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
     with ExitStack() as stack:
         stack.enter_context(quarantine.in_words())
         batch = stack.enter_context(quarantine.opened(site.quarantine, name))
-        session = stack.enter_context(open_session(site, read_only=check))
+        # Rows are foretold by inserting them in a transaction that is rolled back.
+        session = stack.enter_context(open_session(site, read_only=False))
         tree, database = session.media, session.database
         if database.is_replica():
             raise SiteError(
@@ -55,17 +56,19 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         _require_same_root(site, header)
         _require_readable(files)
         rows = ArchivedRows(batch)
-        wanted_files, wanted_rows = _chosen(paths, batch.files(), rows)
-        for file in wanted_files:
+        wanted_files, wanted_rows = _chosen(paths, batch, rows)
+        for file in wanted_files():
             _restore_file(batch, file, tree, result, check)
-        _note_files_elsewhere(site.quarantine, name, map(rows.__getitem__, wanted_rows), tree, result)
+        lacking = _lacking(map(rows.__getitem__, wanted_rows), tree)
+        for some in iter(lambda: set(islice(lacking, PATHS_AT_ONCE)), set()):
+            # In check mode, these are only about to be restored.
+            some.difference_update(file.path for file in wanted_files() if batch.holds(file))
+            _note_files_elsewhere(site.quarantine, name, some, result)
         restorer = RowRestorer(database, rows, result)
-        if check:
-            restorer.predict(wanted_rows)
-        else:
-            if wanted_rows:
-                with database.transaction():
-                    restorer.carry_out(wanted_rows)
+        if wanted_rows:
+            with database.rehearsal() if check else database.transaction():
+                restorer.carry_out(wanted_rows)
+        if not check:
             quarantine.forget(batch, rows, restorer.is_restored)
     return result
 
@@ -76,26 +79,24 @@ def _require_readable(files: Iterable[QuarantinedFile]) -> None:
         pass
 
 
-def _note_files_elsewhere(
-    kept_in: bytes, name: str, rows: Iterable[Mapping[str, Any]], tree: MediaStore, result: Restored
-) -> None:
+def _lacking(rows: Iterable[Mapping[str, Any]], tree: MediaStore) -> Iterator[bytes]:
+    """The files of some rows that are not there."""
+    for path in (as_path(path) for row in rows for path in row["files"]):
+        if not outside(path) and not tree.check(path).is_file:
+            yield path
+
+
+def _note_files_elsewhere(kept_in: bytes, name: str, paths: set[bytes], result: Restored) -> None:
     """Note the files that a later run removed as orphans, because the run of this batch was killed."""
-    referenced = (as_path(path) for row in rows for path in row["files"])
-    lacking = (path for path in referenced if not outside(path) and not tree.check(path).is_file)
-    for some in iter(lambda: frozenset(islice(lacking, PATHS_AT_ONCE)), frozenset()):
-        for info in quarantine.batches(kept_in):
-            if info.name == name:
-                continue
-            with quarantine.opened(kept_in, info.name) as batch:
-                for file in batch.files():
-                    is_new = file.path in some and file.path not in result.absent
-                    if is_new and batch.holds(file):
-                        result.absent.add(file.path)
-                        result.kept.add(
-                            Kept(
-                                file.path, Code.OTHER_BATCH, f"it is in batch {info.name}; restore that first"
-                            )
-                        )
+    for info in quarantine.batches(kept_in) if paths else ():
+        if info.name == name:
+            continue
+        with quarantine.opened(kept_in, info.name) as batch:
+            for file in batch.files():
+                if file.path in paths and file.path not in result.absent and batch.holds(file):
+                    result.absent.add(file.path)
+                    reason = f"it is in batch {info.name}; restore that first"
+                    result.kept.add(Kept(file.path, Code.OTHER_BATCH, reason))
 
 
 def _require_same_root(site: Site, header: Mapping[str, Any]) -> None:
@@ -108,11 +109,11 @@ def _require_same_root(site: Site, header: Mapping[str, Any]) -> None:
 
 
 def _chosen(
-    paths: Sequence[str], files: Iterable[QuarantinedFile], rows: ArchivedRows
-) -> tuple[Iterable[QuarantinedFile], Sequence[int]]:
+    paths: Sequence[str], batch: Batch, rows: ArchivedRows
+) -> tuple[Callable[[], Iterable[QuarantinedFile]], Sequence[int]]:
     """The part of a batch that concerns some paths, of its rows their numbers; all where none are given."""
     if not paths:
-        return files, range(len(rows))
+        return batch.files, range(len(rows))
     wanted = set(paths)
     # A row is restored with all the files that it references itself.
     together: set[str] = set()
@@ -124,11 +125,11 @@ def _chosen(
             some_rows.append(number)
             known |= shown & wanted
             together |= {escaped(as_path(path)) for path in _referenced_by(row)}
-    some_files = [file for file in files if escaped(file.path) in wanted | together]
+    some_files = [file for file in batch.files() if escaped(file.path) in wanted | together]
     known |= {escaped(file.path) for file in some_files}
     if wanted - known:
         raise SiteError(f"the batch holds nothing of these paths: {', '.join(sorted(wanted - known))}.")
-    return some_files, some_rows
+    return (lambda: some_files), some_rows
 
 
 def _referenced_by(row: Mapping[str, Any]) -> list[str]:

@@ -39,6 +39,16 @@ class Restored:
     kept: Listed[Kept] = field(default_factory=lambda: Listed(100))
 
 
+_ALTERED = (
+    "the database stores other values than those that were removed, as a trigger or a changed column makes "
+    "it do, so it was taken out again"
+)
+
+
+class _Altered(DatabaseError):
+    """What was written is not what was to be written."""
+
+
 class RowRestorer:
     """Restores rows of a batch, in a transaction; ``is_restored`` says of each whether it is."""
 
@@ -89,8 +99,10 @@ class RowRestorer:
         try:
             with self._database.savepoint():
                 is_new = self._database.reinsert(table, row["row"])
+                if is_new:
+                    self._require_identical(table, row)
         except DatabaseError as error:
-            self._keep(row, Code.NOT_WRITABLE, str(error))
+            self._keep_refused(row, error)
             return True
         self._result.totals.records += is_new
         self.is_restored[number] = is_new or self._database.has_identical_row(table, row["key"], row["row"])
@@ -109,9 +121,11 @@ class RowRestorer:
             with self._database.savepoint():
                 if self._database.count_identical_rows(table, row["row"]) < self._alike[alike]:
                     self._database.reinsert(table, row["row"])
+                    if self._database.count_identical_rows(table, row["row"]) < self._alike[alike]:
+                        raise _Altered(_ALTERED)
                     self._result.totals.records += 1
         except DatabaseError as error:
-            self._keep(row, Code.NOT_WRITABLE, str(error))
+            self._keep_refused(row, error)
             return False
         return True
 
@@ -175,8 +189,10 @@ class RowRestorer:
         try:
             with self._database.savepoint():
                 is_filled = self._database.restore_cleared(table, row["key"], row["row"])
+                if is_filled:
+                    self._require_identical(table, row)
         except DatabaseError as error:
-            self._keep(row, Code.NOT_WRITABLE, str(error))
+            self._keep_refused(row, error)
             return False
         if is_filled:
             self._result.updated += 1
@@ -184,22 +200,13 @@ class RowRestorer:
         self._keep(row, Code.CHANGED, "the row was deleted, or references another row by now")
         return False
 
-    def predict(self, numbers: Iterable[int]) -> None:
-        """Count what ``carry_out`` would restore, reading only."""
-        for row in map(self._rows.__getitem__, numbers):
-            table = self._table(row)
-            if not row["key"]:
-                self._result.totals.records += not self._database.count_identical_rows(table, row["row"])
-                continue
-            is_there = self._database.has_row(table, {name: row["row"][name] for name in row["key"]})
-            if row["action"] == "cleared":
-                self._result.updated += is_there and not self._database.has_identical_row(
-                    table, row["key"], row["row"]
-                )
-            elif not is_there:
-                self._result.totals.records += 1
-            elif not self._database.has_identical_row(table, row["key"], row["row"]):
-                self._keep(row, Code.IN_THE_WAY, "a row with its key is there")
+    def _require_identical(self, table: Table, row: dict[str, Any]) -> None:
+        if not self._database.has_identical_row(table, row["key"], row["row"]):
+            raise _Altered(_ALTERED)
+
+    def _keep_refused(self, row: dict[str, Any], error: DatabaseError) -> None:
+        code = Code.ALTERED if isinstance(error, _Altered) else Code.NOT_WRITABLE
+        self._keep(row, code, str(error))
 
     def _is_there(self, link: ForeignKey, row: dict[str, Any]) -> bool:
         """Whether the row that a foreign key references exists; NULL references nothing."""

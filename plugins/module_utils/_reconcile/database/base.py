@@ -72,6 +72,14 @@ class Database(References, Records, DependentRows, RowArchive):
         lost while committing, so that the outcome is not known.
         """
 
+    @abstractmethod
+    def rehearsal(self) -> ContextManager[None]:
+        """Like ``transaction``, but all that happens inside is rolled back at its end.
+
+        The database and its files are as before; only what triggers do outside of the database, and
+        the numbers that they draw from sequences, remain.
+        """
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Inside a transaction: undo what happens inside, and no more, when it raises a DatabaseError."""

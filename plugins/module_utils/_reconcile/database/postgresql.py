@@ -254,15 +254,30 @@ class PostgreSQL(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        with self._begun():
+            yield
+            self._check_foreign_keys()
+            with self._doing("committing"):
+                self._commit()
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        with self._begun():
+            yield
+            self._check_foreign_keys()
+
+    def _check_foreign_keys(self) -> None:
+        # Django's foreign keys are deferred; this names the one that is broken.
+        self._change("committing", "SET CONSTRAINTS ALL IMMEDIATE", [])
+
+    @contextmanager
+    def _begun(self) -> Iterator[None]:
+        """A transaction, which is rolled back unless it is committed inside."""
         with self._doing("starting the transaction"):
             self._connection.rollback()
         self._in_transaction = True
         try:
             yield
-            # Django's foreign keys are deferred; this names the one that is broken.
-            self._change("committing", "SET CONSTRAINTS ALL IMMEDIATE", [])
-            with self._doing("committing"):
-                self._commit()
         finally:
             self._in_transaction = False
             # Where the connection is lost, the server rolls back by itself.

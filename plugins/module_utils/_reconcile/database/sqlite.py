@@ -158,13 +158,29 @@ class SQLite(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        with self._begun():
+            yield
+            with self._doing("committing"):
+                self._connection.execute("COMMIT")
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        with self._doing("preparing a transaction that is rolled back"):
+            # So that neither a changed page nor a journal reaches the disk.
+            self._connection.execute("PRAGMA cache_spill = OFF")
+            if self._connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                self._connection.execute("PRAGMA journal_mode = MEMORY")
+        with self._begun():
+            yield
+
+    @contextmanager
+    def _begun(self) -> Iterator[None]:
+        """A transaction, which is rolled back unless it is committed inside."""
         with self._doing("starting the transaction"):
             self._connection.execute("BEGIN IMMEDIATE")
         self._in_transaction = True
         try:
             yield
-            with self._doing("committing"):
-                self._connection.execute("COMMIT")
         finally:
             self._in_transaction = False
             # Where the file cannot be written to any more, SQLite rolls back by itself.

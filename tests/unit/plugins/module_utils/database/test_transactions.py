@@ -55,6 +55,37 @@ def test_a_read_only_session_changes_nothing(photo_table: Any) -> None:
     assert photo_table.dump() == before
 
 
+@pytest.mark.promise(6)
+def test_a_rehearsal_sees_its_own_changes_and_leaves_none(photo_table: Any) -> None:
+    photo_table.insert("photo", [{"id": number, "image": "a" * 200} for number in range(2000)])
+    before = photo_table.dump()
+    with connect(photo_table.url, read_only=False) as database:
+        selection = Selection(database.table("photo"), "image")
+        rows = [row for some in database.rows(selection) for row in some]
+        with database.rehearsal():
+            database.clear(selection.table, ["image"], [row.key for row in rows])
+            assert sum(map(len, database.references([IMAGE]))) == 0
+        assert photo_table.dump() == before
+        # What follows is a transaction like any other.
+        with database.transaction():
+            database.delete_selected(selection, rows[:1])
+    assert len(photo_table.rows("SELECT id FROM photo")) == 1999
+
+
+@pytest.mark.promise(6)
+def test_a_rehearsal_writes_nothing_to_a_file(sqlite: Any) -> None:
+    sqlite.run(PHOTO)
+    sqlite.insert("photo", [{"id": number, "image": "a" * 200} for number in range(20_000)])
+    file = Path(sqlite.url[len("sqlite:///") :])
+    before = (file.stat().st_mtime_ns, file.stat().st_ctime_ns, file.read_bytes())
+    with connect(sqlite.url, read_only=False) as database:
+        table = database.table("photo")
+        with database.rehearsal():
+            database.clear(table, ["image"], [(number,) for number in range(20_000)])
+            assert [path.name for path in file.parent.glob(f"{file.name}-*")] == []
+    assert (file.stat().st_mtime_ns, file.stat().st_ctime_ns, file.read_bytes()) == before
+
+
 @pytest.mark.promise(4)
 def test_a_transaction_that_fails_leaves_nothing_behind(photo_table: Any) -> None:
     photo_table.insert("photo", [{"id": number, "image": "a"} for number in range(3)])
