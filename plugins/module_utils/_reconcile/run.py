@@ -21,7 +21,7 @@ from .apply.remover import PermanentRemover, Remover
 from .config.site import Column, OrphansJob, RecordsJob
 from .database.drivers import connect
 from .errors import CleanupError, Exit
-from .plan import orphans, records, records_planner
+from .plan import incomplete, missing, orphans, records
 from .plan.plan import Plan
 from .quarantine.writer import QuarantineWriter
 from .session import Progress, Session, open_session
@@ -57,7 +57,7 @@ KINDS = {
         directories=orphans.directories,
     ),
     "missing": Kind(
-        plan=records_planner.plan_missing,
+        plan=missing.plan,
         apply=apply_records.apply_missing,
         deletes_rows=True,
         examined="rows",
@@ -65,7 +65,7 @@ KINDS = {
         directories=records.directories,
     ),
     "incomplete": Kind(
-        plan=records_planner.plan_incomplete,
+        plan=incomplete.plan,
         apply=apply_records.apply,
         deletes_rows=True,
         examined="rows",

@@ -14,7 +14,8 @@ from typing import Any, Iterator, NamedTuple, Sequence
 from ..compare.references import ReferenceCheck
 from ..config.site import Column, RecordsJob
 from ..database.base import Database
-from ..database.catalog import Row, Selection
+from ..database.catalog import Row, Selection, Table
+from ..errors import SiteError
 from ..kept import Code, Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings, no_path
@@ -140,3 +141,14 @@ def restriction(links: Sequence[Link]) -> Doubt:
     """Why a record is kept that dependent rows restrict, by one of their links."""
     code = links[0].keeps or Code.RESTRICTED
     return Doubt(code, _RESTRICTIONS[code].format(links[0]))
+
+
+def table_of(job: RecordsJob, database: Database) -> Table:
+    """The table of a job's records. Raises SiteError if its rows cannot be identified."""
+    table = database.table(job.table)
+    if not table.has_primary_key:
+        raise SiteError(
+            f"table {job.table} has no primary key, so its rows cannot be identified with certainty. "
+            "Use a table of Django's, or give this one a primary key."
+        )
+    return table

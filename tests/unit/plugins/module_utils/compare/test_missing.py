@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from engine.plan import records_planner
+from engine.plan import missing
 from helpers.builders import SPELLINGS, Site, as_nobody, found, guards, keys, planned, reasons, run
 
 TOO_LONG = "n" * 256
@@ -53,7 +53,7 @@ def test_what_cannot_be_judged_stays_and_is_told(
 def test_a_value_that_is_longer_than_a_path_proves_no_absence(
     site_with_missing_file: Site, value: str, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records_planner, "FEW_NOT_FOUND", few)
+    monkeypatch.setattr(missing, "FEW_NOT_FOUND", few)
     site_with_missing_file.lift_limits()
     site_with_missing_file.insert(value)
     plan, _outcome = run(site_with_missing_file.missing())

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from engine import spool
+from engine.database.base import Database
 from engine.database.sqlite import SQLite
 from engine.errors import SiteError
 from engine.media.local import LocalStore
 from engine.plan import approval as approvals
-from engine.plan import records_planner as records
+from engine.plan import missing
 from helpers.builders import Media, Site, as_nobody, found, guards, keys, reasons, rules, run
 
 # Types of Django's primary keys, and three values of each, as SQL.
@@ -285,7 +286,7 @@ def test_paths_that_would_fit_with_a_prefix_turn_the_plan_down(
     sqlite_site: Site, monkeypatch: pytest.MonkeyPatch, few_unseen: int, accept: list[str], refused: list[str]
 ) -> None:
     """Whether the missing ones are asked for by name or all rows are read."""
-    monkeypatch.setattr(records, "FEW_NOT_FOUND", few_unseen)
+    monkeypatch.setattr(missing, "FEW_NOT_FOUND", few_unseen)
     sqlite_site.media.write(*[f"uploads/p/{number}.jpg" for number in range(5)])
     sqlite_site.insert(*[f"p/{number}.jpg" for number in range(5)])
     assert guards(run(sqlite_site.missing(accept=accept), check=True)[0]) == refused
@@ -295,7 +296,7 @@ def test_paths_that_would_fit_with_a_prefix_turn_the_plan_down(
 def test_where_moved_files_could_not_be_looked_for_is_told_once(
     public_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(records, "MOVES_AT_ONCE", 1)
+    monkeypatch.setattr(missing, "MOVES_AT_ONCE", 1)
     public_site.media.write("p/there.jpg", "closed/gone.jpg")
     public_site.insert("p/there.jpg", "p/gone.jpg", "p/gone too.jpg")
     os.chmod(public_site.media.path("closed"), 0)
@@ -464,16 +465,16 @@ def test_few_and_many_missing_files_are_the_same_plan(site: Site, monkeypatch: p
     site.media.write(*there)
     site.insert(*names, *there, "p/gone.jpg", "p/there.jpg", "")
     asked = []
-    rows_naming = records.Database.rows_by_file
+    rows_naming = Database.rows_by_file
 
     def noted(*arguments: Any) -> Any:
         asked.append(len(set(arguments[2])))
         return rows_naming(*arguments)
 
-    monkeypatch.setattr(records.Database, "rows_by_file", noted)
+    monkeypatch.setattr(Database, "rows_by_file", noted)
     job = site.missing(accept=["path_mismatch", "shared_path:p/gone.jpg"])
     few, _outcome = run(job, check=True)
-    monkeypatch.setattr(records, "FEW_NOT_FOUND", 2)
+    monkeypatch.setattr(missing, "FEW_NOT_FOUND", 2)
     many, _outcome = run(job, check=True)
     assert asked == [len(names)]
     assert found(few) == found(many)
