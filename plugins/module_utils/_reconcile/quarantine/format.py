@@ -25,7 +25,7 @@ from array import array
 from contextlib import ExitStack
 from itertools import islice
 from types import TracebackType
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator, Mapping, NamedTuple
 
 from ..errors import QuarantineError, SiteError
 from ..media.copy import DIGEST_SIZE
@@ -37,6 +37,9 @@ MANIFEST, FILES, ROWS, DIGESTS = "manifest.jsonl", "files", "rows.jsonl", "diges
 FORMAT = 1
 
 ROLLED_BACK = {"rows": "rolled back"}
+
+# Bytes of a line. PostgreSQL's longest value has as many; with a row that is longer, its record is kept.
+LONGEST_LINE = 1 << 30
 
 # Files in one folder of a batch.
 _FOLDER = 10_000
@@ -72,6 +75,20 @@ class QuarantinedFile(NamedTuple):
     def stored(self) -> str:
         """Both, as a path below ``files/``."""
         return f"{self.folder}/{self.name}"
+
+
+_FILE_FIELDS = {name: str if name in ("path", "reason") else int for name in QuarantinedFile._fields}
+_HEADER_FIELDS = {"job": str, "site": str, "media_root": str, "moment": float, "file_system": int}
+_ROW_FIELDS = {"action": str, "schema": str, "table": str, "files": list, "key": list, "row": dict}
+
+
+# JSON writes a float without a fraction as an integer.
+_ACCEPTED: dict[type, tuple[type, ...]] = {float: (float, int)}
+
+
+def _has_types(line: Mapping[str, Any], fields: Mapping[str, type]) -> bool:
+    """Whether values have these types; what a line does not have, its reader has a value for."""
+    return all(isinstance(line.get(name, kind()), _ACCEPTED.get(kind, kind)) for name, kind in fields.items())
 
 
 def as_text(path: bytes) -> str:
@@ -114,7 +131,10 @@ class Batch:
 
     def header(self) -> dict[str, Any] | None:
         """The first line of the manifest; None where a run was killed before it had written it."""
-        return next(lines_of(self.folder, MANIFEST), None)
+        header = next(lines_of(self.folder, MANIFEST), None)
+        if header is not None and not _has_types(header, _HEADER_FIELDS):
+            raise _damaged(self.folder, MANIFEST, "that describes no run")
+        return header
 
     def manifest(self) -> tuple[dict[str, Any], Iterator[QuarantinedFile]]:
         """The first line of the manifest, and its files.
@@ -133,13 +153,16 @@ class Batch:
                 f"batch {self.name} has the format {header.get('format')!r}, this release reads {FORMAT}. "
                 "Use the release that wrote it."
             )
+        if not _has_types(header, _HEADER_FIELDS):
+            raise _damaged(self.folder, MANIFEST, "that describes no run")
         return header, (self._file(line) for line in lines if line != ROLLED_BACK)
 
     def _file(self, line: dict[str, Any]) -> QuarantinedFile:
-        try:
-            return QuarantinedFile(**{**line, "path": as_path(line["path"])})
-        except (KeyError, TypeError, AttributeError):
-            raise _damaged(self.folder, MANIFEST, "that describes no file") from None
+        if line.keys() != _FILE_FIELDS.keys() or not _has_types(line, _FILE_FIELDS) or not line["path"]:
+            raise _damaged(self.folder, MANIFEST, "that describes no file")
+        if any(line[name] < 0 for name in ("number", "size", "mode")):
+            raise _damaged(self.folder, MANIFEST, "that describes no file")
+        return QuarantinedFile(**{**line, "path": as_path(line["path"])})
 
     def files(self) -> Iterator[QuarantinedFile]:
         """The files that the manifest names, whether they are in the batch or not."""
@@ -216,7 +239,9 @@ class ArchivedRows:
         self._starts = array("Q")
         start = 0
         for line in _whole_lines(self._folder, ROWS) if batch.has_rows() else ():
-            _read(self._folder, ROWS, line)
+            row = _read(self._folder, ROWS, line)
+            if row.keys() != _ROW_FIELDS.keys() or not _has_types(row, _ROW_FIELDS):
+                raise _damaged(self._folder, ROWS, "that describes no row")
             self._starts.append(start)
             start += len(line)
 
@@ -244,8 +269,12 @@ def _whole_lines(folder: PrivateFolder, name: str) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     with file:
-        # A crash can cut the last line short; nothing was moved on its account.
-        yield from (line for line in file if line.endswith(b"\n"))
+        for line in iter(lambda: file.readline(LONGEST_LINE + 1), b""):
+            if len(line) > LONGEST_LINE:
+                raise _damaged(folder, name, f"of more than {LONGEST_LINE:,} bytes")
+            # A crash can cut the last line short; nothing was moved on its account.
+            if line.endswith(b"\n"):
+                yield line
 
 
 def _read(folder: PrivateFolder, name: str, line: bytes) -> dict[str, Any]:

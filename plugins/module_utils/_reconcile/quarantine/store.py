@@ -17,7 +17,7 @@ from ..config.site import Site
 from ..errors import CleanupError, QuarantineError, SiteError
 from ..media.private_folder import PrivateFolder
 from ..text import escaped
-from .format import FILES, MANIFEST, ROWS, ArchivedRows, Batch, as_path, as_text, lines_of
+from .format import FILES, LONGEST_LINE, MANIFEST, ROWS, ArchivedRows, Batch, as_path, as_text, lines_of
 
 # What may be said instead of the name of a batch.
 LATEST = "latest"
@@ -65,7 +65,8 @@ def _survey(quarantine: PrivateFolder) -> tuple[list[BatchInfo], list[str]]:
                         found.append(_info(batch))
         except CleanupError as error:  # noqa: PERF203
             unreadable.append(str(error))
-    return sorted(found, key=lambda info: (info.moment, info.name)), unreadable
+    # Of two in one moment, the later has a number at its end: -2 comes before -10.
+    return sorted(found, key=lambda info: (info.moment, len(info.name), info.name)), unreadable
 
 
 @contextmanager
@@ -156,8 +157,9 @@ def last_file_system(site: Site) -> int:
 
 
 def _headers(quarantine: PrivateFolder) -> Iterator[dict[str, Any]]:
+    """The first lines of all batches; a batch that is damaged does not stop the others."""
     for name in _names(quarantine):
-        with in_words():
+        with suppress(QuarantineError), in_words():
             batch = _batch_of(quarantine, name)
             if batch is not None:
                 with batch:
@@ -334,6 +336,12 @@ def writing() -> Iterator[None]:
 def write_lines(file: IO[bytes], lines: Iterable[dict[str, Any]]) -> None:
     """Write lines to a file of a batch; returns when they are on disk."""
     for line in lines:
-        file.write(json.dumps(line).encode() + b"\n")
+        written = json.dumps(line).encode() + b"\n"
+        if len(written) > LONGEST_LINE:
+            raise QuarantineError(
+                f"a row of {len(written):,} bytes is too long for the quarantine (at most {LONGEST_LINE:,}). "
+                "What is not safely kept is not removed."
+            )
+        file.write(written)
     file.flush()
     os.fsync(file.fileno())

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import CleanupError, QuarantineError, SiteError
+from engine.quarantine import format as format_module
 from engine.quarantine import store as quarantine
 from engine.quarantine.format import MANIFEST, ROWS, ArchivedRows, QuarantinedFile, as_path, as_text
+
+ROW_LINE: dict[str, Any] = {
+    "action": "deleted",
+    "schema": "public",
+    "table": "photo",
+    "files": [],
+    "key": ["id"],
+    "row": {"id": 1},
+}
 
 
 @given(st.binary())
@@ -61,6 +72,76 @@ def test_a_batch_tells_what_it_holds(kept: Any) -> None:
         assert batch.holds(second)
 
 
+FILE_LINE = QuarantinedFile(1, b"a", 2, 3, 4, 5, 6, 7, "orphan").as_json()
+NO_FILES: list[dict[str, Any]] = [
+    {"number": "1"},
+    {"number": -1},
+    {"number": 1.5},
+    {"number": None},
+    {"path": ""},
+    {"path": ["a"]},
+    {"size": -1},
+    {"size": [2]},
+    {"mode": "rw"},
+    {"reason": None},
+    {"more": 1},
+]
+NO_ROWS: list[dict[str, Any]] = [{"action": 1}, {"table": None}, {"files": "a"}, {"row": []}, {"more": 1}]
+
+
+@pytest.mark.parametrize("change", NO_ROWS)
+def test_a_line_that_describes_no_row_is_reported(kept: Any, change: dict[str, Any]) -> None:
+    with kept.writer("missing") as writer:
+        writer.archive([{**ROW_LINE, **change}])
+    with quarantine.opened(kept.quarantine, writer.name) as batch, pytest.raises(
+        QuarantineError, match="describes no row"
+    ):
+        ArchivedRows(batch)
+
+
+@pytest.mark.parametrize("change", [{"moment": "yesterday"}, {"file_system": None}, {"media_root": 1}])
+def test_a_batch_with_a_damaged_first_line_does_not_stop_the_others(
+    kept: Any, change: dict[str, Any]
+) -> None:
+    damaged, name = kept.batch(b"a"), kept.batch(b"b")
+    manifest = kept.folder / damaged / MANIFEST
+    first, rest = manifest.read_text().split("\n", 1)
+    manifest.write_text(json.dumps({**json.loads(first), **change}) + "\n" + rest)
+    infos, unreadable = quarantine.survey(kept.quarantine)
+    assert [info.name for info in infos] == [name]
+    assert len(unreadable) == 1
+    assert damaged in unreadable[0]
+    assert quarantine.last_file_system(kept.site) == 7
+
+
+@pytest.mark.promise(11)
+def test_a_line_that_fits_no_memory_is_reported(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(format_module, "LONGEST_LINE", 1000)
+    name = kept.batch(b"a")
+    with open(kept.folder / name / MANIFEST, "ab") as manifest:
+        manifest.write(b"x" * 1001)
+    with quarantine.opened(kept.quarantine, name) as batch, pytest.raises(
+        QuarantineError, match="of more than 1,000 bytes"
+    ):
+        list(batch.files())
+
+
+def test_a_row_that_could_not_be_read_again_is_not_written(
+    kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quarantine, "LONGEST_LINE", 1000)
+    with kept.writer("missing") as writer, pytest.raises(
+        QuarantineError, match="too long for the quarantine"
+    ):
+        writer.archive([{**ROW_LINE, "row": {"text": "x" * 1000}}])
+
+
+def test_batches_of_one_moment_keep_their_order(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_000_000.0)
+    names = [kept.batch(b"a%d" % number) for number in range(12)]
+    assert kept.names == names
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -70,6 +151,7 @@ def test_a_batch_tells_what_it_holds(kept: Any) -> None:
         (b'{"path": "a"}\n', "holds a line that describes no file"),
         (b'{"path": 1}\n', "holds a line that describes no file"),
         (b'{"number": 1}\n', "holds a line that describes no file"),
+        *((json.dumps({**FILE_LINE, **change}).encode() + b"\n", "describes no file") for change in NO_FILES),
     ],
 )
 def test_a_damaged_line_is_told(kept: Any, line: bytes, words: str) -> None:
@@ -100,8 +182,8 @@ def test_another_format_is_told(kept: Any) -> None:
 
 def batch_with_rows(kept: Any, rolled_back: bool = False) -> str:
     with kept.writer("missing") as writer:
-        writer.archive({"row": number} for number in range(5))
-        writer.archive({"row": number} for number in range(5, 7))
+        writer.archive({**ROW_LINE, "row": {"id": number}} for number in range(5))
+        writer.archive({**ROW_LINE, "row": {"id": number}} for number in range(5, 7))
         name = str(writer.name)
         if rolled_back:
             writer.roll_back()
@@ -113,8 +195,9 @@ def test_rows_are_read_by_number_and_in_order(kept: Any) -> None:
     with quarantine.opened(kept.quarantine, batch_with_rows(kept)) as batch:
         rows = ArchivedRows(batch)
         assert len(rows) == 7
-        assert [rows[number]["row"] for number in (6, 0, 3)] == [6, 0, 3]
-        assert list(rows) == list(batch.rows()) == [{"row": number} for number in range(7)]
+        assert [rows[number]["row"]["id"] for number in (6, 0, 3)] == [6, 0, 3]
+        assert list(rows) == list(batch.rows())
+        assert [row["row"]["id"] for row in rows] == list(range(7))
 
 
 def test_rows_that_never_went_are_none(kept: Any) -> None:
