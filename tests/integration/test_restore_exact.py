@@ -118,6 +118,7 @@ def _belongs_to_nobody(site: FullSite) -> None:
     for parent in top.parents:
         if not parent.stat().st_mode & stat.S_IXOTH:
             parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
+    time.sleep(CLOCK_TICK)
 
 
 @pytest.mark.promise(6)
@@ -146,4 +147,24 @@ def test_a_check_foretells_that_the_folders_above_come_back(sqlite_full_site: Fu
     foreseen, before = site.restore(batch, check=True).totals, site.state()
     assert site.state() == before
     assert site.restore(batch).totals == foreseen
+    assert _path(site).exists()
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("spelling", ["{}", "./{}", "photos/../{}", "/media/{}"])
+def test_a_row_that_names_a_file_of_the_quarantine_leaves_the_batch_alone(
+    tmp_path: Path, database: Any, spelling: str
+) -> None:
+    site = FullSite(tmp_path, database, tmp_path / "media" / "photos")
+    site.options.update(media_url="/media/", quarantine_in_media_root=True)
+    time.sleep(CLOCK_TICK)
+    batch, stored = _removed(site)
+    named = spelling.format(os.fsdecode(os.path.relpath(stored, site.media)))
+    site.photo(31, named, on_disk=False)
+    site.photo(32, "photos/gone again.jpg", on_disk=False, thumb=named, content_type_id=7)
+    for job in ("incomplete", "missing", "orphans"):
+        site.run(job)
+    assert stored.exists()
+    assert batch in site.batches()
+    assert site.restore(batch).kept.total == 0
     assert _path(site).exists()

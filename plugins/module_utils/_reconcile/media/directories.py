@@ -13,6 +13,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from typing import AbstractSet
 
 from ..text import escaped
 from .store import Blocked, Changed, FileState
@@ -71,10 +72,14 @@ def reason(error: OSError | Blocked) -> str:
 
 
 class Directories:
-    """The directories below an open root. The last one is remembered: paths come directory by directory."""
+    """The directories below an open root, but for those that are never entered, such as the quarantine.
 
-    def __init__(self, root: int) -> None:
+    The last one is remembered: paths come directory by directory.
+    """
+
+    def __init__(self, root: int, never: AbstractSet[bytes] = frozenset()) -> None:
         self._root = root
+        self._never = never
         self._last: tuple[bytes, int] | None = None
 
     def parent_of(self, path: bytes, create: bool = False) -> tuple[int, bytes]:
@@ -125,12 +130,17 @@ class Directories:
         if b"\0" in directory:
             raise Blocked("there is a NUL byte, which no path can hold")
         handle = os.dup(self._root)
+        reached: list[bytes] = []
         for part in directory.split(b"/"):
             if part in (b"", b"."):
                 continue
             if part == b"..":
                 os.close(handle)
                 raise Blocked("'..' could lead out of the media root")
+            reached.append(part)
+            if self._never and b"/".join(reached) in self._never:
+                os.close(handle)
+                raise Blocked("it lies in the quarantine")
             try:
                 inner = os.open(part, DIRECTORY, dir_fd=handle)
             except OSError as error:

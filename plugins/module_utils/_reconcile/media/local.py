@@ -80,7 +80,7 @@ class LocalStore(MediaStore):
                 f"media_root '{path}' cannot be read: {error.strerror}. {_advice(error)}"
             ) from None
         self._place = place_of(os.fstat(self._root))
-        self._directories = Directories(self._root)
+        self._directories = Directories(self._root, self._never)
         return self
 
     def __exit__(
