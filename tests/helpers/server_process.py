@@ -86,7 +86,10 @@ def running(programs: Path, folder: Path, settings: list[str], following: str) -
         installation.run("pg_basebackup", "--dbname", following, "--write-recovery-conf", "--checkpoint=fast")
     else:
         installation.run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-    options = [f"--{setting}" for setting in (*settings, "listen_addresses=", "max_connections=50")]
+    options = [
+        f"--{setting}"
+        for setting in (*settings, "listen_addresses=", "max_connections=50", "max_prepared_transactions=10")
+    ]
     server = installation.start("postgres", "-k", str(folder), *options)
     try:
         deadline = time.monotonic() + START_LIMIT

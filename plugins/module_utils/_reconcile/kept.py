@@ -36,6 +36,7 @@ class Code(str, Enum):
     DATABASE = "database"
     NOT_APPROVED = "not_approved"
     CHANGED = "changed"
+    OPEN_TRANSACTION = "open_transaction"
     NOT_REMOVABLE = "not_removable"
     # Of a restore.
     IN_THE_WAY = "in_the_way"
@@ -64,6 +65,7 @@ MEANING = {
     Code.DATABASE: "The file is part of the site's own database.",
     Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
     Code.CHANGED: "It changed after the plan was made.",
+    Code.OPEN_TRANSACTION: "A transaction is open that may reference the file.",
     Code.NOT_REMOVABLE: "The system refused to remove it.",
     Code.IN_THE_WAY: "Another file or row is in its place.",
     Code.OTHER_BATCH: "It is in another batch.",

@@ -23,6 +23,7 @@ from .database.drivers import connect
 from .errors import CleanupError, Exit
 from .plan import incomplete, missing, orphans, records
 from .plan.plan import Plan
+from .quarantine import holding
 from .quarantine.writer import QuarantineWriter
 from .session import Progress, Session, open_session
 
@@ -206,6 +207,9 @@ def expected(job: Job) -> int:
 def remover_of(session: Session, job: Job, plan: Plan) -> Remover:
     """Where removed things go: into a batch of the quarantine, or away for good."""
     if job.site.quarantine is None or not len(plan.items):
+        if plan.found.files:
+            # Before rows are deleted whose files could not go then.
+            holding.require(session.media)
         return PermanentRemover()
     return QuarantineWriter(job.site, job.name, plan.plan_id, session.media.file_system)
 

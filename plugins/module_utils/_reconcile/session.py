@@ -14,6 +14,7 @@ from .database.base import Database
 from .database.drivers import connect
 from .media.local import LocalStore
 from .media.store import MediaStore
+from .quarantine import holding
 from .quarantine.store import locked
 from .spool import Spool
 
@@ -45,6 +46,8 @@ class Session:
         self.serves_several = serves_several
         self.comparison: Comparison | None = None
         self.progress: Progress | None = None
+        # What a person should know of what happened when the site was locked.
+        self.notes: list[str] = []
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -57,6 +60,8 @@ class Session:
             self.database.lock()
             if self.site.quarantine:
                 stack.enter_context(locked(self.site.quarantine))
+            self.notes += holding.put_back(self.media)
+            stack.callback(self.media.drop_folder_of_held)
             yield
 
     def without_file(self, column: Column) -> Iterator[list[bytes]] | None:

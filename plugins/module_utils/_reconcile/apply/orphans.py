@@ -11,9 +11,9 @@ from ..config.site import OrphansJob
 from ..errors import CleanupError
 from ..media.derived import patterns
 from ..media.paths import Spellings
-from ..plan.orphans import Orphan
 from ..plan.plan import Plan
 from ..session import Session
+from .files import FileRemoval
 from .outcome import Outcome
 from .remover import Remover
 
@@ -26,26 +26,12 @@ def apply(session: Session, job: OrphansJob, plan: Plan, remover: Remover) -> Ou
     outcome = Outcome(job.site.max_listed, remover)
     spellings = Spellings(job.site.media_root, job.site.media_url)
     check = ReferenceCheck(session.database, job.references, patterns(job.derived), spellings)
+    removal = FileRemoval(session, check, outcome)
     try:
-        if len(plan.items):
-            check.read()
         for chunk in plan.items.chunks():
             for start in range(0, len(chunk), AT_ONCE):
-                _remove(session, chunk[start : start + AT_ONCE], check, outcome)
+                for orphan in removal.remove(chunk[start : start + AT_ONCE], "orphan"):
+                    outcome.removed_items.add(orphan)
     except CleanupError as error:
         outcome.error = str(error)
     return outcome
-
-
-def _remove(session: Session, orphans: list[Orphan], check: ReferenceCheck, outcome: Outcome) -> None:
-    store = session.media
-    store.forget()
-    outcome.remover.prepare(store, ((orphan.path, "orphan") for orphan in orphans))
-    doubts = check.doubts([orphan.path for orphan in orphans])
-    for orphan in orphans:
-        doubt = doubts.get(orphan.path)
-        if doubt:
-            outcome.keep_for(orphan.path, doubt)
-        elif outcome.remove(store, orphan.path, orphan.state):
-            outcome.removed_items.add(orphan)
-    outcome.remover.sync()

@@ -35,8 +35,8 @@ class Outcome:
     def keep_for(self, name: bytes, doubt: Doubt) -> None:
         self.keep(name, *doubt)
 
-    def remove(self, store: MediaStore, path: bytes, state: FileState) -> bool:
-        """Remove a file, or note why it is kept; says whether it is removed."""
+    def move(self, store: MediaStore, path: bytes, state: FileState) -> bool:
+        """Move a file out of the store, or note why it is kept; says whether it was moved."""
         try:
             self.remover.remove(store, path, state)
         except Changed as error:
@@ -47,10 +47,32 @@ class Outcome:
             reason = f"it could not be removed: {error.strerror}"
             self.failed.add(Kept(path, Code.NOT_REMOVABLE, reason))
         else:
-            self.removed.files += 1
-            self.removed.bytes += state.size
             return True
         return False
+
+    def put_back(self, store: MediaStore, path: bytes) -> bool | None:
+        """Put a file back that was moved; None where another file has its name by now.
+
+        One that cannot be put back is noted as failed, and stays where it is.
+        """
+        try:
+            self.remover.put_back(store, path)
+        except FileExistsError:
+            return None
+        except (Blocked, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            where = (
+                f"batch {self.remover.name}, restore it from there" if self.remover.name else "the next run"
+            )
+            reason = f"it is wanted again and could not be put back ({why}); it is kept by {where}"
+            self.failed.add(Kept(path, Code.NOT_WRITABLE, reason))
+            return False
+        return True
+
+    def removed_file(self, state: FileState) -> None:
+        """Count a file that is removed."""
+        self.removed.files += 1
+        self.removed.bytes += state.size
 
     @property
     def batch(self) -> str:

@@ -28,6 +28,7 @@ from ..plan.records import Record, RecordsPlan, add_counts, apart, reference_che
 from ..quarantine.format import as_text
 from ..session import Session
 from ..text import counted, escaped
+from .files import FileRemoval
 from .outcome import Outcome
 from .remover import Remover
 
@@ -153,25 +154,13 @@ class _Removal:
 
     def _remove_files(self) -> None:
         """Remove the plan's files, each only if its record was deleted and no row references it now."""
-        store, remover = self.session.media, self.outcome.remover
         kept = set(_check(self.session, self.job).with_derived(sorted(self.paths_kept)))
+        reason = Doubt(Code.RECORD_KEPT, "its record is kept, and so is the file")
         check = reference_check(self.job, self.session.database)
-        if len(self.plan.files):
-            check.read()
+        removal = FileRemoval(self.session, check, self.outcome)
         for chunk in self.plan.files.chunks():
-            store.forget()
-            remover.prepare(store, ((file.path, self.job.name) for file in chunk))
-            doubts = check.doubts([file.path for file in chunk])
-            for file in chunk:
-                doubt = doubts.get(file.path)
-                if doubt:
-                    self.outcome.keep_for(file.path, doubt)
-                elif file.path in kept:
-                    reason = "its record is kept, and so is the file"
-                    self.outcome.keep(file.path, Code.RECORD_KEPT, reason)
-                else:
-                    self.outcome.remove(store, file.path, file.state)
-            remover.sync()
+            of_kept = {file.path: reason for file in chunk if file.path in kept}
+            removal.remove(chunk, self.job.name, of_kept)
 
 
 def _line(row: CascadeRow, files: Mapping[tuple[Any, ...], list[bytes]]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any, Iterable, Protocol, Sequence
 
 from ..media.store import FileState, MediaStore
+from ..quarantine import holding
+from ..quarantine.writer import BatchWriter
 
 
 class Remover(Protocol):
@@ -45,17 +47,32 @@ class Remover(Protocol):
         """Forget the rows that were archived: their transaction was rolled back."""
 
     def remove(self, store: MediaStore, path: bytes, state: FileState) -> None:
-        """Remove a file from the store; raises Changed if it is not the one that was checked."""
+        """Move a file out of the store; raises Changed if it is not the one that was checked."""
 
     def sync(self) -> None:
         """Make what was removed durable."""
 
+    def put_back(self, store: MediaStore, path: bytes) -> None:
+        """Bring a file back that was removed since the last ``prepare``; overwrites nothing.
+
+        Raises what ``MediaStore.put_back`` raises; the file is kept where it is, then.
+        """
+
+    def confirm(self, paths: Iterable[bytes]) -> None:
+        """End what ``prepare`` began: the database was asked again, and these removed files may go."""
+
 
 class PermanentRemover:
-    """Files are deleted for good: there is no quarantine."""
+    """Files are deleted for good: there is no quarantine.
+
+    Until the database was asked once more they wait in a private folder of the store, with a manifest
+    of where they belong: what a run that is killed leaves there, the next run puts back.
+    """
 
     name = ""
     notes: Sequence[str] = ()
+
+    _writer: BatchWriter | None = None
 
     def __enter__(self) -> PermanentRemover:
         return self
@@ -66,10 +83,14 @@ class PermanentRemover:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Nothing to close."""
+        if self._writer:
+            self._writer.close()
+            self._writer = None
 
     def prepare(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
-        """Nothing to prepare."""
+        if self._writer is None:
+            self._writer = holding.writer(store)
+        self._writer.prepare(store, files)
 
     def archive(self, rows: Iterable[dict[str, Any]]) -> None:
         """Nothing to keep."""
@@ -78,7 +99,23 @@ class PermanentRemover:
         """Nothing was kept."""
 
     def remove(self, store: MediaStore, path: bytes, state: FileState) -> None:
-        store.remove(path, state)
+        self._opened.remove(store, path, state)
 
     def sync(self) -> None:
-        """Nothing to keep."""
+        self._opened.sync()
+
+    def put_back(self, store: MediaStore, path: bytes) -> None:
+        self._opened.put_back(store, path)
+
+    def confirm(self, paths: Iterable[bytes]) -> None:
+        for path in paths:
+            self._opened.delete(path)
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+
+    @property
+    def _opened(self) -> BatchWriter:
+        if self._writer is None:
+            raise RuntimeError("a file is removed that was not prepared")
+        return self._writer

@@ -18,6 +18,9 @@ from .dependents import DependentRows
 from .records import Records
 from .references import References
 
+# How the name of a transaction begins that was prepared for a commit in two phases.
+PREPARED = "prepared "
+
 
 class Database(References, Records, DependentRows, RowArchive):
     """An open database: its catalog, references, records, dependent rows, and rows for the archive.
@@ -59,6 +62,14 @@ class Database(References, Records, DependentRows, RowArchive):
     @abstractmethod
     def is_replica(self) -> bool:
         """Whether this is a copy that lags behind the database where the site writes."""
+
+    def open_transactions(self) -> dict[str, str]:
+        """The transactions of others that are open now and may still write, each with words for it.
+
+        A transaction has one name from its beginning to its end; one that is prepared for a commit in two
+        phases gets a new one then, which begins with ``PREPARED``. Empty where the database cannot know.
+        """
+        return {}
 
     @abstractmethod
     def lock(self) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote as percent_encode
 from ..config.site import Column
 from ..errors import BusyError, CommitUnknown, DatabaseError, SiteError
 from ..spool import blocks, temporary_file, working_on_disk
-from .base import Connection, Database, DriverError, machine_id
+from .base import PREPARED, Connection, Database, DriverError, machine_id
 from .catalog import BATCH, ColumnType, ForeignKey, Table
 from .dialect import PostgreSQLDialect
 
@@ -249,6 +249,25 @@ class PostgreSQL(Database):
             )
         who = f" ({holder[0]}, server process {holder[1]}, since {holder[2]})" if holder else ""
         raise BusyError(f"another run cleans a site of this database{who}. Try again later.")
+
+    def open_transactions(self) -> dict[str, str]:
+        with self._doing("asking for open transactions"):
+            # Locks are shown to everybody, unlike the times in pg_stat_activity. What is prepared comes
+            # last: a transaction is prepared before its session lets go of it.
+            sessions = self._all(
+                "SELECT l.virtualtransaction, a.application_name, a.pid FROM pg_locks AS l "
+                "JOIN pg_stat_activity AS a ON a.pid = l.pid "
+                "WHERE l.locktype = 'virtualxid' AND l.mode = 'ExclusiveLock' AND l.granted "
+                "AND a.datname = current_database() AND a.usesysid IS NOT NULL "
+                "AND a.pid <> pg_backend_pid() ORDER BY a.backend_start",
+                [],
+            )
+            prepared = self._all(
+                "SELECT transaction::text, gid FROM pg_prepared_xacts WHERE database = current_database()", []
+            )
+        found = {name: f"{who or 'no name'}, server process {pid}" for name, who, pid in sessions}
+        found.update((f"{PREPARED}{name}", f"prepared as {gid!r}") for name, gid in prepared)
+        return found
 
     # Transactions.
 

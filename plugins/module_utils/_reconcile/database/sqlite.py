@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, Iterator, Sequence
 from urllib.parse import quote as percent_encode
@@ -153,6 +153,19 @@ class SQLite(Database):
 
     def lock(self) -> None:
         """Nothing to do: the lock of the media root serves, as a SQLite file has one host."""
+
+    def open_transactions(self) -> dict[str, str]:
+        """The one writer, if there is one. Who may not write here cannot ask, and does not know of any."""
+        address = f"file:{percent_encode(self._path)}?mode=rw"
+        with suppress(sqlite3.Error), closing(
+            sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)
+        ) as asking:
+            try:
+                asking.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    return {"writer": "another process writes to the SQLite database"}
+        return {}
 
     # Transactions.
 

@@ -140,7 +140,7 @@ class Directories:
             reached.append(part)
             if self._never and b"/".join(reached) in self._never:
                 os.close(handle)
-                raise Blocked("it lies in the quarantine")
+                raise Blocked("it lies in a folder of the cleanup itself, such as the quarantine")
             try:
                 inner = os.open(part, DIRECTORY, dir_fd=handle)
             except OSError as error:

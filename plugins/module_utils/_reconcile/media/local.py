@@ -29,6 +29,7 @@ from .copy import open_unnoticed
 from .directories import HANDLES, Directories, place_of, reason, require_same, state_of
 from .private_folder import PrivateFolder
 from .store import (
+    HELD,
     Answer,
     Blocked,
     Capabilities,
@@ -63,7 +64,7 @@ class LocalStore(MediaStore):
         self._root_path = root
         self._root = -1
         self._place = (0, 0)
-        self._never = frozenset(never)
+        self._never = frozenset((HELD, *never))
 
     def __enter__(self) -> LocalStore:
         path = escaped(self._root_path)
@@ -284,6 +285,22 @@ class LocalStore(MediaStore):
             transfer.is_put_back(folder.handle, name, handle, target)
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=handle, effective_ids=True):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    def make_folder_for_held(self) -> None:
+        with suppress(FileExistsError):
+            os.mkdir(HELD, 0o700, dir_fd=self._root)
+        os.fsync(self._root)
+
+    def folder_of_held(self) -> PrivateFolder | None:
+        # Only this folder has to be private: whoever may write to the root may remove files there anyway.
+        root = PrivateFolder(os.dup(self._root), self._root_path, "the folder of held files")
+        with root, suppress(FileNotFoundError):
+            return root.folder(os.fsdecode(HELD))
+        return None
+
+    def drop_folder_of_held(self) -> None:
+        with suppress(OSError):
+            os.rmdir(HELD, dir_fd=self._root)
 
     def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
         handle, target = self._directories.parent_of(path, create=True)

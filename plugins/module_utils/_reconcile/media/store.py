@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from .private_folder import PrivateFolder
 
 
+# The folder of a store in which files wait that are about to be deleted for good; it is never listed.
+HELD = b".media-cleanup-held"
+
+
 class FileState(NamedTuple):
     """What identifies a file: while all of this is equal, it is the same file, unchanged.
 
@@ -289,6 +293,21 @@ class MediaStore(ABC):
     @abstractmethod
     def check_put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
         """Raise what ``put_back`` would raise, as far as that can be known without changing anything."""
+
+    @abstractmethod
+    def make_folder_for_held(self) -> None:
+        """Make the private folder of the store in which files wait that are about to be deleted.
+
+        Raises OSError, and QuarantineError where somebody else has made it.
+        """
+
+    @abstractmethod
+    def folder_of_held(self) -> PrivateFolder | None:
+        """Open that folder, which the caller closes; None if there is none. Raises as the above."""
+
+    @abstractmethod
+    def drop_folder_of_held(self) -> None:
+        """Delete that folder if nothing is in it."""
 
     @abstractmethod
     def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:

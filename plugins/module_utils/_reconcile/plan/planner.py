@@ -95,6 +95,7 @@ class Planner:
     def seal(self) -> None:
         """Give the plan its name, and refuse it where any plan would be refused."""
         plan = self.plan
+        plan.warnings += self.session.notes
         self.store.verify_root()
         plan.seal()
         guard_partial(plan, self.store.unreadable)

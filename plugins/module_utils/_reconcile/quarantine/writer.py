@@ -11,7 +11,7 @@ import socket
 import time
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import IO, Any, Iterable
+from typing import IO, Any, Iterable, Mapping
 
 from ..config.site import Site
 from ..errors import CleanupError, QuarantineError
@@ -22,35 +22,36 @@ from .format import DIGESTS, FILES, FORMAT, MANIFEST, ROLLED_BACK, ROWS, Quarant
 from .store import prepared, write_lines, writing
 
 
-class QuarantineWriter:
-    """A batch that is being filled, into which a run moves what it removes. A context manager.
+class BatchWriter:
+    """A new batch in an open folder, into which files are moved. A context manager; closes the folder too.
 
     ``name`` is that of the batch; empty once it is known that it holds nothing.
     """
 
-    def __init__(self, site: Site, job: str, plan_id: str, file_system: int) -> None:
-        self.name = f"{plan_id.partition('-')[0]}-{job}-{plan_id.partition('-')[2][:8]}"
+    def __init__(self, quarantine: PrivateFolder, name: str, header: Mapping[str, Any]) -> None:
+        self.name = name
+        self._quarantine = quarantine
         self._number = 0
         self._prepared: dict[bytes, QuarantinedFile] = {}
         self._obstacles: dict[bytes, Exception] = {}
         self._without_attributes = 0
         # The folders into which files were moved since the last sync.
         self._filling: dict[str, PrivateFolder] = {}
-        self._has_files = False
+        self._held = 0
         self._rows: IO[bytes] | None = None
         self._digests: IO[bytes] | None = None
         with writing(), ExitStack() as stack:
-            self._quarantine = stack.enter_context(prepared(site.quarantine or b""))
-            self.name = _new_folder(self._quarantine, self.name)
-            self._folder = stack.enter_context(self._quarantine.folder(self.name))
+            stack.push(quarantine)
+            self.name = _new_folder(quarantine, name)
+            self._folder = stack.enter_context(quarantine.folder(self.name))
             self._manifest = stack.enter_context(self._folder.create(MANIFEST))
             self._folder.make_folder(FILES)
             self._files = stack.enter_context(self._folder.folder(FILES))
-            write_lines(self._manifest, [_header(self.name, site, job, plan_id, file_system)])
+            write_lines(self._manifest, [{**header, "format": FORMAT, "batch": self.name}])
             self._folder.sync()
             self._stack = stack.pop_all()
 
-    def __enter__(self) -> QuarantineWriter:
+    def __enter__(self) -> BatchWriter:
         return self
 
     def __exit__(
@@ -70,7 +71,7 @@ class QuarantineWriter:
                 with suppress(OSError):
                     if file:
                         file.close()
-            if not self._has_files and not self._rows:
+            if self.is_empty:
                 with writing():
                     self._quarantine.remove_tree(self.name)
                 self.name = ""
@@ -98,7 +99,14 @@ class QuarantineWriter:
         file = self._prepared.get(path)
         if file is None:
             raise Changed("it was already removed")
-        moved = store.move_out(path, state, self._folder_for(file), file.name)
+        folder = self._folder_for(file)
+        # Counted before: whatever happens in the move, a batch that may hold it is not deleted as empty.
+        self._held += 1
+        try:
+            moved = store.move_out(path, state, folder, file.name)
+        except (Changed, Blocked, OSError):
+            self._held -= not folder.has(file.name)
+            raise
         self._without_attributes += not moved.has_all_attributes
         if moved.digest:
             self._note_digest(file.number, moved.digest)
@@ -109,6 +117,24 @@ class QuarantineWriter:
                 self._digests = self._folder.create(DIGESTS)
             self._digests.seek(number * len(digest))
             self._digests.write(digest)
+
+    def put_back(self, store: MediaStore, path: bytes) -> None:
+        """Bring back a file that was removed since the last ``prepare``, as ``MediaStore.put_back`` does."""
+        file = self._prepared[path]
+        store.put_back(self._folder_for(file), file.name, path)
+        self._held -= 1
+
+    def delete(self, path: bytes) -> None:
+        """Delete a file for good that was removed since the last ``prepare``."""
+        file = self._prepared[path]
+        with writing():
+            self._folder_for(file).remove(file.name)
+        self._held -= 1
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it holds no file and no row."""
+        return not self._held and not self._rows
 
     def sync(self) -> None:
         """Sync what was moved in here, so that it survives a power failure."""
@@ -152,7 +178,6 @@ class QuarantineWriter:
             with suppress(FileExistsError):
                 self._files.make_folder(file.folder)
             self._files.sync()
-            self._has_files = True
             self._filling[file.folder] = self._files.folder(file.folder)
         return self._filling[file.folder]
 
@@ -160,6 +185,18 @@ class QuarantineWriter:
         for folder in self._filling.values():
             folder.close()
         self._filling = {}
+
+
+class QuarantineWriter(BatchWriter):
+    """A batch of a site's quarantine, which keeps what a run removes."""
+
+    def __init__(self, site: Site, job: str, plan_id: str, file_system: int) -> None:
+        name = f"{plan_id.partition('-')[0]}-{job}-{plan_id.partition('-')[2][:8]}"
+        header = _header(site, job, plan_id, file_system)
+        super().__init__(prepared(site.quarantine or b""), name, header)
+
+    def confirm(self, paths: Iterable[bytes]) -> None:
+        """Keep the files in here."""
 
 
 def _new_folder(quarantine: PrivateFolder, name: str) -> str:
@@ -182,10 +219,8 @@ def _new_folder(quarantine: PrivateFolder, name: str) -> str:
     )
 
 
-def _header(batch: str, site: Site, job: str, plan_id: str, file_system: int) -> dict[str, Any]:
+def _header(site: Site, job: str, plan_id: str, file_system: int) -> dict[str, Any]:
     return {
-        "format": FORMAT,
-        "batch": batch,
         "plan_id": plan_id,
         "job": job,
         "site": site.name,
