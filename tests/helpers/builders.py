@@ -415,7 +415,7 @@ def ids(site: Site, table: str) -> list[int]:
 
 
 def taken_along(job: Any) -> dict[str, dict[str, int]]:
-    """Run a job that ends well, and tell what became of the rows that hang on its records."""
+    """Run a job that ends well, and tell what became of the rows that depend on its records."""
     plan, outcome = run(job)
     assert outcome.error == ""
     assert outcome.dependents == plan.dependents

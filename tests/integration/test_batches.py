@@ -312,7 +312,7 @@ def test_a_folder_that_was_made_and_not_opened_serves_the_next_file(
 
 
 def _breaks_at_the_commit(full_site: FullSite) -> None:
-    """A row that hangs on nothing that the catalog tells, and keeps a photo from going."""
+    """A row that depends on nothing that the catalog tells, and keeps a photo from going."""
     if full_site.database.kind == "postgresql":
         full_site.database.run(
             "CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS "

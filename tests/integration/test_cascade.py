@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""What hangs on a removed record fares as it would with Django's own ``delete()``.
+"""What depends on a removed record fares as it would with Django's own ``delete()``.
 
 Django keeps its rules in Python, the engine takes them from the catalog and from ``dependents``: the
 same random site is cleaned by both, and every row of every table must be the same afterwards. Django
@@ -114,21 +114,21 @@ def _is_protected(row: Model) -> bool:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(described=albums)
-def test_every_row_fares_as_with_djangos_own_delete_and_as_foretold(
+def test_every_row_fares_as_with_djangos_own_delete_and_as_predicted(
     project: Project, described: Described
 ) -> None:
     fill(described, project)
     wanted = project.rows_after(lambda: delete_with_django(project))
     for job in (PHOTOS, VIDEOS):
         rows, files = project.rows(), project.files
-        foretold = project.records(check=True, **job)
+        predicted = project.records(check=True, **job)
         assert (project.rows(), project.files) == (rows, files)
 
         run = project.records(**job)
         assert run.problems == ""
-        assert run["removed"] == foretold["found"]
-        assert run["dependents"] == foretold["dependents"]
-        assert run.reasons() == foretold.reasons()
+        assert run["removed"] == predicted["found"]
+        assert run["dependents"] == predicted["dependents"]
+        assert run.reasons() == predicted.reasons()
         assert counted(run, job["table"]) == changes(rows, project.rows())
         assert run["removed"]["files"] == len(files - project.files)
     assert project.rows() == wanted
@@ -226,10 +226,10 @@ def test_records_of_several_batches_are_one_cascade(
     making.photo("second", best_of_burst=first)
     making.photo("third", edited_from=first)
 
-    foretold = project.records(check=True, **PHOTOS)
+    predicted = project.records(check=True, **PHOTOS)
     run = project.records(**PHOTOS)
 
-    assert foretold["found"]["records"] == run["removed"]["records"] == 3
+    assert predicted["found"]["records"] == run["removed"]["records"] == 3
     assert run.reasons() == {}
 
 
@@ -350,13 +350,13 @@ def test_apply_counts_what_went_not_what_was_planned(
 ) -> None:
     back = making.photo("back")
     making.favorite(back)
-    foretold = project.records(check=True, **PHOTOS)
+    predicted = project.records(check=True, **PHOTOS)
     rows = project.rows()
     before_removal(monkeypatch, lambda: project.write("photos/back.jpg"))
 
     run = project.records(**PHOTOS)
 
-    assert foretold["found"]["records"] == 2
+    assert predicted["found"]["records"] == 2
     assert run["removed"]["records"] == 1
     assert run["dependents"]["album_favorite"]["deleted"] == 1
     assert changes(rows, project.rows())["album_favorite"]["deleted"] == 1
@@ -369,7 +369,7 @@ def test_guard_turns_down_what_more_hangs_on_than_expected(project: Project) -> 
         run = project.records(**PHOTOS, max_dependents=0)
         assert [refusal["guard"] for refusal in run["refused"]] == ["max_dependents"]
         assert not run["changed"]
-    # Few records count as ten: three rows hang on one here.
+    # Few records count as ten: three rows depend on one here.
     assert project.records(**PHOTOS, max_dependents=1)["removed"]["records"] == 1
 
 

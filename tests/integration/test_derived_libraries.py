@@ -117,10 +117,10 @@ def test_derived_files_go_with_a_missing_record(sqlite_project: Project, library
     gone, stays = (derived_from(sqlite_project, each, library) for each in (lost, kept))
     (sqlite_project.media / lost.image.name).unlink()
 
-    foretold = sqlite_project.records(check=True, **MISSING, derived=[library.pattern])
+    predicted = sqlite_project.records(check=True, **MISSING, derived=[library.pattern])
     run = sqlite_project.records(**MISSING, derived=[library.pattern])
 
-    assert foretold["found"] == run["removed"]
+    assert predicted["found"] == run["removed"]
     assert (run["removed"]["records"], run["removed"]["files"]) == (1, len(gone))
     assert sqlite_project.files == {kept.image.name, *stays}
 
@@ -144,10 +144,10 @@ def test_orphans_keeps_them_as_long_as_a_reference_is_their_source(
     picture.write_bytes(content)
 
     Photo.objects.filter(id=source.id).delete()
-    foretold = sqlite_project.orphans(check=True, **options)
+    predicted = sqlite_project.orphans(check=True, **options)
     run = sqlite_project.orphans(**options)
 
-    assert foretold["found"] == run["removed"]
+    assert predicted["found"] == run["removed"]
     assert run["removed"]["files"] == 1 + len(gone)
     assert sqlite_project.files == {kept.image.name, *stays}
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""What looks wrong is turned down, can be looked at all the same, and goes once somebody lifts the guard."""
+"""What looks wrong is refused, can be looked at all the same, and goes once somebody lifts the guard."""
 
 from __future__ import annotations
 

@@ -108,13 +108,13 @@ def test_rows_that_go_are_those_of_the_seeds_statement(
     fill(project, uploads, on_disk)
     wanted = project.rows_after(delete_by_the_seeds_statement)
     before, files = project.rows(), project.files
-    foretold = project.records(check=True, **INCOMPLETE)
+    predicted = project.records(check=True, **INCOMPLETE)
     assert (project.rows(), project.files) == (before, files)
     run = project.records(**INCOMPLETE)
     assert project.rows() == wanted
 
     # A dry run and what follows it count the same, and both are right.
-    assert foretold["found"] == run["removed"]
+    assert predicted["found"] == run["removed"]
     gone = changes(before, project.rows()).get("collection_photo", {"deleted": 0})
     assert run["removed"]["records"] == gone["deleted"]
     assert run["removed"]["files"] == len(files - project.files)

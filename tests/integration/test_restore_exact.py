@@ -123,7 +123,7 @@ def _belongs_to_nobody(site: FullSite) -> None:
 
 @pytest.mark.promise(6)
 @as_root
-def test_a_check_foretells_that_a_folder_cannot_be_written(sqlite_full_site: FullSite) -> None:
+def test_a_check_predicts_that_a_folder_cannot_be_written(sqlite_full_site: FullSite) -> None:
     site = sqlite_full_site
     _belongs_to_nobody(site)
     batch = as_nobody(lambda: (site.run("orphans"), site.batches()[0])[1])
@@ -140,7 +140,7 @@ def test_a_check_foretells_that_a_folder_cannot_be_written(sqlite_full_site: Ful
 
 
 @pytest.mark.promise(6)
-def test_a_check_foretells_that_the_folders_above_come_back(sqlite_full_site: FullSite) -> None:
+def test_a_check_predicts_that_the_folders_above_come_back(sqlite_full_site: FullSite) -> None:
     site = sqlite_full_site
     batch, _file = _removed(site)
     shutil.rmtree(_path(site).parent)

@@ -257,13 +257,13 @@ def test_rows_that_the_database_does_not_take_stay_and_the_others_come_back(full
 
 
 @pytest.mark.promise(6)
-def test_a_check_foretells_that_a_row_is_in_the_way(full_site: FullSite):
+def test_a_check_predicts_that_a_row_is_in_the_way(full_site: FullSite):
     full_site.run("missing")
     full_site.photo(21, "photos/another.jpg", content_type_id=7, on_disk=False)
     [batch] = full_site.batches()
-    foretold, result = full_site.restore(batch, check=True), full_site.restore(batch)
-    assert foretold.kept.items[0].name == result.kept.items[0].name == b"photo 21"
-    assert report_of(foretold) == report_of(result)
+    predicted, result = full_site.restore(batch, check=True), full_site.restore(batch)
+    assert predicted.kept.items[0].name == result.kept.items[0].name == b"photo 21"
+    assert report_of(predicted) == report_of(result)
 
 
 def test_circles_come_back_beside_rows_that_cannot(full_site: FullSite):

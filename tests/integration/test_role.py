@@ -185,7 +185,7 @@ class RoleRuns:
             media_cleanup_cron_missing="@daily",
         )
         self.runs["change"] = schedule(self.ansible, self.both)
-        self.mended = engine.read_text()
+        self.fixed = engine.read_text()
         self.later_crontabs = {name: host.crontab for name, host in self.both.items()}
         self.sites_left = [file.name for file in (self.crond.config / "sites").iterdir()]
         self.metrics_left = sorted(file.name for file in (self.crond.root / "metrics").iterdir())
@@ -294,7 +294,7 @@ def test_an_older_version_is_replaced_and_stays_for_the_run_that_has_it(role_run
 
 def test_what_was_changed_by_hand_is_mended(role_runs: RoleRuns) -> None:
     changes(role_runs.runs["change"])
-    assert role_runs.mended == (REPOSITORY / "plugins/module_utils/_reconcile/plan/plan.py").read_text()
+    assert role_runs.fixed == (REPOSITORY / "plugins/module_utils/_reconcile/plan/plan.py").read_text()
 
 
 def test_what_is_not_described_any_more_goes_from_the_host(role_runs: RoleRuns) -> None:

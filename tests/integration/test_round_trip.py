@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""Clean, disturb, foretell, restore: what was foretold is done, and once the way is free, all comes back."""
+"""Clean, disturb, predict, restore: what was predicted is done, and once the way is free, all comes back."""
 
 from __future__ import annotations
 
@@ -129,24 +129,24 @@ DISTURBANCES: tuple[Callable[[FullSite], Undo], ...] = (
 )
 
 
-def _restored_as_foretold(site: FullSite) -> list[Any]:
+def _restored_as_predicted(site: FullSite) -> list[Any]:
     reports = []
     for name in reversed(site.batches()):
         before = site.state()
-        foretold = report_of(site.restore(name, check=True))
+        predicted = report_of(site.restore(name, check=True))
         assert site.state() == before
         reports.append(report_of(site.restore(name)))
-        assert reports[-1] == foretold
+        assert reports[-1] == predicted
     return reports
 
 
-def test_what_is_foretold_is_done_and_nothing_is_lost(full_site: FullSite) -> None:
+def test_what_is_predicted_is_done_and_nothing_is_lost(full_site: FullSite) -> None:
     @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(st.sets(st.sampled_from(DISTURBANCES), min_size=1, max_size=4))
     def follow(chosen: set[Callable[[FullSite], Undo]]) -> None:
         cleaned(full_site)
         undos = [disturb(full_site) for disturb in DISTURBANCES if disturb in chosen]
-        _restored_as_foretold(full_site)
+        _restored_as_predicted(full_site)
         for undo in reversed(undos):
             undo()
         full_site.restore_all()
@@ -162,13 +162,13 @@ def test_each_disturbance_keeps_something_in_quarantine(
 ) -> None:
     cleaned(sqlite_full_site)
     disturb(sqlite_full_site)
-    assert any(report.kept for report in _restored_as_foretold(sqlite_full_site))
+    assert any(report.kept for report in _restored_as_predicted(sqlite_full_site))
     assert sqlite_full_site.batches()
 
 
 def test_a_row_that_a_trigger_alters_is_taken_out_again(full_site: FullSite) -> None:
     cleaned(full_site)
     trigger_that_alters(full_site)
-    kept = [item for report in _restored_as_foretold(full_site) for item in report.kept]
+    kept = [item for report in _restored_as_predicted(full_site) for item in report.kept]
     assert {item.code for item in kept} == {Code.ALTERED}
     assert full_site.database.rows("SELECT count(*) FROM favorite WHERE note = 'altered'") == [(0,)]

@@ -51,7 +51,7 @@ steps = st.tuples(st.sampled_from(ACTIONS), st.integers(0, 10**6))
 
 @dataclass
 class Row:
-    """A photo, with what hangs on it."""
+    """A photo, with what depends on it."""
 
     number: int
     path: str
@@ -129,7 +129,7 @@ class Schedule:
         os.unlink(self.full_site.path(path))
 
     def delete(self, chosen: int) -> None:
-        """As Django does: what hangs on the row goes, and the file stays."""
+        """As Django does: what depends on the row goes, and the file stays."""
         row = list(self.rows.values())[chosen % len(self.rows)]
         self._drop(row)
         self.full_site.database.run(

@@ -51,7 +51,7 @@ def _rows(least: int, most: int, **fields: st.SearchStrategy[Any]) -> st.SearchS
     return st.lists(st.fixed_dictionaries(fields), min_size=least, max_size=most)
 
 
-# Never quite empty: where nothing hangs on anything, there is nothing to compare.
+# Never quite empty: where nothing depends on anything, there is nothing to compare.
 albums: st.SearchStrategy[Described] = st.fixed_dictionaries(
     {
         "files": _present,

@@ -42,7 +42,7 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
     with ExitStack() as stack:
         stack.enter_context(quarantine.in_words())
         batch = stack.enter_context(quarantine.opened(site.quarantine, name))
-        # Rows are foretold by inserting them in a transaction that is rolled back.
+        # Rows are predicted by inserting them in a transaction that is rolled back.
         session = stack.enter_context(open_session(site, read_only=False))
         tree, database = session.media, session.database
         if database.is_replica():

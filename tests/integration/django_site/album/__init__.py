@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""A family's album: its photos and videos lose their files, and much hangs on them."""
+"""A family's album: its photos and videos lose their files, and much depends on them."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""Each way in which a row can hang on a photo; every rule of ``on_delete`` that Django has but defaults."""
+"""Each way in which a row can depend on a photo; every rule of ``on_delete`` that Django has but defaults."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Album(models.Model):
 
 
 class Note(models.Model):
-    """Hangs on a row of any table; its key is kept as text, for some are UUIDs."""
+    """Depends on a row of any table; its key is kept as text, for some are UUIDs."""
 
     text = models.CharField(max_length=200)
     content_type = models.ForeignKey(ContentType, models.CASCADE)

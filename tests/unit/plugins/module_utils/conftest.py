@@ -130,7 +130,7 @@ def site_with_missing_files(
 ) -> Site:
     """A site whose photo 1 has its file, and whose photos 2 and 3 have lost theirs.
 
-    Where what hangs on them can be handled in sets, it is also followed row by row.
+    Where what depends on them can be handled in sets, it is also followed row by row.
     """
     if request.param == "by keys":
         monkeypatch.setattr(cascade, "SetCascade", cascade.KeyCascade)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""What hangs on records goes with them as it was written down, by sets and by keys, whatever happens then."""
+"""What depends on records is removed with them as declared, by sets and by keys, whatever happens then."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ ANSWERED = "INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"
         ("apply", True, MOVED, True, 0),
         ("apply", True, TAKEN_OVER, True, 0),
         ("apply", True, ANSWERED, True, 0),
-        # Nothing comes to hang on what is about to go.
+        # Nothing comes to depend on what is about to go.
         ("_apply", False, TAKEN_OVER, True, 0),
         ("_apply", False, ANSWERED, True, 0),
     ],
@@ -182,7 +182,7 @@ class InsertsWhenItKeeps(QuarantineWriter):
 def test_no_row_goes_that_was_not_kept(
     postgresql_with_missing_file: Site, tmp_path: Path, schema: str, happens: str
 ) -> None:
-    """Where the database lets rows come to hang on a record that is locked."""
+    """Where the database lets rows come to depend on a record that is locked."""
     postgresql_with_missing_file.database.run(schema)
     job = postgresql_with_missing_file.missing(
         quarantine=str(tmp_path / "kept"), dependents=[rule("tag", "photo_id", "delete")]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""Half a view and wrong settings: plans of orphans that are turned down."""
+"""Half a view and wrong settings: plans of orphans that are refused."""
 
 from __future__ import annotations
 

@@ -436,7 +436,7 @@ def test_a_table_without_a_primary_key_is_refused(site: Site) -> None:
 def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
     site: Site, monkeypatch: pytest.MonkeyPatch, hangs_on_two: bool
 ) -> None:
-    """A row that hangs on two records must not be counted twice, so then they go together."""
+    """A row that depends on two records must not be counted twice, so then they go together."""
     site.insert("p/there.jpg", *[f"p/gone {number}.jpg" for number in range(7)])
     site.media.write("p/there.jpg")
     site.database.run(
