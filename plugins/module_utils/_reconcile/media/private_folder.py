@@ -15,9 +15,9 @@ import errno
 import os
 import pwd
 import stat
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
-from typing import IO
+from typing import IO, Iterator
 
 from .. import locks
 from ..errors import QuarantineError
@@ -199,15 +199,12 @@ class _Level:
         self.name = name
         self.folders: list[str] = []
         self.handle = os.open(name, DIRECTORY, dir_fd=parent)
-        try:
+        with _closed_on_error(self.handle):
             if os.fstat(self.handle).st_dev != device:
                 raise OSError(
                     errno.EXDEV, f"another file system is mounted at '{escaped(os.fsencode(name))}'"
                 )
             self._remove_files()
-        except BaseException:
-            os.close(self.handle)
-            raise
 
     def _remove_files(self) -> None:
         # Read first: to delete meanwhile makes some file systems leave entries out.
@@ -229,28 +226,39 @@ def _parent_of(path: bytes, what: str, makes: bool) -> tuple[int, bytes]:
     ahead = _reversed_parts(os.path.abspath(path))
     name = ahead.pop(0) if ahead else b"."
     reached, followed = b"/", 0
-    handle = os.open(reached, _ON_THE_WAY)
-    try:
+    with ExitStack() as opened:
+        handle = _to_close(opened, os.open(reached, _ON_THE_WAY))
         while ahead:
             part = ahead.pop()
             shown = os.path.join(reached, part)
             inner = _opened_on_the_way(handle, part, makes)
             target = _target_of(inner, shown, what)
             if target is None:
-                os.close(handle)
-                handle, reached = inner, shown
+                opened.close()
+                handle, reached = _to_close(opened, inner), shown
                 continue
             followed += 1
             if followed > _LINKS_ON_THE_WAY:
                 raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
             ahead += _reversed_parts(target)
             if target.startswith(b"/"):
-                os.close(handle)
-                handle, reached = os.open(b"/", _ON_THE_WAY), b"/"
-    except BaseException:
-        os.close(handle)
-        raise
+                opened.close()
+                handle, reached = _to_close(opened, os.open(b"/", _ON_THE_WAY)), b"/"
+        opened.pop_all()
     return handle, name
+
+
+def _to_close(opened: ExitStack, handle: int) -> int:
+    opened.callback(os.close, handle)
+    return handle
+
+
+@contextmanager
+def _closed_on_error(handle: int) -> Iterator[None]:
+    with ExitStack() as opened:
+        _to_close(opened, handle)
+        yield
+        opened.pop_all()
 
 
 def _opened_on_the_way(parent: int, part: bytes, makes: bool) -> int:
@@ -269,10 +277,12 @@ def _reversed_parts(path: bytes) -> list[bytes]:
 
 def _target_of(inner: int, path: bytes, what: str) -> bytes | None:
     """Where an open link leads, which is closed then; None for a folder that may be passed."""
-    try:
+    with ExitStack() as opened:
+        _to_close(opened, inner)
         status = os.fstat(inner)
         if stat.S_ISDIR(status.st_mode):
             _require_passable(status, path, what)
+            opened.pop_all()
             return None
         if not stat.S_ISLNK(status.st_mode):
             raise OSError(errno.ENOTDIR, f"'{escaped(path)}' is a {kind_of(status)}, not a directory")
@@ -281,12 +291,7 @@ def _target_of(inner: int, path: bytes, what: str) -> bytes | None:
                 f"the way to {what} leads over the link '{escaped(path)}', which {_user(status.st_uid)} has "
                 "made. Use the place to which it leads, or let root make the link."
             )
-        target = os.readlink(b"", dir_fd=inner)
-    except BaseException:
-        os.close(inner)
-        raise
-    os.close(inner)
-    return target
+        return os.readlink(b"", dir_fd=inner)
 
 
 def _require_passable(status: os.stat_result, path: bytes, what: str) -> None:
@@ -315,11 +320,8 @@ def _opened_private(parent: int, name: bytes, path: bytes, what: str) -> int:
         if error.errno in (errno.ENOTDIR, errno.ELOOP):
             raise _is_other(parent, name, path, "a directory") from None
         raise
-    try:
+    with _closed_on_error(handle):
         _require_private(os.fstat(handle), path, what)
-    except BaseException:
-        os.close(handle)
-        raise
     return handle
 
 
