@@ -10,7 +10,7 @@ import gc
 import os
 import shutil
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import zip_longest
 from typing import Any, Callable, ContextManager, Iterator, NamedTuple, Sequence, Union
 
@@ -185,12 +185,13 @@ def _opened(jobs: Sequence[Job], check: bool) -> Iterator[Session]:
     read_only = check or not any(KINDS[job.name].deletes_rows for job in jobs)
     if any(job.site.enabled("low_priority") for job in jobs):
         lower_priority()
-    with _seldom_collecting(), open_session(jobs[0].site, read_only, len(jobs) > 1) as session:
-        if check:
-            yield session
-            return
-        with session.locked():
-            yield session
+    with ExitStack() as stack:
+        stack.enter_context(_seldom_collecting())
+        session = stack.enter_context(open_session(jobs[0].site, read_only, len(jobs) > 1))
+        if not check:
+            stack.enter_context(session.locked())
+        session.put_back_leftovers(check)
+        yield session
 
 
 def expected(job: Job) -> int:

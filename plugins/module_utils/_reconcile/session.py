@@ -14,7 +14,7 @@ from .database.base import Database
 from .database.drivers import connect
 from .media.local import LocalStore
 from .media.store import MediaStore
-from .quarantine import holding
+from .quarantine import leftovers
 from .quarantine.store import locked
 from .spool import Spool
 
@@ -46,7 +46,7 @@ class Session:
         self.serves_several = serves_several
         self.comparison: Comparison | None = None
         self.progress: Progress | None = None
-        # What a person should know of what happened when the site was locked.
+        # What a person should know of what happened before any job was planned.
         self.notes: list[str] = []
 
     @contextmanager
@@ -60,9 +60,12 @@ class Session:
             self.database.lock()
             if self.site.quarantine:
                 stack.enter_context(locked(self.site.quarantine))
-            self.notes += holding.put_back(self.media)
             stack.callback(self.media.drop_folder_of_held)
             yield
+
+    def put_back_leftovers(self, check: bool) -> None:
+        """Put back what a run that was killed had moved and not confirmed; only noted in check mode."""
+        self.notes += (leftovers.announced if check else leftovers.put_back)(self.media, self.site)
 
     def without_file(self, column: Column) -> Iterator[list[bytes]] | None:
         """References of a column, maybe with others, that no listed file has; None if that is not known."""

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import time
-from typing import Callable, List, Mapping, Protocol, Sequence, TypeVar
+from contextlib import suppress
+from typing import Mapping, Protocol, Sequence, TypeVar
 
 from ..compare.references import ReferenceCheck
 from ..database.base import PREPARED
@@ -33,7 +34,6 @@ class File(Protocol):
 
 
 AnyFile = TypeVar("AnyFile", bound=File)
-Doubts = Callable[[List[bytes]], Mapping[bytes, Doubt]]
 
 
 class FileRemoval:
@@ -58,23 +58,35 @@ class FileRemoval:
         outcome, store = self._outcome, self._store
         store.forget()
         outcome.remover.prepare(store, ((file.path, reason) for file in files))
+        moved: list[AnyFile] = []
         try:
-            doubts = {**(kept or {}), **self._doubts_before([file.path for file in files])}
-            moved = []
+            before = {**(kept or {}), **self._doubts_before([file.path for file in files])}
             for file in files:
-                if file.path in doubts:
-                    outcome.keep_for(file.path, doubts[file.path])
+                if file.path in before:
+                    outcome.keep_for(file.path, before[file.path])
                 elif outcome.move(store, file.path, file.state):
                     moved.append(file)
             outcome.remover.sync()
-            removed = self._still_unwanted(moved)
+            after = self._doubts_after([file.path for file in moved]) if moved else {}
         except CleanupError:
-            outcome.remover.confirm([])
+            self._put_all_back(moved)
             raise
-        outcome.remover.confirm([file.path for file in removed])
-        for file in removed:
-            outcome.removed_file(file.state)
+        removed = []
+        for file in moved:
+            if file.path not in after or not self._is_back(file, after[file.path]):
+                outcome.confirm(file.path, file.state)
+                removed.append(file)
+        outcome.remover.finish()
         return removed
+
+    def _put_all_back(self, moved: Sequence[File]) -> None:
+        """After an error: what was moved is where it was, or is reported and left to the next run."""
+        for file in moved:
+            if self._outcome.put_back(self._store, file.path) is None:
+                self._outcome.note_replaced(file.path)
+        # The error that led here is the one to report.
+        with suppress(CleanupError):
+            self._outcome.remover.finish()
 
     def _doubts_before(self, paths: list[bytes]) -> Mapping[bytes, Doubt]:
         if not self._has_read:
@@ -86,20 +98,6 @@ class FileRemoval:
             if open_still:
                 return {**dict.fromkeys(paths, open_still), **doubts}
         return doubts
-
-    def _still_unwanted(self, moved: list[AnyFile]) -> list[AnyFile]:
-        """Those of some files that were moved which nothing references now; the others are put back."""
-        if not moved:
-            return []
-        try:
-            doubts = self._doubts_after([file.path for file in moved])
-        except CleanupError:
-            for file in moved:
-                self._outcome.put_back(self._store, file.path)
-            raise
-        return [
-            file for file in moved if not (file.path in doubts and self._is_back(file, doubts[file.path]))
-        ]
 
     def _doubts_after(self, paths: list[bytes]) -> Mapping[bytes, Doubt]:
         open_still = self._wait()
@@ -117,11 +115,12 @@ class FileRemoval:
 
     def _wait(self) -> Doubt | None:
         """Wait for the transactions that are open now; the doubt that is left if one stays open."""
+        began = time.monotonic()
         left = self._database.open_transactions()
-        while left and self._seconds_left > 0:
+        while left and time.monotonic() - began < self._seconds_left:
             time.sleep(_POLL_SECONDS)
-            self._seconds_left -= _POLL_SECONDS
             left = _left_of(left, self._database.open_transactions())
+        self._seconds_left -= time.monotonic() - began
         if not left:
             return None
         reason = (

@@ -61,16 +61,24 @@ class Outcome:
             return None
         except (Blocked, OSError) as error:
             why = error.strerror if isinstance(error, OSError) else error
-            where = (
-                f"batch {self.remover.name}, restore it from there" if self.remover.name else "the next run"
-            )
-            reason = f"it is wanted again and could not be put back ({why}); it is kept by {where}"
+            reason = f"it could not be put back ({why}), which the next run tries again; {self._place}"
             self.failed.add(Kept(path, Code.NOT_WRITABLE, reason))
             return False
         return True
 
-    def removed_file(self, state: FileState) -> None:
-        """Count a file that is removed."""
+    def note_replaced(self, path: bytes) -> None:
+        """Note a file that was moved and cannot be put back, because another one has its name by now."""
+        reason = f"the run failed after it was moved, and another file has its name by now; {self._place}"
+        self.failed.add(Kept(path, Code.IN_THE_WAY, reason))
+
+    @property
+    def _place(self) -> str:
+        name = self.remover.name
+        return f"it is in batch {name}" if name else "it waits in the media root, as the next run reports"
+
+    def confirm(self, path: bytes, state: FileState) -> None:
+        """Count a file that was moved as removed: nothing references it, asked once more."""
+        self.remover.confirm(path)
         self.removed.files += 1
         self.removed.bytes += state.size
 

@@ -58,8 +58,11 @@ class Remover(Protocol):
         Raises what ``MediaStore.put_back`` raises; the file is kept where it is, then.
         """
 
-    def confirm(self, paths: Iterable[bytes]) -> None:
-        """End what ``prepare`` began: the database was asked again, and these removed files may go."""
+    def confirm(self, path: bytes) -> None:
+        """Hear that a removed file may go: the database was asked once more."""
+
+    def finish(self) -> None:
+        """End what ``prepare`` began: all files were confirmed or put back, as far as that was possible."""
 
 
 class PermanentRemover:
@@ -107,9 +110,10 @@ class PermanentRemover:
     def put_back(self, store: MediaStore, path: bytes) -> None:
         self._opened.put_back(store, path)
 
-    def confirm(self, paths: Iterable[bytes]) -> None:
-        for path in paths:
-            self._opened.delete(path)
+    def confirm(self, path: bytes) -> None:
+        self._opened.delete(path)
+
+    def finish(self) -> None:
         if self._writer:
             self._writer.close()
             self._writer = None

@@ -157,14 +157,15 @@ class SQLite(Database):
     def open_transactions(self) -> dict[str, str]:
         """The one writer, if there is one. Who may not write here cannot ask, and does not know of any."""
         address = f"file:{percent_encode(self._path)}?mode=rw"
-        with suppress(sqlite3.Error), closing(
-            sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)
-        ) as asking:
+        with self._doing("asking for open transactions"):
             try:
-                asking.execute("BEGIN IMMEDIATE")
+                with closing(sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)) as asking:
+                    asking.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if "locked" in str(error):
                     return {"writer": "another process writes to the SQLite database"}
+                if "readonly" not in str(error) and "unable to open" not in str(error):
+                    raise
         return {}
 
     # Transactions.
@@ -221,7 +222,8 @@ class SQLite(Database):
         return self._stream("SELECT * FROM temp.copy ORDER BY rowid", [])
 
     def _copy(self, statement: str, parameters: Sequence[Any]) -> None:
-        # A reader of a SQLite file holds up every commit until it has read all: so a copy is read.
+        # A reader of a SQLite file holds up every commit until it has read all: so a copy is read. The
+        # statement has its values as parameters, and its names quoted by the dialect.
         self._connection.execute("DROP TABLE IF EXISTS temp.copy")
         self._connection.execute(f"CREATE TEMP TABLE copy AS {statement}", parameters)
 
@@ -251,6 +253,7 @@ class SQLite(Database):
             return self._connection.execute(statement, parameters).rowcount
 
     def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        # Text of ours alone goes into these statements: names k0, k1, … and one of five affinities.
         names = [f"k{position}" for position in range(len(types))]
         with self._doing("passing keys"):
             self._connection.execute("DROP TABLE IF EXISTS temp.keys")

@@ -7,8 +7,9 @@
 A batch is one private folder below the quarantine:
 
 - ``manifest.jsonl``: a first line about the run, then a line for each file. A line is on disk
-  before its file moves, so that every file in the batch is accounted for after a crash too. A last
-  line says so if the deletion of the rows was rolled back.
+  before its file moves, so that every file in the batch is accounted for after a crash too. After some
+  files, a line says below which number all are confirmed, except for a few: the database was asked once
+  more for them. A last line says so if the deletion of the rows was rolled back.
 - ``files/``: the files, by the numbers that the manifest gives them. Names from the media store,
   however long or hostile, are only ever data in here.
 - ``digests``: for each file that was copied and not renamed, the digest of its content, at its number
@@ -21,11 +22,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from array import array
 from contextlib import ExitStack
 from itertools import islice
 from types import TracebackType
-from typing import Any, Iterator, Mapping, NamedTuple
+from typing import Any, Collection, Iterator, Mapping, NamedTuple
 
 from ..errors import QuarantineError, SiteError
 from ..media.copy import DIGEST_SIZE
@@ -37,6 +39,7 @@ MANIFEST, FILES, ROWS, DIGESTS = "manifest.jsonl", "files", "rows.jsonl", "diges
 FORMAT = 1
 
 ROLLED_BACK = {"rows": "rolled back"}
+_CONFIRMED, _BUT = "confirmed", "but"
 
 # Bytes of a line. PostgreSQL's longest value has as many; with a row that is longer, its record is kept.
 LONGEST_LINE = 1 << 30
@@ -79,11 +82,18 @@ class QuarantinedFile(NamedTuple):
 
 _FILE_FIELDS = {name: str if name in ("path", "reason") else int for name in QuarantinedFile._fields}
 _HEADER_FIELDS = {"job": str, "site": str, "media_root": str, "moment": float, "file_system": int}
+_ALL_CONFIRMED = re.compile(rb'\{"confirmed": \d+, "but": \[\]\}\n')
+_CONFIRMED_FIELDS = {_CONFIRMED: int, _BUT: list}
 _ROW_FIELDS = {"action": str, "schema": str, "table": str, "files": list, "key": list, "row": dict}
 
 
 # JSON writes a float without a fraction as an integer.
 _ACCEPTED: dict[type, tuple[type, ...]] = {float: (float, int)}
+
+
+def confirmed(below: int, but: Collection[int]) -> dict[str, Any]:
+    """The line that says which files are confirmed: those with a number below this one, with exceptions."""
+    return {_CONFIRMED: below, _BUT: sorted(but)}
 
 
 def _has_types(line: Mapping[str, Any], fields: Mapping[str, type]) -> bool:
@@ -155,7 +165,7 @@ class Batch:
             )
         if not _has_types(header, _HEADER_FIELDS):
             raise _damaged(self.folder, MANIFEST, "that describes no run")
-        return header, (self._file(line) for line in lines if line != ROLLED_BACK)
+        return header, (self._file(line) for line in lines if line != ROLLED_BACK and _CONFIRMED not in line)
 
     def _file(self, line: dict[str, Any]) -> QuarantinedFile:
         if line.keys() != _FILE_FIELDS.keys() or not _has_types(line, _FILE_FIELDS) or not line["path"]:
@@ -172,6 +182,31 @@ class Batch:
         """Whether a file of the manifest is in the batch."""
         folder = self._lent(file.folder)
         return folder is not None and folder.has(file.name)
+
+    def unconfirmed(self) -> list[QuarantinedFile]:
+        """The files in the batch for which a run that was killed has not asked the database once more."""
+        if self._ends_confirmed():
+            return []
+        below = 0
+        exceptions: frozenset[int] = frozenset()
+        for line in lines_of(self.folder, MANIFEST):
+            if _CONFIRMED in line:
+                if not _has_types(line, _CONFIRMED_FIELDS):
+                    raise _damaged(self.folder, MANIFEST, "that confirms no files")
+                below, exceptions = line[_CONFIRMED], frozenset(line[_BUT])
+        return [
+            file
+            for file in self.files()
+            if (file.number >= below or file.number in exceptions) and self.holds(file)
+        ]
+
+    def _ends_confirmed(self) -> bool:
+        """Whether the last line confirms all, which spares reading the others."""
+        with self.folder.read(MANIFEST) as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - 100))
+            last = file.read().splitlines(keepends=True)[-1:]
+        return bool(last and _ALL_CONFIRMED.fullmatch(last[0]))
 
     def damage(self, file: QuarantinedFile) -> str:
         """What is wrong with a file that the batch holds; empty if it is the one that was removed."""
@@ -194,6 +229,19 @@ class Batch:
                 return digests.read(DIGEST_SIZE)
         except FileNotFoundError:
             return b""
+
+    def stored_names(self) -> set[str]:
+        """All files that are in the batch, as ``QuarantinedFile.stored`` has them, known or not."""
+        try:
+            files = self.folder.folder(FILES)
+        except FileNotFoundError:
+            return set()
+        found: set[str] = set()
+        with files:
+            for name in files.names():
+                with files.folder(name) as folder:
+                    found.update(f"{name}/{stored}" for stored in folder.names())
+        return found
 
     def folder_of(self, file: QuarantinedFile) -> PrivateFolder:
         """Lend the folder that a file is in, until another file is asked for. Raises FileNotFoundError."""

@@ -5,17 +5,16 @@
 """Where files wait that are deleted for good, until the database was asked once more.
 
 That is a batch in a private folder of the media store itself, so that nothing is copied. A run ends
-with none of it left; what is left was held by a run that was killed, and belongs back.
+with none of it left.
 """
 
 from __future__ import annotations
 
 from ..errors import QuarantineError
 from ..media.private_folder import PrivateFolder
-from ..media.store import HELD, Blocked, MediaStore
-from ..text import counted, escaped
-from .format import Batch
-from .store import in_words, writing
+from ..media.store import HELD, MediaStore
+from ..text import escaped
+from .store import writing
 from .writer import BatchWriter
 
 _BATCH = "held"
@@ -52,47 +51,3 @@ class _HeldWriter(BatchWriter):
     def close(self) -> None:
         super().close()
         self._store.drop_folder_of_held()
-
-
-def put_back(store: MediaStore) -> list[str]:
-    """Put back what a run that was killed has left; returns what a person should know of it."""
-    with in_words():
-        folder = store.folder_of_held()
-        if folder is None:
-            return []
-        with folder:
-            counts = [_put_back_batch(store, folder, name) for name in folder.names()]
-        store.drop_folder_of_held()
-    back, left = sum(count[0] for count in counts), sum(count[1] for count in counts)
-    notes = []
-    if back:
-        notes.append(f"put back: {counted(back, 'file')} that a run held when it was killed")
-    if left:
-        notes.append(
-            f"of a run that was killed, {counted(left, 'file')} cannot be put back, because other files "
-            f"have their names by now: see '{escaped(HELD)}' in the media root, and delete it once checked"
-        )
-    return notes
-
-
-def _put_back_batch(store: MediaStore, folder: PrivateFolder, name: str) -> tuple[int, int]:
-    """How many files were put back, and how many are left because there is another one in their place."""
-    back = left = 0
-    with Batch(folder, folder.folder(name), name) as batch:
-        files = batch.files() if batch.header() else iter(())
-        for file in files:
-            if not batch.holds(file):
-                continue
-            try:
-                store.put_back(batch.folder_of(file), file.name, file.path)
-                back += 1
-            except FileExistsError:
-                left += 1
-            except Blocked as error:
-                raise QuarantineError(
-                    f"a run was killed while it held '{escaped(file.path)}', which cannot be put back: "
-                    f"{error}. Put it back from '{escaped(HELD)}' in the media root, then run again."
-                ) from None
-    if not left:
-        folder.remove_tree(name)
-    return back, left

@@ -150,20 +150,30 @@ def last_file_system(site: Site) -> int:
         return 0
     with _opened_if_there(site.quarantine) as folder:
         # Their first lines say it; a survey would check every file in quarantine.
-        headers = list(_headers(folder)) if folder else []
+        headers = [header for _batch, header in _readable(folder)] if folder else []
     ours = [header for header in headers if header.get("media_root") == as_text(site.media_root)]
     newest = max(ours, key=lambda header: float(header.get("moment", 0.0)), default={})
     return int(newest.get("file_system", 0))
 
 
-def _headers(quarantine: PrivateFolder) -> Iterator[dict[str, Any]]:
-    """The first lines of all batches; a batch that is damaged does not stop the others."""
+def batches_of(site: Site) -> Iterator[Batch]:
+    """The batches that were taken from a site's media root, each open until the next; not damaged ones."""
+    if site.quarantine is None:
+        return
+    with _opened_if_there(site.quarantine) as folder:
+        for batch, header in _readable(folder) if folder else ():
+            if header.get("media_root") == as_text(site.media_root):
+                yield batch
+
+
+def _readable(quarantine: PrivateFolder) -> Iterator[tuple[Batch, dict[str, Any]]]:
+    """All batches with their first lines; a batch that is damaged does not stop the others."""
     for name in _names(quarantine):
         with suppress(QuarantineError), in_words():
             batch = _batch_of(quarantine, name)
             if batch is not None:
                 with batch:
-                    yield batch.header() or {}
+                    yield batch, batch.header() or {}
 
 
 def paths_in(quarantine: bytes, name: str) -> Iterator[str]:

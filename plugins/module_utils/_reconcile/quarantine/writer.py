@@ -18,7 +18,7 @@ from ..errors import CleanupError, QuarantineError
 from ..media.private_folder import PrivateFolder
 from ..media.store import Blocked, Changed, FileState, MediaStore
 from ..text import counted, escaped
-from .format import DIGESTS, FILES, FORMAT, MANIFEST, ROLLED_BACK, ROWS, QuarantinedFile, as_text
+from .format import DIGESTS, FILES, FORMAT, MANIFEST, ROLLED_BACK, ROWS, QuarantinedFile, as_text, confirmed
 from .store import prepared, write_lines, writing
 
 
@@ -37,7 +37,9 @@ class BatchWriter:
         self._without_attributes = 0
         # The folders into which files were moved since the last sync.
         self._filling: dict[str, PrivateFolder] = {}
+        # How many files are in here; and the numbers of those for which nobody has asked once more.
         self._held = 0
+        self._unconfirmed: set[int] = set()
         self._rows: IO[bytes] | None = None
         self._digests: IO[bytes] | None = None
         with writing(), ExitStack() as stack:
@@ -107,6 +109,7 @@ class BatchWriter:
         except (Changed, Blocked, OSError):
             self._held -= not folder.has(file.name)
             raise
+        self._unconfirmed.add(file.number)
         self._without_attributes += not moved.has_all_attributes
         if moved.digest:
             self._note_digest(file.number, moved.digest)
@@ -122,6 +125,7 @@ class BatchWriter:
         """Bring back a file that was removed since the last ``prepare``, as ``MediaStore.put_back`` does."""
         file = self._prepared[path]
         store.put_back(self._folder_for(file), file.name, path)
+        self._unconfirmed.discard(file.number)
         self._held -= 1
 
     def delete(self, path: bytes) -> None:
@@ -129,6 +133,7 @@ class BatchWriter:
         file = self._prepared[path]
         with writing():
             self._folder_for(file).remove(file.name)
+        self._unconfirmed.discard(file.number)
         self._held -= 1
 
     @property
@@ -195,8 +200,14 @@ class QuarantineWriter(BatchWriter):
         header = _header(site, job, plan_id, file_system)
         super().__init__(prepared(site.quarantine or b""), name, header)
 
-    def confirm(self, paths: Iterable[bytes]) -> None:
-        """Keep the files in here."""
+    def confirm(self, path: bytes) -> None:
+        """Keep a file in here for good."""
+        self._unconfirmed.discard(self._prepared[path].number)
+
+    def finish(self) -> None:
+        """Write down which files are confirmed; what a run that is killed leaves unconfirmed belongs back."""
+        with writing():
+            write_lines(self._manifest, [confirmed(self._number, self._unconfirmed)])
 
 
 def _new_folder(quarantine: PrivateFolder, name: str) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -17,11 +18,11 @@ import pytest
 
 from engine.apply import files
 from engine.apply.remover import PermanentRemover, Remover
-from engine.errors import QuarantineError
+from engine.errors import DatabaseError, QuarantineError
 from engine.kept import Code
 from engine.media.store import HELD
 from engine.quarantine import store as quarantine
-from engine.quarantine.writer import QuarantineWriter
+from engine.quarantine.writer import BatchWriter, QuarantineWriter
 from helpers.builders import Media, Planned, Site, as_nobody, found, planned, run
 
 pytestmark = pytest.mark.promise(2)
@@ -138,7 +139,7 @@ def test_a_file_that_cannot_be_put_back_is_not_deleted(
         assert outcome.batch in outcome.failed.items[0].reason
     else:
         plan, _outcome = run(sqlite_with_orphan.orphans())
-        assert plan.warnings == ["put back: 1 file that a run held when it was killed"]
+        assert plan.warnings == ["put back: 1 file that a run had moved when it was killed"]
         assert sqlite_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
 
 
@@ -194,6 +195,151 @@ def test_what_a_killed_run_held_overwrites_nothing(sqlite_with_orphan: Site) -> 
         assert "other files have their names by now" in plan.warnings[0]
     assert Path(os.fsdecode(sqlite_with_orphan.media.path("p/lost.jpg"))).read_bytes() == b"another"
     assert len([path for path in sqlite_with_orphan.media.files if path.startswith(HELD)]) == 2
+
+
+def kill(_path: bytes) -> None:
+    raise KeyboardInterrupt
+
+
+def killed(site: Site, remover: type[Any], **options: str) -> None:
+    """A run that is killed right after it has moved its first file."""
+    with planned(site.orphans(**options)) as made, pytest.raises(KeyboardInterrupt):
+        applied(made, remover(made, kill))
+
+
+def test_what_a_killed_run_had_moved_into_quarantine_is_put_back_by_the_next(
+    site_with_orphan: Site, kept_in: str
+) -> None:
+    killed(site_with_orphan, Keeping, quarantine=kept_in)
+    assert site_with_orphan.media.files == {b"p/kept.jpg"}
+    site_with_orphan.insert("p/lost.jpg")
+    plan, _outcome = run(site_with_orphan.missing(quarantine=kept_in), check=True)
+    assert "a run was killed after it had moved 1 file" in plan.warnings[0]
+    assert site_with_orphan.media.files == {b"p/kept.jpg"}
+    plan, _outcome = run(site_with_orphan.missing(quarantine=kept_in))
+    assert found(plan) == []
+    assert plan.warnings == ["put back: 1 file that a run had moved when it was killed"]
+    assert sorted(site_with_orphan.images) == ["p/kept.jpg", "p/lost.jpg"]
+    assert site_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
+    assert quarantine.batches(os.fsencode(kept_in)) == []
+
+
+def test_what_a_run_has_confirmed_stays_in_quarantine(
+    sqlite_with_orphan: Site, kept_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several handfuls, only the last was not confirmed when the run was killed."""
+    from engine.apply import orphans
+
+    monkeypatch.setattr(orphans, "AT_ONCE", 1)
+    sqlite_with_orphan.media.write("p/lost 2.jpg")
+    with planned(sqlite_with_orphan.orphans(quarantine=kept_in)) as made, pytest.raises(KeyboardInterrupt):
+        applied(made, Keeping(made, lambda path: kill(path) if b"lost.jpg" in path else None))
+    plan, _outcome = run(sqlite_with_orphan.missing(quarantine=kept_in))
+    assert plan.warnings == ["put back: 1 file that a run had moved when it was killed"]
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
+    [batch] = quarantine.batches(os.fsencode(kept_in))
+    assert batch.files == 1
+    plan, _outcome = run(sqlite_with_orphan.missing(quarantine=kept_in))
+    assert plan.warnings == []
+
+
+def test_another_site_of_the_quarantine_keeps_its_batches(sqlite_with_orphan: Site, kept_in: str) -> None:
+    killed(sqlite_with_orphan, Keeping, quarantine=kept_in)
+    manifest = next(Path(kept_in).glob("*/manifest.jsonl"))
+    manifest.write_text(manifest.read_text().replace('"media_root": "', '"media_root": "/elsewhere'))
+    plan, _outcome = run(sqlite_with_orphan.missing(quarantine=kept_in))
+    assert plan.warnings == []
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg"}
+
+
+@pytest.mark.parametrize("manifest", [b"", b'{"format": 1}\n'], ids=["lost", "of nothing"])
+def test_a_held_file_that_no_manifest_names_is_never_deleted(
+    sqlite_with_orphan: Site, manifest: bytes
+) -> None:
+    killed(sqlite_with_orphan, Deleting)
+    [held] = Path(os.fsdecode(sqlite_with_orphan.media.path(HELD))).iterdir()
+    (held / "manifest.jsonl").write_bytes(manifest)
+    before = sqlite_with_orphan.media.files
+    for _again in range(2):
+        with pytest.raises(QuarantineError, match="no manifest says where they belong"):
+            run(sqlite_with_orphan.orphans())
+        assert sqlite_with_orphan.media.files == before
+
+
+def test_a_file_that_cannot_go_back_after_a_kill_stops_the_next_run(
+    sqlite_with_orphan: Site, kept_in: str
+) -> None:
+    """Its record would look as if it had lost its file."""
+    killed(sqlite_with_orphan, Keeping, quarantine=kept_in)
+    sqlite_with_orphan.insert("p/lost.jpg")
+    folder = Path(os.fsdecode(sqlite_with_orphan.media.path("p")))
+    folder.rename(folder.with_name("aside"))
+    folder.symlink_to("aside")
+    with pytest.raises(QuarantineError, match="cannot be put back: 'p' is a symbolic link"):
+        run(sqlite_with_orphan.missing(quarantine=kept_in))
+    assert sorted(sqlite_with_orphan.images) == ["p/kept.jpg", "p/lost.jpg"]
+
+
+def test_an_error_after_the_move_brings_all_back(
+    sqlite_with_orphan: Site, remover: type[Any], kept_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_writer: Any) -> None:
+        raise QuarantineError("the quarantine could not be written to: No space left on device.")
+
+    monkeypatch.setattr(BatchWriter, "sync", broken)
+    with planned(sqlite_with_orphan.orphans(quarantine=kept_in)) as made:
+        outcome = applied(made, remover(made, lambda _path: None))
+    assert "No space left" in outcome.error
+    assert (outcome.removed.files, outcome.failed.total) == (0, 0)
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
+
+
+def test_after_an_error_a_file_that_was_replaced_is_reported(
+    sqlite_with_orphan: Site, remover: type[Any], kept_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_writer: Any) -> None:
+        raise QuarantineError("the quarantine could not be written to: No space left on device.")
+
+    monkeypatch.setattr(BatchWriter, "sync", broken)
+    with planned(sqlite_with_orphan.orphans(quarantine=kept_in)) as made:
+        again = remover(made, lambda _path: sqlite_with_orphan.media.write("p/lost.jpg", content=b"new"))
+        outcome = applied(made, again)
+    assert codes(outcome.failed) == {b"p/lost.jpg": "in_the_way"}
+    assert Path(os.fsdecode(sqlite_with_orphan.media.path("p/lost.jpg"))).read_bytes() == b"new"
+
+
+def test_what_was_deleted_before_an_error_is_counted(
+    sqlite_with_orphan: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_with_orphan.media.write("p/lost 2.jpg", "p/lost 3.jpg")
+    delete, asked = BatchWriter.delete, []
+
+    def failing(writer: BatchWriter, path: bytes) -> None:
+        asked.append(path)
+        if len(asked) == 2:
+            raise QuarantineError("the quarantine could not be written to: Input/output error.")
+        delete(writer, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchWriter, "delete", failing)
+        _plan, outcome = run(sqlite_with_orphan.orphans())
+    assert "Input/output error" in outcome.error
+    assert outcome.removed.files == 1
+    run(sqlite_with_orphan.missing())
+    lost = {b"p/lost.jpg", b"p/lost 2.jpg", b"p/lost 3.jpg"}
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg", *lost} - {asked[0]}
+
+
+def test_an_error_of_sqlite_is_not_taken_for_no_writer(
+    sqlite_with_orphan: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_arguments: Any, **_how: Any) -> Any:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with planned(sqlite_with_orphan.orphans()) as made, monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", failing)
+        with pytest.raises(DatabaseError, match="asking for open transactions failed"):
+            made.session.database.open_transactions()
 
 
 def test_what_waits_to_be_deleted_is_private(sqlite_with_orphan: Site) -> None:
