@@ -43,8 +43,9 @@ def test_a_batch_is_private(full_site: FullSite):
 def test_the_manifest_tells_what_each_file_was(sqlite_full_site: FullSite):
     sqlite_full_site.run("orphans")
     [batch] = sqlite_full_site.batches()
-    header, *lines = (sqlite_full_site.quarantine / batch / "manifest.jsonl").read_text().splitlines()
+    header, *lines, last = (sqlite_full_site.quarantine / batch / "manifest.jsonl").read_text().splitlines()
     assert json.loads(header)["job"] == "orphans"
+    assert json.loads(last) == {"confirmed": len(lines), "but": []}
     by_path = {json.loads(line)["path"]: json.loads(line) for line in lines}
     status = sqlite_full_site.start[0][b"photos/left over.jpg"]
     kept = by_path["photos/left over.jpg"]

@@ -38,8 +38,16 @@ def _path(site: FullSite) -> Path:
     return site.media / ORPHAN
 
 
+def _cut_short_unnoticed(file: Path) -> None:
+    """As after a damage of the disk: the time is that of the whole file."""
+    status = file.stat()
+    os.truncate(file, 1)
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "cut short": lambda file: os.truncate(file, 1),
+    "cut short, with its time": _cut_short_unnoticed,
     "grown": lambda file: file.write_bytes(file.read_bytes() + b"more"),
     "exchanged for a folder": lambda file: (file.unlink(), file.mkdir()),
     "exchanged for a FIFO": lambda file: (file.unlink(), os.mkfifo(file)),

@@ -39,6 +39,8 @@ MANIFEST, FILES, ROWS, DIGESTS = "manifest.jsonl", "files", "rows.jsonl", "diges
 FORMAT = 1
 
 ROLLED_BACK = {"rows": "rolled back"}
+# In the first line of a manifest: that files are confirmed here.
+CONFIRMS = {"confirms": True}
 _CONFIRMED, _BUT = "confirmed", "but"
 
 # Bytes of a line. PostgreSQL's longest value has as many; with a row that is longer, its record is kept.
@@ -99,6 +101,12 @@ def confirmed(below: int, but: Collection[int]) -> dict[str, Any]:
 def _has_types(line: Mapping[str, Any], fields: Mapping[str, type]) -> bool:
     """Whether values have these types; what a line does not have, its reader has a value for."""
     return all(isinstance(line.get(name, kind()), _ACCEPTED.get(kind, kind)) for name, kind in fields.items())
+
+
+def _describes_file(line: Mapping[str, Any]) -> bool:
+    if line.keys() != _FILE_FIELDS.keys() or not _has_types(line, _FILE_FIELDS):
+        return False
+    return bool(line["path"]) and min(line["number"], line["size"], line["mode"]) >= 0
 
 
 def as_text(path: bytes) -> str:
@@ -168,9 +176,7 @@ class Batch:
         return header, (self._file(line) for line in lines if line != ROLLED_BACK and _CONFIRMED not in line)
 
     def _file(self, line: dict[str, Any]) -> QuarantinedFile:
-        if line.keys() != _FILE_FIELDS.keys() or not _has_types(line, _FILE_FIELDS) or not line["path"]:
-            raise _damaged(self.folder, MANIFEST, "that describes no file")
-        if any(line[name] < 0 for name in ("number", "size", "mode")):
+        if not _describes_file(line):
             raise _damaged(self.folder, MANIFEST, "that describes no file")
         return QuarantinedFile(**{**line, "path": as_path(line["path"])})
 
@@ -185,7 +191,8 @@ class Batch:
 
     def unconfirmed(self) -> list[QuarantinedFile]:
         """The files in the batch for which a run that was killed has not asked the database once more."""
-        if self._ends_confirmed():
+        # A release that did not confirm files has left all of its batches so.
+        if self._ends_confirmed() or not CONFIRMS.items() <= (self.header() or {}).items():
             return []
         below = 0
         exceptions: frozenset[int] = frozenset()
@@ -229,19 +236,6 @@ class Batch:
                 return digests.read(DIGEST_SIZE)
         except FileNotFoundError:
             return b""
-
-    def stored_names(self) -> set[str]:
-        """All files that are in the batch, as ``QuarantinedFile.stored`` has them, known or not."""
-        try:
-            files = self.folder.folder(FILES)
-        except FileNotFoundError:
-            return set()
-        found: set[str] = set()
-        with files:
-            for name in files.names():
-                with files.folder(name) as folder:
-                    found.update(f"{name}/{stored}" for stored in folder.names())
-        return found
 
     def folder_of(self, file: QuarantinedFile) -> PrivateFolder:
         """Lend the folder that a file is in, until another file is asked for. Raises FileNotFoundError."""
@@ -304,6 +298,18 @@ class ArchivedRows:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         # None at all, where those that are listed were not deleted.
         return islice(lines_of(self._folder, ROWS), len(self))
+
+
+def stored_in(folder: PrivateFolder) -> Iterator[str]:
+    """All files in the folder of a batch, as ``QuarantinedFile.stored`` has them, whether known or not."""
+    try:
+        files = folder.folder(FILES)
+    except FileNotFoundError:
+        return
+    with files:
+        for name in files.names():
+            with files.folder(name) as inner:
+                yield from (f"{name}/{stored}" for stored in inner.names())
 
 
 def lines_of(folder: PrivateFolder, name: str) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ from ..config.site import Site
 from ..errors import QuarantineError
 from ..media.store import Blocked, MediaStore
 from ..text import counted, escaped
-from .format import ROWS, Batch, QuarantinedFile
+from .format import ROWS, Batch, QuarantinedFile, stored_in
 from .store import batches_of, in_words
 
 
@@ -33,7 +33,7 @@ def put_back(store: MediaStore, site: Site) -> list[str]:
             back += moved
             if left:
                 replaced.append(f"{counted(left, 'file')} in '{escaped(batch.folder.path)}'")
-            if not batch.folder.has(ROWS) and not batch.stored_names():
+            if not batch.folder.has(ROWS) and next(stored_in(batch.folder), None) is None:
                 batch.quarantine.remove_tree(batch.name)
         store.drop_folder_of_held()
     notes = []
@@ -99,7 +99,7 @@ def _put_back(store: MediaStore, batch: Batch, files: Iterable[QuarantinedFile])
 
 
 def _require_known(batch: Batch, files: Iterable[QuarantinedFile]) -> None:
-    unknown = batch.stored_names() - {file.stored for file in files}
+    unknown = set(stored_in(batch.folder)) - {file.stored for file in files}
     if unknown:
         raise QuarantineError(
             f"'{escaped(batch.folder.path)}' holds {counted(len(unknown), 'file')} of a killed run, and no "

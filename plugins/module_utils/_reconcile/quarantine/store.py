@@ -17,7 +17,18 @@ from ..config.site import Site
 from ..errors import CleanupError, QuarantineError, SiteError
 from ..media.private_folder import PrivateFolder
 from ..text import escaped
-from .format import FILES, LONGEST_LINE, MANIFEST, ROWS, ArchivedRows, Batch, as_path, as_text, lines_of
+from .format import (
+    FILES,
+    LONGEST_LINE,
+    MANIFEST,
+    ROWS,
+    ArchivedRows,
+    Batch,
+    as_path,
+    as_text,
+    lines_of,
+    stored_in,
+)
 
 # What may be said instead of the name of a batch.
 LATEST = "latest"
@@ -269,18 +280,9 @@ def _is_stub(quarantine: PrivateFolder, name: str) -> bool:
         with quarantine.folder(name) as folder:
             if next(lines_of(folder, MANIFEST), None) is not None or set(folder.names()) - {MANIFEST, FILES}:
                 return False
-            return not folder.has(FILES) or _holds_empty_folders(folder, FILES)
+            return next(stored_in(folder), None) is None
     except (NotADirectoryError, QuarantineError):
         return False
-
-
-def _holds_empty_folders(folder: PrivateFolder, name: str) -> bool:
-    with folder.folder(name) as outer:
-        for inner in outer.names():
-            with outer.folder(inner) as opened_inner:
-                if opened_inner.names():
-                    return False
-    return True
 
 
 def forget(batch: Batch, rows: ArchivedRows, back: Sequence[int]) -> None:

@@ -18,7 +18,18 @@ from ..errors import CleanupError, QuarantineError
 from ..media.private_folder import PrivateFolder
 from ..media.store import Blocked, Changed, FileState, MediaStore
 from ..text import counted, escaped
-from .format import DIGESTS, FILES, FORMAT, MANIFEST, ROLLED_BACK, ROWS, QuarantinedFile, as_text, confirmed
+from .format import (
+    CONFIRMS,
+    DIGESTS,
+    FILES,
+    FORMAT,
+    MANIFEST,
+    ROLLED_BACK,
+    ROWS,
+    QuarantinedFile,
+    as_text,
+    confirmed,
+)
 from .store import prepared, write_lines, writing
 
 
@@ -49,7 +60,7 @@ class BatchWriter:
             self._manifest = stack.enter_context(self._folder.create(MANIFEST))
             self._folder.make_folder(FILES)
             self._files = stack.enter_context(self._folder.folder(FILES))
-            write_lines(self._manifest, [{**header, "format": FORMAT, "batch": self.name}])
+            write_lines(self._manifest, [{**header, **CONFIRMS, "format": FORMAT, "batch": self.name}])
             self._folder.sync()
             self._stack = stack.pop_all()
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import threading
@@ -241,6 +242,19 @@ def test_what_a_run_has_confirmed_stays_in_quarantine(
     assert batch.files == 1
     plan, _outcome = run(sqlite_with_orphan.missing(quarantine=kept_in))
     assert plan.warnings == []
+
+
+def test_a_batch_of_a_release_that_did_not_confirm_stays_as_it_is(
+    sqlite_with_orphan: Site, kept_in: str
+) -> None:
+    run(sqlite_with_orphan.orphans(quarantine=kept_in))
+    manifest = next(Path(kept_in).glob("*/manifest.jsonl"))
+    header, *lines, _confirmation = manifest.read_text().splitlines()
+    old = {name: value for name, value in json.loads(header).items() if name != "confirms"}
+    manifest.write_text("\n".join([json.dumps(old), *lines, ""]))
+    plan, _outcome = run(sqlite_with_orphan.missing(quarantine=kept_in))
+    assert plan.warnings == []
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg"}
 
 
 def test_another_site_of_the_quarantine_keeps_its_batches(sqlite_with_orphan: Site, kept_in: str) -> None:

@@ -103,6 +103,17 @@ class LocalKit:
 
         patch.setattr(transfer, "require_same", late)
 
+    def before_the_way_back(self, patch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+        """Let something happen after the last check of a place and before a file is put back there."""
+        is_put_back = transfer.is_put_back
+
+        def late(*arguments: Any) -> bool:
+            answer = is_put_back(*arguments)
+            happens()
+            return answer
+
+        patch.setattr(transfer, "is_put_back", late)
+
     def block_removal(self, patch: pytest.MonkeyPatch) -> None:
         """From now on this user may not remove files."""
         patch.setattr(os, "access", lambda *_arguments, **_how: False)
@@ -428,6 +439,20 @@ def test_nothing_is_overwritten_on_the_way_back(
     kit.write(b"a/1")
     store.move_out(b"a/1", state_of(store, b"a/1"), folder, "1")
     kit.write(b"a/1", content=b"a new upload")
+    with pytest.raises(FileExistsError):
+        store.put_back(folder, "1", b"a/1")
+    assert kit.read(b"a/1") == b"a new upload"
+    assert content_of(folder, "1") == b"picture"
+    assert walked(store) == [b"a/1"], "and no unfinished copy is left"
+
+
+@pytest.mark.promise(10)
+def test_an_upload_at_the_last_moment_is_not_overwritten_on_the_way_back(
+    kit: LocalKit, store: MediaStore, folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kit.write(b"a/1")
+    store.move_out(b"a/1", state_of(store, b"a/1"), folder, "1")
+    kit.before_the_way_back(monkeypatch, lambda: kit.write(b"a/1", content=b"a new upload"))
     with pytest.raises(FileExistsError):
         store.put_back(folder, "1", b"a/1")
     assert kit.read(b"a/1") == b"a new upload"
