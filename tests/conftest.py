@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import sqlite3
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Iterator
@@ -52,6 +54,16 @@ def postgresql_server() -> Iterator[str]:
 
     with running() as server:
         yield server.url
+
+
+@pytest.fixture(autouse=True)
+def state_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where runs of any user keep the state of a site without a quarantine, instead of their home."""
+    folder = tempfile.mkdtemp(prefix="media-cleanup-state-")
+    os.chmod(folder, 0o1777)
+    monkeypatch.setenv("XDG_STATE_HOME", folder)
+    yield Path(folder)
+    shutil.rmtree(folder)
 
 
 _numbers = itertools.count(1)

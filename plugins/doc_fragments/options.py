@@ -52,6 +52,14 @@ options:
         publish.
     type: bool
     default: false
+  state_directory:
+    description:
+      - Where a site without a O(quarantine) keeps what its runs know of it;
+        with one, it is kept in there. It is made if it does not exist, and
+        is for its owner only.
+      - Default is C(/var/lib/media-cleanup/SITE) if that is there, else C($XDG_STATE_HOME/media-cleanup/SITE)
+        or C(~/.local/state/media-cleanup/SITE), where SITE is the O(name).
+    type: path
   max_removal_percent:
     description:
       - A guard. A plan that would remove a larger share than this of what

@@ -72,6 +72,10 @@ class QuarantineError(CleanupError):
     """Something could not be kept safely, so it was not removed."""
 
 
+class StateError(CleanupError):
+    """What earlier runs know of the site cannot be read or written."""
+
+
 class UnconfirmedError(CleanupError):
     """Nobody confirmed the removal."""
 

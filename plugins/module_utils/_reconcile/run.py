@@ -174,9 +174,10 @@ def _attempt(session: Session, job: Job, check: bool, approved: str | None, watc
     return Run(job, plan, outcome)
 
 
-def _place(job: Job) -> tuple[str, bytes, bytes | None]:
+def _place(job: Job) -> tuple[str, str, bytes, bytes | None, bytes | None]:
     """What jobs must have in common to share a session."""
-    return job.site.database_url, job.site.media_root, job.site.quarantine
+    site = job.site
+    return site.name, site.database_url, site.media_root, site.quarantine, site.state_directory
 
 
 @contextmanager

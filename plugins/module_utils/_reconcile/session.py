@@ -15,6 +15,7 @@ from .database.drivers import connect
 from .media.local import LocalStore
 from .media.store import MediaStore
 from .quarantine import leftovers
+from .quarantine.state import State
 from .quarantine.store import locked
 from .spool import Spool
 
@@ -48,6 +49,7 @@ class Session:
         self.progress: Progress | None = None
         # What a person should know of what happened before any job was planned.
         self.notes: list[str] = []
+        self._state: State | None = None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -61,7 +63,17 @@ class Session:
             if self.site.quarantine:
                 stack.enter_context(locked(self.site.quarantine))
             stack.callback(self.media.drop_folder_of_held)
+            # Only now: the run that held the locks before may have recorded something.
+            self._state = State(self.site, writes=True)
+            stack.callback(setattr, self, "_state", None)
             yield
+
+    @property
+    def state(self) -> State:
+        """What is known of the site between runs. Only a session that is locked writes it."""
+        if self._state is None:
+            self._state = State(self.site, writes=False)
+        return self._state
 
     def put_back_leftovers(self, check: bool) -> None:
         """Put back what a run that was killed had moved and not confirmed; only noted in check mode."""

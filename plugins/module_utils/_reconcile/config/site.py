@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ..errors import SiteError
@@ -22,6 +24,8 @@ from ..kept import Code
 from ..text import escaped, escaped_value
 from .options import AGE_STAMPS, SELECTIONS, module_options, shared_options
 from .values import checked
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True, order=True)
@@ -52,6 +56,7 @@ class Site:
     media_root: bytes
     media_url: bytes
     quarantine: bytes | None
+    state_directory: bytes | None
     marker: bytes | None
     max_removal_percent: int
     accept: tuple[str, ...]
@@ -65,6 +70,13 @@ class Site:
     def accepts(self, code: Code, name: bytes) -> bool:
         """Whether the doubt with this code about the thing of this name was accepted."""
         return f"{code.value}:{os.fsdecode(name)}" in self.accept
+
+    @property
+    def file_name(self) -> str:
+        """What a file or a folder is called after it; a digest where its name is not fit for that."""
+        if _FILE_NAME.fullmatch(self.name):
+            return self.name
+        return blake2b(self.name.encode(), digest_size=16).hexdigest()
 
     @property
     def quarantine_in_root(self) -> bytes | None:
@@ -264,13 +276,14 @@ def site(options: Mapping[str, Any]) -> Site:
 def _site(values: Mapping[str, Any]) -> Site:
     marker = values["marker"]
     media_root = _absolute("media_root", values["media_root"])
-    quarantine = values["quarantine"]
+    quarantine, state = values["quarantine"], values["state_directory"]
     found = Site(
         name=escaped_value(values["name"] or values["media_root"]),
         database_url=values["database_url"],
         media_root=media_root,
         media_url=values["media_url"].encode(),
         quarantine=None if quarantine is None else _absolute("quarantine", quarantine),
+        state_directory=None if state is None else _absolute("state_directory", state),
         marker=None if marker is None else _below_root("marker", marker),
         max_removal_percent=values["max_removal_percent"],
         accept=tuple(values["accept"]),

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What is known of a site between runs, in one file.
+
+That is ``.state/SITE.json`` in the quarantine; without a quarantine it is in the state directory. It is a
+JSON object with the format, the site, and a JSON object for each part, which belongs to the code that
+asks for it. It is only ever replaced as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from typing import Any, Iterator, Mapping
+
+from ..config.site import Site
+from ..errors import QuarantineError, StateError
+from ..media.private_folder import PrivateFolder
+from ..text import escaped
+
+# The parts: which database and media store belong to the site; what earlier runs found; which fields the
+# project had; what was announced that a purge would delete.
+IDENTITY = "identity"
+EARLIER_FINDS = "earlier_finds"
+KNOWN_FIELDS = "known_fields"
+ANNOUNCED_PURGE = "announced_purge"
+PARTS = (IDENTITY, EARLIER_FINDS, KNOWN_FIELDS, ANNOUNCED_PURGE)
+
+FORMAT = 1
+# Bytes of the file. It is read as a whole.
+LARGEST = 16 << 20
+
+_FOLDER = ".state"
+_WHAT = "the state"
+_MADE_BY_ROLE = b"/var/lib/media-cleanup"
+
+
+class State:
+    """The facts of a site, as they were when this was made. Raises StateError where they cannot be known.
+
+    Nothing is known where there is no file. A file that cannot be read, or is not what was written, is
+    an error: what it said may be the reason not to remove anything.
+
+    Facts are only recorded by a run that holds the locks of the site: ``writes`` is false in check mode,
+    and nothing is written then.
+    """
+
+    def __init__(self, site: Site, writes: bool) -> None:
+        self._site = site
+        self._writes = writes
+        self._name = f"{site.file_name}.json"
+        self._folder = _folder_of(site)
+        self._parts = self._read()
+
+    @property
+    def path(self) -> bytes:
+        """Where the file is, for messages."""
+        return os.path.join(self._folder, os.fsencode(self._name))
+
+    def part(self, name: str) -> Mapping[str, Any]:
+        """The facts of a part; empty if none were recorded. Who reads them checks them (see ``damaged``)."""
+        return self._parts[name]
+
+    def record(self, name: str, facts: Mapping[str, Any]) -> None:
+        """Replace the facts of a part; returns when they are on disk."""
+        if name not in PARTS:
+            raise KeyError(name)
+        if self._writes:
+            # Only a run that holds the lock writes; another part may still have been recorded since.
+            self._write({**self._read(), name: dict(facts)})
+
+    def damaged(self, why: str) -> StateError:
+        """The error for a file that holds what it cannot hold."""
+        return StateError(
+            f"the state of site '{self._site.name}' in '{escaped(self.path)}' is damaged: {why}. It says "
+            "what earlier runs know of the site, so nothing is done without it. Restore it from a backup; or "
+            "check that database_url and media_root are right, delete it, and the next run begins anew."
+        )
+
+    # Reading.
+
+    def _read(self) -> dict[str, Mapping[str, Any]]:
+        with self._in_words("read"):
+            written = self._content()
+        if written is None:
+            return {name: {} for name in PARTS}
+        if len(written) > LARGEST:
+            raise self.damaged(f"it has more than {LARGEST:,} bytes")
+        try:
+            content = json.loads(written)
+        except (ValueError, RecursionError):
+            raise self.damaged("it is not valid JSON") from None
+        return self._checked(content)
+
+    def _content(self) -> bytes | None:
+        """The file, or a little more of it than it may have; None where there is none."""
+        try:
+            with PrivateFolder.open(self._folder, _WHAT) as folder, folder.read(self._name) as file:
+                return file.read(LARGEST + 1)
+        except FileNotFoundError:
+            return None
+
+    def _checked(self, content: Any) -> dict[str, Mapping[str, Any]]:
+        if not isinstance(content, dict) or "format" not in content:
+            raise self.damaged("it is not a state file")
+        if content["format"] != FORMAT:
+            raise StateError(
+                f"the state '{escaped(self.path)}' has the format {content['format']!r}, and this release "
+                f"knows {FORMAT}. Use the release that wrote it, or a later one."
+            )
+        if content.get("site") != self._site.name:
+            raise self.damaged(f"it belongs to the site {content.get('site')!r}")
+        parts = {name: content.get(name, {}) for name in PARTS}
+        wrong = [name for name, facts in parts.items() if not isinstance(facts, dict)]
+        if wrong or set(content) - {"format", "site", *PARTS}:
+            raise self.damaged("it holds what no state file holds")
+        return parts
+
+    # Writing.
+
+    def _write(self, parts: dict[str, Mapping[str, Any]]) -> None:
+        written = json.dumps({"format": FORMAT, "site": self._site.name, **parts}, sort_keys=True).encode()
+        if len(written) > LARGEST:
+            raise StateError(
+                f"the state of site '{self._site.name}' would have {len(written):,} bytes, and may have "
+                f"{LARGEST:,}. Nothing of it was written."
+            )
+        with self._in_words("written"), self._made() as folder:
+            new = f"{self._name}.new"
+            with folder.create(new) as file:
+                file.write(written)
+                file.flush()
+                os.fsync(file.fileno())
+            folder.rename(new, self._name)
+            folder.sync()
+        self._parts = parts
+
+    def _made(self) -> PrivateFolder:
+        if self._site.quarantine is None:
+            return PrivateFolder.make(self._folder, _WHAT)
+        # The quarantine first: a folder that is only made on the way to another one is not private.
+        PrivateFolder.make(self._site.quarantine, "the quarantine").close()
+        return PrivateFolder.make(self._folder, _WHAT)
+
+    @contextmanager
+    def _in_words(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, QuarantineError) as error:
+            why = f"{error.strerror}." if isinstance(error, OSError) else error
+            option = "state_directory" if self._site.quarantine is None else "quarantine"
+            raise StateError(
+                f"the state of site '{self._site.name}' in '{escaped(self.path)}' could not be {done}: {why} "
+                f"It says what earlier runs know of the site, so nothing was removed. Let this user write to "
+                f"that folder, or set {option} to another one."
+            ) from None
+
+
+def _folder_of(site: Site) -> bytes:
+    if site.quarantine is not None:
+        return os.path.join(site.quarantine, os.fsencode(_FOLDER))
+    if site.state_directory is not None:
+        return site.state_directory
+    name = os.fsencode(site.file_name)
+    made_by_role = os.path.join(_MADE_BY_ROLE, name)
+    try:
+        os.lstat(made_by_role)
+    except FileNotFoundError:
+        return _folder_in_home(name)
+    except OSError:
+        # To read the file in there says what is wrong.
+        pass
+    return made_by_role
+
+
+def _folder_in_home(name: bytes) -> bytes:
+    home = os.environb.get(b"XDG_STATE_HOME", b"")
+    if not home.startswith(b"/"):
+        home = os.path.join(os.path.expanduser(b"~"), b".local/state")
+    return os.path.join(home, b"media-cleanup", name)
