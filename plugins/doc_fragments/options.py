@@ -326,6 +326,28 @@ options:
           - For a generic relation, the column of the content type.
         type: str
         default: content_type_id
+      parents:
+        description:
+          - What O(parents) says, for the table of this rule. It is needed where rows are deleted whose
+            primary key is a foreign key to a table that is none of the records and of what is deleted with
+            them.
+        type: str
+        choices:
+          - delete
+          - keep
+  parents:
+    description:
+      - What becomes of the row that a record references by its primary key. V(delete) deletes it after
+        the record, and its own parents too, with what depends on them by O(dependents), as Django does
+        for a model that inherits from another one (multi-table inheritance). V(keep) leaves it alone, as
+        Django does for a C(OneToOneField(primary_key=True)). The two cannot be told apart in the database,
+        so records with such a key are kept where nothing is said, with the code V(undeclared_parents).
+      - Of a model with several parents, the keys of the others are recognized by the name that Django gives
+        them, which ends in V(_ptr_id).
+    type: str
+    choices:
+      - delete
+      - keep
   max_dependents:
     description:
       - A guard. A plan with more dependent rows than this for a record, on the average, is refused. Plans

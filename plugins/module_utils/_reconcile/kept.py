@@ -31,6 +31,7 @@ class Code(str, Enum):
     RESTRICTED = "restricted"
     SHARED_PATH = "shared_path"
     UNDECLARED_DEPENDENTS = "undeclared_dependents"
+    UNDECLARED_PARENTS = "undeclared_parents"
     RECORD_KEPT = "record_kept"
     YOUNG = "young"
     DATABASE = "database"
@@ -60,6 +61,7 @@ MEANING = {
     Code.RESTRICTED: "Dependent rows must not be removed, so the record is kept.",
     Code.SHARED_PATH: "Several records reference the missing file, as they do a default picture.",
     Code.UNDECLARED_DEPENDENTS: "Rows depend on the record, and what becomes of them is not known.",
+    Code.UNDECLARED_PARENTS: "A row is part of one of another table, and whether that goes too is not known.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
     Code.YOUNG: "The file, or a file of the record, is younger than the age limit.",
     Code.DATABASE: "The file is part of the site's own database.",

@@ -118,8 +118,9 @@ class _Removal:
         with closing(self._rows_to_archive(deleted, cascade)) as rows_to_archive:
             self.outcome.remover.archive(rows_to_archive)
         cascade.apply()
-        add_counts(self.outcome.dependents, cascade.counts())
         self._delete_selected(deleted)
+        cascade.apply_after()
+        add_counts(self.outcome.dependents, cascade.counts())
 
     def _young(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Doubt]:
         """Why records are kept one of whose files has become young since the plan, by their keys."""

@@ -31,6 +31,8 @@ AGE_STAMPS = ("newest", "mtime", "ctime")
 SELECTIONS = ("missing", "incomplete")
 
 ACTIONS = ("delete", "set_null", "restrict")
+# What becomes of the parents of a row that is deleted.
+PARENTS = ("delete", "keep")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ _DEPENDENT = (
     Option("holds", default="key", choices=("key", "path")),
     Option("content_type"),
     Option("content_type_column", default="content_type_id"),
+    Option("parents", choices=PARENTS),
 )
 _BY_JOB = tuple(Option(job) for job in (*JOBS, "purge"))
 
@@ -150,6 +153,7 @@ OPTIONS = (
     Option("time_zone", jobs=_RECORDS),
     Option("label", scope=_JOB, jobs=_RECORDS),
     Option("dependents", "list", default=(), suboptions=_DEPENDENT, scope=_JOB, jobs=_RECORDS),
+    Option("parents", choices=PARENTS, scope=_JOB, jobs=_RECORDS),
     Option("max_dependents", "int", default=100, jobs=_RECORDS),
     Option(
         "references",

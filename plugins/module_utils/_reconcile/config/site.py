@@ -121,7 +121,8 @@ class DependentRule:
     """What the user says becomes of the rows that a column ties to a removed record.
 
     The column holds the record's key, a key that a content type completes (Django's generic
-    relation), or, with ``holds_path``, the path of the removed file.
+    relation), or, with ``holds_path``, the path of the removed file. ``parents`` says what
+    becomes of the parents of rows that are deleted.
     """
 
     column: Column
@@ -129,6 +130,7 @@ class DependentRule:
     content_type: tuple[str, str] | None = None
     content_type_column: str = "content_type_id"
     holds_path: bool = False
+    parents: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ class RecordsJob:
     age_limit: AgeLimit
     label: str | None
     dependents: tuple[DependentRule, ...]
+    parents: str | None
     max_dependents: int
     references: tuple[Column, ...]
     derived: tuple[str, ...]
@@ -208,6 +211,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         age_limit=AgeLimit(values["older_than_hours"], values["age_stamp"]),
         label=label,
         dependents=_dependents(values["dependents"]),
+        parents=values["parents"],
         max_dependents=values["max_dependents"],
         references=references,
         derived=tuple(values["derived"]),
@@ -265,6 +269,7 @@ def _dependent_rule(column: Column, entry: Mapping[str, Any]) -> DependentRule:
         content_type=(app, model) if content_type else None,
         content_type_column=entry["content_type_column"],
         holds_path=entry["holds"] == "path",
+        parents=entry["parents"],
     )
 
 

@@ -56,11 +56,16 @@ class Cascade(ABC):
     def apply(self) -> None:
         """Update and delete them; to be called inside the transaction in which they were found."""
 
+    @abstractmethod
+    def apply_after(self) -> None:
+        """Delete those that the records themselves reference; to be called when these are deleted."""
+
 
 def cascade_of(dependents: Dependents, database: Database, rows: list[Row]) -> tuple[Cascade, Restricted]:
     """The cascade of the rows without those that are restricted, and which those are, each with the links."""
     restricted: Restricted = {}
-    kind = SetCascade if dependents.on_one_record and not dependents.has_unconstrained else KeyCascade
+    in_sets = dependents.on_one_record and not dependents.has_unconstrained and not dependents.delete_parents
+    kind = SetCascade if in_sets else KeyCascade
     cascade: Cascade = kind(dependents, database, rows)
     while cascade.restricted:
         restricted.update(cascade.restricted)
@@ -151,6 +156,9 @@ class SetCascade(Cascade):
         for chain in reversed(self._chains):
             self._done[chain] = self._apply(chain)
 
+    def apply_after(self) -> None:
+        """Nothing to do: a chain of joins leads to no row that records reference."""
+
     def _apply(self, chain: _Chain) -> int:
         link = chain.last
         # What was archived is what is removed, and no row beside it.
@@ -226,7 +234,13 @@ class KeyCascade(Cascade):
             if left:
                 cleared = self._database.clear(table, columns, sorted(left, key=repr))
                 _must_be_all(f"updating rows of {table.name}", cleared, len(left))
-        for table in self._dependents.order:
+        self._delete(self._dependents.order)
+
+    def apply_after(self) -> None:
+        self._delete(self._dependents.order_after)
+
+    def _delete(self, tables: Iterable[Table]) -> None:
+        for table in tables:
             keys = self._deleted.get(table, set())
             if keys:
                 ordered = sorted(keys, key=repr)

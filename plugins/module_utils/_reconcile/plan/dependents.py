@@ -12,27 +12,34 @@ known, the record is kept: nothing is removed on a guess.
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass
 from typing import Iterable, Iterator
 
-from ..config.options import ACTIONS
 from ..config.site import Column, DependentRule, RecordsJob
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Table
 from ..errors import SiteError
 from ..kept import Code
+from .parents import Parents, upwards
 
 _BY_DATABASE = {"CASCADE": "delete", "SET NULL": "set_null", "RESTRICT": "restrict"}
 # What becomes of the rows is not known.
 UNDECLARED = "undeclared"
-_KEEPS = {"restrict": Code.RESTRICTED, UNDECLARED: Code.UNDECLARED_DEPENDENTS}
+UNDECLARED_PARENTS = "undeclared_parents"
+_KEEPS = {
+    "restrict": Code.RESTRICTED,
+    UNDECLARED: Code.UNDECLARED_DEPENDENTS,
+    UNDECLARED_PARENTS: Code.UNDECLARED_PARENTS,
+}
 
 
 @dataclass(frozen=True)
 class Link:
-    """One way in which rows of ``child`` depend on rows of ``parent``."""
+    """One way in which rows of ``child`` depend on rows of ``parent``.
+
+    With ``is_upwards`` it is the other way round: the foreign key leads from ``parent``, as the rows of which
+    this is about are called here, to ``child``, whose rows are deleted after those that reference them.
+    """
 
     parent: Table
     child: Table
@@ -42,9 +49,11 @@ class Link:
     content_type: int | None = None
     content_type_column: str = ""
     holds_path: bool = False
+    is_upwards: bool = False
 
     def __str__(self) -> str:
-        return f"{self.child.name}.{', '.join(self.columns)}"
+        table = self.parent if self.is_upwards else self.child
+        return f"{table.name}.{', '.join(self.columns)}"
 
     @property
     def keeps(self) -> Code | None:
@@ -71,12 +80,17 @@ class Dependents:
         self._rules = {
             (database.table(rule.column.table).identity, rule.column.name): rule for rule in job.dependents
         }
+        self.parents = Parents(job, table, database, self._foreign_keys)
         self._links: dict[Table, list[Link]] = {}
         self.warnings: list[str] = []
         self._follow(table, database)
         self._add_unconstrained(job.dependents, database)
+        self._add_parents(database)
         self._require_effect(job.dependents, database)
-        self.order = list(self._children_first())
+        in_order = list(self._children_first())
+        # Tables from which rows are deleted before those of the records, and after them.
+        self.order = in_order[: in_order.index(table) + 1]
+        self.order_after = in_order[in_order.index(table) + 1 :]
 
     def links(self) -> Iterator[Link]:
         """All ways in which a row may come to depend on a record."""
@@ -90,7 +104,7 @@ class Dependents:
     @property
     def on_one_record(self) -> bool:
         """Whether no row can depend on two records, so that records can be handled a few at a time."""
-        links = list(self.links())
+        links = [link for link in self.links() if not self._leads_back(link)]
         reached = [link.child for link in links]
         return (
             len(set(reached)) == len(reached)
@@ -102,6 +116,23 @@ class Dependents:
     def has_unconstrained(self) -> bool:
         """Whether rows depend on records without a foreign key that the database itself enforces."""
         return any(link.foreign_key is None for link in self.links())
+
+    @property
+    def delete_parents(self) -> bool:
+        """Whether rows are deleted that deleted ones reference."""
+        return any(link.is_upwards and link.action == "delete" for link in self.links())
+
+    def links_along(self, table: Table) -> list[Link]:
+        """The links by which rows of a table are deleted."""
+        return [link for link in self.links() if link.child == table and link.action == "delete"]
+
+    def _leads_back(self, link: Link) -> bool:
+        """Whether a link finds nothing but the rows of which this one's are the parents."""
+        key = link.foreign_key
+        return key is not None and any(
+            up.is_upwards and up.action == "delete" and up.foreign_key == upwards(key)
+            for up in self.links_to(link.child)
+        )
 
     def _follow(self, table: Table, database: Database) -> None:
         """Collect the links to a table and, where rows would be deleted, the links to those."""
@@ -122,6 +153,8 @@ class Dependents:
         child = database.table(f"{key.schema}.{key.table}")
         nullable = tuple(name for name in key.columns if child.columns[name].nullable)
         action = _BY_DATABASE.get(key.on_delete) or ("delete" if self._only_joins(child) else UNDECLARED)
+        if self.parents.is_one_thing(key, child):
+            action = "delete"
         for name in key.columns:
             rule = self._rules.get((child.identity, name))
             if rule:
@@ -193,6 +226,28 @@ class Dependents:
             if rule.action == "delete":
                 self._follow(child, database)
 
+    def _add_parents(self, database: Database) -> None:
+        """Add the ways from rows that are deleted to their parents, and to what depends on these."""
+        done: set[Table] = set()
+        while done != self._links.keys():
+            table = next(table for table in self._links if table not in done)
+            done.add(table)
+            for key in self.parents.keys_of(table):
+                # A row that goes because its parent does needs no word about it.
+                along = self.links_along(table)
+                if table != self.root and all(link.foreign_key == key for link in along):
+                    continue
+                said = self.parents.said_of(table) or UNDECLARED_PARENTS
+                if said != "keep":
+                    self._add_parent(table, key, said, database)
+
+    def _add_parent(self, table: Table, key: ForeignKey, action: str, database: Database) -> None:
+        parent = database.table(f"{key.target_schema}.{key.target_table}")
+        link = Link(table, parent, key.columns, action, foreign_key=upwards(key), is_upwards=True)
+        self._links[table].append(link)
+        if action == "delete":
+            self._follow(parent, database)
+
     def _check_model(self, column: Column, content_type: tuple[str, str], database: Database) -> None:
         """Rows of another model may have the same keys: a content type of theirs would take their rows."""
         app_label, model = content_type
@@ -246,9 +301,12 @@ class Dependents:
         def visit(table: Table) -> Iterator[Table]:
             seen.add(table)
             for link in self._links.get(table, ()):
-                if link.action == "delete" and link.child not in seen:
+                if link.action == "delete" and link.child not in seen and not link.is_upwards:
                     yield from visit(link.child)
             yield table
+            for link in self._links.get(table, ()):
+                if link.action == "delete" and link.child not in seen:
+                    yield from visit(link.child)
 
         return visit(self.root)
 
@@ -260,22 +318,3 @@ def _require_key(table: Table, column: str) -> None:
             f"dependents: {table.name} has no primary key, so a row of it that is set to NULL could "
             f"not be restored. Choose delete or restrict for {table.name}.{column}."
         )
-
-
-def rules_to_choose(links: Iterable[Link]) -> str:
-    """The rules that are missing for foreign keys, in the form of a description, with a choice of actions.
-
-    What is pasted without a choice is refused as an unknown action.
-    """
-    return f"dependents: [{', '.join(map(_rule_to_choose, links))}]"
-
-
-def _rule_to_choose(link: Link) -> str:
-    can_be_null = any(link.child.columns[name].nullable for name in link.columns)
-    actions = "|".join(action for action in ACTIONS if can_be_null or action != "set_null")
-    return f"{{table: {_quoted(link.child.name)}, column: {_quoted(link.columns[0])}, action: {actions}}}"
-
-
-def _quoted(name: str) -> str:
-    """A name as YAML reads it back."""
-    return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", name) else json.dumps(name)

@@ -134,6 +134,8 @@ _RESTRICTIONS = {
     Code.RESTRICTED: "dependent rows must not be removed with its record: {} is set to restrict",
     Code.UNDECLARED_DEPENDENTS: "rows depend on its record by {}, and what becomes of them is not known: "
     "say it in dependents",
+    Code.UNDECLARED_PARENTS: "{} is a primary key that references a row of another table, and whether that "
+    "row goes too is not known: say it in parents",
 }
 
 

@@ -22,8 +22,9 @@ from ..media.walk import NAMES_IN_MEMORY
 from ..session import Session
 from ..spool import CHUNK, ExternalSort, Spool
 from ..text import counted
+from . import undeclared
 from .cascade import cascade_of
-from .dependents import UNDECLARED, Dependents, Link, rules_to_choose
+from .dependents import Dependents, Link
 from .guards import guard_cascade, guard_share, guard_tables
 from .planner import Planner
 from .records import (
@@ -53,7 +54,7 @@ class RecordsPlanner(Planner):
         self.plan = RecordsPlan(job, scope, self.moment, selection)
         self.plan.links = Dependents(job, selection.table, self.database)
         self.plan.warnings += self.plan.links.warnings
-        # The links for which a record is kept because no rule is known, in the order in which they are met.
+        # The links for which records are kept, in the order in which they are met.
         self.undeclared: dict[Link, None] = {}
         self.check = MissingCheck(self.store, self.spellings, self.derived, self.plan.keep)
         for column in (*job.own_columns, *job.references):
@@ -152,7 +153,7 @@ class RecordsPlanner(Planner):
             if record.key in restricted:
                 links = restricted[record.key]
                 self.plan.keep_for(record.name, restriction(links))
-                self.undeclared.update((link, None) for link in links if link.action == UNDECLARED)
+                self.undeclared.update(dict.fromkeys(links))
             else:
                 yield record
 
@@ -210,11 +211,7 @@ class RecordsPlanner(Planner):
         if self.approval and self.approval.left:
             items = counted(self.approval.left, "item")
             plan.warnings.append(f"deleted, attached or not missing any more: {items} of the approved plan")
-        if self.undeclared:
-            plan.warnings.append(
-                "records are kept because rows depend on them, and what becomes of these rows is not known. "
-                f"Choose as on_delete says in the models, and add: {rules_to_choose(self.undeclared)}"
-            )
+        plan.warnings += undeclared.notes(self.undeclared, plan.links)
         self.seal()
         most = site.max_removal_percent
         what = f"rows of {self.job.table}"
@@ -256,4 +253,4 @@ def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> li
 def _scope(job: RecordsJob) -> str:
     parts = [os.fsdecode(job.site.media_root), job.table, job.file_column, *job.companion_columns]
     # Approving a plan approves what becomes of all rows that depend on its records.
-    return "\0".join([*parts, repr(job.dependents)])
+    return "\0".join([*parts, repr(job.dependents), str(job.parents)])
