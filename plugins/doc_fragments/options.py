@@ -117,6 +117,8 @@ options:
       - The RV(plan) of a check run that somebody reviewed. Ages are judged
         as of that run, and nothing is removed that was not in it, or that
         is no longer the same. A value that is longer than any plan is refused.
+      - A record is no longer the same if other rows depend on it than at the
+        review.
     type: str
   max_listed:
     description:

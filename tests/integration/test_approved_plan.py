@@ -18,6 +18,7 @@ pytestmark = pytest.mark.promise(7)
 
 NEW = "it is not in the approved plan; review it in the next one"
 ANOTHER = "it is no longer what was approved: another one has the same name"
+ALTERED = "it is no longer what was approved: its paths, or the rows that depend on it, have changed"
 NAMED = "it was in the approved plan and is referenced or young by now"
 BACK = "deleted, attached or not missing any more: 1 item of the approved plan"
 
@@ -84,7 +85,7 @@ def test_missing_records_that_are_new_back_or_renamed_stay_and_are_told(site: Si
     [result] = ansible.results(approved)
 
     assert set(before) - set(site.images) == {"photos/goes.jpg", "photos/goes_too.jpg"}
-    assert told(result) == {"photos/new.jpg": NEW, "photos/other.jpg": ANOTHER}
+    assert told(result) == {"photos/new.jpg": NEW, "photos/other.jpg": ALTERED}
     assert result["warnings"] == [BACK]
     assert result["removed"]["records"] == 2
 
@@ -105,7 +106,7 @@ def test_incomplete_records_that_are_new_attached_or_renamed_stay_and_are_told(s
 
     assert set(before[0]) - set(site.images) == {"photos/goes.jpg"}
     assert set(before[1]) - set(site.files) == {"photos/goes.jpg"}
-    assert told(result) == {"photos/new.jpg": NEW, "photos/other.jpg": ANOTHER}
+    assert told(result) == {"photos/new.jpg": NEW, "photos/other.jpg": ALTERED}
     # The record that was attached, and the two files that went out of the plan with their records.
     assert result["warnings"] == [BACK.replace("1 item", "3 items")]
 

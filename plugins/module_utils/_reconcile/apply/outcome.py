@@ -27,6 +27,8 @@ class Outcome:
         self.failed: Listed[Kept] = Listed(max_listed)
         self.error = ""
         self.dependents: dict[str, dict[str, int]] = {}
+        # The first of these rows, in words.
+        self.dependents_listed: Listed[str] = Listed(max_listed)
 
     def keep(self, name: bytes, code: Code, reason: str) -> None:
         """Note an item of the plan that is kept after all."""

@@ -24,7 +24,17 @@ from ..kept import Code, Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings
 from ..plan.cascade import Cascade, CascadeRow, cascade_of
-from ..plan.records import Record, RecordsPlan, add_counts, apart, reference_check, restriction
+from ..plan.records import (
+    ALTERED,
+    DependentsFound,
+    Record,
+    RecordsPlan,
+    add_counts,
+    add_listed,
+    apart,
+    reference_check,
+    restriction,
+)
 from ..quarantine.format import as_text
 from ..session import Session
 from ..text import counted, escaped
@@ -100,19 +110,15 @@ class _Removal:
         selected -= self.returned(self.session, self.job, records)
         young = self._young([record for record in records if record.key in selected])
         selected -= set(young)
-        rows = [record.row for record in records if record.key in selected]
-        cascade, restricted = cascade_of(self.plan.links, database, rows)
         deleted: list[Record] = []
         for record in records:
             if record.key in young:
                 self._keep(record, young[record.key])
             elif record.key not in selected:
                 self._keep(record, Doubt(Code.CHANGED, "it is no longer what the plan says, and is kept"))
-            elif record.key in restricted:
-                self._keep(record, restriction(restricted[record.key]))
             else:
                 deleted.append(record)
-                self.outcome.removed_items.add(record)
+        cascade, deleted = self._with_same_dependents(deleted)
         if not deleted:
             return
         with closing(self._rows_to_archive(deleted, cascade)) as rows_to_archive:
@@ -120,7 +126,30 @@ class _Removal:
         cascade.apply()
         self._delete_selected(deleted)
         cascade.apply_after()
+        for record in deleted:
+            self.outcome.removed_items.add(record)
         add_counts(self.outcome.dependents, cascade.counts())
+
+    def _with_same_dependents(self, records: list[Record]) -> tuple[Cascade, list[Record]]:
+        """The records whose dependent rows are those of the plan, and the cascade; the others are kept."""
+        while True:
+            cascade, restricted = cascade_of(
+                self.plan.links, self.session.database, [record.row for record in records]
+            )
+            found = DependentsFound(cascade, self.job.site.max_listed)
+            same: list[Record] = []
+            for record in records:
+                if record.key in restricted:
+                    self._keep(record, restriction(restricted[record.key]))
+                elif found.of(record) != record.dependents:
+                    self._keep(record, Doubt(Code.CHANGED, f"{ALTERED} since the plan, and it is kept"))
+                else:
+                    same.append(record)
+            # Without a record that is kept, it may itself depend on one of the others.
+            if len(same) + len(restricted) == len(records):
+                add_listed(self.outcome.dependents_listed, found.listed)
+                return cascade, same
+            records = same
 
     def _young(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Doubt]:
         """Why records are kept one of whose files has become young since the plan, by their keys."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Iterable, Iterator, Sequence
 
 from ..errors import SiteError
-from .catalog import ForeignKey, GenericRelation, Key, Keys, Steps, Table
+from .catalog import GenericRelation, Key, Keys, Steps, Table
 from .statements import Statements
 
 
@@ -66,20 +66,16 @@ class DependentRows(Statements):
         chain, parent, parameters = self._chain(root, steps[:-1], keys)
         return self.dialect.references_any(steps[-1][0], "c", parent, chain), parameters
 
-    def dependent_keys(
-        self, link: ForeignKey, child: Table, parent: Table, keys: Keys
-    ) -> Iterator[tuple[Key, Key]]:
-        """Yield (key of the parent, key of the child) for each row that references one of the keys.
-
-        The children are locked.
-        """
-        chain, last, parameters = self._chain(parent, [(link, child)], keys)
+    def dependent_keys(self, root: Table, steps: Steps, keys: Keys) -> Iterator[tuple[Key, Key]]:
+        """Yield (key of the record, key of the row) for each dependent row; these rows are locked."""
+        chain, last, parameters = self._chain(root, steps, keys)
+        child = steps[-1][1]
         statement = (
-            f"SELECT {self.dialect.key_list(parent)}, {self.dialect.key_list(child, last)} "
+            f"SELECT {self.dialect.key_list(root)}, {self.dialect.key_list(child, last)} "
             f"FROM {chain}{self._lock_rows(last)}"
         )
-        width = len(parent.key)
-        with self._doing(f"reading the rows of {child.name} that depend on {parent.name}"):
+        width = len(root.key)
+        with self._doing(f"reading the rows of {child.name} that depend on {root.name}"):
             for batch in self._stream(statement, parameters):
                 for row in batch:
                     yield tuple(row[:width]), tuple(row[width:])

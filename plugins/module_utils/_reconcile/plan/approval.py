@@ -30,6 +30,8 @@ class Item(NamedTuple):
 
     name: bytes
     identity: bytes
+    # What has happened where one of this name has another identity, in words.
+    altered: str = "another one has the same name"
 
     @property
     def digest(self) -> bytes:
@@ -143,9 +145,12 @@ class Approval:
             reason = "it is not in the approved plan; review it in the next one"
             return Doubt(Code.NOT_APPROVED, reason)
         if approved != identity:
-            reason = "it is no longer what was approved: another one has the same name"
-            return Doubt(Code.NOT_APPROVED, reason)
+            return Doubt(Code.NOT_APPROVED, f"it is no longer what was approved: {item.altered}")
         return None
+
+    def note(self, item: Item) -> None:
+        """Hear that an approved item has come up again, and is kept for another reason."""
+        self._open.pop(item.digest[:NAME_BYTES], None)
 
     @property
     def left(self) -> int:

@@ -4,8 +4,8 @@
 
 """The cascade: dependent rows that are deleted or updated with records; found, counted, archived, applied.
 
-Where no row can depend on two records, the database does it with whole sets, and what is to be known
-of single rows never comes here. Otherwise the rows are followed one by one, by their keys.
+Where no row can depend on two records, the database does it with whole sets. Otherwise the rows are
+followed one by one, by their keys.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Se
 from ..database.base import Database
 from ..database.catalog import ForeignKey, GenericRelation, Row, StoredRow, Table
 from ..errors import DatabaseError
-from ..text import counted
+from ..text import counted, escaped_value
 from .dependents import Dependents, Link
 
 RowKey = Tuple[Any, ...]
@@ -26,6 +26,20 @@ Reached = Dict[RowKey, Set[RowKey]]
 Counts = Dict[str, Dict[str, int]]
 # Records that dependent rows keep, each with the links of these rows.
 Restricted = Dict[RowKey, List[Link]]
+
+
+class DependentRow(NamedTuple):
+    """A row that is deleted or updated with records, by its key."""
+
+    verb: str
+    table: Table
+    key: RowKey
+    records: Iterable[RowKey]
+
+    @property
+    def shown(self) -> str:
+        """The row in words for people: its table and its key."""
+        return f"{self.table.name} {', '.join(map(escaped_value, self.key))}"
 
 
 class CascadeRow(NamedTuple):
@@ -47,6 +61,10 @@ class Cascade(ABC):
     @abstractmethod
     def counts(self) -> Counts:
         """Rows to delete and to update, by table."""
+
+    @abstractmethod
+    def rows(self) -> Iterator[DependentRow]:
+        """All these rows by their keys; inside a transaction they are locked."""
 
     @abstractmethod
     def rows_to_archive(self) -> Iterator[CascadeRow]:
@@ -109,6 +127,7 @@ class SetCascade(Cascade):
         self._chains: list[_Chain] = []
         self._archived: dict[_Chain, int] = {}
         self._done: dict[_Chain, int] = {}
+        self._read: dict[_Chain, int] = {}
         self.restricted = {}
         for chain in _chains(dependents, self._root, ()):
             if chain.last.keeps:
@@ -125,7 +144,7 @@ class SetCascade(Cascade):
     def counts(self) -> Counts:
         result: Counts = {}
         for chain in self._chains:
-            count = self._done.get(chain)
+            count = self._done.get(chain, self._read.get(chain))
             if count is None:
                 count = self._count(chain)
             if count:
@@ -135,6 +154,15 @@ class SetCascade(Cascade):
                     "updated": 0 if is_deleted else count,
                 }
         return result
+
+    def rows(self) -> Iterator[DependentRow]:
+        for chain in self._chains:
+            verb = "deleted" if chain.last.action == "delete" else "updated"
+            count = 0
+            for record, key in self._database.dependent_keys(self._root, chain.steps, self._keys):
+                count += 1
+                yield DependentRow(verb, chain.last.child, key, [record])
+            self._read[chain] = count
 
     def rows_to_archive(self) -> Iterator[CascadeRow]:
         for chain in self._chains:
@@ -207,14 +235,18 @@ class KeyCascade(Cascade):
         for table, keys in self._deleted.items():
             if keys:
                 result.setdefault(table.name, {"deleted": 0, "updated": 0})["deleted"] += len(keys)
-        updated: dict[Table, set[RowKey]] = defaultdict(set)
-        for (table, _columns), keys in self._cleared.items():
-            # A row that loses two columns is one row.
-            updated[table] |= self._not_deleted(table, keys)
-        for table, keys in updated.items():
+        for table, keys in self._updated().items():
             if keys:
                 result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += len(keys)
         return result
+
+    def rows(self) -> Iterator[DependentRow]:
+        for table, keys in self._deleted.items():
+            for key in sorted(keys, key=repr):
+                yield DependentRow("deleted", table, key, self._origins[table, key])
+        for table, keys in self._updated().items():
+            for key in sorted(keys, key=repr):
+                yield DependentRow("updated", table, key, self._origins[table, key])
 
     def rows_to_archive(self) -> Iterator[CascadeRow]:
         for table, keys in self._deleted.items():
@@ -247,6 +279,13 @@ class KeyCascade(Cascade):
                 self._database.delete(table, ordered)
                 deleted = len(keys) - self._database.count_keys(table, ordered)
                 _must_be_all(f"deleting rows of {table.name}", deleted, len(keys))
+
+    def _updated(self) -> dict[Table, set[RowKey]]:
+        """The rows that lose columns and are not deleted; one that loses two columns is one row."""
+        updated: dict[Table, set[RowKey]] = defaultdict(set)
+        for (table, _columns), keys in self._cleared.items():
+            updated[table] |= self._not_deleted(table, keys)
+        return updated
 
     def _not_deleted(self, table: Table, keys: set[RowKey]) -> set[RowKey]:
         return keys - self._deleted.get(table, set())
@@ -295,7 +334,7 @@ class KeyCascade(Cascade):
                 link.child, link.columns[0], link.content_type_column, link.content_type
             )
             return list(database.generic_dependent_keys(relation, keys))
-        return list(database.dependent_keys(link.key, link.child, link.parent, keys))
+        return list(database.dependent_keys(link.parent, [(link.key, link.child)], keys))
 
 
 def _only(columns: Iterable[str], row: StoredRow) -> StoredRow:

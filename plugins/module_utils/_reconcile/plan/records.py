@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from hashlib import blake2b
 from typing import Any, Iterator, NamedTuple, Sequence
 
 from ..compare.references import ReferenceCheck
@@ -21,11 +22,19 @@ from ..media.derived import patterns
 from ..media.paths import Spellings, no_path
 from ..media.store import FileState
 from ..session import Session
-from ..spool import Spool
+from ..spool import Listed, Spool
 from ..text import escaped_value
 from .approval import Item
+from .cascade import Cascade, DependentRow
 from .dependents import Dependents, Link
 from .plan import Plan
+
+# Of the digest of a record's dependent rows.
+_DIGEST_BYTES = 16
+_MODULUS = 1 << 8 * _DIGEST_BYTES
+
+# What is said of a record that is no longer what was planned or approved.
+ALTERED = "its paths, or the rows that depend on it, have changed"
 
 
 class Record(NamedTuple):
@@ -35,6 +44,8 @@ class Record(NamedTuple):
     file: bytes | None
     companions: tuple[bytes | None, ...]
     owner: str | None
+    # The digest of the dependent rows that are removed with it; empty if there are none.
+    dependents: str = ""
 
     @property
     def name(self) -> bytes:
@@ -54,8 +65,9 @@ class Record(NamedTuple):
         return ", ".join(escaped_value(value) for value in self.key)
 
     def item(self) -> Item:
-        identity = [os.fsdecode(path) if path else None for path in (self.file, *self.companions)]
-        return Item(b"row\0" + self.shown_key.encode(), json.dumps(identity).encode())
+        paths = [os.fsdecode(path) if path else None for path in (self.file, *self.companions)]
+        identity = json.dumps([paths, self.dependents])
+        return Item(b"row\0" + self.shown_key.encode(), identity.encode(), ALTERED)
 
 
 class RecordFile(NamedTuple):
@@ -89,6 +101,8 @@ class RecordsPlan(Plan):
         self.labels: Counter[str] = Counter()
         # Rows that would be deleted and updated, by table.
         self.dependents: dict[str, dict[str, int]] = {}
+        # The first of these rows, in words.
+        self.dependents_listed: Listed[str] = Listed(self.max_listed)
         self.links: Dependents
 
 
@@ -128,6 +142,40 @@ def add_counts(total: dict[str, dict[str, int]], more: dict[str, dict[str, int]]
         known = total.setdefault(table, dict.fromkeys(counts, 0))
         for action, count in counts.items():
             known[action] += count
+
+
+class DependentsFound:
+    """The dependent rows of a cascade, read once: a digest of them for each record, and the first of them.
+
+    Inside a transaction they are locked, so that none comes, goes or changes until it ends.
+    """
+
+    def __init__(self, cascade: Cascade, most: int) -> None:
+        self._sums: dict[tuple[Any, ...], int] = {}
+        self.listed: Listed[str] = Listed(most)
+        for row in cascade.rows():
+            self.listed.add(f"{row.shown} ({row.verb})")
+            digest = self._number(row)
+            for record in row.records:
+                # A sum does not depend on the order in which the database returns rows.
+                self._sums[record] = (self._sums.get(record, 0) + digest) % _MODULUS
+
+    @staticmethod
+    def _number(row: DependentRow) -> int:
+        identity = repr((row.verb, row.table.identity, row.key)).encode("utf-8", "surrogateescape")
+        return int.from_bytes(blake2b(identity, digest_size=_DIGEST_BYTES).digest(), "big")
+
+    def of(self, record: Record) -> str:
+        """The digest of the record's dependent rows; empty if there are none."""
+        found = self._sums.get(record.key)
+        return "" if found is None else f"{found:x}"
+
+
+def add_listed(total: Listed[str], more: Listed[str]) -> None:
+    """Add what another list has to a list, and its count."""
+    for words in more.items:
+        total.add(words)
+    total.total += more.total - len(more.items)
 
 
 _RESTRICTIONS = {

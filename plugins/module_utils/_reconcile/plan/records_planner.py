@@ -17,21 +17,24 @@ from ..config.site import RecordsJob
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Row, Selection
 from ..errors import SiteError
+from ..kept import Code
 from ..media.paths import is_too_long, no_path
 from ..media.walk import NAMES_IN_MEMORY
 from ..session import Session
 from ..spool import CHUNK, ExternalSort, Spool
 from ..text import counted
 from . import undeclared
-from .cascade import cascade_of
+from .cascade import Cascade, cascade_of
 from .dependents import Dependents, Link
 from .guards import guard_cascade, guard_share, guard_tables
 from .planner import Planner
 from .records import (
+    DependentsFound,
     Record,
     RecordFile,
     RecordsPlan,
     add_counts,
+    add_listed,
     apart,
     reference_check,
     restriction,
@@ -76,10 +79,10 @@ class RecordsPlanner(Planner):
         """The guards that this kind of job has besides those of all."""
 
     def planned(self) -> RecordsPlan:
-        approved = spool()
-        approved.extend(self.approved(self._not_young(self._detailed(self._selected()))))
-        for some in apart(approved, self.plan.links):
-            for record in self._unrestricted(some):
+        candidates = spool()
+        candidates.extend(self._not_young(self._detailed(self._selected())))
+        for some in apart(candidates, self.plan.links):
+            for record in self._with_dependents(some):
                 self._add(record)
         for file in self._files():
             self._add_file(file)
@@ -146,16 +149,43 @@ class RecordsPlanner(Planner):
                 if detail:
                     yield Record(row.key, row.file, detail.companions, detail.owner)
 
-    def _unrestricted(self, records: list[Record]) -> Iterator[Record]:
-        cascade, restricted = cascade_of(self.plan.links, self.database, [record.row for record in records])
+    def _with_dependents(self, records: list[Record]) -> list[Record]:
+        """Those of the records that may be removed, together with their dependent rows."""
+        cascade, found, left = self._cascade(records)
+        records = [record for record in left if self.is_approved(record)]
+        while len(records) < len(left):
+            # Without the others, rows may depend on a record that were to be removed for their own sake.
+            cascade, found, left = self._cascade(records)
+            approved = {record.key: record.dependents for record in records}
+            records = [record for record in left if self._still_has(record, approved[record.key])]
         add_counts(self.plan.dependents, cascade.counts())
+        add_listed(self.plan.dependents_listed, found.listed)
+        return records
+
+    def _cascade(self, records: list[Record]) -> tuple[Cascade, DependentsFound, list[Record]]:
+        """The cascade of the records, its rows, and the records without those that are restricted."""
+        cascade, restricted = cascade_of(self.plan.links, self.database, [record.row for record in records])
+        found = DependentsFound(cascade, self.site.max_listed)
+        left: list[Record] = []
         for record in records:
             if record.key in restricted:
-                links = restricted[record.key]
-                self.plan.keep_for(record.name, restriction(links))
-                self.undeclared.update(dict.fromkeys(links))
+                self._keep_restricted(record, restricted[record.key])
             else:
-                yield record
+                left.append(record._replace(dependents=found.of(record)))
+        return cascade, found, left
+
+    def _keep_restricted(self, record: Record, links: list[Link]) -> None:
+        self.plan.keep_for(record.name, restriction(links))
+        self.undeclared.update(dict.fromkeys(links))
+        if self.approval:
+            self.approval.note(record.item())
+
+    def _still_has(self, record: Record, dependents: str) -> bool:
+        """Whether the dependent rows of a record are those that were approved; else it is kept."""
+        if record.dependents != dependents:
+            reason = "rows would be removed with it that are records themselves, and these are kept"
+            self.plan.keep(record.name, Code.NOT_APPROVED, reason)
+        return record.dependents == dependents
 
     def _files(self) -> Iterator[RecordFile]:
         """The files on disk that nothing references any more once the records are gone."""

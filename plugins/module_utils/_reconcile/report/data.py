@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 
 from ..errors import Exit
 from ..run import Run
-from ..text import escaped
+from ..text import escaped, printable
 from ..version import VERSION
 from .describe import describe
 from .description import Description
@@ -82,6 +82,10 @@ def _diff(of: Description, items: list[Any]) -> dict[str, str]:
     if rest > 0:
         lines.append(f"… and {rest} more")
     lines += [f"dependent rows: {words}" for words in dependents_words(of.dependents)]
+    listed = of.dependents_listed
+    lines += [f"dependent row: {printable(words)}" for words in sorted(listed.items)]
+    if listed.truncated:
+        lines.append(f"… and {listed.total - len(listed.items)} more dependent rows")
     title = f"{of.job.site.name} {of.job.name}"
     return {**lines_diff(title, lines, []), "after_header": f"{title}, {fate(of)}"}
 

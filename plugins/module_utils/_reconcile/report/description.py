@@ -11,6 +11,7 @@ from typing import Any, Sequence
 
 from ..apply.outcome import Outcome
 from ..plan.plan import Plan
+from ..spool import Listed
 
 # Items that a summary shows unless everything is asked for.
 SAMPLE = 10
@@ -56,3 +57,8 @@ class Description(ABC):
     def dependents(self) -> dict[str, dict[str, int]]:
         """Dependent rows that are, or would be, deleted and updated, by table in the order of names."""
         return {}
+
+    @property
+    def dependents_listed(self) -> Listed[str]:
+        """The first of these rows in words, and the count of all."""
+        return Listed(0)

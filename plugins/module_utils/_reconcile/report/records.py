@@ -11,6 +11,7 @@ from typing import Any, Sequence
 
 from ..config.site import RecordsJob
 from ..plan.records import Record, RecordsPlan
+from ..spool import Listed
 from ..text import counted, escaped, printable
 from .description import SAMPLE, Description
 
@@ -65,6 +66,10 @@ class RecordsDescription(Description):
     def dependents(self) -> dict[str, dict[str, int]]:
         found = self.outcome.dependents if self.outcome else self.plan.dependents
         return {printable(table): counts for table, counts in sorted(found.items())}
+
+    @property
+    def dependents_listed(self) -> Listed[str]:
+        return self.outcome.dependents_listed if self.outcome else self.plan.dependents_listed
 
 
 class MissingDescription(RecordsDescription):

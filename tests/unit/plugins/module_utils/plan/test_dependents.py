@@ -181,20 +181,6 @@ def test_a_restriction_that_comes_after_the_plan_keeps_the_record(site_with_miss
     )
 
 
-def test_a_dependent_that_comes_after_the_plan_goes_with_its_record(site_with_missing_files: Site) -> None:
-    site_with_missing_files.database.run(
-        f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})"
-    )
-    with planned(site_with_missing_files.missing(dependents=rules("note.photo_id delete"))) as made:
-        site_with_missing_files.database.run("INSERT INTO note VALUES (1, 2)")
-        outcome = made.apply()
-    assert (outcome.error, ids(site_with_missing_files, "photo"), ids(site_with_missing_files, "note")) == (
-        "",
-        [1],
-        [],
-    )
-
-
 def test_a_row_that_hangs_in_two_ways_is_one(site_with_missing_files: Site) -> None:
     site_with_missing_files.database.run(
         f"CREATE TABLE pair (id integer PRIMARY KEY, a integer NOT NULL {TO_PHOTO}, b integer {TO_PHOTO});"
