@@ -155,6 +155,10 @@ options:
       - V(CACHE/images/{dir}/{stem}/*) is where ImageKit keeps its files, V({dir}/{name}.*_q*.*)
         where easy-thumbnails does, V({dir}_avif/{stem}.avif) is a twin directory
         of AVIF versions.
+      - 'Without a name, a pattern that ends in an extension means the segments
+        of playlists (V(.m3u8), V(.m3u), V(.mpd)): V({dir}/*.ts) is kept as
+        long as any playlist right in V({dir}) is referenced, and no other
+        file there protects it.'
     type: list
     elements: str
     default: []

@@ -117,6 +117,8 @@ class MissingCheck:
             if no_path(path):
                 continue
             for pattern in self._derived:
+                if not pattern.may_come_from(path):
+                    continue
                 for derived in self._store.matching(pattern.globs(path)):
                     if derived not in given:
                         given.add(derived)

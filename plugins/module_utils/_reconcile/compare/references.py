@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
-from typing import Iterable, Iterator, Mapping, NamedTuple, Sequence
+from typing import AbstractSet, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ..config.site import Column
 from ..database.base import Database
 from ..kept import Code, Doubt
-from ..media.derived import DerivedPattern, Source, sources_of
+from ..media.derived import DerivedPattern, Source, is_playlist, sources_of
 from ..media.paths import Spellings, canonical, stem
 from ..spool import Spool
 from ..text import escaped
@@ -22,8 +23,8 @@ class ReferenceCheck:
     """Whether some files may be removed, by what the listed columns hold now.
 
     Plain references are counted by a fresh query for each call of ``doubts``. Those that are written
-    otherwise are remembered from one reading of all references: call ``read`` first, or give
-    ``collect`` what was read anyway.
+    otherwise, and playlists that may have segments, are remembered from one reading of all references:
+    call ``read`` first, or give ``collect`` what was read anyway.
     """
 
     def __init__(
@@ -37,28 +38,39 @@ class ReferenceCheck:
         self._columns = columns
         self._derived = derived
         self._spellings = spellings
+        self._has_segments = any(pattern.is_of_segments for pattern in derived)
         # What a value may stand for, with the value.
         self._meanings: Spool[tuple[bytes, bytes]] = Spool(tuple, lambda *pair: pair)
 
+    def to_remember(self, references: list[bytes]) -> list[bytes]:
+        """Those of some references in byte order that no query finds: odd ones, and playlists."""
+        odd = self._spellings.unusual(references)
+        playlists = [value for value in references if is_playlist(value)] if self._has_segments else []
+        if not playlists:
+            return odd
+        # A reference comes as often as rows hold it, and so it must stay.
+        wanted = {*odd, *playlists}
+        return [value for value in references if value in wanted]
+
     def collect(self, references: list[bytes]) -> Iterator[bytes]:
-        """Remember the odd ones of some references in byte order, and yield each of these."""
-        for value in self._spellings.unusual(references):
+        """Remember what no query finds of some references in byte order, and yield each of these."""
+        for value in self.to_remember(references):
             self._remember(value)
             yield value
 
     def read(self, leaving: Iterable[bytes] = ()) -> None:
-        """Read all references, for the odd ones among them.
+        """Read all references, for those that no query finds.
 
-        ``leaving`` has the odd references of rows that are about to be removed, in byte order, each as
+        ``leaving`` has such references of rows that are about to be removed, in byte order, each as
         often as rows hold it: those do not count.
         """
         self._meanings = Spool(tuple, lambda *pair: pair)
-        odd = (
+        found = (
             value
             for references in self._database.references(self._columns)
-            for value in self._spellings.unusual(references)
+            for value in self.to_remember(references)
         )
-        for value in _without(odd, leaving):
+        for value in _without(found, leaving):
             self._remember(value)
 
     def _remember(self, value: bytes) -> None:
@@ -73,8 +85,9 @@ class ReferenceCheck:
         """
         sources = {path: sources_of(self._derived, path) for path in paths} if self._derived else {}
         wanted = {source for some in sources.values() for source in some}
-        exact = [*paths, *(source.path for source in wanted if not source.is_stem)]
+        exact = [*paths, *(source.path for source in wanted if not (source.is_stem or source.is_folder))]
         stems = {source.path for source in wanted if source.is_stem}
+        folders = {canonical(source.path) for source in wanted if source.is_folder}
         leaving_stems: Counter[bytes] = Counter()
         for path, rows in (leaving or {}).items() if stems else ():
             leaving_stems[stem(path)] += rows
@@ -84,31 +97,37 @@ class ReferenceCheck:
             leaving or {},
             leaving_stems,
         )
-        odd = self._odd(exact, stems)
+        odd = self._remembered(exact, stems, folders)
         found = {}
         for path in paths:
             doubt = counted.doubt(path) or odd.doubt(path)
             for source in sources.get(path, ()):
                 if doubt is None and (counted.has(source) or odd.has(source)):
-                    shown = escaped(source.path)
+                    shown = escaped(odd.shown(source))
                     doubt = Doubt(Code.DERIVED, f"it is derived from '{shown}', which a row references")
             if doubt:
                 found[path] = doubt
         return found
 
-    def _odd(self, paths: Iterable[bytes], stems: Iterable[bytes]) -> _Odd:
-        """What odd references there are to some paths, and to paths with these stems."""
+    def _remembered(
+        self, paths: Iterable[bytes], stems: Iterable[bytes], folders: AbstractSet[bytes]
+    ) -> _Remembered:
+        """What is remembered of some paths, of paths with these stems, and of playlists in these folders."""
+        found = _Remembered({}, {}, {})
         if not len(self._meanings):
-            return _Odd({}, {})
+            return found
         plain_paths, plain_stems = _with_folders(map(canonical, paths)), set(map(canonical, stems))
-        by_path: dict[bytes, bytes] = {}
-        by_stem: dict[bytes, bytes] = {}
         for plain, value in self._meanings:
+            if folders and is_playlist(plain) and posixpath.dirname(plain) in folders:
+                found.playlists[posixpath.dirname(plain)] = value
+            if plain == value:
+                # As it is written, a fresh query counts it.
+                continue
             if plain in plain_paths:
-                by_path[plain] = value
+                found.paths[plain] = value
             if plain_stems and stem(plain) in plain_stems:
-                by_stem[stem(plain)] = value
-        return _Odd(by_path, by_stem)
+                found.stems[stem(plain)] = value
+        return found
 
 
 class _Counted(NamedTuple):
@@ -134,6 +153,8 @@ class _Counted(NamedTuple):
         return None
 
     def has(self, source: Source) -> bool:
+        if source.is_folder:
+            return False
         if source.is_stem:
             return self.stems.get(source.path, 0) > self.leaving_stems.get(source.path, 0)
         return self.doubt(source.path) is not None
@@ -142,11 +163,12 @@ class _Counted(NamedTuple):
         return self.paths.get(path, 0) > self.leaving.get(path, 0)
 
 
-class _Odd(NamedTuple):
-    """The odd values that may mean paths, by canonical path and by its stem."""
+class _Remembered(NamedTuple):
+    """The values that may mean paths, by canonical path and by its stem; and playlists by their folder."""
 
-    paths: Mapping[bytes, bytes]
-    stems: Mapping[bytes, bytes]
+    paths: dict[bytes, bytes]
+    stems: dict[bytes, bytes]
+    playlists: dict[bytes, bytes]
 
     def doubt(self, path: bytes) -> Doubt | None:
         if not self.paths:
@@ -158,9 +180,15 @@ class _Odd(NamedTuple):
         return None
 
     def has(self, source: Source) -> bool:
+        if source.is_folder:
+            return canonical(source.path) in self.playlists
         if source.is_stem:
             return canonical(source.path) in self.stems
         return self.doubt(source.path) is not None
+
+    def shown(self, source: Source) -> bytes:
+        """A source as a message calls it."""
+        return self.playlists[canonical(source.path)] if source.is_folder else source.path
 
 
 def folders_of(path: bytes) -> Iterator[bytes]:

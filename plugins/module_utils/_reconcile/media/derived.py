@@ -7,6 +7,8 @@
 A pattern such as ``CACHE/images/{dir}/{stem}/*`` gives the source by its directory (``{dir}``) and
 by its whole name (``{name}``) or its name without the extension (``{stem}``, with or without
 ``{ext}``); ``*`` and ``?`` stand for what the library adds, within one part of the path.
+
+A pattern such as ``{dir}/*.ts`` gives the directory alone: the segments of the playlists in it.
 """
 
 from __future__ import annotations
@@ -23,13 +25,26 @@ _TOKEN = re.compile(r"\{(\w+)\}(/?)|(\*)|(\?)")
 # A directory of any depth, or an extension of any length, right beside what can be anything.
 _AMBIGUOUS = re.compile(r"\{dir\}[^/]*[*?]|[*?][^/]*\{dir\}|\{ext\}[*?]|[*?]\{ext\}")
 _FIELDS = {"dir", "name", "stem", "ext"}
+# Of the files that may have segments, in lower case.
+_PLAYLISTS = (b".m3u8", b".m3u", b".mpd")
+# What a pattern of segments ends in; without an extension it would match all that is in a folder.
+_ENDS_AS_SEGMENTS = re.compile(r"(?:^|/)[^/{}]*[*?][^/{}]*\.[A-Za-z0-9]+\Z")
 
 
 class Source(NamedTuple):
-    """A path that a derived file may come from; its extension is unknown if ``is_stem``."""
+    """A path that a derived file may come from; its extension is unknown if ``is_stem``.
+
+    With ``is_folder``, it is any playlist right in that folder.
+    """
 
     path: bytes
     is_stem: bool
+    is_folder: bool = False
+
+
+def is_playlist(path: bytes) -> bool:
+    """Whether a file of that name may have segments beside it."""
+    return path.lower().endswith(_PLAYLISTS)
 
 
 class DerivedPattern:
@@ -38,11 +53,14 @@ class DerivedPattern:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         fields = {match.group(1) for match in _TOKEN.finditer(pattern)} - {None}
+        self.is_of_segments = fields == {"dir"} and bool(_ENDS_AS_SEGMENTS.search(pattern))
         unknown = fields - _FIELDS
-        if unknown or "dir" not in fields or not fields & {"name", "stem"}:
+        has_source = "dir" in fields and bool(fields & {"name", "stem"})
+        if unknown or not (has_source or self.is_of_segments):
             raise SiteError(
                 f"derived: the pattern {pattern!r} must give its source by {{dir}} and by {{name}} or "
-                "{stem}, such as CACHE/images/{dir}/{stem}/*."
+                "{stem}, such as CACHE/images/{dir}/{stem}/*; or, for the segments of playlists, by {dir} "
+                "and an extension, such as {dir}/*.ts."
             )
         if _AMBIGUOUS.search(pattern) or pattern.count("{dir}") > 1:
             raise SiteError(
@@ -56,6 +74,11 @@ class DerivedPattern:
     def sources(self, path: bytes) -> Iterator[Source]:
         """Yield what the path may be derived from: a name can be split in more than one way."""
         most = 255
+        if self.is_of_segments:
+            match = self._regex(most).fullmatch(path)
+            if match:
+                yield Source(match["dir"] or b"", is_stem=False, is_folder=True)
+            return
         while most > 0:
             match = self._regex(most).fullmatch(path)
             if match is None:
@@ -96,6 +119,10 @@ class DerivedPattern:
         if name == "ext":
             return f"(?P<ext>[^/.]*){slash}"
         return f"(?P<{name}>[^/]{{1,{most}}}){slash}"
+
+    def may_come_from(self, source: bytes) -> bool:
+        """Whether a file of that name may be a source at all."""
+        return not self.is_of_segments or is_playlist(source)
 
     def globs(self, source: bytes) -> list[Pattern[bytes] | bytes]:
         """The parts of the paths of the files derived from a source: names, or patterns of names."""

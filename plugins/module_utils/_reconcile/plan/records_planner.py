@@ -13,6 +13,7 @@ from typing import Any, Iterator
 
 from ..compare.age import AgeCheck
 from ..compare.missing import MissingCheck
+from ..compare.references import ReferenceCheck
 from ..config.site import RecordsJob
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Row, Selection
@@ -200,7 +201,7 @@ class RecordsPlanner(Planner):
             ]
             if there and check is None:
                 check = reference_check(self.job, self.database)
-                check.read(self._own_odd_references())
+                check.read(self._own_references_to_remember(check))
             doubts = check.doubts([file.path for file in there], own) if check else {}
             for file in there:
                 doubt = doubts.get(file.path) or self.age.doubt_of_file(file.state)
@@ -209,12 +210,12 @@ class RecordsPlanner(Planner):
                 elif self.is_approved(file):
                     yield file
 
-    def _own_odd_references(self) -> Iterator[bytes]:
-        """What the records themselves reference in an odd spelling, in byte order."""
+    def _own_references_to_remember(self, check: ReferenceCheck) -> Iterator[bytes]:
+        """What the records themselves reference that the check would remember, in byte order."""
         odd = ExternalSort(NAMES_IN_MEMORY)
         for some in self.plan.items.chunks():
             paths = sorted(path for record in some for path in record.paths if b"\0" not in path)
-            odd.extend(self.spellings.unusual(paths))
+            odd.extend(check.to_remember(paths))
         for values in odd.lists():
             yield from values
 

@@ -122,6 +122,10 @@ def test_a_pattern_that_can_be_split_in_too_many_ways_is_refused(pattern: str) -
         ("{dir}/{name}.webp", b"p/a.webp", {Source(b"p/a", False)}),
         ("{dir}/{name}.webp", b"p/awebp", set()),
         ("{dir}/{stem}.avif", b"p/\xff\n.avif", {Source(b"p/\xff\n", True)}),
+        ("{dir}/*.ts", b"v/1/0.ts", {Source(b"v/1", False, True)}),
+        ("{dir}/*.ts", b"0.ts", {Source(b"", False, True)}),
+        ("{dir}/*.ts", b"v/1/0.tsx", set()),
+        ("{dir}/*/*.ts", b"v/1/720p/0.ts", {Source(b"v/1", False, True)}),
     ],
 )
 def test_the_sources_of_a_path(pattern: str, path: bytes, expected: set[Source]) -> None:
@@ -149,11 +153,35 @@ def test_sources_of_all_patterns_are_gathered() -> None:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["", "*", "thumbs/*", "{dir}/*", "{stem}.webp", "{name}", "{dir}/{base}.webp", "{dir}/{name}/{size}"],
+    [
+        "",
+        "*",
+        "thumbs/*",
+        "thumbs/*.ts",
+        "{dir}/*",
+        "{dir}/*.*",
+        "{dir}/*.?s",
+        "{dir}/0.ts",
+        "{dir}/*.{ext}",
+        "{dir}/*.ts/0",
+        "{stem}.webp",
+        "{name}",
+        "{dir}/{base}.webp",
+        "{dir}/{name}/{size}",
+    ],
 )
 def test_a_pattern_must_name_its_source(pattern: str) -> None:
     with pytest.raises(SiteError, match=r"must give its source by \{dir\} and by \{name\}"):
         DerivedPattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_source"),
+    [(b"v/a.m3u8", True), (b"v/a.M3U8", True), (b"v/a.mpd", True), (b"v/a.jpg", False)],
+)
+def test_segments_are_derived_from_playlists_alone(source: bytes, is_source: bool) -> None:
+    assert DerivedPattern("{dir}/*.ts").may_come_from(source) == is_source
+    assert DerivedPattern("{dir}/{stem}.ts").may_come_from(source)
 
 
 @pytest.mark.parametrize("pattern", ["/cache/{dir}/{name}", "../{dir}/{name}", "{dir}/../{name}"])
