@@ -231,21 +231,22 @@ options:
     required: true
   size_column:
     description:
-      - The column of the same table that holds the size of the file in O(file_column), in bytes. A file
-        of the same name and another size is no likely move of it (O(include_likely_moves)).
+      - The column of the same table that holds the size of the file in O(file_column), in
+        bytes. A file of the same name and another size is no likely move of it (O(include_likely_moves)).
       - What an entry of O(references) says of the same column need not be said here.
     type: str
   checksum_column:
     description:
-      - The same for a checksum of the file, in hexadecimal digits. Their number tells whether it is MD5,
-        SHA-1 or SHA-2.
-      - With O(size_column) too, a file that was given another name is recognized as moved as well. Only
-        files of the right size are read for it.
+      - The same for a checksum of the file, in hexadecimal digits. Their number tells whether
+        it is MD5, SHA-1 or SHA-2.
+      - With O(size_column) too, a file that was given another name is recognized as moved
+        as well. Only files of the right size are read for it.
     type: str
   companion_columns:
     description:
-      - Columns of the same table that reference further files of a record, such as a thumbnail or an AVIF
-        version. These companion files are removed with the record. They never decide whether it is removed.
+      - Columns of the same table that reference further files of a record, such as a thumbnail
+        or an AVIF version. These companion files are removed with the record. They never
+        decide whether it is removed.
     type: list
     elements: str
     default: []
@@ -264,26 +265,33 @@ options:
     default: content_type_id
   uploaded_at_column:
     description:
-      - For O(select=incomplete), the column that holds the time of the upload.
+      - The column that says since when a row is there. A row that is younger than O(older_than_hours)
+        is kept, and so is one in which this column is NULL.
+      - 'Default is the first of these that the table has and that holds a time or a date:
+        C(uploaded_at), C(uploaded_on), C(uploaded), C(date_uploaded), C(created_at), C(created_on),
+        C(created), C(date_created), C(creation_date), C(added_at), C(date_added), C(added),
+        C(date_joined), C(joined_at), C(submit_date).'
+      - Where a table has none, its rows have no age, as the summary says, and C(incomplete)
+        cannot be done.
     type: str
-    default: uploaded_at
   time_zone:
     description:
-      - The time zone of times without one in O(uploaded_at_column). Default is UTC for SQLite, where Django
-        writes UTC unless C(USE_TZ) is off, and the database's own time zone for PostgreSQL's C(timestamp
-        without time zone).
+      - The time zone of times without one in O(uploaded_at_column). Default is UTC for SQLite,
+        where Django writes UTC unless C(USE_TZ) is off, and the database's own time zone
+        for PostgreSQL's C(timestamp without time zone).
     type: str
   label:
     description:
-      - The column that holds the name of a record's owner, as foreign keys and a final column, such as
-        V(album_id.title).
+      - The column that holds the name of a record's owner, as foreign keys and a final column,
+        such as V(album_id.title).
     type: str
   dependents:
     description:
-      - What becomes of rows that reference a removed record, as C(on_delete) says in the models. A record
-        on which rows depend by a foreign key without a rule is kept, with the code V(undeclared_dependents),
-        and the summary prints the rule that is missing. No rule is needed for a many-to-many table, and
-        for a foreign key on which the database itself enforces CASCADE, SET NULL or RESTRICT.
+      - What becomes of rows that reference a removed record, as C(on_delete) says in the
+        models. A record on which rows depend by a foreign key without a rule is kept, with
+        the code V(undeclared_dependents), and the summary prints the rule that is missing.
+        No rule is needed for a many-to-many table, and for a foreign key on which the database
+        itself enforces CASCADE, SET NULL or RESTRICT.
     type: list
     elements: dict
     default: []
@@ -295,18 +303,21 @@ options:
         required: true
       column:
         description:
-          - The column by which they reference the record. It may be a foreign key, a key without a constraint
-            (C(db_constraint=False)), or what O(dependents[].holds) and O(dependents[].content_type) say.
-          - Without a constraint, nothing tells which table such a column references. It is compared with
-            the records themselves, and not with rows that are deleted with them.
+          - The column by which they reference the record. It may be a foreign key, a key
+            without a constraint (C(db_constraint=False)), or what O(dependents[].holds) and
+            O(dependents[].content_type) say.
+          - Without a constraint, nothing tells which table such a column references. It is
+            compared with the records themselves, and not with rows that are deleted with
+            them.
         type: str
         required: true
       action:
         description:
-          - V(delete) deletes the row, V(set_null) empties the column (a path that may not be NULL becomes
-            the empty text), V(restrict) keeps the record because of the row, and reports it.
-          - V(restrict) is stricter than Django's C(RESTRICT). It keeps the record even where the row would
-            be deleted by another cascade.
+          - V(delete) deletes the row, V(set_null) empties the column (a path that may not
+            be NULL becomes the empty text), V(restrict) keeps the record because of the row,
+            and reports it.
+          - V(restrict) is stricter than Django's C(RESTRICT). It keeps the record even where
+            the row would be deleted by another cascade.
         type: str
         required: true
         choices:
@@ -315,8 +326,8 @@ options:
           - restrict
       holds:
         description:
-          - Whether the column holds the record's key or the path of its file, such as an album's cover
-            image.
+          - Whether the column holds the record's key or the path of its file, such as an
+            album's cover image.
         type: str
         default: key
         choices:
@@ -334,35 +345,37 @@ options:
         default: content_type_id
       parents:
         description:
-          - What O(parents) says, for the table of this rule. It is needed where rows are deleted whose
-            primary key is a foreign key to a table that is none of the records and of what is deleted with
-            them.
+          - What O(parents) says, for the table of this rule. It is needed where rows are
+            deleted whose primary key is a foreign key to a table that is none of the records
+            and of what is deleted with them.
         type: str
         choices:
           - delete
           - keep
   parents:
     description:
-      - What becomes of the row that a record references by its primary key. V(delete) deletes it after
-        the record, and its own parents too, with what depends on them by O(dependents), as Django does
-        for a model that inherits from another one (multi-table inheritance). V(keep) leaves it alone, as
-        Django does for a C(OneToOneField(primary_key=True)). The two cannot be told apart in the database,
-        so records with such a key are kept where nothing is said, with the code V(undeclared_parents).
-      - Of a model with several parents, the keys of the others are recognized by the name that Django gives
-        them, which ends in V(_ptr_id).
+      - What becomes of the row that a record references by its primary key. V(delete) deletes
+        it after the record, and its own parents too, with what depends on them by O(dependents),
+        as Django does for a model that inherits from another one (multi-table inheritance).
+        V(keep) leaves it alone, as Django does for a C(OneToOneField(primary_key=True)).
+        The two cannot be told apart in the database, so records with such a key are kept
+        where nothing is said, with the code V(undeclared_parents).
+      - Of a model with several parents, the keys of the others are recognized by the name
+        that Django gives them, which ends in V(_ptr_id).
     type: str
     choices:
       - delete
       - keep
   max_dependents:
     description:
-      - A guard. A plan with more dependent rows than this for a record, on the average, is refused. Plans
-        of less than ten records are treated as if they had ten.
+      - A guard. A plan with more dependent rows than this for a record, on the average, is
+        refused. Plans of less than ten records are treated as if they had ten.
     type: int
     default: 100
   references:
     description:
-      - Other columns that may reference the same files. A file that one of them references is kept.
+      - Other columns that may reference the same files. A file that one of them references
+        is kept.
     type: list
     elements: dict
     default: []
@@ -383,7 +396,8 @@ options:
         type: str
       checksum_column:
         description:
-          - The column of the same table that holds a checksum of the file, in hexadecimal digits.
+          - The column of the same table that holds a checksum of the file, in hexadecimal
+            digits.
         type: str
 """
 

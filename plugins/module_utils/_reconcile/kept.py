@@ -63,7 +63,7 @@ MEANING = {
     Code.UNDECLARED_DEPENDENTS: "Rows depend on the record, and what becomes of them is not known.",
     Code.UNDECLARED_PARENTS: "A row is part of one of another table, and whether that goes too is not known.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
-    Code.YOUNG: "The file, or a file of the record, is younger than the age limit.",
+    Code.YOUNG: "The file, the row or a file of the record is younger than the age limit, or of unknown age.",
     Code.DATABASE: "The file is part of the site's own database.",
     Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
     Code.CHANGED: "It changed after the plan was made.",

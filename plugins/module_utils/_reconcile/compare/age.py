@@ -2,17 +2,37 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Which files are too young to be removed, in every job."""
+"""Which files and rows are too young to be removed, in every job."""
 
 from __future__ import annotations
 
 from typing import Iterable
 
-from ..config.site import AgeLimit
+from ..config.site import AgeLimit, RecordsJob
+from ..database.base import Database
+from ..database.catalog import Table
 from ..kept import Code, Doubt
 from ..media.paths import outside
 from ..media.store import FileState, MediaStore
 from ..text import escaped
+
+# What a column is usually called that Django sets when a row is made; nobody changes it later.
+CREATED_COLUMNS = (
+    *("uploaded_at", "uploaded_on", "uploaded", "date_uploaded"),
+    *("created_at", "created_on", "created", "date_created", "creation_date"),
+    *("added_at", "date_added", "added", "date_joined", "joined_at", "submit_date"),
+)
+
+
+def age_column(job: RecordsJob, table: Table, database: Database) -> str | None:
+    """The column that says how old a row is: the one that the user names, or one that is usual; None if none.
+
+    Raises SiteError if the table does not have the one that the user names.
+    """
+    if job.uploaded_at_column is None:
+        return database.time_column(table, CREATED_COLUMNS)
+    database.column(table, job.uploaded_at_column)
+    return job.uploaded_at_column
 
 
 class AgeCheck:

@@ -149,7 +149,7 @@ OPTIONS = (
     Option("companion_columns", "list", default=(), scope=_JOB, jobs=_RECORDS),
     Option("select", default=SELECTIONS[0], choices=SELECTIONS, scope=_NOWHERE, jobs=_RECORDS),
     Option("unattached_column", default="content_type_id", scope=_JOB, jobs=_RECORDS),
-    Option("uploaded_at_column", default="uploaded_at", scope=_JOB, jobs=_RECORDS),
+    Option("uploaded_at_column", scope=_JOB, jobs=_RECORDS),
     Option("time_zone", jobs=_RECORDS),
     Option("label", scope=_JOB, jobs=_RECORDS),
     Option("dependents", "list", default=(), suboptions=_DEPENDENT, scope=_JOB, jobs=_RECORDS),

@@ -143,7 +143,7 @@ class RecordsJob:
     companion_columns: tuple[str, ...]
     select: str
     unattached_column: str
-    uploaded_at_column: str
+    uploaded_at_column: str | None
     time_zone: str | None
     age_limit: AgeLimit
     label: str | None

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 from ..errors import SiteError
@@ -101,8 +101,8 @@ class GenericRelation(NamedTuple):
 class Selection:
     """Which rows of a table a job is about; every statement repeats the whole of it.
 
-    Without ``unattached_column`` these are the rows that reference a file. With it, they are the rows in
-    which that column is NULL and whose ``uploaded_at_column`` is before ``cutoff`` (seconds since 1970).
+    Without ``unattached_column`` these are the rows that reference a file; with it, those in which that
+    column is NULL. With ``uploaded_at_column``, it must be before ``cutoff`` (seconds since 1970).
     """
 
     table: Table
@@ -111,6 +111,11 @@ class Selection:
     uploaded_at_column: str | None = None
     cutoff: float = 0.0
     time_zone: str | None = None
+
+    @property
+    def of_any_age(self) -> Selection:
+        """The same rows, and those that are too young."""
+        return replace(self, uploaded_at_column=None)
 
 
 class Row(NamedTuple):

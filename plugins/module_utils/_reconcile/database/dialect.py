@@ -92,6 +92,10 @@ class Dialect(ABC):
     def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
         """That a time column lies before the selection's cutoff; raises SiteError if it holds no time."""
 
+    @abstractmethod
+    def is_time(self, column: ColumnType) -> bool:
+        """Whether a column is declared to hold a point in time, or a day."""
+
     def references(self, link: ForeignKey, child: str, parent: str) -> str:
         """That the row ``child`` references the row ``parent`` by a foreign key."""
         return " AND ".join(
@@ -240,6 +244,9 @@ class PostgreSQLDialect(Dialect):
             "Set uploaded_at_column to the column that says when the file was uploaded."
         )
 
+    def is_time(self, column: ColumnType) -> bool:
+        return column.declared in ("timestamp with time zone", "timestamp without time zone", "date")
+
     def references(self, link: ForeignKey, child: str, parent: str) -> str:
         # An operator of a foreign key has the referenced column on its left.
         return " AND ".join(
@@ -311,6 +318,9 @@ class SQLiteDialect(Dialect):
         zone = selection.time_zone or "UTC"
         zone_of(zone)
         return f"media_cleanup_seconds({expression}, ?) < ?", [zone, selection.cutoff]
+
+    def is_time(self, column: ColumnType) -> bool:
+        return column.declared.lower().startswith(("datetime", "timestamp", "date"))
 
     def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
         # Not EXISTS: an index on the child's columns serves IN only.

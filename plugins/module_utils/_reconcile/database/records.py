@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Iterable, Iterator, Sequence
 
 from ..text import escaped_value
-from .catalog import Details, ForeignKey, Key, Row, Selection
+from .catalog import Details, ForeignKey, Key, Row, Selection, Table
 from .statements import Statements
 
 
@@ -19,6 +19,11 @@ class Records(Statements):
     def rows(self, selection: Selection) -> Iterator[list[Row]]:
         """Yield the selected rows in the byte order of their files, in lists of a bounded length."""
         return self._rows_where(selection, *self._condition(selection))
+
+    def time_column(self, table: Table, names: Sequence[str]) -> str | None:
+        """The first of these columns that the table has and that holds a point in time; None if none does."""
+        columns = table.columns
+        return next((name for name in names if name in columns and self.dialect.is_time(columns[name])), None)
 
     def rows_by_file(self, selection: Selection, paths: Iterable[bytes]) -> Iterator[list[Row]]:
         """Yield those of the selected rows that reference one of a few files, in byte order of these."""
@@ -139,8 +144,11 @@ class Records(Statements):
 
     def _condition(self, selection: Selection) -> tuple[str, list[Any]]:
         if selection.unattached_column is None:
-            return self.dialect.is_filled(self.dialect.field("t", selection.file_column)), []
-        uploaded = self.dialect.field("t", selection.uploaded_at_column or "")
+            condition = self.dialect.is_filled(self.dialect.field("t", selection.file_column))
+        else:
+            condition = f"{self.dialect.field('t', selection.unattached_column)} IS NULL"
+        if selection.uploaded_at_column is None:
+            return condition, []
+        uploaded = self.dialect.field("t", selection.uploaded_at_column)
         before, parameters = self.dialect.is_before(selection, uploaded)
-        unattached = self.dialect.field("t", selection.unattached_column)
-        return f"{unattached} IS NULL AND {before}", parameters
+        return f"{condition} AND {before}", parameters

@@ -10,6 +10,7 @@ from typing import Iterator
 
 from ..config.site import RecordsJob
 from ..database.catalog import Row, Selection
+from ..errors import SiteError
 from ..session import Session
 from .records import RecordsPlan, table_of
 from .records_planner import RecordsPlanner
@@ -24,13 +25,16 @@ class _IncompletePlanner(RecordsPlanner):
     """Records that were never attached to anything and are older than the limit."""
 
     def _selection(self) -> Selection:
-        job, table = self.job, table_of(self.job, self.database)
-        for name in (job.unattached_column, job.uploaded_at_column):
-            self.database.column(table, name)
-        cutoff = self.moment - job.age_limit.seconds
-        return Selection(
-            table, job.file_column, job.unattached_column, job.uploaded_at_column, cutoff, job.time_zone
-        )
+        table = table_of(self.job, self.database)
+        self.database.column(table, self.job.unattached_column)
+        selection = self._with_age(table, self.job.unattached_column)
+        if selection.uploaded_at_column is None:
+            raise SiteError(
+                f"no column of {table.name} is known to say when a row was made, so none is known to be old. "
+                "Set uploaded_at_column to the column that says when the file was uploaded. "
+                f"Its columns are: {', '.join(sorted(table.columns))}."
+            )
+        return selection
 
     def _selected(self) -> Iterator[list[Row]]:
         for rows in self._all_rows():

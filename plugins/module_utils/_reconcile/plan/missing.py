@@ -40,7 +40,12 @@ class _MissingPlanner(RecordsPlanner):
     """Records whose file is proven not to exist."""
 
     def _selection(self) -> Selection:
-        return Selection(table_of(self.job, self.database), self.job.file_column)
+        return self._with_age(table_of(self.job, self.database))
+
+    @property
+    def _examined(self) -> Selection:
+        # Young rows that are missing their file are reported.
+        return self.plan.selection.of_any_age
 
     def _selected(self) -> Iterator[list[Row]]:
         not_found = self._not_found()
@@ -50,7 +55,7 @@ class _MissingPlanner(RecordsPlanner):
             self.sample = Sample()
             batches = self._all_rows()
         else:
-            batches = self.database.rows_by_file(self.plan.selection, not_found)
+            batches = self.database.rows_by_file(self._examined, not_found)
         for rows in batches:
             missing = self.check.missing(rows)
             if missing:
@@ -64,7 +69,7 @@ class _MissingPlanner(RecordsPlanner):
         without_file = self.session.without_file(self.job.deciding_column)
         if without_file is None:
             return self._few(self._references())
-        self.plan.examined = {"records": self.database.count_rows(self.plan.selection, condition=True)}
+        self.plan.examined = {"records": self.database.count_rows(self._examined, condition=True)}
         return self._few(without_file)
 
     def _references(self) -> Iterator[list[bytes]]:
@@ -81,8 +86,28 @@ class _MissingPlanner(RecordsPlanner):
         return [path for path in not_found if not self._is_kept_as_too_long(path)]
 
     def _not_doubtful(self, records: Iterator[Record]) -> Iterator[Record]:
-        """Keep a record whose file seems to be elsewhere now, or is that of several records."""
-        return self._not_shared(self._not_moved(records))
+        """Keep a record whose file seems to be elsewhere now or is that of several, and young rows."""
+        return self._old_enough(self._not_shared(self._not_moved(records)))
+
+    def _old_enough(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Keep records whose rows are younger than the limit, or of unknown age."""
+        column = self.plan.selection.uploaded_at_column
+        if column is None:
+            yield from records
+            return
+        hours = self.job.age_limit.older_than_hours
+        missing = spool()
+        missing.extend(records)
+        for some in missing.chunks():
+            old = self.database.still_selected(self.plan.selection, [record.row for record in some])
+            for record in some:
+                if record.key in old:
+                    yield record
+                else:
+                    reason = (
+                        f"its row {record.shown_key} is younger than {hours} h by {column}, or of unknown age"
+                    )
+                    self.plan.keep(record.name, Code.YOUNG, reason)
 
     def _not_moved(self, records: Iterator[Record]) -> Iterator[Record]:
         if self.site.enabled("include_likely_moves"):

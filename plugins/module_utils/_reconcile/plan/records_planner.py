@@ -11,12 +11,12 @@ from abc import abstractmethod
 from collections import Counter
 from typing import Any, Iterator
 
-from ..compare.age import AgeCheck
+from ..compare.age import AgeCheck, age_column
 from ..compare.missing import MissingCheck
 from ..compare.references import ReferenceCheck
 from ..config.site import RecordsJob
 from ..database.base import Database
-from ..database.catalog import ForeignKey, Row, Selection
+from ..database.catalog import ForeignKey, Row, Selection, Table
 from ..errors import SiteError
 from ..kept import Code
 from ..media.paths import is_too_long, no_path
@@ -64,9 +64,20 @@ class RecordsPlanner(Planner):
         for column in (*job.own_columns, *job.references):
             self.database.path_column(column)
 
+    @property
+    def _examined(self) -> Selection:
+        """The rows that are examined, of which those of the selection may be removed."""
+        return self.plan.selection
+
     @abstractmethod
     def _selection(self) -> Selection:
         """What every statement about the records repeats."""
+
+    def _with_age(self, table: Table, unattached_column: str | None = None) -> Selection:
+        """The selection of rows that are older than the limit, where their age can be known."""
+        column = age_column(self.job, table, self.database)
+        cutoff = self.moment - self.job.age_limit.seconds
+        return Selection(table, self.job.file_column, unattached_column, column, cutoff, self.job.time_zone)
 
     @abstractmethod
     def _selected(self) -> Iterator[list[Row]]:
@@ -113,7 +124,7 @@ class RecordsPlanner(Planner):
         self.plan.found.bytes += file.state.size
 
     def _all_rows(self) -> Iterator[list[Row]]:
-        for rows in self._counted(self.database.rows(self.plan.selection)):
+        for rows in self._counted(self.database.rows(self._examined)):
             self.sample.look_at([row.file or b"" for row in rows])
             yield rows
 

@@ -33,6 +33,8 @@ class RecordsDescription(Description):
         rows = counted(plan.examined["records"], "row")
         what = self._what(plan.found.records)
         lines = [f"  {rows} of {self.job.table}: {what}" + (f" ({labels})" if labels else "")]
+        if plan.selection.uploaded_at_column is None:
+            lines.append("  these rows have no age: no time column is known; uploaded_at_column names one")
         if plan.found.files:
             files, size = counted(plan.found.files, "file"), counted(plan.found.bytes, "byte")
             verb = "is" if plan.found.files == 1 else "are"

@@ -44,7 +44,7 @@ def test_what_is_not_said_has_a_cautious_default() -> None:
 def test_records_have_defaults_in_the_names_of_django() -> None:
     job = records()
     assert (job.select, job.name) == ("missing", "missing")
-    assert (job.unattached_column, job.uploaded_at_column) == ("content_type_id", "uploaded_at")
+    assert (job.unattached_column, job.uploaded_at_column) == ("content_type_id", None)
     assert (job.companion_columns, job.references, job.dependents) == ((), (), ())
     assert (job.label, job.time_zone, job.max_dependents) == (None, None, 100)
     assert records(select="incomplete").name == "incomplete"

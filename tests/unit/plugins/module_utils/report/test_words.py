@@ -19,6 +19,7 @@ from engine.config.site import (
     orphans_job,
     records_job,
 )
+from engine.database.catalog import Selection, Table
 from engine.kept import Code, Kept
 from engine.media.local import FileState
 from engine.plan import orphans
@@ -60,9 +61,12 @@ def orphans_plan(*paths: bytes, job: OrphansJob | None = None) -> Plan:
     return plan
 
 
+SELECTION = Selection(Table("public", "photo", {}, ("id",), True), "image", uploaded_at_column="created")
+
+
 def records_plan(*records: Record, job: RecordsJob | None = None) -> RecordsPlan:
     job = job or the_records_job()
-    plan = RecordsPlan(job, "scope", MOMENT, None)
+    plan = RecordsPlan(job, "scope", MOMENT, SELECTION)
     for record in records:
         plan.items.append(record)
         plan.labels[record.owner or "(none)"] += 1
