@@ -57,8 +57,9 @@ options:
       - Where a site without a O(quarantine) keeps what its runs know of it;
         with one, it is kept in there. It is made if it does not exist, and
         is for its owner only.
-      - Default is C(/var/lib/media-cleanup/SITE) if that is there, else C($XDG_STATE_HOME/media-cleanup/SITE)
-        or C(~/.local/state/media-cleanup/SITE), where SITE is the O(name).
+      - Default is C(/var/lib/media-cleanup/SITE) if that is there, else C($XDG_STATE_HOME/media-cleanup)
+        or C(~/.local/state/media-cleanup), where SITE is the O(name). The
+        file in there is called C(SITE.json).
     type: path
   max_removal_percent:
     description:
@@ -81,6 +82,12 @@ options:
       - V(empty_media_root), there is nothing at all below the media root.
       - V(path_mismatch), most paths in the database fit no file as they are,
         and would fit if a prefix were cut or added, or in another normalization.
+      - V(other_database), the database is not the one that an earlier run
+        has recorded for this site, or for this media store. The run that accepts
+        it records the new one.
+      - V(other_media), the media store is not the one that an earlier run
+        has recorded for this site. The run that accepts it records the new
+        one.
       - V(other_file_system), the media root is on another file system than
         when the newest batch of the O(quarantine) was taken from it.
       - V(emptied_dependents), more than O(max_removal_percent) of a table

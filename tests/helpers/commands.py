@@ -28,8 +28,15 @@ sys.exit(main(launcher=os.path.abspath(__file__)))
 """
 # A command that runs this long hangs.
 TIME_LIMIT = 300
-# Nothing but what makes `make coverage` look into it.
-BARE = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+
+
+def bare() -> dict[str, str]:
+    """Nothing but what makes `make coverage` look into it, and what keeps it out of the user's home."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("COVERAGE_") or name == "XDG_STATE_HOME"
+    }
 
 
 class Command:
@@ -54,7 +61,7 @@ class Command:
         """Run it with nothing in its environment and no terminal; ``powerless`` obeys permissions."""
         done = subprocess.run(
             [*(_giving_up_power() if powerless else ()), *self.line(*arguments, python=python)],
-            env=BARE,
+            env=bare(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -92,7 +99,7 @@ class Terminal:
     def __init__(self, line: Sequence[str]) -> None:
         self._child, self._terminal = pty.fork()
         if self._child == 0:
-            os.execve(line[0], list(line), BARE)
+            os.execve(line[0], list(line), bare())
         self.said = b""
 
     def read_until(self, words: bytes | None) -> bool:

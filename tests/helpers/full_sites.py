@@ -205,6 +205,11 @@ class FullSite:
     def batches(self) -> list[str]:
         return [info.name for info in quarantine.batches(os.fsencode(self.quarantine))]
 
+    @property
+    def in_quarantine(self) -> list[str]:
+        """What is in the quarantine beside the state of the site."""
+        return sorted(name for name in os.listdir(self.quarantine) if name != ".state")
+
     def restore(self, batch: str, *paths: str, check: bool = False) -> Restored:
         return restore(self.site(), batch, paths, check)
 

@@ -219,7 +219,7 @@ def test_a_batch_without_its_first_line_is_told_and_goes_with_the_next_purge(
     assert [batch["name"] for batch in result["batches"]] == [whole]
     assert f"{stub.name} was left by a run that was killed" in json.dumps(result["warnings"])
     assert list(quarantine.purge(os.fsencode(full_site.quarantine), None, 1, False)) == []
-    assert os.listdir(full_site.quarantine) == [whole]
+    assert full_site.in_quarantine == [whole]
 
 
 @pytest.mark.promise(10)
@@ -230,7 +230,7 @@ def test_a_purge_takes_no_folder_that_may_hold_something(full_site: FullSite):
     (folder / "manifest.jsonl").write_bytes(b"")
     (full_site.quarantine / "notes").mkdir()
     quarantine.purge(os.fsencode(full_site.quarantine), None, 0, False)
-    assert sorted(os.listdir(full_site.quarantine)) == sorted([batch, "notes"])
+    assert full_site.in_quarantine == sorted([batch, "notes"])
 
 
 @pytest.mark.untraced

@@ -20,7 +20,7 @@ import pytest
 
 from helpers.ansible_runs import Ansible
 from helpers.builders import rules
-from helpers.commands import TIME_LIMIT, Command, at_a_terminal, drift
+from helpers.commands import TIME_LIMIT, Command, at_a_terminal, bare, drift
 from helpers.sites import Site
 
 
@@ -108,7 +108,9 @@ def test_of_two_runs_at_once_each_thing_goes_once(sqlite_site: Site, command: Co
     time.sleep(0.02)
     command.describe(site.described())
     line = command.line("orphans", site.name, "--force", "--json")
-    both = [subprocess.Popen(line, env={}, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) for _run in "ab"]
+    both = [
+        subprocess.Popen(line, env=bare(), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) for _run in "ab"
+    ]
     told = [json.loads(process.communicate(timeout=TIME_LIMIT)[0]) for process in both]
     assert {entry["status"] for entry in told} <= {"done", "busy"}
     assert sum(entry["runs"][0]["removed"]["files"] for entry in told) == 200
@@ -171,7 +173,7 @@ def test_nobody_who_stops_reading_makes_it_stumble(sqlite_site: Site, command: C
     os.close(reading)
     done = subprocess.run(
         command.line("orphans", sqlite_site.name, "--dry-run"),
-        env={},
+        env=bare(),
         stdin=subprocess.DEVNULL,
         stdout=writing,
         stderr=subprocess.PIPE,

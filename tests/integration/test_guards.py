@@ -218,9 +218,10 @@ def test_media_that_lie_on_another_disk_by_now_are_told(full_site: FullSite, tmp
         full_site.write("photos/new orphan.jpg")
         time.sleep(CLOCK_TICK)
         plan, outcome = full_site.run("orphans", include_likely_moves=True)
-        assert [refusal.guard for refusal in plan.refusals] == ["other_file_system"]
+        assert [refusal.guard for refusal in plan.refusals] == ["other_media", "other_file_system"]
         assert outcome is None
-        plan, outcome = full_site.run("orphans", include_likely_moves=True, accept=["other_file_system"])
+        accept = ["other_file_system", "other_media"]
+        plan, outcome = full_site.run("orphans", include_likely_moves=True, accept=accept)
         assert outcome.removed.files == 1
         # From now on, that is where it lies.
         full_site.write("photos/new orphan.jpg")

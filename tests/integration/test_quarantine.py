@@ -183,7 +183,7 @@ def test_purging_by_age_counts_from_the_removal(sqlite_full_site: FullSite):
     assert sqlite_full_site.batches() == others
     assert _purge(sqlite_full_site, others[0]) == [others[0]]
     assert _purge(sqlite_full_site, days=0) == others[1:]
-    assert os.listdir(sqlite_full_site.quarantine) == []
+    assert sqlite_full_site.in_quarantine == []
 
 
 def test_purging_an_unknown_batch_says_so(sqlite_full_site: FullSite):
@@ -199,7 +199,7 @@ def test_a_purge_that_is_killed_anywhere_leaves_nothing_that_the_next_one_does_n
         sqlite_full_site.run("orphans")
         ended = in_child(lambda: _purge(sqlite_full_site, days=0), Fault("kill", step))
         _purge(sqlite_full_site, days=0)
-        assert os.listdir(sqlite_full_site.quarantine) == [], f"step {step}"
+        assert sqlite_full_site.in_quarantine == [], f"step {step}"
         sqlite_full_site.write("photos/left over.jpg", b"photos/caf\xe9\n.jpg")
         time.sleep(CLOCK_TICK)
         if ended.how != "killed":

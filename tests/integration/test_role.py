@@ -162,7 +162,7 @@ class RoleRuns:
         self.owner = (self.crond.config / "sites" / "kit.json").stat().st_uid
         self.age_batches(31)
         self.ran["kit", "purge"] = [self.crond.as_cron("kit", "purge")]
-        self.batches_left = len(list(self.quarantine.iterdir()))
+        self.batches_left = len(list(self.quarantine.glob("*Z-*")))
         before = snapshot(self.crond.root)
         self.runs["again"] = schedule(self.ansible, {"crond": self.crond})
         self.again_touched = snapshot(self.crond.root).items() ^ before.items()

@@ -23,7 +23,7 @@ from .database.drivers import connect
 from .errors import CleanupError, Exit
 from .plan import incomplete, missing, orphans, records
 from .plan.plan import Plan
-from .quarantine import holding
+from .quarantine import holding, identity
 from .quarantine.writer import QuarantineWriter
 from .session import Progress, Session, open_session
 
@@ -124,8 +124,11 @@ def run_in(
     plan = kind.plan(session, job, approved_plan)
     if check or plan.refusals:
         return plan, None
+    recorded = identity.record(session.state, session.identity)
     with remover_of(session, job, plan) as remover:
-        return plan, kind.apply(session, job, plan, remover)
+        outcome = kind.apply(session, job, plan, remover)
+    outcome.recorded = recorded
+    return plan, outcome
 
 
 class _Task(NamedTuple):

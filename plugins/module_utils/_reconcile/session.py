@@ -15,6 +15,7 @@ from .database.drivers import connect
 from .media.local import LocalStore
 from .media.store import MediaStore
 from .quarantine import leftovers
+from .quarantine.identity import Identity
 from .quarantine.state import State
 from .quarantine.store import locked
 from .spool import Spool
@@ -67,6 +68,11 @@ class Session:
             self._state = State(self.site, writes=True)
             stack.callback(setattr, self, "_state", None)
             yield
+
+    @property
+    def identity(self) -> Identity:
+        """Which database and media store these are."""
+        return Identity(self.database.identity(), self.media.identity())
 
     @property
     def state(self) -> State:

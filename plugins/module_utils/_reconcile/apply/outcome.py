@@ -26,6 +26,8 @@ class Outcome:
         self.removed_items: Listed[Any] = Listed(max_listed)
         self.failed: Listed[Kept] = Listed(max_listed)
         self.error = ""
+        # What the run has recorded of the site, if anything, for the summary.
+        self.recorded = ""
         self.dependents: dict[str, dict[str, int]] = {}
         # The first of these rows, in words.
         self.dependents_listed: Listed[str] = Listed(max_listed)

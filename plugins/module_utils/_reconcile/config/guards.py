@@ -36,6 +36,8 @@ _ALL = (
     _accepted("no_references"),
     _accepted("empty_media_root"),
     _accepted("path_mismatch"),
+    _accepted("other_database"),
+    _accepted("other_media"),
     _accepted("other_file_system"),
     _accepted("emptied_dependents"),
 )

@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import TracebackType
 from typing import IO, Any, ContextManager, Iterator, Sequence
 
@@ -52,7 +51,7 @@ class Database(References, Records, DependentRows, RowArchive):
         """What identifies this database among all others, on one line and without a secret.
 
         It is the same after the site's user, password or options change. What is local to a host
-        carries the host's machine-id, so that hosts cloned from one image have two databases.
+        carries the host's id, so that hosts cloned from one image have two databases.
         """
 
     def own_files(self) -> frozenset[tuple[int, int]]:
@@ -169,17 +168,3 @@ class Connection(ABC):
 
     @abstractmethod
     def close(self) -> None: ...
-
-
-_MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
-
-
-def machine_id() -> str:
-    """What identifies this host among all others, clones included; empty where it has no such id."""
-    for path in _MACHINE_ID_FILES:
-        with suppress(OSError), open(path, encoding="ascii", errors="replace") as file:
-            found = file.read(100).strip()
-            # An image that was never started holds a word instead.
-            if re.fullmatch("[0-9a-f]{32}", found):
-                return found
-    return ""

@@ -13,8 +13,9 @@ from urllib.parse import quote as percent_encode
 
 from ..config.site import Column
 from ..errors import BusyError, CommitUnknown, DatabaseError, SiteError
+from ..host import host_id
 from ..spool import blocks, temporary_file, working_on_disk
-from .base import PREPARED, Connection, Database, DriverError, machine_id
+from .base import PREPARED, Connection, Database, DriverError
 from .catalog import BATCH, ColumnType, ForeignKey, Table
 from .dialect import PostgreSQLDialect
 
@@ -225,12 +226,12 @@ class PostgreSQL(Database):
         return f"postgresql:{system}@{place}/{percent_encode(name, safe='')}"
 
     def _place(self, is_exact: bool) -> str:
-        """The host of the server; where it is this one, its machine-id, and the socket's folder if asked."""
+        """The host of the server; where it is this one, its id, and the socket's folder if asked."""
         host = self._connection.host
         is_socket = host.startswith(("/", "@"))
         if not is_socket and host not in _LOCAL_HOSTS:
             return percent_encode(host, safe="")
-        return f"{machine_id()}({percent_encode(host, safe='/')})" if is_socket and is_exact else machine_id()
+        return f"{host_id()}({percent_encode(host, safe='/')})" if is_socket and is_exact else host_id()
 
     def is_replica(self) -> bool:
         with self._doing("asking whether this is a replica"):

@@ -15,8 +15,9 @@ from urllib.parse import quote as percent_encode
 
 from ..config.site import Column
 from ..errors import DatabaseError, SiteError
+from ..host import host_id
 from ..media.paths import stem
-from .base import Database, machine_id
+from .base import Database
 from .catalog import BATCH, ColumnType, ForeignKey, Table
 from .dialect import SQLiteDialect, is_plain, text_placeholder, zone_of
 
@@ -129,7 +130,7 @@ class SQLite(Database):
     # What the database is, and who uses it.
 
     def identity(self) -> str:
-        return f"sqlite:{machine_id()}:{percent_encode(os.path.realpath(self._path))}"
+        return f"sqlite:{host_id()}:{percent_encode(os.path.realpath(self._path))}"
 
     def own_files(self) -> frozenset[tuple[int, int]]:
         found = set()

@@ -13,7 +13,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import socket
 import stat
 from contextlib import suppress
 from itertools import islice
@@ -22,6 +21,7 @@ from typing import AbstractSet, Iterable, Iterator, Pattern
 
 from .. import locks
 from ..errors import SiteError
+from ..host import host_id
 from ..spool import ExternalSort
 from ..text import escaped
 from . import transfer
@@ -49,9 +49,7 @@ _BLOCK = 1 << 20
 # A directory is read at once if it takes no more bytes for each name that is asked for: to read that
 # much takes as long as to check one name. Most file systems need so many bytes for an entry, or more.
 _BYTES_OF_ENTRIES = 256
-_MACHINE_ID = "/etc/machine-id"
-# So that the identity does not disclose the machine-id, which systemd asks to keep confidential.
-_PURPOSE = b"media-cleanup"
+_OF_THE_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.glusterfs", "lustre", "gpfs", "beegfs")
 
 
 class LocalStore(MediaStore):
@@ -100,8 +98,12 @@ class LocalStore(MediaStore):
         return os.fstatvfs(self._root).f_fsid
 
     def identity(self) -> str:
-        file_system = f"{self.file_system:x}" if self.file_system else _mount_source(self._place[0])
-        return f"{file_system}:{self._place[1]}@{_this_host()}"
+        kind, source = _mount_of(self._place[0])
+        if kind in _OF_THE_NETWORK:
+            # The same from each host that mounts it.
+            return f"{kind} {source}:{self._place[1]}"
+        file_system = f"{self.file_system:x}" if self.file_system else f"{kind} {source}".strip()
+        return f"{file_system}:{self._place[1]}@{host_id()}"
 
     def lock(self) -> None:
         locks.lock(self._root, f"the media root '{escaped(self._root_path)}'")
@@ -320,25 +322,16 @@ def _not_found(error: OSError | Blocked) -> PathStatus:
     return PathStatus(Answer.UNREADABLE, None, error.strerror or type(error).__name__)
 
 
-def _mount_source(device: int) -> str:
-    """Where a file system without an id of its own is mounted from, as a network file system is."""
+def _mount_of(device: int) -> tuple[str, str]:
+    """The type of a mounted file system, and what it is mounted from."""
     wanted = f"{os.major(device)}:{os.minor(device)}".encode()
     with suppress(OSError), open("/proc/self/mountinfo", "rb") as mounts:
         for line in mounts:
             mount, _dash, source = line.partition(b" - ")
             if mount.split()[2] == wanted:
-                return escaped(b" ".join(source.split()[:2]))
-    return wanted.decode()
-
-
-def _this_host() -> str:
-    """What identifies this host, also beside one of the same name."""
-    try:
-        with open(_MACHINE_ID, "rb") as file:
-            known = file.read().strip()
-    except OSError:
-        known = b""
-    return hashlib.blake2b(known or socket.gethostname().encode(), digest_size=8, key=_PURPOSE).hexdigest()
+                kind, name = source.split()[:2]
+                return escaped(kind), escaped(name)
+    return "", wanted.decode()
 
 
 def _advice(error: OSError) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
+from ..quarantine.identity import Identity
 from ..spool import Listed
 from ..text import counted, escaped
 from .approval import Approval
@@ -142,6 +143,25 @@ def guard_empty_root(plan: Plan, is_empty: bool, accepted: Sequence[str]) -> Non
             "empty_media_root",
             "the media root is empty, as a disk is that is not mounted. If all media really is deleted, set "
             "accept: [empty_media_root].",
+        )
+
+
+def guard_identity(plan: Plan, before: Identity | None, now: Identity, accepted: Sequence[str]) -> None:
+    """Refuse a plan where the database or the media store is not the one that the first apply recorded."""
+    if before and before.database != now.database and "other_database" not in accepted:
+        plan.refuse(
+            "other_database",
+            f"these media belong to the database {before.database}, as an earlier run has recorded, and this "
+            f"is {now.database}. The files of the one are orphans for the other, as where a staging site "
+            "has the media of production. Correct database_url or media_root; if the database has moved, "
+            "set accept: [other_database] for one run, which records the new one.",
+        )
+    if before and before.media != now.media and "other_media" not in accepted:
+        plan.refuse(
+            "other_media",
+            f"this site has the media store {before.media}, as an earlier run has recorded, and this is "
+            f"{now.media}. Is it mounted, and is media_root right? If the media have moved, set "
+            "accept: [other_media] for one run, which records the new place.",
         )
 
 

@@ -15,6 +15,7 @@ from ..kept import Code
 from ..media.derived import patterns
 from ..media.paths import Spellings
 from ..media.store import FileState
+from ..quarantine.identity import earlier
 from ..quarantine.store import last_file_system
 from ..session import Session
 from ..text import escaped
@@ -22,6 +23,7 @@ from .approval import Approval, Item
 from .guards import (
     guard_approval,
     guard_file_system,
+    guard_identity,
     guard_marker,
     guard_partial,
     guard_path_mismatch,
@@ -103,6 +105,8 @@ class Planner:
         if self.site.marker is not None:
             present = self.store.check(self.site.marker).is_file
             guard_marker(plan, escaped(self.site.marker), present)
+        now = self.session.identity
+        guard_identity(plan, earlier(self.session.state, now), now, self.site.accept)
         guard_file_system(plan, last_file_system(self.site), self.store.file_system, self.site.accept)
         guard_approval(plan, self.approval)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Iterator, Mapping
 
 from ..config.site import Site
@@ -58,7 +58,10 @@ class State:
     @property
     def path(self) -> bytes:
         """Where the file is, for messages."""
-        return os.path.join(self._folder, os.fsencode(self._name))
+        return self._path_of(self._name)
+
+    def _path_of(self, name: str) -> bytes:
+        return os.path.join(self._folder, os.fsencode(name))
 
     def part(self, name: str) -> Mapping[str, Any]:
         """The facts of a part; empty if none were recorded. Who reads them checks them (see ``damaged``)."""
@@ -72,51 +75,67 @@ class State:
             # Only a run that holds the lock writes; another part may still have been recorded since.
             self._write({**self._read(), name: dict(facts)})
 
-    def damaged(self, why: str) -> StateError:
-        """The error for a file that holds what it cannot hold."""
+    def damaged(self, why: str, name: str | None = None) -> StateError:
+        """The error for a file that holds what it cannot hold: that of the site, or of this name."""
         return StateError(
-            f"the state of site '{self._site.name}' in '{escaped(self.path)}' is damaged: {why}. It says "
-            "what earlier runs know of the site, so nothing is done without it. Restore it from a backup; or "
-            "check that database_url and media_root are right, delete it, and the next run begins anew."
+            f"the state '{escaped(self._path_of(name or self._name))}' is damaged: {why}. It says what "
+            "earlier runs know of a site, so nothing is done without it. Restore it from a backup; or check "
+            "that database_url and media_root are right, delete it, and the next run begins anew."
         )
 
     # Reading.
 
+    def others(self) -> Iterator[dict[str, Mapping[str, Any]]]:
+        """The facts of the other sites that are kept in the same folder."""
+        names: list[str] = []
+        with self._in_words("read"), suppress(FileNotFoundError), self._opened() as folder:
+            names = [name for name in folder.names() if name.endswith(".json") and name != self._name]
+        for name in names:
+            yield self._parts_of(self._content(name), name)
+
     def _read(self) -> dict[str, Mapping[str, Any]]:
-        with self._in_words("read"):
-            written = self._content()
+        content = self._content(self._name)
+        if content and content.get("site") != self._site.name:
+            raise self.damaged(f"it belongs to the site {content.get('site')!r}")
+        return self._parts_of(content, self._name)
+
+    def _content(self, name: str) -> dict[str, Any]:
+        """What a file holds, which has our format; nothing if it is not there."""
+        with self._in_words("read", name):
+            written = self._bytes(name)
         if written is None:
-            return {name: {} for name in PARTS}
+            return {}
         if len(written) > LARGEST:
-            raise self.damaged(f"it has more than {LARGEST:,} bytes")
+            raise self.damaged(f"it has more than {LARGEST:,} bytes", name)
         try:
             content = json.loads(written)
         except (ValueError, RecursionError):
-            raise self.damaged("it is not valid JSON") from None
-        return self._checked(content)
+            raise self.damaged("it is not valid JSON", name) from None
+        if not isinstance(content, dict) or "format" not in content:
+            raise self.damaged("it is not a state file", name)
+        if content["format"] != FORMAT:
+            raise StateError(
+                f"the state '{escaped(self._path_of(name))}' has the format {content['format']!r}, and this "
+                f"release knows {FORMAT}. Use the release that wrote it, or a later one."
+            )
+        return content
 
-    def _content(self) -> bytes | None:
-        """The file, or a little more of it than it may have; None where there is none."""
+    def _bytes(self, name: str) -> bytes | None:
+        """A file, or a little more of it than it may have; None where there is none."""
         try:
-            with PrivateFolder.open(self._folder, _WHAT) as folder, folder.read(self._name) as file:
+            with self._opened() as folder, folder.read(name) as file:
                 return file.read(LARGEST + 1)
         except FileNotFoundError:
             return None
 
-    def _checked(self, content: Any) -> dict[str, Mapping[str, Any]]:
-        if not isinstance(content, dict) or "format" not in content:
-            raise self.damaged("it is not a state file")
-        if content["format"] != FORMAT:
-            raise StateError(
-                f"the state '{escaped(self.path)}' has the format {content['format']!r}, and this release "
-                f"knows {FORMAT}. Use the release that wrote it, or a later one."
-            )
-        if content.get("site") != self._site.name:
-            raise self.damaged(f"it belongs to the site {content.get('site')!r}")
-        parts = {name: content.get(name, {}) for name in PARTS}
-        wrong = [name for name, facts in parts.items() if not isinstance(facts, dict)]
+    def _opened(self) -> PrivateFolder:
+        return PrivateFolder.open(self._folder, _WHAT)
+
+    def _parts_of(self, content: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:
+        parts = {part: content.get(part, {}) for part in PARTS}
+        wrong = [part for part, facts in parts.items() if not isinstance(facts, dict)]
         if wrong or set(content) - {"format", "site", *PARTS}:
-            raise self.damaged("it holds what no state file holds")
+            raise self.damaged("it holds what no state file holds", name)
         return parts
 
     # Writing.
@@ -146,16 +165,16 @@ class State:
         return PrivateFolder.make(self._folder, _WHAT)
 
     @contextmanager
-    def _in_words(self, done: str) -> Iterator[None]:
+    def _in_words(self, done: str, name: str | None = None) -> Iterator[None]:
         try:
             yield
         except (OSError, QuarantineError) as error:
             why = f"{error.strerror}." if isinstance(error, OSError) else error
             option = "state_directory" if self._site.quarantine is None else "quarantine"
             raise StateError(
-                f"the state of site '{self._site.name}' in '{escaped(self.path)}' could not be {done}: {why} "
-                f"It says what earlier runs know of the site, so nothing was removed. Let this user write to "
-                f"that folder, or set {option} to another one."
+                f"the state '{escaped(self._path_of(name or self._name))}' could not be {done}: {why} It "
+                "says what earlier runs know of a site, so nothing was removed. Let this user write to its "
+                f"folder, or set {option} to another one."
             ) from None
 
 
@@ -169,15 +188,15 @@ def _folder_of(site: Site) -> bytes:
     try:
         os.lstat(made_by_role)
     except FileNotFoundError:
-        return _folder_in_home(name)
+        return _folder_in_home()
     except OSError:
         # To read the file in there says what is wrong.
         pass
     return made_by_role
 
 
-def _folder_in_home(name: bytes) -> bytes:
+def _folder_in_home() -> bytes:
     home = os.environb.get(b"XDG_STATE_HOME", b"")
     if not home.startswith(b"/"):
         home = os.path.join(os.path.expanduser(b"~"), b".local/state")
-    return os.path.join(home, b"media-cleanup", name)
+    return os.path.join(home, b"media-cleanup")

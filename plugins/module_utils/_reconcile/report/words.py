@@ -45,6 +45,8 @@ def summary(of: Description, verbose: bool) -> list[str]:
         lines.append("  removed " + of.totals(outcome.removed.as_dict()))
         if outcome.batch:
             lines.append(f"  kept in quarantine as batch {outcome.batch}")
+        if outcome.recorded:
+            lines.append(f"  {outcome.recorded}")
     lines += [f"  refused: {refusal.message}" for refusal in plan.refusals]
     lines += [f"  note: {warning}" for warning in (*plan.warnings, *notes(outcome))]
     if outcome is not None and outcome.error:

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from engine.database import base, connect
+from engine import host
+from engine.database import connect
 from engine.database.base import Database
 from engine.errors import BusyError, DatabaseError
 from helpers.databases import TestDatabase
@@ -259,10 +260,11 @@ def test_hosts_cloned_from_one_image_have_two_databases(
     found = []
     for machine in ("1" * 32, "2" * 32, ""):
         (tmp_path / "machine-id").write_text(f"{machine}\n")
-        monkeypatch.setattr(base, "_MACHINE_ID_FILES", (str(tmp_path / "none"), str(tmp_path / "machine-id")))
+        monkeypatch.setattr(host, "_MACHINE_ID_FILES", (str(tmp_path / "none"), str(tmp_path / "machine-id")))
         with connect(empty_database.url, read_only=True) as database:
             found.append(database.identity())
-            assert machine in found[-1]
+            assert host.host_id() in found[-1]
+            assert not machine or machine not in found[-1]
     assert len(set(found)) == 3
 
 

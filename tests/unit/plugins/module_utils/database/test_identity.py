@@ -12,22 +12,26 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from engine.database import base, connect
+from engine import host
+from engine.database import connect
 
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The id of this host, for the time of a test."""
     (tmp_path / "machine-id").write_text("0123456789abcdef0123456789abcdef\n")
-    monkeypatch.setattr(base, "_MACHINE_ID_FILES", (str(tmp_path / "machine-id"),))
-    return "0123456789abcdef0123456789abcdef"
+    monkeypatch.setattr(host, "_MACHINE_ID_FILES", (str(tmp_path / "machine-id"),))
+    found = host.host_id()
+    assert len(found) == 16
+    assert found not in "0123456789abcdef" * 2
+    return found
 
 
-def identity(url: str, host: str | None = None, port: str = "5432") -> str:
+def identity(url: str, at: str | None = None, port: str = "5432") -> str:
     """The identity of a database, as if it was reached at another host."""
     with connect(url, read_only=True) as database:
-        if host is not None:
-            database._connection.host, database._connection.port = host, port
+        if at is not None:
+            database._connection.host, database._connection.port = at, port
         return database.identity()
 
 
@@ -41,14 +45,12 @@ def test_the_server_its_address_and_the_database_tell_databases_apart(postgresql
     assert identity(postgresql.url, "db.internal", "5433").endswith(f"@db.internal:5433/{name}")
 
 
-@pytest.mark.parametrize("host", ["", "/run/postgresql", "@abstract", "localhost", "127.0.0.1", "::1"])
-def test_a_server_of_this_host_is_the_same_by_each_way_to_it(
-    postgresql: Any, machine: str, host: str
-) -> None:
+@pytest.mark.parametrize("at", ["", "/run/postgresql", "@abstract", "localhost", "127.0.0.1", "::1"])
+def test_a_server_of_this_host_is_the_same_by_each_way_to_it(postgresql: Any, machine: str, at: str) -> None:
     ((server, name),) = postgresql.rows(
         "SELECT system_identifier, current_database() FROM pg_control_system()"
     )
-    assert identity(postgresql.url, host) == f"postgresql:{server}@{machine}:5432/{name}"
+    assert identity(postgresql.url, at) == f"postgresql:{server}@{machine}:5432/{name}"
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_where_the_servers_identifier_is_kept_secret_its_address_serves(
 ) -> None:
     name = urlsplit(modest_url).path[1:]
     assert identity(modest_url, "db.internal") == f"postgresql:@db.internal:5432/{name}"
-    first, second = (identity(modest_url, host) for host in ("/run/first", "/run/second"))
+    first, second = (identity(modest_url, at) for at in ("/run/first", "/run/second"))
     assert first == f"postgresql:@{machine}(/run/first):5432/{name}"
     assert first != second
 
@@ -91,6 +93,6 @@ def test_a_sqlite_file_is_the_same_by_each_name_of_it(sqlite: Any, tmp_path: Pat
 @pytest.mark.parametrize("content", ["", "\n", "uninitialized\n"])
 def test_a_host_without_an_id_has_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "machine-id").write_text(content)
-    assert base.machine_id() == ""
+    assert host.host_id() == ""
     (tmp_path / "machine-id").unlink()
-    assert base.machine_id() == ""
+    assert host.host_id() == ""

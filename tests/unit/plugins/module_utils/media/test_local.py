@@ -432,3 +432,20 @@ def test_a_state_is_exact_to_the_nanosecond(tree: LocalStore, media: Media) -> N
         1_234_567_890_123_456_789,
         status.st_ctime_ns,
     )
+
+
+# What tells a media root from every other one.
+
+
+@pytest.mark.promise("guards")
+@pytest.mark.parametrize("kind", ["nfs4", "ext4"])
+def test_media_of_the_network_are_the_same_from_each_host(
+    tree: LocalStore, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(tree_module, "_mount_of", lambda _device: (kind, "nas:/export"))
+    found = []
+    for machine in ("first", "second"):
+        monkeypatch.setattr(tree_module, "host_id", lambda machine=machine: machine)
+        found.append(tree.identity())
+    assert (found[0] == found[1]) == (kind == "nfs4")
+    assert ("nas:/export" in found[0]) == (kind == "nfs4")

@@ -175,8 +175,8 @@ def test_sites_may_share_a_quarantine(options: SiteOptions) -> None:
 def test_a_name_that_no_file_may_have_is_a_digest(sqlite_site: Site, state_home: Path, name: str) -> None:
     options = sqlite_site.orphans(name=name).site
     State(options, writes=True).record(IDENTITY, FACTS)
-    (folder,) = (state_home / "media-cleanup").iterdir()
-    assert len(folder.name) == 32
+    (file,) = (state_home / "media-cleanup").iterdir()
+    assert len(file.stem) == 32
     assert State(options, writes=False).part(IDENTITY) == FACTS
 
 
@@ -187,7 +187,7 @@ def test_the_folder_of_the_role_comes_before_that_of_the_home(
     options = sqlite_site.orphans().site
     in_home = State(options, writes=False).path
     (tmp_path / "kit").mkdir(mode=0o700)
-    assert in_home == os.fsencode(state_home / "media-cleanup" / "kit" / "kit.json")
+    assert in_home == os.fsencode(state_home / "media-cleanup" / "kit.json")
     assert State(options, writes=False).path == os.fsencode(tmp_path / "kit" / "kit.json")
 
 
@@ -198,14 +198,14 @@ def test_the_home_is_that_of_the_user(
     monkeypatch.setenv("XDG_STATE_HOME", home)
     monkeypatch.setenv("HOME", str(tmp_path))
     place = State(sqlite_site.orphans().site, writes=False).path
-    assert place == os.fsencode(tmp_path / ".local/state/media-cleanup/kit/kit.json")
+    assert place == os.fsencode(tmp_path / ".local/state/media-cleanup/kit.json")
 
 
 def test_a_batch_and_the_state_do_not_meet(sqlite_with_orphan: Site, tmp_path: Path) -> None:
     job: Any = sqlite_with_orphan.orphans(quarantine=str(tmp_path / "kept"))
-    State(job.site, writes=True).record(IDENTITY, FACTS)
+    State(job.site, writes=True).record(ANNOUNCED_PURGE, FACTS)
     run(job)
     found, unreadable = quarantine.survey(job.site.quarantine)
     assert (len(found), unreadable) == (1, [])
     quarantine.purge(job.site.quarantine, None, None, check=False)
-    assert State(job.site, writes=False).part(IDENTITY) == FACTS
+    assert State(job.site, writes=False).part(ANNOUNCED_PURGE) == FACTS
