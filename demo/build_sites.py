@@ -92,6 +92,8 @@ def _write_inventory(file: Path, sites: list[dict[str, object]]) -> None:
         "vars": {
             "ansible_connection": "local",
             "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            # Its files belong to whoever tries it.
+            "media_cleanup_become": False,
         },
         "hosts": {str(site["name"]): {"media_cleanup_sites": [site]} for site in sites},
     }

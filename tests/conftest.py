@@ -8,13 +8,12 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import sqlite3
 import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import Iterator
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import psycopg2
 import pytest
@@ -27,7 +26,7 @@ from helpers import engine_alias  # noqa: E402
 
 engine_alias.install()
 
-from helpers.databases import TestDatabase  # noqa: E402
+from helpers.databases import TestDatabase, new_sqlite  # noqa: E402
 
 # Names a server that is there already, where tests are run with several versions of it, or each test
 # in a process of its own; ansible-test lets no variable through, so a file may do it too.
@@ -94,12 +93,7 @@ def new_postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
 @pytest.fixture
 def sqlite(tmp_path: Path) -> TestDatabase:
     """A new, empty SQLite database."""
-    path = tmp_path / "db.sqlite3"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = DELETE")
-        connection.execute("CREATE TABLE made_a_file (id)")
-        connection.execute("DROP TABLE made_a_file")
-    return TestDatabase("sqlite", f"sqlite:///{quote(str(path))}")
+    return new_sqlite(tmp_path)
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])

@@ -37,6 +37,21 @@ options:
         read as references to the files behind it, and protect them.
     type: str
     default: /media/
+  user:
+    description:
+      - The user who does the work on the site, in a process of its own; the
+        play becomes root, and never this user.
+      - Where it is not set, root takes the owner of the media root, if nobody
+        else could exchange that folder or one above it. A play that does not
+        become root works as its own user and refuses another one.
+    type: str
+  python:
+    description:
+      - The absolute path of an interpreter, 3.8 or later, that has the driver
+        of the site's database, such as that of the application's virtual environment.
+        It is started as the site's user only. Default is the interpreter that
+        runs the module or the command.
+    type: path
   quarantine:
     description:
       - A folder in which removed files and rows are kept, in batches that
@@ -414,6 +429,20 @@ options:
     description:
       - The name of the site in messages. Default is the media root.
     type: str
+  user:
+    description:
+      - The user who does the work on the site, in a process of its own; the play becomes root, and never
+        this user.
+      - Where it is not set, root takes the owner of the media root, if nobody else could exchange that
+        folder or one above it. A play that does not become root works as its own user and refuses another
+        one.
+    type: str
+  python:
+    description:
+      - The absolute path of an interpreter, 3.8 or later, that has the driver of the site's database,
+        such as that of the application's virtual environment. It is started as the site's user only. Default
+        is the interpreter that runs the module or the command.
+    type: path
   state:
     description:
       - Whether to bring a batch back, or to delete batches for good.
@@ -477,4 +506,17 @@ options:
       - The folder that the batches are in. One that does not exist yet has none.
     type: path
     required: true
+  user:
+    description:
+      - The user who does the work on the site, in a process of its own; the play becomes root, and never this
+        user.
+      - Where it is not set, root takes the owner of the media root, if nobody else could exchange that folder
+        or one above it. A play that does not become root works as its own user and refuses another one.
+    type: str
+  python:
+    description:
+      - The absolute path of an interpreter, 3.8 or later, that has the driver of the site's database, such as
+        that of the application's virtual environment. It is started as the site's user only. Default is the
+        interpreter that runs the module or the command.
+    type: path
 """

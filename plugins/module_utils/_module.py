@@ -6,22 +6,15 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any, Callable, Iterable, Mapping
+from typing import Any, Iterable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
-from ._reconcile import run as jobs
-from ._reconcile.apply import restore
-from ._reconcile.config.options import QUARANTINE, Option
-from ._reconcile.config.site import OrphansJob, RecordsJob, site
-from ._reconcile.config.values import checked
+from ._reconcile import work
+from ._reconcile.config.options import Option
+from ._reconcile.config.site_user import worker_of
 from ._reconcile.errors import CleanupError
-from ._reconcile.quarantine import store as quarantine
-from ._reconcile.report import data, words
-from ._reconcile.report import quarantine as report
-from ._reconcile.report.describe import describe
 from ._reconcile.text import printable
 
 
@@ -87,62 +80,21 @@ def _argument(option: Option) -> dict[str, Any]:
     return argument
 
 
-def run_job(module: AnsibleModule, build: Callable[[dict[str, Any]], OrphansJob | RecordsJob]) -> None:
-    """Run the job that the options describe and leave through exit_json or fail_json."""
+def run_task(module: AnsibleModule, task: str) -> None:
+    """Let the site's user do the module's task, and leave through exit_json or fail_json."""
+    request = {
+        "task": task,
+        "options": {name: value for name, value in module.params.items() if not name.startswith("_")},
+        "check": module.check_mode,
+        "verbose": module._verbosity > 0,
+        "diff": module._diff,
+    }
     try:
-        job = build(module.params)
-        plan, outcome = jobs.run(job, module.check_mode, module.params["approved_plan"])
+        answer = work.done_by(worker_of([module.params]), request)
     except CleanupError as error:
         module.fail_json(msg=str(error))
-    result = data.result(describe(job, plan, outcome), module._verbosity > 0, with_diff=module._diff)
-    for warning in words.warnings(plan, module.check_mode, outcome):
+    for warning in answer["warnings"]:
         module.warn(warning)
-    if outcome is None and not module.check_mode:
-        module.fail_json(msg=" ".join(refusal.message for refusal in plan.refusals), **result)
-    problems = words.problems(outcome)
-    if problems:
-        module.fail_json(msg=problems, **result)
-    module.exit_json(**result)
-
-
-def run_quarantine(module: AnsibleModule) -> None:
-    """Restore a batch or purge old ones, and leave through exit_json or fail_json."""
-    try:
-        options = checked(module.params, QUARANTINE)
-        if options["state"] == "purged":
-            found = _purge(options, module.params["batches"], module.check_mode)
-            result = report.purged(found, module.check_mode)
-        else:
-            to = site(options)
-            name = options["batch"]
-            if name == quarantine.LATEST:
-                name = quarantine.latest(to.quarantine or b"", to.media_root)
-            back = restore.restore(to, name, options["paths"], module.check_mode)
-            result = report.restored(back, module.check_mode)
-    except CleanupError as error:
-        module.fail_json(msg=str(error))
-    diff = result.pop("diff")
-    if module._diff:
-        result["diff"] = diff
-    if result["left_alone_total"] and not module.check_mode:
-        module.warn(f"left in quarantine: {result['left_alone_total']}; see left_alone.")
-    module.exit_json(**result)
-
-
-def _purge(options: Mapping[str, Any], batches: list[str] | None, check: bool) -> list[quarantine.BatchInfo]:
-    # No batches named are all of them; an empty list of names is none.
-    folder, root = os.fsencode(options["quarantine"]), options["media_root"]
-    names = batches if options["batch"] is None else [options["batch"]]
-    taken_from = None if root is None else os.fsencode(os.path.normpath(root))
-    return quarantine.purge(folder, names, options["older_than_days"], check, taken_from)
-
-
-def run_quarantine_info(module: AnsibleModule) -> None:
-    """List the batches and leave through exit_json or fail_json."""
-    try:
-        found, unreadable = quarantine.survey(os.fsencode(module.params["quarantine"]))
-    except CleanupError as error:
-        module.fail_json(msg=str(error))
-    for warning in unreadable:
-        module.warn(warning)
-    module.exit_json(changed=False, **report.batches(found))
+    if answer["failure"]:
+        module.fail_json(msg=answer["failure"], **answer["result"])
+    module.exit_json(**answer["result"])

@@ -32,12 +32,12 @@ EXAMPLES = r"""
     name: footycollect
     database_url: postgresql:///footycollect
     media_root: /var/www/footycollect/media
+    user: www-data
     directories: [item_photos, item_photos_avif]
     references:
       - {table: collection_photo, column: image}
       - {table: collection_photo, column: image_avif}
   become: true
-  become_user: www-data
 
 - name: Clean the album site's originals, and the thumbnails of photos that are removed
   django_media.cleanup.media_orphans:
@@ -214,14 +214,13 @@ summary:
   type: str
 """
 
-from ..module_utils._module import Module, argument_spec, run_job
+from ..module_utils._module import Module, argument_spec, run_task
 from ..module_utils._reconcile.config.options import module_options
-from ..module_utils._reconcile.config.site import orphans_job
 
 
 def main() -> None:
     module = Module(argument_spec=argument_spec(module_options("orphans")), supports_check_mode=True)
-    run_job(module, orphans_job)
+    run_task(module, "orphans")
 
 
 if __name__ == "__main__":

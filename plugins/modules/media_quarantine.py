@@ -131,7 +131,7 @@ summary:
   type: str
 """
 
-from ..module_utils._module import Module, argument_spec, run_quarantine
+from ..module_utils._module import Module, argument_spec, run_task
 from ..module_utils._reconcile.config.options import QUARANTINE
 
 
@@ -144,7 +144,7 @@ def main() -> None:
             ("state", "purged", ("batch", "batches", "older_than_days"), True),
         ],
     )
-    run_quarantine(module)
+    run_task(module, "quarantine")
 
 
 if __name__ == "__main__":

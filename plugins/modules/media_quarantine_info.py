@@ -78,13 +78,13 @@ summary:
   type: str
 """
 
-from ..module_utils._module import Module, argument_spec, run_quarantine_info
+from ..module_utils._module import Module, argument_spec, run_task
 from ..module_utils._reconcile.config.options import QUARANTINE_INFO
 
 
 def main() -> None:
     module = Module(argument_spec=argument_spec(QUARANTINE_INFO), supports_check_mode=True)
-    run_quarantine_info(module)
+    run_task(module, "quarantine_info")
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ EXAMPLES = r"""
   django_media.cleanup.photo_records:
     database_url: postgresql:///footycollect
     media_root: /var/www/footycollect/media
+    user: www-data
     table: collection_photo
     select: incomplete
     file_column: image
@@ -68,7 +69,6 @@ EXAMPLES = r"""
     derived:
       - CACHE/images/{dir}/{stem}/*
   become: true
-  become_user: www-data
 
 - name: Say what becomes of rows that the general rule would treat otherwise than Django
   django_media.cleanup.photo_records:
@@ -223,14 +223,13 @@ summary:
   type: str
 """
 
-from ..module_utils._module import Module, argument_spec, run_job
+from ..module_utils._module import Module, argument_spec, run_task
 from ..module_utils._reconcile.config.options import module_options
-from ..module_utils._reconcile.config.site import records_job
 
 
 def main() -> None:
     module = Module(argument_spec=argument_spec(module_options("missing")), supports_check_mode=True)
-    run_job(module, records_job)
+    run_task(module, "records")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ LAUNCHER = """\
 import os, sys
 sys.path.insert(0, os.path.realpath({library!r}))
 from media_cleanup.cli.main import main
-sys.exit(main(launcher=os.path.abspath(__file__)))
+sys.exit(main())
 """
 # A command that runs this long hangs.
 TIME_LIMIT = 300

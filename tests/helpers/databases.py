@@ -8,7 +8,9 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Sequence
+from urllib.parse import quote
 
 import psycopg2
 
@@ -63,3 +65,13 @@ class TestDatabase:
                 "AND table_schema NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
             )
         return {name: sorted(self.rows(f"SELECT * FROM {name}"), key=repr) for (name,) in tables}
+
+
+def new_sqlite(folder: Path) -> TestDatabase:
+    """A new, empty SQLite database in a folder."""
+    path = folder / "db.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("CREATE TABLE made_a_file (id)")
+        connection.execute("DROP TABLE made_a_file")
+    return TestDatabase("sqlite", f"sqlite:///{quote(str(path))}")

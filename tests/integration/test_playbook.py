@@ -284,7 +284,7 @@ def test_the_report_has_one_line_a_line_whatever_the_callback_shows(
     assert found != head
 
 
-def test_force_does_not_ask_and_cleans_each_site_as_its_user(
+def test_force_does_not_ask_and_becomes_root_and_nobody_else(
     kit: Site, album: Site, ansible: Ansible, tmp_path: Path
 ):
     # Played by a script, for not every machine lets a test become somebody.
@@ -296,7 +296,8 @@ def test_force_does_not_ask_and_cleans_each_site_as_its_user(
     me = getpass.getuser()
     sites = [album.described(user=me), only(kit, "orphans")]
 
-    run = ansible.clean({"web": sites}, *FORCE, "-e", f"ansible_become_exe={sudo}")
+    becoming = ("-e", f"ansible_become_exe={sudo}", "-e", "media_cleanup_become=true")
+    run = ansible.clean({"web": sites}, *FORCE, *becoming)
 
     assert run.status == 0, run.output
     assert is_clean(album)
@@ -304,9 +305,9 @@ def test_force_does_not_ask_and_cleans_each_site_as_its_user(
     assert run.output.count("removed 1 file, 7 bytes") == 2
     assert run.recap["web"]["changed"] == 2
     commands = log.read_text().splitlines()
-    # Three jobs, once to plan and once to remove; the other site needs nobody else's rights.
-    assert len(commands) == 6
-    assert all(f"-u {me} " in command for command in commands)
+    # Four jobs, once to plan and once to remove.
+    assert len(commands) == 8
+    assert all("-u root " in command for command in commands)
 
 
 def test_null_and_false_reach_the_modules_as_such(album: Site, ansible: Ansible):

@@ -113,19 +113,20 @@ def _save_plan(options: argparse.Namespace, runs: Sequence[Run]) -> None:
         if run.plan
     ]
     content = {"site": options.site, "job": options.command, "plans": plans}
-    metrics.replace_private(options.save_plan, content)
+    if options.left is not None:
+        # The parent of this process writes it.
+        options.left["save_plan"] = content
+    else:
+        metrics.replace_private(options.save_plan, content)
 
 
 def _approved(options: argparse.Namespace, jobs: Sequence[Job]) -> list[str]:
     """The tokens of the approved plan, one for each job. Raises SiteError if it is another's."""
     path = options.approve
     try:
-        with open(path, encoding="utf-8") as file:
-            content = json.load(file)
+        content = json.loads(options.plan)
         made_for = (content["site"], content["job"])
         plans = [(str(plan["heading"]), str(plan["plan"])) for plan in content["plans"]]
-    except OSError as error:
-        raise SiteError(f"the plan {path} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise SiteError(f"{path} is no plan that --save-plan wrote.") from None
     headings = [job.heading for job in jobs]

@@ -15,12 +15,16 @@ import sys
 from typing import Any, Callable, NoReturn, Sequence
 
 from ..config.options import Flag, Option, flagged_options
-from ..errors import CleanupError, Exit
+from ..errors import CleanupError, Exit, SiteError
+from ..process import MOST_SENT
 from ..quarantine.store import LATEST
 from ..version import VERSION
+from . import site as described
 from .batches import list_batches
 from .check import check
 from .clean import clean
+from .outcome_files import refuse_folders_of_others
+from .parent import run_as
 from .purge import purge_batches
 from .restore import restore_batch
 from .terminal import complain
@@ -46,20 +50,19 @@ _JOBS = {
 _BATCH = f"the batch: its name, the beginning of its name if no other begins so, or {LATEST!r}"
 
 
-def main(arguments: Sequence[str] | None = None, launcher: str | None = None) -> int:
-    """Run the command and return its exit status; ``launcher`` is the script that called.
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status.
 
-    With a launcher, a site with an option ``python`` is cleaned by that interpreter: the process
-    is replaced. Leaves through SystemExit where the command line itself is wrong.
+    The work is done by a process of the site's user and interpreter, if these are not this process' own.
+    Leaves through SystemExit where the command line itself is wrong.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     written = list(sys.argv[1:] if arguments is None else arguments)
-    options = _options(written)
-    options.written, options.launcher = written, launcher
+    options = parsed(written)
     try:
-        status: Exit = options.act(options)
+        status = _run(options)
         sys.stdout.flush()
     except CleanupError as error:
         complain(str(error))
@@ -77,6 +80,33 @@ def main(arguments: Sequence[str] | None = None, launcher: str | None = None) ->
 # The command line.
 
 
+def _run(options: argparse.Namespace) -> Exit:
+    """Read what only the user who typed the command may read, and do the work or let it be done."""
+    options.description, options.source = described.read(options)
+    options.plan = _plan_of(options)
+    worker = described.worker(options)
+    refuse_folders_of_others(options)
+    if worker.is_this_process:
+        status: Exit = options.act(options)
+        return status
+    return run_as(worker, options)
+
+
+def _plan_of(options: argparse.Namespace) -> str | None:
+    """The text of the approved plan, if the command line names one."""
+    path = getattr(options, "approve", None)
+    if path is None:
+        return None
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read(MOST_SENT + 1)
+    except OSError as error:
+        raise SiteError(f"the plan {path} cannot be read: {error.strerror}.") from None
+    if len(text) > MOST_SENT:
+        raise SiteError(f"{path} is no plan that --save-plan wrote.")
+    return text
+
+
 class _Parser(argparse.ArgumentParser):
     """Reports in one line what is wrong, and where help is."""
 
@@ -87,7 +117,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(Exit.UNUSABLE, f"{self.prog}: {message}. {advice}\n")
 
 
-def _options(written: Sequence[str]) -> argparse.Namespace:
+def parsed(written: Sequence[str]) -> argparse.Namespace:
+    """What the command line says. Leaves through SystemExit where it is wrong."""
     parser = _parser()
     options, left = parser.parse_known_args(written)
     # argparse does not see that words after an option continue the list before it.
@@ -95,6 +126,8 @@ def _options(written: Sequence[str]) -> argparse.Namespace:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     if left:
         options.paths += left
+    # What a process of the site's user leaves to its parent to write, by option; None in the parent.
+    options.written, options.left = list(written), None
     return options
 
 

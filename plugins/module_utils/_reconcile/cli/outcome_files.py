@@ -7,15 +7,36 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any, Callable, Mapping
 
+from ..config.trusted import ROOT, why_untrusted
+from ..errors import SiteError
 from ..report.metrics import NotWritten, write_log, write_metrics, write_outcome
 from .terminal import complain
+
+
+def refuse_folders_of_others(options: argparse.Namespace) -> None:
+    """Raise SiteError where root would write a file into a folder that somebody else may change."""
+    if os.geteuid() != ROOT:
+        return
+    for option in ("outcome", "metrics", "log", "save_plan"):
+        path = getattr(options, option, None)
+        why = why_untrusted(os.path.dirname(os.path.abspath(path))) if path else None
+        if why:
+            raise SiteError(
+                f"root does not write {path} (--{option.replace('_', '-')}), because somebody else may "
+                f"change its folder: {why}. Or choose another folder, or run as the site's user."
+            )
 
 
 def write_files(options: argparse.Namespace, outcome: Mapping[str, Any]) -> bool:
     """Write what the command line asks for; False if that failed, since nobody could watch then."""
     if options.dry_run:
+        return True
+    if options.left is not None:
+        # The parent of this process writes them.
+        options.left["outcome"] = outcome
         return True
     wanted = (
         (options.outcome, write_outcome),

@@ -19,6 +19,8 @@ from ..text import printable
 
 # Seconds between two lines of progress.
 PACE = 0.2
+# Goes back to the start of a terminal's line, and clears it.
+CLEAR_LINE = "\r\x1b[K"
 
 
 def write(text: str, stream: TextIO) -> None:
@@ -68,8 +70,8 @@ class ProgressLine:
         self._shown = now
         rate = number / (now - self._began)
         name = f"{printable(self._job.site.name)} · {self._job.name}"
-        line = f"\r\x1b[K{name}: {number:,} {self._what} examined, {rate:,.0f} a second{self._share(number)}"
-        write(line, sys.stderr)
+        line = f"{name}: {number:,} {self._what} examined, {rate:,.0f} a second{self._share(number)}"
+        write(f"{CLEAR_LINE}{line}", sys.stderr)
 
     def _share(self, number: int) -> str:
         """The share of what is expected, which may turn out too small; nothing where it is unknown."""
@@ -77,7 +79,7 @@ class ProgressLine:
 
     def end(self) -> None:
         if self.is_shown and self._shown > self._began:
-            write("\r\x1b[K", sys.stderr)
+            write(CLEAR_LINE, sys.stderr)
 
 
 @contextmanager

@@ -91,8 +91,8 @@ OPTIONS = (
     Option("database_url", required=True, no_log=True),
     Option("media_root", "path", required=True),
     Option("media_url", default="/media/"),
-    Option("user", scope=_SITE, jobs=()),
-    Option("python", scope=_SITE, jobs=()),
+    Option("user", scope=_SITE),
+    Option("python", "path", scope=_SITE),
     Option("schedule", "dict", suboptions=_BY_JOB, scope=_SITE, jobs=()),
     Option("calendar", "dict", suboptions=_BY_JOB, scope=_SITE, jobs=()),
     *(Option(job, "raw", scope=_SITE, jobs=()) for job in JOBS),
@@ -199,6 +199,8 @@ def _shared(name: str) -> Option:
 # What the modules media_quarantine and media_quarantine_info take.
 QUARANTINE = (
     _shared("name"),
+    _shared("user"),
+    _shared("python"),
     Option("state", required=True, choices=("restored", "purged")),
     replace(_shared("quarantine"), required=True),
     _shared("quarantine_in_media_root"),
@@ -210,4 +212,4 @@ QUARANTINE = (
     replace(_shared("media_root"), required=False),
     _shared("max_listed"),
 )
-QUARANTINE_INFO = (replace(_shared("quarantine"), required=True),)
+QUARANTINE_INFO = (replace(_shared("quarantine"), required=True), _shared("user"), _shared("python"))

@@ -280,15 +280,15 @@ def site(options: Mapping[str, Any]) -> Site:
 
 def _site(values: Mapping[str, Any]) -> Site:
     marker = values["marker"]
-    media_root = _absolute("media_root", values["media_root"])
+    media_root = absolute("media_root", values["media_root"])
     quarantine, state = values["quarantine"], values["state_directory"]
     found = Site(
         name=escaped_value(values["name"] or values["media_root"]),
         database_url=values["database_url"],
         media_root=media_root,
         media_url=values["media_url"].encode(),
-        quarantine=None if quarantine is None else _absolute("quarantine", quarantine),
-        state_directory=None if state is None else _absolute("state_directory", state),
+        quarantine=None if quarantine is None else absolute("quarantine", quarantine),
+        state_directory=None if state is None else absolute("state_directory", state),
         marker=None if marker is None else _below_root("marker", marker),
         max_removal_percent=values["max_removal_percent"],
         accept=tuple(values["accept"]),
@@ -299,10 +299,13 @@ def _site(values: Mapping[str, Any]) -> Site:
     return found
 
 
-def _absolute(option: str, written: str) -> bytes:
+def absolute(option: str, written: str) -> bytes:
     if not written.startswith("/"):
         raise SiteError(f"{option} {written!r} is not an absolute path. Write it from / on.")
-    return os.fsencode(posixpath.normpath(written))
+    try:
+        return os.fsencode(posixpath.normpath(written))
+    except UnicodeEncodeError:
+        raise SiteError(f"{option} holds half of a surrogate pair, which is no text.") from None
 
 
 def _check_quarantine(site: Site) -> None:

@@ -53,25 +53,32 @@ def _on_the_way(path: str) -> Iterator[str]:
 def _why_untrusted(path: str, status: os.stat_result, trusted: set[int]) -> str | None:
     quoted = shlex.quote(path)
     if status.st_uid not in trusted:
-        return f"{path} belongs to {_user(status.st_uid)}. Run: chown root {quoted}"
-    if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
-        # In a sticky directory, such as /tmp, nobody may exchange what belongs to somebody else.
+        return f"{path} belongs to {user_words(status.st_uid)}. Run: chown root {quoted}"
+    if not is_writable_by_others(status, trusted):
         return None
     if status.st_mode & stat.S_IWOTH:
         return f"everybody may write {path}. Run: chmod go-w {quoted}"
-    if status.st_mode & stat.S_IWGRP and _has_other_members(status.st_gid, trusted):
-        return f"the group of {path} may write it. Run: chmod g-w {quoted}"
-    return None
+    return f"the group of {path} may write it. Run: chmod g-w {quoted}"
 
 
-def _user(uid: int) -> str:
+def is_writable_by_others(status: os.stat_result, trusted: set[int]) -> bool:
+    """Whether somebody else than the trusted users may write a file, or exchange what is in a directory."""
+    if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
+        # In a sticky directory, such as /tmp, nobody may exchange what belongs to somebody else.
+        return False
+    if status.st_mode & stat.S_IWOTH:
+        return True
+    return bool(status.st_mode & stat.S_IWGRP) and has_other_members(status.st_gid, trusted)
+
+
+def user_words(uid: int) -> str:
     try:
         return f"user {pwd.getpwuid(uid).pw_name}"
     except KeyError:
         return f"the unknown user {uid}"
 
 
-def _has_other_members(gid: int, trusted: set[int]) -> bool:
+def has_other_members(gid: int, trusted: set[int]) -> bool:
     """Whether somebody else than the trusted users is in a group; so it is of one that is not known."""
     try:
         members = {pwd.getpwnam(name).pw_uid for name in grp.getgrgid(gid).gr_mem}

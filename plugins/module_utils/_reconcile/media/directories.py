@@ -15,6 +15,8 @@ import stat
 from contextlib import suppress
 from typing import AbstractSet
 
+from ..config.trusted import ROOT, is_writable_by_others, user_words
+from ..errors import SiteError
 from ..text import escaped
 from .store import Blocked, Changed, FileState
 
@@ -55,6 +57,28 @@ def require_same(handle: int, name: bytes, state: FileState) -> None:
         raise Changed("it was already removed") from None
     if now != state:
         raise Changed("another file is in its place, or it was written to")
+
+
+def status_of(handle: int, path: bytes) -> os.stat_result:
+    """The status of an open directory.
+
+    Raises SiteError, and closes it, if root is about to work where somebody else may change what is there.
+    """
+    status = os.fstat(handle)
+    if os.geteuid() != ROOT:
+        return status
+    why = ""
+    if status.st_uid != ROOT:
+        why = f"belongs to {user_words(status.st_uid)}"
+    elif is_writable_by_others(status, {ROOT}):
+        why = f"can be written by others (mode {stat.S_IMODE(status.st_mode):o})"
+    if why:
+        os.close(handle)
+        raise SiteError(
+            f"root does not work in a media root where somebody else may change what is in it: "
+            f"'{escaped(path)}' {why}. Set user to the user who should clean the site."
+        )
+    return status
 
 
 def place_of(status: os.stat_result) -> tuple[int, int]:
@@ -151,6 +175,7 @@ class Directories:
             finally:
                 os.close(handle)
             handle = inner
+            status_of(handle, b"/".join(reached))
         return handle
 
     def _make(self, directory: bytes) -> None:

@@ -26,7 +26,7 @@ from ..spool import ExternalSort
 from ..text import escaped
 from . import transfer
 from .copy import open_unnoticed
-from .directories import HANDLES, Directories, place_of, reason, require_same, state_of
+from .directories import HANDLES, Directories, place_of, reason, require_same, state_of, status_of
 from .private_folder import PrivateFolder
 from .store import (
     HELD,
@@ -78,7 +78,7 @@ class LocalStore(MediaStore):
             raise SiteError(
                 f"media_root '{path}' cannot be read: {error.strerror}. {_advice(error)}"
             ) from None
-        self._place = place_of(os.fstat(self._root))
+        self._place = place_of(status_of(self._root, self._root_path))
         self._directories = Directories(self._root, self._never)
         return self
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import AbstractSet, Iterable, Iterator, Pattern
 
 from ..spool import Aside, ExternalSort, Listed, Part
-from .directories import DIRECTORY, HANDLES, place_of, reason
+from .directories import DIRECTORY, HANDLES, place_of, reason, status_of
 from .store import Run
 
 # Names of one directory that are kept in memory; more are sorted on disk.
@@ -179,7 +179,7 @@ class Walk:
             # It was a directory a moment ago: removed or exchanged since.
             self._unreadable.add((path, reason(error)))
             return
-        status = os.fstat(handle)
+        status = status_of(handle, path)
         if status.st_dev != self._device:
             os.close(handle)
             self._not_entered.add((path, "another file system is mounted here; it was not entered"))

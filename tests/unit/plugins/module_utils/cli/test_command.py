@@ -376,26 +376,11 @@ def test_a_job_says_otherwise_than_its_site_and_the_command_line_than_both() -> 
     assert [str(column) for column in missing.references] == ["t.c"]
 
 
-def test_the_interpreter_that_a_site_names_takes_over(site: Site, monkeypatch: Any, capsys: Any) -> None:
-    taken = []
-    monkeypatch.setattr(os, "execv", lambda path, arguments: taken.append((path, arguments)))
-    monkeypatch.delenv("MEDIA_CLEANUP_PYTHON", raising=False)
-    site.describe(python="/srv/venv/bin/python")
-    arguments = ["orphans", "kit", "--dry-run", "--config", str(site.folder / "config")]
-    command.main(arguments, launcher="/usr/local/bin/media-cleanup")
-    python = "/srv/venv/bin/python"
-    assert taken == [(python, [python, "-IBXutf8", "/usr/local/bin/media-cleanup", *arguments])]
-    # That one is not replaced again.
-    command.main(arguments, launcher="/usr/local/bin/media-cleanup")
-    assert len(taken) == 1
-
-
-def test_an_interpreter_that_is_not_there_is_told(site: Site, monkeypatch: Any, capsys: Any) -> None:
-    monkeypatch.setenv("MEDIA_CLEANUP_PYTHON", "")
+def test_an_interpreter_that_is_not_there_is_told(site: Site, capsys: Any) -> None:
     site.describe(python="/no/such/python")
     arguments = ["orphans", "kit", "--dry-run", "--config", str(site.folder / "config")]
-    assert command.main(arguments, launcher="x") == Exit.UNUSABLE
-    assert "'/no/such/python' of the site cannot be run" in capsys.readouterr().err
+    assert command.main(arguments) == Exit.UNUSABLE
+    assert "'/no/such/python' cannot be run by" in capsys.readouterr().err
 
 
 def test_the_version_is_that_of_the_collection() -> None:

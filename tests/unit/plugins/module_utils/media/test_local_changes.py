@@ -156,7 +156,7 @@ def test_missing_directories_are_made_as_their_parent_is(
     media.write("photos/a")
     os.chmod(media.path("photos"), 0o2750)
     if os.geteuid() == 0:
-        os.chown(media.path("photos"), 1234, 2345)
+        os.chown(media.path("photos"), -1, 2345)
     parent = os.stat(media.path("photos"))
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The work of the modules on one site, as data: a request in, an answer out.
+
+It is done in the module's own process or in one of the site's user. A request has the ``task``, the
+module's ``options``, and whether to ``check`` only, to be ``verbose`` and to make a ``diff``. An answer has
+the module's ``result``, its ``warnings``, and the ``failure``: why the module fails, or nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Mapping
+
+from . import process, run
+from .apply import restore
+from .apply.restore_rows import Restored
+from .config.options import QUARANTINE
+from .config.site import OrphansJob, RecordsJob, orphans_job, records_job, site
+from .config.site_user import Worker
+from .config.values import checked
+from .errors import CleanupError
+from .quarantine import store as batches
+from .report import data, words
+from .report import quarantine as report
+from .report.describe import describe
+
+Request = Mapping[str, Any]
+Answer = Mapping[str, Any]
+
+# Every key that a result may have. A site's process could else send keys that mean something to Ansible.
+RESULT_TYPES: Mapping[str, type] = {
+    **dict.fromkeys(("changed", "truncated"), bool),
+    **dict.fromkeys(("batch", "plan", "plan_id", "summary"), str),
+    **dict.fromkeys(("left_alone_total", "young"), int),
+    **dict.fromkeys(("batches", "left_alone", "not_removed", "orphans", "paths", "records", "refused"), list),
+    **dict.fromkeys(("dependents", "diff", "examined", "found", "labels", "purged"), dict),
+    **dict.fromkeys(("removed", "restored"), dict),
+}
+_DIFF_KEYS = {"before", "before_header", "after", "after_header"}
+
+
+def done_by(worker: Worker, request: Request) -> Answer:
+    """Let the worker do the work. Raises CleanupError where it could not even be planned."""
+    if worker.is_this_process:
+        return _validated(do(request))
+    return _validated(process.run(worker, "work", request, _nothing_else))
+
+
+def main() -> None:
+    """Do the work as the site's process."""
+    process.serve(lambda request, _parent: do(request))
+
+
+def do(request: Request) -> Answer:
+    """Do the work in this process. Raises CleanupError where it could not even be planned."""
+    return _TASKS[request["task"]](request)
+
+
+def _validated(answer: Any) -> Answer:
+    """Raise CleanupError for what is no answer; the process that sent it belongs to the site's user."""
+    parts = (("result", dict), ("warnings", list), ("failure", str))
+    if not isinstance(answer, dict) or not all(isinstance(answer.get(part), kind) for part, kind in parts):
+        raise CleanupError("the site's process sent no answer of this version. What was done is not undone.")
+    texts = [*answer["warnings"], *answer["result"].get("diff", {}).values()]
+    is_fine = (
+        all(type(value) is RESULT_TYPES.get(key) for key, value in answer["result"].items())
+        and all(isinstance(text, str) for text in texts)
+        and set(answer["result"].get("diff", {})) <= _DIFF_KEYS
+    )
+    if not is_fine:
+        raise CleanupError("the site's process sent what is no result. What was done is not undone.")
+    return answer
+
+
+def _nothing_else(kind: str, _content: Any) -> None:
+    raise CleanupError(f"the site's process sent {kind!r}, which is none of its messages.")
+
+
+def _orphans(request: Request) -> Answer:
+    return _job(request, orphans_job(request["options"]))
+
+
+def _records(request: Request) -> Answer:
+    return _job(request, records_job(request["options"]))
+
+
+def _job(request: Request, job: OrphansJob | RecordsJob) -> Answer:
+    check = request["check"]
+    plan, outcome = run.run(job, check, request["options"]["approved_plan"])
+    failure = words.problems(outcome) or ""
+    if outcome is None and not check:
+        failure = " ".join(refusal.message for refusal in plan.refusals)
+    return {
+        "result": data.result(describe(job, plan, outcome), request["verbose"], request["diff"]),
+        "warnings": list(words.warnings(plan, check, outcome)),
+        "failure": failure,
+    }
+
+
+def _quarantine(request: Request) -> Answer:
+    """Restore a batch or purge old ones."""
+    options, check = checked(request["options"], QUARANTINE), request["check"]
+    if options["state"] == "purged":
+        result = report.purged(_purge(options, request["options"]["batches"], check), check)
+    else:
+        result = report.restored(_restore(options, check), check)
+    left = result["left_alone_total"]
+    if not request["diff"]:
+        del result["diff"]
+    warnings = [f"left in quarantine: {left}; see left_alone."] if left and not check else []
+    return {"result": result, "warnings": warnings, "failure": ""}
+
+
+def _restore(options: Mapping[str, Any], check: bool) -> Restored:
+    to = site(options)
+    name = options["batch"]
+    if name == batches.LATEST:
+        name = batches.latest(to.quarantine or b"", to.media_root)
+    return restore.restore(to, name, options["paths"], check)
+
+
+def _purge(options: Mapping[str, Any], named: list[str] | None, check: bool) -> list[batches.BatchInfo]:
+    # No batches named are all of them; an empty list of names is none.
+    folder, root = os.fsencode(options["quarantine"]), options["media_root"]
+    names = named if options["batch"] is None else [options["batch"]]
+    taken_from = None if root is None else os.fsencode(os.path.normpath(root))
+    return batches.purge(folder, names, options["older_than_days"], check, taken_from)
+
+
+def _quarantine_info(request: Request) -> Answer:
+    found, unreadable = batches.survey(os.fsencode(request["options"]["quarantine"]))
+    return {
+        "result": {"changed": False, **report.batches(found)},
+        "warnings": unreadable,
+        "failure": "",
+    }
+
+
+_TASKS: Mapping[str, Callable[[Request], Answer]] = {
+    "orphans": _orphans,
+    "records": _records,
+    "quarantine": _quarantine,
+    "quarantine_info": _quarantine_info,
+}
