@@ -147,6 +147,8 @@ def _started(worker: Worker, entry: str, archive: int) -> subprocess.Popen[bytes
 
 def _environment(worker: Worker) -> dict[str, str]:
     passed_on = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
+    if worker.uid == os.geteuid() and "XDG_STATE_HOME" in os.environ:
+        passed_on["XDG_STATE_HOME"] = os.environ["XDG_STATE_HOME"]
     about = {"HOME": worker.home, "USER": worker.user, "LOGNAME": worker.user, "PATH": _PATH}
     return {**passed_on, **about}
 
