@@ -64,17 +64,21 @@ def guard_directories(plan: Plan, tallies: Iterable[Tally], most: int, accepted:
             guard_share(plan, f"files in {tally.directory!r}", tally.removed, tally.files, most)
 
 
-def guard_emptied(plan: Plan, emptied: Mapping[bytes, int], most: int) -> None:
-    """Refuse a plan where all files of a directory are missing that many records reference, not just some.
+def guard_emptied(plan: Plan, emptied: Iterable[tuple[bytes, int]], most: int) -> None:
+    """Refuse a plan where all files of a folder are missing that many records reference, not just some.
 
-    ``emptied`` has the records by directory; those with fewer than ``FEW_FILES`` are not judged.
+    ``emptied`` has the records by the folder below which no file is; those with fewer than ``FEW_FILES``
+    are not judged.
     """
     if most == 100 or plan.is_refused_by("max_removal_percent"):
         return
-    judged = [(directory, rows) for directory, rows in emptied.items() if rows >= FEW_FILES]
-    if judged:
-        shown = ", ".join(f"{escaped(directory) or '.'} {rows:,}" for directory, rows in judged[:_SHOWN])
-        more = f" and {len(judged) - _SHOWN:,} more" if len(judged) > _SHOWN else ""
+    judged: Listed[tuple[bytes, int]] = Listed(_SHOWN)
+    for directory, rows in emptied:
+        if rows >= FEW_FILES:
+            judged.add((directory, rows))
+    if judged.total:
+        shown = ", ".join(f"{escaped(directory) or '.'} {rows:,}" for directory, rows in judged.items)
+        more = f" and {judged.total - _SHOWN:,} more" if judged.truncated else ""
         plan.refuse(
             "max_removal_percent",
             f"directories are empty or missing in which many records have their files ({shown}{more}), as "

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections import Counter
 from itertools import chain, groupby, islice
 from typing import Iterable, Iterator
 
+from ..compare.emptied import EmptiedFolders
 from ..compare.missing import MissingCheck
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.path_mismatch import Sample
@@ -20,7 +19,7 @@ from ..database.catalog import Row, Selection
 from ..kept import Code
 from ..session import Session, open_store
 from ..text import escaped
-from .guards import FEW_FILES, guard_emptied, guard_empty_root
+from .guards import guard_emptied, guard_empty_root
 from .records import Record, RecordsPlan, referencing_columns, spool, table_of
 from .records_planner import RecordsPlanner
 
@@ -149,16 +148,14 @@ class _MissingPlanner(RecordsPlanner):
         if len(self.plan.items):
             guard_empty_root(self.plan, self._root_is_empty(), self.site.accept)
             self.check_path_mismatch()
-        guard_emptied(self.plan, self._emptied(), self.site.max_removal_percent)
+            guard_emptied(self.plan, self._emptied(), self.site.max_removal_percent)
 
-    def _emptied(self) -> dict[bytes, int]:
-        """The directories in which there is nothing any more, each with the records of files in it."""
-        lost = Counter(os.path.dirname(record.file or b"") for record in self.plan.items)
-        return {
-            directory: rows
-            for directory, rows in lost.items()
-            if rows >= FEW_FILES and self.store.is_empty(directory)
-        }
+    def _emptied(self) -> Iterator[tuple[bytes, int]]:
+        """The highest folders in which no file is any more, each with the records of files below it."""
+        # A store of its own: a folder that cannot be read counts as empty here, and makes no run partial.
+        with open_store(self.site, max_listed=0) as store:
+            # The records come in the order of their paths.
+            yield from EmptiedFolders(store).with_losses(record.file or b"" for record in self.plan.items)
 
     def _root_is_empty(self) -> bool:
         own = {self.site.quarantine_in_root, self.site.marker}

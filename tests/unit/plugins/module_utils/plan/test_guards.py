@@ -123,7 +123,7 @@ def test_the_share_is_told_with_the_percentage_that_allows_it() -> None:
 
 
 def emptied(most: int, **rows: int) -> Callable[..., None]:
-    by_directory = {directory.encode(): count for directory, count in rows.items()}
+    by_directory = [(directory.encode(), count) for directory, count in rows.items()]
     return lambda plan, _accepted: guard_emptied(plan, by_directory, most)
 
 
