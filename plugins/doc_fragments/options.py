@@ -111,6 +111,9 @@ options:
       - 'V(shared_path:PATH), a doubt about one thing: several records reference
         this missing file, such as a default picture. They are kept unless
         their path is accepted, such as V(shared_path:avatars/default.png).'
+      - V(delete_trigger:TABLE), rows would be deleted from a table with a
+        trigger that fires on DELETE, and what that does is not known. Their
+        records are kept unless the table is accepted, such as V(delete_trigger:album_photo).
     type: list
     elements: str
     default: []
@@ -313,7 +316,7 @@ options:
         models. A record on which rows depend by a foreign key without a rule is kept, with
         the code V(undeclared_dependents), and the summary prints the rule that is missing.
         No rule is needed for a many-to-many table, and for a foreign key on which the database
-        itself enforces CASCADE, SET NULL or RESTRICT.
+        itself enforces CASCADE, SET NULL, SET DEFAULT or RESTRICT.
     type: list
     elements: dict
     default: []

@@ -240,6 +240,10 @@ class Site:
             "include_likely_moves": True,
         }
 
+    def accepting(self, *doubts: str) -> list[str]:
+        """What ``accept`` says, with some doubts about single things."""
+        return [*self.basics["accept"], *doubts]
+
     def lift_limits(self) -> None:
         """Let the columns of paths hold more than a path can be long; SQLite limits none."""
         if self.database.url.startswith("postgresql"):

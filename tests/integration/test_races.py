@@ -186,7 +186,11 @@ def test_a_row_that_comes_with_the_deletion_protects_the_file(site: Site):
             f"CREATE TRIGGER moving AFTER DELETE ON collection_photo FOR EACH ROW {moves}"
             " EXECUTE FUNCTION moving()"
         )
-    task = site.records(select="incomplete", references=[{"table": "archive", "column": "image"}])
+    task = site.records(
+        select="incomplete",
+        references=[{"table": "archive", "column": "image"}],
+        accept=["delete_trigger:collection_photo"],
+    )
     _plan, outcome = jobs.run(job(task), check=False)
     assert outcome is not None
     assert outcome.removed.as_dict() == {"records": 2, "files": 1, "bytes": 7}

@@ -32,6 +32,7 @@ class Code(str, Enum):
     SHARED_PATH = "shared_path"
     UNDECLARED_DEPENDENTS = "undeclared_dependents"
     UNDECLARED_PARENTS = "undeclared_parents"
+    DELETE_TRIGGER = "delete_trigger"
     RECORD_KEPT = "record_kept"
     YOUNG = "young"
     DATABASE = "database"
@@ -62,6 +63,7 @@ MEANING = {
     Code.SHARED_PATH: "Several records reference the missing file, as they do a default picture.",
     Code.UNDECLARED_DEPENDENTS: "Rows depend on the record, and what becomes of them is not known.",
     Code.UNDECLARED_PARENTS: "A row is part of one of another table, and whether that goes too is not known.",
+    Code.DELETE_TRIGGER: "Rows would be deleted from a table with a trigger whose effects are not known.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
     Code.YOUNG: "The file, the row or a file of the record is younger than the age limit, or of unknown age.",
     Code.DATABASE: "The file is part of the site's own database.",
@@ -80,7 +82,7 @@ MEANING = {
 
 
 # Doubts about one thing that a user may accept, as CODE:NAME.
-ACCEPTABLE_BY_NAME = (Code.SHARED_PATH,)
+ACCEPTABLE_BY_NAME = (Code.SHARED_PATH, Code.DELETE_TRIGGER)
 
 
 class Doubt(NamedTuple):

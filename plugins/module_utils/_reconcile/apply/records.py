@@ -140,7 +140,7 @@ class _Removal:
             same: list[Record] = []
             for record in records:
                 if record.key in restricted:
-                    self._keep(record, restriction(restricted[record.key]))
+                    self._keep(record, restriction(restricted[record.key], self.plan.links))
                 elif found.of(record) != record.dependents:
                     self._keep(record, Doubt(Code.CHANGED, f"{ALTERED} since the plan, and it is kept"))
                 else:
@@ -177,8 +177,8 @@ class _Removal:
         """The rows as they are now, records first; each has the files of its records."""
         table = self.plan.selection.table
         files = {record.key: record.paths for record in records}
-        for key, row in self.session.database.rows_for_archive(table, list(files)):
-            yield _line(CascadeRow("deleted", table, row, [key]), files)
+        for part, key, row in self.session.database.whole_rows(table, list(files)):
+            yield _line(CascadeRow("deleted", part, row, [key]), files)
         for dependent in cascade.rows_to_archive():
             yield _line(dependent, files)
 

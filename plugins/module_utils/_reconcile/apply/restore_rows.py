@@ -188,7 +188,9 @@ class RowRestorer:
             return False
         try:
             with self._database.savepoint():
-                is_filled = self._database.restore_cleared(table, row["key"], row["row"])
+                is_filled = self._database.restore_cleared(
+                    table, row["key"], row["row"], to_default=row["action"] == "defaulted"
+                )
                 if is_filled:
                     self._require_identical(table, row)
         except DatabaseError as error:

@@ -19,19 +19,39 @@ class RowArchive(Statements):
     that the table no longer has, or that it generates by itself, are left out.
     """
 
-    def rows_for_archive(self, root: Table, keys: Keys, steps: Steps = ()) -> Iterator[tuple[Key, StoredRow]]:
+    def whole_rows(
+        self, root: Table, keys: Keys, steps: Steps = ()
+    ) -> Iterator[tuple[Table, Key, StoredRow]]:
+        """Like ``rows_for_archive``, with the table in which each row lies, and all columns of that."""
+        table = steps[-1][1] if steps else root
+        heirs = self.heirs(table)
+        for part in (table, *heirs):
+            for key, row in self.rows_for_archive(root, keys, steps, part if heirs else None):
+                yield part, key, row
+
+    def rows_for_archive(
+        self, root: Table, keys: Keys, steps: Steps = (), part: Table | None = None
+    ) -> Iterator[tuple[Key, StoredRow]]:
         """Yield (key, row) for rows by their keys, every value exactly as it is.
 
         With steps, the rows are those at the end of the steps that depend on the keyed ones, each with the
-        key of the one that it depends on. They are locked in a transaction. Nothing else may be asked of
-        the database before the last was yielded.
+        key of the one that it depends on. With ``part`` they are those that lie in this table, with all of
+        its columns. They are locked in a transaction. Nothing else may be asked of the database before the
+        last was yielded.
         """
         if not keys:
             return
         table = steps[-1][1] if steps else root
-        names = self._stored_columns(table)
         chain, last, parameters = self._chain(root, steps, keys)
-        values = ", ".join(self.dialect.exact(self.dialect.field(last, name)) for name in names)
+        read_from = last
+        if part:
+            table, read_from = part, "whole"
+            chain += (
+                f" JOIN ONLY {self.dialect.relation(part)} AS whole "
+                f"ON whole.tableoid = {last}.tableoid AND whole.ctid = {last}.ctid"
+            )
+        names = self._stored_columns(table)
+        values = ", ".join(self.dialect.exact(self.dialect.field(read_from, name)) for name in names)
         statement = f"SELECT {self.dialect.key_list(root)}, {values} FROM {chain}{self._lock_rows(last)}"
         address = list(table.key) if table.has_primary_key else []
         width = len(root.key)
@@ -48,22 +68,28 @@ class RowArchive(Statements):
         statement = self.dialect.insert_absent(table, names, values)
         return self._change(f"inserting a row of {table.name}", statement, self._values(row, names)) == 1
 
-    def restore_cleared(self, table: Table, key: Sequence[str], row: dict[str, Any]) -> bool:
-        """Set cleared columns back; False if the row was deleted, or one of them is no longer empty."""
+    def restore_cleared(
+        self, table: Table, key: Sequence[str], row: dict[str, Any], to_default: bool = False
+    ) -> bool:
+        """Set cleared columns back; False if the row was deleted, or one of them is no longer empty.
+
+        With ``to_default`` they were not emptied but set to their defaults.
+        """
         names = [name for name in row if name not in key]
         changes = ", ".join(
             f"{self.dialect.quote(name)} = {self._placeholder(table, name, row[name])}" for name in names
         )
-        still_cleared = [
-            f"{self.dialect.field('t', name)} IS NULL"
-            if table.columns[name].nullable
-            else self.dialect.is_blank(self.dialect.field("t", name))
-            for name in names
-        ]
+        still_cleared = [self._is_cleared(table, name, to_default) for name in names]
         condition = " AND ".join([self._has_values(table, {name: row[name] for name in key}), *still_cleared])
         statement = f"UPDATE {self.dialect.relation(table)} AS t SET {changes} WHERE {condition}"
         parameters = self._values(row, [*names, *key])
         return self._change(f"setting back a row of {table.name}", statement, parameters) == 1
+
+    def _is_cleared(self, table: Table, name: str, to_default: bool) -> str:
+        value, column = self.dialect.field("t", name), table.columns[name]
+        if to_default and column.default != "NULL":
+            return self.dialect.equals(value, f"({column.default})", column.equality)
+        return f"{value} IS NULL" if column.nullable else self.dialect.is_blank(value)
 
     def has_row(self, table: Table, values: dict[str, Any]) -> bool:
         """Whether the table has a row with these archived values in these columns."""

@@ -27,7 +27,8 @@ StoredRow = Dict[str, Any]
 class ColumnType:
     """What a column may hold. ``declared`` is its type as the database writes it in a cast.
 
-    ``equality`` is the operator of a type that has one of its own, such as one that ignores case.
+    ``equality`` is the operator of a type that has one of its own, such as one that ignores case, and
+    ``default`` the expression of the value that a row gets which does not say one.
     """
 
     declared: str
@@ -35,6 +36,7 @@ class ColumnType:
     holds_paths: bool
     generated: bool = False
     equality: str = ""
+    default: str = "NULL"
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ class ForeignKey:
     """A constraint by which rows of one table reference rows of another.
 
     ``on_delete`` is the rule that the database itself enforces: NO ACTION, RESTRICT, CASCADE, SET NULL
-    or SET DEFAULT. ``operators`` compare each pair of columns, where the database says which it uses.
+    or SET DEFAULT; ``set_columns`` are those that it sets, where these are not all. ``operators`` compare
+    each pair of columns, where the database says which it uses. ``own_tables`` and ``target_tables`` are the
+    numbers of the tables in which the rows lie that are bound and referenced, where there are several.
     """
 
     schema: str
@@ -82,6 +86,9 @@ class ForeignKey:
     target_columns: tuple[str, ...]
     on_delete: str
     operators: tuple[str, ...] = field(default=(), compare=False)
+    set_columns: tuple[str, ...] = field(default=(), compare=False)
+    own_tables: tuple[int, ...] = field(default=(), compare=False)
+    target_tables: tuple[int, ...] = field(default=(), compare=False)
 
 
 # The foreign keys that lead from a table to another, each with the table that it is of.
@@ -157,6 +164,18 @@ class Catalog(ABC):
                 f"Its columns are: {', '.join(sorted(table.columns))}."
             )
         return table.columns[name]
+
+    def relatives(self, table: Table) -> frozenset[tuple[str, str]]:
+        """The tables that hold rows of this one, or of which this one holds rows, by schema and name."""
+        return frozenset()
+
+    def heirs(self, table: Table) -> list[Table]:
+        """The tables that hold rows of this one and may have columns that it has not."""
+        return []
+
+    @abstractmethod
+    def delete_triggers(self, table: Table) -> list[str]:
+        """The triggers that fire when rows of a table are deleted, those of foreign keys aside."""
 
     @abstractmethod
     def foreign_keys(self) -> list[ForeignKey]:

@@ -53,11 +53,13 @@ class DependentRows(Statements):
         statement = f"DELETE FROM {self.dialect.relation(child)} AS c WHERE {condition}"
         return self._change(f"deleting rows of {child.name}", statement, parameters)
 
-    def clear_dependents(self, root: Table, steps: Steps, keys: Keys, columns: Sequence[str]) -> int:
-        """Set columns of the dependent rows to NULL; returns how many rows."""
+    def clear_dependents(
+        self, root: Table, steps: Steps, keys: Keys, columns: Sequence[str], to_default: bool = False
+    ) -> int:
+        """Set columns of the dependent rows to NULL, or to their defaults; returns how many rows."""
         condition, parameters = self._depends(root, steps, keys)
         child = steps[-1][1]
-        cleared = ", ".join(f"{self.dialect.quote(name)} = NULL" for name in columns)
+        cleared = self._cleared(child, columns, to_default)
         statement = f"UPDATE {self.dialect.relation(child)} AS c SET {cleared} WHERE {condition}"
         return self._change(f"updating rows of {child.name}", statement, parameters)
 
@@ -148,15 +150,21 @@ class DependentRows(Statements):
         )
         return self._number(f"counting rows of {table.name}", statement, parameters)
 
-    def clear(self, table: Table, columns: Sequence[str], keys: Keys) -> int:
-        """Set columns of rows to NULL, or to the empty text where a column is NOT NULL; returns how many."""
+    def clear(self, table: Table, columns: Sequence[str], keys: Keys, to_default: bool = False) -> int:
+        """Set columns of rows to NULL, or to the empty text where a column is NOT NULL; returns how many.
+
+        With ``to_default`` they are set to their defaults.
+        """
         source, parameters = self._row_keys(table, keys)
-        cleared = ", ".join(
-            f"{self.dialect.quote(name)} = " + ("NULL" if table.columns[name].nullable else "''")
-            for name in columns
-        )
+        cleared = self._cleared(table, columns, to_default)
         statement = (
             f"UPDATE {self.dialect.relation(table)} AS t SET {cleared} "
             f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self.dialect.key_join(table)})"
         )
         return self._change(f"updating rows of {table.name}", statement, parameters)
+
+    def _cleared(self, table: Table, columns: Sequence[str], to_default: bool) -> str:
+        """What an UPDATE sets to clear columns."""
+        empty = {name: "NULL" if table.columns[name].nullable else "''" for name in columns}
+        values = {name: f"({table.columns[name].default})" for name in columns} if to_default else empty
+        return ", ".join(f"{self.dialect.quote(name)} = {value}" for name, value in values.items())

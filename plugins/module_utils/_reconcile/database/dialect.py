@@ -249,12 +249,19 @@ class PostgreSQLDialect(Dialect):
 
     def references(self, link: ForeignKey, child: str, parent: str) -> str:
         # An operator of a foreign key has the referenced column on its left.
-        return " AND ".join(
+        same = [
             self.equals(self.field(parent, theirs), self.field(child, ours), operator)
             for ours, theirs, operator in zip(
                 link.columns, link.target_columns, link.operators or [""] * len(link.columns)
             )
-        )
+        ]
+        same += [self._lies_in(alias, tables) for alias, tables in _where_rows_lie(link, child, parent)]
+        return " AND ".join(same)
+
+    def _lies_in(self, alias: str, tables: Sequence[int]) -> str:
+        """That a row lies in one of the tables with these numbers: a partition, or one that inherits."""
+        numbers = ",".join(map(str, tables))
+        return f"{alias}.tableoid OPERATOR(pg_catalog.=) ANY ('{{{numbers}}}'::pg_catalog.oid[])"
 
     def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
         return f"EXISTS (SELECT 1 FROM {parents} WHERE {self.references(link, child, parent)})"
@@ -366,6 +373,10 @@ class SQLiteDialect(Dialect):
         if isinstance(value, str) and not _is_utf8(value):
             return value.encode("utf-8", "surrogateescape")
         return value
+
+
+def _where_rows_lie(link: ForeignKey, child: str, parent: str) -> Iterable[tuple[str, Sequence[int]]]:
+    return ((alias, of) for alias, of in ((child, link.own_tables), (parent, link.target_tables)) if of)
 
 
 def text_placeholder(value: Any) -> str:

@@ -18,6 +18,8 @@ from ..spool import blocks, temporary_file, working_on_disk
 from .base import PREPARED, Connection, Database, DriverError
 from .catalog import BATCH, ColumnType, ForeignKey, Table
 from .dialect import PostgreSQLDialect
+from .postgresql_catalog import EQUALITY, FOREIGN_KEYS, HIERARCHY, ON_DELETE, Hierarchy
+from .triggers import POSTGRESQL_TRIGGERS
 
 # A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
 LOCK_TIMEOUT = "10s"
@@ -53,26 +55,7 @@ _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 # Stands between texts that are passed as one; few names hold it.
 _SEPARATOR = "\x1f"
-_ON_DELETE = {
-    "a": "NO ACTION",
-    "r": "RESTRICT",
-    "c": "CASCADE",
-    "n": "SET NULL",
-    "d": "SET DEFAULT",
-}
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
-
-
-# The equality of a type's default operator class, which only a superuser can make; NULL for the system's.
-_EQUALITY = (
-    "SELECT format('%%I.%%s', o.nspname, p.oprname) FROM pg_opclass AS k "
-    "JOIN pg_am AS m ON m.oid = k.opcmethod AND m.amname = 'btree' "
-    "JOIN pg_amop AS e ON e.amopfamily = k.opcfamily AND e.amopstrategy = 3 "
-    "  AND e.amoplefttype = k.opcintype AND e.amoprighttype = k.opcintype "
-    "JOIN pg_operator AS p ON p.oid = e.amopopr "
-    "JOIN pg_namespace AS o ON o.oid = p.oprnamespace AND o.nspname <> 'pg_catalog' "
-    "WHERE k.opcdefault AND k.opcintype = coalesce(nullif(t.typbasetype, 0), t.oid)"
-)
 
 
 class PostgreSQL(Database):
@@ -83,6 +66,7 @@ class PostgreSQL(Database):
     def __init__(self, connection: Connection, read_only: bool) -> None:
         super().__init__()
         self._connection = connection
+        self._read_hierarchy: Hierarchy | None = None
         with self._doing("preparing the session"):
             # A replica accepts no other mode; what may not be planned there is refused later, in words.
             self._connection.set_mode(read_only or self.is_replica())
@@ -115,12 +99,19 @@ class PostgreSQL(Database):
             oid, schema, relation = self._find(name)
             columns = {
                 column: ColumnType(
-                    kind, nullable, category == "S", generated, (equality or "").replace("%", "%%")
+                    kind,
+                    nullable,
+                    category == "S",
+                    generated,
+                    (equality or "").replace("%", "%%"),
+                    default.replace("%", "%%"),
                 )
-                for column, kind, nullable, category, generated, equality in self._all(
+                for column, kind, nullable, category, generated, equality, default in self._all(
                     "SELECT a.attname, format_type(a.atttypid, -1), NOT a.attnotnull, t.typcategory, "
-                    f"      coalesce(to_jsonb(a)->>'attgenerated', '') <> '', ({_EQUALITY}) "
+                    f"      coalesce(to_jsonb(a)->>'attgenerated', '') <> '', ({EQUALITY}), "
+                    "      coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') "
                     "FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid "
+                    "LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
                     "WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
                     [oid],
                 )
@@ -165,29 +156,28 @@ class PostgreSQL(Database):
             "Django calls a table APP_MODEL in lower case; write SCHEMA.TABLE for another schema."
         )
 
+    def _hierarchy(self) -> Hierarchy:
+        if self._read_hierarchy is None:
+            with self._doing("reading which tables are partitions or inherit"):
+                self._read_hierarchy = Hierarchy(self._all(HIERARCHY, []))
+        return self._read_hierarchy
+
+    def relatives(self, table: Table) -> frozenset[tuple[str, str]]:
+        return self._hierarchy().relatives(table.identity)
+
+    def heirs(self, table: Table) -> list[Table]:
+        return [self.table(".".join(identity)) for identity in self._hierarchy().heirs(table.identity)]
+
+    def delete_triggers(self, table: Table) -> list[str]:
+        tables = {table.identity, *self.relatives(table)}
+        with self._doing(f"reading the triggers of {table.name}"):
+            triggers = self._all(POSTGRESQL_TRIGGERS, [])
+        return [name for schema, relation, name in triggers if (schema, relation) in tables]
+
     def foreign_keys(self) -> list[ForeignKey]:
+        hierarchy = self._hierarchy()
         with self._doing("reading the foreign keys"):
-            rows = self._all(
-                "SELECT n.nspname, c.relname, own.names, tn.nspname, tc.relname, other.names, "
-                "       k.confdeltype, "
-                "       (SELECT array_agg(format('%%I.%%s', o.nspname, p.oprname) ORDER BY f.position) "
-                "        FROM unnest(k.conpfeqop) WITH ORDINALITY AS f(operator, position) "
-                "        JOIN pg_operator AS p ON p.oid = f.operator "
-                "        JOIN pg_namespace AS o ON o.oid = p.oprnamespace) "
-                "FROM pg_constraint AS k "
-                "JOIN pg_class AS c ON c.oid = k.conrelid "
-                "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
-                "JOIN pg_class AS tc ON tc.oid = k.confrelid "
-                "JOIN pg_namespace AS tn ON tn.oid = tc.relnamespace "
-                "CROSS JOIN LATERAL (SELECT array_agg(a.attname::text ORDER BY p.position) AS names "
-                "  FROM unnest(k.conkey) WITH ORDINALITY AS p(attnum, position) "
-                "  JOIN pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = p.attnum) AS own "
-                "CROSS JOIN LATERAL (SELECT array_agg(a.attname::text ORDER BY p.position) AS names "
-                "  FROM unnest(k.confkey) WITH ORDINALITY AS p(attnum, position) "
-                "  JOIN pg_attribute AS a ON a.attrelid = k.confrelid AND a.attnum = p.attnum) AS other "
-                "WHERE k.contype = 'f' AND k.conparentid = 0 ORDER BY 1, 2, k.conname",
-                [],
-            )
+            rows = self._all(FOREIGN_KEYS, [])
         return [
             ForeignKey(
                 schema,
@@ -196,10 +186,13 @@ class PostgreSQL(Database):
                 to_schema,
                 to_table,
                 tuple(to_names),
-                _ON_DELETE[on],
+                ON_DELETE[on],
                 tuple(operator.replace("%", "%%") for operator in operators),
+                tuple(set_columns),
+                hierarchy.bound_by((schema, table)),
+                hierarchy.bound_by((to_schema, to_table)),
             )
-            for schema, table, names, to_schema, to_table, to_names, on, operators in rows
+            for schema, table, names, to_schema, to_table, to_names, on, operators, set_columns in rows
         ]
 
     def estimate_references(self, columns: Sequence[Column]) -> int:

@@ -20,6 +20,7 @@ from ..media.paths import stem
 from .base import Database
 from .catalog import BATCH, ColumnType, ForeignKey, Table
 from .dialect import SQLiteDialect, is_plain, text_placeholder, zone_of
+from .triggers import SQLITE_TRIGGERS, fires_on_delete
 
 # Seconds to wait while another process writes.
 BUSY_TIMEOUT = 10
@@ -82,17 +83,27 @@ class SQLite(Database):
                     "Django calls a table APP_MODEL in lower case."
                 )
             described = self._connection.execute(
-                'SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid',
+                'SELECT name, type, "notnull", pk, hidden, dflt_value '
+                "FROM pragma_table_xinfo(?) ORDER BY cid",
                 [found[0]],
             ).fetchall()
         columns = {
             column: ColumnType(
-                declared, not (notnull or pk), _affinity(declared) in ("TEXT", "BLOB"), hidden > 1
+                declared,
+                not (notnull or pk),
+                _affinity(declared) in ("TEXT", "BLOB"),
+                hidden > 1,
+                default="NULL" if default is None else default,
             )
-            for column, declared, notnull, pk, hidden in described
+            for column, declared, notnull, pk, hidden, default in described
         }
         key = tuple(row[0] for row in sorted(described, key=lambda row: row[3]) if row[3])
         return Table("main", found[0], columns, key or ("rowid",), bool(key))
+
+    def delete_triggers(self, table: Table) -> list[str]:
+        with self._doing(f"reading the triggers of {table.name}"):
+            triggers = self._connection.execute(SQLITE_TRIGGERS, [table.relation]).fetchall()
+        return [name for name, sql in triggers if fires_on_delete(sql)]
 
     def foreign_keys(self) -> list[ForeignKey]:
         with self._doing("reading the foreign keys"):

@@ -18,7 +18,7 @@ from ..database.base import Database
 from ..database.catalog import ForeignKey, GenericRelation, Row, StoredRow, Table
 from ..errors import DatabaseError
 from ..text import counted, escaped_value
-from .dependents import Dependents, Link
+from .dependents import CLEARING, Dependents, Link
 
 RowKey = Tuple[Any, ...]
 # Rows, each with the records for whose sake it was reached.
@@ -167,14 +167,22 @@ class SetCascade(Cascade):
     def rows_to_archive(self) -> Iterator[CascadeRow]:
         for chain in self._chains:
             link = chain.last
-            columns = None if link.action == "delete" else {*link.child.key, *link.columns}
             self._archived[chain] = 0
-            for key, row in self._database.rows_for_archive(self._root, self._keys, chain.steps):
+            for table, key, row in self._rows(chain):
                 self._archived[chain] += 1
-                if columns is None:
-                    yield CascadeRow("deleted", link.child, row, [key])
+                if link.action == "delete":
+                    yield CascadeRow("deleted", table, row, [key])
                 else:
-                    yield CascadeRow("cleared", link.child, _only(columns, row), [key])
+                    yield CascadeRow(
+                        _change(link.to_default), table, _only({*table.key, *link.columns}, row), [key]
+                    )
+
+    def _rows(self, chain: _Chain) -> Iterator[tuple[Table, RowKey, StoredRow]]:
+        if chain.last.action == "delete":
+            yield from self._database.whole_rows(self._root, self._keys, chain.steps)
+        else:
+            for key, row in self._database.rows_for_archive(self._root, self._keys, chain.steps):
+                yield chain.last.child, key, row
 
     def apply(self) -> None:
         parents = {chain.last.parent for chain in self._chains}
@@ -196,7 +204,9 @@ class SetCascade(Cascade):
             done = self._database.delete_dependents(self._root, chain.steps, self._keys)
         else:
             doing = f"updating rows of {link.child.name}"
-            done = self._database.clear_dependents(self._root, chain.steps, self._keys, link.columns)
+            done = self._database.clear_dependents(
+                self._root, chain.steps, self._keys, link.columns, link.to_default
+            )
         # Were rows left, a foreign key would point at nothing, and the database undoes that by itself.
         _must_be_all(doing, done, wanted)
         return done
@@ -220,7 +230,8 @@ class KeyCascade(Cascade):
         self._database = database
         self.restricted = {}
         self._deleted: dict[Table, set[RowKey]] = defaultdict(set)
-        self._cleared: dict[tuple[Table, tuple[str, ...]], set[RowKey]] = defaultdict(set)
+        # By the table, the columns, and whether these are set to their defaults.
+        self._cleared: dict[tuple[Table, tuple[str, ...], bool], set[RowKey]] = defaultdict(set)
         self._followed: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
         # The records with which a row is deleted or updated.
         self._origins: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
@@ -250,21 +261,21 @@ class KeyCascade(Cascade):
 
     def rows_to_archive(self) -> Iterator[CascadeRow]:
         for table, keys in self._deleted.items():
-            for key, row in self._database.rows_for_archive(table, sorted(keys, key=repr)):
-                yield CascadeRow("deleted", table, row, self._origins[table, key])
-        for (table, columns), keys in self._cleared.items():
+            for part, key, row in self._database.whole_rows(table, sorted(keys, key=repr)):
+                yield CascadeRow("deleted", part, row, self._origins[table, key])
+        for (table, columns, to_default), keys in self._cleared.items():
             for key, row in self._database.rows_for_archive(
                 table, sorted(self._not_deleted(table, keys), key=repr)
             ):
-                yield CascadeRow(
-                    "cleared", table, _only({*table.key, *columns}, row), self._origins[table, key]
-                )
+                action = _change(to_default)
+                changed = _only({*table.key, *columns}, row)
+                yield CascadeRow(action, table, changed, self._origins[table, key])
 
     def apply(self) -> None:
-        for (table, columns), keys in self._cleared.items():
+        for (table, columns, to_default), keys in self._cleared.items():
             left = self._not_deleted(table, keys)
             if left:
-                cleared = self._database.clear(table, columns, sorted(left, key=repr))
+                cleared = self._database.clear(table, columns, sorted(left, key=repr), to_default)
                 _must_be_all(f"updating rows of {table.name}", cleared, len(left))
         self._delete(self._dependents.order)
 
@@ -283,7 +294,7 @@ class KeyCascade(Cascade):
     def _updated(self) -> dict[Table, set[RowKey]]:
         """The rows that lose columns and are not deleted; one that loses two columns is one row."""
         updated: dict[Table, set[RowKey]] = defaultdict(set)
-        for (table, _columns), keys in self._cleared.items():
+        for (table, _columns, _to_default), keys in self._cleared.items():
             updated[table] |= self._not_deleted(table, keys)
         return updated
 
@@ -309,9 +320,9 @@ class KeyCascade(Cascade):
                 links = self.restricted.setdefault(record, [])
                 if link not in links:
                     links.append(link)
-        elif link.action == "set_null":
+        elif link.action in CLEARING:
             if reached:
-                self._cleared[link.child, link.columns] |= set(reached)
+                self._cleared[link.child, link.columns, link.to_default] |= set(reached)
             for key, origins in reached.items():
                 self._origins[link.child, key] |= origins
         else:
@@ -335,6 +346,11 @@ class KeyCascade(Cascade):
             )
             return list(database.generic_dependent_keys(relation, keys))
         return list(database.dependent_keys(link.parent, [(link.key, link.child)], keys))
+
+
+def _change(to_default: bool) -> str:
+    """How the archive calls what is done to a row that is not deleted."""
+    return "defaulted" if to_default else "cleared"
 
 
 def _only(columns: Iterable[str], row: StoredRow) -> StoredRow:

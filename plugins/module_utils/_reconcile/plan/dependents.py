@@ -12,7 +12,7 @@ known, the record is kept: nothing is removed on a guess.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Iterable, Iterator
 
 from ..config.site import Column, DependentRule, RecordsJob
@@ -22,15 +22,27 @@ from ..errors import SiteError
 from ..kept import Code
 from .parents import Parents, upwards
 
-_BY_DATABASE = {"CASCADE": "delete", "SET NULL": "set_null", "RESTRICT": "restrict"}
+_BY_DATABASE = {
+    "CASCADE": "delete",
+    "SET NULL": "set_null",
+    "SET DEFAULT": "set_default",
+    "RESTRICT": "restrict",
+}
 # What becomes of the rows is not known.
 UNDECLARED = "undeclared"
 UNDECLARED_PARENTS = "undeclared_parents"
+# Rows would be deleted from a table with a trigger that is not known.
+TRIGGERED = "delete_trigger"
 _KEEPS = {
     "restrict": Code.RESTRICTED,
     UNDECLARED: Code.UNDECLARED_DEPENDENTS,
     UNDECLARED_PARENTS: Code.UNDECLARED_PARENTS,
+    TRIGGERED: Code.DELETE_TRIGGER,
 }
+
+
+# What leaves a row and changes it.
+CLEARING = ("set_null", "set_default")
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,10 @@ class Link:
         return _KEEPS.get(self.action)
 
     @property
+    def to_default(self) -> bool:
+        return self.action == "set_default"
+
+    @property
     def key(self) -> ForeignKey:
         """The foreign key of the catalog, or what one would be that the user names."""
         return self.foreign_key or ForeignKey(
@@ -81,8 +97,12 @@ class Dependents:
             (database.table(rule.column.table).identity, rule.column.name): rule for rule in job.dependents
         }
         self.parents = Parents(job, table, database, self._foreign_keys)
+        self._site = job.site
+        # Each table from which rows would be deleted and whose triggers are not known.
+        self.triggers: dict[Table, str] = {}
         self._links: dict[Table, list[Link]] = {}
         self.warnings: list[str] = []
+        self._unless_triggered("delete", table, database)
         self._follow(table, database)
         self._add_unconstrained(job.dependents, database)
         self._add_parents(database)
@@ -138,8 +158,11 @@ class Dependents:
         """Collect the links to a table and, where rows would be deleted, the links to those."""
         if table in self._links:
             return
+        near = {table.identity, *database.relatives(table)}
         self._links[table] = [
-            self._link(key, table, database) for key in self._foreign_keys if self._points_at(key, table)
+            self._link(key, table, database)
+            for key in self._foreign_keys
+            if (key.target_schema, key.target_table) in near
         ]
         for link in self._links[table]:
             if link.action == "delete":
@@ -152,21 +175,29 @@ class Dependents:
     def _link(self, key: ForeignKey, parent: Table, database: Database) -> Link:
         child = database.table(f"{key.schema}.{key.table}")
         nullable = tuple(name for name in key.columns if child.columns[name].nullable)
-        action = _BY_DATABASE.get(key.on_delete) or ("delete" if self._only_joins(child) else UNDECLARED)
+        action = _BY_DATABASE.get(key.on_delete, UNDECLARED)
+        if action == UNDECLARED and self._only_joins(child):
+            action = "delete"
         if self.parents.is_one_thing(key, child):
             action = "delete"
         for name in key.columns:
             rule = self._rules.get((child.identity, name))
             if rule:
                 action = rule.action
+        if action != _BY_DATABASE.get(key.on_delete):
+            # What the database does is about the rows that it binds; other rules are about all rows.
+            key = replace(key, own_tables=())
+        action = self._unless_triggered(action, child, database)
         if action == "set_null" and not nullable:
             raise SiteError(
                 f"dependents: {child.name}.{', '.join(key.columns)} cannot be set to NULL, the table "
                 "forbids it. Choose delete or restrict."
             )
-        if action == "set_null":
+        if action in CLEARING:
             _require_key(child, ", ".join(key.columns))
         columns = nullable if action == "set_null" else key.columns
+        if action == _BY_DATABASE.get(key.on_delete):
+            columns = key.set_columns or columns
         return Link(parent, child, columns, action, foreign_key=key)
 
     def _only_joins(self, table: Table) -> bool:
@@ -207,6 +238,7 @@ class Dependents:
                     f"dependents: {rule.column} is one column, and the key of {self.root.name} has "
                     f"{len(self.root.key)}, so it cannot name one of its rows."
                 )
+            action = self._unless_triggered(rule.action, child, database)
             content_type = None
             if rule.content_type:
                 database.column(child, rule.content_type_column)
@@ -217,14 +249,22 @@ class Dependents:
                     self.root,
                     child,
                     (rule.column.name,),
-                    rule.action,
+                    action,
                     content_type=content_type,
                     content_type_column=rule.content_type_column,
                     holds_path=rule.holds_path,
                 )
             )
-            if rule.action == "delete":
+            if action == "delete":
                 self._follow(child, database)
+
+    def _unless_triggered(self, action: str, table: Table, database: Database) -> str:
+        """The action, or that a trigger keeps rows of a table from being deleted."""
+        if action != "delete" or self._site.accepts(Code.DELETE_TRIGGER, table.name.encode()):
+            return action
+        if table not in self.triggers:
+            self.triggers[table] = ", ".join(database.delete_triggers(table))
+        return TRIGGERED if self.triggers[table] else action
 
     def _add_parents(self, database: Database) -> None:
         """Add the ways from rows that are deleted to their parents, and to what depends on these."""
@@ -243,6 +283,7 @@ class Dependents:
 
     def _add_parent(self, table: Table, key: ForeignKey, action: str, database: Database) -> None:
         parent = database.table(f"{key.target_schema}.{key.target_table}")
+        action = self._unless_triggered(action, parent, database)
         link = Link(table, parent, key.columns, action, foreign_key=upwards(key), is_upwards=True)
         self._links[table].append(link)
         if action == "delete":

@@ -90,4 +90,6 @@ def upwards(key: ForeignKey) -> ForeignKey:
         key.columns,
         "NO ACTION",
         key.operators,
+        own_tables=key.target_tables,
+        target_tables=key.own_tables,
     )

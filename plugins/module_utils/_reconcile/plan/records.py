@@ -187,10 +187,21 @@ _RESTRICTIONS = {
 }
 
 
-def restriction(links: Sequence[Link]) -> Doubt:
+def restriction(links: Sequence[Link], dependents: Dependents) -> Doubt:
     """Why a record is kept that dependent rows restrict, by one of their links."""
     code = links[0].keeps or Code.RESTRICTED
+    if code is Code.DELETE_TRIGGER:
+        return triggered(links[0].child, dependents)
     return Doubt(code, _RESTRICTIONS[code].format(links[0]))
+
+
+def triggered(table: Table, dependents: Dependents) -> Doubt:
+    """Why a record is kept with which rows of a table with a trigger would be deleted."""
+    return Doubt(
+        Code.DELETE_TRIGGER,
+        f"rows of {table.name} would be deleted, which fires {dependents.triggers[table]}, and what that "
+        f"does is not known. If it does no harm, set accept: ['{Code.DELETE_TRIGGER.value}:{table.name}']",
+    )
 
 
 def table_of(job: RecordsJob, database: Database) -> Table:

@@ -18,7 +18,7 @@ from ..config.site import RecordsJob
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Row, Selection, Table
 from ..errors import SiteError
-from ..kept import Code
+from ..kept import Code, Doubt
 from ..media.paths import is_too_long, no_path
 from ..media.walk import NAMES_IN_MEMORY
 from ..session import Session
@@ -40,6 +40,7 @@ from .records import (
     reference_check,
     restriction,
     spool,
+    triggered,
 )
 
 
@@ -163,6 +164,10 @@ class RecordsPlanner(Planner):
 
     def _with_dependents(self, records: list[Record]) -> list[Record]:
         """Those of the records that may be removed, together with their dependent rows."""
+        if self.plan.links.triggers.get(self.plan.links.root):
+            for record in records:
+                self._keep_for(record, triggered(self.plan.links.root, self.plan.links))
+            return []
         cascade, found, left = self._cascade(records)
         records = [record for record in left if self.is_approved(record)]
         while len(records) < len(left):
@@ -187,8 +192,12 @@ class RecordsPlanner(Planner):
         return cascade, found, left
 
     def _keep_restricted(self, record: Record, links: list[Link]) -> None:
-        self.plan.keep_for(record.name, restriction(links))
+        self._keep_for(record, restriction(links, self.plan.links))
         self.undeclared.update(dict.fromkeys(links))
+
+    def _keep_for(self, record: Record, doubt: Doubt) -> None:
+        """Keep a record that may be in the approved plan."""
+        self.plan.keep_for(record.name, doubt)
         if self.approval:
             self.approval.note(record.item())
 
