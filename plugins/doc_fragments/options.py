@@ -195,7 +195,8 @@ options:
     description:
       - The directories to examine with all that is below them, relative to O(media_root). V(.) is the whole
         media root.
-      - Symbolic links and other mounted file systems below them are not entered.
+      - Symbolic links and mounts below them are not entered, bind mounts of the same file system included. A
+        listed directory may be a disk of its own, but no bind mount of a folder of the disk of O(media_root).
     type: list
     elements: str
     required: true

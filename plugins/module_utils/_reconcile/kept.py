@@ -58,7 +58,7 @@ MEANING = {
     Code.OUTSIDE: "What the database or a manifest holds leads out of the media root, or is no path at all.",
     Code.NOT_A_FILE: "It is a link, a directory, a device, a socket or a FIFO.",
     Code.BLOCKED: "The way to the file leads over a link, or over something that is no directory.",
-    Code.OTHER_MOUNT: "Another file system is mounted there; it is not entered.",
+    Code.OTHER_MOUNT: "A file system, or another folder of this one, is mounted there; it is not entered.",
     Code.RESTRICTED: "Dependent rows must not be removed, so the record is kept.",
     Code.SHARED_PATH: "Several records reference the missing file, as they do a default picture.",
     Code.UNDECLARED_DEPENDENTS: "Rows depend on the record, and what becomes of them is not known.",

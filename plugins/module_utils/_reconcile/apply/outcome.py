@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import UnreadableError
 from ..kept import Code, Doubt, Kept
-from ..media.store import Blocked, Changed, FileState, MediaStore
+from ..media.store import Blocked, Changed, FileState, MediaStore, OtherMount
 from ..plan.plan import Totals
 from ..spool import Listed
 from .remover import Remover
@@ -45,6 +45,8 @@ class Outcome:
             self.remover.remove(store, path, state)
         except Changed as error:
             self.keep(path, Code.CHANGED, f"it is kept: {error}")
+        except OtherMount as error:
+            self.keep(path, Code.OTHER_MOUNT, f"it is kept: {error}")
         except (Blocked, UnreadableError, FileNotFoundError) as error:
             self.keep(path, Code.BLOCKED, f"it is kept: the way to it has changed ({error})")
         except OSError as error:

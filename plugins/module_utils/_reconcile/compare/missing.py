@@ -104,6 +104,9 @@ class MissingCheck:
             reason = f"it is a {status.state.kind}, and only regular files are removed"
             self._keep(path, Code.NOT_A_FILE, reason)
             return None
+        elif status.is_file and self._store.is_in_other_mount(path):
+            self._keep(path, Code.OTHER_MOUNT, "it is in what is mounted below the media root, and is kept")
+            return None
         state: FileState | None = status.state
         return state
 

@@ -27,6 +27,7 @@ from ..text import escaped
 from . import transfer
 from .copy import open_unnoticed
 from .directories import HANDLES, Directories, place_of, reason, require_same, state_of, status_of
+from .mounts import Mounts
 from .private_folder import PrivateFolder
 from .store import (
     HELD,
@@ -38,10 +39,11 @@ from .store import (
     FileState,
     MediaStore,
     MovedOut,
+    OtherMount,
     PathStatus,
     Run,
 )
-from .walk import ENTRIES, NAMES_IN_MEMORY, LocalRun, Walk
+from .walk import ENTRIES, NAMES_IN_MEMORY, LocalRun, Noted, Walk
 
 __all__ = ["Blocked", "Changed", "FileState", "LocalStore"]
 
@@ -80,6 +82,7 @@ class LocalStore(MediaStore):
             ) from None
         self._place = place_of(status_of(self._root, self._root_path))
         self._directories = Directories(self._root, self._never)
+        self._mounts = Mounts(self._root)
         return self
 
     def __exit__(
@@ -134,6 +137,17 @@ class LocalStore(MediaStore):
         except OSError as error:
             return _not_found(error)
 
+    def is_in_other_mount(self, path: bytes) -> bool:
+        if not self._mounts.may_be_met:
+            return False
+        try:
+            self._mounts.require_own(*self._directories.parent_of(path))
+        except Blocked:
+            return True
+        except OSError as error:
+            self.unreadable.add((path, reason(error)))
+        return False
+
     def forget(self) -> None:
         self._directories.forget()
 
@@ -152,11 +166,16 @@ class LocalStore(MediaStore):
     def require_directory(self, path: bytes) -> None:
         shown = escaped(path) or "."
         try:
-            handle = self._directories.opened(path)
+            handle = self._adopted(path)
         except FileNotFoundError:
             raise SiteError(
                 f"directory '{shown}' does not exist below media_root "
                 f"'{escaped(self._root_path)}'. Correct the name, mount the media, or create it if it is new."
+            ) from None
+        except OtherMount as error:
+            raise SiteError(
+                f"directory '{shown}' is a bind mount: {error}. Its files have other names where they really "
+                "are, by which rows may reference them. List that place instead."
             ) from None
         except Blocked as error:
             raise SiteError(
@@ -172,13 +191,27 @@ class LocalStore(MediaStore):
     def walk(
         self, directory: bytes, exclude: Pattern[bytes] | None, in_order: bool = True
     ) -> Iterator[LocalRun]:
+        self._mounts.read()
         try:
-            handle = self._directories.opened(directory)
+            handle = self._adopted(directory)
         except (OSError, Blocked) as error:
             self.unreadable.add((directory, reason(error)))
             return
-        walk = Walk(self.unreadable, self.not_entered, self._never, exclude, in_order)
+        noted = Noted(self.unreadable, self.not_entered)
+        walk = Walk(noted, self._never, exclude, in_order, self._mounts.may_be_met)
         yield from walk.below(directory + b"/" if directory else b"", handle)
+        if not self._mounts.may_be_met and self._mounts.has_more():
+            self.unreadable.add((directory, "something was mounted below the media root during the run"))
+
+    def _adopted(self, directory: bytes) -> int:
+        """Open a directory that the caller lists, and may remove files in."""
+        handle = self._directories.opened(directory)
+        try:
+            self._mounts.adopt(handle)
+        except (OSError, Blocked):
+            os.close(handle)
+            raise
+        return handle
 
     def names(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:
         try:
@@ -268,12 +301,17 @@ class LocalStore(MediaStore):
         )
 
     def remove(self, path: bytes, state: FileState) -> None:
-        handle, name = self._directories.parent_of(path)
-        require_same(handle, name, state)
+        handle, name = self._way_to_remove(path, state)
         os.unlink(name, dir_fd=handle)
 
+    def _way_to_remove(self, path: bytes, state: FileState) -> tuple[int, bytes]:
+        handle, name = self._directories.parent_of(path)
+        require_same(handle, name, state)
+        self._mounts.require_own(handle, name)
+        return handle, name
+
     def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> MovedOut:
-        handle, source = self._directories.parent_of(path)
+        handle, source = self._way_to_remove(path, state)
         return transfer.move(handle, source, folder.handle, name, state)
 
     def check_put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
@@ -285,6 +323,7 @@ class LocalStore(MediaStore):
             handle = self._directories.open_nearest(directory)
         else:
             transfer.is_put_back(folder.handle, name, handle, target)
+        self._mounts.require_no_bind_mount(handle)
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=handle, effective_ids=True):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
@@ -305,7 +344,10 @@ class LocalStore(MediaStore):
             os.rmdir(HELD, dir_fd=self._root)
 
     def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
+        # A file may go back to a listed directory that is a disk of its own; this run need not list it.
+        self._mounts.require_no_bind_mount(self._directories.open_nearest(path))
         handle, target = self._directories.parent_of(path, create=True)
+        self._mounts.require_no_bind_mount(handle)
         # The same for each attempt, so that the next one finds what a killed one left.
         unfinished = b".restoring-" + hashlib.blake2b(path, digest_size=12).hexdigest().encode()
         transfer.put_back(folder.handle, name, handle, target, unfinished)

@@ -24,6 +24,7 @@ from ..errors import QuarantineError
 from ..text import escaped
 from .copy import digest_of
 from .directories import DIRECTORY, kind_of, state_of
+from .mounts import mount_of
 from .store import FileState
 
 _ON_THE_WAY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -175,14 +176,14 @@ class PrivateFolder:
         os.unlink(name, dir_fd=self._handle)
 
     def remove_tree(self, name: str) -> None:
-        """Delete a folder with all that is in it. No link is followed, no other file system entered."""
-        device = os.fstat(self._handle).st_dev
-        levels = [_Level(self._handle, name, device)]
+        """Delete a folder with all that is in it. No link is followed, no mount entered."""
+        mount = mount_of(self._handle)
+        levels = [_Level(self._handle, name, mount)]
         try:
             while levels:
                 level = levels[-1]
                 if level.folders:
-                    levels.append(_Level(level.handle, level.folders.pop(), device))
+                    levels.append(_Level(level.handle, level.folders.pop(), mount))
                 else:
                     parent = levels[-2].handle if len(levels) > 1 else self._handle
                     os.rmdir(level.name, dir_fd=parent)
@@ -195,12 +196,12 @@ class PrivateFolder:
 class _Level:
     """A folder that is being deleted: its files are deleted already, the folders in it are not."""
 
-    def __init__(self, parent: int, name: str, device: int) -> None:
+    def __init__(self, parent: int, name: str, mount: int) -> None:
         self.name = name
         self.folders: list[str] = []
         self.handle = os.open(name, DIRECTORY, dir_fd=parent)
         with _closed_on_error(self.handle):
-            if os.fstat(self.handle).st_dev != device:
+            if mount_of(self.handle) != mount:
                 raise OSError(
                     errno.EXDEV, f"another file system is mounted at '{escaped(os.fsencode(name))}'"
                 )

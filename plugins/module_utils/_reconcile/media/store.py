@@ -128,6 +128,10 @@ class Blocked(Exception):
     """The way to a path leads through something that is not a directory of this store."""
 
 
+class OtherMount(Blocked):
+    """The path leads into what is mounted below the root, which is not part of this store."""
+
+
 class Changed(Exception):
     """The file was removed, or is not the one that was checked."""
 
@@ -197,6 +201,10 @@ class MediaStore(ABC):
     @abstractmethod
     def check_in(self, run: Run, name: bytes) -> PathStatus:
         """Check a file of the run that a listing has yielded last."""
+
+    def is_in_other_mount(self, path: bytes) -> bool:
+        """Whether a path that was found leads into what is mounted below the root; a removal checks again."""
+        return False
 
     @abstractmethod
     def forget(self) -> None:

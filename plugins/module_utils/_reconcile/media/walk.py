@@ -10,10 +10,11 @@ import fnmatch
 import os
 import re
 from itertools import islice
-from typing import AbstractSet, Iterable, Iterator, Pattern
+from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
 
 from ..spool import Aside, ExternalSort, Listed, Part
 from .directories import DIRECTORY, HANDLES, place_of, reason, status_of
+from .mounts import bind_mount, mount_of
 from .store import Run
 
 # Names of one directory that are kept in memory; more are sorted on disk.
@@ -86,6 +87,13 @@ class _Level:
         self._names = []
 
 
+class Noted(NamedTuple):
+    """What a walk notes, by path and reason."""
+
+    unreadable: Listed[tuple[bytes, str]]
+    not_entered: Listed[tuple[bytes, str]]
+
+
 class Walk:
     """One walk. Notes what it could not read in ``unreadable``, and other file systems in ``not_entered``.
 
@@ -95,25 +103,28 @@ class Walk:
 
     def __init__(
         self,
-        unreadable: Listed[tuple[bytes, str]],
-        not_entered: Listed[tuple[bytes, str]],
+        noted: Noted,
         never: AbstractSet[bytes],
         exclude: Pattern[bytes] | None,
         in_order: bool = True,
+        may_meet_mounts: bool = True,
     ) -> None:
-        self._unreadable = unreadable
-        self._not_entered = not_entered
+        self._unreadable, self._not_entered = noted
         self._never = never
         self._exclude = exclude
         self._in_order = in_order
         self._levels: list[_Level] = []
         self._aside = Aside()
         self._device = 0
+        # The mount that each directory has to belong to; None where nothing is mounted below the root.
+        self._mount: int | None = None
+        self._may_meet_mounts = may_meet_mounts
 
     def below(self, prefix: bytes, handle: int) -> Iterator[LocalRun]:
         """Yield the files below an open directory, which is closed in the end."""
         status = os.fstat(handle)
         self._device = status.st_dev
+        self._mount = mount_of(handle) if self._may_meet_mounts else None
         self._enter(_Level(prefix, handle, status))
         try:
             while self._levels:
@@ -180,14 +191,23 @@ class Walk:
             self._unreadable.add((path, reason(error)))
             return
         status = status_of(handle, path)
-        if status.st_dev != self._device:
+        mounted = self._mounted(handle, status)
+        if mounted:
             os.close(handle)
-            self._not_entered.add((path, "another file system is mounted here; it was not entered"))
+            self._not_entered.add((path, mounted))
             return
         if len(self._levels) >= OPEN_LEVELS:
             os.close(parent.handle)
             parent.handle = -1
         self._enter(_Level(path + b"/", handle, status))
+
+    def _mounted(self, handle: int, status: os.stat_result) -> str | None:
+        """What is mounted at a directory, in words."""
+        if status.st_dev != self._device:
+            return "another file system is mounted here; it was not entered"
+        if self._mount is not None and mount_of(handle) != self._mount:
+            return bind_mount()
+        return None
 
     def _leave(self) -> None:
         level = self._levels.pop()

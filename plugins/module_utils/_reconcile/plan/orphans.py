@@ -183,6 +183,10 @@ class _OrphansPlanner(Planner):
         if self.is_of_database(path, state):
             self.not_judged += 1
             return None
+        if self.store.is_in_other_mount(path):
+            self.not_judged += 1
+            self.plan.keep(path, Code.OTHER_MOUNT, "another file is mounted here, and is not judged")
+            return None
         self.unreferenced += 1
         if self.age.is_young(state) or state.ctime_ns >= self.began_ns:
             self.plan.young += 1
