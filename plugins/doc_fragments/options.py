@@ -145,6 +145,29 @@ options:
       - A record is no longer the same if other rows depend on it than at the
         review.
     type: str
+  reviewed:
+    description:
+      - Whether a person reviewed the O(approved_plan). Set it to false where
+        nobody did, so that O(confirm_scans) holds for it.
+    type: bool
+    default: true
+  confirm_scans:
+    description:
+      - How many scans in a row have to find something before a run removes
+        it that nobody reviewed, this run included. The first of them has to
+        be O(confirm_after_hours) before. What earlier runs found is kept beside
+        the batches of the O(quarantine), or in O(state_directory); runs in
+        check mode and refused ones do not count.
+      - An O(approved_plan) that was O(reviewed) needs no confirmation.
+      - Default is 2 for records whose rows have no age (see O(uploaded_at_column)),
+        and 1, which is none, for the rest.
+    type: int
+  confirm_after_hours:
+    description:
+      - How many hours before a run the first scan has to be that confirms
+        what it removes, see O(confirm_scans).
+    type: int
+    default: 24
   max_listed:
     description:
       - How many items each list in the result, the summary and the diff holds

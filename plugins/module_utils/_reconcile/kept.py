@@ -37,6 +37,7 @@ class Code(str, Enum):
     YOUNG = "young"
     DATABASE = "database"
     NOT_APPROVED = "not_approved"
+    NOT_CONFIRMED = "not_confirmed"
     CHANGED = "changed"
     OPEN_TRANSACTION = "open_transaction"
     NOT_REMOVABLE = "not_removable"
@@ -68,6 +69,7 @@ MEANING = {
     Code.YOUNG: "The file, the row or a file of the record is younger than the age limit, or of unknown age.",
     Code.DATABASE: "The file is part of the site's own database.",
     Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
+    Code.NOT_CONFIRMED: "Nobody reviewed it, and no scan that is long enough ago has found it too.",
     Code.CHANGED: "It changed after the plan was made.",
     Code.OPEN_TRANSACTION: "A transaction is open that may reference the file.",
     Code.NOT_REMOVABLE: "The system refused to remove it.",

@@ -10,7 +10,7 @@ import gc
 import os
 import shutil
 import subprocess
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import zip_longest
 from typing import Any, Callable, ContextManager, Iterator, NamedTuple, Sequence, Union
 
@@ -122,6 +122,11 @@ def run_in(
     """The same in a session of the job's site."""
     kind = KINDS[job.name]
     plan = kind.plan(session, job, approved_plan)
+    if plan.confirmation:
+        with closing(plan.confirmation) as confirmation:
+            # A scan that a guard refuses confirms nothing later.
+            if not check and not plan.refusals:
+                confirmation.record()
     if check or plan.refusals:
         return plan, None
     recorded = identity.record(session.state, session.identity)

@@ -51,6 +51,8 @@ class Session:
         # What a person should know of what happened before any job was planned.
         self.notes: list[str] = []
         self._state: State | None = None
+        # Whether what is planned is then removed, unless it is refused.
+        self.applies = False
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -67,6 +69,8 @@ class Session:
             # Only now: the run that held the locks before may have recorded something.
             self._state = State(self.site, writes=True)
             stack.callback(setattr, self, "_state", None)
+            self.applies = True
+            stack.callback(setattr, self, "applies", False)
             yield
 
     @property

@@ -122,6 +122,9 @@ OPTIONS = (
     Option("low_priority", "bool", default=False),
     Option("marker"),
     Option("approved_plan", scope=_NOWHERE),
+    Option("reviewed", "bool", default=True, scope=_NOWHERE),
+    Option("confirm_scans", "int"),
+    Option("confirm_after_hours", "int", default=24),
     Option("max_listed", "int", default=100),
     Option(
         "older_than_hours",

@@ -61,6 +61,8 @@ class Site:
     max_removal_percent: int
     accept: tuple[str, ...]
     max_listed: int
+    confirm_scans: int | None
+    confirm_after_hours: int
     switches: tuple[tuple[str, bool], ...]
 
     def enabled(self, option: str) -> bool:
@@ -293,6 +295,8 @@ def _site(values: Mapping[str, Any]) -> Site:
         max_removal_percent=values["max_removal_percent"],
         accept=tuple(values["accept"]),
         max_listed=values["max_listed"],
+        confirm_scans=values["confirm_scans"],
+        confirm_after_hours=values["confirm_after_hours"],
         switches=tuple((name, value) for name, value in values.items() if isinstance(value, bool)),
     )
     _check_quarantine(found)

@@ -2,7 +2,10 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What of a plan is remembered until somebody approved it, so that nothing else is removed then."""
+"""What is required before something is removed: a person's approval, or the confirmation by earlier scans.
+
+Of a plan that somebody approved so much is remembered that nothing else is removed then.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from typing import Iterable, NamedTuple
 
 from ..errors import SiteError
 from ..kept import Code, Doubt
+from ..quarantine.finds import EarlierFinds, Finds, digest_of
+from ..text import counted
 
 # Bytes of an item's digest: of its name, by which it is found again, and of its identity.
 NAME_BYTES, IDENTITY_BYTES = 6, 4
@@ -162,3 +167,38 @@ class Approval:
         for name in names:
             if blake2b(name, digest_size=NAME_BYTES).digest() in self._open:
                 yield name
+
+
+class Confirmation:
+    """The confirmation by so many scans, the first of them so many hours before this one; to be closed."""
+
+    def __init__(self, earlier: EarlierFinds, moment: float, scans: int, hours: int) -> None:
+        self._earlier = earlier
+        self._found = Finds(moment)
+        self._scans = scans
+        self._hours = hours
+        # Items that no review stands for, and that are kept without one.
+        self.lacking = 0
+
+    def reason_to_keep(self, item: Item) -> Doubt | None:
+        """Why an item of this scan is not confirmed, or None; it is noted for later scans."""
+        digest = digest_of(item.name, item.identity)
+        self._found.add(digest)
+        before = self._earlier.of(digest)
+        scans = before.scans + 1 if before else 1
+        hours = max(0.0, self._found.moment - before.first) / 3600 if before else 0.0
+        if scans >= self._scans and hours >= self._hours:
+            return None
+        self.lacking += 1
+        return Doubt(
+            Code.NOT_CONFIRMED,
+            f"{counted(scans, 'scan')} found it, the first {hours:.1f} h ago; without a review it is removed "
+            f"once {self._scans} have found it, the first at least {self._hours} h before",
+        )
+
+    def record(self) -> None:
+        """Record what this scan found, in place of what the one before it found."""
+        self._earlier.replace(self._found)
+
+    def close(self) -> None:
+        self._earlier.close()

@@ -91,9 +91,10 @@ class _OrphansPlanner(Planner):
 
     def planned(self) -> Plan:
         self._require_directories()
+        self.require_confirmation(scans=1)
         for some in self._candidates().chunks():
             kept_apart = self._not_moved(self._still_unreferenced(some))
-            for orphan in self.approved(kept_apart):
+            for orphan in self.confirmed(self.approved(kept_apart)):
                 self._add(orphan)
         self._finish()
         return self.plan

@@ -17,7 +17,7 @@ from ..config.guards import GUARDS
 from ..kept import Code, Doubt, Kept
 from ..spool import Listed, Spool
 from ..text import printable
-from .approval import Item, PlanDigest
+from .approval import Confirmation, Item, PlanDigest
 
 
 class Refusal(NamedTuple):
@@ -58,6 +58,8 @@ class Plan:
     digest: str = ""
     token: str = ""
     kept: Listed[Kept] = field(init=False)
+    # By which earlier scans its items are confirmed; None where that is not required.
+    confirmation: Confirmation | None = None
 
     def __post_init__(self) -> None:
         self.kept = Listed(self.max_listed)

@@ -15,11 +15,12 @@ from ..kept import Code
 from ..media.derived import patterns
 from ..media.paths import Spellings
 from ..media.store import FileState
+from ..quarantine.finds import EarlierFinds
 from ..quarantine.identity import earlier
 from ..quarantine.store import last_file_system
 from ..session import Session
-from ..text import escaped
-from .approval import Approval, Item
+from ..text import counted, escaped
+from .approval import Approval, Confirmation, Item
 from .guards import (
     guard_approval,
     guard_file_system,
@@ -62,6 +63,7 @@ class Planner:
         self.store = session.media
         self.database = session.database
         self.site: Site = job.site
+        self.scope = f"{job.name}\0{scope}"
         self.approval = Approval(approved, job.name, scope) if approved else None
         self.moment = self.approval.moment if self.approval else time.time()
         self.derived = patterns(job.derived)
@@ -87,6 +89,26 @@ class Planner:
             self.plan.keep_for(candidate.name, doubt)
         return doubt is None
 
+    def require_confirmation(self, scans: int) -> None:
+        """Keep what fewer scans have found (the user may say how many), where nobody reviews the plan."""
+        wanted = self.site.confirm_scans or scans
+        is_reviewed = self.approval is not None and self.site.enabled("reviewed")
+        if wanted > 1 and not is_reviewed:
+            earlier = EarlierFinds(self.session.state, self.scope)
+            hours = self.site.confirm_after_hours
+            self.plan.confirmation = Confirmation(earlier, time.time(), wanted, hours)
+
+    def confirmed(self, candidates: Iterator[Found]) -> Iterator[Found]:
+        """Keep what earlier scans do not confirm, where that is required."""
+        for candidate in candidates:
+            confirmation = self.plan.confirmation
+            doubt = confirmation.reason_to_keep(candidate.item()) if confirmation else None
+            # A plan that is only made may be reviewed, and then needs no confirmation.
+            if doubt and self.session.applies:
+                self.plan.keep_for(candidate.name, doubt)
+            else:
+                yield candidate
+
     def is_of_database(self, path: bytes, state: FileState) -> bool:
         """Whether a file is part of the site's own database, under whatever name; it is kept, then."""
         if (state.device, state.inode) not in self.own_files:
@@ -98,6 +120,11 @@ class Planner:
         """Give the plan its name, and refuse it where any plan would be refused."""
         plan = self.plan
         plan.warnings += self.session.notes
+        if plan.confirmation and plan.confirmation.lacking and not self.session.applies:
+            items = counted(plan.confirmation.lacking, "item")
+            plan.warnings.append(
+                f"without a review, {items} of these would be kept until a later scan confirms them"
+            )
         self.store.verify_root()
         plan.seal()
         guard_partial(plan, self.store.unreadable)

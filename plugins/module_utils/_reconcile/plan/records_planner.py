@@ -43,6 +43,9 @@ from .records import (
     triggered,
 )
 
+# How many scans have to find a row whose age nobody knows, unless the user says otherwise.
+SCANS_WITHOUT_AGE = 2
+
 
 class RecordsPlanner(Planner):
     """Which rows meet the condition of the job; then all that is removed with them."""
@@ -93,7 +96,9 @@ class RecordsPlanner(Planner):
 
     def planned(self) -> RecordsPlan:
         candidates = spool()
-        candidates.extend(self._not_young(self._detailed(self._selected())))
+        has_age = self.plan.selection.uploaded_at_column is not None
+        self.require_confirmation(scans=1 if has_age else SCANS_WITHOUT_AGE)
+        candidates.extend(self.confirmed(self._not_young(self._detailed(self._selected()))))
         for some in apart(candidates, self.plan.links):
             for record in self._with_dependents(some):
                 self._add(record)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import contextmanager, suppress
-from typing import Any, Iterator, Mapping
+from typing import IO, Any, Iterator, Mapping
 
 from ..config.site import Site
 from ..errors import QuarantineError, StateError
@@ -83,6 +83,38 @@ class State:
             "that database_url and media_root are right, delete it, and the next run begins anew."
         )
 
+    # Files beside it, for what is too large.
+
+    def opened(self, suffix: str) -> IO[bytes] | None:
+        """Open the file of this suffix for reading; None where there is none."""
+        name = self.beside(suffix)
+        with self._in_words("read", name), suppress(FileNotFoundError), self._opened() as folder:
+            return folder.read(name)
+        return None
+
+    @contextmanager
+    def replaced(self, suffix: str) -> Iterator[IO[bytes]]:
+        """Write the file of this suffix anew; at the end it is on disk, as a whole."""
+        if not self._writes:
+            raise RuntimeError("a run that holds no locks may not write the state")
+        name = self.beside(suffix)
+        with self._in_words("written", name), self._made() as folder:
+            yield from self._replacing(folder, name)
+
+    @staticmethod
+    def _replacing(folder: PrivateFolder, name: str) -> Iterator[IO[bytes]]:
+        new = f"{name}.new"
+        with folder.create(new) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        folder.rename(new, name)
+        folder.sync()
+
+    def beside(self, suffix: str) -> str:
+        """What the file of this suffix is called."""
+        return f"{self._site.file_name}.{suffix}"
+
     # Reading.
 
     def others(self) -> Iterator[dict[str, Mapping[str, Any]]]:
@@ -148,13 +180,8 @@ class State:
                 f"{LARGEST:,}. Nothing of it was written."
             )
         with self._in_words("written"), self._made() as folder:
-            new = f"{self._name}.new"
-            with folder.create(new) as file:
+            for file in self._replacing(folder, self._name):
                 file.write(written)
-                file.flush()
-                os.fsync(file.fileno())
-            folder.rename(new, self._name)
-            folder.sync()
         self._parts = parts
 
     def _made(self) -> PrivateFolder:
