@@ -421,6 +421,17 @@ options:
         refused. Plans of less than ten records are treated as if they had ten.
     type: int
     default: 100
+  relink:
+    description:
+      - 'For O(select=missing), point a record at the file that it was moved to: the one file
+        of the media store that has its name, and the size and checksum that O(size_column)
+        and O(checksum_column) hold, if there are any. No row may reference that file, it
+        must be older than O(older_than_hours), and no other record may have lost one of its
+        name.'
+      - Records that are pointed at a file are shown and approved like those that are removed,
+        and are counted apart (RV(relinked)). With a O(quarantine), a restore sets them back.
+    type: bool
+    default: false
   references:
     description:
       - Other columns that may reference the same files. A file that one of them references

@@ -154,6 +154,24 @@ records:
       description: The name of the owner that O(label) leads to.
       type: str
       sample: Evan Photos
+relinked:
+  description: Rows that are pointed at the file that was moved, see O(relink).
+  returned: when a plan could be made
+  type: dict
+  contains:
+    found:
+      description: How many would be.
+      type: int
+      sample: 2
+    done:
+      description: How many were; 0 in check mode.
+      type: int
+      sample: 0
+relinks:
+  description: These rows, at most O(max_listed) of them, as in RV(records), each with the new path as C(to).
+  returned: when a plan could be made
+  type: list
+  elements: dict
 truncated:
   description: Whether a list of the result does not show everything.
   returned: when a plan could be made

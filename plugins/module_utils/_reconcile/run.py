@@ -101,7 +101,8 @@ class Run(NamedTuple):
         if self.plan is None:
             return False
         totals = self.outcome.removed if self.outcome else self.plan.found
-        return bool(totals.records or totals.files)
+        relinks = self.outcome.relinks.total if self.outcome else len(self.plan.relinks)
+        return bool(totals.records or totals.files or relinks)
 
 
 def run(
@@ -216,7 +217,7 @@ def expected(job: Job) -> int:
 
 def remover_of(session: Session, job: Job, plan: Plan) -> Remover:
     """Where removed things go: into a batch of the quarantine, or away for good."""
-    if job.site.quarantine is None or not len(plan.items):
+    if job.site.quarantine is None or not (len(plan.items) or len(plan.relinks)):
         if plan.found.files:
             # Before rows are deleted whose files could not go then.
             holding.require(session.media)

@@ -25,6 +25,8 @@ class Outcome:
         self.kept: Listed[Kept] = Listed(max_listed)
         self.removed_items: Listed[Any] = Listed(max_listed)
         self.failed: Listed[Kept] = Listed(max_listed)
+        # Records that reference another file now.
+        self.relinks: Listed[Any] = Listed(max_listed)
         self.error = ""
         # What the run has recorded of the site, if anything, for the summary.
         self.recorded = ""

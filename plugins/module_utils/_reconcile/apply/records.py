@@ -40,6 +40,7 @@ from ..session import Session
 from ..text import counted, escaped
 from .files import FileRemoval
 from .outcome import Outcome
+from .relinks import Relinking
 from .remover import Remover
 
 # The keys of those of some records that are not missing any more.
@@ -83,6 +84,7 @@ class _Removal:
             with self.session.database.transaction():
                 for some in apart(self.plan.items, self.plan.links):
                     self._delete(some)
+                Relinking(self.session, self.job, self.plan, self.outcome).carry_out(self._still_missing)
             self.outcome.removed.records = self.outcome.removed_items.total
         except CommitUnknown as error:
             self.outcome = Outcome(self.job.site.max_listed, remover)
@@ -103,11 +105,15 @@ class _Removal:
             self.outcome.error = f"{error} The rows were deleted; files left over are orphans from now on."
         return self.outcome
 
+    def _still_missing(self, records: Sequence[Record]) -> set[tuple[Any, ...]]:
+        """Lock those of the records that are still what the plan says; returns their keys."""
+        rows = [record.row for record in records]
+        selected = self.session.database.still_selected(self.plan.selection, rows)
+        return selected - self.returned(self.session, self.job, records)
+
     def _delete(self, records: list[Record]) -> None:
         """Delete those of the records that are still what the plan says, and their dependent rows."""
-        database, selection = self.session.database, self.plan.selection
-        selected = database.still_selected(selection, [record.row for record in records])
-        selected -= self.returned(self.session, self.job, records)
+        selected = self._still_missing(records)
         young = self._young([record for record in records if record.key in selected])
         selected -= set(young)
         deleted: list[Record] = []

@@ -188,9 +188,7 @@ class RowRestorer:
             return False
         try:
             with self._database.savepoint():
-                is_filled = self._database.restore_cleared(
-                    table, row["key"], row["row"], to_default=row["action"] == "defaulted"
-                )
+                is_filled = self._set_back(table, row)
                 if is_filled:
                     self._require_identical(table, row)
         except DatabaseError as error:
@@ -201,6 +199,12 @@ class RowRestorer:
             return True
         self._keep(row, Code.CHANGED, "the row was deleted, or references another row by now")
         return False
+
+    def _set_back(self, table: Table, row: dict[str, Any]) -> bool:
+        if row["action"] == "relinked":
+            return self._database.restore_relinked(table, row["key"], row["row"], row.get("now", {}))
+        to_default = row["action"] == "defaulted"
+        return self._database.restore_cleared(table, row["key"], row["row"], to_default)
 
     def _require_identical(self, table: Table, row: dict[str, Any]) -> None:
         if not self._database.has_identical_row(table, row["key"], row["row"]):

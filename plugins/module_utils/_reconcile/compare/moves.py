@@ -11,7 +11,7 @@ if it holds any. With both of them, the name may be another one.
 from __future__ import annotations
 
 import posixpath
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import AbstractSet, Iterable, Mapping, NamedTuple, Sequence
 
 from ..config.site import Column
@@ -23,6 +23,8 @@ from ..media.walk import exclusion
 
 # Which checksum has so many hexadecimal digits.
 _ALGORITHMS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+# In what two are alike.
+_NAME = "name"
 _HEXADECIMAL = frozenset("0123456789abcdef")
 
 
@@ -31,6 +33,8 @@ class LikelyMove(NamedTuple):
 
     path: bytes
     alike: str
+    # Whether only this file has the name of the other, and only that one path has lost such a file.
+    is_only: bool = False
 
 
 class Content(NamedTuple):
@@ -81,7 +85,7 @@ class _MissingPaths:
 
         namesakes = self.by_name.get(posixpath.basename(path), ())
         found = {
-            lost: LikelyMove(path, "name")
+            lost: LikelyMove(path, _NAME)
             for lost in namesakes
             if any(map(is_in_file, self._contents[lost] or [Content()]))
         }
@@ -115,10 +119,33 @@ class MoveSearch:
         sizes = self._sizes(lost)
         referenced = self._database.count_references(self._columns, sizes)
         found: dict[bytes, LikelyMove] = {}
+        namesakes: Counter[bytes] = Counter()
         for path, size in sorted(sizes.items()):
-            if path not in referenced and not sources_of(derived, path):
-                found.update(lost.moves(path, size, self._store))
-        return found
+            if sources_of(derived, path):
+                continue
+            moves = lost.moves(path, size, self._store)
+            namesakes.update(other for other, move in moves.items() if move.alike == _NAME)
+            if path not in referenced:
+                found.update(moves)
+        return {
+            other: move._replace(is_only=move.alike == _NAME and namesakes[other] == 1)
+            for other, move in found.items()
+        }
+
+    def with_certainty(self, moves: Mapping[bytes, LikelyMove]) -> dict[bytes, LikelyMove]:
+        """The moves again: none is the only one whose path, or name of a missing file, rows hold twice."""
+        only = {path for path, move in moves.items() if move.is_only}
+        lost: dict[bytes, list[bytes]] = defaultdict(list)
+        for path in self._database.references_by_name(self._columns, set(map(posixpath.basename, only))):
+            if path in only or not self._is_there(path):
+                lost[posixpath.basename(path)].append(path)
+        return {
+            path: move._replace(is_only=move.is_only and lost[posixpath.basename(path)] == [path])
+            for path, move in moves.items()
+        }
+
+    def _is_there(self, path: bytes) -> bool:
+        return not no_path(path) and self._store.check(path).is_file
 
     def _sizes(self, lost: _MissingPaths) -> dict[bytes, int]:
         """The files of the store that may be missing ones by their name or size, each with its size."""

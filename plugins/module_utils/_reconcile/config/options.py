@@ -158,6 +158,7 @@ OPTIONS = (
     Option("dependents", "list", default=(), suboptions=_DEPENDENT, scope=_JOB, jobs=_RECORDS),
     Option("parents", choices=PARENTS, scope=_JOB, jobs=_RECORDS),
     Option("max_dependents", "int", default=100, jobs=_RECORDS),
+    Option("relink", "bool", default=False, scope=_JOB, jobs=_RECORDS),
     Option(
         "references",
         "list",

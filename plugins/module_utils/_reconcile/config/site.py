@@ -152,6 +152,7 @@ class RecordsJob:
     dependents: tuple[DependentRule, ...]
     parents: str | None
     max_dependents: int
+    relink: bool
     references: tuple[Column, ...]
     derived: tuple[str, ...]
 
@@ -215,6 +216,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         dependents=_dependents(values["dependents"]),
         parents=values["parents"],
         max_dependents=values["max_dependents"],
+        relink=values["relink"],
         references=references,
         derived=tuple(values["derived"]),
     )

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from .catalog import Key, Keys, Steps, StoredRow, Table
 from .statements import Statements
@@ -83,6 +83,19 @@ class RowArchive(Statements):
         condition = " AND ".join([self._has_values(table, {name: row[name] for name in key}), *still_cleared])
         statement = f"UPDATE {self.dialect.relation(table)} AS t SET {changes} WHERE {condition}"
         parameters = self._values(row, [*names, *key])
+        return self._change(f"setting back a row of {table.name}", statement, parameters) == 1
+
+    def restore_relinked(
+        self, table: Table, key: Sequence[str], row: dict[str, Any], now: Mapping[str, Any]
+    ) -> bool:
+        """Set changed columns back; False if the row was deleted, or has other values than it was given."""
+        names = [name for name in row if name not in key]
+        changes = ", ".join(
+            f"{self.dialect.quote(name)} = {self._placeholder(table, name, row[name])}" for name in names
+        )
+        still = self._has_values(table, {**{name: row[name] for name in key}, **now})
+        statement = f"UPDATE {self.dialect.relation(table)} AS t SET {changes} WHERE {still}"
+        parameters = [*self._values(row, [*names, *key]), *self._values(dict(now), list(now))]
         return self._change(f"setting back a row of {table.name}", statement, parameters) == 1
 
     def _is_cleared(self, table: Table, name: str, to_default: bool) -> str:

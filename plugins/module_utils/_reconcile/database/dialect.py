@@ -30,6 +30,11 @@ class Dialect(ABC):
     # The type in which ``path`` returns a path.
     path_type: str
 
+    @property
+    def new_path(self) -> str:
+        """The placeholder for a path that a column is to hold."""
+        return self.placeholder
+
     # Names.
 
     def quote(self, identifier: str) -> str:
@@ -185,6 +190,11 @@ class PostgreSQLDialect(Dialect):
         self.path_type = "text" if is_utf8 else "bytea"
         self._time_zone = time_zone
 
+    @property
+    def new_path(self) -> str:
+        # Without UTF-8, paths travel as its bytes.
+        return "%s" if self.is_utf8 else "pg_catalog.convert_from(%s, 'UTF8')"
+
     def quote(self, identifier: str) -> str:
         # For the driver, a percent sign begins a placeholder.
         return super().quote(identifier).replace("%", "%%")
@@ -299,6 +309,7 @@ class SQLiteDialect(Dialect):
 
     placeholder = "?"
     path_type = "BLOB"
+    new_path = "CAST(? AS TEXT)"
 
     def path(self, expression: str) -> str:
         return f"CAST({expression} AS BLOB)"

@@ -108,6 +108,23 @@ class Records(Statements):
         )
         return self._change(f"deleting rows of {table.name}", statement, [*parameters, *wanted])
 
+    def can_hold(self, path: bytes) -> bool:
+        """Whether a path column can hold a path, as far as its bytes are concerned."""
+        return self.dialect.path_parameter(path) is not None
+
+    def set_file(self, selection: Selection, row: Row, path: bytes) -> int:
+        """Let a row reference another file if it is still selected, with the same file; returns 1 or 0."""
+        source, wanted = self._rows_and_files(selection, [row])
+        condition, parameters = self._condition(selection)
+        table = selection.table
+        statement = (
+            f"UPDATE {self.dialect.relation(table)} AS t "
+            f"SET {self.dialect.quote(selection.file_column)} = {self.dialect.new_path} WHERE {condition} "
+            f"AND EXISTS (SELECT 1 FROM {source} WHERE {self._same_row(selection)})"
+        )
+        value = self.dialect.path_parameter(path)
+        return self._change(f"changing a row of {table.name}", statement, [value, *parameters, *wanted])
+
     def still_selected(self, selection: Selection, rows: Sequence[Row]) -> set[Key]:
         """Lock those of the rows that are still selected and reference the same file; returns their keys.
 

@@ -36,6 +36,18 @@ def guard_share(plan: Plan, what: str, found: int, examined: int, most: int) -> 
         )
 
 
+def guard_relinks(plan: Plan, relinks: int, examined: int, most: int) -> None:
+    """Refuse a plan that points a larger share of the records, in percent, at other files than ``most``."""
+    if relinks * 100 > examined * most:
+        plan.refuse(
+            "max_removal_percent",
+            f"{relinks:,} of {examined:,} records would be pointed at other files, and max_removal_percent "
+            f"allows {most} %. So many point to a wrong media_root, or a folder that was renamed and can be "
+            "renamed back. If it is what you mean, set max_removal_percent to "
+            f"{min(100, -(-relinks * 100 // examined))}.",
+        )
+
+
 class Tally(NamedTuple):
     """The files of one listed directory: all, those with a reference, those that would be removed."""
 

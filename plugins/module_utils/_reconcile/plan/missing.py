@@ -14,14 +14,16 @@ from ..compare.emptied import EmptiedFolders
 from ..compare.missing import MissingCheck
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.path_mismatch import Sample
-from ..config.site import RecordsJob
+from ..config.site import Column, RecordsJob
 from ..database.catalog import Row, Selection
-from ..kept import Code
+from ..kept import Code, Doubt
 from ..session import Session, open_store
+from ..spool import Spool
 from ..text import escaped
-from .guards import guard_emptied, guard_empty_root
+from .guards import guard_emptied, guard_empty_root, guard_relinks
 from .records import Record, RecordsPlan, referencing_columns, spool, table_of
 from .records_planner import RecordsPlanner
+from .relinks import RelinkPlanner
 
 # Paths that a quick check did not find and that are asked for by name.
 FEW_NOT_FOUND = 20_000
@@ -109,7 +111,8 @@ class _MissingPlanner(RecordsPlanner):
                     self.plan.keep(record.name, Code.YOUNG, reason)
 
     def _not_moved(self, records: Iterator[Record]) -> Iterator[Record]:
-        if self.site.enabled("include_likely_moves"):
+        includes = self.site.enabled("include_likely_moves")
+        if includes and not self.job.relink:
             yield from records
             return
         missing = spool(MOVES_AT_ONCE)
@@ -118,7 +121,9 @@ class _MissingPlanner(RecordsPlanner):
             moved = self._moved({record.file for record in some if record.file})
             for record in some:
                 found = moved.get(record.file or b"")
-                if found is None:
+                if found and found.is_only and self.job.relink:
+                    yield record._replace(moved_to=found.path)
+                elif found is None or includes:
                     yield record
                 else:
                     self.plan.keep(record.name, Code.LIKELY_MOVE, _moved_to(found))
@@ -137,17 +142,39 @@ class _MissingPlanner(RecordsPlanner):
     def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:
         # A store of its own: what this search cannot read says nothing about the records' own files.
         with open_store(self.site, max_listed=0) as store:
-            search = MoveSearch(store, self.database, referencing_columns(self.job))
+            search = MoveSearch(store, self.database, self._columns())
             moved = search.moved_files(missing, self.job.deciding_column, self.derived)
+            if self.job.relink:
+                moved = search.with_certainty(moved)
             warning = "not every directory could be searched for files that were moved"
             if store.unreadable.total and warning not in self.plan.warnings:
                 self.plan.warnings.append(warning)
         return moved
 
+    def _columns(self) -> tuple[Column, ...]:
+        """All columns that may hold the paths of the records: a path in two of them is no record's alone."""
+        dependents = [rule.column for rule in self.job.dependents if rule.holds_path]
+        return tuple(dict.fromkeys((*referencing_columns(self.job), *dependents)))
+
+    def _plan_relinks(self, records: Spool[Record]) -> None:
+        if not len(records):
+            return
+        planner = RelinkPlanner(self.job, self.store, self.database, self.age)
+        for some in records.chunks():
+            for record, judged in planner.judged(some):
+                if isinstance(judged, Doubt):
+                    self.plan.keep_for(record.name, judged)
+                elif self.is_approved(judged):
+                    self.plan.relinks.append(judged)
+                    self.plan.count_in(judged.item())
+
     def _check_finding(self) -> None:
+        relinks, examined = len(self.plan.relinks), self.plan.examined["records"]
+        guard_relinks(self.plan, relinks, examined, self.site.max_removal_percent)
+        if len(self.plan.items) or relinks:
+            self.check_path_mismatch()
         if len(self.plan.items):
             guard_empty_root(self.plan, self._root_is_empty(), self.site.accept)
-            self.check_path_mismatch()
             guard_emptied(self.plan, self._emptied(), self.site.max_removal_percent)
 
     def _emptied(self) -> Iterator[tuple[bytes, int]]:

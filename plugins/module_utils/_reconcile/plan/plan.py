@@ -58,6 +58,8 @@ class Plan:
     digest: str = ""
     token: str = ""
     kept: Listed[Kept] = field(init=False)
+    # Records that are to reference another file; not counted among what is found.
+    relinks: Any = ()
     # By which earlier scans its items are confirmed; None where that is not required.
     confirmation: Confirmation | None = None
 

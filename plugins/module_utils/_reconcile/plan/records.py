@@ -46,6 +46,8 @@ class Record(NamedTuple):
     owner: str | None
     # The digest of the dependent rows that are removed with it; empty if there are none.
     dependents: str = ""
+    # The file that it is to reference instead of being removed; empty if there is none.
+    moved_to: bytes = b""
 
     @property
     def name(self) -> bytes:
@@ -66,8 +68,23 @@ class Record(NamedTuple):
 
     def item(self) -> Item:
         paths = [os.fsdecode(path) if path else None for path in (self.file, *self.companions)]
-        identity = json.dumps([paths, self.dependents])
+        identity = json.dumps([paths, self.dependents, os.fsdecode(self.moved_to)])
         return Item(b"row\0" + self.shown_key.encode(), identity.encode(), ALTERED)
+
+
+class Relink(NamedTuple):
+    """A record that is to reference the file that its own was moved to, and the state of that file."""
+
+    record: Record
+    state: FileState
+
+    @property
+    def name(self) -> bytes:
+        return self.record.name
+
+    def item(self) -> Item:
+        item = self.record.item()
+        return item._replace(identity=item.identity + repr(tuple(self.state)).encode())
 
 
 class RecordFile(NamedTuple):
@@ -97,6 +114,10 @@ class RecordsPlan(Plan):
         self.files: Spool[RecordFile] = Spool(
             lambda file: (file.path, tuple(file.state)),
             lambda path, state: RecordFile(path, FileState(*state)),
+        )
+        self.relinks: Spool[Relink] = Spool(
+            lambda relink: (tuple(relink.record), tuple(relink.state)),
+            lambda record, state: Relink(Record(*record), FileState(*state)),
         )
         self.labels: Counter[str] = Counter()
         # Rows that would be deleted and updated, by table.

@@ -91,6 +91,9 @@ class RecordsPlanner(Planner):
         """Keep records about which this kind of job has a doubt."""
         return records
 
+    def _plan_relinks(self, records: Spool[Record]) -> None:
+        """Plan to point these records at the files that they were moved to."""
+
     def _check_finding(self) -> None:
         """The guards that this kind of job has besides those of all."""
 
@@ -98,12 +101,15 @@ class RecordsPlanner(Planner):
         candidates = spool()
         has_age = self.plan.selection.uploaded_at_column is not None
         self.require_confirmation(scans=1 if has_age else SCANS_WITHOUT_AGE)
-        candidates.extend(self.confirmed(self._not_young(self._detailed(self._selected()))))
+        moved = spool()
+        for record in self.confirmed(self._not_young(self._detailed(self._selected()))):
+            (moved if record.moved_to else candidates).append(record)
         for some in apart(candidates, self.plan.links):
             for record in self._with_dependents(some):
                 self._add(record)
         for file in self._files():
             self._add_file(file)
+        self._plan_relinks(moved)
         self._finish()
         return self.plan
 

@@ -86,7 +86,15 @@ _FILE_FIELDS = {name: str if name in ("path", "reason") else int for name in Qua
 _HEADER_FIELDS = {"job": str, "site": str, "media_root": str, "moment": float, "file_system": int}
 _ALL_CONFIRMED = re.compile(rb'\{"confirmed": \d+, "but": \[\]\}\n')
 _CONFIRMED_FIELDS = {_CONFIRMED: int, _BUT: list}
-_ROW_FIELDS = {"action": str, "schema": str, "table": str, "files": list, "key": list, "row": dict}
+_ROW_FIELDS = {
+    "action": str,
+    "schema": str,
+    "table": str,
+    "files": list,
+    "key": list,
+    "row": dict,
+    "now": dict,
+}
 
 
 # JSON writes a float without a fraction as an integer.

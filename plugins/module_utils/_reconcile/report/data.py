@@ -45,6 +45,7 @@ def result(of: Description, verbose: bool, with_diff: bool) -> dict[str, Any]:
         "dependents": of.dependents,
         "batch": outcome.batch if outcome else "",
         "summary": "\n".join(summary(of, verbose)),
+        **of.own_data,
     }
     if with_diff:
         data["diff"] = _diff(of, shown)
@@ -54,9 +55,9 @@ def result(of: Description, verbose: bool, with_diff: bool) -> dict[str, Any]:
 def _is_changed(of: Description) -> bool:
     if of.outcome:
         removed = of.outcome.removed
-        return bool(removed.records or removed.files)
+        return bool(removed.records or removed.files or of.relinks.total)
     found = of.plan.found
-    return bool(found.records or found.files) and not of.plan.refusals
+    return bool(found.records or found.files or of.relinks.total) and not of.plan.refusals
 
 
 def _is_truncated(of: Description, shown: int, kept_is_truncated: bool) -> bool:
@@ -65,6 +66,7 @@ def _is_truncated(of: Description, shown: int, kept_is_truncated: bool) -> bool:
         or kept_is_truncated
         or (of.outcome is not None and of.outcome.failed.truncated)
         or len(of.labels) > of.job.site.max_listed
+        or of.relinks.truncated
     )
 
 
@@ -86,8 +88,13 @@ def _diff(of: Description, items: list[Any]) -> dict[str, str]:
     lines += [f"dependent row: {printable(words)}" for words in sorted(listed.items)]
     if listed.truncated:
         lines.append(f"… and {listed.total - len(listed.items)} more dependent rows")
+    changed = [of.relink_diff(relink) for relink in of.relinks.items]
+    if of.relinks.truncated:
+        rest = of.relinks.total - len(changed)
+        changed.append((f"… and {rest} more to point elsewhere", f"… and {rest} more that were"))
     title = f"{of.job.site.name} {of.job.name}"
-    return {**lines_diff(title, lines, []), "after_header": f"{title}, {fate(of)}"}
+    before, after = [old for old, _new in changed], [new for _old, new in changed]
+    return {**lines_diff(title, lines + before, after), "after_header": f"{title}, {fate(of)}"}
 
 
 def lines_diff(title: str, before: list[str], after: list[str]) -> dict[str, str]:

@@ -59,6 +59,20 @@ class Description(ABC):
         return {}
 
     @property
+    def relinks(self) -> Listed[Any]:
+        """The first of the records that reference another file now, or would; and the count of all."""
+        return Listed(0)
+
+    def relink_diff(self, relink: Any) -> tuple[str, str]:
+        """Such a record as a line of a diff that disappears, and one that appears."""
+        raise NotImplementedError
+
+    @property
+    def own_data(self) -> dict[str, Any]:
+        """What only a result of this kind of job has."""
+        return {}
+
+    @property
     def dependents_listed(self) -> Listed[str]:
         """The first of these rows in words, and the count of all."""
         return Listed(0)

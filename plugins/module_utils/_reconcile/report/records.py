@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import islice
 from typing import Any, Sequence
 
 from ..config.site import RecordsJob
-from ..plan.records import Record, RecordsPlan
+from ..plan.records import Record, RecordsPlan, Relink
 from ..spool import Listed
 from ..text import counted, escaped, printable
 from .description import SAMPLE, Description
@@ -39,6 +40,15 @@ class RecordsDescription(Description):
             files, size = counted(plan.found.files, "file"), counted(plan.found.bytes, "byte")
             verb = "is" if plan.found.files == 1 else "are"
             lines.append(f"  {files} of theirs {verb} removed with them, {size}")
+        if len(plan.relinks):
+            rows = counted(len(plan.relinks), "row")
+            lines.append(f"  {rows} of {self.job.table} to point at the file that was moved (relink):")
+            relinks = self.relinks.items[:SAMPLE]
+            lines += [
+                f"    {_path(relink.record)} -> {escaped(relink.record.moved_to)}" for relink in relinks
+            ]
+            rest = self.relinks.total - len(relinks)
+            lines += [f"    … and {rest:,} more"] if rest > 0 else []
         return lines
 
     def item_words(self, item: Record) -> tuple[str, str]:
@@ -53,12 +63,38 @@ class RecordsDescription(Description):
         }
 
     def item_diff(self, item: Record) -> str:
+        return self._diff(item, _path(item))
+
+    def _diff(self, item: Record, path: str) -> str:
         owner = f" ({item.owner})" if item.owner else ""
-        return printable(f"{self.job.table} {item.shown_key}: {_path(item)}{owner}")
+        return printable(f"{self.job.table} {item.shown_key}: {path}{owner}")
 
     def totals(self, totals: dict[str, int]) -> str:
         files = f"{counted(totals['files'], 'file')}, {counted(totals['bytes'], 'byte')}"
         return f"{counted(totals['records'], 'row')} of {self.job.table}; {files}"
+
+    @property
+    def relinks(self) -> Listed[Relink]:
+        if self.outcome:
+            return self.outcome.relinks
+        found: Listed[Relink] = Listed(self.job.site.max_listed)
+        for relink in islice(self.plan.relinks, self.job.site.max_listed):
+            found.add(relink)
+        found.total = len(self.plan.relinks)
+        return found
+
+    def relink_diff(self, relink: Relink) -> tuple[str, str]:
+        record = relink.record
+        return self.item_diff(record), self._diff(record, escaped(record.moved_to))
+
+    @property
+    def own_data(self) -> dict[str, Any]:
+        done = self.outcome.relinks.total if self.outcome else 0
+        relinks = [
+            {**self.item_data(relink.record), "to": escaped(relink.record.moved_to)}
+            for relink in self.relinks.items
+        ]
+        return {"relinked": {"found": len(self.plan.relinks), "done": done}, "relinks": relinks}
 
     @property
     def labels(self) -> Sequence[tuple[str, int]]:

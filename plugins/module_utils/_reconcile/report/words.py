@@ -43,6 +43,8 @@ def summary(of: Description, verbose: bool) -> list[str]:
     lines += _kept_lines(of, verbose)
     if outcome is not None and not plan.refusals:
         lines.append("  removed " + of.totals(outcome.removed.as_dict()))
+        if outcome.relinks.total:
+            lines.append(f"  pointed at the file that was moved: {counted(outcome.relinks.total, 'row')}")
         if outcome.batch:
             lines.append(f"  kept in quarantine as batch {outcome.batch}")
         if outcome.recorded:
@@ -59,6 +61,8 @@ def removal(of: Description) -> str:
     parts = [of.totals(of.plan.found.as_dict())]
     if of.dependents:
         parts.append("dependent rows: " + ", ".join(dependents_words(of.dependents)))
+    if of.relinks.total:
+        parts.append(f"{counted(of.relinks.total, 'row')} to point at the file that was moved")
     return f"{of.job.heading}: " + "; ".join([*parts, fate(of)])
 
 

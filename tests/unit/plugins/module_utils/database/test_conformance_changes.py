@@ -63,6 +63,23 @@ def test_what_the_database_makes_itself_is_not_archived(
     _comes_back(empty_database, implementation)
 
 
+def test_a_row_is_pointed_at_another_file_and_back(photos_with_notes: TestDatabase, opened: Database) -> None:
+    images, rows = "SELECT image FROM photo ORDER BY id", rows_of(opened)
+    path = "p/ü%s.jpg"
+    with opened.transaction():
+        assert opened.can_hold(path.encode())
+        assert opened.set_file(selection(opened), rows[0], path.encode()) == 1
+        # Only as long as it references the file that was read.
+        assert opened.set_file(selection(opened), rows[0], b"p/other.jpg") == 0
+        assert opened.set_file(selection(opened), rows[1]._replace(file=b"p/other.jpg"), b"p/new.jpg") == 0
+    assert photos_with_notes.rows(images) == [(path,), ("p/2.jpg",), ("p/3.jpg",)]
+    old, table = {"id": rows[0].key[0], "image": "p/1.jpg"}, opened.table("photo")
+    with opened.transaction():
+        assert not opened.restore_relinked(table, ["id"], old, {"image": "p/other.jpg"})
+        assert opened.restore_relinked(table, ["id"], old, {"image": path})
+    assert photos_with_notes.rows(images) == [("p/1.jpg",), ("p/2.jpg",), ("p/3.jpg",)]
+
+
 def _comes_back(site: TestDatabase, implementation: Implementation) -> None:
     """Archive two rows as JSON, delete them and insert them again; they are as they were, and only once."""
     before = implementation.read_all(site, "photo")
