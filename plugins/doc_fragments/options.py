@@ -114,6 +114,9 @@ options:
       - V(delete_trigger:TABLE), rows would be deleted from a table with a
         trigger that fires on DELETE, and what that does is not known. Their
         records are kept unless the table is accepted, such as V(delete_trigger:album_photo).
+      - V(referenced_row:TABLE.COLUMN), in the job C(incomplete), rows reference
+        the record by this column, so it was attached to something. It is kept
+        unless the column is accepted, such as V(referenced_row:accounts_user.last_id).
     type: list
     elements: str
     default: []
@@ -309,7 +312,8 @@ options:
       - incomplete
   unattached_column:
     description:
-      - For O(select=incomplete), the column that is NULL until an upload is attached.
+      - For O(select=incomplete), the column that is NULL until an upload is attached. A row
+        that rows of other tables reference is kept all the same; see O(dependents).
     type: str
     default: content_type_id
   uploaded_at_column:
@@ -341,6 +345,9 @@ options:
         the code V(undeclared_dependents), and the summary prints the rule that is missing.
         No rule is needed for a many-to-many table, and for a foreign key on which the database
         itself enforces CASCADE, SET NULL, SET DEFAULT or RESTRICT.
+      - In the job C(incomplete), a record that other rows reference was attached to something
+        and is kept, with the code V(referenced_row). All foreign keys count, those of many-to-many
+        tables too; only rows that are declared here with the action V(delete) do not.
     type: list
     elements: dict
     default: []

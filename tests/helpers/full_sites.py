@@ -125,6 +125,8 @@ class FullSite:
             "older_than_hours": 24,
             "age_stamp": "mtime",
             "exclude": [".*"],
+            # An album has lost its cover and an edited photo its original, when these are removed.
+            "accept": ["referenced_row:album.cover_id", "referenced_row:photo.edited_from_id"],
         }
         self.media.mkdir(parents=True)
         self._make_tables()

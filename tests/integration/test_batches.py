@@ -330,7 +330,9 @@ def _breaks_at_the_commit(full_site: FullSite) -> None:
 @pytest.mark.parametrize("job", ["incomplete", "missing"])
 def test_a_batch_of_rows_that_were_rolled_back_says_so_and_lists_none(full_site_on_each: FullSite, job: str):
     _breaks_at_the_commit(full_site_on_each)
-    _plan, outcome = full_site_on_each.run(job, accept=["delete_trigger:photo"])
+    _plan, outcome = full_site_on_each.run(
+        job, accept=[*full_site_on_each.options["accept"], "delete_trigger:photo"]
+    )
     assert "not this one" in outcome.error
     assert "rolled back" in outcome.error
     assert outcome.batch == ""

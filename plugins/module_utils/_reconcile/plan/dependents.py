@@ -33,11 +33,14 @@ UNDECLARED = "undeclared"
 UNDECLARED_PARENTS = "undeclared_parents"
 # Rows would be deleted from a table with a trigger that is not known.
 TRIGGERED = "delete_trigger"
+# Of the job incomplete: the record was attached to the row.
+ATTACHED = "referenced_row"
 _KEEPS = {
     "restrict": Code.RESTRICTED,
     UNDECLARED: Code.UNDECLARED_DEPENDENTS,
     UNDECLARED_PARENTS: Code.UNDECLARED_PARENTS,
     TRIGGERED: Code.DELETE_TRIGGER,
+    ATTACHED: Code.REFERENCED_ROW,
 }
 
 
@@ -102,6 +105,8 @@ class Dependents:
         self.triggers: dict[Table, str] = {}
         self._links: dict[Table, list[Link]] = {}
         self.warnings: list[str] = []
+        # The tables to whose rows nothing must be attached.
+        self._unattached = {table} if job.select == "incomplete" else set()
         self._unless_triggered("delete", table, database)
         self._follow(table, database)
         self._add_unconstrained(job.dependents, database)
@@ -178,12 +183,15 @@ class Dependents:
         action = _BY_DATABASE.get(key.on_delete, UNDECLARED)
         if action == UNDECLARED and self._only_joins(child):
             action = "delete"
-        if self.parents.is_one_thing(key, child):
+        is_one_thing = self.parents.is_one_thing(key, child)
+        if is_one_thing:
             action = "delete"
-        for name in key.columns:
-            rule = self._rules.get((child.identity, name))
-            if rule:
-                action = rule.action
+        said = [self._rules.get((child.identity, name)) for name in key.columns]
+        for rule in filter(None, said):
+            action = rule.action
+        # Only a deletion that somebody declared says that the row attaches the record to nothing.
+        if action != "delete" or not (is_one_thing or any(said)):
+            action = self._unless_attached(action, parent, f"{child.name}.{key.columns[0]}")
         if action != _BY_DATABASE.get(key.on_delete):
             # What the database does is about the rows that it binds; other rules are about all rows.
             key = replace(key, own_tables=())
@@ -239,6 +247,8 @@ class Dependents:
                     f"{len(self.root.key)}, so it cannot name one of its rows."
                 )
             action = self._unless_triggered(rule.action, child, database)
+            if action != "delete":
+                action = self._unless_attached(action, self.root, f"{child.name}.{rule.column.name}")
             content_type = None
             if rule.content_type:
                 database.column(child, rule.content_type_column)
@@ -257,6 +267,12 @@ class Dependents:
             )
             if action == "delete":
                 self._follow(child, database)
+
+    def _unless_attached(self, action: str, table: Table, column: str) -> str:
+        """The action, or that a row which references one of a table by this column keeps it as attached."""
+        counts = table in self._unattached and action not in ("restrict", TRIGGERED)
+        is_accepted = self._site.accepts(Code.REFERENCED_ROW, column.encode())
+        return ATTACHED if counts and not is_accepted else action
 
     def _unless_triggered(self, action: str, table: Table, database: Database) -> str:
         """The action, or that a trigger keeps rows of a table from being deleted."""
@@ -287,6 +303,8 @@ class Dependents:
         link = Link(table, parent, key.columns, action, foreign_key=upwards(key), is_upwards=True)
         self._links[table].append(link)
         if action == "delete":
+            if table in self._unattached:
+                self._unattached.add(parent)
             self._follow(parent, database)
 
     def _check_model(self, column: Column, content_type: tuple[str, str], database: Database) -> None:

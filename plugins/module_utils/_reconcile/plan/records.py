@@ -205,6 +205,9 @@ _RESTRICTIONS = {
     "say it in dependents",
     Code.UNDECLARED_PARENTS: "{} is a primary key that references a row of another table, and whether that "
     "row goes too is not known: say it in parents",
+    Code.REFERENCED_ROW: "rows reference its record by {}, so it was attached to something. If such rows "
+    "attach it to nothing, declare them in dependents with the action delete, or set accept: "
+    "['referenced_row:{}']",
 }
 
 
@@ -213,7 +216,7 @@ def restriction(links: Sequence[Link], dependents: Dependents) -> Doubt:
     code = links[0].keeps or Code.RESTRICTED
     if code is Code.DELETE_TRIGGER:
         return triggered(links[0].child, dependents)
-    return Doubt(code, _RESTRICTIONS[code].format(links[0]))
+    return Doubt(code, _RESTRICTIONS[code].format(*[links[0]] * 2))
 
 
 def triggered(table: Table, dependents: Dependents) -> Doubt:
