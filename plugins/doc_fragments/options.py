@@ -111,6 +111,9 @@ options:
       - 'V(shared_path:PATH), a doubt about one thing: several records reference
         this missing file, such as a default picture. They are kept unless
         their path is accepted, such as V(shared_path:avatars/default.png).'
+      - V(unreferenced_folder:PATH), nothing is referenced in this folder of
+        ten files or more, at whatever depth. Its files are kept unless the
+        path of the folder, or of one above it, is accepted, such as V(unreferenced_folder:banners).
       - V(delete_trigger:TABLE), rows would be deleted from a table with a
         trigger that fires on DELETE, and what that does is not known. Their
         records are kept unless the table is accepted, such as V(delete_trigger:album_photo).
@@ -221,6 +224,8 @@ options:
     description:
       - The directories to examine with all that is below them, relative to O(media_root). V(.) is the whole
         media root.
+      - A folder below them in which nothing is referenced is kept from ten files on, until it is in O(accept)
+        or is listed here itself.
       - Symbolic links and mounts below them are not entered, bind mounts of the same file system included. A
         listed directory may be a disk of its own, but no bind mount of a folder of the disk of O(media_root).
     type: list

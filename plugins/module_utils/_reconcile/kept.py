@@ -32,6 +32,7 @@ class Code(str, Enum):
     SHARED_PATH = "shared_path"
     UNDECLARED_DEPENDENTS = "undeclared_dependents"
     UNDECLARED_PARENTS = "undeclared_parents"
+    UNREFERENCED_FOLDER = "unreferenced_folder"
     DELETE_TRIGGER = "delete_trigger"
     REFERENCED_ROW = "referenced_row"
     RECORD_KEPT = "record_kept"
@@ -67,6 +68,7 @@ MEANING = {
     Code.UNDECLARED_PARENTS: "A row is part of one of another table, and whether that goes too is not known.",
     Code.DELETE_TRIGGER: "Rows would be deleted from a table with a trigger whose effects are not known.",
     Code.REFERENCED_ROW: "Other rows reference the record, so it was attached to something.",
+    Code.UNREFERENCED_FOLDER: "Nothing in the folder is referenced, and ten files or more are in it.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
     Code.YOUNG: "The file, the row or a file of the record is younger than the age limit, or of unknown age.",
     Code.DATABASE: "The file is part of the site's own database.",
@@ -86,7 +88,7 @@ MEANING = {
 
 
 # Doubts about one thing that a user may accept, as CODE:NAME.
-ACCEPTABLE_BY_NAME = (Code.SHARED_PATH, Code.DELETE_TRIGGER, Code.REFERENCED_ROW)
+ACCEPTABLE_BY_NAME = (Code.SHARED_PATH, Code.DELETE_TRIGGER, Code.REFERENCED_ROW, Code.UNREFERENCED_FOLDER)
 
 
 class Doubt(NamedTuple):

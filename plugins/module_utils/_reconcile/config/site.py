@@ -80,6 +80,12 @@ class Site:
             return self.name
         return blake2b(self.name.encode(), digest_size=16).hexdigest()
 
+    def accepted_names(self, code: Code) -> frozenset[bytes]:
+        """The names of the things about which the doubt with this code was accepted."""
+        begin = f"{code.value}:"
+        names = (entry[len(begin) :] for entry in self.accept if entry.startswith(begin))
+        return frozenset(os.fsencode(posixpath.normpath(name)) for name in names if name)
+
     @property
     def quarantine_in_root(self) -> bytes | None:
         """The quarantine relative to the media root, if it lies below it; it is never scanned."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
 
+from ..compare.unreferenced_folders import FEW_FILES
 from ..quarantine.identity import Identity
 from ..spool import Listed
 from ..text import counted, escaped
 from .approval import Approval
 from .plan import Plan
 
-# The share in a directory is judged from so many files on, and of missing files from so many records on.
-FEW_FILES = 10
 # The share in a table of dependent rows is judged from so many rows on.
 FEW_ROWS = 100
 # A cascade over fewer records is judged as if it were over so many.

@@ -9,20 +9,23 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from itertools import islice
 from typing import Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.age import AgeCheck
 from ..compare.merge import Merge, begun
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.references import ReferenceCheck
+from ..compare.unreferenced_folders import Neighbours, Seen, UnreferencedFolders, seen_files
 from ..config.site import OrphansJob
 from ..errors import SiteError
 from ..kept import Code
+from ..media.derived import sources_of
 from ..media.paths import no_path, shortened
 from ..media.store import FileState
 from ..media.walk import exclusion, is_excluded
 from ..session import Comparison, Session
-from ..spool import Paths, Spool
+from ..spool import CHUNK, Paths, Spool
 from ..text import counted, escaped
 from .approval import Item
 from .guards import Tally, guard_directories, guard_share, without_marker
@@ -92,9 +95,9 @@ class _OrphansPlanner(Planner):
     def planned(self) -> Plan:
         self._require_directories()
         self.require_confirmation(scans=1)
-        for some in self._candidates().chunks():
-            kept_apart = self._not_moved(self._still_unreferenced(some))
-            for orphan in self.confirmed(self.approved(kept_apart)):
+        orphans = map(_orphan, self._folders().left(self._asked_again(self._compared())))
+        for some in iter(lambda: list(islice(orphans, CHUNK)), []):
+            for orphan in self.confirmed(self.approved(self._not_moved(some))):
                 self._add(orphan)
         self._finish()
         return self.plan
@@ -117,9 +120,26 @@ class _OrphansPlanner(Planner):
         self.removed[_listed(orphan.path, self.job.directories)] += 1
         self.plan.count_in(orphan.item())
 
-    def _candidates(self) -> Spool[Orphan]:
-        """The unreferenced files that are old enough. The database sorts while the files are listed."""
-        candidates = _spool()
+    def _folders(self) -> UnreferencedFolders:
+        accepted = self.site.accepted_names(Code.UNREFERENCED_FOLDER)
+        return UnreferencedFolders(
+            self.job.directories,
+            accepted,
+            lambda path: bool(self.derived and sources_of(self.derived, path)),
+            self._keep_folder,
+        )
+
+    def _keep_folder(self, folder: bytes, files: int) -> None:
+        reason = (
+            f"nothing in this folder is referenced, which holds {files:,} files: a column may be missing in "
+            f"references. If nothing in it is needed, set accept: ['unreferenced_folder:{escaped(folder)}']"
+        )
+        self.plan.keep(folder, Code.UNREFERENCED_FOLDER, reason)
+
+    def _compared(self) -> Spool[Seen]:
+        """The unreferenced files, and those beside them. The database sorts while the files are listed."""
+        seen = seen_files()
+        neighbours = Neighbours()
         without_file: Spool[bytes] = Spool(lambda path: (path,), lambda path: path)
         with begun(self.database.references(self.job.references)) as lists:
             listings = {directory: self._listing(directory) for directory in self.job.directories}
@@ -127,10 +147,10 @@ class _OrphansPlanner(Planner):
             for directory, paths in listings.items():
                 not_judged, unreferenced = self.not_judged, self.unreferenced
                 for some in paths.lists():
-                    for path in merge.unreferenced(some):
-                        orphan = self._judged(path)
-                        if orphan:
-                            candidates.append(orphan)
+                    for path, is_referenced in neighbours.of(some, merge.unreferenced(some)):
+                        file = Seen(path, None, True) if is_referenced else self._judged(path)
+                        if file:
+                            seen.append(file)
                 files = len(paths) - (self.not_judged - not_judged)
                 self.files += files
                 self.counts[directory] = (files, self.unreferenced - unreferenced)
@@ -143,7 +163,7 @@ class _OrphansPlanner(Planner):
             "references": merge.count,
             "derived": 0,
         }
-        return candidates
+        return seen
 
     def _listing(self, directory: bytes) -> Paths:
         paths = Paths()
@@ -164,8 +184,8 @@ class _OrphansPlanner(Planner):
                     )
             yield references
 
-    def _judged(self, path: bytes) -> Orphan | None:
-        """An unreferenced file as a candidate, or None if it is not ours to judge, or young."""
+    def _judged(self, path: bytes) -> Seen | None:
+        """An unreferenced file, which is a candidate unless it is young; None if it is not ours to judge."""
         if path == self.site.marker or (self.exclude and is_excluded(self.exclude, path)):
             self.not_judged += 1
             return None
@@ -191,31 +211,33 @@ class _OrphansPlanner(Planner):
         self.unreferenced += 1
         if self.age.is_young(state) or state.ctime_ns >= self.began_ns:
             self.plan.young += 1
-            return None
-        return Orphan(path, state)
+            return Seen(path, None, False)
+        return Seen(path, state, False)
 
-    def _still_unreferenced(self, orphans: list[Orphan]) -> Iterator[Orphan]:
+    def _asked_again(self, files: Spool[Seen]) -> Iterator[Seen]:
         """Ask the database again: references are read after the files, in every spelling."""
-        doubts = self.check.doubts([orphan.path for orphan in orphans])
-        for orphan in orphans:
-            doubt = doubts.get(orphan.path)
-            if doubt is None:
-                yield orphan
-            elif doubt.code is Code.DERIVED:
-                # Thumbnails of referenced photos are no news, and there are many of them.
-                self.plan.examined["derived"] += 1
-            else:
-                self.plan.keep_for(orphan.path, doubt)
+        for some in files.chunks():
+            doubts = self.check.doubts([file.path for file in some if file.state])
+            for file in some:
+                doubt = doubts.get(file.path)
+                if doubt is None:
+                    yield file
+                    continue
+                yield Seen(file.path, None, True)
+                if doubt.code is Code.DERIVED:
+                    # Thumbnails of referenced photos are no news, and there are many of them.
+                    self.plan.examined["derived"] += 1
+                else:
+                    self.plan.keep_for(file.path, doubt)
 
-    def _not_moved(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
+    def _not_moved(self, orphans: list[Orphan]) -> Iterator[Orphan]:
         """Keep what may be the file that a record is missing."""
         if self.site.enabled("include_likely_moves") or not self._may_have_lost_files():
             yield from orphans
             return
-        some = list(orphans)
-        sizes = {orphan.path: orphan.state.size for orphan in some}
+        sizes = {orphan.path: orphan.state.size for orphan in orphans}
         moved = MoveSearch(self.store, self.database, self.job.references).lost_references(sizes)
-        for orphan in some:
+        for orphan in orphans:
             lost = moved.get(orphan.path)
             if lost is None:
                 yield orphan
@@ -260,6 +282,12 @@ class _OrphansPlanner(Planner):
         removed = self.approval.left - reported
         if removed:
             self.plan.warnings.append(f"already removed: {counted(removed, 'file')} of the approved plan")
+
+
+def _orphan(file: Seen) -> Orphan:
+    if file.state is None:
+        raise ValueError("what is no candidate is no orphan")
+    return Orphan(file.path, file.state)
 
 
 def _moved_from(lost: LikelyMove) -> str:

@@ -131,6 +131,45 @@ def test_a_directory_that_nothing_names_turns_the_plan_down(
     assert guards(plan) == refused
 
 
+UNREFERENCED = "unreferenced_folder:q/banners"
+
+
+@pytest.mark.promise(14)
+@pytest.mark.parametrize(
+    ("count", "options", "is_kept"),
+    [
+        (9, {}, False),
+        (10, {}, True),
+        (10, {"accept": [UNREFERENCED]}, False),
+        (10, {"accept": ["unreferenced_folder:q/banners/"]}, False),
+        (10, {"accept": ["unreferenced_folder:q/other", "no_references"]}, True),
+        (10, {"directories": ["p", "q"]}, True),
+        (10, {"directories": ["p", "q/banners"], "accept": ["no_references"]}, False),
+    ],
+)
+def test_a_folder_that_nothing_references_is_kept_and_refuses_nothing(
+    sqlite_with_orphan: Site, count: int, options: Any, is_kept: bool
+) -> None:
+    media = sqlite_with_orphan.media
+    media.write(*numbered(count, "q/banners"), "q/x.jpg")
+    sqlite_with_orphan.insert("q/x.jpg")
+    plan, _outcome = run(sqlite_with_orphan.orphans(**{"accept": [], **options}))
+    assert guards(plan) == []
+    assert (b"q/banners" in reasons(plan.kept)) == is_kept
+    assert len(media.files) == (2 + count if is_kept else 2)
+    if is_kept:
+        assert f"accept: ['{UNREFERENCED}']" in reasons(plan.kept)[b"q/banners"]
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("value", ["/media/q/banners/3.jpg", "q/banners/", "q//banners/3.jpg"])
+def test_a_reference_in_another_spelling_counts_for_its_folder(sqlite_with_orphan: Site, value: str) -> None:
+    sqlite_with_orphan.media.write(*numbered(20, "q/banners"))
+    sqlite_with_orphan.insert(value)
+    plan, _outcome = run(sqlite_with_orphan.orphans(accept=[]), check=True)
+    assert b"q/banners" not in reasons(plan.kept)
+
+
 @pytest.mark.promise("guards")
 @pytest.mark.parametrize(("accept", "refused"), [([], ["path_mismatch"]), (["path_mismatch"], [])])
 def test_references_that_would_fit_with_a_prefix_turn_the_plan_down(
