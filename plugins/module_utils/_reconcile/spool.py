@@ -10,6 +10,7 @@ import marshal
 import os
 import tempfile
 from bisect import bisect_left, bisect_right
+from itertools import islice
 from types import TracebackType
 from typing import IO, Any, Callable, Generic, Iterable, Iterator, NamedTuple, Sequence, TypeVar
 
@@ -124,6 +125,11 @@ class Spool(Generic[Item]):
             self._file.write(packed)
             self._bounds.append(self._file.tell())
         self._tail = []
+
+
+def in_chunks(items: Iterator[Item]) -> Iterator[list[Item]]:
+    """The items in lists of a bounded length, none of them empty."""
+    return iter(lambda: list(islice(items, CHUNK)), [])
 
 
 class Listed(Generic[Item]):

@@ -301,17 +301,17 @@ class LocalStore(MediaStore):
         )
 
     def remove(self, path: bytes, state: FileState) -> None:
-        handle, name = self._way_to_remove(path, state)
+        handle, name = self._way_to_remove(path)
+        require_same(handle, name, state)
         os.unlink(name, dir_fd=handle)
 
-    def _way_to_remove(self, path: bytes, state: FileState) -> tuple[int, bytes]:
+    def _way_to_remove(self, path: bytes) -> tuple[int, bytes]:
         handle, name = self._directories.parent_of(path)
-        require_same(handle, name, state)
         self._mounts.require_own(handle, name)
         return handle, name
 
     def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> MovedOut:
-        handle, source = self._way_to_remove(path, state)
+        handle, source = self._way_to_remove(path)
         return transfer.move(handle, source, folder.handle, name, state)
 
     def check_put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:

@@ -68,7 +68,12 @@ class Mounts:
 
     def require_own(self, handle: int, name: bytes = b"") -> None:
         """Raise OtherMount for a directory, or a name in it, that is mounted below the root."""
-        if mount_of(handle, name) not in self._own:
+        try:
+            mount = mount_of(handle, name)
+        except FileNotFoundError:
+            # Whoever removes it finds that out, and says so.
+            return
+        if mount not in self._own:
             raise OtherMount("something is mounted there, and the cleanup never crosses a mount")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from itertools import islice
 from typing import Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.age import AgeCheck
@@ -25,7 +24,7 @@ from ..media.paths import no_path, shortened
 from ..media.store import FileState
 from ..media.walk import exclusion, is_excluded
 from ..session import Comparison, Session
-from ..spool import CHUNK, Paths, Spool
+from ..spool import Paths, Spool, in_chunks
 from ..text import counted, escaped
 from .approval import Item
 from .guards import Tally, guard_directories, guard_share, without_marker
@@ -96,7 +95,7 @@ class _OrphansPlanner(Planner):
         self._require_directories()
         self.require_confirmation(scans=1)
         orphans = map(_orphan, self._folders().left(self._asked_again(self._compared())))
-        for some in iter(lambda: list(islice(orphans, CHUNK)), []):
+        for some in in_chunks(orphans):
             for orphan in self.confirmed(self.approved(self._not_moved(some))):
                 self._add(orphan)
         self._finish()
