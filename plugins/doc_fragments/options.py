@@ -103,6 +103,9 @@ options:
       - V(other_media), the media store is not the one that an earlier run
         has recorded for this site. The run that accepts it records the new
         one.
+      - V(no_database), a purge of one batch by its name may delete it without
+        asking the database which of its files are referenced. It concerns
+        no job.
       - V(other_file_system), the media root is on another file system than
         when the newest batch of the O(quarantine) was taken from it.
       - V(emptied_dependents), more than O(max_removal_percent) of a table
@@ -490,8 +493,8 @@ options:
   python:
     description:
       - The absolute path of an interpreter, 3.8 or later, that has the driver of the site's database,
-        such as that of the application's virtual environment. It is started as the site's user only. Default
-        is the interpreter that runs the module or the command.
+        such as that of the application's virtual environment. It is started as the site's user only.
+        Default is the interpreter that runs the module or the command.
     type: path
   state:
     description:
@@ -535,13 +538,52 @@ options:
     type: int
   database_url:
     description:
-      - The site's database. Required for O(state=restored).
+      - The site's database. Required for O(state=restored), and for O(state=purged) unless O(accept)
+        has V(no_database).
     type: str
   media_root:
     description:
-      - The site's MEDIA_ROOT. Required for O(state=restored). With O(state=purged), only batches that
-        were taken from there are deleted; without it, whatever the O(quarantine) keeps.
+      - The site's MEDIA_ROOT. With O(state=purged), only batches that were taken from there are deleted.
     type: path
+  media_url:
+    description:
+      - The site's MEDIA_URL, with which references may begin.
+    type: str
+    default: /media/
+  references:
+    description:
+      - 'All columns of the site that hold paths. Required for O(state=purged), unless O(accept) has
+        V(no_database): a file that one of them references is never deleted.'
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      table:
+        description:
+          - The table.
+        type: str
+        required: true
+      column:
+        description:
+          - The column.
+        type: str
+        required: true
+  derived:
+    description:
+      - The derived files of the site, as for M(django_media.cleanup.media_orphans). With O(state=purged),
+        one whose source is referenced is never deleted.
+    type: list
+    elements: str
+    default: []
+  accept:
+    description:
+      - 'With O(state=purged), what guards found that is accepted: V(no_references), V(other_database),
+        V(other_media). V(no_database) deletes the one O(batch) without asking a database, such as that
+        of a site that is gone.'
+      - What else is valid here is for the jobs of the site, and has no effect.
+    type: list
+    elements: str
+    default: []
   max_listed:
     description:
       - How many items each list in the result holds at most.

@@ -10,15 +10,22 @@ short_description: The quarantines that jobs move things into, one by one
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
-  - Takes the list that P(django_media.cleanup.cleanup_jobs#filter) returns, and returns each quarantine once,
-    with the options for M(django_media.cleanup.media_quarantine). One that serves several media roots is
-    returned once for each of them.
+  - Takes the description of sites, and returns each quarantine of their jobs once, with the options for
+    M(django_media.cleanup.media_quarantine). One that serves several media roots is returned once for each
+    of them.
+  - The options hold the columns of all jobs of the site, whichever are wanted. So a purge keeps each file
+    that a row references.
 options:
   _input:
-    description: The jobs.
+    description: The sites, as in O(django_media.cleanup.media_cleanup#role:main:media_cleanup_sites).
     type: list
     elements: dict
     required: true
+  jobs:
+    description:
+      - The jobs of which the quarantines are wanted, as for P(django_media.cleanup.cleanup_jobs#filter).
+        Default is all.
+    type: raw
 seealso:
   - plugin: django_media.cleanup.cleanup_jobs
     plugin_type: filter
@@ -28,7 +35,7 @@ EXAMPLES = r"""
 - name: Which folders keep what was removed?
   ansible.builtin.debug:
     msg: >-
-      {{ media_cleanup_sites | django_media.cleanup.cleanup_jobs | django_media.cleanup.cleanup_quarantines
+      {{ media_cleanup_sites | django_media.cleanup.cleanup_quarantines
          | map(attribute='options.quarantine') }}
 """
 

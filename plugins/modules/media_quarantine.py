@@ -14,7 +14,10 @@ description:
   - With O(state=restored), puts the files and rows of a batch back to where they were. Files come first,
     then all rows with their dependent rows in one transaction. Nothing is ever overwritten; what cannot
     be restored is reported, one by one, and kept in quarantine.
-  - With O(state=purged), deletes batches for good.
+  - With O(state=purged), deletes batches for good, but no file that a row references, in whatever
+    spelling. Such a file is reported, and stays in its batch with the rows of the batch. The columns
+    in O(references) are asked, and those that the batch was made with. If the database cannot be
+    asked about everything, nothing is deleted.
 extends_documentation_fragment:
   - django_media.cleanup.options.quarantine
 requirements:
@@ -54,6 +57,19 @@ EXAMPLES = r"""
     state: purged
     older_than_days: 30
     quarantine: /var/www/footycollect/media-quarantine
+    database_url: postgresql:///footycollect
+    media_root: /var/www/footycollect/media
+    references:
+      - {table: collection_photo, column: image}
+      - {table: collection_photo, column: thumbnail}
+
+- name: Delete one batch of a site whose database is gone
+  django_media.cleanup.media_quarantine:
+    state: purged
+    batch: 20261121T020003Z-orphans-4f1c9d07
+    quarantine: /var/www/footycollect/media-quarantine
+    media_root: /var/www/footycollect/media
+    accept: [no_database]
 """
 
 RETURN = r"""
@@ -106,7 +122,9 @@ truncated:
   returned: success
   type: bool
 left_alone:
-  description: What could not be restored and is kept in quarantine, at most O(max_listed) entries.
+  description:
+    - What could not be restored, or is not purged because a row references it; it is kept in quarantine.
+      At most O(max_listed) entries.
   returned: success
   type: list
   elements: dict
@@ -122,7 +140,7 @@ left_alone:
       description: Why.
       type: str
 left_alone_total:
-  description: How much could not be restored, listed or not.
+  description: How much is kept so, listed or not.
   returned: success
   type: int
 summary:
@@ -141,6 +159,7 @@ def main() -> None:
         supports_check_mode=True,
         required_if=[
             ("state", "restored", ("batch", "database_url", "media_root")),
+            ("state", "purged", ("media_root",)),
             ("state", "purged", ("batch", "batches", "older_than_days"), True),
         ],
     )

@@ -29,6 +29,7 @@ from engine.report.describe import describe
 from helpers.faults import Fault, in_child
 from helpers.full_sites import CLOCK_TICK, FullSite, cleaning, settled
 from helpers.modules import run_module
+from helpers.purging import purge
 from helpers.rounds import losses
 
 INFO = "django_media.cleanup.media_quarantine_info"
@@ -218,7 +219,7 @@ def test_a_batch_without_its_first_line_is_told_and_goes_with_the_next_purge(
     result = run_module({INFO: {"quarantine": str(full_site.quarantine)}})
     assert [batch["name"] for batch in result["batches"]] == [whole]
     assert f"{stub.name} was left by a run that was killed" in json.dumps(result["warnings"])
-    assert list(quarantine.purge(os.fsencode(full_site.quarantine), None, 1, False)) == []
+    assert list(purge(os.fsencode(full_site.quarantine), None, 1, False)) == []
     assert full_site.in_quarantine == [whole]
 
 
@@ -229,7 +230,7 @@ def test_a_purge_takes_no_folder_that_may_hold_something(full_site: FullSite):
     folder = full_site.quarantine / batch
     (folder / "manifest.jsonl").write_bytes(b"")
     (full_site.quarantine / "notes").mkdir()
-    quarantine.purge(os.fsencode(full_site.quarantine), None, 0, False)
+    purge(os.fsencode(full_site.quarantine), None, 0, False)
     assert full_site.in_quarantine == sorted([batch, "notes"])
 
 
@@ -262,7 +263,7 @@ def test_a_damaged_batch_is_told_and_the_others_are_listed(full_site: FullSite, 
     assert f"{damaged}/{name}' holds a line that is no JSON object" in json.dumps(result["warnings"])
     with pytest.raises(CleanupError, match="no JSON object"):
         full_site.restore(damaged)
-    quarantine.purge(os.fsencode(full_site.quarantine), None, 0, False)
+    purge(os.fsencode(full_site.quarantine), None, 0, False)
     assert damaged in os.listdir(full_site.quarantine)
 
 

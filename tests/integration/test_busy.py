@@ -16,12 +16,10 @@ import pytest
 from engine import run as jobs
 from engine.database import connect
 from engine.errors import BusyError
-from engine.quarantine import (
-    store as quarantine,
-)
 from helpers.builders import before_removal
 from helpers.faults import in_child
 from helpers.full_sites import JOBS, FullSite, finish
+from helpers.purging import purge
 
 pytestmark = pytest.mark.promise("locks")
 
@@ -54,7 +52,7 @@ def test_the_quarantine_has_a_lock_of_its_own(full_site: FullSite):
         for work in (
             lambda: full_site.run("orphans"),
             lambda: full_site.restore(batch),
-            lambda: quarantine.purge(os.fsencode(full_site.quarantine), None, 0, False),
+            lambda: purge(os.fsencode(full_site.quarantine), None, 0, False),
         ):
             with pytest.raises(BusyError, match=r"the quarantine .* in use by another run"):
                 work()

@@ -24,6 +24,7 @@ from helpers.ansible_runs import Ansible
 from helpers.faults import Fault, in_child
 from helpers.full_sites import CLOCK_TICK, FullSite, cleaned, everything
 from helpers.modules import names, undocumented
+from helpers.purging import purge
 
 MODULE = "django_media.cleanup.media_quarantine"
 INFO = "django_media.cleanup.media_quarantine_info"
@@ -161,7 +162,7 @@ def _purge(
     full_site: FullSite, name: str | None = None, days: int | None = None, check: bool = False
 ) -> list[str]:
     names = None if name is None else [name]
-    found = quarantine.purge(os.fsencode(full_site.quarantine), names, days, check)
+    found = purge(os.fsencode(full_site.quarantine), names, days, check)
     return [info.name for info in found]
 
 
@@ -216,6 +217,7 @@ def test_the_modules_list_restore_and_purge(full_site: FullSite, ansible: Ansibl
     cleaned(full_site)
     where = {"quarantine": str(full_site.quarantine)}
     site = {**where, "database_url": full_site.database.url, "media_root": str(full_site.media)}
+    references = [{"table": "album_photo", "column": name} for name in ("image", "thumbnail")]
     orphans = next(name for name in full_site.batches() if "-orphans-" in name)
     incomplete = next(name for name in full_site.batches() if "-incomplete-" in name)
     before = full_site.state(), everything(full_site.quarantine)
@@ -224,7 +226,7 @@ def test_the_modules_list_restore_and_purge(full_site: FullSite, ansible: Ansibl
         {INFO: where},
         {MODULE: {"state": "restored", "batch": orphans, **site}},
         {MODULE: {"state": "restored", "batch": incomplete, **site}},
-        {MODULE: {"state": "purged", "older_than_days": 0, **where}},
+        {MODULE: {"state": "purged", "older_than_days": 0, **site, "references": references}},
     ]
     info, *checked = ansible.results(*tasks, check=True)
     assert (full_site.state(), everything(full_site.quarantine)) == before

@@ -27,6 +27,7 @@ from engine.quarantine import (
     store as quarantine,
 )
 from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, everything, report_of
+from helpers.purging import purge
 
 # Few, so that an upload often takes the name of something that was removed.
 PATHS = ("photos/a.jpg", "photos/ä b.jpg", "photos/2/c.jpg", "thumbs/d.jpg")
@@ -213,7 +214,7 @@ class Schedule:
 
     def purge(self, chosen: int) -> None:
         name = sorted(self.batches)[chosen % len(self.batches)]
-        quarantine.purge(os.fsencode(self.full_site.quarantine), [name], None, False)
+        purge(os.fsencode(self.full_site.quarantine), [name], None, False)
         del self.batches[name]
 
     # What must hold.

@@ -76,6 +76,12 @@ class StateError(CleanupError):
     """What earlier runs know of the site cannot be read or written."""
 
 
+class RefusedError(CleanupError):
+    """A guard refused the whole."""
+
+    exit_status = Exit.REFUSED
+
+
 class UnconfirmedError(CleanupError):
     """Nobody confirmed the removal."""
 

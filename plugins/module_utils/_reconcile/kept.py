@@ -51,6 +51,8 @@ class Code(str, Enum):
     NOT_WRITABLE = "not_writable"
     DAMAGED = "damaged"
     ALTERED = "altered"
+    # Of a purge.
+    UNKNOWN_COLUMN = "unknown_column"
 
 
 MEANING = {
@@ -83,6 +85,7 @@ MEANING = {
     Code.ROW_MISSING: "A row that it references is missing.",
     Code.NOT_WRITABLE: "The disk or the database refused to take it.",
     Code.DAMAGED: "What is in quarantine is not the file that was removed.",
+    Code.UNKNOWN_COLUMN: "A column that referenced the files of a batch is not in the database any more.",
     Code.ALTERED: "The database stores another row than the one that was removed, as a trigger makes it do.",
 }
 

@@ -222,7 +222,8 @@ def remover_of(session: Session, job: Job, plan: Plan) -> Remover:
             # Before rows are deleted whose files could not go then.
             holding.require(session.media)
         return PermanentRemover()
-    return QuarantineWriter(job.site, job.name, plan.plan_id, session.media.file_system)
+    columns = job.referencing_columns
+    return QuarantineWriter(job.site, job.name, plan.plan_id, session.media.file_system, columns)
 
 
 @contextmanager

@@ -145,6 +145,12 @@ class Listed(Generic[Item]):
         if len(self.items) < self._limit:
             self.items.append(item)
 
+    def add_all(self, other: Listed[Item]) -> None:
+        """Add what another list holds, and the count of what it does not."""
+        for item in other.items:
+            self.add(item)
+        self.total += other.total - len(other.items)
+
     @property
     def truncated(self) -> bool:
         return self.total > len(self.items)

@@ -15,9 +15,10 @@ import os
 from typing import Any, Callable, Mapping
 
 from . import process, run
-from .apply import restore
+from .apply import purge, restore
 from .apply.restore_rows import Restored
 from .config.options import QUARANTINE
+from .config.purge import purge_of
 from .config.site import OrphansJob, RecordsJob, orphans_job, records_job, site
 from .config.site_user import Worker
 from .config.values import checked
@@ -104,7 +105,7 @@ def _quarantine(request: Request) -> Answer:
     """Restore a batch or purge old ones."""
     options, check = checked(request["options"], QUARANTINE), request["check"]
     if options["state"] == "purged":
-        result = report.purged(_purge(options, request["options"]["batches"], check), check)
+        result = report.purged(purge.purge(purge_of(request["options"]), check), check)
     else:
         result = report.restored(_restore(options, check), check)
     left = result["left_alone_total"]
@@ -120,14 +121,6 @@ def _restore(options: Mapping[str, Any], check: bool) -> Restored:
     if name == batches.LATEST:
         name = batches.latest(to.quarantine or b"", to.media_root)
     return restore.restore(to, name, options["paths"], check)
-
-
-def _purge(options: Mapping[str, Any], named: list[str] | None, check: bool) -> list[batches.BatchInfo]:
-    # No batches named are all of them; an empty list of names is none.
-    folder, root = os.fsencode(options["quarantine"]), options["media_root"]
-    names = named if options["batch"] is None else [options["batch"]]
-    taken_from = None if root is None else os.fsencode(os.path.normpath(root))
-    return batches.purge(folder, names, options["older_than_days"], check, taken_from)
 
 
 def _quarantine_info(request: Request) -> Answer:

@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
-from ..config.options import Flag, Option, flagged_options
+from ..config.options import JOBS, Flag, Option, flagged_options
 from ..errors import CleanupError, Exit, SiteError
 from ..process import MOST_SENT
 from ..quarantine.store import LATEST
@@ -246,6 +246,8 @@ def _add_purge(commands: Any) -> None:
     )
     which.add_argument("--batch", metavar="BATCH", help=_BATCH)
     parser.add_argument("--dry-run", action="store_true", help="only show which batches would be deleted")
+    accept, flag = next(flagged for flagged in flagged_options(JOBS[0]) if flagged[0].name == "accept")
+    _add_flag(parser, accept, flag)
     parser.add_argument("--force", action="store_true", help="do not ask before deleting")
     _add_monitoring(parser)
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Any, Mapping, Sequence
 
+from ..apply.purge import Purged, purge
+from ..config import site_file
+from ..config.purge import Purge, purge_of
 from ..config.site import Site
 from ..errors import CleanupError, Exit
-from ..quarantine import store as quarantine
-from ..quarantine.store import BatchInfo
 from ..report import quarantine as report
 from . import site as described
 from .outcome_files import write_files
@@ -21,55 +23,65 @@ from .terminal import complain
 
 
 def purge_batches(options: argparse.Namespace) -> Exit:
-    """Show which batches would go, ask if need be, delete them for good; tell and leave word."""
+    """Show which batches would go, ask if need be, delete them for good; report it, and write its outcome."""
     began = time.time()
     try:
-        found = _purge(options)
+        done = _purge(options)
     except CleanupError as error:
         write_files(options, outcome_of_run(options, {"message": str(error)}, error.exit_status, began))
         raise
-    status = Exit.DONE if found is not None else Exit.UNCONFIRMED
-    result = report.purged(found or [], options.dry_run)
-    totals = {
-        "records": sum(info.rows for info in found or ()),
-        "files": sum(info.files for info in found or ()),
-        "bytes": sum(info.bytes for info in found or ()),
-    }
+    status = Exit.UNCONFIRMED if done is None else Exit.DONE
+    result = report.purged(done or Purged(), options.dry_run)
+    totals = {name: result["purged"][name] for name in ("records", "files", "bytes")}
     result.update(found=totals, removed={} if options.dry_run else totals)
     outcome = outcome_of_run(options, result, status, began)
-    if found is None:
+    if done is None:
         complain("nothing was deleted, because nobody typed yes.")
     else:
         report_outcome(options, result, outcome)
     return status if write_files(options, outcome) else Exit.FAILED
 
 
-def _purge(options: argparse.Namespace) -> list[BatchInfo] | None:
+def _purge(options: argparse.Namespace) -> Purged | None:
     """Delete what the command line means and return it; None if nobody said yes."""
     if not must_ask(options, "nothing was deleted", "delete"):
-        return [info for _site, info in _doomed(options, options.dry_run)]
-    doomed = _doomed(options, check=True)
+        return _all([purge(order, options.dry_run) for order in _orders(options)])
+    orders = _orders(options)
+    planned = [purge(order, check=True) for order in orders]
+    shown = _all(planned)
     question = "This cannot be undone. Delete them for good?"
-    if doomed and not is_plan_confirmed(report.purged([info for _site, info in doomed], True), question):
+    if shown.batches and not is_plan_confirmed(report.purged(shown, True), question):
         return None
     # What was shown and nothing else, by name.
-    shown: dict[bytes, list[str]] = {}
-    for site, info in doomed:
-        shown.setdefault(site.quarantine or b"", []).append(info.name)
-    return [info for folder, names in shown.items() for info in quarantine.purge(folder, names, None, False)]
+    named = [order.only(info.name for info in found.batches) for order, found in zip(orders, planned)]
+    return _all([purge(order, check=False) for order in named])
 
 
-def _doomed(options: argparse.Namespace, check: bool) -> list[tuple[Site, BatchInfo]]:
-    """The batches that go, or in a check would; of a quarantine that sites share, this site's alone."""
-    if options.batch is None:
-        sites, names = described.quarantined(options), None
-    else:
-        site, name = chosen(options)
-        sites, names = [site], [name]
-    return [
-        (site, info)
-        for site in sites
-        for info in quarantine.purge(
-            site.quarantine or b"", names, options.older_than_days, check, site.media_root
-        )
-    ]
+def _all(some: list[Purged]) -> Purged:
+    """What several purges have done, as one."""
+    found = Purged()
+    for done in some:
+        found.batches += done.batches
+        found.kept.add_all(done.kept)
+    return found
+
+
+def _orders(options: argparse.Namespace) -> list[Purge]:
+    """What the command line means, for each quarantine of the site."""
+    # Every job has to be usable: what it knows to be referenced is kept.
+    described.quarantined(options)
+    wanted: dict[str, Any] = {"older_than_days": options.older_than_days}
+    site = None
+    if options.batch is not None:
+        site, wanted["batch"] = chosen(options)
+    places = site_file.list_quarantines([options.description], source=options.source)
+    orders = [_order({**place["options"], **wanted}, options.accept or []) for place in places]
+    return [order for order in orders if site is None or _is_at(order, site)]
+
+
+def _order(wanted: Mapping[str, Any], accepted: Sequence[str]) -> Purge:
+    return purge_of({**wanted, "accept": [*wanted.get("accept", ()), *accepted]})
+
+
+def _is_at(order: Purge, site: Site) -> bool:
+    return (order.site.quarantine, order.site.media_root) == (site.quarantine, site.media_root)

@@ -87,7 +87,7 @@ def outcome_of_run(
 def report_outcome(
     options: argparse.Namespace, result: Mapping[str, Any], outcome: Mapping[str, Any]
 ) -> None:
-    if options.quiet and not (result["changed"] or outcome["exit_status"]):
+    if options.quiet and not (result["changed"] or outcome["exit_status"] or result["left_alone_total"]):
         return
     if options.json:
         say([json.dumps(outcome, indent=2)], sys.stdout)

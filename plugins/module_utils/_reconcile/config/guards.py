@@ -40,6 +40,7 @@ _ALL = (
     _accepted("other_media"),
     _accepted("other_file_system"),
     _accepted("emptied_dependents"),
+    _accepted("no_database"),
 )
 GUARDS = {guard.name: guard for guard in _ALL}
 ACCEPTABLE = tuple(guard.name for guard in _ALL if guard.can_be_accepted)

@@ -214,6 +214,10 @@ QUARANTINE = (
     Option("older_than_days", "int"),
     replace(_shared("database_url"), required=False),
     replace(_shared("media_root"), required=False),
+    _shared("media_url"),
+    Option("references", "list", default=(), suboptions=_TABLE_AND_COLUMN),
+    _shared("derived"),
+    _shared("accept"),
     _shared("max_listed"),
 )
 QUARANTINE_INFO = (replace(_shared("quarantine"), required=True), _shared("user"), _shared("python"))

@@ -119,6 +119,11 @@ class OrphansJob:
     name = "orphans"
 
     @property
+    def referencing_columns(self) -> tuple[Column, ...]:
+        """All columns that may reference the files of the job."""
+        return self.references
+
+    @property
     def heading(self) -> str:
         """What a report calls the job."""
         return f"{self.site.name} · {self.name}"
@@ -179,6 +184,11 @@ class RecordsJob:
     def own_columns(self) -> tuple[Column, ...]:
         return (self.deciding_column, *(Column(self.table, name) for name in self.companion_columns))
 
+    @property
+    def referencing_columns(self) -> tuple[Column, ...]:
+        """All columns that may reference the files of the records."""
+        return tuple(dict.fromkeys((*self.own_columns, *self.references)))
+
 
 def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
     """Build the job ``orphans`` from a module's or a site file's options. Raises SiteError."""
@@ -191,7 +201,7 @@ def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
     return OrphansJob(
         site=_site(values),
         directories=_directories(values["directories"]),
-        references=_columns(values["references"]),
+        references=columns_of(values["references"]),
         age_limit=AgeLimit(values["older_than_hours"], values["age_stamp"]),
         exclude=tuple(values["exclude"]),
         derived=tuple(values["derived"]),
@@ -204,7 +214,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
     label = values["label"]
     if label is not None and "." not in label:
         raise SiteError(f"label {label!r} must lead over a foreign key to a column, such as album_id.title.")
-    references = _columns(values["references"])
+    references = columns_of(values["references"])
     deciding = _deciding_column(values, references)
     return RecordsJob(
         site=_site(values),
@@ -260,7 +270,7 @@ def _companions(values: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _dependents(entries: Sequence[Mapping[str, Any]]) -> tuple[DependentRule, ...]:
-    columns = _columns(entries)
+    columns = columns_of(entries)
     if len(columns) < len(entries):
         raise SiteError("dependents has two rules for one column. Keep one of them.")
     return tuple(map(_dependent_rule, columns, entries))
@@ -336,7 +346,7 @@ def _check_quarantine(site: Site) -> None:
         )
 
 
-def _columns(entries: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
+def columns_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
     """The columns of these entries, each once."""
     return tuple(dict.fromkeys(map(_column, entries)))
 

@@ -54,14 +54,18 @@ def list_sites(sites: Any, source: str = "media_cleanup_sites") -> list[dict[str
     ]
 
 
-def list_quarantines(jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """List the quarantines of jobs that ``list_jobs`` returned, each once for each media root it serves.
+def list_quarantines(
+    sites: Any, only: Any = None, source: str = "media_cleanup_sites"
+) -> list[dict[str, Any]]:
+    """List the quarantines of the wanted jobs, each once for each media root it serves.
 
-    Each has its ``index``, ``heading``, ``user``, the numbers of its ``jobs``, and ``options`` for
-    media_quarantine.
+    ``only`` is as for ``list_jobs``. Each has its ``index``, ``heading``, ``user``, the numbers of its
+    ``jobs``, and ``options`` for media_quarantine, which protect the files that any job of the site
+    knows to be referenced.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for job in jobs:
+    everything = list_jobs(sites, source=source)
+    for job in list_jobs(sites, only, source):
         said = job["options"]
         if "quarantine" not in said:
             continue
@@ -73,11 +77,46 @@ def list_quarantines(jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "heading": f"{said['name']} · purge",
                 "user": job["user"],
                 "jobs": [],
-                "options": {option.name: said[option.name] for option in QUARANTINE if option.name in said},
+                "options": _for_quarantine(said, everything),
             },
         )
         known["jobs"].append(job["index"])
     return list(found.values())
+
+
+def _for_quarantine(said: Mapping[str, Any], jobs: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The options of media_quarantine; the columns and derived files are those of all jobs of the site."""
+    ours = [job["options"] for job in jobs if job["options"]["name"] == said["name"]]
+    databases = {options.get("database_url") for options in ours}
+    found = {
+        **{option.name: said[option.name] for option in QUARANTINE if option.name in said},
+        "references": _each_once(column for options in ours for column in _referencing(options)),
+        "derived": _each_once(pattern for options in ours for pattern in _entries(options.get("derived"))),
+        # One database cannot answer for another one: nothing is purged.
+        "database_url": databases.pop() if len(databases) == 1 else None,
+    }
+    return {name: value for name, value in found.items() if value not in (None, [])}
+
+
+def _referencing(options: Mapping[str, Any]) -> Iterator[Any]:
+    """The columns of a job that reference files; what is wrong with one, the purge reports."""
+    dependents = _entries(options.get("dependents"))
+    for column in (*_entries(options.get("references")), *filter(_holds_path, dependents)):
+        is_mapping = isinstance(column, Mapping)
+        yield {name: column.get(name) for name in ("table", "column")} if is_mapping else column
+    for name in (options.get("file_column"), *_entries(options.get("companion_columns"))):
+        if name:
+            yield {"table": options.get("table"), "column": name}
+
+
+def _holds_path(dependent: Any) -> bool:
+    return not isinstance(dependent, Mapping) or dependent.get("holds") == "path"
+
+
+def _each_once(values: Iterable[Any]) -> list[Any]:
+    found: list[Any] = []
+    found.extend(value for value in values if value not in found)
+    return found
 
 
 def _checked_sites(sites: Any, source: str) -> Sequence[Mapping[str, Any]]:

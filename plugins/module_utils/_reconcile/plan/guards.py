@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Iterable, Mapping, NamedTuple, Sequence
+from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
 
 from ..compare.unreferenced_folders import FEW_FILES
 from ..quarantine.identity import Identity
@@ -20,6 +20,13 @@ FEW_ROWS = 100
 # A cascade over fewer records is judged as if it were over so many.
 FEW_RECORDS = 10
 _SHOWN = 3
+
+
+class Refusable(Protocol):
+    """A plan, or what else is refused as a whole."""
+
+    def refuse(self, guard: str, message: str) -> None:
+        """Refuse it by a guard; the message says what was found and what lifts the guard."""
 
 
 def guard_share(plan: Plan, what: str, found: int, examined: int, most: int) -> None:
@@ -161,7 +168,7 @@ def guard_empty_root(plan: Plan, is_empty: bool, accepted: Sequence[str]) -> Non
         )
 
 
-def guard_identity(plan: Plan, before: Identity | None, now: Identity, accepted: Sequence[str]) -> None:
+def guard_identity(plan: Refusable, before: Identity | None, now: Identity, accepted: Sequence[str]) -> None:
     """Refuse a plan where the database or the media store is not the one that the first apply recorded."""
     if before and before.database != now.database and "other_database" not in accepted:
         plan.refuse(
@@ -205,7 +212,7 @@ def guard_partial(plan: Plan, unreadable: Listed[tuple[bytes, str]]) -> None:
         )
 
 
-def guard_replica(plan: Plan, is_replica: bool) -> None:
+def guard_replica(plan: Refusable, is_replica: bool) -> None:
     """Refuse a plan that was made from a copy of the database that may lag behind."""
     if is_replica:
         plan.refuse(

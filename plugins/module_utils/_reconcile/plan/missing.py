@@ -21,7 +21,7 @@ from ..session import Session, open_store
 from ..spool import Spool
 from ..text import escaped
 from .guards import guard_emptied, guard_empty_root, guard_relinks
-from .records import Record, RecordsPlan, referencing_columns, spool, table_of
+from .records import Record, RecordsPlan, spool, table_of
 from .records_planner import RecordsPlanner
 from .relinks import RelinkPlanner
 
@@ -154,7 +154,7 @@ class _MissingPlanner(RecordsPlanner):
     def _columns(self) -> tuple[Column, ...]:
         """All columns that may hold the paths of the records: a path in two of them is no record's alone."""
         dependents = [rule.column for rule in self.job.dependents if rule.holds_path]
-        return tuple(dict.fromkeys((*referencing_columns(self.job), *dependents)))
+        return tuple(dict.fromkeys((*self.job.referencing_columns, *dependents)))
 
     def _plan_relinks(self, records: Spool[Record]) -> None:
         if not len(records):

@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Any, Iterator, NamedTuple, Sequence
 
 from ..compare.references import ReferenceCheck
-from ..config.site import Column, RecordsJob
+from ..config.site import RecordsJob
 from ..database.base import Database
 from ..database.catalog import Row, Selection, Table
 from ..errors import SiteError
@@ -141,12 +141,7 @@ def directories(session: Session, job: RecordsJob) -> Iterator[bytes]:
 def reference_check(job: RecordsJob, database: Database) -> ReferenceCheck:
     """Who references the files of records."""
     spellings = Spellings(job.site.media_root, job.site.media_url)
-    return ReferenceCheck(database, referencing_columns(job), patterns(job.derived), spellings)
-
-
-def referencing_columns(job: RecordsJob) -> tuple[Column, ...]:
-    """All columns that may reference the files of the records."""
-    return tuple(dict.fromkeys((*job.own_columns, *job.references)))
+    return ReferenceCheck(database, job.referencing_columns, patterns(job.derived), spellings)
 
 
 def apart(records: Spool[Record], links: Dependents) -> Iterator[list[Record]]:

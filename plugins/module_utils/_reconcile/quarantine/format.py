@@ -29,6 +29,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Collection, Iterator, Mapping, NamedTuple
 
+from ..config.site import Column
 from ..errors import QuarantineError, SiteError
 from ..media.copy import DIGEST_SIZE
 from ..media.private_folder import PrivateFolder
@@ -83,7 +84,12 @@ class QuarantinedFile(NamedTuple):
 
 
 _FILE_FIELDS = {name: str if name in ("path", "reason") else int for name in QuarantinedFile._fields}
-_HEADER_FIELDS = {"job": str, "site": str, "media_root": str, "moment": float, "file_system": int}
+_HEADER_FIELDS = {
+    **dict.fromkeys(("job", "site", "media_root"), str),
+    "moment": float,
+    "file_system": int,
+    "references": list,
+}
 _ALL_CONFIRMED = re.compile(rb'\{"confirmed": \d+, "but": \[\]\}\n')
 _CONFIRMED_FIELDS = {_CONFIRMED: int, _BUT: list}
 _ROW_FIELDS = {
@@ -93,8 +99,9 @@ _ROW_FIELDS = {
     "files": list,
     "key": list,
     "row": dict,
-    "now": dict,
 }
+# What a row that was pointed at another file has, beside these.
+_RELINKED_FIELDS = {"now": dict}
 
 
 # JSON writes a float without a fraction as an integer.
@@ -111,10 +118,22 @@ def _has_types(line: Mapping[str, Any], fields: Mapping[str, type]) -> bool:
     return all(isinstance(line.get(name, kind()), _ACCEPTED.get(kind, kind)) for name, kind in fields.items())
 
 
+def _describes_run(header: Mapping[str, Any]) -> bool:
+    columns = header.get("references", [])
+    return _has_types(header, _HEADER_FIELDS) and all(
+        isinstance(column, list) and [str, str] == list(map(type, column)) for column in columns
+    )
+
+
 def _describes_file(line: Mapping[str, Any]) -> bool:
     if line.keys() != _FILE_FIELDS.keys() or not _has_types(line, _FILE_FIELDS):
         return False
     return bool(line["path"]) and min(line["number"], line["size"], line["mode"]) >= 0
+
+
+def _describes_row(line: Mapping[str, Any]) -> bool:
+    is_complete = line.keys() - _RELINKED_FIELDS.keys() == _ROW_FIELDS.keys()
+    return is_complete and _has_types(line, {**_ROW_FIELDS, **_RELINKED_FIELDS})
 
 
 def as_text(path: bytes) -> str:
@@ -158,7 +177,7 @@ class Batch:
     def header(self) -> dict[str, Any] | None:
         """The first line of the manifest; None where a run was killed before it had written it."""
         header = next(lines_of(self.folder, MANIFEST), None)
-        if header is not None and not _has_types(header, _HEADER_FIELDS):
+        if header is not None and not _describes_run(header):
             raise _damaged(self.folder, MANIFEST, "that describes no run")
         return header
 
@@ -179,7 +198,7 @@ class Batch:
                 f"batch {self.name} has the format {header.get('format')!r}, this release reads {FORMAT}. "
                 "Use the release that wrote it."
             )
-        if not _has_types(header, _HEADER_FIELDS):
+        if not _describes_run(header):
             raise _damaged(self.folder, MANIFEST, "that describes no run")
         return header, (self._file(line) for line in lines if line != ROLLED_BACK and _CONFIRMED not in line)
 
@@ -187,6 +206,10 @@ class Batch:
         if not _describes_file(line):
             raise _damaged(self.folder, MANIFEST, "that describes no file")
         return QuarantinedFile(**{**line, "path": as_path(line["path"])})
+
+    def columns(self) -> list[Column]:
+        """The columns that were asked for references to its files."""
+        return [Column(table, name) for table, name in (self.header() or {}).get("references", [])]
 
     def files(self) -> Iterator[QuarantinedFile]:
         """The files that the manifest names, whether they are in the batch or not."""
@@ -290,7 +313,7 @@ class ArchivedRows:
         start = 0
         for line in _whole_lines(self._folder, ROWS) if batch.has_rows() else ():
             row = _read(self._folder, ROWS, line)
-            if row.keys() != _ROW_FIELDS.keys() or not _has_types(row, _ROW_FIELDS):
+            if not _describes_row(row):
                 raise _damaged(self._folder, ROWS, "that describes no row")
             self._starts.append(start)
             start += len(line)

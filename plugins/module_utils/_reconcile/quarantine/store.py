@@ -2,23 +2,21 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The quarantine: lists, opens and purges the batches in which runs keep what they remove."""
+"""The quarantine: lists and opens the batches in which runs keep what they remove."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import time
 from contextlib import ExitStack, contextmanager, suppress
-from typing import IO, Any, Collection, Iterable, Iterator, NamedTuple, Sequence
+from typing import IO, Any, Iterable, Iterator, NamedTuple, Sequence
 
 from ..config.site import Site
 from ..errors import CleanupError, QuarantineError, SiteError
 from ..media.private_folder import PrivateFolder
 from ..text import escaped
 from .format import (
-    FILES,
     LONGEST_LINE,
     MANIFEST,
     ROWS,
@@ -26,16 +24,13 @@ from .format import (
     Batch,
     as_path,
     as_text,
-    lines_of,
-    stored_in,
 )
 
 # What may be said instead of the name of a batch.
 LATEST = "latest"
 
 _QUARANTINE = "the quarantine"
-_BATCH = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]+(-\d+)?")
-_PURGING = ".purging-"
+BATCH_NAME = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]+(-\d+)?")
 
 
 class BatchInfo(NamedTuple):
@@ -61,11 +56,12 @@ def batches(quarantine: bytes) -> list[BatchInfo]:
 
 def survey(quarantine: bytes) -> tuple[list[BatchInfo], list[str]]:
     """All batches, the oldest first, and what is wrong with those that cannot be read."""
-    with _opened_if_there(quarantine) as folder:
-        return _survey(folder) if folder else ([], [])
+    with opened_if_there(quarantine) as folder:
+        return survey_of(folder) if folder else ([], [])
 
 
-def _survey(quarantine: PrivateFolder) -> tuple[list[BatchInfo], list[str]]:
+def survey_of(quarantine: PrivateFolder) -> tuple[list[BatchInfo], list[str]]:
+    """The same of an open quarantine."""
     found, unreadable = [], []
     for name in _names(quarantine):
         try:
@@ -81,7 +77,7 @@ def _survey(quarantine: PrivateFolder) -> tuple[list[BatchInfo], list[str]]:
 
 
 @contextmanager
-def _opened_if_there(quarantine: bytes) -> Iterator[PrivateFolder | None]:
+def opened_if_there(quarantine: bytes) -> Iterator[PrivateFolder | None]:
     """The quarantine for reading; None if there is none yet. Raises SiteError if it cannot be read."""
     with ExitStack() as stack:
         folder = None
@@ -113,7 +109,7 @@ def _batch_of(quarantine: PrivateFolder, name: str) -> Batch | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        if isinstance(error, NotADirectoryError) and not _BATCH.fullmatch(name):
+        if isinstance(error, NotADirectoryError) and not BATCH_NAME.fullmatch(name):
             return None
         raise QuarantineError(f"batch {name} cannot be opened: {error.strerror}. It is kept.") from None
     batch = Batch(quarantine, folder, name)
@@ -159,7 +155,7 @@ def last_file_system(site: Site) -> int:
     """The file system of the media root when the newest batch was made; 0 if there is no batch."""
     if site.quarantine is None:
         return 0
-    with _opened_if_there(site.quarantine) as folder:
+    with opened_if_there(site.quarantine) as folder:
         # Their first lines say it; a survey would check every file in quarantine.
         headers = [header for _batch, header in _readable(folder)] if folder else []
     ours = [header for header in headers if header.get("media_root") == as_text(site.media_root)]
@@ -171,7 +167,7 @@ def batches_of(site: Site) -> Iterator[Batch]:
     """The batches that were taken from a site's media root, each open until the next; not damaged ones."""
     if site.quarantine is None:
         return
-    with _opened_if_there(site.quarantine) as folder:
+    with opened_if_there(site.quarantine) as folder:
         for batch, header in _readable(folder) if folder else ():
             if header.get("media_root") == as_text(site.media_root):
                 yield batch
@@ -197,14 +193,15 @@ def paths_in(quarantine: bytes, name: str) -> Iterator[str]:
 @contextmanager
 def opened(quarantine: bytes, name: str) -> Iterator[Batch]:
     """A batch by its name. Raises SiteError if there is none of that name."""
-    with _opened_if_there(quarantine) as folder, _known(quarantine, folder, name) as batch:
+    with opened_if_there(quarantine) as folder, known(quarantine, folder, name) as batch:
         yield batch
 
 
-def _known(quarantine: bytes, folder: PrivateFolder | None, name: str) -> Batch:
+def known(quarantine: bytes, folder: PrivateFolder | None, name: str) -> Batch:
+    """A batch of a quarantine, to be entered. Raises SiteError if there is none of that name."""
     batch = _batch_of(folder, name) if folder and name in _names(folder) else None
     if batch is None:
-        found = _survey(folder)[0] if folder else []
+        found = survey_of(folder)[0] if folder else []
         newest = ", ".join(info.name for info in found[-5:]) or "none"
         raise SiteError(
             f"there is no batch {name!r} in the quarantine '{escaped(quarantine)}'. The newest: {newest}."
@@ -212,77 +209,7 @@ def _known(quarantine: bytes, folder: PrivateFolder | None, name: str) -> Batch:
     return batch
 
 
-# Purging.
-
-
-def purge(
-    quarantine: bytes,
-    names: Collection[str] | None,
-    older_than_days: int | None,
-    check: bool,
-    media_root: bytes | None = None,
-) -> list[BatchInfo]:
-    """Delete batches for good: those of these names, or all, where they are old enough; returns which.
-
-    With ``media_root``, only those that were removed from there. The age counts from the removal. A
-    batch that is half deleted is not listed any more. Raises SiteError if there is no batch of a
-    name, and deletes nothing then.
-    """
-    with _opened_if_there(quarantine) as folder:
-        for name in names or ():
-            with _known(quarantine, folder, name):
-                pass
-        if folder is None:
-            return []
-        oldest = time.time() - (older_than_days or 0) * 86400
-        selected = [
-            info
-            for info in _survey(folder)[0]
-            if (names is None or info.name in names)
-            and (older_than_days is None or info.moment <= oldest)
-            and (media_root is None or info.media_root == escaped(media_root))
-        ]
-        if not check:
-            _purge(folder, [info.name for info in selected])
-    return selected
-
-
-def _purge(quarantine: PrivateFolder, names: Sequence[str]) -> None:
-    with in_words():
-        if not names and not _remains(quarantine):
-            return
-        quarantine.lock()
-    for name in names:
-        _delete(quarantine, name)
-    with in_words():
-        for name in _remains(quarantine):
-            quarantine.remove_tree(name)
-
-
-def _delete(quarantine: PrivateFolder, name: str) -> None:
-    try:
-        quarantine.rename(name, f"{_PURGING}{name}")
-        quarantine.remove_tree(f"{_PURGING}{name}")
-    except OSError as error:
-        raise QuarantineError(f"batch {name} could not be purged whole: {error.strerror}.") from None
-
-
-def _remains(quarantine: PrivateFolder) -> list[str]:
-    """What was left by a purge that was killed, or by a run that was killed before it removed anything."""
-    return [name for name in quarantine.names() if name.startswith(_PURGING) or _is_stub(quarantine, name)]
-
-
-def _is_stub(quarantine: PrivateFolder, name: str) -> bool:
-    """Whether it is a batch without a first line, and without a file or a row."""
-    if not _BATCH.fullmatch(name):
-        return False
-    try:
-        with quarantine.folder(name) as folder:
-            if next(lines_of(folder, MANIFEST), None) is not None or set(folder.names()) - {MANIFEST, FILES}:
-                return False
-            return next(stored_in(folder), None) is None
-    except (NotADirectoryError, QuarantineError):
-        return False
+# What a restore leaves.
 
 
 def forget(batch: Batch, rows: ArchivedRows, back: Sequence[int]) -> None:

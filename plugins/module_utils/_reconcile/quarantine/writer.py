@@ -11,9 +11,9 @@ import socket
 import time
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import IO, Any, Iterable, Mapping
+from typing import IO, Any, Iterable, Mapping, Sequence
 
-from ..config.site import Site
+from ..config.site import Column, Site
 from ..errors import CleanupError, QuarantineError
 from ..media.private_folder import PrivateFolder
 from ..media.store import Blocked, Changed, FileState, MediaStore
@@ -204,11 +204,19 @@ class BatchWriter:
 
 
 class QuarantineWriter(BatchWriter):
-    """A batch of a site's quarantine, which keeps what a run removes."""
+    """A batch of a site's quarantine, which keeps what a run removes.
 
-    def __init__(self, site: Site, job: str, plan_id: str, file_system: int) -> None:
+    ``columns`` are those that were asked for references: a purge asks them again.
+    """
+
+    def __init__(
+        self, site: Site, job: str, plan_id: str, file_system: int, columns: Sequence[Column] = ()
+    ) -> None:
         name = f"{plan_id.partition('-')[0]}-{job}-{plan_id.partition('-')[2][:8]}"
-        header = _header(site, job, plan_id, file_system)
+        header = {
+            **_header(site, job, plan_id, file_system),
+            "references": [[column.table, column.name] for column in columns],
+        }
         super().__init__(prepared(site.quarantine or b""), name, header)
 
     def confirm(self, path: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable
 
+from ..apply.purge import Purged
 from ..apply.restore_rows import Restored
 from ..kept import Kept
 from ..plan.plan import Totals
@@ -45,16 +46,21 @@ def restored(found: Restored, check: bool) -> dict[str, Any]:
     }
 
 
-def purged(found: list[BatchInfo], check: bool) -> dict[str, Any]:
+def purged(done: Purged, check: bool) -> dict[str, Any]:
     """The result of purging batches, or of what that would purge."""
+    found, kept = done.batches, done.kept
     lines = [f"purge ({'dry run' if check else 'done'}): {counted(len(found), 'batch', 'batches')}"]
     lines += [f"  {_batch_words(info)}" for info in found]
+    if kept.total:
+        lines.append(f"  kept in quarantine: {counted(kept.total, 'file')}")
+        each = [printable(f"    {escaped(item.name)}: {item.reason}") for item in kept.items]
+        lines += sample(each, kept.total, verbose=True)
     return {
         "changed": bool(found),
         **_of_batches([info.name for info in found], {**Totals().as_dict(), "updated": 0}, []),
         "purged": _added_up(found),
-        "truncated": False,
-        **_kept([], 0),
+        "truncated": kept.truncated,
+        **_kept(kept.items, kept.total),
         "summary": "\n".join(lines),
         "diff": lines_diff("quarantine", [_batch_words(info) for info in found], []),
     }

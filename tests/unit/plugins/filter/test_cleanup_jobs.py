@@ -91,9 +91,9 @@ def test_each_job_gets_only_the_options_that_its_module_knows() -> None:
     )
     orphans, missing = (set(job["options"]) for job in jobs)
     assert {"age_stamp", "exclude", "directories"} <= orphans
-    assert orphans.isdisjoint({"time_zone", "select", "user", "missing", "orphans"})
+    assert orphans.isdisjoint({"time_zone", "select", "missing", "orphans"})
     assert {"time_zone", "select", "table", "age_stamp"} <= missing
-    assert missing.isdisjoint({"exclude", "directories", "user", "missing", "orphans"})
+    assert missing.isdisjoint({"exclude", "directories", "missing", "orphans"})
 
 
 def test_the_job_of_records_is_its_selection() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.django_media.cleanup.plugins.filter.cleanup_jobs import cleanup_jobs
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_quarantines import FilterModule
 
 RECORDS = {"table": "t", "file_column": "c"}
@@ -22,7 +21,7 @@ def test_each_quarantine_comes_once_for_each_media_root_with_the_jobs_that_use_i
     kit = {**SITE, "name": "kit", "quarantine": "/srv/kept", "user": "www-data", "marker": ".mounted"}
     album = {**SITE, "name": "album", "media_root": "/srv/album", "quarantine": "/srv/kept"}
     bare = {**SITE, "name": "bare", "missing": [RECORDS]}
-    found = quarantines(cleanup_jobs([kit, album, bare]))
+    found = quarantines([kit, album, bare])
     assert [
         (each["heading"], each["options"]["quarantine"], each["options"]["media_root"], each["jobs"])
         for each in found
@@ -36,7 +35,30 @@ def test_each_quarantine_comes_once_for_each_media_root_with_the_jobs_that_use_i
     assert [each["user"] for each in found] == ["www-data", "www-data", None, None]
     assert found[0]["options"] == {
         "name": "kit",
+        "user": "www-data",
         "database_url": "sqlite:////x",
         "media_root": "/srv/media",
         "quarantine": "/srv/kept",
+        "references": [{"table": "t", "column": "c"}],
     }
+
+
+def test_the_columns_of_all_jobs_protect_files_whichever_jobs_are_wanted() -> None:
+    quarantines = FilterModule().filters()["cleanup_quarantines"]
+    orphans = {"directories": ["."], "references": [{"table": "v", "column": "f", "size_column": "s"}]}
+    by_path = {"table": "d", "column": "p", "action": "delete", "holds": "path"}
+    by_key = {"table": "d", "column": "k", "action": "delete"}
+    missing = {
+        **RECORDS,
+        "companion_columns": ["e"],
+        "dependents": [by_path, by_key],
+        "derived": ["x/{path}"],
+    }
+    site = {**SITE, "name": "kit", "quarantine": "/srv/kept", "orphans": orphans, "missing": missing}
+    [found] = quarantines([site], "orphans")
+    assert found["jobs"] == [0]
+    pairs = [(column["table"], column["column"]) for column in found["options"]["references"]]
+    assert sorted(pairs) == [("d", "p"), ("t", "c"), ("t", "e"), ("v", "f")]
+    assert found["options"]["derived"] == ["x/{path}"]
+    elsewhere = {**site, "incomplete": [{**RECORDS, "database_url": "sqlite:////y"}]}
+    assert all("database_url" not in each["options"] for each in quarantines([elsewhere]))

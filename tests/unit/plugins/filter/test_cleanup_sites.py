@@ -21,7 +21,13 @@ def test_each_site_comes_with_what_its_quarantine_needs() -> None:
         {
             "name": "kit",
             "user": "www-data",
-            "options": {**SITE, **quarantine, "quarantine_in_media_root": False},
+            "options": {
+                **SITE,
+                **quarantine,
+                "quarantine_in_media_root": False,
+                "user": "www-data",
+                "accept": ["path_mismatch"],
+            },
         },
         {"name": "album", "user": None, "options": {**SITE, "name": "album"}},
     ]

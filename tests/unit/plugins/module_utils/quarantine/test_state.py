@@ -19,6 +19,7 @@ from engine.quarantine import store as quarantine
 from engine.quarantine.state import ANNOUNCED_PURGE, IDENTITY, State
 from engine.session import open_session
 from helpers.builders import NOBODY, Site, run
+from helpers.purging import purge
 
 FACTS = {"database": "sqlite:1", "media": "2"}
 
@@ -207,5 +208,5 @@ def test_a_batch_and_the_state_do_not_meet(sqlite_with_orphan: Site, tmp_path: P
     run(job)
     found, unreadable = quarantine.survey(job.site.quarantine)
     assert (len(found), unreadable) == (1, [])
-    quarantine.purge(job.site.quarantine, None, None, check=False)
+    purge(job.site.quarantine, None, None, check=False)
     assert State(job.site, writes=False).part(ANNOUNCED_PURGE) == FACTS

@@ -20,6 +20,7 @@ from engine.media import private_folder
 from engine.quarantine import store as quarantine
 from engine.quarantine.format import MANIFEST, ROWS, ArchivedRows
 from helpers.builders import NOBODY, FailingOs, as_nobody, open_handles
+from helpers.purging import purge
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 STUB = "20261121T020003Z-orphans-0000000a"
@@ -36,7 +37,7 @@ def aged(kept: Any, name: str, **changes: Any) -> None:
 
 def purged(kept: Any, name: str | None = None, days: int | None = 0, **more: Any) -> list[str]:
     names = None if name is None else [name]
-    found = quarantine.purge(kept.quarantine, names, days, **{"check": False, **more})
+    found = purge(kept.quarantine, names, days, **{"check": False, **more})
     return [info.name for info in found]
 
 

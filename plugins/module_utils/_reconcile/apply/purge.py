@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Purges batches: deletes them for good, except for files that a row references.
+
+Before anything is deleted, the database is asked about all of it; an error on the way deletes nothing.
+A batch of which a file is kept also keeps its rows.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Callable, Iterator, NamedTuple, NoReturn, Sequence
+
+from ..compare.references import ReferenceCheck
+from ..config.purge import Purge
+from ..config.site import Column
+from ..errors import RefusedError, SiteError
+from ..kept import Code, Doubt, Kept
+from ..media.derived import patterns
+from ..media.paths import Spellings
+from ..media.private_folder import PrivateFolder
+from ..plan.guards import guard_identity, guard_replica
+from ..quarantine import purging
+from ..quarantine import store as quarantine
+from ..quarantine.format import Batch, QuarantinedFile
+from ..quarantine.identity import earlier
+from ..quarantine.purging import Wanted
+from ..quarantine.store import BatchInfo
+from ..session import Session, open_session
+from ..spool import Listed, Spool
+
+# Files that the database is asked about at a time.
+FILES_AT_ONCE = 10_000
+
+
+@dataclass
+class Purged:
+    """What was deleted, or would be: ``batches`` has what is deleted of each. ``kept`` has files by path."""
+
+    batches: list[BatchInfo] = field(default_factory=list)
+    kept: Listed[Kept] = field(default_factory=lambda: Listed(100))
+
+
+class _Verdict(NamedTuple):
+    """What goes of a batch: all of it, or only some files."""
+
+    deleted: BatchInfo
+    is_whole: bool
+    files: Spool[QuarantinedFile]
+
+
+def purge(order: Purge, check: bool) -> Purged:
+    """Delete the batches that are meant, but no file that a row references.
+
+    Raises SiteError if there is no batch of a name, RefusedError where a guard refuses it, BusyError if
+    another run is at work, and DatabaseError where the database cannot be asked; nothing is deleted then.
+    """
+    result = Purged(kept=Listed(order.site.max_listed))
+    with ExitStack() as stack:
+        stack.enter_context(quarantine.in_words())
+        folder = stack.enter_context(quarantine.opened_if_there(order.quarantine))
+        if folder is None:
+            for name in order.names or ():
+                quarantine.known(order.quarantine, None, name)
+            return result
+        session = stack.enter_context(_opened(order, check))
+        selected = purging.select(folder, Wanted(order.names, order.older_than_days, order.site.media_root))
+        verdicts = _judged(folder, selected, _doubts(order, session, folder, selected), result.kept)
+        result.batches = [verdict.deleted for verdict in verdicts if verdict.is_whole or len(verdict.files)]
+        if not check:
+            for verdict in verdicts:
+                _carry_out(folder, verdict)
+            purging.tidy(folder)
+    return result
+
+
+@contextmanager
+def _opened(order: Purge, check: bool) -> Iterator[Session | None]:
+    """The session that the database is asked in, if it is; nobody else works on the quarantine meanwhile."""
+    with ExitStack() as stack:
+        session = None
+        if not order.without_database:
+            session = stack.enter_context(open_session(order.site, read_only=True))
+        if not check:
+            stack.enter_context(session.locked() if session else quarantine.locked(order.quarantine))
+        yield session
+
+
+def _carry_out(folder: PrivateFolder, verdict: _Verdict) -> None:
+    if verdict.is_whole:
+        purging.delete(folder, verdict.deleted.name)
+    elif len(verdict.files):
+        with quarantine.known(folder.path, folder, verdict.deleted.name) as batch:
+            purging.delete_files(batch, verdict.files)
+
+
+# Which files are kept.
+
+# The reasons to keep some files of a batch, by their numbers.
+_Doubts = Callable[[Batch, Sequence[QuarantinedFile]], "dict[int, Doubt]"]
+
+
+def _judged(
+    folder: PrivateFolder, selected: Sequence[BatchInfo], doubts: _Doubts, kept: Listed[Kept]
+) -> list[_Verdict]:
+    verdicts = []
+    for info in selected:
+        with quarantine.known(folder.path, folder, info.name) as batch:
+            verdicts.append(_judge(batch, info, doubts, kept))
+    return verdicts
+
+
+def _judge(batch: Batch, info: BatchInfo, doubts: _Doubts, kept: Listed[Kept]) -> _Verdict:
+    doomed = _files()
+    size = left = 0
+    held = (file for file in batch.files() if batch.holds(file))
+    for some in iter(lambda: list(islice(held, FILES_AT_ONCE)), []):
+        found = doubts(batch, some)
+        for file in some:
+            doubt = found.get(file.number)
+            if doubt:
+                left += 1
+                reason = f"it stays in batch {info.name}, because {doubt.reason}; restore it, if it is wanted"
+                kept.add(Kept(file.path, doubt.code, reason))
+            else:
+                doomed.append(file)
+                size += file.size
+    if left:
+        return _Verdict(info._replace(files=len(doomed), bytes=size, rows=0), False, doomed)
+    return _Verdict(info, True, _files())
+
+
+def _files() -> Spool[QuarantinedFile]:
+    return Spool(tuple, QuarantinedFile)
+
+
+def _doubts(
+    order: Purge, session: Session | None, folder: PrivateFolder, selected: Sequence[BatchInfo]
+) -> _Doubts:
+    if session is None or not any(info.files for info in selected):
+        return lambda _batch, _files: {}
+    return _Referenced(order, session, folder, selected).doubts
+
+
+class _Referenced:
+    """Asks whether rows reference files, by today's columns of the site and by those that batches list."""
+
+    def __init__(
+        self, order: Purge, session: Session, folder: PrivateFolder, selected: Sequence[BatchInfo]
+    ) -> None:
+        self._inside = order.site.quarantine_in_root
+        guard_replica(_Refusing(), session.database.is_replica())
+        guard_identity(
+            _Refusing(), earlier(session.state, session.identity), session.identity, order.site.accept
+        )
+        # Columns of batches that the database does not have, by the batch.
+        self._unknown: dict[str, Column] = {}
+        columns = dict.fromkeys(order.columns)
+        for info in selected:
+            with quarantine.known(folder.path, folder, info.name) as batch:
+                for column in batch.columns():
+                    if column in columns or _is_known(session, column):
+                        columns[column] = None
+                    else:
+                        self._unknown[info.name] = column
+        spellings = Spellings(order.site.media_root, order.site.media_url)
+        self._check = ReferenceCheck(session.database, list(columns), patterns(order.derived), spellings)
+        self._read(session, list(columns), order.site.accept)
+
+    def _read(self, session: Session, columns: Sequence[Column], accepted: Sequence[str]) -> None:
+        total = 0
+        for references in session.database.references(columns):
+            total += len(references)
+            for _value in self._check.collect(references):
+                pass
+        if not total and "no_references" not in accepted:
+            _refuse(
+                "no_references",
+                "the database references no file at all, as one does that is being restored, or is the wrong "
+                "one, so nothing is purged. If no file is needed, set accept: [no_references].",
+            )
+
+    def doubts(self, batch: Batch, files: Sequence[QuarantinedFile]) -> dict[int, Doubt]:
+        """The reasons to keep some files of a batch, by their numbers."""
+        unknown = self._unknown.get(batch.name)
+        if unknown:
+            reason = (
+                f"the column {unknown}, which could reference it, is not in the database any more (the batch "
+                "can be deleted by its name, with accept: [no_database])"
+            )
+            return {file.number: Doubt(Code.UNKNOWN_COLUMN, reason) for file in files}
+        places = self._places(batch, files)
+        found = self._check.doubts([*(file.path for file in files), *places.values()])
+        named = {
+            file.number: found.get(file.path) or found.get(places.get(file.number, b"")) for file in files
+        }
+        return {number: doubt for number, doubt in named.items() if doubt}
+
+    def _places(self, batch: Batch, files: Sequence[QuarantinedFile]) -> dict[int, bytes]:
+        """Where the files are now, relative to the media root; none if they are outside of it."""
+        if self._inside is None:
+            return {}
+        within = b"/".join((self._inside, batch.name.encode(), b"files"))
+        return {file.number: b"/".join((within, file.stored.encode())) for file in files}
+
+
+def _is_known(session: Session, column: Column) -> bool:
+    try:
+        session.database.path_column(column)
+    except SiteError:
+        return False
+    return True
+
+
+class _Refusing:
+    """What guards refuse here: the whole purge, at once."""
+
+    def refuse(self, guard: str, message: str) -> None:
+        _refuse(guard, message)
+
+
+def _refuse(guard: str, message: str) -> NoReturn:
+    raise RefusedError(f"refused by the guard {guard}: {message} Nothing was purged.")

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Selects batches and deletes them for good, or some of their files. Who may go is not decided here."""
+
+from __future__ import annotations
+
+import time
+from typing import Collection, Iterable, NamedTuple
+
+from ..errors import QuarantineError
+from ..media.private_folder import PrivateFolder
+from ..text import escaped
+from .format import FILES, MANIFEST, Batch, QuarantinedFile, lines_of, stored_in
+from .store import BATCH_NAME, BatchInfo, in_words, known, survey_of
+
+_PURGING = ".purging-"
+
+
+class Wanted(NamedTuple):
+    """The batches of these names, or all, where they are old enough and were taken from a media root.
+
+    The age counts from the removal.
+    """
+
+    names: Collection[str] | None
+    older_than_days: int | None
+    media_root: bytes | None
+
+
+def select(quarantine: PrivateFolder, wanted: Wanted) -> list[BatchInfo]:
+    """The batches that are meant. Raises SiteError if there is no batch of a name."""
+    for name in wanted.names or ():
+        with known(quarantine.path, quarantine, name):
+            pass
+    oldest = time.time() - (wanted.older_than_days or 0) * 86400
+    return [
+        info
+        for info in survey_of(quarantine)[0]
+        if (wanted.names is None or info.name in wanted.names)
+        and (wanted.older_than_days is None or info.moment <= oldest)
+        and (wanted.media_root is None or info.media_root == escaped(wanted.media_root))
+    ]
+
+
+def delete(quarantine: PrivateFolder, name: str) -> None:
+    """Delete a whole batch. One that is half deleted is not listed any more."""
+    try:
+        quarantine.rename(name, f"{_PURGING}{name}")
+        quarantine.remove_tree(f"{_PURGING}{name}")
+    except OSError as error:
+        raise QuarantineError(f"batch {name} could not be purged whole: {error.strerror}.") from None
+
+
+def delete_files(batch: Batch, files: Iterable[QuarantinedFile]) -> None:
+    """Delete some files of a batch; the manifest still lists them."""
+    try:
+        for file in files:
+            batch.folder_of(file).remove(file.name)
+    except OSError as error:
+        raise QuarantineError(
+            f"files of batch {batch.name} could not be deleted: {error.strerror}. The next purge goes on."
+        ) from None
+
+
+def tidy(quarantine: PrivateFolder) -> None:
+    """Delete what a killed purge has left, or a run that was killed before it took anything."""
+    with in_words():
+        for name in quarantine.names():
+            if name.startswith(_PURGING) or _is_stub(quarantine, name):
+                quarantine.remove_tree(name)
+
+
+def _is_stub(quarantine: PrivateFolder, name: str) -> bool:
+    """Whether it is a batch without a first line, and without a file or a row."""
+    if not BATCH_NAME.fullmatch(name):
+        return False
+    try:
+        with quarantine.folder(name) as folder:
+            if next(lines_of(folder, MANIFEST), None) is not None or set(folder.names()) - {MANIFEST, FILES}:
+                return False
+            return next(stored_in(folder), None) is None
+    except (NotADirectoryError, QuarantineError):
+        return False
