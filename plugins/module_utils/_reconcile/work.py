@@ -37,8 +37,9 @@ RESULT_TYPES: Mapping[str, type] = {
     **dict.fromkeys(("batch", "plan", "plan_id", "summary"), str),
     **dict.fromkeys(("left_alone_total", "young"), int),
     **dict.fromkeys(("batches", "left_alone", "not_removed", "orphans", "paths", "records", "refused"), list),
+    "relinks": list,
     **dict.fromkeys(("dependents", "diff", "examined", "found", "labels", "purged"), dict),
-    **dict.fromkeys(("removed", "restored"), dict),
+    **dict.fromkeys(("relinked", "removed", "restored"), dict),
 }
 _DIFF_KEYS = {"before", "before_header", "after", "after_header"}
 

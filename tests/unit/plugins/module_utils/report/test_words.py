@@ -32,6 +32,7 @@ from engine.plan.records import (
 from engine.report import data, words
 from engine.report.describe import describe
 from engine.text import age, escaped_value
+from engine.work import RESULT_TYPES
 
 SECRET = "hunter2-correct-horse"
 MOMENT = 1_763_722_800.0
@@ -128,6 +129,8 @@ def test_the_keys_are_the_same_whatever_happened(kind: str) -> None:
     ]
     assert [set(found) ^ set(keys[0]) for found in keys] == [set()] * len(keys)
     assert ("records" if kind == "records" else "orphans") in keys[0]
+    # A site's process may send no other ones.
+    assert {key: type(value) for key, value in result(full, job).items()}.items() <= RESULT_TYPES.items()
 
 
 def test_a_check_run_is_changed_where_something_would_go() -> None:
