@@ -416,6 +416,13 @@ options:
         choices:
           - delete
           - keep
+  only:
+    description:
+      - 'Which rows of the table the job is about, such as V({kind: draft, owner_id: null}).
+        A row must have this value in each of these columns; a list means one of its values,
+        null means NULL. The others are neither judged nor counted, and a file that one of
+        them references is kept.'
+    type: dict
   parents:
     description:
       - What becomes of the row that a record references by its primary key. V(delete) deletes

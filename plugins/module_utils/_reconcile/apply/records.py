@@ -11,14 +11,12 @@ its file.
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import closing
 from typing import Any, Callable, Generator, Mapping, Sequence, Set, Tuple
 
 from ..compare.age import AgeCheck
 from ..compare.missing import MissingCheck
 from ..config.site import RecordsJob
-from ..database.catalog import Selection
 from ..errors import CleanupError, CommitUnknown, DatabaseError, UnreadableError
 from ..kept import Code, Doubt
 from ..media.derived import patterns
@@ -34,6 +32,7 @@ from ..plan.records import (
     apart,
     reference_check,
     restriction,
+    shared_paths,
 )
 from ..quarantine.format import as_text
 from ..session import Session
@@ -211,7 +210,8 @@ def _returned(session: Session, job: RecordsJob, records: Sequence[Record]) -> s
     store.forget()
     check = _check(session, job)
     back = {record.key for record in records if not check.is_missing(record.row)}
-    back |= _shared(session, job, records)
+    shared = shared_paths(job, session.database, {record.file for record in records if record.file})
+    back |= {record.key for record in records if record.file in shared}
     store.verify_root()
     if store.unreadable.total:
         path, reason = store.unreadable.items[0] if store.unreadable.items else (b"", "")
@@ -219,17 +219,6 @@ def _returned(session: Session, job: RecordsJob, records: Sequence[Record]) -> s
             f"the media store cannot be read any more ({escaped(path) or 'media root'}: {reason})."
         )
     return back
-
-
-def _shared(session: Session, job: RecordsJob, records: Sequence[Record]) -> set[tuple[Any, ...]]:
-    """The records whose path another record references as well, unless that was accepted."""
-    alone = {record.file for record in records if record.file}
-    alone = {path for path in alone if not job.site.accepts(Code.SHARED_PATH, path)}
-    selection = Selection(session.database.table(job.table), job.file_column)
-    count: Counter[bytes | None] = Counter()
-    for rows in session.database.rows_by_file(selection, sorted(alone)):
-        count.update(row.file for row in rows)
-    return {record.key for record in records if count[record.file] > 1}
 
 
 def _check(session: Session, job: RecordsJob) -> MissingCheck:

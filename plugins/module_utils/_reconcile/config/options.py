@@ -156,6 +156,7 @@ OPTIONS = (
     Option("time_zone", jobs=_RECORDS),
     Option("label", scope=_JOB, jobs=_RECORDS),
     Option("dependents", "list", default=(), suboptions=_DEPENDENT, scope=_JOB, jobs=_RECORDS),
+    Option("only", "dict", scope=_JOB, jobs=_RECORDS),
     Option("parents", choices=PARENTS, scope=_JOB, jobs=_RECORDS),
     Option("max_dependents", "int", default=100, jobs=_RECORDS),
     Option("relink", "bool", default=False, scope=_JOB, jobs=_RECORDS),

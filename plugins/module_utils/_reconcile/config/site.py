@@ -22,6 +22,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 from ..errors import SiteError
 from ..kept import Code
 from ..text import escaped, escaped_value
+from .only import Only, only_of
 from .options import AGE_STAMPS, SELECTIONS, module_options, shared_options
 from .values import checked
 
@@ -162,6 +163,7 @@ class RecordsJob:
     label: str | None
     dependents: tuple[DependentRule, ...]
     parents: str | None
+    only: Only
     max_dependents: int
     relink: bool
     references: tuple[Column, ...]
@@ -231,6 +233,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         label=label,
         dependents=_dependents(values["dependents"]),
         parents=values["parents"],
+        only=only_of(values["only"] or {}),
         max_dependents=values["max_dependents"],
         relink=values["relink"],
         references=references,

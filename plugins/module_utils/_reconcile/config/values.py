@@ -68,7 +68,7 @@ def _checked(value: Any, option: Option, name: str) -> Any:
     if not _fits(value, option):
         raise _wrong(name, value, _wanted(option), option.no_log)
     if option.type == "dict":
-        return _suboptions(value, option, name)
+        return _suboptions(value, option, name) if option.suboptions else dict(value)
     _refuse_nul(value, name)
     return value
 

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
+from ..config.only import Only
 from ..errors import SiteError
 
 # Rows that are fetched, and keys that are sent, at a time.
@@ -109,7 +110,8 @@ class Selection:
     """Which rows of a table a job is about; every statement repeats the whole of it.
 
     Without ``unattached_column`` these are the rows that reference a file; with it, those in which that
-    column is NULL. With ``uploaded_at_column``, it must be before ``cutoff`` (seconds since 1970).
+    column is NULL. With ``uploaded_at_column``, it must be before ``cutoff`` (seconds since 1970). With
+    ``only``, a row must have one of these values in each of these columns, or NULL.
     """
 
     table: Table
@@ -118,6 +120,7 @@ class Selection:
     uploaded_at_column: str | None = None
     cutoff: float = 0.0
     time_zone: str | None = None
+    only: Only = ()
 
     @property
     def of_any_age(self) -> Selection:

@@ -166,6 +166,14 @@ class Dialect(ABC):
         """The placeholder for an archived value of a column."""
         return self.placeholder
 
+    def given_placeholder(self, column: ColumnType) -> str:
+        """The placeholder for a value that a description gives, to be compared with a column."""
+        return self.placeholder
+
+    @abstractmethod
+    def given_parameter(self, value: Any) -> Any:
+        """A value that a description gives as a parameter."""
+
     def archive_value(self, value: Any) -> Any:
         """An exact value as JSON can carry it."""
         return value
@@ -301,7 +309,13 @@ class PostgreSQLDialect(Dialect):
             return None
 
     def archived_placeholder(self, column: ColumnType, value: Any) -> str:
+        return self.given_placeholder(column)
+
+    def given_placeholder(self, column: ColumnType) -> str:
         return f"%s::{column.declared}"
+
+    def given_parameter(self, value: Any) -> Any:
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 class SQLiteDialect(Dialect):
@@ -370,6 +384,9 @@ class SQLiteDialect(Dialect):
 
     def archived_placeholder(self, column: ColumnType, value: Any) -> str:
         return text_placeholder(value)
+
+    def given_parameter(self, value: Any) -> Any:
+        return int(value) if isinstance(value, bool) else value
 
     def archive_value(self, value: Any) -> Any:
         if isinstance(value, bytes):

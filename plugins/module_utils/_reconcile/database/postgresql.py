@@ -195,6 +195,25 @@ class PostgreSQL(Database):
             for schema, table, names, to_schema, to_table, to_names, on, operators, set_columns in rows
         ]
 
+    def _not_comparable(self, table: Table, name: str, value: Any) -> str:
+        column = table.columns[name]
+        given = self.dialect.given_placeholder(column)
+        equals = self.dialect.equals(self.dialect.field("t", name), "g.given", column.equality)
+        with self._doing(f"comparing {table.name}.{name}"):
+            try:
+                self._all(
+                    f"SELECT g.given, {equals} FROM (SELECT {given} AS given) AS g "
+                    f"LEFT JOIN {self.dialect.relation(table)} AS t ON false",
+                    [self.dialect.given_parameter(value)],
+                )
+            except DriverError as error:
+                # A value that is none of the type, or a type that has no equality.
+                if error.code[:2] not in ("22", "42") or error.code == "42501":
+                    raise
+                self._connection.rollback()
+                return str(error)
+        return ""
+
     def estimate_references(self, columns: Sequence[Column]) -> int:
         # The planner's estimate costs nothing; counting would read whole tables.
         with self._doing("estimating the number of references"):

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Iterable, Iterator, Sequence
 
+from ..errors import SiteError
 from ..text import escaped_value
 from .catalog import Details, ForeignKey, Key, Row, Selection, Table
 from .statements import Statements
@@ -48,11 +50,10 @@ class Records(Statements):
                 yield [Row(tuple(key), self._path_or_none(file)) for file, *key in rows]
 
     def count_rows(self, selection: Selection, condition: bool = False) -> int:
-        """Count the rows of the table or, with ``condition``, those that are selected."""
+        """Count the rows that the job is about or, with ``condition``, those of them that are selected."""
+        selected, parameters = self._condition(selection) if condition else self._only(selection)
         statement = f"SELECT count(*) FROM {self.dialect.relation(selection.table)} AS t"
-        parameters: list[Any] = []
-        if condition:
-            selected, parameters = self._condition(selection)
+        if selected:
             statement += f" WHERE {selected}"
         return self._number(f"counting the rows of {selection.table.name}", statement, parameters)
 
@@ -164,8 +165,41 @@ class Records(Statements):
             condition = self.dialect.is_filled(self.dialect.field("t", selection.file_column))
         else:
             condition = f"{self.dialect.field('t', selection.unattached_column)} IS NULL"
-        if selection.uploaded_at_column is None:
-            return condition, []
-        uploaded = self.dialect.field("t", selection.uploaded_at_column)
-        before, parameters = self.dialect.is_before(selection, uploaded)
-        return f"{condition} AND {before}", parameters
+        parameters: list[Any] = []
+        if selection.uploaded_at_column is not None:
+            uploaded = self.dialect.field("t", selection.uploaded_at_column)
+            before, parameters = self.dialect.is_before(selection, uploaded)
+            condition += f" AND {before}"
+        only, more = self._only(selection)
+        return f"{condition} AND {only}" if only else condition, [*parameters, *more]
+
+    def _only(self, selection: Selection) -> tuple[str, list[Any]]:
+        """The condition that the job is about a row ``t``; empty where it is about all."""
+        conditions: list[str] = []
+        parameters: list[Any] = []
+        for name, values in selection.only:
+            field, column = self.dialect.field("t", name), self.column(selection.table, name)
+            if values is None:
+                conditions.append(f"{field} IS NULL")
+                continue
+            wanted = self.dialect.given_placeholder(column)
+            equals = [self.dialect.equals(field, wanted, column.equality) for _value in values]
+            conditions.append(f"({' OR '.join(equals)})")
+            parameters += map(self.dialect.given_parameter, values)
+        return " AND ".join(conditions), parameters
+
+    def require_comparable(self, selection: Selection) -> None:
+        """Raise SiteError where ``only`` names no column, or a value that its column cannot hold."""
+        for name, values in selection.only:
+            column = self.column(selection.table, name)
+            for value in values or ():
+                reason = self._not_comparable(selection.table, name, value)
+                if reason:
+                    raise SiteError(
+                        f"only: {selection.table.name}.{name}, of the type {column.declared}, cannot be "
+                        f"compared with {escaped_value(value)}: {reason}"
+                    )
+
+    @abstractmethod
+    def _not_comparable(self, table: Table, name: str, value: Any) -> str:
+        """Why a value cannot be compared with a column; empty where it can."""

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
@@ -129,6 +130,13 @@ class SQLite(Database):
             theirs = table.key if None in theirs else tuple(names.get(name.lower(), name) for name in theirs)
         columns = tuple(part[3] for part in parts)
         return ForeignKey("main", child, columns, "main", target, theirs, on_delete)
+
+    def _not_comparable(self, table: Table, name: str, value: Any) -> str:
+        declared = table.columns[name].declared
+        if "BOOL" in declared.upper():
+            return "" if value in (0, 1) else "it is neither true nor false."
+        is_whole = isinstance(value, int) or (isinstance(value, str) and re.fullmatch(r"-?\d+", value))
+        return "it is no whole number." if _affinity(declared) == "INTEGER" and not is_whole else ""
 
     def estimate_references(self, columns: Sequence[Column]) -> int:
         with self._doing("counting references"):

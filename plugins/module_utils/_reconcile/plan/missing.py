@@ -21,7 +21,7 @@ from ..session import Session, open_store
 from ..spool import Spool
 from ..text import escaped
 from .guards import guard_emptied, guard_empty_root, guard_relinks
-from .records import Record, RecordsPlan, spool, table_of
+from .records import Record, RecordsPlan, shared_paths, spool, table_of
 from .records_planner import RecordsPlanner
 from .relinks import RelinkPlanner
 
@@ -67,6 +67,9 @@ class _MissingPlanner(RecordsPlanner):
 
         Nearly all files are there, and of the rows that reference them nothing else needs to come here.
         """
+        if self.job.only:
+            # Only the rows that it is about are looked at.
+            return None
         without_file = self.session.without_file(self.job.deciding_column)
         if without_file is None:
             return self._few(self._references())
@@ -130,6 +133,9 @@ class _MissingPlanner(RecordsPlanner):
 
     def _not_shared(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep records of one missing path, such as a default picture; they come in the order of paths."""
+        if self.job.only:
+            yield from self._not_shared_with_any(records)
+            return
         for path, group in groupby(records, lambda record: record.file):
             same = iter(group)
             first_two = list(islice(same, 2))
@@ -138,6 +144,18 @@ class _MissingPlanner(RecordsPlanner):
             else:
                 for record in chain(first_two, same):
                     self.plan.keep(record.name, Code.SHARED_PATH, _shared_by(record))
+
+    def _not_shared_with_any(self, records: Iterator[Record]) -> Iterator[Record]:
+        """The same where the job is about some rows, and the others may reference the path as well."""
+        missing = spool()
+        missing.extend(records)
+        for some in missing.chunks():
+            shared = shared_paths(self.job, self.database, {record.file for record in some if record.file})
+            for record in some:
+                if record.file in shared:
+                    self.plan.keep(record.name, Code.SHARED_PATH, _shared_by(record))
+                else:
+                    yield record
 
     def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:
         # A store of its own: what this search cannot read says nothing about the records' own files.

@@ -10,7 +10,7 @@ import json
 import os
 from collections import Counter
 from hashlib import blake2b
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
 from ..compare.references import ReferenceCheck
 from ..config.site import RecordsJob
@@ -204,6 +204,18 @@ _RESTRICTIONS = {
     "attach it to nothing, declare them in dependents with the action delete, or set accept: "
     "['referenced_row:{}']",
 }
+
+
+def shared_paths(job: RecordsJob, database: Database, paths: Iterable[bytes]) -> set[bytes]:
+    """Those of a few paths that several rows of the table reference, unless that was accepted.
+
+    Rows that the job is not about count, too.
+    """
+    asked = {path for path in paths if not job.site.accepts(Code.SHARED_PATH, path)}
+    count: Counter[bytes | None] = Counter()
+    for rows in database.rows_by_file(Selection(database.table(job.table), job.file_column), sorted(asked)):
+        count.update(row.file for row in rows)
+    return {path for path in asked if count[path] > 1}
 
 
 def restriction(links: Sequence[Link], dependents: Dependents) -> Doubt:

@@ -57,6 +57,7 @@ class RecordsPlanner(Planner):
         super().__init__(session, job, scope, approved)
         self.job = job
         selection = self._selection()
+        self.database.require_comparable(selection)
         self.age = AgeCheck(self.store, job.age_limit, self.moment)
         self.owner_path = _owner_path(job, selection, self.database)
         self.plan = RecordsPlan(job, scope, self.moment, selection)
@@ -81,7 +82,15 @@ class RecordsPlanner(Planner):
         """The selection of rows that are older than the limit, where their age can be known."""
         column = age_column(self.job, table, self.database)
         cutoff = self.moment - self.job.age_limit.seconds
-        return Selection(table, self.job.file_column, unattached_column, column, cutoff, self.job.time_zone)
+        return Selection(
+            table,
+            self.job.file_column,
+            unattached_column,
+            column,
+            cutoff,
+            self.job.time_zone,
+            self.job.only,
+        )
 
     @abstractmethod
     def _selected(self) -> Iterator[list[Row]]:
@@ -315,4 +324,4 @@ def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> li
 def _scope(job: RecordsJob) -> str:
     parts = [os.fsdecode(job.site.media_root), job.table, job.file_column, *job.companion_columns]
     # Approving a plan approves what becomes of all rows that depend on its records.
-    return "\0".join([*parts, repr(job.dependents), str(job.parents)])
+    return "\0".join([*parts, repr(job.dependents), str(job.parents), repr(job.only)])

@@ -10,6 +10,7 @@ from abc import abstractmethod
 from itertools import islice
 from typing import Any, Sequence
 
+from ..config.only import only_words
 from ..config.site import RecordsJob
 from ..plan.records import Record, RecordsPlan, Relink
 from ..spool import Listed
@@ -33,7 +34,9 @@ class RecordsDescription(Description):
         labels = ", ".join(f"{owner} {count:,}" for owner, count in self.labels[:SAMPLE])
         rows = counted(plan.examined["records"], "row")
         what = self._what(plan.found.records)
-        lines = [f"  {rows} of {self.job.table}: {what}" + (f" ({labels})" if labels else "")]
+        only = only_words(self.job.only)
+        where = f" where {only}" if only else ""
+        lines = [f"  {rows} of {self.job.table}{where}: {what}" + (f" ({labels})" if labels else "")]
         if plan.selection.uploaded_at_column is None:
             lines.append("  these rows have no age: no time column is known; uploaded_at_column names one")
         if plan.found.files:
