@@ -87,6 +87,7 @@ def job_options(job: str, site: Site, kind: str) -> dict[str, Any]:
         "database_url": site.urls[kind],
         "media_root": str(site.media_root),
         "older_than_hours": 0,
+        "permanent": True,
     }
     if job == "orphans":
         references = [{"table": "photo", "column": "image"}]

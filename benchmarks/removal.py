@@ -54,7 +54,7 @@ def _quarantine(folder: Path, server: str, count: int) -> Contest:
         cursor.execute("SELECT image FROM photo")
         named = {image for (image,) in cursor}
     kept = folder / "kept"
-    options = {**job_options("orphans", site, "postgresql"), "quarantine": str(kept)}
+    options = {**job_options("orphans", site, "postgresql"), "permanent": False, "quarantine": str(kept)}
     listing = folder / "orphans"
 
     def fresh_tree() -> None:

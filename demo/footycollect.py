@@ -122,7 +122,6 @@ def description(directory: Path) -> dict[str, object]:
         "name": NAME,
         "database_url": django_database.url(directory),
         "media_root": str(directory / "media"),
-        "quarantine": str(directory / "quarantine"),
         # Nobody can set a file's ctime back: by that, all files of a demo are new.
         "age_stamp": "mtime",
         "orphans": {"directories": DIRECTORIES, "references": references},

@@ -55,8 +55,11 @@ options:
   quarantine:
     description:
       - A folder in which removed files and rows are kept, in batches that
-        M(django_media.cleanup.media_quarantine) can bring back. Without it
-        they are deleted for good.
+        M(django_media.cleanup.media_quarantine) can bring back.
+      - Default is O(media_root) with C(-quarantine) behind it, such as C(/srv/album/media-quarantine).
+        It is made by the user who does the work, and has to be on the file
+        system of the media; a plan is refused where that cannot be, with the
+        command that makes it. See O(permanent).
       - Best a folder beside O(media_root) on the same file system, where moving
         costs nothing. It is made if it does not exist, readable by its owner
         only, and never scanned.
@@ -65,6 +68,12 @@ options:
     description:
       - Allow a O(quarantine) inside O(media_root), which a web server may
         publish.
+    type: bool
+    default: false
+  permanent:
+    description:
+      - Delete what is removed for good, and keep none of it in a O(quarantine).
+        Every summary and every question says so.
     type: bool
     default: false
   state_directory:

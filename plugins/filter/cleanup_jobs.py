@@ -40,7 +40,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The jobs, each with C(index), C(heading), C(job), C(user) and the C(options) for its module.
+  description: The jobs, each with C(index), C(heading), C(job), C(user), its C(quarantine) (none where it
+    deletes for good) and the C(options) for its module.
   type: list
   elements: dict
 """

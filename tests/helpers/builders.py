@@ -37,6 +37,7 @@ from engine.media.local import (
 from engine.media.walk import exclusion
 from engine.plan.plan import Plan
 from engine.session import Session, open_session
+from helpers.options import or_for_good
 
 NOBODY = 65534
 # Deeper than PATH_MAX, and than the handles that a walk keeps open.
@@ -269,14 +270,14 @@ class Site:
                 "directories": ["."],
                 "references": [{"table": "photo", "column": "image"}],
                 "age_stamp": "mtime",
-                **options,
+                **or_for_good(options),
             }
         )
 
     def missing(self, **options: Any) -> RecordsJob:
         """The job ``missing``; the mtime tells the age of files here too."""
         own = {"table": "photo", "file_column": "image", "age_stamp": "mtime"}
-        return records_job({**self.basics, **own, **options})
+        return records_job({**self.basics, **own, **or_for_good(options)})
 
     def incomplete(self, **options: Any) -> RecordsJob:
         return self.missing(select="incomplete", **options)

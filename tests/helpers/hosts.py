@@ -22,6 +22,7 @@ import pytest
 
 from helpers.ansible_runs import Ansible, Run
 from helpers.checkout import REPOSITORY
+from helpers.options import or_for_good
 from helpers.sites import Site
 
 SCHEDULE = REPOSITORY / "playbooks" / "schedule.yml"
@@ -192,5 +193,5 @@ def described(name: str = "kit", **more: Any) -> dict[str, Any]:
         },
         "incomplete": [{"table": "collection_photo", "file_column": "image"}],
         "missing": [{"table": "collection_photo", "file_column": "image"}],
-        **more,
+        **or_for_good(more),
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.modules import Task, orphans, records
+from helpers.options import or_for_good
 
 # What the site of these tests, which has one table, wants of the jobs.
 ORPHANS_OPTIONS = {
@@ -117,10 +118,10 @@ class Site:
 
     def orphans(self, **options: Any) -> Task:
         """The task that looks for orphans; a test cannot age a ctime, so mtime tells the age."""
-        return orphans(**{**self.both, **ORPHANS_OPTIONS, "age_stamp": "mtime", **options})
+        return orphans(**{**self.both, **ORPHANS_OPTIONS, "age_stamp": "mtime", **or_for_good(options)})
 
     def records(self, **options: Any) -> Task:
-        return records(**{**self.both, **RECORDS_OPTIONS, "age_stamp": "mtime", **options})
+        return records(**{**self.both, **RECORDS_OPTIONS, "age_stamp": "mtime", **or_for_good(options)})
 
     def described(self, **more: Any) -> dict[str, Any]:
         """The site as the playbook wants it, with all three jobs."""
@@ -131,5 +132,5 @@ class Site:
             "orphans": ORPHANS_OPTIONS,
             "incomplete": [RECORDS_OPTIONS],
             "missing": [RECORDS_OPTIONS],
-            **more,
+            **or_for_good(more),
         }

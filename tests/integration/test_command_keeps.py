@@ -285,7 +285,7 @@ def test_a_site_without_quarantine_is_told(sqlite_site: Site, command: Command) 
     ):
         done = command.run(arguments[0], sqlite_site.name, *arguments[1:])
         assert done.returncode == 2
-        assert "has no quarantine" in done.stderr
+        assert "has permanent: true" in done.stderr
 
 
 def test_a_purge_leaves_its_outcome_for_those_who_watch(

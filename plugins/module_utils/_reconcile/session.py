@@ -15,6 +15,7 @@ from .database.drivers import connect
 from .media.local import LocalStore
 from .media.store import MediaStore
 from .quarantine import leftovers
+from .quarantine.default_place import obstacle
 from .quarantine.identity import Identity
 from .quarantine.state import State
 from .quarantine.store import locked
@@ -63,7 +64,8 @@ class Session:
         with ExitStack() as stack:
             self.media.lock()
             self.database.lock()
-            if self.site.quarantine:
+            # Without a place for it, every plan is refused.
+            if self.site.quarantine and not obstacle(self.site, self.media):
                 stack.enter_context(locked(self.site.quarantine))
             stack.callback(self.media.drop_folder_of_held)
             # Only now: the run that held the locks before may have recorded something.

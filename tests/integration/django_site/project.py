@@ -129,6 +129,7 @@ class Project:
         return {
             "database_url": self.database.url,
             "media_root": str(self.media),
+            "permanent": True,
             "max_removal_percent": 100,
             # These sites are small, and lose all that they have.
             "accept": ["empty_media_root", "path_mismatch", "no_references", *SHARED],

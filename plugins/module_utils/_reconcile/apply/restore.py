@@ -37,7 +37,9 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
     written at all; their files are restored then, and another run restores the rest.
     """
     if site.quarantine is None:
-        raise SiteError("quarantine is not set. Set it to the folder that holds the batch.")
+        raise SiteError(
+            "permanent is set, so nothing is kept. Set quarantine to the folder that holds the batch."
+        )
     result = Restored(name, paths=Listed(site.max_listed), kept=Listed(site.max_listed))
     with ExitStack() as stack:
         stack.enter_context(quarantine.in_words())

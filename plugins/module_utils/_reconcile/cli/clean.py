@@ -71,7 +71,11 @@ def _runs_after_asking(jobs: Sequence[Job], options: argparse.Namespace) -> tupl
         say(_words(run, options), sys.stderr)
     say([words.removal(describe(run.job, run.plan, None)) for run in wanted if run.plan], sys.stderr)
     for_good = any(run.job.site.quarantine is None for run in wanted)
-    warning = "There is no quarantine: what is removed is deleted for good. " if for_good else ""
+    warning = (
+        "permanent is set: there is no quarantine, and what is removed is deleted for good. "
+        if for_good
+        else ""
+    )
     if not is_confirmed(f"{warning}Remove this?"):
         return planned, False
     approved = [run.plan.token for run in wanted if run.plan]

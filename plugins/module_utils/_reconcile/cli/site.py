@@ -47,8 +47,8 @@ def quarantined(options: argparse.Namespace) -> list[Site]:
             found.setdefault((job.site.quarantine, job.site.media_root), job.site)
     if not found:
         raise SiteError(
-            f"site {options.site!r} has no quarantine, so nothing that was removed from it is kept. Set "
-            "quarantine in its description; what is removed from then on can be restored."
+            f"site {options.site!r} has permanent: true, so nothing that is removed from it is kept. Remove "
+            "that from its description; what is removed from then on can be restored."
         )
     return list(found.values())
 

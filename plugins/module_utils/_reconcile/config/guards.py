@@ -30,6 +30,7 @@ _ALL = (
     Guard("partial"),
     Guard("replica"),
     Guard("marker", "marker"),
+    Guard("quarantine", "quarantine"),
     Guard("approved_plan", "approved_plan"),
     Guard("max_removal_percent", "max_removal_percent"),
     Guard("max_dependents", "max_dependents"),

@@ -98,6 +98,7 @@ OPTIONS = (
     *(Option(job, "raw", scope=_SITE, jobs=()) for job in JOBS),
     Option("quarantine", "path"),
     Option("quarantine_in_media_root", "bool", default=False),
+    Option("permanent", "bool", default=False),
     Option("state_directory", "path"),
     Option(
         "max_removal_percent",

@@ -26,6 +26,9 @@ from .only import Only, only_of
 from .options import AGE_STAMPS, SELECTIONS, module_options, shared_options
 from .values import checked
 
+# What the media root has behind its name in that of its quarantine, where none is named.
+QUARANTINE_SUFFIX = "-quarantine"
+
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -65,6 +68,8 @@ class Site:
     confirm_scans: int | None
     confirm_after_hours: int
     switches: tuple[tuple[str, bool], ...]
+    # Whether nobody has named the quarantine: it has to be on the file system of the media, then.
+    has_default_quarantine: bool
 
     def enabled(self, option: str) -> bool:
         """Whether a boolean option is set. Raises KeyError for a name that is none of them."""
@@ -303,14 +308,15 @@ def site(options: Mapping[str, Any]) -> Site:
 
 def _site(values: Mapping[str, Any]) -> Site:
     marker = values["marker"]
+    kept_in = quarantine_of(values)
     media_root = absolute("media_root", values["media_root"])
-    quarantine, state = values["quarantine"], values["state_directory"]
+    state = values["state_directory"]
     found = Site(
         name=escaped_value(values["name"] or values["media_root"]),
         database_url=values["database_url"],
         media_root=media_root,
         media_url=values["media_url"].encode(),
-        quarantine=None if quarantine is None else absolute("quarantine", quarantine),
+        quarantine=None if kept_in is None else absolute("quarantine", kept_in),
         state_directory=None if state is None else absolute("state_directory", state),
         marker=None if marker is None else _below_root("marker", marker),
         max_removal_percent=values["max_removal_percent"],
@@ -319,6 +325,7 @@ def _site(values: Mapping[str, Any]) -> Site:
         confirm_scans=values["confirm_scans"],
         confirm_after_hours=values["confirm_after_hours"],
         switches=tuple((name, value) for name, value in values.items() if isinstance(value, bool)),
+        has_default_quarantine=kept_in is not None and values["quarantine"] is None,
     )
     _check_quarantine(found)
     return found
@@ -331,6 +338,22 @@ def absolute(option: str, written: str) -> bytes:
         return os.fsencode(posixpath.normpath(written))
     except UnicodeEncodeError:
         raise SiteError(f"{option} holds half of a surrogate pair, which is no text.") from None
+
+
+def quarantine_of(options: Mapping[str, Any]) -> str | None:
+    """The quarantine that options mean: the one they name, or a folder beside the media root.
+
+    None where what is removed is deleted for good. Raises SiteError where both are said.
+    """
+    named: str | None = options.get("quarantine")
+    if not options.get("permanent"):
+        return named or posixpath.normpath(str(options["media_root"])) + QUARANTINE_SUFFIX
+    if named:
+        raise SiteError(
+            f"quarantine and permanent are both set. Remove permanent to keep what is removed in {named!r}, "
+            "or quarantine to delete it for good."
+        )
+    return None
 
 
 def _check_quarantine(site: Site) -> None:

@@ -16,8 +16,8 @@ import re
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SiteError
-from .options import JOBS, QUARANTINE, Option, job_options, module_options, site_options
-from .site import OrphansJob, RecordsJob, build_job
+from .options import JOBS, QUARANTINE, Option, job_options, module_options, shared_options, site_options
+from .site import OrphansJob, RecordsJob, build_job, quarantine_of
 from .trusted import ROOT, why_untrusted
 from .values import boolean, checked, unknown_keys
 
@@ -28,8 +28,9 @@ def list_jobs(sites: Any, only: Any = None, source: str = "media_cleanup_sites")
     """List the wanted jobs of all sites, in the order of the description.
 
     ``only`` is a list of jobs, or a text with commas; None and an empty text are all. Each job has its
-    ``index``, ``heading``, ``job``, ``user`` and ``options``, which hold what its module takes and the
-    description says: no option whose value is null, and booleans as such.
+    ``index``, ``heading``, ``job``, ``user``, its ``quarantine``, which is None where it deletes for good,
+    and ``options``, which hold what its module takes and the description says: no option whose value is
+    null, and booleans as such.
 
     Raises SiteError, which says the source, where the description is not usable.
     """
@@ -48,10 +49,25 @@ def list_sites(sites: Any, source: str = "media_cleanup_sites") -> list[dict[str
         {
             "name": str(site["name"]),
             "user": site.get("user"),
-            "options": _said({**site, "name": str(site["name"])}, QUARANTINE, f"site {str(site['name'])!r}"),
+            "options": _quarantine_options(site),
         }
         for site in _checked_sites(sites, source)
     ]
+
+
+def _quarantine_options(site: Mapping[str, Any]) -> dict[str, Any]:
+    """What media_quarantine takes of a site; no quarantine where its jobs delete for good."""
+    where = f"site {str(site['name'])!r}"
+    said = _said(site, shared_options(), where)
+    known = {**site, "name": str(site["name"]), "quarantine": _quarantine_of(said, where)}
+    return _said(known, QUARANTINE, where)
+
+
+def _quarantine_of(options: Mapping[str, Any], where: str) -> str | None:
+    try:
+        return quarantine_of(options)
+    except SiteError as error:
+        raise SiteError(f"{where}: {error}") from None
 
 
 def list_quarantines(
@@ -67,9 +83,9 @@ def list_quarantines(
     everything = list_jobs(sites, source=source)
     for job in list_jobs(sites, only, source):
         said = job["options"]
-        if "quarantine" not in said:
+        if job["quarantine"] is None:
             continue
-        place = (said["quarantine"], said["media_root"])
+        place = (job["quarantine"], said["media_root"])
         known = found.setdefault(
             place,
             {
@@ -77,7 +93,7 @@ def list_quarantines(
                 "heading": f"{said['name']} · purge",
                 "user": job["user"],
                 "jobs": [],
-                "options": _for_quarantine(said, everything),
+                "options": _for_quarantine({**said, "quarantine": job["quarantine"]}, everything),
             },
         )
         known["jobs"].append(job["index"])
@@ -169,11 +185,13 @@ def _jobs_of(site: Mapping[str, Any], job: str) -> Iterator[dict[str, Any]]:
         # What the site says need not be said again.
         _require(entry, [option for option in known if "site" not in option.scope], where)
         table = [entry["table"]] if "table" in entry else []
+        options = _options(site, job, entry)
         yield {
             "heading": " · ".join(map(str, (site["name"], job, *table))),
             "job": job,
             "user": site.get("user"),
-            "options": _options(site, job, entry),
+            "quarantine": _quarantine_of(options, where),
+            "options": options,
         }
 
 
@@ -198,6 +216,12 @@ def _options(site: Mapping[str, Any], job: str, entry: Mapping[str, Any]) -> dic
     """What the module of a job takes."""
     known = module_options(job)
     shared = {option.name: site[option.name] for option in known if option.name in site}
+    # What a job says of the one replaces what its site says of the other.
+    is_permanent = boolean(entry.get("permanent") or False, "permanent")
+    if is_permanent:
+        shared.pop("quarantine", None)
+    elif entry.get("quarantine"):
+        shared.pop("permanent", None)
     merged = {**shared, **entry, "name": str(site["name"])}
     return {**_implied(site, job), **_said(merged, known, f"{job} of site {str(site['name'])!r}")}
 

@@ -58,6 +58,21 @@ class PrivateFolder:
         return cls._opened(path, what, makes=True)
 
     @classmethod
+    def check_make(cls, path: bytes, what: str) -> int:
+        """Raise what ``make`` would, or to write in there, as far as that can be known without a change.
+
+        Returns the device of the folder, or of the one in which it would be made.
+        """
+        parent, name = _parent_of(path, what, makes=False)
+        with ExitStack() as opened:
+            handle = _to_close(opened, parent)
+            with suppress(FileNotFoundError):
+                handle = _to_close(opened, _opened_private(parent, name, path, what))
+            if not os.access(".", os.W_OK | os.X_OK, dir_fd=handle, effective_ids=True):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return os.fstat(handle).st_dev
+
+    @classmethod
     def _opened(cls, path: bytes, what: str, makes: bool) -> PrivateFolder:
         parent, name = _parent_of(path, what, makes)
         try:

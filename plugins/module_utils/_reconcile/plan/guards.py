@@ -236,6 +236,16 @@ def without_marker(marker: str) -> str:
     )
 
 
+def guard_quarantine(plan: Plan, obstacle: str | None) -> None:
+    """Refuse a plan whose quarantine, which nobody has named, cannot be made or used."""
+    if obstacle:
+        plan.refuse(
+            "quarantine",
+            "what is removed is kept beside the media root, unless quarantine says another place, and "
+            f"{obstacle}. With permanent: true it is deleted for good.",
+        )
+
+
 def guard_approval(plan: Plan, approval: Approval | None) -> None:
     """Refuse a plan that was approved as a whole and is no longer the same."""
     if approval and approval.is_whole and approval.digest != plan.digest:

@@ -15,6 +15,7 @@ from ..kept import Code
 from ..media.derived import patterns
 from ..media.paths import Spellings
 from ..media.store import FileState
+from ..quarantine.default_place import obstacle
 from ..quarantine.finds import EarlierFinds
 from ..quarantine.identity import earlier
 from ..quarantine.store import last_file_system
@@ -28,6 +29,7 @@ from .guards import (
     guard_marker,
     guard_partial,
     guard_path_mismatch,
+    guard_quarantine,
     guard_replica,
 )
 from .plan import Plan
@@ -135,6 +137,7 @@ class Planner:
         now = self.session.identity
         guard_identity(plan, earlier(self.session.state, now), now, self.site.accept)
         guard_file_system(plan, last_file_system(self.site), self.store.file_system, self.site.accept)
+        guard_quarantine(plan, obstacle(self.site, self.store))
         guard_approval(plan, self.approval)
 
     def check_path_mismatch(self) -> None:

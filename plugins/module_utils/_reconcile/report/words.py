@@ -42,13 +42,16 @@ def summary(of: Description, verbose: bool) -> list[str]:
         lines.append("  dependent rows: " + "; ".join(dependents_words(of.dependents)))
     lines += _kept_lines(of, verbose)
     if outcome is not None and not plan.refusals:
-        lines.append("  removed " + of.totals(outcome.removed.as_dict()))
+        for_good = ", deleted for good" if of.job.site.quarantine is None else ""
+        lines.append("  removed " + of.totals(outcome.removed.as_dict()) + for_good)
         if outcome.relinks.total:
             lines.append(f"  pointed at the file that was moved: {counted(outcome.relinks.total, 'row')}")
         if outcome.batch:
             lines.append(f"  kept in quarantine as batch {outcome.batch}")
         if outcome.recorded:
             lines.append(f"  {outcome.recorded}")
+    if outcome is None and of.job.site.quarantine is None:
+        lines.append("  permanent: what is removed is deleted for good")
     lines += [f"  refused: {refusal.message}" for refusal in plan.refusals]
     lines += [f"  note: {warning}" for warning in (*plan.warnings, *notes(outcome))]
     if outcome is not None and outcome.error:

@@ -10,6 +10,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_jobs import FilterModule, cleanup_jobs
+from engine.config.site import quarantine_of
 
 IMAGE = {"table": "photo", "column": "image"}
 ORPHANS = {"directories": ["photos"], "references": [IMAGE]}
@@ -140,6 +141,22 @@ def test_a_boolean_that_came_as_a_text_is_one(written: object, meant: bool) -> N
     assert [job["options"]["low_priority"] for job in jobs] == [meant, meant]
     (job,) = cleanup_jobs([site(missing=[{**PHOTOS, "include_likely_moves": written}])])
     assert job["options"]["include_likely_moves"] is meant
+
+
+def test_what_a_job_says_of_its_quarantine_replaces_what_its_site_says() -> None:
+    for ours, theirs, expected in (
+        ({}, {}, "/srv/media-quarantine"),
+        ({"quarantine": "/kept"}, {}, "/kept"),
+        ({"permanent": "true"}, {}, None),
+        ({"permanent": True}, {"quarantine": "/kept"}, "/kept"),
+        ({"quarantine": "/kept"}, {"permanent": True}, None),
+        ({"quarantine": "/kept"}, {"permanent": "no"}, "/kept"),
+        ({"permanent": True}, {"permanent": False}, "/srv/media-quarantine"),
+    ):
+        (job,) = cleanup_jobs([site(missing=[{**PHOTOS, **theirs}], **ours)])
+        assert job["quarantine"] == expected
+        # The module that is given these options means the same.
+        assert quarantine_of(job["options"]) == expected
 
 
 def test_null_stands_for_the_default_and_is_left_out() -> None:

@@ -21,7 +21,8 @@ def test_each_quarantine_comes_once_for_each_media_root_with_the_jobs_that_use_i
     kit = {**SITE, "name": "kit", "quarantine": "/srv/kept", "user": "www-data", "marker": ".mounted"}
     album = {**SITE, "name": "album", "media_root": "/srv/album", "quarantine": "/srv/kept"}
     bare = {**SITE, "name": "bare", "missing": [RECORDS]}
-    found = quarantines([kit, album, bare])
+    good = {**SITE, "name": "good", "permanent": True, "missing": [RECORDS]}
+    found = quarantines([kit, album, bare, good])
     assert [
         (each["heading"], each["options"]["quarantine"], each["options"]["media_root"], each["jobs"])
         for each in found
@@ -30,9 +31,10 @@ def test_each_quarantine_comes_once_for_each_media_root_with_the_jobs_that_use_i
         ("kit · purge", "/srv/other", "/srv/media", [2]),
         ("album · purge", "/srv/kept", "/srv/album", [3, 4]),
         ("album · purge", "/srv/other", "/srv/album", [5]),
+        ("bare · purge", "/srv/media-quarantine", "/srv/media", [6, 7]),
     ]
-    assert [each["index"] for each in found] == [0, 1, 2, 3]
-    assert [each["user"] for each in found] == ["www-data", "www-data", None, None]
+    assert [each["index"] for each in found] == [0, 1, 2, 3, 4]
+    assert [each["user"] for each in found] == ["www-data", "www-data", None, None, None]
     assert found[0]["options"] == {
         "name": "kit",
         "user": "www-data",

@@ -17,7 +17,8 @@ def test_each_site_comes_with_what_its_quarantine_needs() -> None:
     quarantine = {"quarantine": "/srv/kept", "quarantine_in_media_root": "no", "max_listed": 5}
     kit = {**SITE, **quarantine, "user": "www-data", "marker": ".mounted", "accept": ["path_mismatch"]}
     album = {**SITE, "name": "album", "quarantine": None, "missing": [{"table": "t", "file_column": "c"}]}
-    assert cleanup_sites([kit, album]) == [
+    good = {**SITE, "name": "good", "permanent": "yes"}
+    assert cleanup_sites([kit, album, good]) == [
         {
             "name": "kit",
             "user": "www-data",
@@ -29,7 +30,12 @@ def test_each_site_comes_with_what_its_quarantine_needs() -> None:
                 "accept": ["path_mismatch"],
             },
         },
-        {"name": "album", "user": None, "options": {**SITE, "name": "album"}},
+        {
+            "name": "album",
+            "user": None,
+            "options": {**SITE, "name": "album", "quarantine": "/srv/media-quarantine"},
+        },
+        {"name": "good", "user": None, "options": {**SITE, "name": "good"}},
     ]
 
 
@@ -40,6 +46,7 @@ def test_each_site_comes_with_what_its_quarantine_needs() -> None:
         ([{}], "must be a mapping with a name"),
         ([SITE, SITE], "two sites named 'kit'"),
         ([{**SITE, "quarantin": "/srv/kept"}], r"unknown keys: quarantin \(did you mean quarantine\?\)"),
+        ([{**SITE, "permanent": True, "quarantine": "/k"}], "site 'kit': quarantine and permanent are both"),
         ([{**SITE, "quarantine_in_media_root": "perhaps"}], "it must be true or false"),
     ],
 )

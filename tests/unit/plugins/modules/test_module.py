@@ -38,7 +38,7 @@ def test_a_description_may_say_all_that_the_modules_know(job: str) -> None:
     of_job = {option.name for option in options.job_options(job)}
     module = set(_module.argument_spec(options.module_options(job)))
     assert of_job <= module
-    assert module - of_job <= {"name", "select", "approved_plan"}
+    assert module - of_job <= {"name", "select", "approved_plan", "user", "python", "reviewed"}
 
 
 def test_an_argument_says_all_that_its_option_does() -> None:

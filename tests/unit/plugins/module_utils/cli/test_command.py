@@ -57,6 +57,7 @@ class Site:
             "database_url": database.url,
             "media_root": str(self.media),
             "age_stamp": "mtime",
+            "permanent": True,
             "orphans": {
                 "directories": ["photos"],
                 "references": [{"table": "collection_photo", "column": "image"}],

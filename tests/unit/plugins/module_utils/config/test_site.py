@@ -35,7 +35,7 @@ def test_what_is_not_said_has_a_cautious_default() -> None:
     assert (job.age_limit.older_than_hours, job.age_limit.age_stamp) == (24, "newest")
     assert job.age_limit.seconds == 24 * 3600
     assert (job.site.max_removal_percent, job.site.max_listed) == (50, 100)
-    assert (job.site.quarantine, job.site.marker, job.derived) == (None, None, ())
+    assert (job.site.quarantine, job.site.marker, job.derived) == (b"/srv/media-quarantine", None, ())
     assert job.exclude == (".*", "lost+found", ".nfs*", "@eaDir")
     assert job.site.media_url == b"/media/"
     assert (job.name, job.site.name) == ("orphans", "/srv/media")
@@ -149,6 +149,7 @@ def test_directories_are_normalized_and_in_the_order_of_their_contents(
         ({"media_root": "/srv\0"}, "NUL byte"),
         ({"database_url": None}, "database_url is missing"),
         ({"quarantine": "kept"}, "not an absolute path"),
+        ({"quarantine": "/kept", "permanent": True}, "quarantine and permanent are both set"),
         ({"marker": "/srv/media/.mounted"}, "is absolute"),
         ({"marker": "../.mounted"}, r"holds '\.\.'"),
     ],

@@ -33,6 +33,7 @@ from engine.report import data, words
 from engine.report.describe import describe
 from engine.text import age, escaped_value
 from engine.work import RESULT_TYPES
+from helpers.options import or_for_good
 
 SECRET = "hunter2-correct-horse"
 MOMENT = 1_763_722_800.0
@@ -42,11 +43,13 @@ BASICS = {"name": "kit", "database_url": f"postgresql://kit:{SECRET}@db/kit", "m
 
 def the_orphans_job(**options: Any) -> OrphansJob:
     references = [{"table": "photo", "column": "image"}]
-    return orphans_job({**BASICS, "directories": ["photos"], "references": references, **options})
+    return orphans_job(
+        {**BASICS, "directories": ["photos"], "references": references, **or_for_good(options)}
+    )
 
 
 def the_records_job(**options: Any) -> RecordsJob:
-    return records_job({**BASICS, "table": "photo", "file_column": "image", **options})
+    return records_job({**BASICS, "table": "photo", "file_column": "image", **or_for_good(options)})
 
 
 def orphans_plan(*paths: bytes, job: OrphansJob | None = None) -> Plan:
@@ -246,7 +249,7 @@ def test_any_bytes_come_out_as_utf8_on_their_own_line(
     records = [Record((b"\xff", number), path, (companion,), None) for number, path in enumerate(paths)]
     label = escaped_value(owner.decode("utf-8", "surrogateescape"))
     rows = records_plan(*[record._replace(owner=label) for record in records])
-    for made, job, lines_of_headings in ((plan, the_orphans_job(), 3), (rows, the_records_job(), 2)):
+    for made, job, lines_of_headings in ((plan, the_orphans_job(), 4), (rows, the_records_job(), 3)):
         for name in paths:
             made.keep(name, Code.CHANGED, "because")
         told = result(made, job, with_diff=True, verbose=True)
@@ -327,7 +330,7 @@ def test_a_summary_of_records_says_what_they_lack(select: str, found: int, expec
 
 
 def test_a_summary_tells_what_hangs_on_the_records_and_what_became_of_them() -> None:
-    plan, job = records_plan(record()), the_records_job()
+    plan, job = records_plan(record()), the_records_job(quarantine="/srv/kept")
     plan.dependents = {
         "shop.order": {"deleted": 1, "updated": 3},
         "favorite": {"deleted": 2, "updated": 0},
