@@ -92,7 +92,8 @@ def job_options(job: str, site: Site, kind: str) -> dict[str, Any]:
     if job == "orphans":
         references = [{"table": "photo", "column": "image"}]
         return {**options, "directories": ["uploads"], "references": references}
-    return {**options, "table": "lost", "file_column": "image"}
+    # These rows have no age, and are removed by the first run all the same.
+    return {**options, "table": "lost", "file_column": "image", "confirm_scans": 1}
 
 
 def engine(job: str, options: dict[str, Any], mode: str = "check") -> list[str]:

@@ -239,6 +239,8 @@ class Site:
             "max_removal_percent": 100,
             "accept": list(ACCEPTABLE),
             "include_likely_moves": True,
+            # Rows without an age would be removed by the second run only.
+            "confirm_scans": 1,
         }
 
     def accepting(self, *doubts: str) -> list[str]:

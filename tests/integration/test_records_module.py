@@ -83,6 +83,9 @@ def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, 
         f"collection_photo 8: {MISSING[1]}",
         "dependent rows: collection_cover 1 row updated",
         "dependent rows: collection_favorite 2 rows deleted",
+        "dependent row: collection_cover 1 (updated)",
+        "dependent row: collection_favorite 1 (deleted)",
+        "dependent row: collection_favorite 2 (deleted)",
     ]
     assert names(checked[0]["left_alone"]) == {NAMED_TWICE}
     for result in (again, incomplete_again):

@@ -73,7 +73,7 @@ def main(step: int) -> None:
         death.around_transactions(backend)
         for name in STATEMENTS:
             death.before(backend, name)
-    jobs.run(records_job({"age_stamp": "mtime", **json.load(sys.stdin)}), check=False)
+    jobs.run(records_job({"age_stamp": "mtime", "confirm_scans": 1, **json.load(sys.stdin)}), check=False)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ class Project:
         self._age_files()
         rules = options.pop("dependents", ())
         options["dependents"] = [{**rule, "table": self._written(rule["table"])} for rule in rules]
-        job = records_job({**self.options, "age_stamp": "mtime", **options})
+        job = records_job({**self.options, "age_stamp": "mtime", "confirm_scans": 1, **options})
         return self._run(job, check, approved_plan)
 
     def _age_files(self) -> None:

@@ -39,7 +39,7 @@ def codes(plan: Any) -> list[Code]:
 
 def test_rows_without_an_age_are_removed_by_the_second_scan(site_with_missing_file: Site, later: Any) -> None:
     site_with_missing_file.database.run("ALTER TABLE photo RENAME uploaded_at TO was")
-    job = site_with_missing_file.missing()
+    job = site_with_missing_file.missing(confirm_scans=None)
     for hours in (0, 1, 22.9):
         later(hours)
         plan, outcome = run(job)
@@ -53,12 +53,14 @@ def test_rows_without_an_age_are_removed_by_the_second_scan(site_with_missing_fi
 @pytest.mark.promise(7)
 def test_a_reviewed_plan_needs_no_confirmation(sqlite_with_missing_file: Site) -> None:
     sqlite_with_missing_file.database.run("ALTER TABLE photo RENAME uploaded_at TO was")
-    plan, _outcome = run(sqlite_with_missing_file.missing(), check=True)
+    plan, _outcome = run(sqlite_with_missing_file.missing(confirm_scans=None), check=True)
     assert found(plan) == [b"p/gone.jpg"]
     assert "without a review, 1 item of these would be kept until a later scan confirms them" in plan.warnings
-    unseen, _outcome = run(sqlite_with_missing_file.missing(reviewed=False), approved=plan.token)
+    unseen, _outcome = run(
+        sqlite_with_missing_file.missing(confirm_scans=None, reviewed=False), approved=plan.token
+    )
     assert codes(unseen) == [Code.NOT_CONFIRMED]
-    run(sqlite_with_missing_file.missing(), approved=plan.token)
+    run(sqlite_with_missing_file.missing(confirm_scans=None), approved=plan.token)
     assert ids(sqlite_with_missing_file, "photo") == [1]
 
 
