@@ -425,6 +425,20 @@ options:
         choices:
           - delete
           - keep
+  on_missing:
+    description:
+      - For O(select=missing), what becomes of a record whose file is missing. V(delete) deletes
+        the row; V(clear) keeps it and empties O(file_column) and O(companion_columns), with
+        NULL or, where a column forbids that, the empty text. This is for rows that are more
+        than a file, such as a profile with a picture. Nothing depends on it, so O(dependents)
+        and O(parents) have no effect.
+      - Rows that are emptied are counted apart (RV(cleared)). With a O(quarantine), a restore
+        sets the columns back where they are still empty.
+    type: str
+    default: delete
+    choices:
+      - delete
+      - clear
   only:
     description:
       - 'Which rows of the table the job is about, such as V({kind: draft, owner_id: null}).

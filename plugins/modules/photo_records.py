@@ -154,6 +154,19 @@ records:
       description: The name of the owner that O(label) leads to.
       type: str
       sample: Evan Photos
+cleared:
+  description: Rows that are kept without their files, see O(on_missing); not counted in RV(found).
+  returned: when a plan could be made
+  type: dict
+  contains:
+    found:
+      description: How many would be.
+      type: int
+      sample: 0
+    done:
+      description: How many were; 0 in check mode.
+      type: int
+      sample: 0
 relinked:
   description: Rows that are pointed at the file that was moved, see O(relink).
   returned: when a plan could be made

@@ -39,7 +39,7 @@ RESULT_TYPES: Mapping[str, type] = {
     **dict.fromkeys(("batches", "left_alone", "not_removed", "orphans", "paths", "records", "refused"), list),
     "relinks": list,
     **dict.fromkeys(("dependents", "diff", "examined", "found", "labels", "purged"), dict),
-    **dict.fromkeys(("relinked", "removed", "restored"), dict),
+    **dict.fromkeys(("cleared", "relinked", "removed", "restored"), dict),
 }
 _DIFF_KEYS = {"before", "before_header", "after", "after_header"}
 

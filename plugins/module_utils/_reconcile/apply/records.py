@@ -21,7 +21,7 @@ from ..errors import CleanupError, CommitUnknown, DatabaseError, UnreadableError
 from ..kept import Code, Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings
-from ..plan.cascade import Cascade, CascadeRow, cascade_of
+from ..plan.cascade import Cascade, CascadeRow, cascade_of, only_columns
 from ..plan.records import (
     ALTERED,
     DependentsFound,
@@ -123,6 +123,9 @@ class _Removal:
                 self._keep(record, Doubt(Code.CHANGED, "it is no longer what the plan says, and is kept"))
             else:
                 deleted.append(record)
+        if self.job.clears:
+            self._clear(deleted)
+            return
         cascade, deleted = self._with_same_dependents(deleted)
         if not deleted:
             return
@@ -134,6 +137,30 @@ class _Removal:
         for record in deleted:
             self.outcome.removed_items.add(record)
         add_counts(self.outcome.dependents, cascade.counts())
+
+    def _clear(self, records: list[Record]) -> None:
+        """Empty the file columns of records that are locked, and keep their rows."""
+        if not records:
+            return
+        database, columns = self.session.database, self.job.file_columns
+        with closing(self._columns_to_archive(records)) as rows_to_archive:
+            self.outcome.remover.archive(rows_to_archive)
+        done = database.clear_selected(self.plan.selection, [record.row for record in records], columns)
+        if done != len(records):
+            raise DatabaseError(
+                f"emptying {', '.join(columns)} changed {done:,} of {counted(len(records), 'row')} of "
+                f"{self.job.table} locked for it. A trigger or a row security policy interferes; let this "
+                "database user change them."
+            )
+        for record in records:
+            self.outcome.removed_items.add(record)
+
+    def _columns_to_archive(self, records: list[Record]) -> Generator[dict[str, Any], None, None]:
+        """The file columns as they are now."""
+        table = self.plan.selection.table
+        files = {record.key: record.paths for record in records}
+        for key, row in self.session.database.rows_for_archive(table, list(files)):
+            yield _line(CascadeRow("cleared", table, only_columns(self.job.file_columns, row), [key]), files)
 
     def _with_same_dependents(self, records: list[Record]) -> tuple[Cascade, list[Record]]:
         """The records whose dependent rows are those of the plan, and the cascade; the others are kept."""

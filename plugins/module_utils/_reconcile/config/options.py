@@ -33,6 +33,8 @@ SELECTIONS = ("missing", "incomplete")
 ACTIONS = ("delete", "set_null", "restrict")
 # What becomes of the parents of a row that is deleted.
 PARENTS = ("delete", "keep")
+# What becomes of a record whose file is missing; the first is the default.
+ON_MISSING = ("delete", "clear")
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ OPTIONS = (
     Option("time_zone", jobs=_RECORDS),
     Option("label", scope=_JOB, jobs=_RECORDS),
     Option("dependents", "list", default=(), suboptions=_DEPENDENT, scope=_JOB, jobs=_RECORDS),
+    Option("on_missing", default=ON_MISSING[0], choices=ON_MISSING, scope=_JOB, jobs=_RECORDS),
     Option("only", "dict", scope=_JOB, jobs=_RECORDS),
     Option("parents", choices=PARENTS, scope=_JOB, jobs=_RECORDS),
     Option("max_dependents", "int", default=100, jobs=_RECORDS),

@@ -23,7 +23,7 @@ from ..errors import SiteError
 from ..kept import Code
 from ..text import escaped, escaped_value
 from .only import Only, only_of
-from .options import AGE_STAMPS, SELECTIONS, module_options, shared_options
+from .options import AGE_STAMPS, ON_MISSING, SELECTIONS, module_options, shared_options
 from .values import checked
 
 # What the media root has behind its name in that of its quarantine, where none is named.
@@ -169,6 +169,7 @@ class RecordsJob:
     dependents: tuple[DependentRule, ...]
     parents: str | None
     only: Only
+    on_missing: str
     max_dependents: int
     relink: bool
     references: tuple[Column, ...]
@@ -177,6 +178,16 @@ class RecordsJob:
     @property
     def name(self) -> str:
         return self.select
+
+    @property
+    def clears(self) -> bool:
+        """Whether rows are kept and lose their files."""
+        return self.on_missing == "clear"
+
+    @property
+    def file_columns(self) -> tuple[str, ...]:
+        """The columns that are emptied where rows are kept."""
+        return (self.file_column, *self.companion_columns)
 
     @property
     def heading(self) -> str:
@@ -239,6 +250,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         dependents=_dependents(values["dependents"]),
         parents=values["parents"],
         only=only_of(values["only"] or {}),
+        on_missing=_on_missing(values),
         max_dependents=values["max_dependents"],
         relink=values["relink"],
         references=references,
@@ -256,6 +268,16 @@ _BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], OrphansJob | RecordsJob]] 
 def build_job(job: str, options: Mapping[str, Any]) -> OrphansJob | RecordsJob:
     """Build a job of that kind. Raises SiteError where an option is not usable."""
     return _BUILDERS[job](options)
+
+
+def _on_missing(values: Mapping[str, Any]) -> str:
+    on_missing: str = values["on_missing"]
+    if values["select"] != SELECTIONS[0] and on_missing != ON_MISSING[0]:
+        raise SiteError(
+            f"on_missing is {on_missing}, and the job is {values['select']}, which asks for no file. "
+            f"Leave it out, or use it in the job {SELECTIONS[0]}."
+        )
+    return on_missing
 
 
 def _deciding_column(values: Mapping[str, Any], references: Sequence[Column]) -> Column:

@@ -162,9 +162,3 @@ class DependentRows(Statements):
             f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self.dialect.key_join(table)})"
         )
         return self._change(f"updating rows of {table.name}", statement, parameters)
-
-    def _cleared(self, table: Table, columns: Sequence[str], to_default: bool) -> str:
-        """What an UPDATE sets to clear columns."""
-        empty = {name: "NULL" if table.columns[name].nullable else "''" for name in columns}
-        values = {name: f"({table.columns[name].default})" for name in columns} if to_default else empty
-        return ", ".join(f"{self.dialect.quote(name)} = {value}" for name, value in values.items())

@@ -109,6 +109,20 @@ class Records(Statements):
         )
         return self._change(f"deleting rows of {table.name}", statement, [*parameters, *wanted])
 
+    def clear_selected(self, selection: Selection, rows: Sequence[Row], columns: Sequence[str]) -> int:
+        """Empty columns of those of the rows that are still selected and reference the same file.
+
+        Returns how many rows were changed.
+        """
+        source, wanted = self._rows_and_files(selection, rows)
+        condition, parameters = self._condition(selection)
+        table = selection.table
+        statement = (
+            f"UPDATE {self.dialect.relation(table)} AS t SET {self._cleared(table, columns)} "
+            f"WHERE {condition} AND EXISTS (SELECT 1 FROM {source} WHERE {self._same_row(selection)})"
+        )
+        return self._change(f"emptying columns of {table.name}", statement, [*parameters, *wanted])
+
     def can_hold(self, path: bytes) -> bool:
         """Whether a path column can hold a path, as far as its bytes are concerned."""
         return self.dialect.path_parameter(path) is not None

@@ -79,5 +79,11 @@ class Statements(Catalog):
             parent = alias
         return chain, parent, parameters
 
+    def _cleared(self, table: Table, columns: Sequence[str], to_default: bool = False) -> str:
+        """What an UPDATE sets to clear columns."""
+        empty = {name: "NULL" if table.columns[name].nullable else "''" for name in columns}
+        values = {name: f"({table.columns[name].default})" for name in columns} if to_default else empty
+        return ", ".join(f"{self.dialect.quote(name)} = {value}" for name, value in values.items())
+
     def _path_or_none(self, value: Any) -> bytes | None:
         return None if value is None else self.dialect.path_bytes(value)

@@ -173,9 +173,7 @@ class SetCascade(Cascade):
                 if link.action == "delete":
                     yield CascadeRow("deleted", table, row, [key])
                 else:
-                    yield CascadeRow(
-                        _change(link.to_default), table, _only({*table.key, *link.columns}, row), [key]
-                    )
+                    yield CascadeRow(_change(link.to_default), table, only_columns(link.columns, row), [key])
 
     def _rows(self, chain: _Chain) -> Iterator[tuple[Table, RowKey, StoredRow]]:
         if chain.last.action == "delete":
@@ -268,7 +266,7 @@ class KeyCascade(Cascade):
                 table, sorted(self._not_deleted(table, keys), key=repr)
             ):
                 action = _change(to_default)
-                changed = _only({*table.key, *columns}, row)
+                changed = only_columns(columns, row)
                 yield CascadeRow(action, table, changed, self._origins[table, key])
 
     def apply(self) -> None:
@@ -353,8 +351,9 @@ def _change(to_default: bool) -> str:
     return "defaulted" if to_default else "cleared"
 
 
-def _only(columns: Iterable[str], row: StoredRow) -> StoredRow:
-    return {**row, "row": {name: row["row"][name] for name in columns}}
+def only_columns(columns: Iterable[str], row: StoredRow) -> StoredRow:
+    """Of a row its key and some columns."""
+    return {**row, "row": {name: row["row"][name] for name in dict.fromkeys([*row["key"], *columns])}}
 
 
 def _must_be_all(doing: str, done: int, wanted: int) -> None:

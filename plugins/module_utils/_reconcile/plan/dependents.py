@@ -107,11 +107,13 @@ class Dependents:
         self.warnings: list[str] = []
         # The tables to whose rows nothing must be attached.
         self._unattached = {table} if job.select == "incomplete" else set()
-        self._unless_triggered("delete", table, database)
-        self._follow(table, database)
-        self._add_unconstrained(job.dependents, database)
-        self._add_parents(database)
-        self._require_effect(job.dependents, database)
+        # Nothing depends on the files of rows that are kept.
+        if not job.clears:
+            self._unless_triggered("delete", table, database)
+            self._follow(table, database)
+            self._add_unconstrained(job.dependents, database)
+            self._add_parents(database)
+            self._require_effect(job.dependents, database)
         in_order = list(self._children_first())
         # Tables from which rows are deleted before those of the records, and after them.
         self.order = in_order[: in_order.index(table) + 1]

@@ -324,4 +324,4 @@ def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> li
 def _scope(job: RecordsJob) -> str:
     parts = [os.fsdecode(job.site.media_root), job.table, job.file_column, *job.companion_columns]
     # Approving a plan approves what becomes of all rows that depend on its records.
-    return "\0".join([*parts, repr(job.dependents), str(job.parents), repr(job.only)])
+    return "\0".join([*parts, repr(job.dependents), str(job.parents), repr(job.only), job.on_missing])

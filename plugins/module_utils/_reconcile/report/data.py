@@ -31,9 +31,9 @@ def result(of: Description, verbose: bool, with_diff: bool) -> dict[str, Any]:
         "plan_id": plan.plan_id,
         "plan": plan.token,
         "examined": plan.examined,
-        "found": plan.found.as_dict(),
+        "found": of.removed_totals(plan.found.as_dict()),
         "young": plan.young,
-        "removed": outcome.removed.as_dict() if outcome else dict(_NOTHING),
+        "removed": of.removed_totals(outcome.removed.as_dict()) if outcome else dict(_NOTHING),
         of.list_name: [of.item_data(item) for item in shown],
         "truncated": _is_truncated(of, len(shown), kept.truncated),
         # Ansible reserves "skipped" and "failed" for the state of the task itself.

@@ -67,6 +67,14 @@ class Description(ABC):
         """Such a record as a line of a diff that disappears, and one that appears."""
         raise NotImplementedError
 
+    def removed_totals(self, totals: dict[str, int]) -> dict[str, int]:
+        """Of what a job changes, that which is removed."""
+        return totals
+
+    def done(self, totals: dict[str, int]) -> str:
+        """What was done, with its totals."""
+        return f"removed {self.totals(totals)}"
+
     @property
     def own_data(self) -> dict[str, Any]:
         """What only a result of this kind of job has."""

@@ -39,6 +39,9 @@ class RecordsDescription(Description):
         lines = [f"  {rows} of {self.job.table}{where}: {what}" + (f" ({labels})" if labels else "")]
         if plan.selection.uploaded_at_column is None:
             lines.append("  these rows have no age: no time column is known; uploaded_at_column names one")
+        if self.job.clears and plan.found.records:
+            kept = counted(plan.found.records, "row")
+            lines.append(f"  {self._columns} of {kept} to be emptied, which are kept (on_missing: clear)")
         if plan.found.files:
             files, size = counted(plan.found.files, "file"), counted(plan.found.bytes, "byte")
             verb = "is" if plan.found.files == 1 else "are"
@@ -73,8 +76,23 @@ class RecordsDescription(Description):
         return printable(f"{self.job.table} {item.shown_key}: {path}{owner}")
 
     def totals(self, totals: dict[str, int]) -> str:
-        files = f"{counted(totals['files'], 'file')}, {counted(totals['bytes'], 'byte')}"
-        return f"{counted(totals['records'], 'row')} of {self.job.table}; {files}"
+        rows = f"{counted(totals['records'], 'row')} of {self.job.table}"
+        if self.job.clears:
+            rows += f" to be emptied of {self._columns} and kept"
+        return f"{rows}; {_files(totals)}"
+
+    def done(self, totals: dict[str, int]) -> str:
+        if not self.job.clears:
+            return super().done(totals)
+        rows = counted(totals["records"], "row")
+        return f"cleared {self._columns} of {rows} of {self.job.table}; removed {_files(totals)}"
+
+    def removed_totals(self, totals: dict[str, int]) -> dict[str, int]:
+        return {**totals, "records": 0} if self.job.clears else totals
+
+    @property
+    def _columns(self) -> str:
+        return ", ".join(self.job.file_columns)
 
     @property
     def relinks(self) -> Listed[Relink]:
@@ -97,7 +115,15 @@ class RecordsDescription(Description):
             {**self.item_data(relink.record), "to": escaped(relink.record.moved_to)}
             for relink in self.relinks.items
         ]
-        return {"relinked": {"found": len(self.plan.relinks), "done": done}, "relinks": relinks}
+        cleared = {
+            "found": self.plan.found.records if self.job.clears else 0,
+            "done": self.outcome.removed.records if self.job.clears and self.outcome else 0,
+        }
+        return {
+            "cleared": cleared,
+            "relinked": {"found": len(self.plan.relinks), "done": done},
+            "relinks": relinks,
+        }
 
     @property
     def labels(self) -> Sequence[tuple[str, int]]:
@@ -125,6 +151,10 @@ class IncompleteDescription(RecordsDescription):
 
     def _what(self, found: int) -> str:
         return f"{found:,} never attached and older than {self.job.age_limit.older_than_hours} h"
+
+
+def _files(totals: dict[str, int]) -> str:
+    return f"{counted(totals['files'], 'file')}, {counted(totals['bytes'], 'byte')}"
 
 
 def _path(record: Record) -> str:

@@ -43,7 +43,7 @@ def summary(of: Description, verbose: bool) -> list[str]:
     lines += _kept_lines(of, verbose)
     if outcome is not None and not plan.refusals:
         for_good = ", deleted for good" if of.job.site.quarantine is None else ""
-        lines.append("  removed " + of.totals(outcome.removed.as_dict()) + for_good)
+        lines.append("  " + of.done(outcome.removed.as_dict()) + for_good)
         if outcome.relinks.total:
             lines.append(f"  pointed at the file that was moved: {counted(outcome.relinks.total, 'row')}")
         if outcome.batch:

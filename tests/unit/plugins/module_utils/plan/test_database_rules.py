@@ -65,7 +65,7 @@ def test_a_cascade_from_a_partition_is_followed_for_its_own_rows(
     site.database.run(PARTITIONED)
     site.database.run(f"UPDATE scan SET image = 'p/lost.jpg' WHERE (id, y) = {lost}")
     before = site.database.dump()
-    job = site.missing(table="scan", quarantine=str(tmp_path / "kept"))
+    job = site.missing(table="scan", confirm_scans=1, quarantine=str(tmp_path / "kept"))
     plan, outcome = run(job)
     assert outcome.error == ""
     assert plan.dependents == outcome.dependents == ({} if marks else {"mark": {"deleted": 1, "updated": 0}})
@@ -114,7 +114,7 @@ def test_a_record_of_an_inheriting_table_comes_back_whole(
         "INSERT INTO mark VALUES (1, 7), (2, 8); INSERT INTO tag VALUES (1, 1), (2, 2)"
     )
     before = site.database.dump()
-    job = site.missing(table="scan", quarantine=str(tmp_path / "kept"))
+    job = site.missing(table="scan", confirm_scans=1, quarantine=str(tmp_path / "kept"))
     plan, outcome = run(job)
     assert outcome.error == ""
     assert plan.dependents == {name: {"deleted": 1, "updated": 0} for name in ("mark", "tag")}
