@@ -29,9 +29,9 @@ def drifted(site: Site) -> Site:
     return site
 
 
-def only(site: Site, job: str) -> dict[str, Any]:
+def only(site: Site, job: str, **more: Any) -> dict[str, Any]:
     """The description of a site with one job alone."""
-    return {key: value for key, value in site.described().items() if key == job or key not in JOBS}
+    return {key: value for key, value in site.described(**more).items() if key == job or key not in JOBS}
 
 
 def is_clean(site: Site) -> bool:
@@ -316,7 +316,7 @@ def test_null_and_false_reach_the_modules_as_such(album: Site, ansible: Ansible)
     inside = {"quarantine": str(album.media / "kept"), "quarantine_in_media_root": "{{ publish }}"}
     hosts = {
         "web": [only(album, "orphans") | nothing],
-        "home": [{**album.described(), **inside, "name": "inside"}],
+        "home": [album.described(**inside, name="inside")],
     }
     run = ansible.clean(hosts, *FORCE, "-e", "publish=false")
     assert "WARNING" not in run.output
@@ -344,7 +344,7 @@ def test_module_defaults_of_the_group_set_what_the_modules_share(album: Site, an
 
 def quarantined(site: Site, job: str, **more: Any) -> dict[str, Any]:
     """The description of a site with one job alone and a quarantine."""
-    return {**only(site, job), "quarantine": str(site.folder / f"{site.name}-kept"), **more}
+    return only(site, job, quarantine=str(site.folder / f"{site.name}-kept"), **more)
 
 
 def batches(site: Site) -> list[str]:

@@ -26,6 +26,7 @@ from engine.config.site import (
 )
 from engine.report import data, words
 from engine.report.describe import describe
+from helpers.options import or_for_good
 
 # A schema beside the usual one, for PostgreSQL.
 SCHEMA = "stats"
@@ -104,7 +105,8 @@ class Project:
         self._age_files()
         rules = options.pop("dependents", ())
         options["dependents"] = [{**rule, "table": self._written(rule["table"])} for rule in rules]
-        job = records_job({**self.options, "age_stamp": "mtime", "confirm_scans": 1, **options})
+        defaults = {**self.options, "age_stamp": "mtime", "confirm_scans": 1}
+        job = records_job({**defaults, **or_for_good(options)})
         return self._run(job, check, approved_plan)
 
     def _age_files(self) -> None:
@@ -122,14 +124,13 @@ class Project:
         """Run ``orphans`` as the module media_orphans would; every file is old enough."""
         # But for those of this very moment: the clock of a file system ticks every 10 ms.
         time.sleep(0.02)
-        return self._run(orphans_job({**self.options, "older_than_hours": 0, **options}), check)
+        return self._run(orphans_job({**self.options, "older_than_hours": 0, **or_for_good(options)}), check)
 
     @property
     def options(self) -> dict[str, Any]:
         return {
             "database_url": self.database.url,
             "media_root": str(self.media),
-            "permanent": True,
             "max_removal_percent": 100,
             # These sites are small, and lose all that they have.
             "accept": ["empty_media_root", "path_mismatch", "no_references", *SHARED],
