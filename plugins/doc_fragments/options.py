@@ -76,6 +76,20 @@ options:
         Every summary and every question says so.
     type: bool
     default: false
+  keep:
+    description:
+      - What no job removes, whatever it finds. An entry is the path of a file
+        or a folder below O(media_root), such as V(banners), or a glob, such
+        as V(campaigns/*.jpg), which also matches a name alone (V(*.pdf));
+        or it is a row by its table and key, V(row:album_photo:17), as summaries
+        show them.
+      - A record is kept with each of its files that is listed, a listed record
+        keeps its files, and a record is kept with which a listed row would
+        be deleted. What a job lists comes on top of what its site lists. See
+        O(exclude) for what is not even examined.
+    type: list
+    elements: str
+    default: []
   state_directory:
     description:
       - Where a site without a O(quarantine) keeps what its runs know of it;

@@ -38,6 +38,7 @@ class Code(str, Enum):
     RECORD_KEPT = "record_kept"
     YOUNG = "young"
     DATABASE = "database"
+    KEEP = "keep"
     NOT_APPROVED = "not_approved"
     NOT_CONFIRMED = "not_confirmed"
     CHANGED = "changed"
@@ -74,6 +75,7 @@ MEANING = {
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
     Code.YOUNG: "The file, the row or a file of the record is younger than the age limit, or of unknown age.",
     Code.DATABASE: "The file is part of the site's own database.",
+    Code.KEEP: "The option keep lists it, or its record, or a file of its.",
     Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
     Code.NOT_CONFIRMED: "Nobody reviewed it, and no scan that is long enough ago has found it too.",
     Code.CHANGED: "It changed after the plan was made.",

@@ -101,6 +101,7 @@ OPTIONS = (
     Option("quarantine", "path"),
     Option("quarantine_in_media_root", "bool", default=False),
     Option("permanent", "bool", default=False),
+    Option("keep", "list", default=()),
     Option("state_directory", "path"),
     Option(
         "max_removal_percent",

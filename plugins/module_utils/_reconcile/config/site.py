@@ -29,6 +29,9 @@ from .values import checked
 # What the media root has behind its name in that of its quarantine, where none is named.
 QUARANTINE_SUFFIX = "-quarantine"
 
+# How an entry of ``keep`` begins that is a row.
+_ROW = "row:"
+
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -46,6 +49,14 @@ class Column:
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What no job removes: files, by paths and globs, and rows, by table and key as reports show them."""
+
+    paths: tuple[bytes, ...]
+    rows: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,7 @@ class Site:
     confirm_scans: int | None
     confirm_after_hours: int
     switches: tuple[tuple[str, bool], ...]
+    keep: Keep
     # Whether nobody has named the quarantine: it has to be on the file system of the media, then.
     has_default_quarantine: bool
 
@@ -347,6 +359,7 @@ def _site(values: Mapping[str, Any]) -> Site:
         confirm_scans=values["confirm_scans"],
         confirm_after_hours=values["confirm_after_hours"],
         switches=tuple((name, value) for name, value in values.items() if isinstance(value, bool)),
+        keep=_keep(values["keep"]),
         has_default_quarantine=kept_in is not None and values["quarantine"] is None,
     )
     _check_quarantine(found)
@@ -402,6 +415,18 @@ def columns_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
 def _column(entry: Mapping[str, Any]) -> Column:
     size, checksum = entry.get("size_column"), entry.get("checksum_column")
     return Column(entry["table"], entry["column"], size or None, checksum or None)
+
+
+def _keep(entries: Sequence[str]) -> Keep:
+    rows = [entry[len(_ROW) :] for entry in entries if entry.startswith(_ROW)]
+    paths = [entry for entry in entries if not entry.startswith(_ROW)]
+    split = [(table, key) for table, _colon, key in (row.partition(":") for row in rows)]
+    for row, (table, key) in zip(rows, split):
+        if not table or not key:
+            raise SiteError(
+                f"keep: the entry {_ROW + row!r} must be row:TABLE:KEY, such as row:album_photo:17."
+            )
+    return Keep(tuple(_below_root("keep: the entry", path) for path in paths), tuple(split))
 
 
 def _below_root(option: str, written: str) -> bytes:

@@ -223,6 +223,9 @@ def _options(site: Mapping[str, Any], job: str, entry: Mapping[str, Any]) -> dic
     elif entry.get("quarantine"):
         shared.pop("permanent", None)
     merged = {**shared, **entry, "name": str(site["name"])}
+    if site.get("keep") and entry.get("keep"):
+        # What a job keeps takes nothing away from what its site keeps.
+        merged["keep"] = [*_entries(site["keep"]), *_entries(entry["keep"])]
     return {**_implied(site, job), **_said(merged, known, f"{job} of site {str(site['name'])!r}")}
 
 

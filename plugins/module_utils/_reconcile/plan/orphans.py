@@ -207,6 +207,9 @@ class _OrphansPlanner(Planner):
             self.not_judged += 1
             self.plan.keep(path, Code.OTHER_MOUNT, "another file is mounted here, and is not judged")
             return None
+        if self.is_listed_in_keep(self.keep.doubt_of_file(path), Orphan(path, state)):
+            self.not_judged += 1
+            return None
         self.unreferenced += 1
         if self.age.is_young(state) or state.ctime_ns >= self.began_ns:
             self.plan.young += 1

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from typing import Iterator, Protocol, TypeVar
 
+from ..compare.keep import KeepList
 from ..compare.path_mismatch import Sample, better_reading
 from ..config.site import OrphansJob, RecordsJob, Site
-from ..kept import Code
+from ..kept import Code, Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings
 from ..media.store import FileState
@@ -72,6 +73,7 @@ class Planner:
         self.spellings = Spellings(job.site.media_root, job.site.media_url)
         self.sample = Sample()
         self.own_files = self.database.own_files()
+        self.keep = KeepList(job.site.keep, self.database, self.spellings)
 
     def examined(self, number: int) -> None:
         """Report how much was examined by now, to whoever waits."""
@@ -110,6 +112,15 @@ class Planner:
                 self.plan.keep_for(candidate.name, doubt)
             else:
                 yield candidate
+
+    def is_listed_in_keep(self, doubt: Doubt | None, candidate: Candidate) -> bool:
+        """Whether the option ``keep`` lists a candidate, as the doubt says; it is kept, then."""
+        if doubt is None:
+            return False
+        self.plan.keep_for(candidate.name, doubt)
+        if self.approval:
+            self.approval.note(candidate.item())
+        return True
 
     def is_of_database(self, path: bytes, state: FileState) -> bool:
         """Whether a file is part of the site's own database, under whatever name; it is kept, then."""

@@ -12,6 +12,7 @@ from collections import Counter
 from hashlib import blake2b
 from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
+from ..compare.keep import KeepList
 from ..compare.references import ReferenceCheck
 from ..config.site import RecordsJob
 from ..database.base import Database
@@ -166,10 +167,14 @@ class DependentsFound:
     Inside a transaction they are locked, so that none comes, goes or changes until it ends.
     """
 
-    def __init__(self, cascade: Cascade, most: int) -> None:
+    def __init__(self, cascade: Cascade, most: int, keep: KeepList | None = None) -> None:
         self._sums: dict[tuple[Any, ...], int] = {}
         self.listed: Listed[str] = Listed(most)
+        # Records with which a row would be deleted that is to be kept, each with such a row.
+        self.held: dict[tuple[Any, ...], DependentRow] = {}
         for row in cascade.rows():
+            if keep and row.verb == "deleted" and keep.lists_row(row.table, row.key):
+                self.held.update(dict.fromkeys(row.records, row))
             self.listed.add(f"{row.shown} ({row.verb})")
             digest = self._number(row)
             for record in row.records:

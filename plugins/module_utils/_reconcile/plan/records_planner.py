@@ -111,7 +111,7 @@ class RecordsPlanner(Planner):
         has_age = self.plan.selection.uploaded_at_column is not None
         self.require_confirmation(scans=1 if has_age else SCANS_WITHOUT_AGE)
         moved = spool()
-        for record in self.confirmed(self._not_young(self._detailed(self._selected()))):
+        for record in self.confirmed(self._not_young(self._not_listed(self._detailed(self._selected())))):
             (moved if record.moved_to else candidates).append(record)
         for some in apart(candidates, self.plan.links):
             for record in self._with_dependents(some):
@@ -121,6 +121,18 @@ class RecordsPlanner(Planner):
         self._plan_relinks(moved)
         self._finish()
         return self.plan
+
+    def _not_listed(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Keep what the option ``keep`` lists: the row of a record, or a file of its."""
+        table = self.plan.selection.table
+        is_dependent = any(link.child == table for link in self.plan.links.links())
+        for record in records:
+            doubt = self.keep.doubt_of_record(table, record.key, record.paths)
+            if not self.is_listed_in_keep(doubt, record):
+                yield record
+            elif is_dependent:
+                # It would else be deleted with a record on which it depends.
+                self.keep.add_row(table, record.key)
 
     def _not_young(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep a record one of whose files is younger than the limit."""
@@ -200,9 +212,21 @@ class RecordsPlanner(Planner):
         return records
 
     def _cascade(self, records: list[Record]) -> tuple[Cascade, DependentsFound, list[Record]]:
+        """The cascade of the records, its rows, and the records without those that these rows keep."""
+        cascade, found, left = self._followed(records)
+        while found.held:
+            for record in left:
+                if record.key in found.held:
+                    row = found.held[record.key].shown
+                    reason = f"keep lists the row {row}, which would be deleted with its record"
+                    self._keep_for(record, Doubt(Code.KEEP, reason))
+            cascade, found, left = self._followed([record for record in left if record.key not in found.held])
+        return cascade, found, left
+
+    def _followed(self, records: list[Record]) -> tuple[Cascade, DependentsFound, list[Record]]:
         """The cascade of the records, its rows, and the records without those that are restricted."""
         cascade, restricted = cascade_of(self.plan.links, self.database, [record.row for record in records])
-        found = DependentsFound(cascade, self.site.max_listed)
+        found = DependentsFound(cascade, self.site.max_listed, self.keep)
         left: list[Record] = []
         for record in records:
             if record.key in restricted:
@@ -244,7 +268,8 @@ class RecordsPlanner(Planner):
                 check.read(self._own_references_to_remember(check))
             doubts = check.doubts([file.path for file in there], own) if check else {}
             for file in there:
-                doubt = doubts.get(file.path) or self.age.doubt_of_file(file.state)
+                listed = self.keep.doubt_of_file(file.path)
+                doubt = listed or doubts.get(file.path) or self.age.doubt_of_file(file.state)
                 if doubt:
                     self.plan.keep_for(file.path, doubt)
                 elif self.is_approved(file):

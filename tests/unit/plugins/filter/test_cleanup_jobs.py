@@ -159,6 +159,11 @@ def test_what_a_job_says_of_its_quarantine_replaces_what_its_site_says() -> None
         assert quarantine_of(job["options"]) == expected
 
 
+def test_what_a_job_keeps_comes_on_top_of_what_its_site_keeps() -> None:
+    first, second = cleanup_jobs([site(missing=[{**PHOTOS, "keep": ["a"]}, PHOTOS], keep=["b"])])
+    assert (first["options"]["keep"], second["options"]["keep"]) == (["b", "a"], ["b"])
+
+
 def test_null_stands_for_the_default_and_is_left_out() -> None:
     empty = {"marker": None, "low_priority": None, "max_listed": None}
     (job,) = cleanup_jobs([site(orphans={**ORPHANS, **empty}, marker=".mounted")])

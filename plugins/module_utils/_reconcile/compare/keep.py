@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What the option ``keep`` lists: files and rows that no job removes, whatever it finds about them."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from typing import Any, Iterable, Iterator, Sequence
+
+from ..config.site import Keep
+from ..database.base import Database
+from ..database.catalog import Table
+from ..kept import Code, Doubt
+from ..media.paths import Spellings, canonical
+from ..text import escaped, escaped_value
+
+_GLOB = re.compile(rb"[*?\[]")
+
+
+class KeepList:
+    """Knows by a path, or by the key of a row, whether it is listed.
+
+    A path is also listed in another spelling, and below a folder that is. Raises SiteError for a table
+    that the database does not have: a row of it would not be kept.
+    """
+
+    def __init__(self, keep: Keep, database: Database, spellings: Spellings) -> None:
+        self._spellings = spellings
+        self._paths = {form: path for path in keep.paths for form in (path, canonical(path))}
+        self._globs = [
+            (re.compile(fnmatch.translate(os.fsdecode(form)).encode("utf-8", "surrogateescape")), path)
+            for form, path in self._paths.items()
+            if _GLOB.search(form)
+        ]
+        self._rows = {(database.table(table).identity, key) for table, key in keep.rows}
+
+    def doubt_of_file(self, path: bytes) -> Doubt | None:
+        """Why a file is kept, by its path or by what a column says of it; None if it is not listed."""
+        entry = next(filter(None, map(self._entry, self._meanings(path))), None)
+        return None if entry is None else Doubt(Code.KEEP, f"keep lists it, by '{escaped(entry) or '.'}'")
+
+    def doubt_of_record(self, table: Table, key: Sequence[Any], paths: Iterable[bytes]) -> Doubt | None:
+        """Why a record is kept: it is listed, or a file of its is."""
+        if self.lists_row(table, key):
+            return Doubt(Code.KEEP, f"keep lists its row, {table.name} {_shown(key)}")
+        for path in paths if self._paths else ():
+            doubt = self.doubt_of_file(path)
+            if doubt:
+                return Doubt(Code.KEEP, f"its file '{escaped(path)}' is kept: {doubt.reason}")
+        return None
+
+    def add_row(self, table: Table, key: Sequence[Any]) -> None:
+        """List a row that is kept for the sake of its file."""
+        self._rows.add((table.identity, _shown(key)))
+
+    def lists_row(self, table: Table, key: Sequence[Any]) -> bool:
+        return bool(self._rows) and (table.identity, _shown(key)) in self._rows
+
+    def _meanings(self, path: bytes) -> Iterator[bytes]:
+        if self._paths:
+            yield path
+            yield from self._spellings.meant_by(path)
+
+    def _entry(self, path: bytes) -> bytes | None:
+        """The entry that a path matches, if any."""
+        for form in _with_folders(path):
+            if form in self._paths:
+                return self._paths[form] or b"."
+        name = path.rpartition(b"/")[2]
+        for pattern, entry in self._globs:
+            if pattern.match(path) or pattern.match(name):
+                return entry
+        return None
+
+
+def _with_folders(path: bytes) -> Iterator[bytes]:
+    """A path, and each folder above it up to the media root."""
+    yield path
+    while path:
+        path = path.rpartition(b"/")[0]
+        yield path
+
+
+def _shown(key: Sequence[Any]) -> str:
+    return ", ".join(map(escaped_value, key))
