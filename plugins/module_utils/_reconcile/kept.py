@@ -22,6 +22,7 @@ class Code(str, Enum):
     # Of a plan, or found at the moment of removal.
     REFERENCED = "referenced"
     OTHER_SPELLING = "other_spelling"
+    OTHER_NAME = "other_name"
     DERIVED = "derived"
     LIKELY_MOVE = "likely_move"
     OUTSIDE = "outside"
@@ -59,6 +60,7 @@ class Code(str, Enum):
 MEANING = {
     Code.REFERENCED: "A row references the file.",
     Code.OTHER_SPELLING: "The database or the disk has the file in another spelling of its path.",
+    Code.OTHER_NAME: "A row references the file by another name: a link, a hard link, a mount, another case.",
     Code.DERIVED: "The file is derived from a file that a row references.",
     Code.LIKELY_MOVE: "A record that is missing and an orphan are likely one file that was moved.",
     Code.OUTSIDE: "What the database or a manifest holds leads out of the media root, or is no path at all.",

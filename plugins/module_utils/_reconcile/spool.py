@@ -127,6 +127,11 @@ class Spool(Generic[Item]):
         self._tail = []
 
 
+def path_spool() -> Spool[bytes]:
+    """An empty list of paths."""
+    return Spool(lambda path: (path,), lambda path: path)
+
+
 def in_chunks(items: Iterator[Item]) -> Iterator[list[Item]]:
     """The items in lists of a bounded length, none of them empty."""
     return iter(lambda: list(islice(items, CHUNK)), [])

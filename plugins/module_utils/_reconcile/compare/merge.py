@@ -51,10 +51,12 @@ class Merge(Ordered):
         """Those of some paths in byte order, the next files, that no reference has; in byte order."""
         left = set(paths)
         for references in self._between(paths[0], paths[-1]):
-            if self._without_file is not None:
+            before = len(left)
+            left.difference_update(references)
+            # Nearly always each of them has a file of its own.
+            if self._without_file is not None and before - len(left) < len(references):
                 files = frozenset(paths)
                 self._without_file.extend(path for path in references if path not in files)
-            left.difference_update(references)
         return sorted(left)
 
     def finish(self) -> None:

@@ -30,13 +30,14 @@ class Seen(NamedTuple):
     path: bytes
     state: FileState | None
     is_referenced: bool
+    is_hard_linked: bool = False
 
 
 def seen_files() -> Spool[Seen]:
     """An empty list of such files."""
     return Spool(
-        lambda seen: (seen.path, seen.state and tuple(seen.state), seen.is_referenced),
-        lambda path, state, is_referenced: Seen(path, state and FileState(*state), is_referenced),
+        lambda seen: (seen.path, seen.state and tuple(seen.state), *seen[2:]),
+        lambda path, state, *more: Seen(path, state and FileState(*state), *more),
     )
 
 

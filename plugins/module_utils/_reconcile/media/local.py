@@ -27,6 +27,7 @@ from ..text import escaped
 from . import transfer
 from .copy import open_unnoticed
 from .directories import HANDLES, Directories, place_of, reason, require_same, state_of, status_of
+from .links import Links
 from .mounts import Mounts
 from .private_folder import PrivateFolder
 from .store import (
@@ -82,6 +83,7 @@ class LocalStore(MediaStore):
             ) from None
         self._place = place_of(status_of(self._root, self._root_path))
         self._directories = Directories(self._root, self._never)
+        self._links = Links(self._directories, (self._root_path, os.path.realpath(self._root_path)))
         self._mounts = Mounts(self._root)
         return self
 
@@ -125,7 +127,7 @@ class LocalStore(MediaStore):
         try:
             handle, name = self._directories.parent_of(path)
             status = os.stat(name or b".", dir_fd=handle, follow_symlinks=False)
-            return PathStatus(Answer.FOUND, state_of(status))
+            return PathStatus(Answer.FOUND, state_of(status), names=status.st_nlink)
         except (OSError, Blocked) as error:
             return _not_found(error)
 
@@ -147,6 +149,13 @@ class LocalStore(MediaStore):
         except OSError as error:
             self.unreadable.add((path, reason(error)))
         return False
+
+    def followed(self, path: bytes) -> tuple[bytes, FileState] | None:
+        try:
+            return self._links.followed(path)
+        except OSError as error:
+            self.unreadable.add((path, reason(error)))
+            return None
 
     def forget(self) -> None:
         self._directories.forget()
@@ -197,7 +206,7 @@ class LocalStore(MediaStore):
         except (OSError, Blocked) as error:
             self.unreadable.add((directory, reason(error)))
             return
-        noted = Noted(self.unreadable, self.not_entered)
+        noted = Noted(self.unreadable, self.not_entered, self.links)
         walk = Walk(noted, self._never, exclude, in_order, self._mounts.may_be_met)
         yield from walk.below(directory + b"/" if directory else b"", handle)
         if not self._mounts.may_be_met and self._mounts.has_more():

@@ -12,7 +12,7 @@ from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, AbstractSet, Iterator, NamedTuple, Pattern, Sequence
 
-from ..spool import Listed
+from ..spool import Listed, path_spool
 
 if TYPE_CHECKING:
     from .private_folder import PrivateFolder
@@ -83,6 +83,8 @@ class PathStatus(NamedTuple):
     answer: Answer
     state: FileState | None = None
     reason: str = ""
+    # How many names the file has in its file system.
+    names: int = 1
 
     @property
     def is_found(self) -> bool:
@@ -154,6 +156,8 @@ class MediaStore(ABC):
     def __init__(self, max_listed: int) -> None:
         self.unreadable: Listed[tuple[bytes, str]] = Listed(max_listed)
         self.not_entered: Listed[tuple[bytes, str]] = Listed(max_listed)
+        # The symbolic links that listings met.
+        self.links = path_spool()
 
     @abstractmethod
     def __enter__(self) -> MediaStore:
@@ -205,6 +209,13 @@ class MediaStore(ABC):
     def is_in_other_mount(self, path: bytes) -> bool:
         """Whether a path that was found leads into what is mounted below the root; a removal checks again."""
         return False
+
+    def followed(self, path: bytes) -> tuple[bytes, FileState] | None:
+        """Where a path leads if links inside the store are followed: the path without links, and its state.
+
+        None if it leads nowhere or out of the store. What cannot be read is noted in ``unreadable``.
+        """
+        return None
 
     @abstractmethod
     def forget(self) -> None:

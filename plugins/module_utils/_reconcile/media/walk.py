@@ -12,7 +12,7 @@ import re
 from itertools import islice
 from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
 
-from ..spool import Aside, ExternalSort, Listed, Part
+from ..spool import Aside, ExternalSort, Listed, Part, Spool
 from .directories import DIRECTORY, HANDLES, place_of, reason, status_of
 from .mounts import bind_mount, mount_of
 from .store import Run
@@ -88,10 +88,11 @@ class _Level:
 
 
 class Noted(NamedTuple):
-    """What a walk notes, by path and reason."""
+    """What a walk notes, by path and reason; and the paths of symbolic links."""
 
     unreadable: Listed[tuple[bytes, str]]
     not_entered: Listed[tuple[bytes, str]]
+    links: Spool[bytes]
 
 
 class Walk:
@@ -109,7 +110,7 @@ class Walk:
         in_order: bool = True,
         may_meet_mounts: bool = True,
     ) -> None:
-        self._unreadable, self._not_entered = noted
+        self._unreadable, self._not_entered, self._links = noted
         self._never = never
         self._exclude = exclude
         self._in_order = in_order
@@ -170,6 +171,7 @@ class Walk:
                 for some in iter(lambda: list(islice(entries, ENTRIES)), []):
                     inner = [entry.name for entry in some if entry.is_dir(follow_symlinks=False)]
                     files = [entry.name for entry in some]
+                    self._links.extend([level.prefix + entry.name for entry in some if entry.is_symlink()])
                     if inner:
                         files = list(set(files).difference(inner))
                     yield files, [name + b"/" for name in inner if self._enters(level.prefix + name)]

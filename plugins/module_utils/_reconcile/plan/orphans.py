@@ -14,6 +14,7 @@ from typing import Iterable, Iterator, NamedTuple, Pattern
 from ..compare.age import AgeCheck
 from ..compare.merge import Merge, begun
 from ..compare.moves import LikelyMove, MoveSearch
+from ..compare.other_names import OtherNames
 from ..compare.references import ReferenceCheck
 from ..compare.unreferenced_folders import Neighbours, Seen, UnreferencedFolders, seen_files
 from ..config.site import OrphansJob
@@ -24,7 +25,7 @@ from ..media.paths import no_path, shortened
 from ..media.store import FileState
 from ..media.walk import exclusion, is_excluded
 from ..session import Comparison, Session
-from ..spool import Paths, Spool, in_chunks
+from ..spool import Paths, Spool, in_chunks, path_spool
 from ..text import counted, escaped
 from .approval import Item
 from .guards import Tally, guard_directories, guard_share, without_marker
@@ -83,6 +84,8 @@ class _OrphansPlanner(Planner):
         self.age = AgeCheck(self.store, job.age_limit, self.moment)
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
         self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings)
+        self.without_file = path_spool()
+        self.names: OtherNames | None = None
         self.listed = 0
         self.not_judged = 0
         self.files = 0
@@ -111,6 +114,19 @@ class _OrphansPlanner(Planner):
                 raise
             # Then it is hardly the directory's name that is wrong.
             raise SiteError(f"{without_marker(escaped(marker))} Besides, {error}") from None
+        self._require_each_once()
+
+    def _require_each_once(self) -> None:
+        """Refuse two names of one folder, as over two mounts: its files would be judged by each of them."""
+        known: dict[tuple[int, int], bytes] = {}
+        for directory in self.job.directories:
+            state = self.store.check(directory).state
+            other = known.setdefault((state.device, state.inode), directory) if state else directory
+            if other != directory:
+                raise SiteError(
+                    f"directories lists one folder twice: '{escaped(other)}' and '{escaped(directory)}' are "
+                    "one on disk, as over two mounts or on a file system that ignores case. Keep one."
+                )
 
     def _add(self, orphan: Orphan) -> None:
         self.plan.items.append(orphan)
@@ -139,10 +155,9 @@ class _OrphansPlanner(Planner):
         """The unreferenced files, and those beside them. The database sorts while the files are listed."""
         seen = seen_files()
         neighbours = Neighbours()
-        without_file: Spool[bytes] = Spool(lambda path: (path,), lambda path: path)
         with begun(self.database.references(self.job.references)) as lists:
             listings = {directory: self._listing(directory) for directory in self.job.directories}
-            merge = Merge(self._watched(lists), without_file if self.session.serves_several else None)
+            merge = Merge(self._watched(lists), self.without_file)
             for directory, paths in listings.items():
                 not_judged, unreferenced = self.not_judged, self.unreferenced
                 for some in paths.lists():
@@ -155,7 +170,7 @@ class _OrphansPlanner(Planner):
                 self.counts[directory] = (files, self.unreferenced - unreferenced)
             merge.finish()
         if self.session.serves_several:
-            self.session.comparison = Comparison(self.job.references, without_file)
+            self.session.comparison = Comparison(self.job.references, self.without_file)
         self.plan.examined = {
             "files": self.files,
             "referenced": self.files - self.unreferenced,
@@ -214,12 +229,15 @@ class _OrphansPlanner(Planner):
         if self.age.is_young(state) or state.ctime_ns >= self.began_ns:
             self.plan.young += 1
             return Seen(path, None, False)
-        return Seen(path, state, False)
+        return Seen(path, state, False, answer.names > 1)
 
     def _asked_again(self, files: Spool[Seen]) -> Iterator[Seen]:
         """Ask the database again: references are read after the files, in every spelling."""
         for some in files.chunks():
             doubts = self.check.doubts([file.path for file in some if file.state])
+            left = [file for file in some if file.state and file.path not in doubts]
+            if left:
+                doubts.update(self._other_names(files).doubts(left))
             for file in some:
                 doubt = doubts.get(file.path)
                 if doubt is None:
@@ -231,6 +249,13 @@ class _OrphansPlanner(Planner):
                     self.plan.examined["derived"] += 1
                 else:
                     self.plan.keep_for(file.path, doubt)
+
+    def _other_names(self, files: Spool[Seen]) -> OtherNames:
+        """The other names by which rows reference some of the files; they are searched for once."""
+        if self.names is None:
+            self.names = OtherNames(self.store, self.check, self.spellings)
+            self.names.read(files, self.without_file, self.store.links)
+        return self.names
 
     def _not_moved(self, orphans: list[Orphan]) -> Iterator[Orphan]:
         """Keep what may be the file that a record is missing."""
@@ -252,7 +277,8 @@ class _OrphansPlanner(Planner):
 
     def _finish(self) -> None:
         self._report_what_left_the_plan()
-        for path, reason in self.store.not_entered.items:
+        # The store may have been listed twice.
+        for path, reason in dict.fromkeys(self.store.not_entered.items):
             self.plan.keep(path, Code.OTHER_MOUNT, reason)
         self.seal()
         most = self.site.max_removal_percent

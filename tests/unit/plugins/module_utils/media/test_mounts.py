@@ -193,6 +193,36 @@ def test_a_listed_directory_that_is_a_bind_mount_is_refused(sqlite: Any, mirrore
 
 
 @needs_mounts
+@pytest.mark.promise(9)
+def test_a_reference_over_a_second_mount_protects_the_file(sqlite: Any, mirrored: Media) -> None:
+    site = Site(sqlite, mirrored)
+    site.insert("mirror/deep/b.jpg")
+
+    def clean() -> Any:
+        bind(mirrored, "photos", "mirror")
+        plan, _outcome = run(site.orphans())
+        return {kept.name: kept.code for kept in plan.kept.items}
+
+    assert in_namespace(clean) == {b"mirror": Code.OTHER_MOUNT, b"photos/deep/b.jpg": Code.OTHER_NAME}
+    assert mirrored.files == {b"photos/deep/b.jpg"}
+
+
+@needs_mounts
+@pytest.mark.promise(9)
+def test_one_folder_under_two_names_is_not_judged_twice(sqlite: Any, media: Media) -> None:
+    media.mkdir("disk", "again")
+
+    def refused() -> str:
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", media.path("disk")], check=True)
+        bind(media, "disk", "again")
+        with pytest.raises(SiteError) as refusal:
+            run(Site(sqlite, media).orphans(directories=["disk", "again"]))
+        return str(refusal.value)
+
+    assert "directories lists one folder twice: 'again' and 'disk'" in in_namespace(refused)
+
+
+@needs_mounts
 @pytest.mark.promise(5)
 def test_files_of_a_listed_directory_on_a_disk_of_its_own_are_removed_and_come_back(
     sqlite: Any, media_with_mount: Media

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Files that a row references by another name.
+
+Such as over a link inside the media root, by a hard link, over a second mount, or in another case on a file
+system that ignores it.
+
+References that no listed file has are followed, and so are links that are referenced; what they lead to
+is known by its device and inode. This is only done for files that would go otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Iterable, NamedTuple, Sequence
+
+from ..kept import Code, Doubt
+from ..media.paths import Spellings, no_path
+from ..media.store import MediaStore
+from ..spool import Spool
+from ..text import escaped
+from .references import ReferenceCheck, folders_of
+from .unreferenced_folders import Seen
+
+_BITS = 1 << 22
+
+
+class _OtherName(NamedTuple):
+    """What a name leads to: a file, or a folder by its path; and the name."""
+
+    device: int
+    inode: int
+    folder: bytes
+    name: bytes
+
+
+class _Inodes:
+    """Inodes in a memory of fixed size: says of all that were added, and of few others, that they were."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray(_BITS // 8)
+
+    def add(self, inode: int) -> None:
+        self._bits[inode % _BITS >> 3] |= 1 << (inode & 7)
+
+    def may_have(self, inode: int) -> bool:
+        return bool(self._bits[inode % _BITS >> 3] & 1 << (inode & 7))
+
+
+class OtherNames:
+    """The other names of candidates by which a row references them. Call ``read`` first."""
+
+    def __init__(self, store: MediaStore, check: ReferenceCheck, spellings: Spellings) -> None:
+        self._store = store
+        self._check = check
+        self._spellings = spellings
+        self._found: Spool[_OtherName] = Spool(tuple, _OtherName)
+
+    def read(self, files: Iterable[Seen], without_file: Spool[bytes], links: Spool[bytes]) -> None:
+        """Follow the references without a listed file, and the listed links, to where they may lead."""
+        inodes, hard_linked = _Inodes(), _Inodes()
+        has_hard_linked = False
+        for file in files:
+            if file.state:
+                inodes.add(file.state.inode)
+            if file.state and file.is_hard_linked:
+                hard_linked.add(file.state.inode)
+                has_hard_linked = True
+        for references in without_file.chunks():
+            for value in references:
+                for path in self._meant_by(value):
+                    self._follow(path, value, inodes)
+        for some in links.chunks():
+            for path in self._check.doubts(some):
+                self._follow(path, path, inodes)
+        if has_hard_linked:
+            self._find_hard_links(hard_linked)
+
+    def _meant_by(self, value: bytes) -> Iterable[bytes]:
+        if self._spellings.has_no_other(value):
+            return (value,)
+        paths = [] if no_path(value) else [value]
+        return dict.fromkeys([*paths, *self._spellings.meant_by(value)])
+
+    def _follow(self, path: bytes, name: bytes, inodes: _Inodes) -> None:
+        followed = self._store.followed(path)
+        if followed is None:
+            return
+        real, state = followed
+        is_folder = state.kind == "directory"
+        # To a folder by its own name, the reference check itself has the answer.
+        if (is_folder and real and real != path) or (state.kind == "file" and inodes.may_have(state.inode)):
+            self._found.append(_OtherName(state.device, state.inode, real if is_folder else b"", name))
+
+    def _find_hard_links(self, inodes: _Inodes) -> None:
+        """Search the whole store for other names of some files; an inode does not tell them."""
+        names: Spool[_OtherName] = Spool(tuple, _OtherName)
+        for run in self._store.walk(b"", None, in_order=False):
+            for name in run.names:
+                state = self._store.check_in(run, name).state
+                if state and state.kind == "file" and inodes.may_have(state.inode):
+                    names.append(_OtherName(state.device, state.inode, b"", run.prefix + name))
+        for some in names.chunks():
+            referenced = self._check.doubts([other.name for other in some])
+            self._found.extend(other for other in some if other.name in referenced)
+
+    def doubts(self, files: Sequence[Seen]) -> dict[bytes, Doubt]:
+        """Those of some files that a row references by another name."""
+        if not len(self._found):
+            return {}
+        places: dict[tuple[int, int], list[bytes]] = {}
+        for file in files:
+            if file.state:
+                # Two of them may be names of one file.
+                places.setdefault((file.state.device, file.state.inode), []).append(file.path)
+        folders: dict[bytes, list[bytes]] = {}
+        for file in files:
+            for folder in folders_of(file.path):
+                folders.setdefault(folder, []).append(file.path)
+        doubts: dict[bytes, Doubt] = {}
+        for other in self._found:
+            for path in self._reached(other, places, folders):
+                reason = f"a row references it by another name: '{escaped(other.name)}'"
+                doubts[path] = Doubt(Code.OTHER_NAME, reason)
+        return doubts
+
+    @staticmethod
+    def _reached(
+        other: _OtherName, places: dict[tuple[int, int], list[bytes]], folders: dict[bytes, list[bytes]]
+    ) -> Sequence[bytes]:
+        if other.folder:
+            return folders.get(other.folder, ())
+        return places.get((other.device, other.inode), ())

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Orphans that are none, since a row references them by another name of theirs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from engine import spool
+from engine.kept import Code
+from engine.media.local import LocalStore
+from engine.plan import orphans as orphans_module
+from helpers.builders import Media, Site, as_nobody, planned, run, unseen
+
+PHOTO = b"photos/2024/a.jpg"
+
+
+@pytest.fixture
+def with_photo(sqlite_site: Site) -> Site:
+    """A site with a photo that no row references by this name, and one that really is an orphan."""
+    sqlite_site.media.write("photos/2024/a.jpg", "photos/2024/lost.jpg", "photos/kept.jpg")
+    sqlite_site.insert("photos/kept.jpg")
+    return sqlite_site
+
+
+def codes(plan: Any) -> dict[bytes, Code]:
+    return {kept.name: kept.code for kept in plan.kept.items if kept.code is Code.OTHER_NAME}
+
+
+def links(media: Media) -> None:
+    media.link("old", "photos/2024")
+    media.link("absolute", media.path("photos"))
+    media.link("deep/er/up", "../../photos")
+    media.link("twice", "old")
+    media.link("photos/cover.jpg", "2024/a.jpg")
+    media.link("cover.jpg", "./photos/2024/../2024/a.jpg")
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("directories", [["."], ["photos"]])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("old/a.jpg", "absolute/2024/a.jpg", "deep/er/up/2024/a.jpg", "twice/a.jpg", "cover.jpg"),
+        *("photos/cover.jpg", "/media/old/a.jpg", "old//a.jpg?v=1", "/media/photos/cover.jpg"),
+    ],
+)
+def test_a_file_that_is_referenced_over_a_link_is_kept(
+    with_photo: Site, directories: list[str], value: str
+) -> None:
+    links(with_photo.media)
+    with_photo.insert(value)
+    plan, _outcome = run(with_photo.orphans(directories=directories))
+    assert codes(plan) == {PHOTO: Code.OTHER_NAME}
+    assert PHOTO in with_photo.media.files
+    assert b"photos/2024/lost.jpg" not in with_photo.media.files
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("value", ["absolute/2024", "old/", "twice"])
+def test_a_folder_that_is_referenced_over_a_link_protects_what_is_below_it(
+    with_photo: Site, value: str
+) -> None:
+    links(with_photo.media)
+    with_photo.insert(value)
+    plan, _outcome = run(with_photo.orphans(directories=["photos"]))
+    assert set(codes(plan)) == {PHOTO, b"photos/2024/lost.jpg"}
+
+
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("target", ["../outside", "loop", "/", "nowhere", "photos/kept.jpg/x", "."])
+def test_a_link_that_leads_elsewhere_protects_nothing(with_photo: Site, target: str) -> None:
+    with_photo.media.link("loop", target)
+    with_photo.insert("loop/x.jpg", "loop/../x.jpg", "loop")
+    plan, _outcome = run(with_photo.orphans(directories=["photos"]))
+    assert (codes(plan), plan.found.files) == ({}, 2)
+
+
+def test_a_link_that_no_row_references_protects_nothing(with_photo: Site) -> None:
+    links(with_photo.media)
+    plan, _outcome = run(with_photo.orphans())
+    assert (codes(plan), plan.found.files) == ({}, 2)
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("other", ["photos/b.jpg", "elsewhere/b.jpg"])
+@pytest.mark.parametrize("value", ["", "/media/"])
+def test_a_hard_link_to_a_referenced_file_is_kept(with_photo: Site, other: str, value: str) -> None:
+    media = with_photo.media
+    media.mkdir("elsewhere")
+    os.link(media.path(PHOTO), media.path(other))
+    with_photo.insert(value + other)
+    plan, _outcome = run(with_photo.orphans(directories=["photos"]))
+    assert codes(plan) == {PHOTO: Code.OTHER_NAME}
+
+
+def test_all_names_of_a_file_that_no_row_references_go(with_photo: Site) -> None:
+    os.link(with_photo.media.path(PHOTO), with_photo.media.path("photos/b.jpg"))
+    plan, _outcome = run(with_photo.orphans())
+    assert (codes(plan), plan.found.files) == ({}, 3)
+
+
+@pytest.mark.promise(9)
+def test_a_reference_in_another_case_protects_where_the_file_system_ignores_case(
+    with_photo: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk of the tests does not, so the store answers as if it did."""
+    followed = LocalStore.followed
+    monkeypatch.setattr(LocalStore, "followed", lambda store, path: followed(store, path.lower()))
+    with_photo.insert("Photos/2024/A.JPG")
+    plan, _outcome = run(with_photo.orphans())
+    assert codes(plan) == {PHOTO: Code.OTHER_NAME}
+
+
+@pytest.mark.promise(11)
+def test_any_number_of_names_and_files_is_followed(with_photo: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "CHUNK", 2)
+    links(with_photo.media)
+    with_photo.media.write(*(f"photos/2024/{number}.jpg" for number in range(9)))
+    with_photo.insert(*(f"twice/{number}.jpg" for number in range(9)), *(f"gone/{n}.jpg" for n in range(9)))
+    plan, _outcome = run(with_photo.orphans(accept=["unreferenced_folder:photos/2024"]))
+    assert len(codes(plan)) == 9
+    assert plan.found.files == 2
+
+
+def test_without_candidates_nothing_is_followed(with_photo: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    links(with_photo.media)
+    with_photo.insert("photos/2024/a.jpg", "photos/2024/lost.jpg", "gone.jpg", "old/a.jpg")
+    monkeypatch.setattr(orphans_module, "OtherNames", None)
+    with planned(with_photo.orphans()) as made:
+        assert made.plan.found.files == 0
+
+
+@pytest.mark.promise(1)
+def test_a_name_that_cannot_be_followed_is_unreadable(public_media: Media) -> None:
+    public_media.write("closed/a.jpg")
+    os.chmod(public_media.path("closed"), 0)
+
+    def follow() -> Any:
+        with LocalStore(public_media.root, 10) as tree:
+            return tree.followed(b"closed/a.jpg"), unseen(tree)
+
+    assert as_nobody(follow) == (None, {b"closed/a.jpg": "Permission denied"})
