@@ -18,6 +18,9 @@ description:
     spelling. Such a file is reported, and stays in its batch with the rows of the batch. The columns
     in O(references) are asked, and those that the batch was made with. If the database cannot be
     asked about everything, nothing is deleted.
+  - By O(older_than_days), only batches are deleted that an earlier purge had announced as due, at least a day
+    before. So a clock that jumps deletes nothing. A purge that is no check mode announces them, in the folder
+    C(.state) of the quarantine. A O(batch) that is named alone is deleted at once.
 extends_documentation_fragment:
   - django_media.cleanup.options.quarantine
 requirements:
@@ -75,6 +78,13 @@ EXAMPLES = r"""
 RETURN = r"""
 batches:
   description: The batch that was restored, or those that were purged.
+  returned: success
+  type: list
+  elements: str
+announced:
+  description:
+    - Batches that are old enough for O(older_than_days). A purge deletes them that comes at least a day after
+      the first one that was no check mode.
   returned: success
   type: list
   elements: str

@@ -16,6 +16,7 @@ import pytest
 
 from helpers.ansible_runs import Ansible
 from helpers.commands import Command, at_a_terminal, drift
+from helpers.purging import announce
 from helpers.sites import Site
 
 INFO = "django_media.cleanup.media_quarantine_info"
@@ -58,6 +59,7 @@ class CleanedSite:
         header, *files = manifest.read_text().splitlines()
         older = {**json.loads(header), "moment": time.time() - days * 86400}
         manifest.write_text("".join(f"{line}\n" for line in [json.dumps(older), *files]))
+        announce(self.quarantine)
 
 
 @pytest.fixture
@@ -259,6 +261,7 @@ def test_of_a_shared_quarantine_only_this_sites_batches_are_seen_and_purged(
     cleaned_sqlite_site.command.describe(other.described(quarantine=str(cleaned_sqlite_site.quarantine)))
     assert cleaned_sqlite_site.command.run("orphans", "other", "--force").returncode == 0
     assert len(cleaned_sqlite_site.names) == 3
+    announce(cleaned_sqlite_site.quarantine)
     assert cleaned_sqlite_site.run("purge", "--older-than-days", "0", "--force").returncode == 0
     assert cleaned_sqlite_site.names == []
     assert len(cleaned_sqlite_site.command.json("batches", "other")["batches"]) == 1
@@ -293,6 +296,7 @@ def test_a_purge_leaves_its_outcome_for_those_who_watch(
 ) -> None:
     outcome, metrics, log = (tmp_path / name for name in ("o.json", "m.prom", "log"))
     leaving = ["--outcome", str(outcome), "--metrics", str(metrics), "--log", str(log)]
+    announce(cleaned_sqlite_site.quarantine)
     assert cleaned_sqlite_site.run("purge", "--older-than-days", "0", "--force", *leaving).returncode == 0
     told = json.loads(outcome.read_text())
     assert (told["job"], told["status"]) == ("purge", "done")

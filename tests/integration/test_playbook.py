@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from helpers.ansible_runs import CLEANUP, Ansible, Run
+from helpers.purging import announce
 from helpers.sites import RECORDS_OPTIONS, Site
 
 FORCE = ("-e", "media_cleanup_force=true")
@@ -365,6 +366,7 @@ def aged(site: Site, days: int) -> None:
         parsed = json.loads(header)
         parsed["moment"] -= days * 86400
         manifest.write_text("".join([json.dumps(parsed) + "\n", *files]))
+    announce(site.folder / f"{site.name}-kept")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from helpers.ansible_runs import Ansible
 from helpers.faults import Fault, in_child
 from helpers.full_sites import CLOCK_TICK, FullSite, cleaned, everything
 from helpers.modules import names, undocumented
-from helpers.purging import purge
+from helpers.purging import announce, purge
 
 MODULE = "django_media.cleanup.media_quarantine"
 INFO = "django_media.cleanup.media_quarantine_info"
@@ -217,7 +217,8 @@ def test_the_modules_list_restore_and_purge(full_site: FullSite, ansible: Ansibl
     cleaned(full_site)
     where = {"quarantine": str(full_site.quarantine)}
     site = {**where, "database_url": full_site.database.url, "media_root": str(full_site.media)}
-    references = [{"table": "album_photo", "column": name} for name in ("image", "thumbnail")]
+    references = [{"table": "photo", "column": name} for name in ("image", "thumb")]
+    announce(full_site.quarantine)
     orphans = next(name for name in full_site.batches() if "-orphans-" in name)
     incomplete = next(name for name in full_site.batches() if "-incomplete-" in name)
     before = full_site.state(), everything(full_site.quarantine)

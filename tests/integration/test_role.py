@@ -34,6 +34,7 @@ from helpers.hosts import (
     schedule,
     socket_for_all,
 )
+from helpers.purging import announce
 from helpers.sites import snapshot
 
 ROLE = REPOSITORY / "roles" / "media_cleanup"
@@ -173,6 +174,7 @@ class RoleRuns:
         header, *files = manifest.read_text().splitlines()
         older = {**json.loads(header), "moment": json.loads(header)["moment"] - days * 86400}
         manifest.write_text("".join(f"{line}\n" for line in [json.dumps(older), *files]))
+        announce(self.quarantine)
 
     def change_much(self) -> None:
         """Somebody broke a file by hand, sites go, and the timers give way to cron."""

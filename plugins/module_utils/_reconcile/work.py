@@ -36,8 +36,8 @@ RESULT_TYPES: Mapping[str, type] = {
     **dict.fromkeys(("changed", "truncated"), bool),
     **dict.fromkeys(("batch", "plan", "plan_id", "summary"), str),
     **dict.fromkeys(("left_alone_total", "young"), int),
-    **dict.fromkeys(("batches", "left_alone", "not_removed", "orphans", "paths", "records", "refused"), list),
-    "relinks": list,
+    **dict.fromkeys(("announced", "batches", "left_alone", "not_removed", "orphans", "paths"), list),
+    **dict.fromkeys(("records", "refused", "relinks"), list),
     **dict.fromkeys(("dependents", "diff", "examined", "found", "labels", "purged"), dict),
     **dict.fromkeys(("cleared", "relinked", "removed", "restored"), dict),
 }

@@ -10,6 +10,7 @@ A batch of which a file is kept also keeps its rows.
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -26,12 +27,13 @@ from ..media.private_folder import PrivateFolder
 from ..plan.guards import guard_identity, guard_replica
 from ..quarantine import purging
 from ..quarantine import store as quarantine
+from ..quarantine.announced import DAY, Announcements
 from ..quarantine.format import Batch, QuarantinedFile
 from ..quarantine.identity import earlier
-from ..quarantine.purging import Wanted
 from ..quarantine.store import BatchInfo
 from ..session import Session, open_session
 from ..spool import Listed, Spool
+from ..text import escaped
 
 # Files that the database is asked about at a time.
 FILES_AT_ONCE = 10_000
@@ -39,9 +41,13 @@ FILES_AT_ONCE = 10_000
 
 @dataclass
 class Purged:
-    """What was deleted, or would be: ``batches`` has what is deleted of each. ``kept`` has files by path."""
+    """What was deleted, or would be: ``batches`` has what is deleted of each. ``kept`` has files by path.
+
+    ``announced`` has batches that are due: a purge in a day or later deletes them.
+    """
 
     batches: list[BatchInfo] = field(default_factory=list)
+    announced: list[BatchInfo] = field(default_factory=list)
     kept: Listed[Kept] = field(default_factory=lambda: Listed(100))
 
 
@@ -68,7 +74,7 @@ def purge(order: Purge, check: bool) -> Purged:
                 quarantine.known(order.quarantine, None, name)
             return result
         session = stack.enter_context(_opened(order, check))
-        selected = purging.select(folder, Wanted(order.names, order.older_than_days, order.site.media_root))
+        selected = _selected(order, session, folder, result)
         verdicts = _judged(folder, selected, _doubts(order, session, folder, selected), result.kept)
         result.batches = [verdict.deleted for verdict in verdicts if verdict.is_whole or len(verdict.files)]
         if not check:
@@ -88,6 +94,22 @@ def _opened(order: Purge, check: bool) -> Iterator[Session | None]:
         if not check:
             stack.enter_context(session.locked() if session else quarantine.locked(order.quarantine))
         yield session
+
+
+def _selected(
+    order: Purge, session: Session | None, folder: PrivateFolder, result: Purged
+) -> list[BatchInfo]:
+    """The batches that are meant; by age only those that an earlier purge has announced."""
+    found = purging.found(folder, order.names)
+    ours = [info for info in found if info.media_root == escaped(order.site.media_root)]
+    named = [info for info in ours if order.names is None or info.name in order.names]
+    if session is None or order.older_than_days is None:
+        return named
+    due = [info for info in ours if info.moment <= time.time() - order.older_than_days * DAY]
+    announcements = Announcements(session.state)
+    result.announced = [info for info in due if not announcements.is_old(info.name)]
+    announcements.record([info.name for info in due], [info.name for info in found if info not in ours])
+    return [info for info in named if info in due and info not in result.announced]
 
 
 def _carry_out(folder: PrivateFolder, verdict: _Verdict) -> None:

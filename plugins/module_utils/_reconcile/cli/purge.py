@@ -62,6 +62,7 @@ def _all(some: list[Purged]) -> Purged:
     found = Purged()
     for done in some:
         found.batches += done.batches
+        found.announced += done.announced
         found.kept.add_all(done.kept)
     return found
 

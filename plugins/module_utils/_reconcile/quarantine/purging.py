@@ -2,46 +2,26 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Selects batches and deletes them for good, or some of their files. Who may go is not decided here."""
+"""Deletes batches for good, or some of their files. Which may go is not decided here."""
 
 from __future__ import annotations
 
-import time
-from typing import Collection, Iterable, NamedTuple
+from typing import Collection, Iterable
 
 from ..errors import QuarantineError
 from ..media.private_folder import PrivateFolder
-from ..text import escaped
 from .format import FILES, MANIFEST, Batch, QuarantinedFile, lines_of, stored_in
 from .store import BATCH_NAME, BatchInfo, in_words, known, survey_of
 
 _PURGING = ".purging-"
 
 
-class Wanted(NamedTuple):
-    """The batches of these names, or all, where they are old enough and were taken from a media root.
-
-    The age counts from the removal.
-    """
-
-    names: Collection[str] | None
-    older_than_days: int | None
-    media_root: bytes | None
-
-
-def select(quarantine: PrivateFolder, wanted: Wanted) -> list[BatchInfo]:
-    """The batches that are meant. Raises SiteError if there is no batch of a name."""
-    for name in wanted.names or ():
+def found(quarantine: PrivateFolder, names: Collection[str] | None) -> list[BatchInfo]:
+    """All batches, the oldest first. Raises SiteError if there is none of one of these names."""
+    for name in names or ():
         with known(quarantine.path, quarantine, name):
             pass
-    oldest = time.time() - (wanted.older_than_days or 0) * 86400
-    return [
-        info
-        for info in survey_of(quarantine)[0]
-        if (wanted.names is None or info.name in wanted.names)
-        and (wanted.older_than_days is None or info.moment <= oldest)
-        and (wanted.media_root is None or info.media_root == escaped(wanted.media_root))
-    ]
+    return survey_of(quarantine)[0]
 
 
 def delete(quarantine: PrivateFolder, name: str) -> None:

@@ -17,6 +17,9 @@ from ..text import counted, escaped, moment, printable
 from .data import lines_diff
 from .words import sample
 
+# Of a purge that is done, and of one in a dry run, which announces nothing.
+_ANNOUNCED = {False: "this purge", True: "the next purge that is no dry run"}
+
 
 def restored(found: Restored, check: bool) -> dict[str, Any]:
     """The result of restoring a batch, or of what that would restore."""
@@ -38,6 +41,7 @@ def restored(found: Restored, check: bool) -> dict[str, Any]:
     return {
         "changed": bool(totals.files or totals.records or found.updated),
         **_of_batches([found.batch], {**totals.as_dict(), "updated": found.updated}, paths),
+        "announced": [],
         "purged": _added_up([]),
         "truncated": found.paths.truncated or kept.truncated,
         **_kept(kept.items, kept.total),
@@ -51,6 +55,9 @@ def purged(done: Purged, check: bool) -> dict[str, Any]:
     found, kept = done.batches, done.kept
     lines = [f"purge ({'dry run' if check else 'done'}): {counted(len(found), 'batch', 'batches')}"]
     lines += [f"  {_batch_words(info)}" for info in found]
+    if done.announced:
+        lines.append(f"  due, and deleted at the earliest a day after {_ANNOUNCED[check]}:")
+        lines += [f"    {_batch_words(info)}" for info in done.announced]
     if kept.total:
         lines.append(f"  kept in quarantine: {counted(kept.total, 'file')}")
         each = [printable(f"    {escaped(item.name)}: {item.reason}") for item in kept.items]
@@ -58,6 +65,7 @@ def purged(done: Purged, check: bool) -> dict[str, Any]:
     return {
         "changed": bool(found),
         **_of_batches([info.name for info in found], {**Totals().as_dict(), "updated": 0}, []),
+        "announced": [info.name for info in done.announced],
         "purged": _added_up(found),
         "truncated": kept.truncated,
         **_kept(kept.items, kept.total),

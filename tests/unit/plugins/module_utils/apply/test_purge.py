@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ import pytest
 
 from engine.apply import purge as purging
 from engine.config.purge import purge_of
-from engine.errors import CleanupError, DatabaseError, RefusedError, SiteError
+from engine.errors import CleanupError, DatabaseError, RefusedError, SiteError, StateError
 from engine.kept import Code
 from engine.quarantine import store as quarantine
 from engine.quarantine.format import MANIFEST, ROWS
 from helpers.builders import Site, run
+from helpers.purging import announce
 
 WANTED = {"age_stamp": "mtime", "older_than_hours": 0}
 
@@ -37,10 +39,15 @@ class Purging:
         return str(outcome.batch)
 
     def purge(self, check: bool = False, **options: Any) -> Any:
+        """By age, of what was announced two days ago."""
+        announce(self.folder)
+        return self.first_purge(check, **options)
+
+    def first_purge(self, check: bool = False, **options: Any) -> Any:
         named = "batch" in options or "batches" in options
         columns = [{"table": "photo", "column": name} for name in ("image", "thumbnail")]
         basics = {**self.site.basics, "accept": [], "references": columns, "quarantine": str(self.folder)}
-        age = {} if named else {"older_than_days": 0}
+        age = {} if named or "older_than_days" in options else {"older_than_days": 0}
         return purging.purge(purge_of({**basics, **age, **options}), check)
 
     @property
@@ -205,3 +212,45 @@ def test_a_manifest_that_lists_what_are_no_columns_is_damaged(sqlite_kept: Purgi
     manifest.write_text("\n".join([json.dumps(changed), *lines]) + "\n")
     assert sqlite_kept.purge().batches == []
     assert (sqlite_kept.folder / batch).exists()
+
+
+# Clocks.
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("jump", [400, -400])
+def test_a_clock_that_jumps_purges_nothing(
+    sqlite_kept: Purging, monkeypatch: pytest.MonkeyPatch, jump: int
+) -> None:
+    first, second = sqlite_kept.clean("p/1.jpg"), sqlite_kept.clean("p/2.jpg")
+    now = time.time()
+    weekly = {"older_than_days": 30}
+    for days in (0, 7, 7 + jump, 14):
+        monkeypatch.setattr(time, "time", lambda days=days: now + days * 86400)
+        assert sqlite_kept.first_purge(**weekly).batches == []
+    assert sqlite_kept.names == [first, second]
+    for days, announced, deleted in ((35, 2, 0), (35.9, 2, 0), (36.1, 0, 2)):
+        monkeypatch.setattr(time, "time", lambda days=days: now + days * 86400)
+        done = sqlite_kept.first_purge(**weekly)
+        assert (len(done.announced), len(done.batches)) == (announced, deleted)
+    assert sqlite_kept.names == []
+
+
+@pytest.mark.promise(7)
+def test_names_are_the_most_that_goes_and_the_rest_is_still_announced(sqlite_kept: Purging) -> None:
+    first, second = sqlite_kept.clean("p/1.jpg"), sqlite_kept.clean("p/2.jpg")
+    due = {"older_than_days": 0}
+    assert sqlite_kept.first_purge(batches=[], **due).batches == []
+    assert [info.name for info in sqlite_kept.purge(batches=[first], **due).batches] == [first]
+    assert sqlite_kept.names == [second]
+    with pytest.raises(SiteError, match="there is no batch"):
+        sqlite_kept.purge(batches=[first], **due)
+
+
+def test_a_state_that_says_no_moments_purges_nothing(sqlite_kept: Purging) -> None:
+    batch = sqlite_kept.clean("p/1.jpg")
+    state = sqlite_kept.folder / ".state" / "kit.json"
+    state.write_text(json.dumps({**json.loads(state.read_text()), "announced_purge": {batch: "1"}}))
+    with pytest.raises(StateError, match="what it says of purges"):
+        sqlite_kept.first_purge()
+    assert sqlite_kept.names == [batch]

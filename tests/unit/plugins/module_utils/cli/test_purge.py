@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from engine.errors import Exit
+from helpers.purging import announce
 
 ALL = ("--older-than-days", "0")
 
 
 def test_a_dry_run_shows_what_would_go(site_with_batches: Any, capsys: Any) -> None:
+    announce(site_with_batches.quarantine)
     before = site_with_batches.batches
     assert site_with_batches.run("purge", *ALL, "--dry-run") == Exit.DONE
     printed = capsys.readouterr().out
@@ -38,6 +40,7 @@ def test_only_a_yes_deletes(
     site_with_batches: Any, capsys: Any, typed: Any, answer: str, status: Exit, left: int
 ) -> None:
     typed(answer)
+    announce(site_with_batches.quarantine)
     assert site_with_batches.run("purge", *ALL) == status
     said = capsys.readouterr().err
     assert "cannot be undone" in said
@@ -73,6 +76,7 @@ def test_a_batch_that_was_exchanged_for_a_link_takes_nothing_with_it(
     site_with_batches: Any, capsys: Any
 ) -> None:
     first, second = site_with_batches.batches
+    announce(site_with_batches.quarantine)
     elsewhere = site_with_batches.folder / "elsewhere"
     (site_with_batches.quarantine / first).rename(elsewhere)
     (site_with_batches.quarantine / first).symlink_to(elsewhere)
@@ -81,3 +85,22 @@ def test_a_batch_that_was_exchanged_for_a_link_takes_nothing_with_it(
     assert second not in capsys.readouterr().err
     assert sorted(elsewhere.rglob("*")) == before
     assert [entry.name for entry in site_with_batches.quarantine.glob("*Z-*")] == [first]
+
+
+@pytest.mark.promise(10)
+def test_what_is_due_is_announced_and_goes_a_day_later(site_with_batches: Any, capsys: Any) -> None:
+    before = site_with_batches.batches
+    state = site_with_batches.quarantine / ".state" / "kit.json"
+    known = state.read_text()
+    assert site_with_batches.run("purge", *ALL, "--dry-run") == Exit.DONE
+    assert "a day after the next purge that is no dry run" in capsys.readouterr().out
+    assert state.read_text() == known
+    assert site_with_batches.run("purge", *ALL, "--force", "--json") == Exit.DONE
+    [told] = json.loads(capsys.readouterr().out)["runs"]
+    assert (told["announced"], told["batches"], told["changed"]) == (before, [], False)
+    assert site_with_batches.run("purge", *ALL, "--force", "--quiet") == Exit.DONE
+    assert capsys.readouterr() == ("", "")
+    assert site_with_batches.batches == before
+    announce(site_with_batches.quarantine, days=1)
+    assert site_with_batches.run("purge", *ALL, "--force", "--quiet") == Exit.DONE
+    assert site_with_batches.batches == []
