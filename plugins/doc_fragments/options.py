@@ -542,12 +542,15 @@ options:
     type: path
   state:
     description:
-      - Whether to bring a batch back, or to delete batches for good.
+      - Whether to bring a batch back, to delete batches for good, or to keep one from every purge and
+        no longer so.
     type: str
     required: true
     choices:
       - restored
       - purged
+      - pinned
+      - unpinned
   quarantine:
     description:
       - The folder that the batches are in, as given to the module that removed them.
@@ -561,7 +564,8 @@ options:
   batch:
     description:
       - The name of the batch, as M(django_media.cleanup.media_quarantine_info) lists it. Required for
-        O(state=restored), where it may also be V(latest), the newest that was taken from O(media_root).
+        O(state=restored), O(state=pinned) and O(state=unpinned). With O(state=restored), it may also
+        be V(latest), the newest that was taken from O(media_root).
     type: str
   batches:
     description:
@@ -571,8 +575,8 @@ options:
     elements: str
   paths:
     description:
-      - Bring back only these paths (below O(media_root), written as in the results) and the rows that
-        referenced them. Default is the whole batch.
+      - Bring back or purge only these paths (below O(media_root), written as in the results) and the
+        rows that referenced them. Default is the whole batch.
     type: list
     elements: str
     default: []

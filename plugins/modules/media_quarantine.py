@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: media_quarantine
-short_description: Restore what was removed, or delete it for good
+short_description: Restore what was removed, keep it longer, or delete it for good
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
@@ -18,6 +18,9 @@ description:
     spelling. Such a file is reported, and stays in its batch with the rows of the batch. The columns
     in O(references) are asked, and those that the batch was made with. If the database cannot be
     asked about everything, nothing is deleted.
+  - With O(state=purged), O(batch) and O(paths), deletes these files of the batch, the rows that referenced
+    them with their dependent rows, and what the manifest says of them.
+  - With O(state=pinned), no purge deletes the batch until it is O(state=unpinned).
   - By O(older_than_days), only batches are deleted that an earlier purge had announced as due, at least a day
     before. So a clock that jumps deletes nothing. A purge that is no check mode announces them, in the folder
     C(.state) of the quarantine. A O(batch) that is named alone is deleted at once.
@@ -65,6 +68,24 @@ EXAMPLES = r"""
     references:
       - {table: collection_photo, column: image}
       - {table: collection_photo, column: thumbnail}
+
+- name: Forget one person's photo
+  django_media.cleanup.media_quarantine:
+    state: purged
+    batch: 20261121T020003Z-orphans-4f1c9d07
+    paths: [item_photos/deleted_item_xyz.jpg]
+    quarantine: /var/www/footycollect/media-quarantine
+    database_url: postgresql:///footycollect
+    media_root: /var/www/footycollect/media
+    references:
+      - {table: collection_photo, column: image}
+      - {table: collection_photo, column: thumbnail}
+
+- name: Keep a batch until it is clear what happened
+  django_media.cleanup.media_quarantine:
+    state: pinned
+    batch: 20261121T020003Z-orphans-4f1c9d07
+    quarantine: /var/www/footycollect/media-quarantine
 
 - name: Delete one batch of a site whose database is gone
   django_media.cleanup.media_quarantine:
@@ -170,6 +191,8 @@ def main() -> None:
         required_if=[
             ("state", "restored", ("batch", "database_url", "media_root")),
             ("state", "purged", ("media_root",)),
+            ("state", "pinned", ("batch",)),
+            ("state", "unpinned", ("batch",)),
             ("state", "purged", ("batch", "batches", "older_than_days"), True),
         ],
     )

@@ -72,6 +72,9 @@ batches:
     rows:
       description: Rows that are in it, those that were only changed included; none if that was rolled back.
       type: int
+    pinned:
+      description: Whether no purge deletes it.
+      type: bool
 summary:
   description: A line for each batch.
   returned: success

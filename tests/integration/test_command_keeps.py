@@ -195,7 +195,7 @@ def test_without_a_terminal_and_force_nothing_is_done(cleaned_sqlite_site: Clean
     names = cleaned_sqlite_site.names
     for arguments in (
         ["restore", "latest"],
-        ["purge", "--batch", "latest"],
+        ["purge", "latest"],
         ["purge", "--older-than-days", "0"],
     ):
         done = cleaned_sqlite_site.run(*arguments)
@@ -224,7 +224,7 @@ def test_only_old_batches_are_purged(cleaned_sqlite_site: CleanedSite) -> None:
 @pytest.mark.promise(10)
 def test_one_batch_is_purged_by_its_name_after_a_yes(cleaned_sqlite_site: CleanedSite) -> None:
     name = cleaned_sqlite_site.name_of("orphans")
-    line = cleaned_sqlite_site.command.line("purge", cleaned_sqlite_site.site.name, "--batch", name)
+    line = cleaned_sqlite_site.command.line("purge", cleaned_sqlite_site.site.name, name)
     status, said = at_a_terminal(line, "no")
     assert (status, len(cleaned_sqlite_site.names)) == (6, 3)
     assert "cannot be undone" in said
@@ -235,11 +235,11 @@ def test_one_batch_is_purged_by_its_name_after_a_yes(cleaned_sqlite_site: Cleane
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (["purge"], "one of the arguments --older-than-days --batch is required"),
-        (["purge", "--batch", "latest", "--older-than-days", "3"], "not allowed with"),
+        (["purge"], "needs either a BATCH or --older-than-days"),
+        (["purge", "latest", "--older-than-days", "3"], "needs either a BATCH"),
         (["restore"], "The command batches lists"),
         (["restore", "latest", "photos/half.jpg", "--drop"], "unrecognized arguments"),
-        (["purge", "--batch", "latest", "photos/half.jpg"], "unrecognized arguments"),
+        (["purge", "latest", "photos/half.jpg"], "the batch holds nothing of these paths"),
     ],
 )
 def test_a_wrong_line_does_nothing(cleaned_sqlite_site: CleanedSite, line: list[str], words: str) -> None:
@@ -273,7 +273,7 @@ def test_while_another_run_works_they_are_busy(cleaned_sqlite_site: CleanedSite)
     try:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert cleaned_sqlite_site.run("restore", "latest", "--force").returncode == 5
-        assert cleaned_sqlite_site.run("purge", "--batch", "latest", "--force").returncode == 5
+        assert cleaned_sqlite_site.run("purge", "latest", "--force").returncode == 5
     finally:
         os.close(other)
     assert len(cleaned_sqlite_site.names) == 3
@@ -284,7 +284,7 @@ def test_a_site_without_quarantine_is_told(sqlite_site: Site, command: Command) 
     for arguments in (
         ["batches"],
         ["restore", "latest", "--force"],
-        ["purge", "--batch", "latest", "--force"],
+        ["purge", "latest", "--force"],
     ):
         done = command.run(arguments[0], sqlite_site.name, *arguments[1:])
         assert done.returncode == 2

@@ -15,7 +15,7 @@ import os
 from typing import Any, Callable, Mapping
 
 from . import process, run
-from .apply import purge, restore
+from .apply import purge_items, restore
 from .apply.restore_rows import Restored
 from .config.options import QUARANTINE
 from .config.purge import purge_of
@@ -106,9 +106,11 @@ def _quarantine(request: Request) -> Answer:
     """Restore a batch or purge old ones."""
     options, check = checked(request["options"], QUARANTINE), request["check"]
     if options["state"] == "purged":
-        result = report.purged(purge.purge(purge_of(request["options"]), check), check)
-    else:
+        result = report.purged(purge_items.carry_out(purge_of(request["options"]), check), check)
+    elif options["state"] == "restored":
         result = report.restored(_restore(options, check), check)
+    else:
+        result = _pin(options, check)
     left = result["left_alone_total"]
     if not request["diff"]:
         del result["diff"]
@@ -122,6 +124,12 @@ def _restore(options: Mapping[str, Any], check: bool) -> Restored:
     if name == batches.LATEST:
         name = batches.latest(to.quarantine or b"", to.media_root)
     return restore.restore(to, name, options["paths"], check)
+
+
+def _pin(options: Mapping[str, Any], check: bool) -> dict[str, Any]:
+    name, pinned = options["batch"], options["state"] == "pinned"
+    changes = batches.pin(os.fsencode(options["quarantine"]), name, pinned, check)
+    return report.pinned(name, pinned, changes, check)
 
 
 def _quarantine_info(request: Request) -> Answer:

@@ -48,6 +48,7 @@ class Purged:
 
     batches: list[BatchInfo] = field(default_factory=list)
     announced: list[BatchInfo] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     kept: Listed[Kept] = field(default_factory=lambda: Listed(100))
 
 
@@ -68,14 +69,12 @@ def purge(order: Purge, check: bool) -> Purged:
     result = Purged(kept=Listed(order.site.max_listed))
     with ExitStack() as stack:
         stack.enter_context(quarantine.in_words())
-        folder = stack.enter_context(quarantine.opened_if_there(order.quarantine))
+        folder = stack.enter_context(quarantine_of(order))
         if folder is None:
-            for name in order.names or ():
-                quarantine.known(order.quarantine, None, name)
             return result
-        session = stack.enter_context(_opened(order, check))
-        selected = _selected(order, session, folder, result)
-        verdicts = _judged(folder, selected, _doubts(order, session, folder, selected), result.kept)
+        session = stack.enter_context(opened(order, check))
+        selected = meant(order, session, folder, result)
+        verdicts = _judged(folder, selected, asked(order, session, folder, selected), result.kept)
         result.batches = [verdict.deleted for verdict in verdicts if verdict.is_whole or len(verdict.files)]
         if not check:
             for verdict in verdicts:
@@ -85,7 +84,16 @@ def purge(order: Purge, check: bool) -> Purged:
 
 
 @contextmanager
-def _opened(order: Purge, check: bool) -> Iterator[Session | None]:
+def quarantine_of(order: Purge) -> Iterator[PrivateFolder | None]:
+    """The open quarantine; None if there is none. Raises SiteError if there is none and a batch is named."""
+    with quarantine.opened_if_there(order.quarantine) as folder:
+        for name in (order.names or ()) if folder is None else ():
+            quarantine.known(order.quarantine, None, name)
+        yield folder
+
+
+@contextmanager
+def opened(order: Purge, check: bool) -> Iterator[Session | None]:
     """The session that the database is asked in, if it is; nobody else works on the quarantine meanwhile."""
     with ExitStack() as stack:
         session = None
@@ -96,20 +104,32 @@ def _opened(order: Purge, check: bool) -> Iterator[Session | None]:
         yield session
 
 
-def _selected(
-    order: Purge, session: Session | None, folder: PrivateFolder, result: Purged
-) -> list[BatchInfo]:
+def meant(order: Purge, session: Session | None, folder: PrivateFolder, result: Purged) -> list[BatchInfo]:
     """The batches that are meant; by age only those that an earlier purge has announced."""
     found = purging.found(folder, order.names)
     ours = [info for info in found if info.media_root == escaped(order.site.media_root)]
+    _refuse_pinned(order, ours)
+    ours = [info for info in ours if not info.pinned]
     named = [info for info in ours if order.names is None or info.name in order.names]
     if session is None or order.older_than_days is None:
         return named
     due = [info for info in ours if info.moment <= time.time() - order.older_than_days * DAY]
     announcements = Announcements(session.state)
     result.announced = [info for info in due if not announcements.is_old(info.name)]
-    announcements.record([info.name for info in due], [info.name for info in found if info not in ours])
+    announcements.record([info.name for info in due], _others(order, found))
     return [info for info in named if info in due and info not in result.announced]
+
+
+def _others(order: Purge, found: Sequence[BatchInfo]) -> list[str]:
+    return [info.name for info in found if info.media_root != escaped(order.site.media_root)]
+
+
+def _refuse_pinned(order: Purge, found: Sequence[BatchInfo]) -> None:
+    pinned = [info.name for info in found if info.pinned and info.name in (order.names or ())]
+    if pinned:
+        raise SiteError(
+            f"batch {pinned[0]} is pinned, so it is not purged. If it is not needed any more, unpin it first."
+        )
 
 
 def _carry_out(folder: PrivateFolder, verdict: _Verdict) -> None:
@@ -160,9 +180,10 @@ def _files() -> Spool[QuarantinedFile]:
     return Spool(tuple, QuarantinedFile)
 
 
-def _doubts(
+def asked(
     order: Purge, session: Session | None, folder: PrivateFolder, selected: Sequence[BatchInfo]
 ) -> _Doubts:
+    """What says which files of these batches are kept; nothing is where the database is not asked."""
     if session is None or not any(info.files for info in selected):
         return lambda _batch, _files: {}
     return _Referenced(order, session, folder, selected).doubts

@@ -58,7 +58,7 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         _require_same_root(site, header)
         _require_readable(files)
         rows = ArchivedRows(batch)
-        wanted_files, wanted_rows = _chosen(paths, batch, rows)
+        wanted_files, wanted_rows = chosen(paths, batch, rows)
         for file in wanted_files():
             _restore_file(batch, file, tree, result, check)
         lacking = _lacking(map(rows.__getitem__, wanted_rows), tree)
@@ -110,7 +110,7 @@ def _require_same_root(site: Site, header: Mapping[str, Any]) -> None:
         )
 
 
-def _chosen(
+def chosen(
     paths: Sequence[str], batch: Batch, rows: ArchivedRows
 ) -> tuple[Callable[[], Iterable[QuarantinedFile]], Sequence[int]]:
     """The part of a batch that concerns some paths, of its rows their numbers; all where none are given."""

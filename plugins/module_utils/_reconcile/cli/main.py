@@ -25,6 +25,7 @@ from .check import check
 from .clean import clean
 from .outcome_files import refuse_folders_of_others
 from .parent import run_as
+from .pin import pin_batch
 from .purge import purge_batches
 from .restore import restore_batch
 from .terminal import complain
@@ -47,6 +48,7 @@ _JOBS = {
     "incomplete": "remove rows that were never attached to anything, with their files",
     "missing": "remove rows whose file is missing",
 }
+_PINS = {"pin": "keep a batch from every purge", "unpin": "let purges delete a batch again"}
 _BATCH = f"the batch: its name, the beginning of its name if no other begins so, or {LATEST!r}"
 
 
@@ -126,6 +128,10 @@ def parsed(written: Sequence[str]) -> argparse.Namespace:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     if left:
         options.paths += left
+    if options.command == "purge":
+        options.batch = options.paths.pop(0) if options.paths else None
+        if (options.batch is None) == (options.older_than_days is None):
+            parser.error("purge needs either a BATCH or --older-than-days")
     # What a process of the site's user leaves to its parent to write, by option; None in the parent.
     options.written, options.left = list(written), None
     return options
@@ -141,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"media-cleanup {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_cleaning, _add_check, _add_batches, _add_restore, _add_purge):
+    for add in (_add_cleaning, _add_check, _add_batches, _add_restore, _add_purge, _add_pin):
         add(commands)
     return parser
 
@@ -240,16 +246,33 @@ def _add_restore(commands: Any) -> None:
 
 def _add_purge(commands: Any) -> None:
     parser = _subcommand(commands, "purge", "delete batches for good", purge_batches)
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument(
-        "--older-than-days", metavar="N", type=_whole, help="all that were removed at least so many days ago"
+    parser.add_argument(
+        "paths",
+        metavar=("BATCH", "PATH"),
+        nargs="*",
+        help=f"{_BATCH}; of it only these paths, written as in results, with the rows that referenced them",
     )
-    which.add_argument("--batch", metavar="BATCH", help=_BATCH)
+    parser.add_argument(
+        "--older-than-days",
+        metavar="N",
+        type=_whole,
+        help="all that were removed at least so many days ago, and announced by a purge a day ago or more",
+    )
     parser.add_argument("--dry-run", action="store_true", help="only show which batches would be deleted")
     accept, flag = next(flagged for flagged in flagged_options(JOBS[0]) if flagged[0].name == "accept")
     _add_flag(parser, accept, flag)
     parser.add_argument("--force", action="store_true", help="do not ask before deleting")
     _add_monitoring(parser)
+
+
+def _add_pin(commands: Any) -> None:
+    for name, does in (
+        ("pin", "keep a batch from every purge"),
+        ("unpin", "let purges delete a batch again"),
+    ):
+        parser = _subcommand(commands, name, does, pin_batch)
+        parser.add_argument("batch", metavar="BATCH", help=_BATCH)
+        parser.add_argument("--dry-run", action="store_true", help="change nothing")
 
 
 def _whole(text: str) -> int:

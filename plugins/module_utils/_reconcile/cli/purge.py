@@ -10,7 +10,8 @@ import argparse
 import time
 from typing import Any, Mapping, Sequence
 
-from ..apply.purge import Purged, purge
+from ..apply.purge import Purged
+from ..apply.purge_items import carry_out
 from ..config import site_file
 from ..config.purge import Purge, purge_of
 from ..config.site import Site
@@ -18,7 +19,7 @@ from ..errors import CleanupError, Exit
 from ..report import quarantine as report
 from . import site as described
 from .outcome_files import write_files
-from .site_batches import chosen, is_plan_confirmed, must_ask, outcome_of_run, report_outcome
+from .site_batches import below_root, chosen, is_plan_confirmed, must_ask, outcome_of_run, report_outcome
 from .terminal import complain
 
 
@@ -45,16 +46,16 @@ def purge_batches(options: argparse.Namespace) -> Exit:
 def _purge(options: argparse.Namespace) -> Purged | None:
     """Delete what the command line means and return it; None if nobody said yes."""
     if not must_ask(options, "nothing was deleted", "delete"):
-        return _all([purge(order, options.dry_run) for order in _orders(options)])
+        return _all([carry_out(order, options.dry_run) for order in _orders(options)])
     orders = _orders(options)
-    planned = [purge(order, check=True) for order in orders]
+    planned = [carry_out(order, check=True) for order in orders]
     shown = _all(planned)
     question = "This cannot be undone. Delete them for good?"
     if shown.batches and not is_plan_confirmed(report.purged(shown, True), question):
         return None
     # What was shown and nothing else, by name.
     named = [order.only(info.name for info in found.batches) for order, found in zip(orders, planned)]
-    return _all([purge(order, check=False) for order in named])
+    return _all([carry_out(order, check=False) for order in named])
 
 
 def _all(some: list[Purged]) -> Purged:
@@ -63,6 +64,7 @@ def _all(some: list[Purged]) -> Purged:
     for done in some:
         found.batches += done.batches
         found.announced += done.announced
+        found.notes += done.notes
         found.kept.add_all(done.kept)
     return found
 
@@ -75,6 +77,7 @@ def _orders(options: argparse.Namespace) -> list[Purge]:
     site = None
     if options.batch is not None:
         site, wanted["batch"] = chosen(options)
+        wanted["paths"] = below_root(site, options.paths)
     places = site_file.list_quarantines([options.description], source=options.source)
     orders = [_order({**place["options"], **wanted}, options.accept or []) for place in places]
     return [order for order in orders if site is None or _is_at(order, site)]

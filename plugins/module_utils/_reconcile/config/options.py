@@ -211,7 +211,7 @@ QUARANTINE = (
     _shared("name"),
     _shared("user"),
     _shared("python"),
-    Option("state", required=True, choices=("restored", "purged")),
+    Option("state", required=True, choices=("restored", "purged", "pinned", "unpinned")),
     replace(_shared("quarantine"), required=True),
     _shared("quarantine_in_media_root"),
     Option("batch"),

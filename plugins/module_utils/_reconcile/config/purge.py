@@ -31,6 +31,8 @@ class Purge:
     columns: tuple[Column, ...]
     derived: tuple[str, ...]
     without_database: bool
+    # Only these of the one batch, written as in results.
+    paths: tuple[str, ...]
 
     @property
     def quarantine(self) -> bytes:
@@ -47,6 +49,8 @@ def purge_of(options: Mapping[str, Any]) -> Purge:
     named = [values["batch"]] if values["batch"] is not None else options.get("batches")
     if named is None and values["older_than_days"] is None:
         raise SiteError("a purge needs a batch, or older_than_days.")
+    if values["paths"] and values["batch"] is None:
+        raise SiteError("single paths can only be purged of one batch: set batch too.")
     without_database = values["batch"] is not None and _NO_DATABASE in values["accept"]
     columns = columns_of(values["references"])
     if not without_database:
@@ -60,6 +64,7 @@ def purge_of(options: Mapping[str, Any]) -> Purge:
         columns=columns,
         derived=tuple(values["derived"]),
         without_database=without_database,
+        paths=tuple(values["paths"]),
     )
 
 

@@ -15,6 +15,7 @@ A batch is one private folder below the quarantine:
 - ``digests``: for each file that was copied and not renamed, the digest of its content, at its number
   times the length of a digest.
 - ``rows.jsonl``: the removed and changed rows, on disk before the database commits.
+- ``pinned``, an empty file: no purge deletes the batch.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from ..media.private_folder import PrivateFolder
 from ..text import escaped
 
 MANIFEST, FILES, ROWS, DIGESTS = "manifest.jsonl", "files", "rows.jsonl", "digests"
+# An empty file: no purge deletes the batch.
+PINNED = "pinned"
 
 FORMAT = 1
 

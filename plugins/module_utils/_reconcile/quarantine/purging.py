@@ -11,7 +11,7 @@ from typing import Collection, Iterable
 from ..errors import QuarantineError
 from ..media.private_folder import PrivateFolder
 from .format import FILES, MANIFEST, Batch, QuarantinedFile, lines_of, stored_in
-from .store import BATCH_NAME, BatchInfo, in_words, known, survey_of
+from .store import BATCH_NAME, BatchInfo, in_words, known, survey_of, write_lines, writing
 
 _PURGING = ".purging-"
 
@@ -42,6 +42,16 @@ def delete_files(batch: Batch, files: Iterable[QuarantinedFile]) -> None:
         raise QuarantineError(
             f"files of batch {batch.name} could not be deleted: {error.strerror}. The next purge goes on."
         ) from None
+
+
+def forget_files(batch: Batch, numbers: Collection[int]) -> None:
+    """Leave some files out of the manifest, so that not even their names remain."""
+    with writing():
+        with batch.folder.create(f"{MANIFEST}.new") as file:
+            lines = lines_of(batch.folder, MANIFEST)
+            write_lines(file, (line for line in lines if line.get("number") not in numbers))
+        batch.folder.rename(f"{MANIFEST}.new", MANIFEST)
+        batch.folder.sync()
 
 
 def tidy(quarantine: PrivateFolder) -> None:

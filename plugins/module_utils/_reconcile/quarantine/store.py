@@ -19,6 +19,7 @@ from ..text import escaped
 from .format import (
     LONGEST_LINE,
     MANIFEST,
+    PINNED,
     ROWS,
     ArchivedRows,
     Batch,
@@ -44,6 +45,7 @@ class BatchInfo(NamedTuple):
     files: int
     bytes: int
     rows: int
+    pinned: bool
 
 
 # Listing.
@@ -137,6 +139,7 @@ def _info(batch: Batch) -> BatchInfo:
         files,
         size,
         sum(1 for _row in batch.rows()),
+        batch.folder.has(PINNED),
     )
 
 
@@ -207,6 +210,24 @@ def known(quarantine: bytes, folder: PrivateFolder | None, name: str) -> Batch:
             f"there is no batch {name!r} in the quarantine '{escaped(quarantine)}'. The newest: {newest}."
         )
     return batch
+
+
+# Pins.
+
+
+def pin(quarantine: bytes, name: str, pinned: bool, check: bool) -> bool:
+    """Pin a batch, so that no purge deletes it, or unpin it; returns whether that changes something."""
+    with writing(), opened_if_there(quarantine) as folder, known(quarantine, folder, name) as batch:
+        if batch.folder.has(PINNED) == pinned:
+            return False
+        if not check:
+            batch.quarantine.lock()
+            if pinned:
+                batch.folder.create(PINNED).close()
+            else:
+                batch.folder.remove(PINNED)
+            batch.folder.sync()
+    return True
 
 
 # What a restore leaves.

@@ -55,6 +55,7 @@ def purged(done: Purged, check: bool) -> dict[str, Any]:
     found, kept = done.batches, done.kept
     lines = [f"purge ({'dry run' if check else 'done'}): {counted(len(found), 'batch', 'batches')}"]
     lines += [f"  {_batch_words(info)}" for info in found]
+    lines += [f"  {note}" for note in done.notes]
     if done.announced:
         lines.append(f"  due, and deleted at the earliest a day after {_ANNOUNCED[check]}:")
         lines += [f"    {_batch_words(info)}" for info in done.announced]
@@ -71,6 +72,23 @@ def purged(done: Purged, check: bool) -> dict[str, Any]:
         **_kept(kept.items, kept.total),
         "summary": "\n".join(lines),
         "diff": lines_diff("quarantine", [_batch_words(info) for info in found], []),
+    }
+
+
+def pinned(name: str, pinned: bool, changes: bool, check: bool) -> dict[str, Any]:
+    """The result of pinning or unpinning a batch, or of what that would do."""
+    verb = "pinned" if pinned else "unpinned"
+    how = ("would be " if check else "is now ") if changes else "is already "
+    words = f"batch {name} {how}{verb}"
+    return {
+        "changed": changes,
+        **_of_batches([name], {**Totals().as_dict(), "updated": 0}, []),
+        "announced": [],
+        "purged": _added_up([]),
+        "truncated": False,
+        **_kept([], 0),
+        "summary": printable(words),
+        "diff": lines_diff(f"batch {name}", [], [verb] if changes else []),
     }
 
 
@@ -114,7 +132,14 @@ def batch_table(found: list[BatchInfo]) -> list[str]:
     if not found:
         return ["no batches"]
     rows = [
-        (info.name, moment(info.moment), info.job, f"{info.files:,}", f"{info.bytes:,}", f"{info.rows:,}")
+        (
+            info.name,
+            moment(info.moment),
+            _job_words(info),
+            f"{info.files:,}",
+            f"{info.bytes:,}",
+            f"{info.rows:,}",
+        )
         for info in found
     ]
     table = [("BATCH", "REMOVED", "JOB", "FILES", "BYTES", "ROWS"), *rows]
@@ -131,8 +156,11 @@ def batch_table(found: list[BatchInfo]) -> list[str]:
     ]
 
 
+def _job_words(info: BatchInfo) -> str:
+    return f"{info.job}, pinned" if info.pinned else info.job
+
+
 def _batch_words(info: BatchInfo) -> str:
-    return printable(
-        f"{info.name}: {info.site} · {info.job}, {moment(info.moment)}, {counted(info.files, 'file')}, "
-        f"{counted(info.bytes, 'byte')}, {counted(info.rows, 'row')}"
-    )
+    what = f"{info.name}: {info.site} · {_job_words(info)}, {moment(info.moment)}"
+    held = (counted(info.files, "file"), counted(info.bytes, "byte"), counted(info.rows, "row"))
+    return printable(", ".join((what, *held)))

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from engine.apply import purge as purging
+from engine.apply.purge_items import carry_out
+from engine.apply.restore import restore
 from engine.config.purge import purge_of
 from engine.errors import CleanupError, DatabaseError, RefusedError, SiteError, StateError
 from engine.kept import Code
@@ -43,12 +45,16 @@ class Purging:
         announce(self.folder)
         return self.first_purge(check, **options)
 
+    def contents(self, batch: str) -> bytes:
+        """All that the files of a batch say, its lists and its digests included."""
+        return b"".join(file.read_bytes() for file in (self.folder / batch).rglob("*") if file.is_file())
+
     def first_purge(self, check: bool = False, **options: Any) -> Any:
         named = "batch" in options or "batches" in options
         columns = [{"table": "photo", "column": name} for name in ("image", "thumbnail")]
         basics = {**self.site.basics, "accept": [], "references": columns, "quarantine": str(self.folder)}
         age = {} if named or "older_than_days" in options else {"older_than_days": 0}
-        return purging.purge(purge_of({**basics, **age, **options}), check)
+        return carry_out(purge_of({**basics, **age, **options}), check)
 
     @property
     def names(self) -> list[str]:
@@ -254,3 +260,62 @@ def test_a_state_that_says_no_moments_purges_nothing(sqlite_kept: Purging) -> No
     with pytest.raises(StateError, match="what it says of purges"):
         sqlite_kept.first_purge()
     assert sqlite_kept.names == [batch]
+
+
+# Single items, and pins.
+
+
+@pytest.mark.promise(10)
+def test_one_photo_is_forgotten_with_its_row_and_nothing_else(kept: Purging) -> None:
+    site = kept.site
+    site.insert("p/attached.jpg", content_type_id=1)
+    site.insert("p/secret.jpg", "p/other.jpg", thumbnail="p/secret-small.jpg")
+    site.media.write("p/secret.jpg", "p/secret-small.jpg", "p/other.jpg")
+    _plan, outcome = run(site.incomplete(quarantine=str(kept.folder)))
+    again = kept.clean("p/secret.jpg")
+    batch = str(outcome.batch)
+    assert b"secret" in kept.contents(batch)
+    wanted: dict[str, Any] = {"batch": batch, "paths": ["p/secret.jpg"]}
+    shown = kept.purge(check=True, **wanted)
+    assert b"secret" in kept.contents(batch)
+    done = kept.purge(**wanted)
+    assert [(info.files, info.bytes, info.rows) for info in done.batches] == [(1, 7, 1)]
+    assert (done.batches, done.notes) == (shown.batches, shown.notes)
+    assert f"what is in 1 other batch ({again})" in done.notes[0]
+    assert b"p/secret.jpg" not in kept.contents(batch)
+    assert b"p/other.jpg" in kept.contents(batch)
+    with pytest.raises(SiteError, match="holds nothing of these paths"):
+        kept.purge(**wanted)
+    restored = restore(site.incomplete(quarantine=str(kept.folder)).site, batch, [], False)
+    assert "p/other.jpg" in site.images
+    assert b"p/other.jpg" in restored.paths.items
+
+
+@pytest.mark.promise(10)
+def test_what_is_referenced_is_not_forgotten(sqlite_kept: Purging) -> None:
+    batch = sqlite_kept.clean("p/1.jpg", "p/2.jpg")
+    sqlite_kept.site.insert("p/1.jpg")
+    done = sqlite_kept.purge(batch=batch, paths=["p/1.jpg"])
+    assert [(item.name, item.code) for item in done.kept.items] == [(b"p/1.jpg", Code.REFERENCED)]
+    assert sqlite_kept.held == ["p/1.jpg", "p/2.jpg"]
+    sqlite_kept.purge(batch=batch, paths=["p/2.jpg"])
+    assert sqlite_kept.held == ["p/1.jpg"]
+    with pytest.raises(SiteError, match="set batch too"):
+        sqlite_kept.purge(older_than_days=0, paths=["p/1.jpg"])
+
+
+@pytest.mark.promise(10)
+def test_a_pinned_batch_is_not_purged(sqlite_kept: Purging) -> None:
+    batch, other = sqlite_kept.clean("p/1.jpg"), sqlite_kept.clean("p/2.jpg")
+    place = os.fsencode(sqlite_kept.folder)
+    assert quarantine.pin(place, batch, pinned=True, check=True)
+    assert not quarantine.pin(place, batch, pinned=False, check=False)
+    assert quarantine.pin(place, batch, pinned=True, check=False)
+    assert not quarantine.pin(place, batch, pinned=True, check=False)
+    with pytest.raises(SiteError, match=rf"batch {batch} is pinned"):
+        sqlite_kept.purge(batch=batch)
+    with pytest.raises(SiteError, match=rf"batch {batch} is pinned"):
+        sqlite_kept.purge(batch=batch, accept=["no_database"], paths=["p/1.jpg"])
+    assert [info.name for info in sqlite_kept.purge().batches] == [other]
+    assert quarantine.pin(place, batch, pinned=False, check=False)
+    assert [info.name for info in sqlite_kept.purge().batches] == [batch]

@@ -83,7 +83,7 @@ def test_what_a_manifest_says_reaches_no_terminal_as_it_is(
     changed = {**json.loads(header), field: "a\x1b]0;x\x07"}
     manifest.write_text("\n".join([json.dumps(changed), *lines]) + "\n")
     assert site_with_batches.run("batches") == Exit.DONE
-    assert site_with_batches.run("purge", "--batch", first, "--dry-run") == Exit.DONE
+    assert site_with_batches.run("purge", first, "--dry-run") == Exit.DONE
     said = capsys.readouterr()
     assert "\x1b" not in said.out + said.err
     assert r"a\x1b]0;x\x07" in said.out

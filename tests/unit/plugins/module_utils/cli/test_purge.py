@@ -56,7 +56,7 @@ def test_nothing_is_asked_where_nothing_would_go(site_with_batches: Any, capsys:
 
 def test_one_batch_goes_by_its_name(site_with_batches: Any, capsys: Any) -> None:
     first, second = site_with_batches.batches
-    assert site_with_batches.run("purge", "--batch", first, "--force", "--json") == Exit.DONE
+    assert site_with_batches.run("purge", first, "--force", "--json") == Exit.DONE
     told = json.loads(capsys.readouterr().out)
     assert (told["job"], told["runs"][0]["batches"]) == ("purge", [first])
     assert told["runs"][0]["removed"] == {"records": 0, "files": 1, "bytes": 7}
@@ -65,7 +65,7 @@ def test_one_batch_goes_by_its_name(site_with_batches: Any, capsys: Any) -> None
 
 def test_an_error_is_left_for_those_who_watch(site_with_batches: Any, tmp_path: Path, capsys: Any) -> None:
     outcome = tmp_path / "outcome.json"
-    done = site_with_batches.run("purge", "--batch", "x", "--force", "--outcome", str(outcome))
+    done = site_with_batches.run("purge", "x", "--force", "--outcome", str(outcome))
     assert done == Exit.UNUSABLE
     told = json.loads(outcome.read_text())
     assert (told["status"], told["job"]) == ("unusable", "purge")
@@ -103,4 +103,30 @@ def test_what_is_due_is_announced_and_goes_a_day_later(site_with_batches: Any, c
     assert site_with_batches.batches == before
     announce(site_with_batches.quarantine, days=1)
     assert site_with_batches.run("purge", *ALL, "--force", "--quiet") == Exit.DONE
+    assert site_with_batches.batches == []
+
+
+def test_single_paths_are_asked_about_and_deleted(site_with_batches: Any, capsys: Any, typed: Any) -> None:
+    first, second = site_with_batches.batches
+    typed("yes\n")
+    path = str(site_with_batches.photos / "first.jpg")
+    assert site_with_batches.run("purge", "--force", "--dry-run", first, "photos/first.jpg") == Exit.DONE
+    assert site_with_batches.run("purge", first, path) == Exit.DONE
+    assert "not deleted: rows of the database, backups" in capsys.readouterr().err
+    assert site_with_batches.batches == [second]
+
+
+def test_a_batch_is_pinned_and_unpinned(site_with_batches: Any, capsys: Any) -> None:
+    first, _second = site_with_batches.batches
+    announce(site_with_batches.quarantine)
+    assert site_with_batches.run("pin", first, "--dry-run") == Exit.DONE
+    assert site_with_batches.run("pin", first) == Exit.DONE
+    assert f"batch {first} is now pinned" in capsys.readouterr().out
+    assert site_with_batches.run("batches") == Exit.DONE
+    assert "orphans, pinned" in capsys.readouterr().out
+    assert site_with_batches.run("purge", *ALL, "--force", "--quiet") == Exit.DONE
+    assert site_with_batches.batches == [first]
+    assert site_with_batches.run("purge", first, "--force") == Exit.UNUSABLE
+    assert site_with_batches.run("unpin", first, "--quiet") == Exit.DONE
+    assert site_with_batches.run("purge", first, "--force") == Exit.DONE
     assert site_with_batches.batches == []

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Purges single items of a batch, as where a person has a right to be forgotten.
+
+The files go, the rows that referenced them, the rows that depended on these, and what the manifest says of
+the files. What is left of them elsewhere is reported.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Sequence
+
+from ..config.purge import Purge
+from ..kept import Kept
+from ..media.private_folder import PrivateFolder
+from ..quarantine import purging
+from ..quarantine import store as quarantine
+from ..quarantine.format import ArchivedRows, Batch, QuarantinedFile, as_path
+from ..quarantine.store import BatchInfo
+from ..spool import Listed
+from ..text import counted
+from .purge import Purged, asked, meant, opened, purge, quarantine_of
+from .restore import chosen
+
+
+def carry_out(order: Purge, check: bool) -> Purged:
+    """Purge what is meant: single items, or batches."""
+    return purge_items(order, check) if order.paths else purge(order, check)
+
+
+def purge_items(order: Purge, check: bool) -> Purged:
+    """Delete the paths of the order from its batch, but no file that a row references.
+
+    Raises SiteError if there is no such batch or path; else as ``purge``.
+    """
+    result = Purged(kept=Listed(order.site.max_listed))
+    with ExitStack() as stack:
+        stack.enter_context(quarantine.in_words())
+        folder = stack.enter_context(quarantine_of(order))
+        if folder is None:
+            return result
+        session = stack.enter_context(opened(order, check))
+        for info in meant(order, session, folder, result):
+            batch = stack.enter_context(quarantine.known(folder.path, folder, info.name))
+            rows = ArchivedRows(batch)
+            files, numbers = chosen(order.paths, batch, rows)
+            doubts = asked(order, session, folder, [info])(batch, list(files()))
+            kept = {file.path for file in files() if file.number in doubts}
+            for file in files():
+                if file.number in doubts:
+                    result.kept.add(Kept(file.path, doubts[file.number].code, doubts[file.number].reason))
+            going = [file for file in files() if file.number not in doubts]
+            back = bytearray(len(rows))
+            for number in numbers:
+                back[number] = not kept & set(map(as_path, rows[number]["files"]))
+            result.batches.append(_part(batch, info, going, sum(back)))
+            result.notes += _remains(folder, info.name, order.paths)
+            if not check:
+                purging.delete_files(batch, (file for file in going if batch.holds(file)))
+                purging.forget_files(batch, {file.number for file in going})
+                quarantine.forget(batch, rows, back)
+    return result
+
+
+def _part(batch: Batch, info: BatchInfo, going: Sequence[QuarantinedFile], rows: int) -> BatchInfo:
+    held = [file for file in going if batch.holds(file)]
+    return info._replace(files=len(held), bytes=sum(file.size for file in held), rows=rows)
+
+
+def _remains(folder: PrivateFolder, name: str, paths: Sequence[str]) -> list[str]:
+    """What is left of some paths after they are deleted from a batch."""
+    others = [
+        info.name
+        for info in purging.found(folder, None)
+        if info.name != name and not set(paths).isdisjoint(quarantine.paths_in(folder.path, info.name))
+    ]
+    remains = ["rows of the database", "backups", "snapshots of the disk", "logs and outcomes of runs"]
+    if others:
+        number = counted(len(others), "other batch", "other batches")
+        remains.insert(0, f"what is in {number} ({', '.join(others)})")
+    return [f"not deleted: {', '.join(remains)}"]
