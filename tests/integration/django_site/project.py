@@ -70,8 +70,9 @@ class Project:
             os.utime(file, (1e9, 1e9))
 
     def remove_files(self) -> None:
-        shutil.rmtree(self.media)
-        self.media.mkdir()
+        # Another folder in its place would be another media store.
+        for entry in self.media.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
     @property
     def files(self) -> set[str]:
