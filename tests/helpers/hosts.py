@@ -27,8 +27,10 @@ from helpers.sites import Site
 
 SCHEDULE = REPOSITORY / "playbooks" / "schedule.yml"
 AS_ROOT = os.geteuid() == 0
-# Who the jobs run as: an unprivileged user, wherever the tests can choose.
-USER = pwd.getpwnam("nobody") if AS_ROOT else pwd.getpwuid(os.geteuid())
+# Who the jobs run as: an unprivileged user, wherever the tests can choose, with a group of its own.
+USER = pwd.getpwnam("www-data") if AS_ROOT else pwd.getpwuid(os.geteuid())
+# One whose group has other members.
+SHARING = pwd.getpwnam("nobody") if AS_ROOT else USER
 TIME_LIMIT = 300
 
 
@@ -67,11 +69,11 @@ class Host:
 
     def as_cron(self, site: str, job: str) -> Any:
         """Run the very line of the crontab as cron does: its user, its shell, its bare environment."""
-        _at, user, command = self.lines[site, job]
-        assert user == USER.pw_name
+        _at, name, command = self.lines[site, job]
+        user = pwd.getpwnam(name)
         return subprocess.run(
             ["/bin/sh", "-c", command],
-            env={"HOME": "/", "LOGNAME": user, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"},
+            env={"HOME": "/", "LOGNAME": name, "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"},
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -79,7 +81,7 @@ class Host:
             text=True,
             timeout=TIME_LIMIT,
             check=False,
-            **({"user": USER.pw_uid, "group": USER.pw_gid, "extra_groups": []} if AS_ROOT else {}),
+            **({"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if AS_ROOT else {}),
         )
 
     @property
@@ -159,23 +161,23 @@ def socket_for_all(url: str) -> Iterator[None]:
             place.chmod(mode)
 
 
-def drifted(folder: Path, database: Any, name: str) -> Site:
+def drifted(folder: Path, database: Any, name: str, user: pwd.struct_passwd = USER) -> Site:
     """A site of the jobs' user, with one thing for orphans and one for incomplete to find."""
     folder.mkdir(exist_ok=True)
     site = Site(folder, database, name)
     site.keep(*(f"photos/kept{number}.jpg" for number in range(5)))
     site.write("photos/orphan.jpg")
     site.keep("photos/half.jpg", attached=False)
-    given_away(folder)
+    given_away(folder, user)
     return site
 
 
-def given_away(folder: Path) -> None:
+def given_away(folder: Path, user: pwd.struct_passwd = USER) -> None:
     """Let all in a folder belong to the jobs' user."""
     if AS_ROOT:
         for parent, _directories, files in os.walk(folder):
             for path in (parent, *(os.path.join(parent, file) for file in files)):
-                os.chown(path, USER.pw_uid, USER.pw_gid)
+                os.chown(path, user.pw_uid, user.pw_gid)
     # What changes while a run begins is young.
     time.sleep(0.02)
 

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -25,6 +26,8 @@ from helpers.ansible_runs import Ansible, Run
 from helpers.checkout import REPOSITORY
 from helpers.commands import Terminal
 from helpers.hosts import (
+    AS_ROOT,
+    SHARING,
     USER,
     Host,
     changes,
@@ -38,11 +41,17 @@ from helpers.purging import announce
 from helpers.sites import snapshot
 
 ROLE = REPOSITORY / "roles" / "media_cleanup"
+STARTER = "root" if AS_ROOT else USER.pw_name
 SECRET = "s3cr3t-p4ss"
 KEPT = [f"photos/kept{number}.jpg" for number in range(5)]
 EXPRESSIONS = ["*/5 0-6,22 1 * *", "@daily", "0 2 * * SUN", "59 23 31 12 7", "0-30/10 * * jan,feb 1-5"]
 HAS_SYSTEMD = shutil.which("systemd-analyze") is not None
 needs_systemd = pytest.mark.skipif(not HAS_SYSTEMD, reason="there is no systemd-analyze here")
+
+
+def owner_and_mode(path: Path) -> tuple[int, int, str]:
+    status = path.stat()
+    return status.st_uid, status.st_gid, stat.filemode(status.st_mode)
 
 
 class RoleRuns:
@@ -54,11 +63,11 @@ class RoleRuns:
         sqlite = type(postgresql)
         self.kit = drifted(folder / "kit", sqlite("sqlite", f"sqlite:///{folder}/kit/db.sqlite3"), "kit")
         self.late = drifted(folder / "late", sqlite("sqlite", f"sqlite:///{folder}/late/db.sqlite3"), "late")
-        self.pg = drifted(folder / "pg", postgresql, "pg")
+        self.pg = drifted(folder / "pg", postgresql, "pg", SHARING)
         python = python_with_psycopg2(folder)
         self.quarantine = folder / "kit" / "quarantine"
         kit = self.kit.described(user=USER.pw_name, quarantine=str(self.quarantine), missing=None)
-        pg = self.pg.described(user=USER.pw_name, python=python, missing=None)
+        pg = self.pg.described(user=SHARING.pw_name, python=python, missing=None)
         other = described("other", schedule={"orphans": "", "incomplete": "15 4 1,15 jan-jun mon"})
         self.crond = Host(
             folder / "crond",
@@ -160,7 +169,11 @@ class RoleRuns:
         self.kept_outcome = json.loads((kept / "lib" / "media-cleanup" / "kit" / "orphans.json").read_text())
         self.kept_log = (kept / "log" / "media-cleanup" / "kit.log").read_text()
         self.metrics = (self.crond.root / "metrics" / "media_cleanup_kit_orphans.prom").read_text()
-        self.owner = (self.crond.config / "sites" / "kit.json").stat().st_uid
+        self.owners = {
+            name: owner_and_mode(self.crond.config / "sites" / f"{name}.json") for name in ("kit", "pg")
+        }
+        outcome = kept / "lib" / "media-cleanup" / (".root" if AS_ROOT else ".") / "pg" / "orphans.json"
+        self.owners["pg outcome"] = owner_and_mode(outcome)
         self.age_batches(31)
         self.ran["kit", "purge"] = [self.crond.as_cron("kit", "purge")]
         self.batches_left = len(list(self.quarantine.glob("*Z-*")))
@@ -240,8 +253,9 @@ def test_the_defaults_schedule_what_the_documentation_says(role_runs: RoleRuns) 
         ("kit", "incomplete"): ("0 */6 * * *", USER.pw_name),
         # It alone has a quarantine.
         ("kit", "purge"): ("0 4 * * 0", USER.pw_name),
-        ("pg", "orphans"): ("0 2 * * 0", USER.pw_name),
-        ("pg", "incomplete"): ("0 */6 * * *", USER.pw_name),
+        # Its file is for root alone, since others are in the group of its user.
+        ("pg", "orphans"): ("0 2 * * 0", STARTER),
+        ("pg", "incomplete"): ("0 */6 * * *", STARTER),
         # It says otherwise; orphans it switches off, and nobody has switched on missing.
         ("other", "incomplete"): ("15 4 1,15 jan-jun mon", USER.pw_name),
     }
@@ -324,9 +338,20 @@ def test_no_secret_shows_anywhere_but_in_the_site_file(role_runs: RoleRuns) -> N
     [file] = role_runs.holders
     assert file == role_runs.timed.config / "sites" / "secret.json"
     mode, *_rest, content = role_runs.installed["timed"][os.fsencode(file)]
-    assert mode == "-r--------"
-    assert json.loads(content) == role_runs.secret
-    assert role_runs.owner == USER.pw_uid
+    assert mode == "-r--r-----"
+    assert {**json.loads(content), **role_runs.secret} == json.loads(content)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can give files to another user")
+@pytest.mark.promise(15)
+def test_what_root_reads_and_writes_is_roots(
+    role_runs: RoleRuns,
+) -> None:
+    assert role_runs.owners == {
+        "kit": (0, USER.pw_gid, "-r--r-----"),
+        "pg": (0, 0, "-r--------"),
+        "pg outcome": (0, 0, "-rw-r-----"),
+    }
 
 
 def test_absent_takes_everything_away_but_the_quarantine(role_runs: RoleRuns) -> None:

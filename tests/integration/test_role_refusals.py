@@ -13,6 +13,7 @@ import pytest
 
 from helpers.ansible_runs import Ansible
 from helpers.hosts import Host, described, python_for_all, schedule
+from helpers.users import open_folder
 
 SECRET = "s3cr3t-p4ss"
 
@@ -91,7 +92,8 @@ def test_bad_variables_are_told_before_anything_is_touched(
 def test_an_interpreter_without_psycopg2_is_told_before_anything_is_installed(
     tmp_path: Path, ansible: Ansible
 ) -> None:
-    bare = tmp_path / "bare"
-    subprocess.run([python_for_all(), "-m", "venv", "--without-pip", bare], check=True)
-    site = described(database_url=f"postgresql://u:{SECRET}@h/d", python=str(bare / "bin" / "python"))
-    assert "has no psycopg2" in refusal(tmp_path, ansible, media_cleanup_sites=[site])
+    with open_folder() as folder:
+        subprocess.run([python_for_all(), "-m", "venv", "--without-pip", folder / "bare"], check=True)
+        python = str(folder / "bare" / "bin" / "python")
+        site = described(database_url=f"postgresql://u:{SECRET}@h/d", python=python)
+        assert "has no psycopg2" in refusal(tmp_path, ansible, media_cleanup_sites=[site])

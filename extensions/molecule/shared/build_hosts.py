@@ -82,6 +82,15 @@ def over_guard(site: Site) -> dict[str, Any]:
     return {}
 
 
+def database_down(site: Site) -> dict[str, Any]:
+    base = site.folder.parent.parent
+    python = base / "venv" / "bin" / "python"
+    return {
+        "database_url": f"postgresql://kit@/kit?host={site.folder}/no-server-here",
+        "python": str(python if python.exists() else sys.executable),
+    }
+
+
 def without_psycopg2(site: Site) -> dict[str, Any]:
     bare = site.folder.parent / "bare"
     subprocess.run([python_for_all(), "-m", "venv", "--without-pip", bare], check=True)
@@ -92,9 +101,7 @@ STATES: dict[str, Callable[[Site], dict[str, Any]]] = {
     "drifted": lambda _site: {},
     "clean": clean,
     "unmounted": unmounted,
-    "database_down": lambda site: {
-        "database_url": f"postgresql://kit@/kit?host={site.folder}/no-server-here"
-    },
+    "database_down": database_down,
     "over_guard": over_guard,
     "without_psycopg2": without_psycopg2,
 }

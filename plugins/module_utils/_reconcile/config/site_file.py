@@ -18,7 +18,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 from ..errors import SiteError
 from .options import JOBS, QUARANTINE, Option, job_options, module_options, shared_options, site_options
 from .site import OrphansJob, RecordsJob, build_job, quarantine_of
-from .trusted import ROOT, why_untrusted
+from .trusted import why_untrusted
 from .values import boolean, checked, unknown_keys
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -251,7 +251,7 @@ def read(directory: str, name: str) -> dict[str, Any]:
     """Read the description of one site from its file.
 
     Raises SiteError if there is no such file, if it does not describe that site, or if somebody else than
-    root or this user may write it. Root reads the file of a site's user, but not which interpreter to run.
+    root or this user may write it.
     """
     if not _NAME.fullmatch(name):
         raise SiteError(
@@ -267,8 +267,7 @@ def read(directory: str, name: str) -> dict[str, Any]:
         raise SiteError(f"there is no site {name!r}: {path} does not exist. {_known(directory)}") from None
     except OSError as error:
         raise SiteError(
-            f"the site file {path} cannot be read: {error.strerror}. Run as the user whom it belongs to, "
-            "or as root."
+            f"the site file {path} cannot be read: {error.strerror}. Run as the site's user, or as root."
         ) from None
     except (ValueError, RecursionError) as error:
         # Only the place of the error is reported; the text there may be a password.
@@ -279,8 +278,8 @@ def read(directory: str, name: str) -> dict[str, Any]:
 
 
 def _require_trusted(path: str) -> None:
-    # What the role installs for a site's user is that user's; root reads it, for a check by hand.
-    why = why_untrusted(path, os.stat(path).st_uid if os.geteuid() == ROOT else None)
+    os.stat(path)
+    why = why_untrusted(path)
     if why:
         raise SiteError(f"the site file {path} is not read, because it says what is removed, and {why}")
 

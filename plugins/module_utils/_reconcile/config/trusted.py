@@ -16,25 +16,21 @@ from typing import Iterator
 ROOT = 0
 
 
-def why_untrusted(path: str, owner: int | None = None) -> str | None:
+def why_untrusted(path: str) -> str | None:
     """Say why somebody else than root or this user may write a file, and the command to run, or None.
 
-    Links are followed, and every directory on the way counts, also to what a link leads to; ``owner``
-    may own the file itself besides. What does not exist counts by its directory. Raises OSError where
-    something cannot be examined.
+    Links are followed, and every directory on the way counts, also to what a link leads to. What does not
+    exist counts by its directory. Raises OSError where something cannot be examined.
     """
     for each in _on_the_way(path):
         try:
             status = os.lstat(each)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        trusted = {ROOT, os.geteuid()}
-        if owner is not None and not stat.S_ISDIR(status.st_mode):
-            trusted.add(owner)
         if stat.S_ISLNK(status.st_mode):
             # Whoever may exchange a link may write its directory, which is examined too.
             continue
-        why = _why_untrusted(each, status, trusted)
+        why = _why_untrusted(each, status, {ROOT, os.geteuid()})
         if why:
             return why
     return None
