@@ -62,7 +62,7 @@ def _open_postgresql(url: str, read_only: bool) -> Database:
         raise SiteError(
             f"the Python library psycopg2 is missing for {sys.executable} on this host. "
             "Install the package python3-psycopg2 of the distribution, or psycopg2-binary by pip, "
-            "or set ansible_python_interpreter to an interpreter that has it."
+            "or set python of the site to an interpreter that has it."
         )
     connection = Psycopg2Connection(url)
     try:
