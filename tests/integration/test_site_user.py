@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
+import yaml
 
+from engine import process, work
 from helpers.builders import NOBODY, as_nobody
 from helpers.commands import Command, Terminal
 from helpers.databases import new_sqlite
-from helpers.modules import run_module
+from helpers.modules import plugin, run_module
 from helpers.sites import Site
 from helpers.users import give, needs_root, open_folder, python_for_everybody
 
@@ -131,6 +133,12 @@ def test_who_cannot_work_is_told(theirs: Site, options: Any, words: str) -> None
     assert "\n" not in result["msg"]
 
 
+def test_a_result_may_have_what_the_modules_document_and_nothing_else() -> None:
+    modules = ("media_orphans", "photo_records", "media_quarantine", "media_quarantine_info")
+    documented = {key for module in modules for key in yaml.safe_load(plugin(module).RETURN)}
+    assert set(work.RESULT_TYPES) == documented | {"changed", "diff"}
+
+
 # What the site's user may do with the interpreter that runs as that user.
 
 PROGRAM = """\
@@ -189,9 +197,15 @@ send("error", {"text": json.dumps(found), "status": 3})
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("send('result', {'result': {'ansible_facts': {}}, 'warnings': [], 'failure': ''})", "no result"),
-        ("send('result', {'result': {'changed': 'no'}, 'warnings': [], 'failure': ''})", "no result"),
-        ("send('result', {'result': {'diff': {'prepared': 1}}, 'warnings': [], 'failure': ''})", "no result"),
+        (
+            "send('result', {'result': {'ansible_facts': {}}, 'warnings': [], 'failure': ''})",
+            "no part of a result",
+        ),
+        (
+            "send('result', {'result': {'changed': 'no'}, 'warnings': [], 'failure': ''})",
+            "no part of a result",
+        ),
+        ("send('result', {'result': {'diff': {'prepared': 1}}, 'warnings': [], 'failure': ''})", "no diff"),
         ("send('result', ['?'])", "no answer"),
         ("send('result', {'result': {}, 'warnings': 'x', 'failure': ''})", "no answer"),
         ("send('ask', 'password?')", "'ask', which is none of its messages"),
@@ -209,8 +223,6 @@ send("error", {"text": json.dumps(found), "status": 3})
 def test_what_a_process_sends_is_bounded_and_checked(
     theirs: Site, body: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from engine import process
-
     monkeypatch.setattr(process, "MOST_SENT", 1 << 20)
     monkeypatch.setattr(process, "TIME_LIMIT", 1)
     monkeypatch.setattr(process, "GRACE", 0.2)

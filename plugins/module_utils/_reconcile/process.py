@@ -272,7 +272,7 @@ class _Conversation:
             self._process.wait(GRACE)
         return CleanupError(
             f"the process of {self._worker.user} with {self._worker.python} ended without a result "
-            f"(status {self._process.poll()}): {_last_words(self._said)}. What was done is not undone."
+            f"(status {self._process.poll()}): {_last_words(self._said)}. What was done stays done."
         )
 
 

@@ -65,15 +65,17 @@ def _validated(answer: Any) -> Answer:
     """Raise CleanupError for what is no answer; the process that sent it belongs to the site's user."""
     parts = (("result", dict), ("warnings", list), ("failure", str))
     if not isinstance(answer, dict) or not all(isinstance(answer.get(part), kind) for part, kind in parts):
-        raise CleanupError("the site's process sent no answer of this version. What was done is not undone.")
-    texts = [*answer["warnings"], *answer["result"].get("diff", {}).values()]
-    is_fine = (
-        all(type(value) is RESULT_TYPES.get(key) for key, value in answer["result"].items())
-        and all(isinstance(text, str) for text in texts)
-        and set(answer["result"].get("diff", {})) <= _DIFF_KEYS
-    )
-    if not is_fine:
-        raise CleanupError("the site's process sent what is no result. What was done is not undone.")
+        raise CleanupError("the site's process sent no answer of this version. What was done stays done.")
+    for key, value in answer["result"].items():
+        if key not in RESULT_TYPES or not isinstance(value, RESULT_TYPES[key]):
+            raise CleanupError(
+                f"the site's process sent {key[:50]!r}, which is no part of a result. What was done stays "
+                "done."
+            )
+    diff = answer["result"].get("diff", {})
+    texts = [*answer["warnings"], *diff.values()]
+    if not set(diff) <= _DIFF_KEYS or not all(isinstance(text, str) for text in texts):
+        raise CleanupError("the site's process sent what is no diff or warning. What was done stays done.")
     return answer
 
 

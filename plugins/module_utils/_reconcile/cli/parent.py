@@ -63,7 +63,7 @@ def _validated(result: Any) -> tuple[Exit, Mapping[str, Any]]:
         status = result.get("status")
         if isinstance(status, int) and status in list(Exit):
             return Exit(status), result["left"]
-    raise CleanupError("the site's process sent no result of this version. What was done is not undone.")
+    raise CleanupError("the site's process sent no result of this version. What was done stays done.")
 
 
 def _outcome(outcome: Any, options: argparse.Namespace, status: Exit) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _outcome(outcome: Any, options: argparse.Namespace, status: Exit) -> dict[st
         and all(map(_is_run, outcome["runs"]))
     )
     if not is_fine:
-        raise CleanupError("the site's process sent what is no outcome. What was done is not undone.")
+        raise CleanupError("the site's process sent what is no outcome. What was done stays done.")
     own = {"site": options.site, "job": options.command, "exit_status": int(status)}
     return {**outcome, **own, "status": status.name.lower()}
 
