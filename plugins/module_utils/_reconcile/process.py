@@ -227,7 +227,7 @@ class _Conversation:
             if not ready:
                 raise CleanupError(
                     f"the process of {self._worker.user} was killed, because it worked for more than "
-                    f"{TIME_LIMIT // 3600} hours. What was done is not undone; run it again for the rest."
+                    f"{TIME_LIMIT // 3600} hours. What was done stays done; run it again for the rest."
                 )
             for key, _events in ready:
                 if key.fileobj is self._input:
@@ -257,7 +257,7 @@ class _Conversation:
         if self._received > MOST_SENT:
             raise CleanupError(
                 f"the process of {self._worker.user} was killed, because it sent more than "
-                f"{MOST_SENT >> 20} MiB. What was done is not undone; lower max_listed."
+                f"{MOST_SENT >> 20} MiB. What was done stays done; lower max_listed."
             )
         *ended, rest = chunk.split(b"\n")
         for part in ended:

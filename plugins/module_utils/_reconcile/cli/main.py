@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(str(error))
         return error.exit_status
     except KeyboardInterrupt:
-        complain("interrupted. What was done is not undone; run it again for the rest.")
+        complain("interrupted. What was done stays done; run it again for the rest.")
         return 130
     except BrokenPipeError:
         # Nobody reads any more; at its end the interpreter must not fail for the same reason again.
