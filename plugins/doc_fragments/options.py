@@ -117,6 +117,9 @@ options:
       - Guards whose finding you have checked and accept.
       - V(no_references), the database references nothing below a directory
         from which ten files or more would be removed.
+      - V(no_paths), fewer than one in ten values of a listed column is a path,
+        of a hundred different values or more, so that the column protects
+        nothing.
       - V(empty_media_root), there is nothing at all below the media root.
       - V(path_mismatch), most paths in the database fit no file as they are,
         and would fit if a prefix were cut or added, or in another normalization.

@@ -35,6 +35,7 @@ _ALL = (
     Guard("max_removal_percent", "max_removal_percent"),
     Guard("max_dependents", "max_dependents"),
     _accepted("no_references"),
+    _accepted("no_paths"),
     _accepted("empty_media_root"),
     _accepted("path_mismatch"),
     _accepted("other_database"),

@@ -43,6 +43,12 @@ class References(Statements):
         with self._doing(f"reading {', '.join(map(str, columns))}"):
             yield from self._stream_paths(statement)
 
+    def sample_values(self, column: Column, rows: int) -> Iterator[list[bytes]]:
+        """Yield the different values in so many rows of a column, in lists of a bounded length."""
+        paths = f"{self._paths_of(column, where_filled=True)} LIMIT {int(rows)}"
+        with self._doing(f"reading some values of {column}"):
+            yield from self._stream_paths(f"SELECT DISTINCT path FROM ({paths}) AS sample")
+
     def count_references(
         self, columns: Sequence[Column], paths: Iterable[bytes], stems: bool = False
     ) -> dict[bytes, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
 
+from ..compare.no_paths import ColumnWithoutPaths
 from ..compare.unreferenced_folders import FEW_FILES
 from ..quarantine.identity import Identity
 from ..spool import Listed
@@ -155,6 +156,21 @@ def guard_path_mismatch(plan: Plan, reading: str | None, accepted: Sequence[str]
             f"most paths in the database fit no file as they are, and would fit {reading}. This points to "
             "a wrong media_root or MEDIA_URL, not to a loss. Correct media_root; if it is correct already, "
             "set accept: [path_mismatch].",
+        )
+
+
+def guard_no_paths(plan: Plan, found: Iterable[ColumnWithoutPaths], accepted: Sequence[str]) -> None:
+    """Refuse a plan where a listed column holds hardly any path, so that it protects nothing."""
+    if "no_paths" in accepted:
+        return
+    for column, paths, values in found:
+        plan.refuse(
+            "no_paths",
+            f"the listed column {column} holds no paths: {paths:,} of {values:,} different values look like "
+            "one, so it protects no file. List the column of the FileField or ImageField instead. A text "
+            "that mentions files, such as one of an editor, is not compared with them: list the table in "
+            "which the editor keeps its uploads, or put their folder into exclude. If the column is meant, "
+            "set accept: [no_paths].",
         )
 
 

@@ -10,6 +10,7 @@ import time
 from typing import Iterator, Protocol, TypeVar
 
 from ..compare.keep import KeepList
+from ..compare.no_paths import columns_without_paths
 from ..compare.path_mismatch import Sample, better_reading
 from ..config.site import OrphansJob, RecordsJob, Site
 from ..kept import Code, Doubt
@@ -28,6 +29,7 @@ from .guards import (
     guard_file_system,
     guard_identity,
     guard_marker,
+    guard_no_paths,
     guard_partial,
     guard_path_mismatch,
     guard_quarantine,
@@ -66,6 +68,7 @@ class Planner:
         self.store = session.media
         self.database = session.database
         self.site: Site = job.site
+        self.listed_columns = job.referencing_columns
         self.scope = f"{job.name}\0{scope}"
         self.approval = Approval(approved, job.name, scope) if approved else None
         self.moment = self.approval.moment if self.approval else time.time()
@@ -142,6 +145,8 @@ class Planner:
         plan.seal()
         guard_partial(plan, self.store.unreadable)
         guard_replica(plan, self.database.is_replica())
+        columns = columns_without_paths(self.database, self.listed_columns, self.store, self.spellings)
+        guard_no_paths(plan, columns, self.site.accept)
         if self.site.marker is not None:
             present = self.store.check(self.site.marker).is_file
             guard_marker(plan, escaped(self.site.marker), present)

@@ -66,7 +66,7 @@ class RecordsPlanner(Planner):
         # The links for which records are kept, in the order in which they are met.
         self.undeclared: dict[Link, None] = {}
         self.check = MissingCheck(self.store, self.spellings, self.derived, self.plan.keep)
-        for column in (*job.own_columns, *job.references):
+        for column in job.referencing_columns:
             self.database.path_column(column)
 
     @property
