@@ -49,7 +49,7 @@ class Site:
         (folder / "config" / "sites").mkdir(parents=True)
         database.run(
             "CREATE TABLE collection_photo (id integer PRIMARY KEY, image varchar(100) NOT NULL, "
-            "content_type_id integer, uploaded_at text NOT NULL)"
+            "content_type_id integer, uploaded_at datetime NOT NULL)"
         )
         self.database = database
         self.description: dict[str, Any] = {
@@ -389,6 +389,23 @@ def test_the_version_is_that_of_the_collection() -> None:
 
 
 # Plans that somebody reviews.
+
+
+@pytest.mark.promise(3)
+def test_rows_without_an_age_need_a_person_or_a_second_run(
+    site: Site, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    site.keep("a.jpg", "b.jpg", "c.jpg")
+    site.keep("gone.jpg", gone=True)
+    site.database.run("ALTER TABLE collection_photo RENAME uploaded_at TO was")
+    for _run in range(2):
+        assert site.run("missing", "kit", "--force") == Exit.DONE
+        assert "photos/gone.jpg: " in capsys.readouterr().out
+    assert len(site.database.rows("SELECT id FROM collection_photo")) == 4
+    monkeypatch.setattr(sys, "stdin", Terminal("yes\n"))
+    assert site.run("missing", "kit") == Exit.DONE
+    assert "without a review, 1 item of these would be kept" in capsys.readouterr().err
+    assert len(site.database.rows("SELECT id FROM collection_photo")) == 3
 
 
 @pytest.mark.promise(7)
