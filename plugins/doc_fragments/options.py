@@ -209,6 +209,28 @@ options:
         at most. Counts are always of everything.
     type: int
     default: 100
+  list_file:
+    description:
+      - 'Write every item to this file on the target, not only the first O(max_listed):
+        each file that would be removed or was, or each missing file of a record.
+        In check mode too. Its owner alone can read it; what is in its place
+        is replaced when the list is whole. Of a run that is partial none is
+        written.'
+      - Root writes it only into a folder that nobody else may change.
+    type: path
+  list_format:
+    description:
+      - V(lines) escapes each path as results do, so that it fits a line. V(nul)
+        has each path as it is, with a NUL after it, for C(rsync --from0 --files-from)
+        and C(xargs -0). V(json) has one JSON object a line, with C(paths)
+        beside what results show of an item; bytes that are no UTF-8 are surrogate
+        escapes there.
+    type: str
+    default: lines
+    choices:
+      - lines
+      - nul
+      - json
   older_than_hours:
     description:
       - Only what is older than this many hours is removed. What is of unknown

@@ -76,6 +76,8 @@ def in_demo(words: list[str], demo: Path) -> Iterator[str]:
     for word in words:
         if word in ("inventory", ".demo/inventory.yml"):
             yield str(demo / "inventory.yml")
+        elif word == "missing.list":
+            yield str(demo / word)
         else:
             yield BATCH.sub(lambda found: kept[0] if kept else found.group(), word)
 

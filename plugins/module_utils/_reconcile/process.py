@@ -34,6 +34,8 @@ Hear = Callable[[str, Any], Any]
 
 # Bytes that a process may send in all: an approved plan and a bounded list fit many times.
 MOST_SENT = 64 * 1024 * 1024
+# The kind of the messages that hold parts of a list, which is written to a file and bounded there.
+LISTED = "list"
 # Seconds that a process may work; a site of millions of files takes minutes.
 TIME_LIMIT = 24 * 3600
 # Seconds between asking a process to end and killing it.
@@ -261,7 +263,11 @@ class _Conversation:
             )
         *ended, rest = chunk.split(b"\n")
         for part in ended:
-            yield _message(b"".join([*self._parts, part]), self._worker)
+            line = b"".join([*self._parts, part])
+            kind, content = _message(line, self._worker)
+            if kind == LISTED:
+                self._received -= len(line)
+            yield kind, content
             self._parts = []
         self._parts.append(rest)
 

@@ -12,12 +12,14 @@ the module's ``result``, its ``warnings``, and the ``failure``: why the module f
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, Callable, Mapping
 
 from . import process, run
 from .apply import purge_items, restore
 from .apply.restore_rows import Restored
-from .config.options import QUARANTINE
+from .config.options import LIST_FORMATS, QUARANTINE
 from .config.purge import purge_of
 from .config.site import OrphansJob, RecordsJob, orphans_job, records_job, site
 from .config.site_user import Worker
@@ -27,6 +29,7 @@ from .quarantine import store as batches
 from .report import data, words
 from .report import quarantine as report
 from .report.describe import describe
+from .report.lists import Emit, ListFile, emit_list
 
 Request = Mapping[str, Any]
 Answer = Mapping[str, Any]
@@ -45,20 +48,36 @@ _DIFF_KEYS = {"before", "before_header", "after", "after_header"}
 
 
 def done_by(worker: Worker, request: Request) -> Answer:
-    """Let the worker do the work. Raises CleanupError where it could not even be planned."""
-    if worker.is_this_process:
-        return _validated(do(request))
-    return _validated(process.run(worker, "work", request, _nothing_else))
+    """Let the worker do the work. Raises CleanupError where it could not even be planned.
+
+    A list that is wanted is written by this process.
+    """
+    path = request["options"].get("list_file")
+    with ListFile(path) if path else nullcontext() as listed:
+        emit = listed.emit if listed else _no_list
+        if worker.is_this_process:
+            return _validated(do(request, emit))
+        return _validated(process.run(worker, "work", request, partial(_heard, emit)))
 
 
 def main() -> None:
     """Do the work as the site's process."""
-    process.serve(lambda request, _parent: do(request))
+    process.serve(lambda request, parent: do(request, partial(parent.say, process.LISTED)))
 
 
-def do(request: Request) -> Answer:
+def do(request: Request, emit: Emit) -> Answer:
     """Do the work in this process. Raises CleanupError where it could not even be planned."""
-    return _TASKS[request["task"]](request)
+    return _TASKS[request["task"]](request, emit)
+
+
+def _heard(emit: Emit, kind: str, content: Any) -> None:
+    if kind != process.LISTED or not (content is None or isinstance(content, str)):
+        raise CleanupError(f"the site's process sent {kind!r}, which is none of its messages.")
+    emit(content)
+
+
+def _no_list(_text: str | None) -> None:
+    raise CleanupError("the site's process sent a list, and none is wanted.")
 
 
 def _validated(answer: Any) -> Answer:
@@ -79,32 +98,34 @@ def _validated(answer: Any) -> Answer:
     return answer
 
 
-def _nothing_else(kind: str, _content: Any) -> None:
-    raise CleanupError(f"the site's process sent {kind!r}, which is none of its messages.")
+def _orphans(request: Request, emit: Emit) -> Answer:
+    return _job(request, orphans_job(request["options"]), emit)
 
 
-def _orphans(request: Request) -> Answer:
-    return _job(request, orphans_job(request["options"]))
+def _records(request: Request, emit: Emit) -> Answer:
+    return _job(request, records_job(request["options"]), emit)
 
 
-def _records(request: Request) -> Answer:
-    return _job(request, records_job(request["options"]))
-
-
-def _job(request: Request, job: OrphansJob | RecordsJob) -> Answer:
+def _job(request: Request, job: OrphansJob | RecordsJob, emit: Emit) -> Answer:
     check = request["check"]
     plan, outcome = run.run(job, check, request["options"]["approved_plan"])
+    options, warnings = request["options"], list(words.warnings(plan, check, outcome))
+    if options.get("list_file") and not plan.is_partial:
+        emit_list(job, plan, options.get("list_format") or LIST_FORMATS[0], emit)
+        emit(None)
+    elif options.get("list_file"):
+        warnings.append("the list was not written, because it would not be whole.")
     failure = words.problems(outcome) or ""
     if outcome is None and not check:
         failure = " ".join(refusal.message for refusal in plan.refusals)
     return {
         "result": data.result(describe(job, plan, outcome), request["verbose"], request["diff"]),
-        "warnings": list(words.warnings(plan, check, outcome)),
+        "warnings": warnings,
         "failure": failure,
     }
 
 
-def _quarantine(request: Request) -> Answer:
+def _quarantine(request: Request, _emit: Emit) -> Answer:
     """Restore a batch or purge old ones."""
     options, check = checked(request["options"], QUARANTINE), request["check"]
     if options["state"] == "purged":
@@ -134,7 +155,7 @@ def _pin(options: Mapping[str, Any], check: bool) -> dict[str, Any]:
     return report.pinned(name, pinned, changes, check)
 
 
-def _quarantine_info(request: Request) -> Answer:
+def _quarantine_info(request: Request, _emit: Emit) -> Answer:
     found, unreadable = batches.survey(os.fsencode(request["options"]["quarantine"]))
     return {
         "result": {"changed": False, **report.batches(found)},
@@ -143,7 +164,7 @@ def _quarantine_info(request: Request) -> Answer:
     }
 
 
-_TASKS: Mapping[str, Callable[[Request], Answer]] = {
+_TASKS: Mapping[str, Callable[[Request, Emit], Answer]] = {
     "orphans": _orphans,
     "records": _records,
     "quarantine": _quarantine,

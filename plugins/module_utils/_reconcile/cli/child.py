@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
+from functools import partial
 from typing import Any, Mapping
 
 from .. import process
@@ -46,5 +47,6 @@ def _run(request: Mapping[str, Any], parent: process.Parent) -> dict[str, Any]:
     options = parsed(request["arguments"])
     options.description, options.source = request["description"], request["source"]
     options.plan, options.left = request["plan"], {}
+    options.emit = partial(parent.say, process.LISTED)
     status = options.act(options)
     return {"status": int(status), "left": options.left}

@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Mapping, Sequence
 
@@ -17,6 +18,7 @@ from .. import run as runs_of_jobs
 from ..errors import CleanupError, Exit, SiteError, worst
 from ..report import data, metrics, words
 from ..report.describe import describe
+from ..report.lists import ListFile, emit_list
 from ..run import Job, Run
 from . import site as described
 from .outcome_files import write_files
@@ -41,6 +43,8 @@ def clean(options: argparse.Namespace) -> Exit:
     _report(options, runs, outcome)
     if options.save_plan:
         _save_plan(options, runs)
+    if options.list:
+        _write_list(options, runs)
     if status == Exit.UNCONFIRMED:
         complain("nothing was removed, because nobody typed yes.")
     return status if write_files(options, outcome) else worst([status, Exit.FAILED])
@@ -103,6 +107,18 @@ def _report(options: argparse.Namespace, runs: Sequence[Run], outcome: Mapping[s
         if run.has_something or run.status or not options.quiet:
             # >/dev/null drops the reports of successful runs; problems are still reported.
             say(_words(run, options), sys.stderr if run.status else sys.stdout)
+
+
+def _write_list(options: argparse.Namespace, runs: Sequence[Run]) -> None:
+    if any(run.plan is None or run.plan.is_partial for run in runs):
+        raise SiteError(f"not every plan could be made whole, so the list {options.list} was not written.")
+    # The parent of a site's process writes it itself.
+    with nullcontext() if options.emit else ListFile(options.list) as listed:
+        emit = listed.emit if listed else options.emit
+        for run in runs:
+            if run.plan:
+                emit_list(run.job, run.plan, options.list_format, emit)
+        emit(None)
 
 
 # Plans that somebody reviews.

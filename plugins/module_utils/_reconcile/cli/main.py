@@ -14,7 +14,7 @@ import os
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
-from ..config.options import JOBS, Flag, Option, flagged_options
+from ..config.options import JOBS, LIST_FORMATS, Flag, Option, flagged_options
 from ..errors import CleanupError, Exit, SiteError
 from ..process import MOST_SENT
 from ..quarantine.store import LATEST
@@ -133,7 +133,7 @@ def parsed(written: Sequence[str]) -> argparse.Namespace:
         if (options.batch is None) == (options.older_than_days is None):
             parser.error("purge needs either a BATCH or --older-than-days")
     # What a process of the site's user leaves to its parent to write, by option; None in the parent.
-    options.written, options.left = list(written), None
+    options.written, options.left, options.emit = list(written), None, None
     return options
 
 
@@ -192,6 +192,17 @@ def _add_cleaning(commands: Any) -> None:
             "--approve",
             metavar="FILE",
             help="remove what the plan in FILE lists and nothing else, without asking",
+        )
+        parser.add_argument(
+            "--list",
+            metavar="FILE",
+            help="write every item to FILE, privately; in a dry run too",
+        )
+        parser.add_argument(
+            "--list-format",
+            choices=LIST_FORMATS,
+            default=LIST_FORMATS[0],
+            help="escaped lines (default), paths with a NUL after each, or one JSON object a line",
         )
         _add_monitoring(parser)
 

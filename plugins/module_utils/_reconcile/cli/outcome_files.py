@@ -20,7 +20,7 @@ def refuse_folders_of_others(options: argparse.Namespace) -> None:
     """Raise SiteError where root would write a file into a folder that somebody else may change."""
     if os.geteuid() != ROOT:
         return
-    for option in ("outcome", "metrics", "log", "save_plan"):
+    for option in ("outcome", "metrics", "log", "save_plan", "list"):
         path = getattr(options, option, None)
         why = why_untrusted(os.path.dirname(os.path.abspath(path))) if path else None
         if why:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import nullcontext
+from functools import partial
 from typing import Any, Mapping, TextIO
 
 from .. import process
 from ..config.site_user import Worker
 from ..errors import CleanupError, Exit, worst
 from ..report import metrics
+from ..report.lists import ListFile
 from ..text import printable
 from .outcome_files import write_files
 from .terminal import CLEAR_LINE, write
@@ -34,8 +37,10 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
         "plan": getattr(options, "plan", None),
         "terminals": [stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)],
     }
-    result = process.run(worker, "cli.child", request, _heard)
-    status, left = _validated(result)
+    path = getattr(options, "list", None)
+    with ListFile(path) if path else nullcontext() as listed:
+        result = process.run(worker, "cli.child", request, partial(_heard, listed))
+        status, left = _validated(result)
     if "save_plan" in left and options.save_plan:
         metrics.replace_private(options.save_plan, left["save_plan"])
     if "outcome" in left and not write_files(options, _outcome(left["outcome"], options, status)):
@@ -43,7 +48,9 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
     return status
 
 
-def _heard(kind: str, content: Any) -> Any:
+def _heard(listed: ListFile | None, kind: str, content: Any) -> Any:
+    if kind == process.LISTED and listed and (content is None or isinstance(content, str)):
+        return listed.emit(content)
     if kind == "ask":
         return sys.stdin.readline()
     streams: Mapping[str, TextIO] = {"stdout": sys.stdout, "stderr": sys.stderr}

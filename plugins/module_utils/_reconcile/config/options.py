@@ -33,6 +33,8 @@ SELECTIONS = ("missing", "incomplete")
 ACTIONS = ("delete", "set_null", "restrict")
 # What becomes of the parents of a row that is deleted.
 PARENTS = ("delete", "keep")
+# The first is the default.
+LIST_FORMATS = ("lines", "nul", "json")
 # What becomes of a record whose file is missing; the first is the default.
 ON_MISSING = ("delete", "clear")
 
@@ -130,6 +132,8 @@ OPTIONS = (
     Option("confirm_scans", "int"),
     Option("confirm_after_hours", "int", default=24),
     Option("max_listed", "int", default=100),
+    Option("list_file", "path", scope=_NOWHERE),
+    Option("list_format", default=LIST_FORMATS[0], choices=LIST_FORMATS, scope=_NOWHERE),
     Option(
         "older_than_hours",
         "int",

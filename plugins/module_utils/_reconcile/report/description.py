@@ -41,6 +41,10 @@ class Description(ABC):
         """An item as an entry of a result."""
 
     @abstractmethod
+    def item_paths(self, item: Any) -> list[bytes]:
+        """The files of an item: those that are removed, or the one that is missing."""
+
+    @abstractmethod
     def item_diff(self, item: Any) -> str:
         """An item as a line of a diff."""
 

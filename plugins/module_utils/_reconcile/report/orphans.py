@@ -46,6 +46,9 @@ class OrphansDescription(Description):
         modified = moment(self._stamp(item))
         return {"path": escaped(item.path), "bytes": item.state.size, "modified": modified}
 
+    def item_paths(self, item: Orphan) -> list[bytes]:
+        return [item.path]
+
     def item_diff(self, item: Orphan) -> str:
         return f"{escaped(item.path)}  {item.state.size} bytes"
 

@@ -68,6 +68,9 @@ class RecordsDescription(Description):
             "label": item.owner,
         }
 
+    def item_paths(self, item: Record) -> list[bytes]:
+        return item.paths
+
     def item_diff(self, item: Record) -> str:
         return self._diff(item, _path(item))
 
@@ -141,6 +144,10 @@ class RecordsDescription(Description):
 
 class MissingDescription(RecordsDescription):
     """Records whose file does not exist."""
+
+    def item_paths(self, item: Record) -> list[bytes]:
+        # Its companions decide nothing, and may be there.
+        return [item.file] if item.file else []
 
     def _what(self, found: int) -> str:
         return f"{found:,} {'is missing its file' if found == 1 else 'are missing their files'}"

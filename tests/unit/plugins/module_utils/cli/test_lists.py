@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""The option --list: what all jobs of a subcommand found, as one whole list."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.cli import site as described
+from engine.errors import Exit
+
+
+@pytest.fixture(params=["this process", "a process of its own"])
+def site(site_with_batches: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A site that is worked on by this process, or by one that this one starts."""
+    if request.param != "this process":
+        worker = described.worker
+        monkeypatch.setattr(
+            described, "worker", lambda options: replace(worker(options), is_this_process=False)
+        )
+    for name in ("a.jpg", "b c.jpg"):
+        site_with_batches.write(name)
+    return site_with_batches
+
+
+def test_a_dry_run_and_a_run_write_what_they_found(site: Any, tmp_path: Path) -> None:
+    file = tmp_path / "list"
+    wanted = ("--list", str(file), "--list-format", "nul")
+    assert site.run("orphans", "--dry-run", "--quiet", *wanted) == Exit.DONE
+    assert file.read_bytes() == b"photos/a.jpg\0photos/b c.jpg\0"
+    file.unlink()
+    assert site.run("orphans", "--force", "--quiet", *wanted) == Exit.DONE
+    assert file.read_bytes() == b"photos/a.jpg\0photos/b c.jpg\0"
+    assert site.files == set()
+    assert site.run("orphans", "--force", "--quiet", "--list", str(file)) == Exit.DONE
+    assert file.read_bytes() == b""
+
+
+@pytest.mark.promise(1)
+def test_a_list_that_would_lack_a_job_is_not_written(site: Any, tmp_path: Path, capsys: Any) -> None:
+    file = site.folder / "config" / "sites" / "kit.json"
+    text = json.loads(file.read_text())
+    broken = {**text["orphans"], "references": [{"table": "nowhere", "column": "image"}]}
+    file.write_text(json.dumps({**text, "orphans": [{**text["orphans"], "directories": ["photos"]}, broken]}))
+    assert site.run("orphans", "--dry-run", "--list", str(tmp_path / "list")) == Exit.UNUSABLE
+    assert "was not written" in capsys.readouterr().err
+    assert not (tmp_path / "list").exists()
