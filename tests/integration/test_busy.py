@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -16,6 +18,7 @@ import pytest
 from engine import run as jobs
 from engine.database import connect
 from engine.errors import BusyError
+from engine.quarantine import state
 from helpers.builders import before_removal
 from helpers.faults import in_child
 from helpers.full_sites import JOBS, FullSite, finish
@@ -36,11 +39,37 @@ def flocked(folder: Path | str) -> Iterator[None]:
 
 @pytest.mark.parametrize("job", JOBS)
 def test_the_second_run_is_busy_and_names_the_first(full_site: FullSite, job: str):
-    with flocked(full_site.media), pytest.raises(
+    full_site.quarantine.mkdir(mode=0o700, exist_ok=True)
+    start = full_site.state()
+    with flocked(full_site.quarantine), pytest.raises(
         BusyError, match=rf"in use by another run \(process {os.getpid()}\)"
     ):
         full_site.run(job)
-    assert full_site.state() == full_site.start
+    assert full_site.state() == start
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_nobody_blocks_a_run_by_a_lock_of_the_media_root(sqlite: Any, tmp_path: Path, keeps: bool):
+    """Everybody who may read a folder can lock it."""
+    site = FullSite(tmp_path, sqlite)
+    if not keeps:
+        site.options.update(quarantine=None, permanent=True)
+    with flocked(site.media):
+        _plan, outcome = site.run("orphans")
+    assert outcome.removed_items.total == 4
+
+
+def test_without_a_quarantine_the_lock_is_a_private_file(full_site: FullSite, state_home: Path):
+    site = replace(full_site.job("orphans").site, quarantine=None)
+    with state.locked_beside(site):
+        [file] = state_home.rglob("*.lock")
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+        words = rf"in use by another run \(process {os.getpid()}\)"
+        with pytest.raises(BusyError, match=words), state.locked_beside(site):
+            pytest.fail("two runs have the lock")
+    with state.locked_beside(site):
+        pass
 
 
 def test_the_quarantine_has_a_lock_of_its_own(full_site: FullSite):

@@ -17,7 +17,7 @@ from .media.store import MediaStore
 from .quarantine import leftovers
 from .quarantine.default_place import obstacle
 from .quarantine.identity import Identity
-from .quarantine.state import State
+from .quarantine.state import State, locked_beside
 from .quarantine.store import locked
 from .spool import Spool
 
@@ -62,10 +62,12 @@ class Session:
         Raises BusyError if another run is at work.
         """
         with ExitStack() as stack:
-            self.media.lock()
             self.database.lock()
+            # A lock of the media root itself could be taken by anybody who may read it.
+            if self.site.quarantine is None:
+                stack.enter_context(locked_beside(self.site))
             # Without a place for it, every plan is refused.
-            if self.site.quarantine and not obstacle(self.site, self.media):
+            elif not obstacle(self.site, self.media):
                 stack.enter_context(locked(self.site.quarantine))
             stack.callback(self.media.drop_folder_of_held)
             # Only now: the run that held the locks before may have recorded something.

@@ -172,7 +172,7 @@ class SQLite(Database):
         return False
 
     def lock(self) -> None:
-        """Nothing to do: the lock of the media root serves, as a SQLite file has one host."""
+        """Nothing to do: the private lock of the site serves, as a SQLite file has one host."""
 
     def open_transactions(self) -> dict[str, str]:
         """The one writer, if there is one. Who may not write here cannot ask, and does not know of any."""

@@ -19,7 +19,6 @@ from itertools import islice
 from types import TracebackType
 from typing import AbstractSet, Iterable, Iterator, Pattern
 
-from .. import locks
 from ..errors import SiteError
 from ..host import host_id
 from ..spool import ExternalSort
@@ -109,9 +108,6 @@ class LocalStore(MediaStore):
             return f"{kind} {source}:{self._place[1]}"
         file_system = f"{self.file_system:x}" if self.file_system else f"{kind} {source}".strip()
         return f"{file_system}:{self._place[1]}@{host_id()}"
-
-    def lock(self) -> None:
-        locks.lock(self._root, f"the media root '{escaped(self._root_path)}'")
 
     def verify_root(self) -> None:
         try:

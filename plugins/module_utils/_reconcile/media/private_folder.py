@@ -117,6 +117,17 @@ class PrivateFolder:
         """Lock the folder until it is closed; raises BusyError."""
         locks.lock(self._handle, f"{self._what} '{escaped(self.path)}'")
 
+    @contextmanager
+    def locked_file(self, name: str, what: str) -> Iterator[None]:
+        """Lock by a file in the folder, made for it; raises BusyError, which says that ``what`` is in use."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(name, flags, 0o600, dir_fd=self._handle)
+        try:
+            locks.lock(handle, what)
+            yield
+        finally:
+            os.close(handle)
+
     def sync(self) -> None:
         """Sync the folder, so that its new entries survive a power failure."""
         os.fsync(self._handle)

@@ -189,10 +189,6 @@ class MediaStore(ABC):
         """What identifies this store among all others, also those of other hosts. Holds no secret."""
 
     @abstractmethod
-    def lock(self) -> None:
-        """Lock the store against other runs on this host until it is closed; raises BusyError."""
-
-    @abstractmethod
     def verify_root(self) -> None:
         """Note the root as unreadable if another one is in its place by now."""
 

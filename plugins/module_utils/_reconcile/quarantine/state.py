@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Iterator, Mapping
 
 from ..config.site import Site
@@ -203,6 +203,21 @@ class State:
                 "says what earlier runs know of a site, so nothing was removed. Let this user write to its "
                 f"folder, or set {option} to another one."
             ) from None
+
+
+@contextmanager
+def locked_beside(site: Site) -> Iterator[None]:
+    """Lock a site without a quarantine, by a private file beside its state. Raises BusyError."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(PrivateFolder.make(_folder_of(site), _WHAT))
+            stack.enter_context(folder.locked_file(f"{site.file_name}.lock", f"the site {site.name!r}"))
+        except OSError as error:
+            raise StateError(
+                f"the lock of the site cannot be made in '{escaped(_folder_of(site))}': {error.strerror}. "
+                "Nothing was removed. Let this user write there, or set state_directory to another folder."
+            ) from None
+        yield
 
 
 def _folder_of(site: Site) -> bytes:

@@ -24,7 +24,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.errors import BusyError, SiteError
+from engine.errors import SiteError
 from engine.media import directories, transfer, walk
 from engine.media.local import LocalStore
 from engine.media.private_folder import PrivateFolder
@@ -535,16 +535,6 @@ def test_an_identity_keeps_the_hosts_secret(store: MediaStore) -> None:
 def test_a_store_tells_what_it_can_do(store: MediaStore) -> None:
     assert isinstance(store.capabilities, Capabilities)
     assert all(isinstance(can, bool) for can in store.capabilities)
-
-
-def test_one_run_at_a_time_has_the_lock(kit: LocalKit, store: MediaStore) -> None:
-    store.lock()
-    with kit.store() as other, pytest.raises(BusyError, match="in use by another run"):
-        other.lock()
-    store.__exit__(None, None, None)
-    with kit.store() as other:
-        other.lock()
-    store.__enter__()
 
 
 def test_a_root_that_was_replaced_is_noted(kit: LocalKit, store: MediaStore) -> None:
