@@ -137,6 +137,8 @@ options:
       - V(emptied_dependents), more than O(max_removal_percent) of a table
         of dependent rows would be deleted with the records, and that is a
         hundred rows or more.
+      - V(not_durable), the database server has C(fsync) off, so a crash of
+        it may bring back rows whose files are removed.
       - 'V(shared_path:PATH), a doubt about one thing: several records reference
         this missing file, such as a default picture. They are kept unless
         their path is accepted, such as V(shared_path:avatars/default.png).'

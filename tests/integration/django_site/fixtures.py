@@ -36,13 +36,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def migrated_postgresql(postgresql_server: str) -> str:
     """The name of a database of the project, to copy."""
     name = "migrated"
-    # The server is thrown away: nothing on it has to survive a power failure.
-    on_server(
-        postgresql_server,
-        "ALTER SYSTEM SET fsync = off",
-        "SELECT pg_reload_conf()",
-        f"CREATE DATABASE {name}",
-    )
+    on_server(postgresql_server, f"CREATE DATABASE {name}")
     with used_by_django(of_postgresql(postgresql_server, name)):
         _migrate()
         with connections["default"].cursor() as cursor:

@@ -70,6 +70,10 @@ class Database(References, Records, DependentRows, RowArchive):
         """
         return {}
 
+    def lost_by_crash(self) -> str:
+        """Why a crash of the database may undo what was committed; empty where it does not."""
+        return ""
+
     @abstractmethod
     def lock(self) -> None:
         """Keep other runs off this database until it is closed; raises BusyError if one is on it."""
@@ -134,6 +138,10 @@ class Connection(ABC):
     @property
     @abstractmethod
     def is_closed(self) -> bool: ...
+
+    @property
+    @abstractmethod
+    def is_in_transaction(self) -> bool: ...
 
     @property
     @abstractmethod

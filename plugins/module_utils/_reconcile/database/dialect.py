@@ -224,7 +224,9 @@ class PostgreSQLDialect(Dialect):
         )
 
     def stem(self, expression: str) -> str:
-        return self.path(f"regexp_replace({self._cut_off(expression)}, '([^/.][^/]*)\\.[^./]*$', '\\1')")
+        # Written so that it means the same whatever standard_conforming_strings is.
+        pattern, group = r"E'([^/.][^/]*)\\.[^./]*$'", r"E'\\1'"
+        return self.path(f"regexp_replace({self._cut_off(expression)}, {pattern}, {group})")
 
     def name(self, expression: str) -> str:
         return self.path(f"regexp_replace({self._cut_off(expression)}, '^.*/', '')")

@@ -139,6 +139,11 @@ class Psycopg2Connection(Connection):
         return bool(self._connection.closed)
 
     @property
+    def is_in_transaction(self) -> bool:
+        idle = psycopg2.extensions.TRANSACTION_STATUS_IDLE
+        return bool(self._connection.info.transaction_status != idle)
+
+    @property
     def is_streaming(self) -> bool:
         return self._streams > 0
 

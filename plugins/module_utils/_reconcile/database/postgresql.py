@@ -19,6 +19,7 @@ from .base import PREPARED, Connection, Database, DriverError
 from .catalog import BATCH, ColumnType, ForeignKey, Table
 from .dialect import PostgreSQLDialect
 from .postgresql_catalog import EQUALITY, FOREIGN_KEYS, HIERARCHY, ON_DELETE, Hierarchy
+from .settled import SettledConnection
 from .triggers import POSTGRESQL_TRIGGERS
 
 # A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
@@ -62,10 +63,11 @@ class PostgreSQL(Database):
     """A database of PostgreSQL 12 or later."""
 
     dialect: PostgreSQLDialect
+    _connection: SettledConnection
 
     def __init__(self, connection: Connection, read_only: bool) -> None:
         super().__init__()
-        self._connection = connection
+        self._connection = SettledConnection(connection, {})
         self._read_hierarchy: Hierarchy | None = None
         with self._doing("preparing the session"):
             # A replica accepts no other mode; what may not be planned there is refused later, in words.
@@ -75,9 +77,7 @@ class PostgreSQL(Database):
                 [],
             )
             limits = {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
-            for setting, value in {**_SETTINGS, **limits}.items():
-                self._connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", [setting, value])
-            self._connection.commit()
+            self._connection = SettledConnection(connection, {**_SETTINGS, **limits})
             encoding, time_zone = self._first(
                 "SELECT current_setting('server_encoding'), current_setting('TimeZone')", []
             )
@@ -87,6 +87,7 @@ class PostgreSQL(Database):
         # The server releases a lock only some time after it sees the connection closed.
         with suppress(DriverError):
             self._connection.rollback()
+            self._connection.release()
             self._connection.execute("SELECT pg_advisory_unlock_all()", [])
             self._connection.commit()
         with suppress(DriverError):
@@ -251,7 +252,7 @@ class PostgreSQL(Database):
 
     def lock(self) -> None:
         with self._doing("taking the lock of the site"):
-            if self._first("SELECT pg_try_advisory_lock(%s, %s)", _LOCK)[0]:
+            if self._is_locked_by_us():
                 return
             holder = self._first(
                 "SELECT a.application_name, a.pid, a.backend_start::timestamp(0)::text "
@@ -262,6 +263,21 @@ class PostgreSQL(Database):
             )
         who = f" ({holder[0]}, server process {holder[1]}, since {holder[2]})" if holder else ""
         raise BusyError(f"another run cleans a site of this database{who}. Try again later.")
+
+    def _is_locked_by_us(self) -> bool:
+        """Take the lock, unless another run has it, maybe in the same server process of a pool."""
+        connection = self._connection
+        is_taken = connection.fetch("SELECT pg_try_advisory_lock(%s, %s)", _LOCK)[0][0]
+        if is_taken and not connection.hold():
+            connection.execute("SELECT pg_advisory_unlock(%s, %s)", _LOCK)
+            is_taken = False
+        connection.commit()
+        return bool(is_taken)
+
+    def lost_by_crash(self) -> str:
+        with self._doing("asking whether commits are durable"):
+            is_off = self._one("SELECT current_setting('fsync') = 'off'")
+        return "fsync is off on the database server" if is_off else ""
 
     def open_transactions(self) -> dict[str, str]:
         with self._doing("asking for open transactions"):

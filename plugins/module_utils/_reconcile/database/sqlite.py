@@ -57,6 +57,8 @@ class SQLite(Database):
         self._connection.create_function("media_cleanup_name", 1, _name)
         with self._doing("opening the database"):
             self._connection.execute("PRAGMA foreign_keys = ON")
+            # A commit is on disk when it is reported, however this library was built.
+            self._connection.execute("PRAGMA synchronous = FULL")
             encoding = self._connection.execute("PRAGMA encoding").fetchone()[0]
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if encoding != "UTF-8":

@@ -228,6 +228,16 @@ def guard_partial(plan: Plan, unreadable: Listed[tuple[bytes, str]]) -> None:
         )
 
 
+def guard_durable(plan: Plan, lost_by_crash: str, accepted: Sequence[str]) -> None:
+    """Refuse a plan that deletes rows where their deletion may be undone after their files are gone."""
+    if lost_by_crash and "not_durable" not in accepted:
+        plan.refuse(
+            "not_durable",
+            f"{lost_by_crash}, so a crash of it may bring back rows whose files are removed by then. Correct "
+            "that setting; if this database may be lost anyway, set accept: [not_durable].",
+        )
+
+
 def guard_replica(plan: Refusable, is_replica: bool) -> None:
     """Refuse a plan that was made from a copy of the database that may lag behind."""
     if is_replica:

@@ -27,7 +27,7 @@ from ..text import counted
 from . import undeclared
 from .cascade import Cascade, cascade_of
 from .dependents import Dependents, Link
-from .guards import guard_cascade, guard_share, guard_tables
+from .guards import guard_cascade, guard_durable, guard_share, guard_tables
 from .planner import Planner
 from .records import (
     DependentsFound,
@@ -309,6 +309,7 @@ class RecordsPlanner(Planner):
             plan.warnings.append(f"deleted, attached or not missing any more: {items} of the approved plan")
         plan.warnings += undeclared.notes(self.undeclared, plan.links)
         self.seal()
+        guard_durable(plan, self.database.lost_by_crash(), site.accept)
         most = site.max_removal_percent
         what = f"rows of {self.job.table}"
         guard_share(plan, what, plan.found.records, plan.examined["records"], most)
