@@ -428,8 +428,9 @@ options:
       action:
         description:
           - V(delete) deletes the row, V(set_null) empties the column (a path that may not
-            be NULL becomes the empty text), V(restrict) keeps the record because of the row,
-            and reports it.
+            be NULL becomes the empty text), V(set_default) sets it to the default that the
+            database has for it (C(db_default)), V(restrict) keeps the record because of the
+            row, and reports it.
           - V(restrict) is stricter than Django's C(RESTRICT). It keeps the record even where
             the row would be deleted by another cascade.
         type: str
@@ -437,6 +438,7 @@ options:
         choices:
           - delete
           - set_null
+          - set_default
           - restrict
       holds:
         description:

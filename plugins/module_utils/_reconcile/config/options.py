@@ -30,7 +30,7 @@ _NOWHERE = ()
 AGE_STAMPS = ("newest", "mtime", "ctime")
 SELECTIONS = ("missing", "incomplete")
 
-ACTIONS = ("delete", "set_null", "restrict")
+ACTIONS = ("delete", "set_null", "set_default", "restrict")
 # What becomes of the parents of a row that is deleted.
 PARENTS = ("delete", "keep")
 # The first is the default.

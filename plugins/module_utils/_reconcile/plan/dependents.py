@@ -191,6 +191,7 @@ class Dependents:
         said = [self._rules.get((child.identity, name)) for name in key.columns]
         for rule in filter(None, said):
             action = rule.action
+            _require_default(rule, child)
         # Only a deletion that somebody declared says that the row attaches the record to nothing.
         if action != "delete" or not (is_one_thing or any(said)):
             action = self._unless_attached(action, parent, f"{child.name}.{key.columns[0]}")
@@ -239,7 +240,8 @@ class Dependents:
                     f"dependents: {rule.column} cannot be set to NULL, the table forbids it. "
                     "Choose delete or restrict."
                 )
-            if rule.action == "set_null":
+            _require_default(rule, child)
+            if rule.action in CLEARING:
                 _require_key(child, rule.column.name)
             if rule.holds_path:
                 database.path_column(rule.column)
@@ -370,6 +372,15 @@ class Dependents:
                     yield from visit(link.child)
 
         return visit(self.root)
+
+
+def _require_default(rule: DependentRule, table: Table) -> None:
+    """Django keeps most defaults in Python, where nobody knows them here."""
+    if rule.action == "set_default" and table.columns[rule.column.name].default == "NULL":
+        raise SiteError(
+            f"dependents: the database knows no default of {rule.column} (db_default in the model), so it "
+            "cannot be set. Choose restrict."
+        )
 
 
 def _require_key(table: Table, column: str) -> None:

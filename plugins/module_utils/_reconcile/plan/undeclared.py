@@ -42,9 +42,13 @@ def notes(links: Iterable[Link], dependents: Dependents) -> list[str]:
 
 
 def _rule_to_choose(link: Link) -> str:
-    can_be_null = any(link.child.columns[name].nullable for name in link.columns)
-    actions = "|".join(action for action in ACTIONS if can_be_null or action != "set_null")
-    return _rule(link, actions)
+    columns = [link.child.columns[name] for name in link.columns]
+    impossible = set()
+    if not any(column.nullable for column in columns):
+        impossible.add("set_null")
+    if any(column.default == "NULL" for column in columns):
+        impossible.add("set_default")
+    return _rule(link, "|".join(action for action in ACTIONS if action not in impossible))
 
 
 def _parents_to_choose(links: Iterable[Link], dependents: Dependents) -> str:

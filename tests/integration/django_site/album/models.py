@@ -116,3 +116,59 @@ class Viewing(models.Model):
     """On PostgreSQL, its table lies in a schema of its own."""
 
     photo = models.ForeignKey(Photo, models.CASCADE)
+
+
+class Entry(models.Model):
+    """The first of three levels of inheritance: an entry, an item, a picture."""
+
+    title = models.CharField(max_length=50)
+    cover = models.ForeignKey("Picture", models.SET_NULL, null=True, related_name="+")
+
+
+class Item(Entry):
+    previous = models.ForeignKey("self", models.CASCADE, null=True, related_name="following")
+
+
+class Picture(Item):
+    image = models.FileField(upload_to="pictures", max_length=200)
+    best_of = models.ForeignKey("self", models.CASCADE, null=True, related_name="others")
+    notes = GenericRelation(Note)
+
+
+class Bookmark(models.Model):
+    entry = models.ForeignKey(Entry, models.CASCADE)
+
+
+class Mark(models.Model):
+    item = models.ForeignKey(Item, models.SET_NULL, null=True)
+
+
+class Receipt(models.Model):
+    item = models.ForeignKey(Item, models.PROTECT)
+
+
+class Display(models.Model):
+    picture = models.ForeignKey(Picture, models.RESTRICT)
+
+
+class Pin(models.Model):
+    """Falls back to the entry 1000."""
+
+    entry = models.ForeignKey(Entry, models.SET_DEFAULT, default=1000, db_default=1000)
+
+
+class Hit(models.Model):
+    """Counts on, whatever becomes of the picture."""
+
+    picture = models.ForeignKey(Picture, models.DO_NOTHING, db_constraint=False)
+
+
+class Profile(models.Model):
+    """A one-to-one primary key that is no inheritance."""
+
+    entry = models.OneToOneField(Entry, models.CASCADE, primary_key=True)
+    portrait = models.FileField(upload_to="portraits", max_length=200)
+
+
+class Like(models.Model):
+    profile = models.ForeignKey(Profile, models.CASCADE)

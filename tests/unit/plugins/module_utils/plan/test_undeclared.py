@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.errors import SiteError
 from engine.kept import Code
 from helpers.builders import DEFERRED, TO_PHOTO, Site, ids, planned, reasons, rules, run
 
@@ -65,6 +66,28 @@ def test_a_dependent_without_a_rule_that_comes_after_the_plan_keeps_the_record(
         outcome = made.apply()
     assert [kept.code for kept in outcome.kept.items] == [Code.UNDECLARED_DEPENDENTS]
     assert (outcome.error, ids(site_with_missing_files, "photo")) == ("", [1, 3])
+
+
+def test_a_default_of_the_database_is_a_choice(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
+        "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL DEFAULT 1"
+        " REFERENCES photo (id));"
+        "INSERT INTO note VALUES (1, 2)"
+    )
+    plan, _outcome = run(site_with_missing_files.missing(), check=True)
+    assert "action: delete|set_default|restrict}" in plan.warnings[0]
+    job = site_with_missing_files.missing(dependents=rules("note.photo_id set_default"))
+    _plan, outcome = run(job)
+    assert (outcome.error, ids(site_with_missing_files, "photo")) == ("", [1])
+    assert site_with_missing_files.database.rows("SELECT * FROM note") == [(1, 1)]
+
+
+def test_a_default_that_only_python_knows_is_none(site_with_missing_files: Site) -> None:
+    site_with_missing_files.database.run(
+        f"CREATE TABLE note (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO})"
+    )
+    with pytest.raises(SiteError, match="knows no default"):
+        run(site_with_missing_files.missing(dependents=rules("note.photo_id set_default")))
 
 
 JOINED = "CREATE TABLE tag (id integer PRIMARY KEY); INSERT INTO tag VALUES (7);"
