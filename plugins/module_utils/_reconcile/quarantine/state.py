@@ -156,7 +156,8 @@ class State:
         """A file, or a little more of it than it may have; None where there is none."""
         try:
             with self._opened() as folder, folder.read(name) as file:
-                return file.read(LARGEST + 1)
+                # A read takes as much memory as it asks for, however small the file is.
+                return file.read(min(LARGEST, os.fstat(file.fileno()).st_size) + 1)
         except FileNotFoundError:
             return None
 
