@@ -202,12 +202,50 @@ def test_names_come_through_in_any_locale(sqlite_site: Site, command: Command) -
 
 @pytest.mark.promise(6)
 def test_check_finds_a_good_site_good_and_changes_nothing(site_with_work: Site, command: Command) -> None:
-    command.describe(site_with_work.described())
-    before = site_with_work.state()
-    done = command.run("check", site_with_work.name)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("ok ") == 8
-    assert site_with_work.state() == before
+    with role_of_its_own(site_with_work.database) as url:
+        command.describe(site_with_work.described(database_url=url))
+        before = site_with_work.state()
+        done = command.run("check", site_with_work.name)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("ok ") == 9
+        assert site_with_work.state() == before
+
+
+@contextmanager
+def role_of_its_own(database: Any) -> Iterator[str]:
+    """The URL of a database user that may do what the jobs need, and no more."""
+    if database.kind == "sqlite":
+        yield database.url
+        return
+    database.run(
+        "DROP ROLE IF EXISTS its_own; CREATE ROLE its_own LOGIN;"
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO its_own"
+    )
+    yield re.sub(r"//[^@/]*@", "//its_own@", database.url)
+    database.run("DROP OWNED BY its_own; DROP ROLE its_own")
+
+
+def test_check_reports_a_superuser_and_the_rights_that_are_enough(
+    postgresql: Any, tmp_path: Path, command: Command
+) -> None:
+    site = drift(Site(tmp_path, postgresql))
+    postgresql.run(
+        "CREATE TABLE note (id integer PRIMARY KEY,"
+        " photo_id integer NOT NULL REFERENCES collection_photo (id));"
+        "DROP ROLE IF EXISTS admin_of_all; CREATE ROLE admin_of_all SUPERUSER;"
+        "DROP ROLE IF EXISTS member; CREATE ROLE member LOGIN NOINHERIT; GRANT admin_of_all TO member;"
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO member"
+    )
+    member = re.sub(r"//[^@/]*@", "//member@", postgresql.url)
+    for url, name in ((postgresql.url, "postgres"), (member, "member")):
+        described = site.described(database_url=url)
+        for kind in ("incomplete", "missing"):
+            described[kind] = [{**described[kind][0], "dependents": rules("note.photo_id delete")}]
+        command.describe(described)
+        [trouble] = filter(None, (f["trouble"] for f in command.json("check", site.name)["findings"]))
+        assert trouble.startswith(f"{name} is a superuser, or a member of one.")
+        assert trouble.endswith("GRANT SELECT, INSERT, UPDATE, DELETE ON collection_photo, note TO ROLE;")
+    postgresql.run("DROP OWNED BY member; DROP ROLE member; DROP ROLE admin_of_all")
 
 
 def test_check_tells_where_files_cannot_be_removed(sqlite_site: Site, command: Command) -> None:

@@ -17,7 +17,7 @@ import stat
 import sys
 from contextlib import suppress
 from functools import partial
-from typing import Any, Iterator, NamedTuple, Sequence
+from typing import Any, Iterator, Sequence
 
 from .. import run as jobs
 from ..config.site import Site
@@ -27,18 +27,13 @@ from ..run import Job, Run
 from ..session import open_session
 from ..spool import Listed
 from ..text import escaped
+from . import rights
 from . import site as described
+from .rights import Finding
 from .terminal import say, watched
 
 # Directories of one job in which files cannot be removed, shown by name.
 SHOWN = 5
-
-
-class Finding(NamedTuple):
-    """One thing that was checked. ``trouble`` says what is wrong and what to do; empty if nothing."""
-
-    what: str
-    trouble: str = ""
 
 
 class _RolledBack(Exception):
@@ -49,11 +44,9 @@ def check(options: argparse.Namespace) -> Exit:
     """Report for each thing that cleaning the site needs whether it is given."""
     jobs_of_site = described.all_jobs(options)
     is_quiet = options.quiet or options.json
-    found = [
-        (run.job.heading, finding)
-        for run in jobs.run_all(jobs_of_site, True, [], partial(watched, is_quiet=is_quiet))
-        for finding in findings(run)
-    ]
+    runs = jobs.run_all(jobs_of_site, True, [], partial(watched, is_quiet=is_quiet))
+    found = [(run.job.heading, finding) for run in runs for finding in findings(run)]
+    found += [(options.site, finding) for finding in rights.findings(runs)]
     sites = {job.site.quarantine: job.site for job in reversed(jobs_of_site)}
     about_quarantines = filter(None, map(quarantine_finding, sites.values()))
     found += [(options.site, finding) for finding in about_quarantines]

@@ -62,6 +62,10 @@ class Database(References, Records, DependentRows, RowArchive):
     def is_replica(self) -> bool:
         """Whether this is a copy that lags behind the database where the site writes."""
 
+    def superuser(self) -> str:
+        """The name of this database user if it is a superuser or may become one; empty otherwise."""
+        return ""
+
     def open_transactions(self) -> dict[str, str]:
         """The transactions of others that are open now and may still write, each with words for it.
 

@@ -250,6 +250,15 @@ class PostgreSQL(Database):
         with self._doing("asking whether this is a replica"):
             return bool(self._one("SELECT pg_is_in_recovery()"))
 
+    def superuser(self) -> str:
+        with self._doing("asking what this user may do"):
+            return str(
+                self._one(
+                    "SELECT coalesce(max(current_user::text), '') FROM pg_roles "
+                    "WHERE rolsuper AND pg_has_role(current_user, oid, 'MEMBER')"
+                )
+            )
+
     def lock(self) -> None:
         with self._doing("taking the lock of the site"):
             if self._is_locked_by_us():
