@@ -326,20 +326,11 @@ class Dependents:
                 f"{table} if nothing else was said"
             )
             return
-        if not self._share_keys(self.root, other) and not self._share_keys(other, self.root):
+        if not self.parents.inherits(self.root, other) and not self.parents.inherits(other, self.root):
             raise SiteError(
                 f"{said} means the rows of {other.name}, and the records are rows of {self.root.name}: "
                 f"dependent rows of others would be removed. Write the content type of {self.root.name}."
             )
-
-    def _share_keys(self, child: Table, parent: Table) -> bool:
-        """Whether a model inherits from another, so that a row of each has the same key."""
-        return any(
-            (key.schema, key.table) == child.identity
-            and key.columns == child.key
-            and self._points_at(key, parent)
-            for key in self._foreign_keys
-        )
 
     def _require_effect(self, rules: Iterable[DependentRule], database: Database) -> None:
         """Raise SiteError for a rule about a foreign key that does not lead to any row that is deleted."""

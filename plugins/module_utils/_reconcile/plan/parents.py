@@ -56,6 +56,18 @@ class Parents:
         """Whether rows that a foreign key joins are a child and its parent, which are deleted together."""
         return self.said_of(child) == "delete" and key in self.keys_of(child)
 
+    def inherits(self, child: Table, other: Table) -> bool:
+        """Whether a table is a child of another, over any number of levels, so that their rows share keys."""
+        reached: set[tuple[str, str]] = set()
+        pending = [child.identity]
+        while pending:
+            table = self._table(pending.pop())
+            reached.add(table.identity)
+            above = [key for key in self.keys_of(table) if key.columns == table.key]
+            targets = [(key.target_schema, key.target_table) for key in above]
+            pending += [target for target in targets if target not in reached]
+        return other.identity in reached
+
     def _say(self, table: Table, parents: str) -> None:
         if self._said.setdefault(table.identity, parents) != parents:
             raise SiteError(

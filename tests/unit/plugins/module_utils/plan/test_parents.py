@@ -182,3 +182,24 @@ def test_parents_may_be_deleted_where_foreign_keys_are_checked_at_once(database:
     job = pictures(site, parents="delete", dependents=rules("bookmark.entry_id delete"))
     _plan, outcome = run(job)
     assert (outcome.error, ids(site, "entry")) == ("", [1, 3])
+
+
+def test_a_generic_relation_may_be_that_of_a_parents_parent(inherited: Site) -> None:
+    inherited.database.run(
+        "CREATE TABLE django_content_type (id integer PRIMARY KEY, app_label text, model text);"
+        "INSERT INTO django_content_type VALUES (4, 'album', 'entry');"
+        "CREATE TABLE note (id integer PRIMARY KEY, content_type_id integer, object_id integer);"
+        "INSERT INTO note VALUES (1, 4, 1), (2, 4, 2)"
+    )
+    # As Django calls them.
+    for old, new in (("entry", "album_entry"), ("item", "album_item"), ("picture", "album_picture")):
+        inherited.database.run(f"ALTER TABLE {old} RENAME TO {new}")
+    generic = rule("note", "object_id", "delete", content_type="album.entry")
+    job = inherited.missing(
+        table="album_picture",
+        confirm_scans=1,
+        parents="delete",
+        dependents=[generic, *rules("bookmark.entry_id delete")],
+    )
+    _plan, outcome = run(job)
+    assert (outcome.error, ids(inherited, "note"), ids(inherited, "album_entry")) == ("", [1], [1, 3])
