@@ -107,7 +107,9 @@ def open_session(site: Site, read_only: bool, serves_several: bool = False) -> I
     Raises SiteError where one of them is not usable, DatabaseError where the database refused.
     """
     with open_store(site) as media, connect(site.database_url, read_only) as database:
-        yield Session(site, media, database, serves_several)
+        session = Session(site, media, database, serves_several)
+        session.notes += database.notes
+        yield session
 
 
 def open_store(site: Site, max_listed: int | None = None) -> MediaStore:

@@ -31,6 +31,9 @@ class Database(References, Records, DependentRows, RowArchive):
     what the database does not have.
     """
 
+    # What a person should know of how the database was opened.
+    notes: Sequence[str] = ()
+
     @abstractmethod
     def close(self) -> None:
         """Close the connection, which ends a transaction and the lock."""

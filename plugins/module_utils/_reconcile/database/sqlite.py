@@ -18,6 +18,7 @@ from ..config.site import Column
 from ..errors import DatabaseError, SiteError
 from ..host import host_id
 from ..media.paths import stem
+from ..text import escaped
 from .base import Database
 from .catalog import BATCH, ColumnType, ForeignKey, Table
 from .dialect import SQLiteDialect, is_plain, text_placeholder, zone_of
@@ -35,10 +36,12 @@ class SQLite(Database):
     def __init__(self, path: str, read_only: bool) -> None:
         super().__init__()
         self._path = path
-        mode = "ro" if read_only else "rw"
+        # SQLite puts its journals beside the file itself, not beside a link to it.
+        self._wal = os.path.realpath(path) + "-wal"
+        had_wal = os.path.exists(self._wal)
         try:
             self._connection = sqlite3.connect(
-                f"file:{percent_encode(self._path)}?mode={mode}",
+                self._address("ro" if read_only else "rw"),
                 uri=True,
                 timeout=BUSY_TIMEOUT,
                 isolation_level=None,
@@ -61,14 +64,36 @@ class SQLite(Database):
             self._connection.execute("PRAGMA synchronous = FULL")
             encoding = self._connection.execute("PRAGMA encoding").fetchone()[0]
             self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        # In WAL mode, who only reads makes both of these files, and leaves them.
+        self._leaves_wal = read_only and not had_wal and os.path.exists(self._wal)
+        if self._leaves_wal and not os.access(path, os.W_OK):
+            self.notes = [
+                f"'{escaped(os.fsencode(self._wal))}' and the file -shm beside it were made to read the "
+                "database, and are left: this user may not write to it, so SQLite does not delete them"
+            ]
         if encoding != "UTF-8":
             raise DatabaseError(
                 f"the SQLite database {self._path!r} keeps its text as {encoding}, in which "
                 "paths have no byte order. Rebuild it as UTF-8 (PRAGMA encoding, then .dump)."
             )
 
+    def _address(self, mode: str) -> str:
+        return f"file:{percent_encode(self._path)}?mode={mode}"
+
     def close(self) -> None:
         self._connection.close()
+        if self._leaves_wal:
+            self._leaves_wal = False
+            self._close_as_writer()
+
+    def _close_as_writer(self) -> None:
+        """Let SQLite delete what its last connection leaves: it does so safely, where that one may write."""
+        # Where this fails, somebody else is at work and has these files; or the note has said it.
+        with suppress(sqlite3.Error), closing(
+            sqlite3.connect(self._address("rw"), uri=True, timeout=0, isolation_level=None)
+        ) as last:
+            last.execute("PRAGMA query_only = ON")
+            last.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
     # The catalog.
 
@@ -155,7 +180,6 @@ class SQLite(Database):
 
     def own_files(self) -> frozenset[tuple[int, int]]:
         found = set()
-        # SQLite puts its journals beside the file itself, not beside a link to it.
         real = os.path.realpath(self._path)
         for suffix in ("", "-wal", "-shm", "-journal"):
             try:
@@ -178,7 +202,7 @@ class SQLite(Database):
 
     def open_transactions(self) -> dict[str, str]:
         """The one writer, if there is one. Who may not write here cannot ask, and does not know of any."""
-        address = f"file:{percent_encode(self._path)}?mode=rw"
+        address = self._address("rw")
         with self._doing("asking for open transactions"):
             try:
                 with closing(sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)) as asking:
