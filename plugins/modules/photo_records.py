@@ -70,6 +70,15 @@ EXAMPLES = r"""
       - CACHE/images/{dir}/{stem}/*
   become: true
 
+- name: Let active profiles whose picture is missing go on without it
+  django_media.cleanup.photo_records:
+    database_url: postgresql:///album
+    media_root: /srv/album/media
+    table: accounts_profile
+    file_column: avatar
+    on_missing: clear
+    only: {is_active: true}
+
 - name: Say what becomes of rows that the general rule would treat otherwise than Django
   django_media.cleanup.photo_records:
     database_url: postgresql:///album
