@@ -326,15 +326,18 @@ def test_fifos_sockets_and_devices_stay(full_site: FullSite):
 
 @pytest.mark.promise(5)
 @pytest.mark.promise(9)
-def test_another_name_of_a_removed_file_keeps_its_content(full_site: FullSite, outside: Path):
+def test_another_name_of_a_referenced_file_is_kept_and_one_of_a_removed_file_keeps_its_content(
+    full_site: FullSite, outside: Path
+):
     referenced = full_site.media / "photos" / "kept 1.jpg"
     os.link(referenced, full_site.media / "photos" / "second name.jpg")
     (outside / "shared.jpg").write_bytes(b"shared")
     try:
         os.link(outside / "shared.jpg", full_site.media / "photos" / "of outside.jpg")
         time.sleep(CLOCK_TICK)
-        _plan, outcome = full_site.run("orphans", older_than_hours=0)
-        assert outcome.removed_items.total == 6
+        plan, outcome = full_site.run("orphans", older_than_hours=0)
+        assert outcome.removed_items.total == 5
+        assert "'photos/kept 1.jpg'" in reasons(plan.kept)["photos/second name.jpg"]
         assert referenced.read_bytes() == b"picture photos/kept 1.jpg"
         assert (outside / "shared.jpg").read_bytes() == b"shared"
         full_site.restore_all()

@@ -7,17 +7,18 @@
 Such as over a link inside the media root, by a hard link, over a second mount, or in another case on a file
 system that ignores it.
 
-References that no listed file has are followed, and so are links that are referenced; what they lead to
-is known by its device and inode. This is only done for files that would go otherwise.
+References that no listed file has are followed (without a listing, all of them), and so are links that are
+referenced; what they lead to is known by its device and inode. This is only done for files that would go
+otherwise.
 """
 
 from __future__ import annotations
 
-from typing import Iterable, NamedTuple, Sequence
+from typing import Iterable, NamedTuple, Protocol, Sequence
 
 from ..kept import Code, Doubt
 from ..media.paths import Spellings, no_path
-from ..media.store import MediaStore
+from ..media.store import FileState, MediaStore
 from ..spool import Spool
 from ..text import escaped
 from .references import ReferenceCheck, folders_of
@@ -26,23 +27,36 @@ from .unreferenced_folders import Seen
 _BITS = 1 << 22
 
 
+class File(Protocol):
+    """A file that is met, with its state if it would go."""
+
+    @property
+    def path(self) -> bytes: ...
+
+    @property
+    def state(self) -> FileState | None: ...
+
+
 class _OtherName(NamedTuple):
-    """What a name leads to: a file, or a folder by its path; and the name."""
+    """What a path leads to: a file, or a folder by its own path; and how the database writes that path."""
 
     device: int
     inode: int
     folder: bytes
-    name: bytes
+    path: bytes
+    value: bytes
 
 
 class _Inodes:
-    """Inodes in a memory of fixed size: says of all that were added, and of few others, that they were."""
+    """Inodes in a memory of fixed size: says of those of all files, and of few others, that they are."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: Iterable[File]) -> None:
         self._bits = bytearray(_BITS // 8)
-
-    def add(self, inode: int) -> None:
-        self._bits[inode % _BITS >> 3] |= 1 << (inode & 7)
+        self.has_any = False
+        for file in files:
+            if file.state:
+                self._bits[file.state.inode % _BITS >> 3] |= 1 << (file.state.inode & 7)
+                self.has_any = True
 
     def may_have(self, inode: int) -> bool:
         return bool(self._bits[inode % _BITS >> 3] & 1 << (inode & 7))
@@ -57,24 +71,22 @@ class OtherNames:
         self._spellings = spellings
         self._found: Spool[_OtherName] = Spool(tuple, _OtherName)
 
-    def read(self, files: Iterable[Seen], without_file: Spool[bytes], links: Spool[bytes]) -> None:
-        """Follow the references without a listed file, and the listed links, to where they may lead."""
-        inodes, hard_linked = _Inodes(), _Inodes()
-        has_hard_linked = False
-        for file in files:
-            if file.state:
-                inodes.add(file.state.inode)
-            if file.state and file.is_hard_linked:
-                hard_linked.add(file.state.inode)
-                has_hard_linked = True
-        for references in without_file.chunks():
-            for value in references:
+    def read(self, files: Iterable[File], references: Iterable[list[bytes]]) -> None:
+        """Follow references to where they may lead: all of them, or those that no listed file has."""
+        inodes = _Inodes(files)
+        for some in references:
+            for value in some:
                 for path in self._meant_by(value):
                     self._follow(path, value, inodes)
+
+    def read_listed(self, files: Iterable[Seen], links: Spool[bytes]) -> None:
+        """Follow the listed links that are referenced, and search other names of files that have several."""
+        inodes = _Inodes(file for file in files if file.state)
         for some in links.chunks():
             for path in self._check.doubts(some):
                 self._follow(path, path, inodes)
-        if has_hard_linked:
+        hard_linked = _Inodes(file for file in files if file.is_hard_linked)
+        if hard_linked.has_any:
             self._find_hard_links(hard_linked)
 
     def _meant_by(self, value: bytes) -> Iterable[bytes]:
@@ -83,7 +95,7 @@ class OtherNames:
         paths = [] if no_path(value) else [value]
         return dict.fromkeys([*paths, *self._spellings.meant_by(value)])
 
-    def _follow(self, path: bytes, name: bytes, inodes: _Inodes) -> None:
+    def _follow(self, path: bytes, value: bytes, inodes: _Inodes) -> None:
         followed = self._store.followed(path)
         if followed is None:
             return
@@ -91,7 +103,8 @@ class OtherNames:
         is_folder = state.kind == "directory"
         # To a folder by its own name, the reference check itself has the answer.
         if (is_folder and real and real != path) or (state.kind == "file" and inodes.may_have(state.inode)):
-            self._found.append(_OtherName(state.device, state.inode, real if is_folder else b"", name))
+            folder = real if is_folder else b""
+            self._found.append(_OtherName(state.device, state.inode, folder, path, value))
 
     def _find_hard_links(self, inodes: _Inodes) -> None:
         """Search the whole store for other names of some files; an inode does not tell them."""
@@ -100,12 +113,13 @@ class OtherNames:
             for name in run.names:
                 state = self._store.check_in(run, name).state
                 if state and state.kind == "file" and inodes.may_have(state.inode):
-                    names.append(_OtherName(state.device, state.inode, b"", run.prefix + name))
+                    path = run.prefix + name
+                    names.append(_OtherName(state.device, state.inode, b"", path, path))
         for some in names.chunks():
-            referenced = self._check.doubts([other.name for other in some])
-            self._found.extend(other for other in some if other.name in referenced)
+            referenced = self._check.doubts([other.path for other in some])
+            self._found.extend(other for other in some if other.path in referenced)
 
-    def doubts(self, files: Sequence[Seen]) -> dict[bytes, Doubt]:
+    def doubts(self, files: Sequence[File]) -> dict[bytes, Doubt]:
         """Those of some files that a row references by another name."""
         if not len(self._found):
             return {}
@@ -121,8 +135,10 @@ class OtherNames:
         doubts: dict[bytes, Doubt] = {}
         for other in self._found:
             for path in self._reached(other, places, folders):
-                reason = f"a row references it by another name: '{escaped(other.name)}'"
-                doubts[path] = Doubt(Code.OTHER_NAME, reason)
+                # By its own name, the reference check has counted it.
+                if path != other.path:
+                    reason = f"a row references it by another name: '{escaped(other.value)}'"
+                    doubts[path] = Doubt(Code.OTHER_NAME, reason)
         return doubts
 
     @staticmethod

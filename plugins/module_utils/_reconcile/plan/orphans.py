@@ -254,7 +254,8 @@ class _OrphansPlanner(Planner):
         """The other names by which rows reference some of the files; they are searched for once."""
         if self.names is None:
             self.names = OtherNames(self.store, self.check, self.spellings)
-            self.names.read(files, self.without_file, self.store.links)
+            self.names.read(files, self.without_file.chunks())
+            self.names.read_listed(files, self.store.links)
         return self.names
 
     def _not_moved(self, orphans: list[Orphan]) -> Iterator[Orphan]:

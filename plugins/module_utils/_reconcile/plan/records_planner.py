@@ -13,6 +13,7 @@ from typing import Any, Iterator
 
 from ..compare.age import AgeCheck, age_column
 from ..compare.missing import MissingCheck
+from ..compare.other_names import OtherNames
 from ..compare.references import ReferenceCheck
 from ..config.site import RecordsJob
 from ..database.base import Database
@@ -266,7 +267,7 @@ class RecordsPlanner(Planner):
             if there and check is None:
                 check = reference_check(self.job, self.database)
                 check.read(self._own_references_to_remember(check))
-            doubts = check.doubts([file.path for file in there], own) if check else {}
+            doubts = self._doubts(check, there, own) if check and there else {}
             for file in there:
                 listed = self.keep.doubt_of_file(file.path)
                 doubt = listed or doubts.get(file.path) or self.age.doubt_of_file(file.state)
@@ -274,6 +275,18 @@ class RecordsPlanner(Planner):
                     self.plan.keep_for(file.path, doubt)
                 elif self.is_approved(file):
                     yield file
+
+    def _doubts(
+        self, check: ReferenceCheck, files: list[RecordFile], own: Counter[bytes]
+    ) -> dict[bytes, Doubt]:
+        """Why some of these files are kept: rows reference them, by this name or by another one."""
+        doubts = check.doubts([file.path for file in files], own)
+        left = [file for file in files if file.path not in doubts]
+        if left:
+            names = OtherNames(self.store, check, self.spellings)
+            names.read(left, self.database.references(self.job.referencing_columns))
+            doubts.update(names.doubts(left))
+        return doubts
 
     def _own_references_to_remember(self, check: ReferenceCheck) -> Iterator[bytes]:
         """What the records themselves reference that the check would remember, in byte order."""

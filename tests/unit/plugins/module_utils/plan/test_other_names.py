@@ -145,3 +145,32 @@ def test_a_name_that_cannot_be_followed_is_unreadable(public_media: Media) -> No
             return tree.followed(b"closed/a.jpg"), unseen(tree)
 
     assert as_nobody(follow) == (None, {b"closed/a.jpg": "Permission denied"})
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("job", ["incomplete", "missing"])
+@pytest.mark.parametrize("value", ["old/a.jpg", "photos/cover.jpg", "/media/twice/a.jpg", "b.jpg", "old/"])
+def test_a_file_of_a_record_that_another_row_references_by_another_name_is_kept(
+    with_photo: Site, job: str, value: str
+) -> None:
+    media = with_photo.media
+    links(media)
+    os.link(media.path(PHOTO), media.path("b.jpg"))
+    with_photo.database.run("CREATE TABLE album (cover text)")
+    with_photo.database.insert("album", [{"cover": value}])
+    album = {"references": [{"table": "album", "column": "cover"}]}
+    if job == "incomplete":
+        with_photo.insert(PHOTO.decode())
+        plan, outcome = run(with_photo.incomplete(only={"image": PHOTO.decode()}, **album))
+    else:
+        with_photo.insert("gone.jpg", thumbnail=PHOTO.decode())
+        plan, outcome = run(with_photo.missing(companion_columns=["thumbnail"], **album))
+    assert codes(plan) == {PHOTO: Code.OTHER_NAME}
+    assert (outcome.removed.records, outcome.removed.files) == (1, 0)
+
+
+def test_a_record_does_not_protect_its_own_file(with_photo: Site) -> None:
+    links(with_photo.media)
+    with_photo.insert(PHOTO.decode(), "/media/photos/2024/lost.jpg", "photos/2024/lost.jpg")
+    plan, _outcome = run(with_photo.incomplete(), check=True)
+    assert (codes(plan), plan.found.files) == ({}, 3)
