@@ -83,7 +83,15 @@ class LocalStore(MediaStore):
         self._place = place_of(status_of(self._root, self._root_path))
         self._directories = Directories(self._root, self._never)
         self._links = Links(self._directories, (self._root_path, os.path.realpath(self._root_path)))
-        self._mounts = Mounts(self._root)
+        try:
+            self._mounts = Mounts(self._root)
+        except OSError as error:
+            os.close(self._root)
+            raise SiteError(
+                f"what is mounted below media_root '{path}' cannot be known: {error.strerror}. Let this "
+                "process use the system call statx or read /proc/self/fdinfo, as a container may forbid. "
+                "Nothing was examined."
+            ) from None
         return self
 
     def __exit__(

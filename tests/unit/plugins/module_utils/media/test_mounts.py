@@ -9,6 +9,7 @@ Mounts are made in a mount namespace of a child, which ends with it: this needs 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import pickle
 import subprocess
@@ -24,7 +25,7 @@ from engine.media import mounts
 from engine.media.local import LocalStore
 from engine.media.private_folder import PrivateFolder
 from engine.media.store import OtherMount
-from helpers.builders import Media, Site, planned, reasons, run, state_of, unseen, walked
+from helpers.builders import Media, Site, open_handles, planned, reasons, run, state_of, unseen, walked
 
 _CLONE_NEWNS = 0x20000
 
@@ -277,6 +278,20 @@ def test_points_with_odd_names_are_known(media: Media) -> None:
         return mounts.points_below(os.open(media.root, os.O_RDONLY))
 
     assert [point for _number, point in in_namespace(points)] == [media.path("a b\n\\c")]
+
+
+@pytest.mark.promise(5)
+def test_without_any_way_to_know_mounts_nothing_is_examined(
+    media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_handle: int, _name: bytes = b"") -> int:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(mounts, "mount_of", unknown)
+    before = open_handles()
+    with pytest.raises(SiteError, match=r"what is mounted below media_root .* cannot be known"):
+        LocalStore(media.root, 10).__enter__()
+    assert open_handles() == before
 
 
 def test_where_mounts_cannot_be_read_each_folder_is_checked(
