@@ -516,6 +516,8 @@ options:
         and O(checksum_column) hold, if there are any. No row may reference that file, it
         must be older than O(older_than_hours), and no other record may have lost one of its
         name.'
+      - 'Do not set it where people move files aside to withdraw them, such as into a trash
+        below O(media_root): the record would show the file again.'
       - Records that are pointed at a file are shown and approved like those that are removed,
         and are counted apart (RV(relinked)). With a O(quarantine), a restore sets them back.
     type: bool
