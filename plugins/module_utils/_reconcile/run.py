@@ -222,7 +222,7 @@ def remover_of(session: Session, job: Job, plan: Plan) -> Remover:
             # Before rows are deleted whose files could not go then.
             holding.require(session.media)
         return PermanentRemover()
-    columns = job.referencing_columns
+    columns = job.path_columns
     return QuarantineWriter(job.site, job.name, plan.plan_id, session.media.file_system, columns)
 
 

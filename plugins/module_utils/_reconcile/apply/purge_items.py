@@ -18,7 +18,7 @@ from ..kept import Kept
 from ..media.private_folder import PrivateFolder
 from ..quarantine import purging
 from ..quarantine import store as quarantine
-from ..quarantine.format import ArchivedRows, Batch, QuarantinedFile, as_path
+from ..quarantine.format import DIGESTS, ArchivedRows, Batch, QuarantinedFile, as_path
 from ..quarantine.store import BatchInfo
 from ..spool import Listed
 from ..text import counted
@@ -57,7 +57,7 @@ def purge_items(order: Purge, check: bool) -> Purged:
             for number in numbers:
                 back[number] = not kept & set(map(as_path, rows[number]["files"]))
             result.batches.append(_part(batch, info, going, sum(back)))
-            result.notes += _remains(folder, info.name, order.paths)
+            result.notes += _remains(folder, batch, order.paths)
             if not check:
                 purging.delete_files(batch, (file for file in going if batch.holds(file)))
                 purging.forget_files(batch, {file.number for file in going})
@@ -70,14 +70,16 @@ def _part(batch: Batch, info: BatchInfo, going: Sequence[QuarantinedFile], rows:
     return info._replace(files=len(held), bytes=sum(file.size for file in held), rows=rows)
 
 
-def _remains(folder: PrivateFolder, name: str, paths: Sequence[str]) -> list[str]:
+def _remains(folder: PrivateFolder, batch: Batch, paths: Sequence[str]) -> list[str]:
     """What is left of some paths after they are deleted from a batch."""
     others = [
         info.name
         for info in purging.found(folder, None)
-        if info.name != name and not set(paths).isdisjoint(quarantine.paths_in(folder.path, info.name))
+        if info.name != batch.name and not set(paths).isdisjoint(quarantine.paths_in(folder.path, info.name))
     ]
     remains = ["rows of the database", "backups", "snapshots of the disk", "logs and outcomes of runs"]
+    if batch.folder.has(DIGESTS):
+        remains.insert(0, "checksums in this batch")
     if others:
         number = counted(len(others), "other batch", "other batches")
         remains.insert(0, f"what is in {number} ({', '.join(others)})")

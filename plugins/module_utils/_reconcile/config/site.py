@@ -142,6 +142,11 @@ class OrphansJob:
         return self.references
 
     @property
+    def path_columns(self) -> tuple[Column, ...]:
+        """All columns that may hold the paths of its files."""
+        return self.references
+
+    @property
     def heading(self) -> str:
         """What a report calls the job."""
         return f"{self.site.name} · {self.name}"
@@ -218,6 +223,12 @@ class RecordsJob:
     def referencing_columns(self) -> tuple[Column, ...]:
         """All columns that may reference the files of the records."""
         return tuple(dict.fromkeys((*self.own_columns, *self.references)))
+
+    @property
+    def path_columns(self) -> tuple[Column, ...]:
+        """All columns that may hold the paths of the records, those of dependent rows included."""
+        dependents = [rule.column for rule in self.dependents if rule.holds_path]
+        return tuple(dict.fromkeys((*self.referencing_columns, *dependents)))
 
 
 def orphans_job(options: Mapping[str, Any]) -> OrphansJob:

@@ -14,7 +14,7 @@ from ..compare.emptied import EmptiedFolders
 from ..compare.missing import MissingCheck
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.path_mismatch import Sample
-from ..config.site import Column, RecordsJob
+from ..config.site import RecordsJob
 from ..database.catalog import Row, Selection
 from ..kept import Code, Doubt
 from ..session import Session, open_store
@@ -160,7 +160,7 @@ class _MissingPlanner(RecordsPlanner):
     def _moved(self, missing: set[bytes]) -> dict[bytes, LikelyMove]:
         # A store of its own: what this search cannot read says nothing about the records' own files.
         with open_store(self.site, max_listed=0) as store:
-            search = MoveSearch(store, self.database, self._columns())
+            search = MoveSearch(store, self.database, self.job.path_columns)
             moved = search.moved_files(missing, self.job.deciding_column, self.derived)
             if self.job.relink:
                 moved = search.with_certainty(moved)
@@ -168,11 +168,6 @@ class _MissingPlanner(RecordsPlanner):
             if store.unreadable.total and warning not in self.plan.warnings:
                 self.plan.warnings.append(warning)
         return moved
-
-    def _columns(self) -> tuple[Column, ...]:
-        """All columns that may hold the paths of the records: a path in two of them is no record's alone."""
-        dependents = [rule.column for rule in self.job.dependents if rule.holds_path]
-        return tuple(dict.fromkeys((*self.job.referencing_columns, *dependents)))
 
     def _plan_relinks(self, records: Spool[Record]) -> None:
         if not len(records):

@@ -17,11 +17,12 @@ from engine.apply import purge as purging
 from engine.apply.purge_items import carry_out
 from engine.apply.restore import restore
 from engine.config.purge import purge_of
+from engine.config.site import Column
 from engine.errors import CleanupError, DatabaseError, RefusedError, SiteError, StateError
 from engine.kept import Code
 from engine.quarantine import store as quarantine
 from engine.quarantine.format import MANIFEST, ROWS
-from helpers.builders import Site, run
+from helpers.builders import Site, rule, run
 from helpers.purging import announce
 
 WANTED = {"age_stamp": "mtime", "older_than_hours": 0}
@@ -137,6 +138,17 @@ def test_a_column_that_only_the_batch_knows_is_asked(sqlite_kept: Purging) -> No
     done = sqlite_kept.purge(batch=batch, accept=["no_database"])
     assert [info.name for info in done.batches] == [batch]
     assert sqlite_kept.names == []
+
+
+def test_a_batch_lists_the_columns_of_dependent_rows_that_hold_paths(sqlite_kept: Purging) -> None:
+    site = sqlite_kept.site
+    site.database.run("CREATE TABLE thumb (id integer PRIMARY KEY, path varchar(100))")
+    site.insert("p/1.jpg")
+    site.media.write("p/1.jpg")
+    by_path = rule("thumb", "path", "delete", holds="path")
+    _plan, outcome = run(site.incomplete(quarantine=str(sqlite_kept.folder), dependents=[by_path]))
+    with quarantine.opened(os.fsencode(sqlite_kept.folder), str(outcome.batch)) as batch:
+        assert batch.columns() == [Column("photo", "image"), Column("thumb", "path")]
 
 
 @pytest.mark.promise(1)
