@@ -275,8 +275,9 @@ class Dependents:
     def _unless_attached(self, action: str, table: Table, column: str) -> str:
         """The action, or that a row which references one of a table by this column keeps it as attached."""
         counts = table in self._unattached and action not in ("restrict", TRIGGERED)
-        is_accepted = self._site.accepts(Code.REFERENCED_ROW, column.encode())
-        return ATTACHED if counts and not is_accepted else action
+        if not counts or self._site.accepts(Code.REFERENCED_ROW, column.encode()):
+            return action
+        return ATTACHED
 
     def _unless_triggered(self, action: str, table: Table, database: Database) -> str:
         """The action, or that a trigger keeps rows of a table from being deleted."""
@@ -340,13 +341,30 @@ class Dependents:
             for link in links
             for name in (link.foreign_key.columns if link.foreign_key else link.columns)
         }
+        kept = self._below_kept()
         for rule in rules:
-            if (database.table(rule.column.table).identity, rule.column.name) not in met:
+            column = (database.table(rule.column.table).identity, rule.column.name)
+            if column not in met and not any(column in _columns_of(key) for key in kept):
                 raise SiteError(
                     f"dependents: {rule.column} is a foreign key that does not lead to rows which are "
                     f"deleted with those of {self.root.name}, so the rule has no effect. "
                     "Correct it, or leave it out."
                 )
+
+    def _below_kept(self) -> list[ForeignKey]:
+        """The foreign keys that lead to rows which are kept, and to what would be deleted with these."""
+        reached = {
+            link.child.identity
+            for link in self.links()
+            if link.action in (TRIGGERED, ATTACHED, UNDECLARED_PARENTS)
+        }
+        found: list[ForeignKey] = []
+        while True:
+            more = [key for key in self._foreign_keys if key not in found and _target(key) in reached]
+            if not more:
+                return found
+            found += more
+            reached |= {(key.schema, key.table) for key in more}
 
     def _children_first(self) -> Iterator[Table]:
         """The tables in an order in which rows can be deleted; a cycle needs deferred constraints."""
@@ -381,3 +399,11 @@ def _require_key(table: Table, column: str) -> None:
             f"dependents: {table.name} has no primary key, so a row of it that is set to NULL could "
             f"not be restored. Choose delete or restrict for {table.name}.{column}."
         )
+
+
+def _target(key: ForeignKey) -> tuple[str, str]:
+    return key.target_schema, key.target_table
+
+
+def _columns_of(key: ForeignKey) -> set[tuple[tuple[str, str], str]]:
+    return {((key.schema, key.table), name) for name in key.columns}

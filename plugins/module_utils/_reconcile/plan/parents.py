@@ -58,15 +58,19 @@ class Parents:
 
     def inherits(self, child: Table, other: Table) -> bool:
         """Whether a table is a child of another, over any number of levels, so that their rows share keys."""
+        return other.identity in self.ancestors(child)
+
+    def ancestors(self, table: Table) -> set[tuple[str, str]]:
+        """A table, its parents whose rows have the same keys, theirs, and so on."""
         reached: set[tuple[str, str]] = set()
-        pending = [child.identity]
+        pending = [table.identity]
         while pending:
-            table = self._table(pending.pop())
-            reached.add(table.identity)
-            above = [key for key in self.keys_of(table) if key.columns == table.key]
+            current = self._table(pending.pop())
+            reached.add(current.identity)
+            above = [key for key in self.keys_of(current) if key.columns == current.key]
             targets = [(key.target_schema, key.target_table) for key in above]
             pending += [target for target in targets if target not in reached]
-        return other.identity in reached
+        return reached
 
     def _say(self, table: Table, parents: str) -> None:
         if self._said.setdefault(table.identity, parents) != parents:

@@ -162,3 +162,17 @@ def test_the_trigger_of_a_partition_counts(postgresql_with_missing_file: Site) -
     )
     plan, _outcome = run(postgresql_with_missing_file.missing(dependents=DELETE_NOTES), check=True)
     assert kept(plan) == [(b"p/2.jpg", Code.DELETE_TRIGGER)]
+
+
+def test_rules_for_what_is_below_a_table_with_a_trigger_are_no_mistake(site_with_missing_files: Site) -> None:
+    database = site_with_missing_files.database
+    database.run(NOTES)
+    database.run(
+        "CREATE TABLE answer (id integer PRIMARY KEY,"
+        " note_id integer NOT NULL REFERENCES note (id), words text)"
+    )
+    add_trigger(database, "note")
+    answers = {"table": "answer", "column": "note_id", "action": "delete"}
+    plan, outcome = run(site_with_missing_files.missing(dependents=[*DELETE_NOTES, answers]))
+    assert kept(plan) == [(b"p/2.jpg", Code.DELETE_TRIGGER)]
+    assert (outcome.error, ids(site_with_missing_files, "photo")) == ("", [1, 2])

@@ -203,3 +203,9 @@ def test_a_generic_relation_may_be_that_of_a_parents_parent(inherited: Site) -> 
     )
     _plan, outcome = run(job)
     assert (outcome.error, ids(inherited, "note"), ids(inherited, "album_entry")) == ("", [1], [1, 3])
+
+
+def test_rules_for_what_is_below_a_parent_may_be_said_before_it(inherited: Site) -> None:
+    plan, outcome = run(pictures(inherited, dependents=rules("bookmark.entry_id delete")))
+    assert [kept.code for kept in plan.kept.items] == [Code.UNDECLARED_PARENTS]
+    assert (outcome.error, ids(inherited, "entry")) == ("", [1, 2, 3])
