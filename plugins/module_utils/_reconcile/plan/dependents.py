@@ -353,11 +353,11 @@ class Dependents:
 
     def _below_kept(self) -> list[ForeignKey]:
         """The foreign keys that lead to rows which are kept, and to what would be deleted with these."""
-        reached = {
-            link.child.identity
-            for link in self.links()
-            if link.action in (TRIGGERED, ATTACHED, UNDECLARED_PARENTS)
-        }
+        stopping = (TRIGGERED, ATTACHED, UNDECLARED_PARENTS)
+        reached: set[tuple[str, str]] = set()
+        for link in self.links():
+            if link.action in stopping:
+                reached |= self.parents.ancestors(link.child)
         found: list[ForeignKey] = []
         while True:
             more = [key for key in self._foreign_keys if key not in found and _target(key) in reached]
