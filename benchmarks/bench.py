@@ -34,6 +34,8 @@ RESULTS = Path(__file__).parent / "results.md"
 KINDS = ("postgresql", "sqlite")
 # What the playbook of find and difference can take within half a minute.
 FOR_A_PLAYBOOK = 100_000
+# So few that the start of a process counts.
+FOR_A_PROCESS = 10_000
 _HEADING = """\
 | work | who | time | processors | memory | time, ratio | memory, ratio |
 |---|---|--:|--:|--:|--:|--:|"""
@@ -84,6 +86,9 @@ def _contests(folder: Path, server: str, options: argparse.Namespace) -> Iterato
     if options.only in "whole runs":
         with _Built("sharded", min(options.size, FOR_A_PLAYBOOK), folder, server) as site:
             yield contests.playbook(site)
+    if options.only in "site's process":
+        with _Built("sharded", min(options.size, FOR_A_PROCESS), folder, server) as site:
+            yield contests.site_process(site)
     if options.only in "removal":
         yield from removal.contests(folder, server, min(options.size, removal.MOST))
 

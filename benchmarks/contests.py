@@ -153,6 +153,20 @@ def playbook(site: Site) -> Contest:
     )
 
 
+def site_process(site: Site) -> Contest:
+    """What it costs to let another process do the work: a start of Python, and an archive of the engine."""
+    peer = [sys.executable, str(PEERS / "site_process.py")]
+    options = json.dumps(job_options("orphans", site, "sqlite"))
+    return Contest(
+        f"site's process, {site.size:,} {site.shape}, sqlite",
+        [
+            Contestant("in the same process", [*peer, "here", options]),
+            Contestant("in a process of the site's", [*peer, "apart", options]),
+        ],
+        site.orphans,
+    )
+
+
 def environment() -> dict[str, str]:
     """The checkout's collection, and the programs of the server that the wheel carries."""
     programs = wheels()[-1]
