@@ -19,7 +19,7 @@ from .. import process
 from ..config.site_user import Worker
 from ..errors import CleanupError, Exit, worst
 from ..report import metrics
-from ..report.lists import ListFile
+from ..report.lists import Emit, ListFile
 from ..text import printable
 from .outcome_files import write_files
 from .terminal import CLEAR_LINE, write
@@ -39,7 +39,8 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
     }
     path = getattr(options, "list", None)
     with ListFile(path) if path else nullcontext() as listed:
-        result = process.run(worker, "cli.child", request, partial(_heard, listed))
+        emit = None if listed is None else partial(_listed, listed, options.list_format)
+        result = process.run(worker, "cli.child", request, partial(_heard, emit))
         status, left = _validated(result)
     if "save_plan" in left and options.save_plan:
         metrics.replace_private(options.save_plan, left["save_plan"])
@@ -48,9 +49,14 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
     return status
 
 
-def _heard(listed: ListFile | None, kind: str, content: Any) -> Any:
-    if kind == process.LISTED and listed and (content is None or isinstance(content, str)):
-        return listed.emit(content)
+def _listed(listed: ListFile, form: str, text: str | None) -> None:
+    # Lines are for people and their terminals; the other formats have names as they are.
+    listed.emit(printable(text) if text and form == "lines" else text)
+
+
+def _heard(emit: Emit | None, kind: str, content: Any) -> Any:
+    if kind == process.LISTED and emit and (content is None or isinstance(content, str)):
+        return emit(content)
     if kind == "ask":
         return sys.stdin.readline()
     streams: Mapping[str, TextIO] = {"stdout": sys.stdout, "stderr": sys.stderr}
