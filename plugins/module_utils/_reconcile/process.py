@@ -48,7 +48,9 @@ _CHUNK = 1 << 16
 _ERRORS_KEPT = 1 << 14
 _PR_SET_PDEATHSIG = 1
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PASSED_ON = re.compile(r"LANG|LC_[A-Z]+|TZ|PG[A-Z]+|COVERAGE_[A-Z_]+")
+_PASSED_ON = re.compile(r"LANG|LC_[A-Z]+|TZ|COVERAGE_[A-Z_]+")
+# They may name or hold what is secret: a password, a file. Passed on to the same user only.
+_OF_THE_USER = re.compile(r"PG[A-Z]+|XDG_STATE_HOME")
 # Runs on any Python, to say in words that it is too old.
 _BOOTSTRAP = """\
 import sys
@@ -148,9 +150,11 @@ def _started(worker: Worker, entry: str, archive: int) -> subprocess.Popen[bytes
 
 
 def _environment(worker: Worker) -> dict[str, str]:
-    passed_on = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
-    if worker.uid == os.geteuid() and "XDG_STATE_HOME" in os.environ:
-        passed_on["XDG_STATE_HOME"] = os.environ["XDG_STATE_HOME"]
+    passed_on = {
+        name: value
+        for name, value in os.environ.items()
+        if _PASSED_ON.fullmatch(name) or (worker.uid == os.geteuid() and _OF_THE_USER.fullmatch(name))
+    }
     about = {"HOME": worker.home, "USER": worker.user, "LOGNAME": worker.user, "PATH": _PATH}
     return {**passed_on, **about}
 
