@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from engine.errors import BusyError
 from engine.quarantine import state
 from helpers.builders import before_removal
 from helpers.faults import in_child
-from helpers.full_sites import JOBS, FullSite, finish
+from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, finish
 from helpers.purging import purge
 
 pytestmark = pytest.mark.promise("locks")
@@ -54,6 +55,7 @@ def test_nobody_blocks_a_run_by_a_lock_of_the_media_root(sqlite: Any, tmp_path: 
     site = FullSite(tmp_path, sqlite)
     if not keeps:
         site.options.update(quarantine=None, permanent=True)
+    time.sleep(CLOCK_TICK)
     with flocked(site.media):
         _plan, outcome = site.run("orphans")
     assert outcome.removed_items.total == 4

@@ -85,9 +85,11 @@ def test_a_dry_run_changes_nothing_and_the_run_does_what_it_said(
 
 @pytest.mark.promise("locks")
 def test_while_another_run_works_the_command_is_busy(site_with_work: Site, command: Command) -> None:
-    command.describe(site_with_work.described())
+    kept_in = site_with_work.folder / "quarantine"
+    kept_in.mkdir(mode=0o700)
+    command.describe(site_with_work.described(quarantine=str(kept_in)))
     before = site_with_work.state()
-    other = os.open(site_with_work.media, os.O_RDONLY)
+    other = os.open(kept_in, os.O_RDONLY)
     try:
         fcntl.flock(other, fcntl.LOCK_EX)
         for job in ("orphans", "incomplete", "missing"):

@@ -276,7 +276,11 @@ def full_site(request: pytest.FixtureRequest) -> Iterator[FullSite]:
             database = replace(database, url=f"sqlite:///{file}")
         full_site = FullSite(Path(folder), database)
         full_site.options.update(
-            accept=[*ACCEPTABLE, *(f"shared_path:{path}" for path in SHARED_AND_ACCEPTED)],
+            accept=[
+                *full_site.options["accept"],
+                *ACCEPTABLE,
+                *(f"shared_path:{path}" for path in SHARED_AND_ACCEPTED),
+            ],
             include_likely_moves=True,
             older_than_hours=0,
             max_dependents=1000,

@@ -171,7 +171,10 @@ def test_what_cannot_be_meant_is_refused_in_words(options: dict[str, Any], words
         ({"companion_columns": "thumbnail"}, "must be a list"),
         ({"label": "title"}, "must lead over a foreign key"),
         ({"max_dependents": -1}, "max_dependents is -1"),
-        ({"dependents": [{**CAPTION, "action": "cascade"}]}, "must be one of delete, set_null, restrict"),
+        (
+            {"dependents": [{**CAPTION, "action": "cascade"}]},
+            "must be one of delete, set_null, set_default, restrict",
+        ),
         (
             {"dependents": [{"table": "caption", "column": "photo_id"}]},
             r"dependents\[0\]\.action is missing; it must be one of delete",
