@@ -18,12 +18,16 @@ from typing import Callable, Iterator
 import psycopg2
 
 from helpers.faults import NO_FAULT, Fault, in_child
-from helpers.full_sites import JOBS, FullSite, cleaning, finish
+from helpers.full_sites import JOBS, TWO_DAYS_AGO, FullSite, cleaning, finish
 from helpers.rounds import Figures
 
 # An upload whose row is not there after this long was given up by its site.
 AGE_LIMIT_MS = 1500
 GIVEN_UP_AFTER = 0.5
+# Seconds that a transaction stays open at most.
+LONGEST_TRANSACTION = 0.5
+# How old a file is, in seconds, that a run is about to remove.
+DUE_FROM, DUE_TO = AGE_LIMIT_MS / 1000 - 0.2, AGE_LIMIT_MS / 1000 + 0.2
 
 
 @dataclass
@@ -94,6 +98,7 @@ class _Uploader:
         self.chance = chance
         self.wanted: dict[str, str] = {}
         self.given_up: set[str] = set()
+        self.written: dict[str, float] = {}
         self.number = 1000
 
     def act(self) -> None:
@@ -104,7 +109,9 @@ class _Uploader:
             path = self._new_path()
             self._write(path, "given up")
             self.given_up.add(path)
-        elif some < 0.85 and self.given_up:
+        elif some < 0.75 and self._due():
+            self._adopt(self.chance.choice(self._due()))
+        elif some < 0.87 and self.given_up:
             # An old orphan by now, maybe: the new upload takes over its name.
             self._upload(self.chance.choice(sorted(self.given_up)))
         elif self.wanted:
@@ -135,9 +142,36 @@ class _Uploader:
         self.given_up.discard(path)
         self.wanted[path] = content
 
+    def _due(self) -> list[str]:
+        """Given-up files that the next run may remove."""
+        now = time.monotonic()
+        due = (path for path in self.given_up if DUE_FROM < now - self.written[path] < DUE_TO)
+        return sorted(due)
+
+    def _adopt(self, path: str) -> None:
+        """Reference an old file, untouched, in a transaction that stays open for a while."""
+        self.number += 1
+        with self.full_site.database.connect() as connection, suppress(sqlite3.Error, psycopg2.Error):
+            cursor = connection.cursor()
+            cursor.execute("BEGIN")
+            cursor.execute(
+                "INSERT INTO photo (id, image, slug, content_type_id, uploaded_at) "
+                f"VALUES ({self.number}, '{path}', 'photo-{self.number}', 7, '{TWO_DAYS_AGO}')"
+            )
+            time.sleep(self.chance.random() * LONGEST_TRANSACTION / 2)
+            with suppress(FileNotFoundError), open(self.full_site.path(path)) as file:
+                content = file.read()
+                time.sleep(self.chance.random() * LONGEST_TRANSACTION / 2)
+                cursor.execute("COMMIT")
+                self.given_up.discard(path)
+                self.wanted[path] = content
+                return
+            cursor.execute("ROLLBACK")
+
     def _write(self, path: str, content: str) -> None:
         file = os.fsdecode(self.full_site.path(path))
         os.makedirs(os.path.dirname(file), exist_ok=True)
+        self.written[path] = time.monotonic()
         in_place = self.chance.random() < 0.3
         with open(file if in_place else f"{file}.tmp", "w") as opened:
             opened.write(content)
@@ -177,6 +211,9 @@ def live_rounds(
             if ended.trouble:
                 figures.tracebacks.append(f"{fault}: {ended.trouble}")
         uploaded = end()
+    if with_faults:
+        # The next run puts back what a killed one has moved and not confirmed.
+        finish(lambda: full_site.run("orphans", patience=AGE_LIMIT_MS))
     figures.losses += list(lost_uploads(full_site, uploaded))
     time.sleep(AGE_LIMIT_MS / 1000)
     finish(lambda: full_site.run("orphans", patience=AGE_LIMIT_MS))
