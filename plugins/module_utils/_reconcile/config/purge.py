@@ -52,6 +52,11 @@ def purge_of(options: Mapping[str, Any]) -> Purge:
     if values["paths"] and values["batch"] is None:
         raise SiteError("single paths can only be purged of one batch: set batch too.")
     without_database = values["batch"] is not None and _NO_DATABASE in values["accept"]
+    if without_database and values["older_than_days"] is not None:
+        raise SiteError(
+            "a purge without the database (accept: [no_database]) deletes its batch whatever its age, since "
+            "what earlier purges announced is not known. Leave out older_than_days, or no_database."
+        )
     columns = columns_of(values["references"])
     if not without_database:
         _require_database(values["database_url"], columns)

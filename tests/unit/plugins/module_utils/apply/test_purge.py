@@ -188,6 +188,8 @@ def test_without_a_database_only_one_batch_by_its_name_goes(sqlite_kept: Purging
             sqlite_kept.purge(**{**gone, **wanted})
     with pytest.raises(SiteError, match="references is missing"):
         sqlite_kept.purge(references=[])
+    with pytest.raises(SiteError, match="whatever its age"):
+        sqlite_kept.purge(batch=first, older_than_days=400, **gone)
     assert sqlite_kept.purge(batch=first, check=True, **gone).batches
     assert sqlite_kept.names == [first, second]
     assert [info.name for info in sqlite_kept.purge(batch=first, **gone).batches] == [first]
