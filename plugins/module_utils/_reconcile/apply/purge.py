@@ -2,10 +2,10 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Purges batches: deletes them for good, except for files that a row references.
+"""Purges batches: deletes them for good, except for files that a row references or needs.
 
 Before anything is deleted, the database is asked about all of it; an error on the way deletes nothing.
-A batch of which a file is kept also keeps its rows.
+A batch of which a file is kept also keeps its rows, and rows that stay keep the files that they need.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from ..quarantine.store import BatchInfo
 from ..session import Session, open_session
 from ..spool import Listed, Spool
 from ..text import escaped
+from .purge_rows import StayingRows
 
 # Files that the database is asked about at a time.
 FILES_AT_ONCE = 10_000
@@ -74,7 +75,8 @@ def purge(order: Purge, check: bool) -> Purged:
             return result
         session = stack.enter_context(opened(order, check))
         selected = meant(order, session, folder, result)
-        verdicts = _judged(folder, selected, asked(order, session, folder, selected), result.kept)
+        doubts = asked(order, session, folder, selected)
+        verdicts, result.kept = _judged(order, folder, selected, doubts)
         result.batches = [verdict.deleted for verdict in verdicts if verdict.is_whole or len(verdict.files)]
         if not check:
             for verdict in verdicts:
@@ -147,13 +149,28 @@ _Doubts = Callable[[Batch, Sequence[QuarantinedFile]], "dict[int, Doubt]"]
 
 
 def _judged(
-    folder: PrivateFolder, selected: Sequence[BatchInfo], doubts: _Doubts, kept: Listed[Kept]
-) -> list[_Verdict]:
-    verdicts = []
-    for info in selected:
-        with quarantine.known(folder.path, folder, info.name) as batch:
-            verdicts.append(_judge(batch, info, doubts, kept))
-    return verdicts
+    order: Purge, folder: PrivateFolder, selected: Sequence[BatchInfo], doubts: _Doubts
+) -> tuple[list[_Verdict], Listed[Kept]]:
+    going = {info.name for info in selected}
+    have_rows = {info.name for info in selected if info.rows}
+    while True:
+        rows = StayingRows.besides(order.site, going)
+
+        def all_doubts(
+            batch: Batch, files: Sequence[QuarantinedFile], rows: StayingRows = rows
+        ) -> dict[int, Doubt]:
+            return {**rows.doubts(files), **doubts(batch, files)}
+
+        kept: Listed[Kept] = Listed(order.site.max_listed)
+        verdicts = []
+        for info in selected:
+            with quarantine.known(folder.path, folder, info.name) as batch:
+                verdicts.append(_judge(batch, info, all_doubts, kept))
+        # What is kept in part keeps its rows, and these may need files of any batch.
+        in_part = {verdict.deleted.name for verdict in verdicts if not verdict.is_whole} & have_rows & going
+        if not in_part:
+            return verdicts, kept
+        going -= in_part
 
 
 def _judge(batch: Batch, info: BatchInfo, doubts: _Doubts, kept: Listed[Kept]) -> _Verdict:

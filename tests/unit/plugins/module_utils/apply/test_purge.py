@@ -114,13 +114,54 @@ def test_rows_stay_in_a_batch_of_which_a_file_is_kept(sqlite_kept: Purging) -> N
     rows = sqlite_kept.folder / outcome.batch / ROWS
     before = rows.read_bytes()
     site.insert("p/2.jpg")
-    [info] = sqlite_kept.purge().batches
-    assert (info.files, info.rows) == (1, 0)
+    shown, done = sqlite_kept.purge(check=True), sqlite_kept.purge()
+    assert shown.batches == done.batches == []
+    assert [(item.name, item.code) for item in done.kept.items] == [
+        (b"p/1.jpg", Code.RECORD_KEPT),
+        (b"p/2.jpg", Code.REFERENCED),
+    ]
+    assert shown.kept.items == done.kept.items
     assert rows.read_bytes() == before
     site.database.run("DELETE FROM photo WHERE image = 'p/2.jpg'")
     [info] = sqlite_kept.purge().batches
-    assert (info.files, info.rows) == (1, 2)
+    assert (info.files, info.rows) == (2, 2)
     assert sqlite_kept.names == []
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("check", [True, False])
+def test_a_row_that_stays_in_another_batch_keeps_its_files(sqlite_kept: Purging, check: bool) -> None:
+    site = sqlite_kept.site
+    place = str(sqlite_kept.folder)
+    site.media.write("p/other.jpg")
+    files = sqlite_kept.clean("p/x.jpg", "p/lost.jpg")
+    site.insert("p/x.jpg")
+    _plan, outcome = run(site.missing(quarantine=place))
+    rows = str(outcome.batch)
+    assert quarantine.pin(os.fsencode(place), rows, pinned=True, check=False)
+    done = sqlite_kept.purge(check, batch=files)
+    assert [(item.name, item.code) for item in done.kept.items] == [(b"p/x.jpg", Code.RECORD_KEPT)]
+    assert f"a row that stays in batch {rows} needs it" in done.kept.items[0].reason
+    assert [info.files for info in done.batches] == [1]
+    assert "p/x.jpg" in sqlite_kept.held
+    assert quarantine.pin(os.fsencode(place), rows, pinned=False, check=False)
+    done = sqlite_kept.purge(check)
+    assert ([info.name for info in done.batches], done.kept.total) == ([files, rows], 0)
+
+
+@pytest.mark.promise(10)
+def test_rows_of_a_batch_that_is_kept_in_part_keep_files_of_others(sqlite_kept: Purging) -> None:
+    site = sqlite_kept.site
+    place = str(sqlite_kept.folder)
+    site.insert("p/attached.jpg", content_type_id=1)
+    files = sqlite_kept.clean("p/2.jpg")
+    site.insert("p/1.jpg", thumbnail="p/2.jpg")
+    site.media.write("p/1.jpg")
+    _plan, outcome = run(site.incomplete(quarantine=place, companion_columns=["thumbnail"]))
+    site.insert("p/1.jpg")
+    done = sqlite_kept.purge()
+    assert {item.name for item in done.kept.items} == {b"p/1.jpg", b"p/2.jpg"}
+    assert (done.batches, sqlite_kept.names) == ([], [files, str(outcome.batch)])
 
 
 @pytest.mark.promise(10)
