@@ -11,7 +11,7 @@ the files. What is left of them elsewhere is reported.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Sequence
+from typing import Iterable, Sequence
 
 from ..config.purge import Purge
 from ..kept import Kept
@@ -21,8 +21,9 @@ from ..quarantine import store as quarantine
 from ..quarantine.format import DIGESTS, ArchivedRows, Batch, QuarantinedFile, as_path
 from ..quarantine.store import BatchInfo
 from ..spool import Listed
-from ..text import counted
+from ..text import counted, escaped
 from .purge import Purged, asked, meant, opened, purge, quarantine_of
+from .purge_rows import StayingRows
 from .restore import chosen
 
 
@@ -33,6 +34,8 @@ def carry_out(order: Purge, check: bool) -> Purged:
 
 def purge_items(order: Purge, check: bool) -> Purged:
     """Delete the paths of the order from its batch, but no file that a row references.
+
+    Other files of their rows go too, unless a row needs them that stays in quarantine.
 
     Raises SiteError if there is no such batch or path; else as ``purge``.
     """
@@ -49,13 +52,16 @@ def purge_items(order: Purge, check: bool) -> Purged:
             files, numbers = chosen(order.paths, batch, rows)
             doubts = asked(order, session, folder, [info])(batch, list(files()))
             kept = {file.path for file in files() if file.number in doubts}
+            back = bytearray(len(rows))
+            for number in numbers:
+                back[number] = not kept & set(map(as_path, rows[number]["files"]))
+            staying = StayingRows.besides(order.site, {info.name})
+            staying.add(info.name, (row for row, is_back in zip(rows, back) if not is_back))
+            doubts = {**staying.doubts(_companions(files(), order.paths)), **doubts}
             for file in files():
                 if file.number in doubts:
                     result.kept.add(Kept(file.path, doubts[file.number].code, doubts[file.number].reason))
             going = [file for file in files() if file.number not in doubts]
-            back = bytearray(len(rows))
-            for number in numbers:
-                back[number] = not kept & set(map(as_path, rows[number]["files"]))
             result.batches.append(_part(batch, info, going, sum(back)))
             result.notes += _remains(folder, batch, order.paths)
             if not check:
@@ -63,6 +69,11 @@ def purge_items(order: Purge, check: bool) -> Purged:
                 purging.forget_files(batch, {file.number for file in going})
                 quarantine.forget(batch, rows, back)
     return result
+
+
+def _companions(files: Iterable[QuarantinedFile], paths: Sequence[str]) -> list[QuarantinedFile]:
+    """The files that go with others, and were not asked for themselves."""
+    return [file for file in files if escaped(file.path) not in paths]
 
 
 def _part(batch: Batch, info: BatchInfo, going: Sequence[QuarantinedFile], rows: int) -> BatchInfo:

@@ -347,6 +347,26 @@ def test_one_photo_is_forgotten_with_its_row_and_nothing_else(kept: Purging) -> 
 
 
 @pytest.mark.promise(10)
+def test_a_companion_that_another_row_shares_is_only_forgotten_if_it_is_asked_for(
+    sqlite_kept: Purging,
+) -> None:
+    site = sqlite_kept.site
+    site.insert("p/attached.jpg", content_type_id=1)
+    site.media.write("p/1.jpg", "p/2.jpg", "t/shared.jpg")
+    site.insert("p/1.jpg", "p/2.jpg", thumbnail="t/shared.jpg")
+    _plan, outcome = run(site.incomplete(quarantine=str(sqlite_kept.folder), companion_columns=["thumbnail"]))
+    batch = str(outcome.batch)
+    shown = sqlite_kept.purge(check=True, batch=batch, paths=["p/1.jpg"])
+    done = sqlite_kept.purge(batch=batch, paths=["p/1.jpg"])
+    assert [(item.name, item.code) for item in done.kept.items] == [(b"t/shared.jpg", Code.RECORD_KEPT)]
+    assert [(info.files, info.rows) for info in done.batches] == [(1, 1)]
+    assert (done.batches, done.kept.items) == (shown.batches, shown.kept.items)
+    assert set(sqlite_kept.held) == {"p/other.jpg", "p/2.jpg", "t/shared.jpg"}
+    sqlite_kept.purge(batch=batch, paths=["t/shared.jpg"])
+    assert "t/shared.jpg" not in sqlite_kept.held
+
+
+@pytest.mark.promise(10)
 def test_what_is_referenced_is_not_forgotten(sqlite_kept: Purging) -> None:
     batch = sqlite_kept.clean("p/1.jpg", "p/2.jpg")
     sqlite_kept.site.insert("p/1.jpg")
