@@ -113,6 +113,7 @@ class _Removal:
     def _delete(self, records: list[Record]) -> None:
         """Delete those of the records that are still what the plan says, and their dependent rows."""
         selected = self._still_missing(records)
+        selected &= self._with_same_companions([record for record in records if record.key in selected])
         young = self._young([record for record in records if record.key in selected])
         selected -= set(young)
         deleted: list[Record] = []
@@ -137,6 +138,18 @@ class _Removal:
         for record in deleted:
             self.outcome.removed_items.add(record)
         add_counts(self.outcome.dependents, cascade.counts())
+
+    def _with_same_companions(self, records: Sequence[Record]) -> set[tuple[Any, ...]]:
+        """The keys of those whose companion columns still hold what the plan says; the rows are locked."""
+        columns = self.job.companion_columns
+        if not columns or not records:
+            return {record.key for record in records}
+        rows = [record.row for record in records]
+        now = {
+            detail.key: detail.companions
+            for detail in self.session.database.details(self.plan.selection, columns, (), rows)
+        }
+        return {record.key for record in records if now.get(record.key) == record.companions}
 
     def _clear(self, records: list[Record]) -> None:
         """Empty the file columns of records that are locked, and keep their rows."""

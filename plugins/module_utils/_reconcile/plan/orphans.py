@@ -224,7 +224,8 @@ class _OrphansPlanner(Planner):
             return None
         if self.is_listed_in_keep(self.keep.doubt_of_file(path), Orphan(path, state)):
             self.not_judged += 1
-            return None
+            # It still counts among the files of its folder.
+            return Seen(path, None, False)
         self.unreferenced += 1
         if self.age.is_young(state) or state.ctime_ns >= self.began_ns:
             self.plan.young += 1

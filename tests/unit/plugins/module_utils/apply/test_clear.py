@@ -176,3 +176,18 @@ def test_an_approved_plan_to_clear_deletes_nothing(profiles: Site) -> None:
 def test_only_missing_files_are_cleared(profiles: Site) -> None:
     with pytest.raises(SiteError, match="on_missing"):
         job_of(profiles, select="incomplete")
+
+
+@pytest.mark.promise(7)
+@pytest.mark.parametrize("on_missing", ["clear", "delete"])
+def test_a_companion_that_was_uploaded_after_the_plan_keeps_its_record(
+    profiles: Site, media: Media, on_missing: str
+) -> None:
+    with planned(job_of(profiles, on_missing=on_missing, permanent=True)) as made:
+        media.write("s/new.jpg")
+        profiles.database.run("UPDATE profile SET small = 's/new.jpg' WHERE id = 2")
+        outcome = made.apply()
+    assert outcome.error == ""
+    assert (b"p/2.jpg", Code.CHANGED) in [(item.name, item.code) for item in outcome.kept.items]
+    assert (2, "b", "p/2.jpg", "s/new.jpg") in rows(profiles)
+    assert b"s/new.jpg" in media.files

@@ -127,3 +127,13 @@ def test_an_entry_that_would_keep_nothing_is_refused(
         with pytest.raises(SiteError, match=words):
             run(getattr(sqlite_with_orphan, kind)(keep=[entry]))
     assert b"p/lost.jpg" in sqlite_with_orphan.media.files
+
+
+def test_a_listed_file_still_counts_among_those_of_its_folder(sqlite_site: Site) -> None:
+    """Otherwise an entry of keep would lift the protection of a folder in which nothing is referenced."""
+    names = [f"manuals/{number:02}.pdf" for number in range(12)]
+    sqlite_site.media.write(*names, "photos/kept.jpg")
+    sqlite_site.database.run("INSERT INTO photo (id, image) VALUES (90, 'photos/kept.jpg')")
+    plan, _outcome = run(sqlite_site.orphans(directories=["."], keep=names[:3]), check=True)
+    assert found(plan) == []
+    assert Code.UNREFERENCED_FOLDER in codes(plan.kept).values()
