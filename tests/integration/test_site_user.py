@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Iterator
@@ -139,6 +140,33 @@ def test_a_result_may_have_what_the_modules_document_and_nothing_else() -> None:
     assert set(work.RESULT_TYPES) == documented | {"changed", "diff"}
 
 
+def test_an_owner_whom_the_host_does_not_know_gets_no_group_of_roots(theirs: Site) -> None:
+    give(theirs.folder, 54_321)
+    result = run_module(task(theirs), check=True)
+    assert result["failed"]
+    assert "belongs to the user 54321, whom this host does not know" in result["msg"]
+    assert "Set user" in result["msg"]
+
+
+@pytest.mark.parametrize("what", ["database", "state_directory"])
+def test_root_works_with_nothing_in_a_folder_of_somebody_else(folder: Path, what: str) -> None:
+    """A link in there could lead to a database of root's."""
+    site = Site(folder, new_sqlite(folder))
+    site.write("photos/orphan.jpg")
+    (folder / "www").mkdir()
+    options: dict[str, Any] = {"user": "root", "permanent": True}
+    if what == "database":
+        (folder / "db.sqlite3").rename(folder / "www" / "db.sqlite3")
+        options["database_url"] = f"sqlite:///{folder}/www/db.sqlite3"
+    else:
+        options["state_directory"] = str(folder / "www" / "state")
+    give(folder / "www")
+    result = run_module(site.orphans(**options))
+    assert result["failed"]
+    assert f"{folder}/www belongs to user {USER}" in result["msg"]
+    assert site.files == ["photos/orphan.jpg"]
+
+
 # What the site's user may do with the interpreter that runs as that user.
 
 PROGRAM = """\
@@ -234,6 +262,20 @@ def test_what_a_process_sends_is_bounded_and_checked(
     assert theirs.files.count("photos/orphan.jpg") == 1
 
 
+def test_no_text_of_a_process_reaches_a_terminal_as_it_is(theirs: Site) -> None:
+    parts = {"summary": "\x1b]0;x\x07", "diff": {"before": "\x1b[2K"}, "labels": {"\x1b": 1}}
+    answer = {"result": parts, "warnings": ["\x1b"], "failure": "\x1b[2Kok"}
+    result = hostile(theirs, f"send('result', {answer!r})")
+    assert result["msg"] == "\\x1b[2Kok"
+    assert result["diff"] == {"before": "\\x1b[2K"}
+    assert (result["summary"], result["labels"]) == ("\\x1b]0;x\\x07", {"\\x1b": 1})
+
+
+def test_a_result_that_is_nested_deep_is_refused(theirs: Site) -> None:
+    deep = {"result": {"left_alone": eval("[" * 90 + "]" * 90)}, "warnings": [], "failure": ""}
+    assert "nested too deep" in hostile(theirs, f"send('result', {deep!r})")["msg"]
+
+
 # The command.
 
 
@@ -277,6 +319,69 @@ def test_the_question_goes_through_the_parent(theirs: Site, described: Command) 
         assert ended == status, said
         assert "Type yes to continue:" in said
         assert ("photos/orphan.jpg" in theirs.files) == (answer == "no")
+
+
+def says(site: Site, command: Command, body: str) -> None:
+    """Let the site's interpreter say this to the command."""
+    program = site.folder / "python"
+    program.write_text(PROGRAM.format(python=python_for_everybody(), body=body))
+    program.chmod(0o755)
+    give(program)
+    command.describe(site.described(user=USER, python=str(program)))
+
+
+@pytest.mark.parametrize("options", [["--force"], []])
+def test_the_process_reads_nothing_of_roots_standard_input(
+    theirs: Site, described: Command, options: list[str]
+) -> None:
+    says(theirs, described, "send('ask', None); send('error', {'text': sys.stdin.readline(), 'status': 1})")
+    line = described.line("orphans", "kit", *options)
+    done = subprocess.run(line, input="secret\n", capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "'ask', which is none of its messages now" in done.stderr
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("place", ["a folder of the user's", "a FIFO", "a link to root's"])
+def test_root_reads_no_plan_that_somebody_else_may_exchange(
+    theirs: Site, described: Command, folder: Path, place: str
+) -> None:
+    (folder / "installed" / "secret").write_text("only for root")
+    plan = folder / "installed" / "plan.json"
+    if place == "a FIFO":
+        os.mkfifo(plan)
+    else:
+        plan = theirs.folder / "plan.json"
+        if place == "a link to root's":
+            plan.symlink_to(folder / "installed" / "secret")
+        else:
+            plan.write_text("{}")
+    done = described.run("orphans", "kit", "--approve", str(plan))
+    assert done.returncode == 2
+    assert "only for root" not in done.stderr
+    assert "somebody else may change it" in done.stderr or "is no plan that --save-plan wrote" in done.stderr
+
+
+MOMENTS = {"began": 1, "ended": 1, "seconds": 1}
+
+
+@pytest.mark.parametrize(
+    ("subcommand", "left"),
+    [
+        ("batches", {"save_plan": {}}),
+        ("check", {"outcome": {}}),
+        ("orphans", {"outcome": {**MOMENTS, "runs": [{}]}}),
+        ("orphans", {"outcome": {**MOMENTS, "ended": 10**400, "runs": []}}),
+    ],
+)
+def test_what_is_left_for_root_to_write_is_checked(
+    theirs: Site, described: Command, folder: Path, subcommand: str, left: Any
+) -> None:
+    says(theirs, described, f"send('result', {{'status': 0, 'left': {left!r}}})")
+    log = folder / "installed" / "log"
+    options = ["--force", "--log", str(log)] if subcommand == "orphans" else []
+    assert described.run(subcommand, "kit", *options).returncode in (0, 1)
+    assert not log.exists()
 
 
 def test_a_reviewed_plan_is_read_and_written_by_root(theirs: Site, described: Command, folder: Path) -> None:

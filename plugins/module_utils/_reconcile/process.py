@@ -32,8 +32,9 @@ from .text import printable
 
 Hear = Callable[[str, Any], Any]
 
-# Bytes that a process may send in all: an approved plan and a bounded list fit many times.
-MOST_SENT = 64 * 1024 * 1024
+# Bytes that a process may send in all: an approved plan and bounded lists fit. In memory, JSON takes many
+# times as much.
+MOST_SENT = 16 * 1024 * 1024
 # The kind of the messages that hold parts of a list, which is written to a file and bounded there.
 LISTED = "list"
 # Seconds that a process may work; a site of millions of files takes minutes.

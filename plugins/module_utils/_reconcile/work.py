@@ -30,6 +30,7 @@ from .report import data, words
 from .report import quarantine as report
 from .report.describe import describe
 from .report.lists import Emit, ListFile, emit_list
+from .text import printable
 
 Request = Mapping[str, Any]
 Answer = Mapping[str, Any]
@@ -44,6 +45,8 @@ RESULT_TYPES: Mapping[str, type] = {
     **dict.fromkeys(("dependents", "diff", "examined", "found", "labels", "purged"), dict),
     **dict.fromkeys(("cleared", "relinked", "removed", "restored"), dict),
 }
+# How deep a result is at most.
+DEEPEST = 10
 _DIFF_KEYS = {"before", "before_header", "after", "after_header"}
 
 
@@ -57,7 +60,22 @@ def done_by(worker: Worker, request: Request) -> Answer:
         emit = listed.emit if listed else _no_list
         if worker.is_this_process:
             return _validated(do(request, emit))
-        return _validated(process.run(worker, "work", request, partial(_heard, emit)))
+        answer = _validated(process.run(worker, "work", request, partial(_heard, emit)))
+        shown: Answer = as_printable(answer)
+        return shown
+
+
+def as_printable(value: Any, depth: int = DEEPEST) -> Any:
+    """A value of JSON with all its texts as a terminal may show them. Raises CleanupError if too deep."""
+    if not depth:
+        raise CleanupError("the site's process sent what is nested too deep. What was done stays done.")
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [as_printable(each, depth - 1) for each in value]
+    if isinstance(value, dict):
+        return {printable(key): as_printable(each, depth - 1) for key, each in value.items()}
+    return value
 
 
 def main() -> None:

@@ -1,33 +1,74 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""Become a user for good and run a program: ``as_user.py USER PROGRAM ARGUMENT…``.
+"""Run a program as a user and show the end of what it said: ``as_user.py USER PROGRAM ARGUMENT…``.
 
 The role needs it where root must not act: to run an interpreter of the site's user, and to write into a
-folder of that user. Ansible's ``become_user`` would need ACLs or a folder that others can read.
+folder of that user. Ansible's ``become_user`` would need ACLs or a folder that others can read. As root it
+runs nothing but this interpreter and the shell.
 """
 
 from __future__ import annotations
 
 import os
 import pwd
+import signal
+import subprocess
 import sys
+import threading
+from contextlib import suppress
+from typing import Callable, NoReturn
+
+# Seconds, and bytes: what runs belongs to the user, and may do what it wants.
+TIME_LIMIT = 60
+MOST_SAID = 16384
+FOR_ROOT = ("/bin/sh", sys.executable)
 
 
-def main() -> None:
+def main() -> NoReturn:
     user, *command = sys.argv[1:]
     entry = pwd.getpwnam(user)
-    if os.geteuid() == 0 != entry.pw_uid:
-        # Without a session of its own, it could type into root's terminal.
-        os.setsid()
-        os.initgroups(user, entry.pw_gid)
-        os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
-        os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
-    os.chdir("/")
+    if entry.pw_uid == 0 and command[0] not in FOR_ROOT:
+        sys.exit(f"{command[0]} is not run as root; set user of the site to another user")
     try:
-        os.execve(command[0], command, {"HOME": entry.pw_dir, "PATH": os.defpath})  # noqa: S606
-    except OSError as error:
-        sys.exit(f"{command[0]} cannot be run by {user}: {error.strerror}")
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env={"HOME": entry.pw_dir, "PATH": os.defpath},
+            # Without a session of its own, it could type into root's terminal.
+            start_new_session=True,
+            preexec_fn=becoming(entry),
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        sys.exit(f"{command[0]} cannot be run by {user}: {getattr(error, 'strerror', None) or error}")
+    timer = threading.Timer(TIME_LIMIT, kill, [process])
+    timer.start()
+    said = process.stdout.read(MOST_SAID) if process.stdout else b""
+    timer.cancel()
+    kill(process)
+    status = process.wait()
+    stream = sys.stderr if status else sys.stdout
+    stream.write(said.decode("utf-8", "backslashreplace"))
+    sys.exit(1 if status else 0)
+
+
+def becoming(entry: pwd.struct_passwd) -> Callable[[], None]:
+    def become() -> None:
+        if os.geteuid() == 0 != entry.pw_uid:
+            os.initgroups(entry.pw_name, entry.pw_gid)
+            os.setresgid(entry.pw_gid, entry.pw_gid, entry.pw_gid)
+            os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
+
+    return become
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the program, and what it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,14 @@ Needs Python and this package only. Exit statuses are part of the interface: see
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import stat
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
 from ..config.options import JOBS, LIST_FORMATS, Flag, Option, flagged_options
+from ..config.trusted import ROOT, why_untrusted
 from ..errors import CleanupError, Exit, SiteError
 from ..process import MOST_SENT
 from ..quarantine.store import LATEST
@@ -94,19 +97,37 @@ def _run(options: argparse.Namespace) -> Exit:
     return run_as(worker, options)
 
 
-def _plan_of(options: argparse.Namespace) -> str | None:
-    """The text of the approved plan, if the command line names one."""
+def _plan_of(options: argparse.Namespace) -> dict[str, Any] | None:
+    """The approved plan, if the command line names one: its site, its job and its plans.
+
+    Root reads it for a process of another user, so it takes none that somebody else may exchange.
+    """
     path = getattr(options, "approve", None)
     if path is None:
         return None
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            text = file.read(MOST_SENT + 1)
+        why = why_untrusted(path) if os.geteuid() == ROOT else None
+        if why:
+            raise SiteError(
+                f"root does not read the plan {path}, because somebody else may change it: {why}."
+            )
+        content = json.loads(_text_of(path))
+        plans = [{"heading": str(plan["heading"]), "plan": str(plan["plan"])} for plan in content["plans"]]
+        return {"site": str(content["site"]), "job": str(content["job"]), "plans": plans}
     except OSError as error:
         raise SiteError(f"the plan {path} cannot be read: {error.strerror}.") from None
-    if len(text) > MOST_SENT:
-        raise SiteError(f"{path} is no plan that --save-plan wrote.")
-    return text
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise SiteError(f"{path} is no plan that --save-plan wrote.") from None
+
+
+def _text_of(path: str) -> str:
+    """The text of a regular file of bounded size. Raises OSError, and ValueError for anything else."""
+    # Without waiting: somebody may have put a FIFO there.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        text = file.read(MOST_SENT + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    if not text or len(text) > MOST_SENT:
+        raise ValueError
+    return text.decode()
 
 
 class _Parser(argparse.ArgumentParser):

@@ -22,12 +22,19 @@ def refuse_folders_of_others(options: argparse.Namespace) -> None:
         return
     for option in ("outcome", "metrics", "log", "save_plan", "list"):
         path = getattr(options, option, None)
-        why = why_untrusted(os.path.dirname(os.path.abspath(path))) if path else None
+        why = _why_untrusted(os.path.dirname(os.path.abspath(path))) if path else None
         if why:
             raise SiteError(
                 f"root does not write {path} (--{option.replace('_', '-')}), because somebody else may "
                 f"change its folder: {why}. Or choose another folder, or run as the site's user."
             )
+
+
+def _why_untrusted(folder: str) -> str | None:
+    try:
+        return why_untrusted(folder)
+    except OSError as error:
+        return f"{folder} cannot be examined: {error.strerror}"
 
 
 def write_files(options: argparse.Namespace, outcome: Mapping[str, Any]) -> bool:

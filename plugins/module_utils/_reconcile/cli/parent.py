@@ -21,11 +21,15 @@ from ..errors import CleanupError, Exit, worst
 from ..report import metrics
 from ..report.lists import Emit, ListFile
 from ..text import printable
+from ..version import VERSION
+from ..work import RESULT_TYPES, as_printable
 from .outcome_files import write_files
 from .terminal import CLEAR_LINE, write
 
 _TOTALS = ("found", "removed")
 _COUNTS = ("records", "files", "bytes")
+_NUMBERS = ("began", "ended", "seconds")
+_TEXTS = ("heading", "status", "message")
 
 
 def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
@@ -40,11 +44,13 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
     path = getattr(options, "list", None)
     with ListFile(path) if path else nullcontext() as listed:
         emit = None if listed is None else partial(_listed, listed, options.list_format)
-        result = process.run(worker, "cli.child", request, partial(_heard, emit))
-        status, left = _validated(result)
-    if "save_plan" in left and options.save_plan:
+        hear = _Hearing(options, emit).hear
+        status, left = _validated(process.run(worker, "cli.child", request, hear))
+    if "save_plan" in left and getattr(options, "save_plan", None):
         metrics.replace_private(options.save_plan, left["save_plan"])
-    if "outcome" in left and not write_files(options, _outcome(left["outcome"], options, status)):
+    if "outcome" not in left or not hasattr(options, "outcome"):
+        return status
+    if not write_files(options, _outcome(left["outcome"], options, status)):
         return worst([status, Exit.FAILED])
     return status
 
@@ -54,15 +60,27 @@ def _listed(listed: ListFile, form: str, text: str | None) -> None:
     listed.emit(printable(text) if text and form == "lines" else text)
 
 
-def _heard(emit: Emit | None, kind: str, content: Any) -> Any:
-    if kind == process.LISTED and emit and (content is None or isinstance(content, str)):
-        return emit(content)
-    if kind == "ask":
-        return sys.stdin.readline()
-    streams: Mapping[str, TextIO] = {"stdout": sys.stdout, "stderr": sys.stderr}
-    if kind not in streams or not isinstance(content, str):
-        raise CleanupError(f"the site's process sent {kind!r}, which is none of its messages.")
-    return _print(content, streams[kind])
+class _Hearing:
+    """What the parent does with the messages of one subcommand."""
+
+    def __init__(self, options: argparse.Namespace, emit: Emit | None) -> None:
+        self._emit = emit
+        # Where nobody is asked, the process has no question, and standard input is not its business.
+        decided = ("force", "dry_run", "approve", "save_plan")
+        may_ask = hasattr(options, "force") and not any(getattr(options, name, None) for name in decided)
+        self._questions = 1 if may_ask and sys.stdin.isatty() else 0
+
+    def hear(self, kind: str, content: Any) -> Any:
+        if kind == "ask" and self._questions:
+            self._questions -= 1
+            # What else somebody types is not for the process.
+            return "yes\n" if sys.stdin.readline().strip() == "yes" else "\n"
+        if kind == process.LISTED and self._emit and (content is None or isinstance(content, str)):
+            return self._emit(content)
+        streams: Mapping[str, TextIO] = {"stdout": sys.stdout, "stderr": sys.stderr}
+        if kind not in streams or not isinstance(content, str):
+            raise CleanupError(f"the site's process sent {kind!r}, which is none of its messages now.")
+        return _print(content, streams[kind])
 
 
 def _print(text: str, stream: TextIO) -> None:
@@ -81,26 +99,43 @@ def _validated(result: Any) -> tuple[Exit, Mapping[str, Any]]:
 
 def _outcome(outcome: Any, options: argparse.Namespace, status: Exit) -> dict[str, Any]:
     """An outcome for those who watch. Raises CleanupError for what is none."""
-    numbers = ("began", "ended", "seconds")
     is_fine = (
         isinstance(outcome, dict)
-        and all(isinstance(outcome.get(name), (int, float)) for name in numbers)
+        and all(_is_number(outcome.get(name)) for name in _NUMBERS)
         and isinstance(outcome.get("runs"), list)
         and all(map(_is_run, outcome["runs"]))
     )
     if not is_fine:
         raise CleanupError("the site's process sent what is no outcome. What was done stays done.")
-    own = {"site": options.site, "job": options.command, "exit_status": int(status)}
-    return {**outcome, **own, "status": status.name.lower()}
+    return {
+        "site": options.site,
+        "job": options.command,
+        "dry_run": bool(getattr(options, "dry_run", False)),
+        "version": VERSION,
+        "status": status.name.lower(),
+        "exit_status": int(status),
+        **{name: outcome[name] for name in _NUMBERS},
+        "runs": [_with_known_keys(run) for run in outcome["runs"]],
+    }
+
+
+def _with_known_keys(run: Mapping[str, Any]) -> dict[str, Any]:
+    known = {name: value for name, value in run.items() if name in _TEXTS or name in RESULT_TYPES}
+    shown: dict[str, Any] = as_printable(known)
+    return shown
 
 
 def _is_run(run: Any) -> bool:
     if not isinstance(run, dict):
         return False
-    texts = [run.get(name, "") for name in ("heading", "status", "message", "summary")]
+    texts = [run.get(name) for name in _TEXTS]
     totals = [run.get(name, {}) for name in _TOTALS]
     return (
-        all(isinstance(text, str) for text in texts)
+        all(isinstance(text, str) for text in (*texts, run.get("summary", "")))
         and all(isinstance(total, dict) for total in totals)
-        and all(isinstance(total.get(name, 0), int) for total in totals for name in _COUNTS)
+        and all(_is_number(total.get(name, 0)) for total in totals for name in _COUNTS)
     )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value < 2**63

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Callable, Iterable, Mapping, Sequence
+from urllib.parse import unquote
 
 from ..errors import SiteError
 from ..kept import Code
@@ -375,6 +376,12 @@ def _site(values: Mapping[str, Any]) -> Site:
     )
     _check_quarantine(found)
     return found
+
+
+def sqlite_path(url: str) -> str:
+    """The path that the URL of a SQLite database names; empty for another database."""
+    scheme, _separator, rest = url.partition("://")
+    return unquote(rest.partition("?")[0])[1:] if scheme.lower() == "sqlite" else ""
 
 
 def absolute(option: str, written: str) -> bytes:

@@ -20,15 +20,12 @@ from typing import Any, Mapping, Sequence
 from ..errors import SiteError
 from ..text import escaped
 from .options import JOBS, module_options
-from .site import absolute
+from .site import absolute, sqlite_path
 from .trusted import ROOT, is_writable_by_others, why_untrusted
 from .values import checked
 
-_DECIDING = [
-    replace(option, required=False)
-    for option in module_options(JOBS[0])
-    if option.name in ("user", "python", "media_root", "quarantine")
-]
+_NAMES = ("user", "python", "media_root", "quarantine", "state_directory", "database_url")
+_DECIDING = [replace(option, required=False) for option in module_options(JOBS[0]) if option.name in _NAMES]
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,8 @@ class Worker:
 def worker_of(sites: Sequence[Mapping[str, Any]]) -> Worker:
     """Decide who does the work on a site; ``sites`` are the options of its jobs.
 
-    Of each it looks at ``user``, ``python``, ``media_root`` and ``quarantine``. Raises SiteError, which says
-    what to do, where this process may not or should not do it.
+    Of each it looks at the user, the interpreter, and where things are. Raises SiteError, which says what to
+    do, where this process may not or should not do it.
     """
     sites = [checked(site, _DECIDING) for site in sites]
     entry = _entry(sites)
@@ -109,6 +106,11 @@ def _by_number(uid: int) -> pwd.struct_passwd:
     try:
         return pwd.getpwuid(uid)
     except KeyError:
+        if uid != os.geteuid():
+            raise SiteError(
+                f"the folder belongs to the user {uid}, whom this host does not know. Set user to the user "
+                "who should clean the site."
+            ) from None
         # A container may run as a user that it does not know.
         return pwd.struct_passwd((str(uid), "x", uid, os.getegid(), "", "/", "/bin/sh"))
 
@@ -158,7 +160,7 @@ def _why_exchangeable(folder: bytes, owner: int) -> str | None:
             return f"{shown} is not a directory"
         if status.st_uid not in (ROOT, owner):
             return f"{shown} belongs to {_by_number(status.st_uid).pw_name}"
-        if is_writable_by_others(status, {ROOT, owner}):
+        if is_writable_by_others(status, {ROOT, owner}, path):
             return f"{shown} can be written by others (mode {stat.S_IMODE(status.st_mode):o})"
         if path == b"/":
             return None
@@ -166,9 +168,14 @@ def _why_exchangeable(folder: bytes, owner: int) -> str | None:
 
 
 def _require_roots_own(sites: Sequence[Mapping[str, Any]], python: str) -> None:
-    """Refuse to work as root on folders that somebody else could exchange."""
-    found = {(name, site[name]) for site in sites for name in ("media_root", "quarantine")}
-    for what, path in sorted((name, path) for name, path in {*found, ("python", python)} if path):
+    """Refuse to work as root on folders and files that somebody else could exchange."""
+    places = [("python", python)]
+    for site in sites:
+        places += [(name, site[name] or "") for name in ("media_root", "quarantine", "state_directory")]
+        database = sqlite_path(site["database_url"] or "")
+        # SQLite makes files of its own beside the database.
+        places += [("the SQLite database", database), ("the folder of", os.path.dirname(database))]
+    for what, path in sorted({(what, path) for what, path in places if path}):
         try:
             why = why_untrusted(path)
         except OSError as error:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
@@ -14,6 +15,8 @@ import stat
 from typing import Iterator
 
 ROOT = 0
+# As many as the kernel follows.
+_LINKS_ON_THE_WAY = 40
 
 
 def why_untrusted(path: str) -> str | None:
@@ -27,9 +30,6 @@ def why_untrusted(path: str) -> str | None:
             status = os.lstat(each)
         except (FileNotFoundError, NotADirectoryError):
             continue
-        if stat.S_ISLNK(status.st_mode):
-            # Whoever may exchange a link may write its directory, which is examined too.
-            continue
         why = _why_untrusted(each, status, {ROOT, os.geteuid()})
         if why:
             return why
@@ -37,34 +37,65 @@ def why_untrusted(path: str) -> str | None:
 
 
 def _on_the_way(path: str) -> Iterator[str]:
-    """The path, what it leads to, and all directories above both, each once."""
-    seen = set()
-    for each in (os.path.abspath(path), os.path.realpath(path)):
-        while each not in seen:
-            seen.add(each)
-            yield each
-            each = os.path.dirname(each)
+    """Every file, directory and link that the kernel meets on its way along a path. Raises OSError."""
+    ahead, reached, followed = _reversed_parts(os.path.abspath(path)), "/", 0
+    yield reached
+    while ahead:
+        part = ahead.pop()
+        if part == "..":
+            reached = os.path.dirname(reached)
+            continue
+        here = os.path.join(reached, part)
+        yield here
+        if not os.path.islink(here):
+            reached = here
+            continue
+        followed += 1
+        if followed > _LINKS_ON_THE_WAY:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        target = os.readlink(here)
+        reached = "/" if target.startswith("/") else reached
+        ahead += _reversed_parts(target)
+
+
+def _reversed_parts(path: str) -> list[str]:
+    return [part for part in reversed(path.split("/")) if part not in ("", ".")]
 
 
 def _why_untrusted(path: str, status: os.stat_result, trusted: set[int]) -> str | None:
     quoted = shlex.quote(path)
     if status.st_uid not in trusted:
         return f"{path} belongs to {user_words(status.st_uid)}. Run: chown root {quoted}"
-    if not is_writable_by_others(status, trusted):
+    # A link has no mode of its own. Whoever may exchange it may write its directory, which is examined too.
+    if stat.S_ISLNK(status.st_mode) or not is_writable_by_others(status, trusted, path):
         return None
     if status.st_mode & stat.S_IWOTH:
         return f"everybody may write {path}. Run: chmod go-w {quoted}"
     return f"the group of {path} may write it. Run: chmod g-w {quoted}"
 
 
-def is_writable_by_others(status: os.stat_result, trusted: set[int]) -> bool:
-    """Whether somebody else than the trusted users may write a file, or exchange what is in a directory."""
+def is_writable_by_others(status: os.stat_result, trusted: set[int], place: str | bytes | int) -> bool:
+    """Whether somebody else than the trusted users may write a file, or exchange what is in a directory.
+
+    ``place`` is its path, which is no link, or a descriptor of it.
+    """
     if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX:
         # In a sticky directory, such as /tmp, nobody may exchange what belongs to somebody else.
         return False
     if status.st_mode & stat.S_IWOTH:
         return True
-    return bool(status.st_mode & stat.S_IWGRP) and has_other_members(status.st_gid, trusted)
+    if not status.st_mode & stat.S_IWGRP:
+        return False
+    # With an access list, the bits of the group say what anybody on the list may do at most.
+    return _has_access_list(place) or has_other_members(status.st_gid, trusted)
+
+
+def _has_access_list(place: str | bytes | int) -> bool:
+    try:
+        os.getxattr(place, "system.posix_acl_access")
+    except OSError as error:
+        return error.errno not in (errno.ENODATA, errno.ENOTSUP)
+    return True
 
 
 def user_words(uid: int) -> str:

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import IO, Any, Callable, Iterator, Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from ..config.site import sqlite_path
 from ..errors import DatabaseError, SiteError
 from .base import Connection, Database, DriverError
 from .postgresql import PostgreSQL
@@ -73,7 +74,7 @@ def _open_postgresql(url: str, read_only: bool) -> Database:
 
 
 def _open_sqlite(url: str, read_only: bool) -> Database:
-    path = unquote(url.partition("://")[2].partition("?")[0])[1:]
+    path = sqlite_path(url)
     if not path.startswith("/"):
         raise SiteError(
             "database_url must name the SQLite file by its absolute path, with four slashes: "

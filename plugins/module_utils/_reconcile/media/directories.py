@@ -70,7 +70,7 @@ def status_of(handle: int, path: bytes) -> os.stat_result:
     why = ""
     if status.st_uid != ROOT:
         why = f"belongs to {user_words(status.st_uid)}"
-    elif is_writable_by_others(status, {ROOT}):
+    elif is_writable_by_others(status, {ROOT}, handle):
         why = f"can be written by others (mode {stat.S_IMODE(status.st_mode):o})"
     if why:
         os.close(handle)

@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from typing import Any, Iterable, Iterator, Mapping
 
 from ..errors import CleanupError
+from ..text import printable
 
 # Names of files and owners are in an outcome; numbers alone are in the metrics.
 OUTCOME_MODE, METRICS_MODE = 0o640, 0o644
@@ -94,11 +95,11 @@ def write_log(path: str, outcome: Mapping[str, Any]) -> None:
 def _log_lines(outcome: Mapping[str, Any]) -> Iterator[str]:
     for run in outcome["runs"]:
         if "summary" in run:
-            yield from run["summary"].splitlines()
+            yield from printable(run["summary"]).split("\n")
         else:
-            yield f"{run['heading']} ({run['status']})"
+            yield from printable(f"{run['heading']} ({run['status']})").split("\n")
         if run["message"]:
-            yield f"  {run['message']}"
+            yield from (f"  {line}" for line in printable(run["message"]).split("\n"))
 
 
 def append_log(path: str, lines: Iterable[str]) -> None:

@@ -83,3 +83,36 @@ def test_a_sticky_directory_is_safe(tmp_path: Path) -> None:
     (tmp_path / "python").write_text("")
     (tmp_path / "python").chmod(0o755)
     assert why_untrusted(str(tmp_path / "python")) is None
+
+
+@needs_root
+@pytest.mark.promise(15)
+def test_every_link_of_a_chain_is_examined(file: Path, tmp_path: Path) -> None:
+    """As a virtual environment's python is one."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "python").symlink_to(file)
+    link = tmp_path / "link"
+    link.symlink_to(theirs / "python")
+    assert why_untrusted(str(link)) is None
+    os.lchown(theirs / "python", STRANGER, -1)
+    assert f"{theirs}/python belongs to" in (why_untrusted(str(link)) or "")
+    os.lchown(theirs / "python", 0, -1)
+    os.chown(theirs, STRANGER, -1)
+    assert f"{theirs} belongs to" in (why_untrusted(str(link)) or "")
+
+
+def test_a_chain_of_links_that_does_not_end_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="symbolic links"):
+        why_untrusted(str(tmp_path / "a"))
+
+
+@pytest.mark.promise(15)
+def test_an_access_list_counts_as_others(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.chmod(0o660)
+    monkeypatch.setattr(trusted, "has_other_members", lambda _gid, _trusted: False)
+    assert why_untrusted(str(file)) is None
+    monkeypatch.setattr(os, "getxattr", lambda *_arguments: b"a list")
+    assert f"the group of {file} may write it" in (why_untrusted(str(file)) or "")
