@@ -228,10 +228,13 @@ class KeyCascade(Cascade):
         self._database = database
         self.restricted = {}
         self._deleted: dict[Table, set[RowKey]] = defaultdict(set)
-        # By the table, the columns, and whether these are set to their defaults.
-        self._cleared: dict[tuple[Table, tuple[str, ...], bool], set[RowKey]] = defaultdict(set)
+        # By the table, the columns, and whether these are set to their defaults: columns of one row may be
+        # cleared for different records.
+        self._cleared: dict[tuple[Table, tuple[str, ...], bool], Reached] = defaultdict(
+            lambda: defaultdict(set)
+        )
         self._followed: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
-        # The records with which a row is deleted or updated.
+        # The records with which a row is deleted.
         self._origins: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
         self._files: dict[bytes, set[RowKey]] = defaultdict(set)
         for row in rows:
@@ -244,34 +247,34 @@ class KeyCascade(Cascade):
         for table, keys in self._deleted.items():
             if keys:
                 result.setdefault(table.name, {"deleted": 0, "updated": 0})["deleted"] += len(keys)
-        for table, keys in self._updated().items():
-            if keys:
-                result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += len(keys)
+        for table, reached in self._updated().items():
+            if reached:
+                result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += len(reached)
         return result
 
     def rows(self) -> Iterator[DependentRow]:
         for table, keys in self._deleted.items():
             for key in sorted(keys, key=repr):
                 yield DependentRow("deleted", table, key, self._origins[table, key])
-        for table, keys in self._updated().items():
-            for key in sorted(keys, key=repr):
-                yield DependentRow("updated", table, key, self._origins[table, key])
+        for table, reached in self._updated().items():
+            for key in sorted(reached, key=repr):
+                yield DependentRow("updated", table, key, reached[key])
 
     def rows_to_archive(self) -> Iterator[CascadeRow]:
         for table, keys in self._deleted.items():
             for part, key, row in self._database.whole_rows(table, sorted(keys, key=repr)):
                 yield CascadeRow("deleted", part, row, self._origins[table, key])
-        for (table, columns, to_default), keys in self._cleared.items():
+        for (table, columns, to_default), reached in self._cleared.items():
             for key, row in self._database.rows_for_archive(
-                table, sorted(self._not_deleted(table, keys), key=repr)
+                table, sorted(self._not_deleted(table, reached), key=repr)
             ):
                 action = _change(to_default)
                 changed = only_columns(columns, row)
-                yield CascadeRow(action, table, changed, self._origins[table, key])
+                yield CascadeRow(action, table, changed, reached[key])
 
     def apply(self) -> None:
-        for (table, columns, to_default), keys in self._cleared.items():
-            left = self._not_deleted(table, keys)
+        for (table, columns, to_default), reached in self._cleared.items():
+            left = self._not_deleted(table, reached)
             if left:
                 cleared = self._database.clear(table, columns, sorted(left, key=repr), to_default)
                 _must_be_all(f"updating rows of {table.name}", cleared, len(left))
@@ -289,15 +292,16 @@ class KeyCascade(Cascade):
                 deleted = len(keys) - self._database.count_keys(table, ordered)
                 _must_be_all(f"deleting rows of {table.name}", deleted, len(keys))
 
-    def _updated(self) -> dict[Table, set[RowKey]]:
+    def _updated(self) -> dict[Table, Reached]:
         """The rows that lose columns and are not deleted; one that loses two columns is one row."""
-        updated: dict[Table, set[RowKey]] = defaultdict(set)
-        for (table, _columns, _to_default), keys in self._cleared.items():
-            updated[table] |= self._not_deleted(table, keys)
+        updated: dict[Table, Reached] = defaultdict(lambda: defaultdict(set))
+        for (table, _columns, _to_default), reached in self._cleared.items():
+            for key in self._not_deleted(table, reached):
+                updated[table][key] |= reached[key]
         return updated
 
-    def _not_deleted(self, table: Table, keys: set[RowKey]) -> set[RowKey]:
-        return keys - self._deleted.get(table, set())
+    def _not_deleted(self, table: Table, reached: Reached) -> set[RowKey]:
+        return reached.keys() - self._deleted.get(table, set())
 
     def _follow(self, records: Reached) -> None:
         root, own = self._dependents.root, set(records)
@@ -319,10 +323,8 @@ class KeyCascade(Cascade):
                 if link not in links:
                     links.append(link)
         elif link.action in CLEARING:
-            if reached:
-                self._cleared[link.child, link.columns, link.to_default] |= set(reached)
             for key, origins in reached.items():
-                self._origins[link.child, key] |= origins
+                self._cleared[link.child, link.columns, link.to_default][key] |= origins
         else:
             self._deleted[link.child].update(reached)
             for key, origins in reached.items():

@@ -86,6 +86,30 @@ def test_what_goes_is_the_same_by_sets_and_by_keys(site: Site) -> None:
         assert {int(key[0]) for key in restricted[0]} == {4, 5}
 
 
+def test_a_row_that_loses_two_columns_belongs_by_each_to_its_own_record(sqlite_site: Site) -> None:
+    site = sqlite_site
+    site.insert("p/1.jpg", "p/2.jpg")
+    site.database.run(
+        "CREATE TABLE album (id integer PRIMARY KEY, cover integer REFERENCES photo (id),"
+        " back integer REFERENCES photo (id)); INSERT INTO album VALUES (1, 1, 2)"
+    )
+    with connect(site.database.url, read_only=True) as database:
+        table = database.table("photo")
+        photos = [row for rows in database.rows(Selection(table, "image")) for row in rows]
+        job = site.missing(dependents=rules("album.cover set_null", "album.back set_null"))
+        going = cascade.KeyCascade(Dependents(job, table, database), database, photos)
+        archived = {
+            (column, key[0])
+            for row in going.rows_to_archive()
+            for column in row.row["row"].keys() - {"id"}
+            for key in row.records
+        }
+        assert archived == {("cover", 1), ("back", 2)}
+        [shown] = going.rows()
+        assert sorted(shown.records) == [(1,), (2,)]
+        assert going.counts() == {"album": {"deleted": 0, "updated": 1}}
+
+
 MOVED = "UPDATE album SET cover_id = 1", "SELECT count(*) FROM album WHERE cover_id = 1"
 TAKEN_OVER = "UPDATE favorite SET photo_id = 1", "SELECT count(*) FROM favorite"
 ANSWERED = "INSERT INTO reply VALUES (2, 1)", "SELECT count(*) FROM reply"
