@@ -12,10 +12,11 @@ from typing import Mapping, Protocol, Sequence, TypeVar
 
 from ..compare.references import ReferenceCheck
 from ..database.base import PREPARED
-from ..errors import CleanupError
+from ..errors import CleanupError, UnreadableError
 from ..kept import Code, Doubt
-from ..media.store import FileState
+from ..media.store import FileState, MediaStore
 from ..session import Session
+from ..text import escaped
 from .outcome import Outcome
 
 # Seconds that a run waits, all in all, for transactions that were open when it asked.
@@ -90,7 +91,7 @@ class FileRemoval:
 
     def _doubts_before(self, paths: list[bytes]) -> Mapping[bytes, Doubt]:
         if not self._has_read:
-            self._check.read()
+            self._read_references()
             self._has_read = True
         doubts = self._check.doubts(paths)
         if len(doubts) < len(paths):
@@ -103,8 +104,14 @@ class FileRemoval:
         open_still = self._wait()
         if open_still:
             return dict.fromkeys(paths, open_still)
-        self._check.read()
+        # A link may have been made meanwhile, and a row that names files over it.
+        self._store.forget()
+        self._read_references()
         return self._check.doubts(paths)
+
+    def _read_references(self) -> None:
+        self._check.read()
+        require_readable(self._store)
 
     def _is_back(self, file: File, doubt: Doubt) -> bool:
         """Put a file back. Where another one has its name, that is what is wanted; this one was removed."""
@@ -128,6 +135,15 @@ class FileRemoval:
             f"up to {WAIT_SECONDS:.0f} s. Run again when it has ended"
         )
         return Doubt(Code.OPEN_TRANSACTION, reason)
+
+
+def require_readable(store: MediaStore) -> None:
+    """Raise UnreadableError if something was met that could not be read."""
+    if store.unreadable.total:
+        path, reason = store.unreadable.items[0] if store.unreadable.items else (b"", "")
+        raise UnreadableError(
+            f"the media store cannot be read any more ({escaped(path) or 'media root'}: {reason})."
+        )
 
 
 def _left_of(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:

@@ -25,7 +25,7 @@ def apply(session: Session, job: OrphansJob, plan: Plan, remover: Remover) -> Ou
     """Remove the plan's files, each only if it is unchanged and no row references it now."""
     outcome = Outcome(job.site.max_listed, remover)
     spellings = Spellings(job.site.media_root, job.site.media_url)
-    check = ReferenceCheck(session.database, job.references, patterns(job.derived), spellings)
+    check = ReferenceCheck(session.database, job.references, patterns(job.derived), spellings, session.media)
     removal = FileRemoval(session, check, outcome)
     try:
         for chunk in plan.items.chunks():

@@ -34,6 +34,7 @@ from ..quarantine.store import BatchInfo
 from ..session import Session, open_session
 from ..spool import Listed, Spool
 from ..text import escaped
+from .files import require_readable
 from .purge_rows import StayingRows
 
 # Files that the database is asked about at a time.
@@ -228,7 +229,9 @@ class _Referenced:
                     else:
                         self._unknown[info.name] = column
         spellings = Spellings(order.site.media_root, order.site.media_url)
-        self._check = ReferenceCheck(session.database, list(columns), patterns(order.derived), spellings)
+        self._check = ReferenceCheck(
+            session.database, list(columns), patterns(order.derived), spellings, session.media
+        )
         self._read(session, list(columns), order.site.accept)
 
     def _read(self, session: Session, columns: Sequence[Column], accepted: Sequence[str]) -> None:
@@ -237,6 +240,7 @@ class _Referenced:
             total += len(references)
             for _value in self._check.collect(references):
                 pass
+        require_readable(session.media)
         if not total and "no_references" not in accepted:
             _refuse(
                 "no_references",

@@ -17,7 +17,7 @@ from typing import Any, Callable, Generator, Mapping, Sequence, Set, Tuple
 from ..compare.age import AgeCheck
 from ..compare.missing import MissingCheck
 from ..config.site import RecordsJob
-from ..errors import CleanupError, CommitUnknown, DatabaseError, UnreadableError
+from ..errors import CleanupError, CommitUnknown, DatabaseError
 from ..kept import Code, Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings
@@ -36,8 +36,8 @@ from ..plan.records import (
 )
 from ..quarantine.format import as_text
 from ..session import Session
-from ..text import counted, escaped
-from .files import FileRemoval
+from ..text import counted
+from .files import FileRemoval, require_readable
 from .outcome import Outcome
 from .relinks import Relinking
 from .remover import Remover
@@ -231,7 +231,7 @@ class _Removal:
         """Remove the plan's files, each only if its record was deleted and no row references it now."""
         kept = set(_check(self.session, self.job).with_derived(sorted(self.paths_kept)))
         reason = Doubt(Code.RECORD_KEPT, "its record is kept, and so is the file")
-        check = reference_check(self.job, self.session.database)
+        check = reference_check(self.job, self.session.database, self.session.media)
         removal = FileRemoval(self.session, check, self.outcome)
         for chunk in self.plan.files.chunks():
             of_kept = {file.path: reason for file in chunk if file.path in kept}
@@ -253,11 +253,7 @@ def _returned(session: Session, job: RecordsJob, records: Sequence[Record]) -> s
     shared = shared_paths(job, session.database, {record.file for record in records if record.file})
     back |= {record.key for record in records if record.file in shared}
     store.verify_root()
-    if store.unreadable.total:
-        path, reason = store.unreadable.items[0] if store.unreadable.items else (b"", "")
-        raise UnreadableError(
-            f"the media store cannot be read any more ({escaped(path) or 'media root'}: {reason})."
-        )
+    require_readable(store)
     return back
 
 

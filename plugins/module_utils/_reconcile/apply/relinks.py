@@ -33,7 +33,7 @@ class Relinking:
         """Relink all records of the plan that are still missing and whose file is still the one planned."""
         if not len(self._plan.relinks):
             return
-        check = reference_check(self._job, self._session.database)
+        check = reference_check(self._job, self._session.database, self._session.media)
         check.read()
         for some in self._plan.relinks.chunks():
             missing = still_missing([relink.record for relink in some])

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 from typing import Iterable, NamedTuple, Protocol, Sequence
 
-from ..kept import Code, Doubt
+from ..kept import Doubt
 from ..media.paths import Spellings, no_path
 from ..media.store import FileState, MediaStore
 from ..spool import Spool
-from ..text import escaped
-from .references import ReferenceCheck, folders_of
+from .references import ReferenceCheck, folders_of, other_name
 from .unreferenced_folders import Seen
 
 _BITS = 1 << 22
@@ -137,8 +136,7 @@ class OtherNames:
             for path in self._reached(other, places, folders):
                 # By its own name, the reference check has counted it.
                 if path != other.path:
-                    reason = f"a row references it by another name: '{escaped(other.value)}'"
-                    doubts[path] = Doubt(Code.OTHER_NAME, reason)
+                    doubts[path] = other_name(other.value)
         return doubts
 
     @staticmethod

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Who references a file: a row, a row in another spelling, or a row that references its source."""
+"""Who references a file: a row, one in another spelling or over a linked folder, or one with its source."""
 
 from __future__ import annotations
 
@@ -14,17 +14,30 @@ from ..config.site import Column
 from ..database.base import Database
 from ..kept import Code, Doubt
 from ..media.derived import DerivedPattern, Source, is_playlist, sources_of
-from ..media.paths import Spellings, canonical, stem
+from ..media.paths import Spellings, canonical, is_too_long, no_path, stem
+from ..media.store import MediaStore
 from ..spool import Spool
 from ..text import escaped
+
+
+class _Meaning(NamedTuple):
+    """A canonical path that a value of the database may stand for, also by following linked folders."""
+
+    path: bytes
+    value: bytes
+    is_over_link: bool
+
+    def doubt(self) -> Doubt:
+        return other_name(self.value) if self.is_over_link else other_spelling(self.value)
 
 
 class ReferenceCheck:
     """Whether some files may be removed, by what the listed columns hold now.
 
     Plain references are counted by a fresh query for each call of ``doubts``. Those that are written
-    otherwise, and playlists that may have segments, are remembered from one reading of all references:
-    call ``read`` first, or give ``collect`` what was read anyway.
+    otherwise or lead over a linked folder, and playlists that may have segments, are remembered from one
+    reading of all references: call ``read`` first, or give ``collect`` what was read anyway. Folders that
+    could not be read on the way are in ``unreadable`` of the store.
     """
 
     def __init__(
@@ -33,23 +46,25 @@ class ReferenceCheck:
         columns: Sequence[Column],
         derived: Sequence[DerivedPattern],
         spellings: Spellings,
+        store: MediaStore,
     ) -> None:
         self._database = database
         self._columns = columns
         self._derived = derived
         self._spellings = spellings
+        self._store = store
         self._has_segments = any(pattern.is_of_segments for pattern in derived)
-        # What a value may stand for, with the value.
-        self._meanings: Spool[tuple[bytes, bytes]] = Spool(tuple, lambda *pair: pair)
+        self._meanings: Spool[_Meaning] = Spool(tuple, _Meaning)
 
     def to_remember(self, references: list[bytes]) -> list[bytes]:
-        """Those of some references in byte order that no query finds: odd ones, and playlists."""
+        """Those of some references in byte order that no query finds: odd ones, over links, and playlists."""
         odd = self._spellings.unusual(references)
         playlists = [value for value in references if is_playlist(value)] if self._has_segments else []
-        if not playlists:
+        over_links = self._over_links(references)
+        if not playlists and not over_links:
             return odd
         # A reference comes as often as rows hold it, and so it must stay.
-        wanted = {*odd, *playlists}
+        wanted = {*odd, *playlists, *over_links}
         return [value for value in references if value in wanted]
 
     def collect(self, references: list[bytes]) -> Iterator[bytes]:
@@ -64,7 +79,7 @@ class ReferenceCheck:
         ``leaving`` has such references of rows that are about to be removed, in byte order, each as
         often as rows hold it: those do not count.
         """
-        self._meanings = Spool(tuple, lambda *pair: pair)
+        self._meanings = Spool(tuple, _Meaning)
         found = (
             value
             for references in self._database.references(self._columns)
@@ -74,7 +89,30 @@ class ReferenceCheck:
             self._remember(value)
 
     def _remember(self, value: bytes) -> None:
-        self._meanings.extend((plain, value) for plain in self._spellings.meant_by(value))
+        paths = [*self._spellings.meant_by(value)]
+        self._meanings.extend(_Meaning(path, value, False) for path in paths)
+        for path in dict.fromkeys(paths if no_path(value) else [value, *paths]):
+            directory, _slash, name = path.rpartition(b"/")
+            real = self._store.real_directory(directory)
+            if real is not None and real != directory:
+                plain = canonical(posixpath.join(real, name))
+                if plain != canonical(path):
+                    self._meanings.append(_Meaning(plain, value, True))
+
+    def _over_links(self, references: list[bytes]) -> list[bytes]:
+        """Those of some references in byte order whose folder is another one, or lies in another one."""
+        found = []
+        last, is_linked = b"", False
+        for value in references:
+            if is_too_long(value):
+                continue
+            directory = value.rpartition(b"/")[0]
+            if directory != last:
+                last, real = directory, self._store.real_directory(directory)
+                is_linked = real is not None and real != directory
+            if is_linked:
+                found.append(value)
+        return found
 
     def doubts(
         self, paths: Sequence[bytes], leaving: Mapping[bytes, int] | None = None
@@ -117,14 +155,15 @@ class ReferenceCheck:
         if not len(self._meanings):
             return found
         plain_paths, plain_stems = _with_folders(map(canonical, paths)), set(map(canonical, stems))
-        for plain, value in self._meanings:
+        for meaning in self._meanings:
+            plain, value, _is_over_link = meaning
             if folders and is_playlist(plain) and posixpath.dirname(plain) in folders:
                 found.playlists[posixpath.dirname(plain)] = value
             if plain == value:
                 # As it is written, a fresh query counts it.
                 continue
             if plain in plain_paths:
-                found.paths[plain] = value
+                found.paths[plain] = meaning
             if plain_stems and stem(plain) in plain_stems:
                 found.stems[stem(plain)] = value
         return found
@@ -166,7 +205,7 @@ class _Counted(NamedTuple):
 class _Remembered(NamedTuple):
     """The values that may mean paths, by canonical path and by its stem; and playlists by their folder."""
 
-    paths: dict[bytes, bytes]
+    paths: dict[bytes, _Meaning]
     stems: dict[bytes, bytes]
     playlists: dict[bytes, bytes]
 
@@ -176,7 +215,7 @@ class _Remembered(NamedTuple):
         plain = canonical(path)
         for meant in (plain, *folders_of(plain)):
             if meant in self.paths:
-                return other_spelling(self.paths[meant])
+                return self.paths[meant].doubt()
         return None
 
     def has(self, source: Source) -> bool:
@@ -222,6 +261,10 @@ def _without(values: Iterable[bytes], leaving: Iterable[bytes]) -> Iterator[byte
             gone = next(left, None)
         else:
             yield value
+
+
+def other_name(value: bytes) -> Doubt:
+    return Doubt(Code.OTHER_NAME, f"a row references it by another name: '{escaped(value)}'")
 
 
 def other_spelling(value: bytes) -> Doubt:

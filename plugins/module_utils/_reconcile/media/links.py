@@ -16,6 +16,8 @@ from .store import Blocked, FileState
 
 # As many as the kernel follows.
 _MOST = 40
+# Directories that are remembered; a listing or a reading of references comes to few at a time.
+_REMEMBERED = 10_000
 # Nothing is there: no such name, a file in the way, a name that no file can have, links in a circle.
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
@@ -28,6 +30,32 @@ class Links:
         self._roots = roots
         # The last directory, and what it is without links: paths come directory by directory.
         self._last: tuple[bytes, bytes | None] | None = None
+        self._real: dict[bytes, bytes | None] = {}
+
+    def forget(self) -> None:
+        self._last = None
+        self._real = {}
+
+    def real_directory(self, path: bytes) -> bytes | None:
+        """A directory, which need not be there, without links; None if it leads out, or in a circle.
+
+        Each directory on the way is read once. Raises OSError for what cannot be read.
+        """
+        if path in self._real:
+            return self._real[path]
+        if b"\0" in path or path.startswith(b"/"):
+            return None
+        if len(self._real) > _REMEMBERED:
+            self._real = {}
+        real: bytes | None = b""
+        end = 0
+        while real is not None and end >= 0:
+            start, end = end, path.find(b"/", end + 1)
+            reached = path if end < 0 else path[:end]
+            if reached not in self._real:
+                self._real[reached] = self._without_links(real, reached[start:])
+            real = self._real[reached]
+        return real
 
     def followed(self, path: bytes) -> tuple[bytes, FileState] | None:
         """The path without links, and the state of what is there; None if it leads nowhere, or out.

@@ -161,8 +161,16 @@ class LocalStore(MediaStore):
             self.unreadable.add((path, reason(error)))
             return None
 
+    def real_directory(self, path: bytes) -> bytes | None:
+        try:
+            return self._links.real_directory(path)
+        except OSError as error:
+            self.unreadable.add((path, reason(error)))
+            return None
+
     def forget(self) -> None:
         self._directories.forget()
+        self._links.forget()
 
     def checksum(self, path: bytes, algorithm: str) -> str | None:
         try:

@@ -213,6 +213,13 @@ class MediaStore(ABC):
         """
         return None
 
+    def real_directory(self, path: bytes) -> bytes | None:
+        """The path of a directory if links inside the store are followed; it need not be there.
+
+        None if it leads out of the store. What cannot be read is noted in ``unreadable``.
+        """
+        return path
+
     @abstractmethod
     def forget(self) -> None:
         """Drop what is remembered of directories: the next check starts at the root again."""

@@ -83,7 +83,7 @@ class _OrphansPlanner(Planner):
         self.plan = Plan(job.name, scope, self.moment, _spool(), job.site.max_listed)
         self.age = AgeCheck(self.store, job.age_limit, self.moment)
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
-        self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings)
+        self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings, self.store)
         self.without_file = path_spool()
         self.names: OtherNames | None = None
         self.listed = 0

@@ -21,7 +21,7 @@ from ..errors import SiteError
 from ..kept import Code, Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings, no_path
-from ..media.store import FileState
+from ..media.store import FileState, MediaStore
 from ..session import Session
 from ..spool import Listed, Spool
 from ..text import escaped_value
@@ -139,10 +139,10 @@ def directories(session: Session, job: RecordsJob) -> Iterator[bytes]:
                 yield directory
 
 
-def reference_check(job: RecordsJob, database: Database) -> ReferenceCheck:
+def reference_check(job: RecordsJob, database: Database, store: MediaStore) -> ReferenceCheck:
     """Who references the files of records."""
     spellings = Spellings(job.site.media_root, job.site.media_url)
-    return ReferenceCheck(database, job.referencing_columns, patterns(job.derived), spellings)
+    return ReferenceCheck(database, job.referencing_columns, patterns(job.derived), spellings, store)
 
 
 def apart(records: Spool[Record], links: Dependents) -> Iterator[list[Record]]:

@@ -265,7 +265,7 @@ class RecordsPlanner(Planner):
                 if state and not self.is_of_database(path, state)
             ]
             if there and check is None:
-                check = reference_check(self.job, self.database)
+                check = reference_check(self.job, self.database, self.store)
                 check.read(self._own_references_to_remember(check))
             doubts = self._doubts(check, there, own) if check and there else {}
             for file in there:

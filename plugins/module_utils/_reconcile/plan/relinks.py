@@ -26,7 +26,7 @@ class RelinkPlanner:
         self._database = database
         self._age = age
         self._spellings = Spellings(job.site.media_root, job.site.media_url)
-        self._check = reference_check(job, database)
+        self._check = reference_check(job, database, store)
         self._check.read()
 
     def judged(self, records: list[Record]) -> Iterator[tuple[Record, Relink | Doubt]]:

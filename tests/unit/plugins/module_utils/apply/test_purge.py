@@ -394,3 +394,14 @@ def test_a_pinned_batch_is_not_purged(sqlite_kept: Purging) -> None:
     assert [info.name for info in sqlite_kept.purge().batches] == [other]
     assert quarantine.pin(place, batch, pinned=False, check=False)
     assert [info.name for info in sqlite_kept.purge().batches] == [batch]
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("value", ["link/a.jpg", "/media/link/a.jpg"])
+def test_a_file_that_a_row_references_over_a_linked_folder_stays(kept: Purging, value: str) -> None:
+    batch = kept.clean("p/a.jpg")
+    kept.site.media.link("link", "p")
+    kept.site.insert(value)
+    purged = kept.first_purge(batch=batch)
+    assert [(item.name, item.code) for item in purged.kept.items] == [(b"p/a.jpg", Code.OTHER_NAME)]
+    assert (kept.names, kept.held) == ([batch], ["p/a.jpg"])

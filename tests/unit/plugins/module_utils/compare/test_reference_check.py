@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
+from pathlib import Path
 from typing import Any, Iterator, Sequence
 
 import pytest
@@ -12,6 +14,7 @@ from engine.compare.references import ReferenceCheck
 from engine.config.site import Column
 from engine.database import connect
 from engine.media.derived import patterns
+from engine.media.local import LocalStore
 from engine.media.paths import Spellings
 
 IMAGE, COVER = Column("photo", "image"), Column("album", "cover")
@@ -20,7 +23,14 @@ IMAGEKIT, THUMBNAILS = "CACHE/images/{dir}/{stem}/*", "{dir}/{name}.*_q*.*"
 
 
 @pytest.fixture
-def reasons_to_keep(database: Any) -> Iterator[Any]:
+def store(tmp_path: Path) -> Iterator[LocalStore]:
+    """A media root without anything in it."""
+    with LocalStore(os.fsencode(tmp_path), 10) as opened:
+        yield opened
+
+
+@pytest.fixture
+def reasons_to_keep(database: Any, store: LocalStore) -> Iterator[Any]:
     """A way to ask why some paths stay, of a database in which rows name files."""
     database.run("CREATE TABLE photo (image varchar(200)); CREATE TABLE album (cover text)")
     database.insert(
@@ -36,7 +46,7 @@ def reasons_to_keep(database: Any) -> Iterator[Any]:
             leaving: Any = None,
             columns: Sequence[Column] = (IMAGE, COVER),
         ) -> list[str]:
-            check = ReferenceCheck(opened, columns, patterns(derived), SPELLINGS)
+            check = ReferenceCheck(opened, columns, patterns(derived), SPELLINGS, store)
             check.read()
             doubts = check.doubts(paths, leaving)
             return [doubts[path].reason if path in doubts else "" for path in paths]
@@ -157,12 +167,12 @@ def test_any_number_of_paths_can_be_asked_for(reasons_to_keep: Any, count: int) 
     ],
 )
 def test_a_reference_that_is_a_folder_protects_what_is_below_it(
-    database: Any, value: str, path: bytes, is_kept: bool
+    database: Any, store: LocalStore, value: str, path: bytes, is_kept: bool
 ) -> None:
     database.run("CREATE TABLE gallery (folder varchar(200))")
     database.insert("gallery", [{"folder": value}])
     with connect(database.url, read_only=True) as opened:
         columns, derived = [Column("gallery", "folder")], patterns(["CACHE/images/{dir}/{name}/*"])
-        check = ReferenceCheck(opened, columns, derived, SPELLINGS)
+        check = ReferenceCheck(opened, columns, derived, SPELLINGS, store)
         check.read()
         assert list(check.doubts([path])) == [path] * is_kept

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from engine import spool
+from engine.apply.files import require_readable
+from engine.apply.outcome import Outcome
+from engine.errors import UnreadableError
 from engine.kept import Code
+from engine.media.links import Links
 from engine.media.local import LocalStore
 from engine.plan import orphans as orphans_module
 from helpers.builders import Media, Site, as_nobody, planned, run, unseen
@@ -174,3 +178,96 @@ def test_a_record_does_not_protect_its_own_file(with_photo: Site) -> None:
     with_photo.insert(PHOTO.decode(), "/media/photos/2024/lost.jpg", "photos/2024/lost.jpg")
     plan, _outcome = run(with_photo.incomplete(), check=True)
     assert (codes(plan), plan.found.files) == ({}, 3)
+
+
+OVER_LINKED_FOLDERS = [
+    "old/a.jpg",
+    "absolute/2024/a.jpg",
+    "twice/a.jpg",
+    "/media/old/a.jpg",
+    "old//a.jpg?v=1",
+]
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("value", OVER_LINKED_FOLDERS)
+@pytest.mark.parametrize("is_link_new", [True, False])
+def test_a_row_that_comes_before_the_removal_protects_its_file_over_a_link(
+    with_photo: Site, value: str, is_link_new: bool
+) -> None:
+    if not is_link_new:
+        links(with_photo.media)
+    with planned(with_photo.orphans(directories=["photos"])) as made:
+        assert made.plan.found.files == 2
+        if is_link_new:
+            links(with_photo.media)
+        with_photo.insert(value)
+        outcome = made.apply()
+    assert {kept.name: kept.code for kept in outcome.kept.items} == {PHOTO: Code.OTHER_NAME}
+    assert PHOTO in with_photo.media.files
+    assert b"photos/2024/lost.jpg" not in with_photo.media.files
+
+
+@pytest.mark.promise(9)
+def test_a_row_that_comes_while_its_file_is_moved_brings_it_back_over_a_link(
+    with_photo: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = Outcome.move
+
+    def move_and_reference(outcome: Outcome, store: Any, path: bytes, state: Any) -> bool:
+        if path == PHOTO:
+            links(with_photo.media)
+            with_photo.insert("old/a.jpg")
+        return move(outcome, store, path, state)
+
+    monkeypatch.setattr(Outcome, "move", move_and_reference)
+    _plan, outcome = run(with_photo.orphans(directories=["photos"]))
+    assert {kept.name: kept.code for kept in outcome.kept.items} == {PHOTO: Code.OTHER_NAME}
+    assert PHOTO in with_photo.media.files
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("prefix", ["", "/media/"])
+def test_what_is_derived_from_a_file_that_is_referenced_over_a_link_is_kept(
+    sqlite_site: Site, prefix: str
+) -> None:
+    media = sqlite_site.media
+    media.write("videos/7/master.m3u8", "videos/7/0.ts", "p/a.jpg", "p/kept.jpg", "thumbs/p/a.jpg.png")
+    media.write("videos/8/0.ts", "thumbs/p/b.jpg.png")
+    media.link("old", "videos")
+    media.link("pics", "p")
+    sqlite_site.insert("p/kept.jpg", prefix + "old/7/master.m3u8", prefix + "pics/a.jpg")
+    _plan, outcome = run(sqlite_site.orphans(derived=["{dir}/*.ts", "thumbs/{dir}/{name}.png"]))
+    assert outcome.removed.files == 2
+    assert {b"videos/7/0.ts", b"thumbs/p/a.jpg.png"} <= set(media.files)
+
+
+@pytest.mark.promise(11)
+def test_each_folder_is_read_once_for_all_references_in_it(
+    with_photo: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+    target = Links._target
+    monkeypatch.setattr(
+        Links, "_target", lambda links, folder, name: read.append(name) or target(links, folder, name)
+    )
+    with LocalStore(with_photo.media.root, 10) as store:
+        for number in range(500):
+            assert store.real_directory(b"photos/2024") == b"photos/2024"
+            assert store.real_directory(b"photos/%d" % (number % 2)) == b"photos/%d" % (number % 2)
+    assert sorted(read) == [b"0", b"1", b"2024", b"photos"]
+
+
+@pytest.mark.promise(1)
+def test_a_folder_that_cannot_be_read_on_the_way_stops_the_removal(public_media: Media) -> None:
+    public_media.write("closed/deep/a.jpg")
+    os.chmod(public_media.path("closed"), 0)
+
+    def follow() -> Any:
+        with LocalStore(public_media.root, 10) as store:
+            real = store.real_directory(b"closed/deep")
+            with pytest.raises(UnreadableError, match="closed/deep: Permission denied"):
+                require_readable(store)
+            return real
+
+    assert as_nobody(follow) is None
