@@ -86,7 +86,7 @@ options:
       - A record is kept with each of its files that is listed, a listed record
         keeps its files, and a record is kept with which a listed row would
         be deleted. What a job lists comes on top of what its site lists. See
-        O(exclude) for what is not even examined.
+        C(exclude) for what is not even examined.
     type: list
     elements: str
     default: []
@@ -196,7 +196,7 @@ options:
         the batches of the O(quarantine), or in O(state_directory); runs in
         check mode and refused ones do not count.
       - An O(approved_plan) that was O(reviewed) needs no confirmation.
-      - Default is 2 for records whose rows have no age (see O(uploaded_at_column)),
+      - Default is 2 for records whose rows have no age (see C(uploaded_at_column)),
         and 1, which is none, for the rest.
     type: int
   confirm_after_hours:

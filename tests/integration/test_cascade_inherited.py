@@ -162,7 +162,7 @@ def _fill(described: Described) -> None:
 
 
 def _make(model: type[models.Model], rows: Sequence[Any], **targets: Sequence[Any]) -> None:
-    [(field, keys)] = targets.items()
+    field, keys = next(iter(targets.items()))
     for number, row in enumerate(rows, start=1):
         if keys:
             model.objects.create(id=number, **{f"{field}_id": _pick(keys, row[field])})

@@ -39,7 +39,7 @@ class Pooled(drivers.Psycopg2Connection):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._pool = [self._connection, *(psycopg2.connect(url) for _ in range(self.sessions - 1))]
+        self._pool = [self._connection, *(psycopg2.connect(url) for _number in range(self.sessions - 1))]
 
     def set_mode(self, read_only: bool) -> None:
         for session in self._pool:

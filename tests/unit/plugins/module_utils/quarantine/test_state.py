@@ -126,7 +126,7 @@ def test_a_run_that_was_killed_while_writing_leaves_the_file_as_it_was(
     State(options, writes=True).record(IDENTITY, FACTS)
     state = State(options, writes=True)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", lambda _handle: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(os, "fsync", lambda _handle: (nothing for nothing in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             state.record(IDENTITY, {"database": "another"})
     assert State(options, writes=False).part(IDENTITY) == FACTS
