@@ -23,14 +23,14 @@ from ..process import MOST_SENT
 from ..quarantine.store import LATEST
 from ..version import VERSION
 from . import site as described
-from .batches import list_batches
 from .check import check
 from .clean import clean
 from .outcome_files import refuse_folders_of_others
 from .parent import run_as
-from .pin import pin_batch
-from .purge import purge_batches
-from .restore import restore_batch
+from .quarantine.batches import list_batches
+from .quarantine.pin import pin_batch
+from .quarantine.purge import purge_batches
+from .quarantine.restore import restore_batch
 from .terminal import complain
 
 CONFIG = "/etc/media-cleanup"

@@ -10,17 +10,17 @@ import argparse
 import time
 from typing import Any, Mapping, Sequence
 
-from ..apply.purge import Purged
-from ..apply.purge_items import carry_out
-from ..config import site_file
-from ..config.purge import Purge, purge_of
-from ..config.site import Site
-from ..errors import CleanupError, Exit
-from ..report import quarantine as report
-from . import site as described
-from .outcome_files import write_files
+from ...apply.purge import Purged
+from ...apply.purge_items import carry_out
+from ...config import site_file
+from ...config.purge import Purge, purge_of
+from ...config.site import Site
+from ...errors import CleanupError, Exit
+from ...report import quarantine as report
+from .. import site as described
+from ..outcome_files import write_files
+from ..terminal import complain
 from .site_batches import below_root, chosen, is_plan_confirmed, must_ask, outcome_of_run, report_outcome
-from .terminal import complain
 
 
 def purge_batches(options: argparse.Namespace) -> Exit:

@@ -11,15 +11,15 @@ import json
 import sys
 from typing import Any, Mapping, Sequence
 
-from ..config.site import Site
-from ..errors import Exit, SiteError
-from ..quarantine import store as quarantine
-from ..quarantine.store import LATEST, BatchInfo
-from ..report import data
-from ..report import quarantine as report
-from ..text import escaped
-from . import site as described
-from .terminal import is_confirmed, require_somebody, say
+from ...config.site import Site
+from ...errors import Exit, SiteError
+from ...quarantine import store as quarantine
+from ...quarantine.store import LATEST, BatchInfo
+from ...report import data
+from ...report import quarantine as report
+from ...text import escaped
+from .. import site as described
+from ..terminal import is_confirmed, require_somebody, say
 
 
 def kept(options: argparse.Namespace) -> list[tuple[Site, BatchInfo]]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import time
 
-from ..errors import Exit
-from ..quarantine.store import pin
-from ..report import quarantine as report
+from ...errors import Exit
+from ...quarantine.store import pin
+from ...report import quarantine as report
 from .site_batches import chosen, outcome_of_run, report_outcome
 
 

@@ -11,14 +11,14 @@ import json
 import sys
 from typing import Sequence
 
-from ..config.site import Site
-from ..errors import Exit
-from ..quarantine import store as quarantine
-from ..quarantine.store import BatchInfo
-from ..report import quarantine as report
-from . import site as described
+from ...config.site import Site
+from ...errors import Exit
+from ...quarantine import store as quarantine
+from ...quarantine.store import BatchInfo
+from ...report import quarantine as report
+from .. import site as described
+from ..terminal import complain, say
 from .site_batches import below_root, kept
-from .terminal import complain, say
 
 
 def list_batches(options: argparse.Namespace) -> Exit:

@@ -10,11 +10,11 @@ import argparse
 import time
 from typing import Any
 
-from ..apply.restore import restore
-from ..errors import Exit
-from ..report import quarantine as report
+from ...apply.restore import restore
+from ...errors import Exit
+from ...report import quarantine as report
+from ..terminal import complain
 from .site_batches import below_root, chosen, is_plan_confirmed, must_ask, outcome_of_run, report_outcome
-from .terminal import complain
 
 
 def restore_batch(options: argparse.Namespace) -> Exit:
