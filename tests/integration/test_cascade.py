@@ -35,7 +35,7 @@ from engine.errors import (
     DatabaseError,
     SiteError,
 )
-from engine.plan.cascade import KeyCascade
+from engine.plan.dependents.cascade import KeyCascade
 from helpers.builders import before_removal, rules
 
 pytest_plugins = ["django_site.fixtures"]

@@ -26,8 +26,8 @@ from ..session import Session
 from ..spool import Listed, Spool
 from ..text import escaped_value
 from .approval import Item
-from .cascade import Cascade, DependentRow
-from .dependents import Dependents, Link
+from .dependents.cascade import Cascade, DependentRow
+from .dependents.links import Dependents, Link
 from .plan import Plan
 
 # Of the digest of a record's dependent rows.

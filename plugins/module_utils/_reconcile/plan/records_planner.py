@@ -25,9 +25,9 @@ from ..media.walk import NAMES_IN_MEMORY
 from ..session import Session
 from ..spool import CHUNK, ExternalSort, Spool
 from ..text import counted
-from . import undeclared
-from .cascade import Cascade, cascade_of
-from .dependents import Dependents, Link
+from .dependents import undeclared
+from .dependents.cascade import Cascade, cascade_of
+from .dependents.links import Dependents, Link
 from .guards import guard_cascade, guard_durable, guard_share, guard_tables
 from .planner import Planner
 from .records import (

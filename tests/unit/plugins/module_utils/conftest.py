@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 from engine.media.local import LocalStore
-from engine.plan import cascade
+from engine.plan.dependents import cascade
 from helpers.builders import Media, Site
 
 # The same examples in every run, and as many as a save can wait for.

@@ -17,10 +17,8 @@ from engine.database import connect
 from engine.database.catalog import (
     Selection,
 )
-from engine.plan import cascade
-from engine.plan.dependents import (
-    Dependents,
-)
+from engine.plan.dependents import cascade
+from engine.plan.dependents.links import Dependents
 from engine.quarantine.writer import QuarantineWriter
 from helpers.builders import TO_PHOTO, Media, Site, ids, planned, rule, rules, run, taken_along
 

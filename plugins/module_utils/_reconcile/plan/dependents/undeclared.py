@@ -13,8 +13,8 @@ import json
 import re
 from typing import Iterable
 
-from ..config.options import ACTIONS, PARENTS
-from .dependents import UNDECLARED, UNDECLARED_PARENTS, Dependents, Link
+from ...config.options import ACTIONS, PARENTS
+from .links import UNDECLARED, UNDECLARED_PARENTS, Dependents, Link
 
 _PARENTS = f"parents: {'|'.join(PARENTS)}"
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Iterable, Iterator
 
-from ..config.site import Column, DependentRule, RecordsJob
-from ..database.base import Database
-from ..database.catalog import ForeignKey, Table
-from ..errors import SiteError
-from ..kept import Code
+from ...config.site import Column, DependentRule, RecordsJob
+from ...database.base import Database
+from ...database.catalog import ForeignKey, Table
+from ...errors import SiteError
+from ...kept import Code
 from .parents import Parents, upwards
 
 _BY_DATABASE = {

@@ -14,11 +14,11 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
-from ..database.base import Database
-from ..database.catalog import ForeignKey, GenericRelation, Row, StoredRow, Table
-from ..errors import DatabaseError
-from ..text import counted, escaped_value
-from .dependents import CLEARING, Dependents, Link
+from ...database.base import Database
+from ...database.catalog import ForeignKey, GenericRelation, Row, StoredRow, Table
+from ...errors import DatabaseError
+from ...text import counted, escaped_value
+from .links import CLEARING, Dependents, Link
 
 RowKey = Tuple[Any, ...]
 # Rows, each with the records for whose sake it was reached.

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Iterable, Sequence
 
-from ..config.site import RecordsJob
-from ..database.base import Database
-from ..database.catalog import ForeignKey, Table
-from ..errors import SiteError
+from ...config.site import RecordsJob
+from ...database.base import Database
+from ...database.catalog import ForeignKey, Table
+from ...errors import SiteError
 
 # Of several parents, the key of one is the primary key. Django calls the others so.
 _FURTHER_PARENT = "_ptr_id"
