@@ -19,7 +19,7 @@ import pytest
 
 from engine import run as jobs
 from engine.config.site import orphans_job
-from engine.database import sqlite as engine
+from engine.database.sqlite import database as engine
 from engine.errors import DatabaseError
 from helpers.ansible_runs import Ansible
 from helpers.clock import until

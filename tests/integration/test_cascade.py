@@ -27,10 +27,8 @@ from django_site.project import SCHEMA, Project, Run, changes
 from hypothesis import HealthCheck, given, settings
 
 from engine import spool
-from engine.database import (
-    postgresql,
-    sqlite,
-)
+from engine.database.postgresql import database as postgresql
+from engine.database.sqlite import database as sqlite
 from engine.errors import (
     DatabaseError,
     SiteError,

@@ -24,7 +24,8 @@ engine_alias.install()
 
 from engine import run as jobs  # noqa: E402
 from engine.config.site import records_job  # noqa: E402
-from engine.database import postgresql, sqlite  # noqa: E402
+from engine.database.postgresql import database as postgresql  # noqa: E402
+from engine.database.sqlite import database as sqlite  # noqa: E402
 
 SYSTEM_CALLS = ("fsync", "link", "mkdir", "rename", "rmdir", "unlink")
 STATEMENTS = ("still_selected", "clear", "delete", "delete_selected")

@@ -20,8 +20,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ..config.site import sqlite_path
 from ..errors import DatabaseError, SiteError
 from .base import Connection, Database, DriverError
-from .postgresql import PostgreSQL
-from .sqlite import SQLite
+from .postgresql.database import PostgreSQL
+from .sqlite.database import SQLite
 
 try:
     import psycopg2

@@ -20,9 +20,7 @@ import pytest
 from engine import run as jobs
 from engine import spool
 from engine.apply import orphans as apply_orphans
-from engine.database import (
-    sqlite as sqlite_module,
-)
+from engine.database.sqlite import database as sqlite_module
 from engine.media import walk
 from engine.media.local import LocalStore
 from engine.plan import approval as approvals

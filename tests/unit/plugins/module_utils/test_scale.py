@@ -21,12 +21,8 @@ import pytest
 from ansible_collections.django_media.cleanup.plugins.module_utils import _reconcile
 from engine import spool
 from engine.apply import orphans as apply_orphans
-from engine.database import (
-    postgresql as postgresql_module,
-)
-from engine.database import (
-    sqlite as sqlite_module,
-)
+from engine.database.postgresql import database as postgresql_module
+from engine.database.sqlite import database as sqlite_module
 from helpers.builders import Site, rules, run
 
 pytestmark = pytest.mark.promise(11)

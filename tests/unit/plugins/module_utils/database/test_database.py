@@ -17,12 +17,10 @@ from hypothesis import strategies as st
 from engine import spool
 from engine.config.site import Column
 from engine.database import connect
-from engine.database import (
-    sqlite as sqlite_module,
-)
 from engine.database.catalog import (
     Selection,
 )
+from engine.database.sqlite import database as sqlite_module
 from engine.errors import SiteError
 from engine.media.paths import stem
 

@@ -15,16 +15,12 @@ import pytest
 
 from engine.config.site import Column
 from engine.database import connect
-from engine.database import (
-    postgresql as postgresql_module,
-)
-from engine.database import (
-    sqlite as sqlite_module,
-)
 from engine.database.catalog import (
     Row,
     Selection,
 )
+from engine.database.postgresql import database as postgresql_module
+from engine.database.sqlite import database as sqlite_module
 from engine.errors import DatabaseError
 
 IMAGE = Column("photo", "image")

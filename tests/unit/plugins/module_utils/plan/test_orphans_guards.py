@@ -11,7 +11,7 @@ from typing import Any, Iterable
 
 import pytest
 
-from engine.database.sqlite import SQLite
+from engine.database.sqlite.database import SQLite
 from engine.errors import SiteError
 from helpers.builders import (
     Media,

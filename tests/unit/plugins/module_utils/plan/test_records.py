@@ -12,7 +12,7 @@ import pytest
 
 from engine import spool
 from engine.database.base import Database
-from engine.database.sqlite import SQLite
+from engine.database.sqlite.database import SQLite
 from engine.errors import SiteError
 from engine.media.local import LocalStore
 from engine.plan import approval as approvals

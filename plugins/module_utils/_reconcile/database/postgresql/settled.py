@@ -13,7 +13,7 @@ from __future__ import annotations
 import secrets
 from typing import IO, Any, Iterator, Mapping, Sequence
 
-from .base import Connection, DriverError
+from ..base import Connection, DriverError
 
 # A setting of our own, by which a session knows itself again.
 _MARK = "media_cleanup.run"

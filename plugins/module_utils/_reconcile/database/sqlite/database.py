@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any, Iterator, Sequence
 from urllib.parse import quote as percent_encode
 
-from ..config.site import Column
-from ..errors import DatabaseError, SiteError
-from ..host import host_id
-from ..media.paths import stem
-from ..text import escaped
-from .base import Database
-from .catalog import BATCH, ColumnType, ForeignKey, Table
-from .dialect import SQLiteDialect, is_plain, text_placeholder, zone_of
+from ...config.site import Column
+from ...errors import DatabaseError, SiteError
+from ...host import host_id
+from ...media.paths import stem
+from ...text import escaped
+from ..base import Database
+from ..catalog import BATCH, ColumnType, ForeignKey, Table
+from ..dialect import SQLiteDialect, is_plain, text_placeholder, zone_of
 from .triggers import SQLITE_TRIGGERS, fires_on_delete
 
 # Seconds to wait while another process writes.

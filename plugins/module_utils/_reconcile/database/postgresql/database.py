@@ -11,16 +11,16 @@ from contextlib import contextmanager, suppress
 from typing import Any, Iterator, Sequence
 from urllib.parse import quote as percent_encode
 
-from ..config.site import Column
-from ..errors import BusyError, CommitUnknown, DatabaseError, SiteError
-from ..host import host_id
-from ..spool import blocks, temporary_file, working_on_disk
-from .base import PREPARED, Connection, Database, DriverError
-from .catalog import BATCH, ColumnType, ForeignKey, Table
-from .dialect import PostgreSQLDialect
-from .postgresql_catalog import EQUALITY, FOREIGN_KEYS, HIERARCHY, ON_DELETE, Hierarchy
+from ...config.site import Column
+from ...errors import BusyError, CommitUnknown, DatabaseError, SiteError
+from ...host import host_id
+from ...spool import blocks, temporary_file, working_on_disk
+from ..base import PREPARED, Connection, Database, DriverError
+from ..catalog import BATCH, ColumnType, ForeignKey, Table
+from ..dialect import PostgreSQLDialect
+from ..sqlite.triggers import POSTGRESQL_TRIGGERS
+from .catalog import EQUALITY, FOREIGN_KEYS, HIERARCHY, ON_DELETE, Hierarchy
 from .settled import SettledConnection
-from .triggers import POSTGRESQL_TRIGGERS
 
 # A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
 LOCK_TIMEOUT = "10s"
