@@ -2,11 +2,16 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What is asked of the catalog of PostgreSQL: foreign keys, and which tables hold rows of others."""
+"""The catalog of PostgreSQL: tables, foreign keys, triggers, and which tables hold rows of others."""
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Tuple
+from abc import abstractmethod
+from typing import Any, Iterable, Iterator, Sequence, Tuple
+
+from ...errors import SiteError
+from ..base import Database
+from ..catalog import ColumnType, ForeignKey, Table
 
 # Schema and name.
 Identity = Tuple[str, str]
@@ -63,6 +68,16 @@ HIERARCHY = (
     "JOIN pg_class AS p ON p.oid = i.inhparent JOIN pg_namespace AS pn ON pn.oid = p.relnamespace "
     "WHERE c.relkind IN ('r', 'p', 'f') ORDER BY i.inhrelid, i.inhparent"
 )
+# Triggers and rules that fire when rows are deleted, but not those that foreign keys are made of.
+TRIGGERS = (
+    "SELECT n.nspname, c.relname, t.tgname FROM pg_trigger AS t "
+    "JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "LEFT JOIN pg_constraint AS k ON k.oid = t.tgconstraint "
+    "WHERE (t.tgtype & 8) <> 0 AND t.tgenabled NOT IN ('D', 'R') AND coalesce(k.contype, 't') = 't' "
+    "UNION SELECT n.nspname, c.relname, r.rulename FROM pg_rewrite AS r "
+    "JOIN pg_class AS c ON c.oid = r.ev_class JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+    "WHERE r.ev_type = '4' AND r.ev_enabled NOT IN ('D', 'R') ORDER BY 1, 2, 3"
+)
 
 
 class Hierarchy:
@@ -116,3 +131,121 @@ def _reached(steps: dict[int, list[int]], start: int) -> Iterator[int]:
     for step in steps.get(start, ()):
         yield step
         yield from _reached(steps, step)
+
+
+class PostgreSQLCatalog(Database):
+    """A database whose tables are looked up in the catalog of PostgreSQL."""
+
+    # Where a name without a schema is searched, as the session had it when it began.
+    _schemas: Sequence[str]
+    _search_path: str
+    _read_hierarchy: Hierarchy | None = None
+
+    @abstractmethod
+    def _all(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        """All rows of a short answer."""
+
+    @abstractmethod
+    def _first(self, statement: str, parameters: Sequence[Any]) -> Any:
+        """The first row, or None."""
+
+    def _look_up(self, name: str) -> Table:
+        with self._doing(f"looking up table {name}"):
+            oid, schema, relation = self._find(name)
+            columns = {
+                column: ColumnType(
+                    kind,
+                    nullable,
+                    category == "S",
+                    generated,
+                    (equality or "").replace("%", "%%"),
+                    default.replace("%", "%%"),
+                )
+                for column, kind, nullable, category, generated, equality, default in self._all(
+                    "SELECT a.attname, format_type(a.atttypid, -1), NOT a.attnotnull, t.typcategory, "
+                    f"      coalesce(to_jsonb(a)->>'attgenerated', '') <> '', ({EQUALITY}), "
+                    "      coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') "
+                    "FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid "
+                    "LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
+                    "WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+                    [oid],
+                )
+            }
+            key = tuple(
+                column
+                for (column,) in self._all(
+                    "SELECT a.attname FROM pg_index AS i "
+                    "CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS part(attnum, position) "
+                    "JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = part.attnum "
+                    "WHERE i.indrelid = %s AND i.indisprimary ORDER BY part.position",
+                    [oid],
+                )
+            )
+        return Table(schema, relation, columns, key or ("tableoid", "ctid"), bool(key))
+
+    def _find(self, name: str) -> tuple[int, str, str]:
+        """The oid, schema and name of a table."""
+        schema, _dot, relation = name.rpartition(".")
+        # A name with a dot is a table of a schema, and if there is none, a table with a dot.
+        places = [(schema, relation)] if schema else []
+        schemas, relations = zip(*places, *((each, name) for each in self._schemas))
+        found = self._first(
+            "SELECT c.oid, n.nspname, c.relname "
+            "FROM unnest(%s::name[], %s::name[]) WITH ORDINALITY AS w(nspname, relname, rank) "
+            "JOIN pg_namespace AS n ON n.nspname = w.nspname "
+            "JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relname "
+            "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY w.rank LIMIT 1",
+            [list(schemas), list(relations)],
+        )
+        if found is None:
+            raise SiteError(self._no_table(name, schema))
+        oid, schema, relation = found
+        return oid, schema, relation
+
+    def _no_table(self, name: str, schema: str) -> str:
+        if schema and self._first("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]) is None:
+            return f"the database has no schema {schema!r} (asked for table {name!r})."
+        where = f"schema {schema!r}" if schema else f"the schemas {self._search_path}"
+        return (
+            f"there is no table {name!r} in {where}. "
+            "Django calls a table APP_MODEL in lower case; write SCHEMA.TABLE for another schema."
+        )
+
+    def _hierarchy(self) -> Hierarchy:
+        if self._read_hierarchy is None:
+            with self._doing("reading which tables are partitions or inherit"):
+                self._read_hierarchy = Hierarchy(self._all(HIERARCHY, []))
+        return self._read_hierarchy
+
+    def relatives(self, table: Table) -> frozenset[tuple[str, str]]:
+        return self._hierarchy().relatives(table.identity)
+
+    def heirs(self, table: Table) -> list[Table]:
+        return [self.table(".".join(identity)) for identity in self._hierarchy().heirs(table.identity)]
+
+    def delete_triggers(self, table: Table) -> list[str]:
+        tables = {table.identity, *self.relatives(table)}
+        with self._doing(f"reading the triggers of {table.name}"):
+            triggers = self._all(TRIGGERS, [])
+        return [name for schema, relation, name in triggers if (schema, relation) in tables]
+
+    def foreign_keys(self) -> list[ForeignKey]:
+        hierarchy = self._hierarchy()
+        with self._doing("reading the foreign keys"):
+            rows = self._all(FOREIGN_KEYS, [])
+        return [
+            ForeignKey(
+                schema,
+                table,
+                tuple(names),
+                to_schema,
+                to_table,
+                tuple(to_names),
+                ON_DELETE[on],
+                tuple(operator.replace("%", "%%") for operator in operators),
+                tuple(set_columns),
+                hierarchy.bound_by((schema, table)),
+                hierarchy.bound_by((to_schema, to_table)),
+            )
+            for schema, table, names, to_schema, to_table, to_names, on, operators, set_columns in rows
+        ]

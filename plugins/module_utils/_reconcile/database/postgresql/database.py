@@ -12,14 +12,13 @@ from typing import Any, Iterator, Sequence
 from urllib.parse import quote as percent_encode
 
 from ...config.site import Column
-from ...errors import BusyError, CommitUnknown, DatabaseError, SiteError
+from ...errors import BusyError, CommitUnknown, DatabaseError
 from ...host import host_id
 from ...spool import blocks, temporary_file, working_on_disk
-from ..base import PREPARED, Connection, Database, DriverError
-from ..catalog import BATCH, ColumnType, ForeignKey, Table
-from ..dialect import PostgreSQLDialect
-from ..sqlite.triggers import POSTGRESQL_TRIGGERS
-from .catalog import EQUALITY, FOREIGN_KEYS, HIERARCHY, ON_DELETE, Hierarchy
+from ..base import PREPARED, Connection, DriverError
+from ..catalog import BATCH, Table
+from .catalog import PostgreSQLCatalog
+from .dialect import PostgreSQLDialect
 from .settled import SettledConnection
 
 # A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
@@ -59,7 +58,7 @@ _SEPARATOR = "\x1f"
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 
-class PostgreSQL(Database):
+class PostgreSQL(PostgreSQLCatalog):
     """A database of PostgreSQL 12 or later."""
 
     dialect: PostgreSQLDialect
@@ -68,7 +67,6 @@ class PostgreSQL(Database):
     def __init__(self, connection: Connection, read_only: bool) -> None:
         super().__init__()
         self._connection = SettledConnection(connection, {})
-        self._read_hierarchy: Hierarchy | None = None
         with self._doing("preparing the session"):
             # A replica accepts no other mode; what may not be planned there is refused later, in words.
             self._connection.set_mode(read_only or self.is_replica())
@@ -92,109 +90,6 @@ class PostgreSQL(Database):
             self._connection.commit()
         with suppress(DriverError):
             self._connection.close()
-
-    # The catalog.
-
-    def _look_up(self, name: str) -> Table:
-        with self._doing(f"looking up table {name}"):
-            oid, schema, relation = self._find(name)
-            columns = {
-                column: ColumnType(
-                    kind,
-                    nullable,
-                    category == "S",
-                    generated,
-                    (equality or "").replace("%", "%%"),
-                    default.replace("%", "%%"),
-                )
-                for column, kind, nullable, category, generated, equality, default in self._all(
-                    "SELECT a.attname, format_type(a.atttypid, -1), NOT a.attnotnull, t.typcategory, "
-                    f"      coalesce(to_jsonb(a)->>'attgenerated', '') <> '', ({EQUALITY}), "
-                    "      coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL') "
-                    "FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid "
-                    "LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum "
-                    "WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-                    [oid],
-                )
-            }
-            key = tuple(
-                column
-                for (column,) in self._all(
-                    "SELECT a.attname FROM pg_index AS i "
-                    "CROSS JOIN unnest(i.indkey::int2[]) WITH ORDINALITY AS part(attnum, position) "
-                    "JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = part.attnum "
-                    "WHERE i.indrelid = %s AND i.indisprimary ORDER BY part.position",
-                    [oid],
-                )
-            )
-        return Table(schema, relation, columns, key or ("tableoid", "ctid"), bool(key))
-
-    def _find(self, name: str) -> tuple[int, str, str]:
-        """The oid, schema and name of a table."""
-        schema, _dot, relation = name.rpartition(".")
-        # A name with a dot is a table of a schema, and if there is none, a table with a dot.
-        places = [(schema, relation)] if schema else []
-        schemas, relations = zip(*places, *((each, name) for each in self._schemas))
-        found = self._first(
-            "SELECT c.oid, n.nspname, c.relname "
-            "FROM unnest(%s::name[], %s::name[]) WITH ORDINALITY AS w(nspname, relname, rank) "
-            "JOIN pg_namespace AS n ON n.nspname = w.nspname "
-            "JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relname "
-            "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY w.rank LIMIT 1",
-            [list(schemas), list(relations)],
-        )
-        if found is None:
-            raise SiteError(self._no_table(name, schema))
-        oid, schema, relation = found
-        return oid, schema, relation
-
-    def _no_table(self, name: str, schema: str) -> str:
-        if schema and self._first("SELECT 1 FROM pg_namespace WHERE nspname = %s", [schema]) is None:
-            return f"the database has no schema {schema!r} (asked for table {name!r})."
-        where = f"schema {schema!r}" if schema else f"the schemas {self._search_path}"
-        return (
-            f"there is no table {name!r} in {where}. "
-            "Django calls a table APP_MODEL in lower case; write SCHEMA.TABLE for another schema."
-        )
-
-    def _hierarchy(self) -> Hierarchy:
-        if self._read_hierarchy is None:
-            with self._doing("reading which tables are partitions or inherit"):
-                self._read_hierarchy = Hierarchy(self._all(HIERARCHY, []))
-        return self._read_hierarchy
-
-    def relatives(self, table: Table) -> frozenset[tuple[str, str]]:
-        return self._hierarchy().relatives(table.identity)
-
-    def heirs(self, table: Table) -> list[Table]:
-        return [self.table(".".join(identity)) for identity in self._hierarchy().heirs(table.identity)]
-
-    def delete_triggers(self, table: Table) -> list[str]:
-        tables = {table.identity, *self.relatives(table)}
-        with self._doing(f"reading the triggers of {table.name}"):
-            triggers = self._all(POSTGRESQL_TRIGGERS, [])
-        return [name for schema, relation, name in triggers if (schema, relation) in tables]
-
-    def foreign_keys(self) -> list[ForeignKey]:
-        hierarchy = self._hierarchy()
-        with self._doing("reading the foreign keys"):
-            rows = self._all(FOREIGN_KEYS, [])
-        return [
-            ForeignKey(
-                schema,
-                table,
-                tuple(names),
-                to_schema,
-                to_table,
-                tuple(to_names),
-                ON_DELETE[on],
-                tuple(operator.replace("%", "%%") for operator in operators),
-                tuple(set_columns),
-                hierarchy.bound_by((schema, table)),
-                hierarchy.bound_by((to_schema, to_table)),
-            )
-            for schema, table, names, to_schema, to_table, to_names, on, operators, set_columns in rows
-        ]
 
     def _not_comparable(self, table: Table, name: str, value: Any) -> str:
         column = table.columns[name]

@@ -21,8 +21,8 @@ from ...media.paths import stem
 from ...text import escaped
 from ..base import Database
 from ..catalog import BATCH, ColumnType, ForeignKey, Table
-from ..dialect import SQLiteDialect, is_plain, text_placeholder, zone_of
-from .triggers import SQLITE_TRIGGERS, fires_on_delete
+from .dialect import SQLiteDialect, is_plain, text_placeholder, zone_of
+from .triggers import TRIGGERS, fires_on_delete
 
 # Seconds to wait while another process writes.
 BUSY_TIMEOUT = 10
@@ -130,7 +130,7 @@ class SQLite(Database):
 
     def delete_triggers(self, table: Table) -> list[str]:
         with self._doing(f"reading the triggers of {table.name}"):
-            triggers = self._connection.execute(SQLITE_TRIGGERS, [table.relation]).fetchall()
+            triggers = self._connection.execute(TRIGGERS, [table.relation]).fetchall()
         return [name for name, sql in triggers if fires_on_delete(sql)]
 
     def foreign_keys(self) -> list[ForeignKey]:
