@@ -69,55 +69,61 @@ def purge(order: Purge, check: bool) -> Purged:
     another run is at work, and DatabaseError where the database cannot be asked; nothing is deleted then.
     """
     result = Purged(kept=Listed(order.site.max_listed))
-    with ExitStack() as stack:
-        stack.enter_context(quarantine.in_words())
-        folder = stack.enter_context(quarantine_of(order))
-        if folder is None:
+    with opened(order, check) as place:
+        if place is None:
             return result
-        session = stack.enter_context(opened(order, check))
-        selected = meant(order, session, folder, result)
-        doubts = asked(order, session, folder, selected)
-        verdicts, result.kept = _judged(order, folder, selected, doubts)
+        selected = selected_batches(order, place, result)
+        doubts = reference_doubts(order, place, selected)
+        verdicts, result.kept = _judged(order, place.folder, selected, doubts)
         result.batches = [verdict.deleted for verdict in verdicts if verdict.is_whole or len(verdict.files)]
         if not check:
-            for verdict in verdicts:
-                _carry_out(folder, verdict)
-            purging.tidy(folder)
+            # Rows first: a purge that is killed must not leave rows whose file is deleted.
+            for verdict in sorted(verdicts, key=lambda verdict: not verdict.deleted.rows):
+                _carry_out(place.folder, verdict)
+            purging.tidy(place.folder)
     return result
 
 
-@contextmanager
-def quarantine_of(order: Purge) -> Iterator[PrivateFolder | None]:
-    """The open quarantine; None if there is none. Raises SiteError if there is none and a batch is named."""
-    with quarantine.opened_if_there(order.quarantine) as folder:
-        for name in (order.names or ()) if folder is None else ():
-            quarantine.known(order.quarantine, None, name)
-        yield folder
+class Place(NamedTuple):
+    """The open quarantine, and the session that the database is asked in; None if it is not asked."""
+
+    folder: PrivateFolder
+    session: Session | None
 
 
 @contextmanager
-def opened(order: Purge, check: bool) -> Iterator[Session | None]:
-    """The session that the database is asked in, if it is; nobody else works on the quarantine meanwhile."""
+def opened(order: Purge, check: bool) -> Iterator[Place | None]:
+    """The quarantine of a purge, locked unless this is only a check; None if there is no quarantine.
+
+    Raises SiteError if there is none and a batch is named.
+    """
     with ExitStack() as stack:
+        stack.enter_context(quarantine.in_words())
+        folder = stack.enter_context(quarantine.opened_if_there(order.quarantine))
+        if folder is None:
+            for name in order.names or ():
+                quarantine.known(order.quarantine, None, name)
+            yield None
+            return
         session = None
         if not order.without_database:
             session = stack.enter_context(open_session(order.site, read_only=True))
         if not check:
             stack.enter_context(session.locked() if session else quarantine.locked(order.quarantine))
-        yield session
+        yield Place(folder, session)
 
 
-def meant(order: Purge, session: Session | None, folder: PrivateFolder, result: Purged) -> list[BatchInfo]:
-    """The batches that are meant; by age only those that an earlier purge has announced."""
-    found = purging.found(folder, order.names)
+def selected_batches(order: Purge, place: Place, result: Purged) -> list[BatchInfo]:
+    """The batches that are to be purged; by age only those that an earlier purge has announced."""
+    found = purging.found(place.folder, order.names)
     ours = [info for info in found if info.media_root == escaped(order.site.media_root)]
     _refuse_pinned(order, ours)
     ours = [info for info in ours if not info.pinned]
     named = [info for info in ours if order.names is None or info.name in order.names]
-    if session is None or order.older_than_days is None:
+    if place.session is None or order.older_than_days is None:
         return named
     due = [info for info in ours if info.moment <= time.time() - order.older_than_days * DAY]
-    announcements = Announcements(session.state)
+    announcements = Announcements(place.session.state)
     result.announced = [info for info in due if not announcements.is_old(info.name)]
     announcements.record([info.name for info in due], _others(order, found))
     return [info for info in named if info in due and info not in result.announced]
@@ -198,13 +204,11 @@ def _files() -> Spool[QuarantinedFile]:
     return Spool(tuple, QuarantinedFile)
 
 
-def asked(
-    order: Purge, session: Session | None, folder: PrivateFolder, selected: Sequence[BatchInfo]
-) -> _Doubts:
-    """What says which files of these batches are kept; nothing is where the database is not asked."""
-    if session is None or not any(info.files for info in selected):
+def reference_doubts(order: Purge, place: Place, selected: Sequence[BatchInfo]) -> _Doubts:
+    """What says which files of these batches rows reference; none does where the database is not asked."""
+    if place.session is None or not any(info.files for info in selected):
         return lambda _batch, _files: {}
-    return _Referenced(order, session, folder, selected).doubts
+    return _Referenced(order, place.session, place.folder, selected).doubts
 
 
 class _Referenced:

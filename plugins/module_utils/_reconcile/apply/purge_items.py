@@ -22,7 +22,7 @@ from ..quarantine.format import DIGESTS, ArchivedRows, Batch, QuarantinedFile, a
 from ..quarantine.store import BatchInfo
 from ..spool import Listed
 from ..text import counted, escaped
-from .purge import Purged, asked, meant, opened, purge, quarantine_of
+from .purge import Purged, opened, purge, reference_doubts, selected_batches
 from .purge_rows import StayingRows
 from .restore import chosen
 
@@ -41,16 +41,15 @@ def purge_items(order: Purge, check: bool) -> Purged:
     """
     result = Purged(kept=Listed(order.site.max_listed))
     with ExitStack() as stack:
-        stack.enter_context(quarantine.in_words())
-        folder = stack.enter_context(quarantine_of(order))
-        if folder is None:
+        place = stack.enter_context(opened(order, check))
+        if place is None:
             return result
-        session = stack.enter_context(opened(order, check))
-        for info in meant(order, session, folder, result):
+        folder = place.folder
+        for info in selected_batches(order, place, result):
             batch = stack.enter_context(quarantine.known(folder.path, folder, info.name))
             rows = ArchivedRows(batch)
             files, numbers = chosen(order.paths, batch, rows)
-            doubts = asked(order, session, folder, [info])(batch, list(files()))
+            doubts = reference_doubts(order, place, [info])(batch, list(files()))
             kept = {file.path for file in files() if file.number in doubts}
             back = bytearray(len(rows))
             for number in numbers:

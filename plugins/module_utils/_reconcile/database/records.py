@@ -100,28 +100,30 @@ class Records(Statements):
 
     def delete_selected(self, selection: Selection, rows: Sequence[Row]) -> int:
         """Delete those of the rows that are still selected and reference the same file; returns how many."""
-        source, wanted = self._rows_and_files(selection, rows)
-        condition, parameters = self._condition(selection)
-        table = selection.table
-        statement = (
-            f"DELETE FROM {self.dialect.relation(table)} AS t WHERE {condition} "
-            f"AND EXISTS (SELECT 1 FROM {source} WHERE {self._same_row(selection)})"
-        )
-        return self._change(f"deleting rows of {table.name}", statement, [*parameters, *wanted])
+        start = f"DELETE FROM {self.dialect.relation(selection.table)} AS t"
+        return self._change_selected(f"deleting rows of {selection.table.name}", start, selection, rows)
 
     def clear_selected(self, selection: Selection, rows: Sequence[Row], columns: Sequence[str]) -> int:
         """Empty columns of those of the rows that are still selected and reference the same file.
 
         Returns how many rows were changed.
         """
+        table = selection.table
+        start = f"UPDATE {self.dialect.relation(table)} AS t SET {self._cleared(table, columns)}"
+        return self._change_selected(f"emptying columns of {table.name}", start, selection, rows)
+
+    def _change_selected(
+        self, doing: str, start: str, selection: Selection, rows: Sequence[Row], values: Sequence[Any] = ()
+    ) -> int:
+        """Run a statement that begins so on those of the rows that are still selected, with the same file.
+
+        It takes one parameter more than others, as the statement has values of its own.
+        """
         source, wanted = self._rows_and_files(selection, rows)
         condition, parameters = self._condition(selection)
-        table = selection.table
-        statement = (
-            f"UPDATE {self.dialect.relation(table)} AS t SET {self._cleared(table, columns)} "
-            f"WHERE {condition} AND EXISTS (SELECT 1 FROM {source} WHERE {self._same_row(selection)})"
-        )
-        return self._change(f"emptying columns of {table.name}", statement, [*parameters, *wanted])
+        same = f"SELECT 1 FROM {source} WHERE {self._same_row(selection)}"
+        statement = f"{start} WHERE {condition} AND EXISTS ({same})"
+        return self._change(doing, statement, [*values, *parameters, *wanted])
 
     def can_hold(self, path: bytes) -> bool:
         """Whether a path column can hold a path, as far as its bytes are concerned."""
@@ -129,16 +131,11 @@ class Records(Statements):
 
     def set_file(self, selection: Selection, row: Row, path: bytes) -> int:
         """Let a row reference another file if it is still selected, with the same file; returns 1 or 0."""
-        source, wanted = self._rows_and_files(selection, [row])
-        condition, parameters = self._condition(selection)
         table = selection.table
-        statement = (
-            f"UPDATE {self.dialect.relation(table)} AS t "
-            f"SET {self.dialect.quote(selection.file_column)} = {self.dialect.new_path} WHERE {condition} "
-            f"AND EXISTS (SELECT 1 FROM {source} WHERE {self._same_row(selection)})"
-        )
+        column = self.dialect.quote(selection.file_column)
+        start = f"UPDATE {self.dialect.relation(table)} AS t SET {column} = {self.dialect.new_path}"
         value = self.dialect.path_parameter(path)
-        return self._change(f"changing a row of {table.name}", statement, [value, *parameters, *wanted])
+        return self._change_selected(f"changing a row of {table.name}", start, selection, [row], [value])
 
     def still_selected(self, selection: Selection, rows: Sequence[Row]) -> set[Key]:
         """Lock those of the rows that are still selected and reference the same file; returns their keys.

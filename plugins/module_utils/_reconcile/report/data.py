@@ -88,7 +88,7 @@ def _diff(of: Description, items: list[Any]) -> dict[str, str]:
     lines += [f"dependent row: {printable(words)}" for words in sorted(listed.items)]
     if listed.truncated:
         lines.append(f"… and {listed.total - len(listed.items)} more dependent rows")
-    changed = [of.relink_diff(relink) for relink in of.relinks.items]
+    changed = list(of.relink_diffs)
     if of.relinks.truncated:
         rest = of.relinks.total - len(changed)
         changed.append((f"… and {rest} more to point elsewhere", f"… and {rest} more that were"))

@@ -67,9 +67,10 @@ class Description(ABC):
         """The first of the records that reference another file now, or would; and the count of all."""
         return Listed(0)
 
-    def relink_diff(self, relink: Any) -> tuple[str, str]:
-        """Such a record as a line of a diff that disappears, and one that appears."""
-        raise NotImplementedError
+    @property
+    def relink_diffs(self) -> Sequence[tuple[str, str]]:
+        """Each of these as a line of a diff that disappears, and one that appears."""
+        return ()
 
     def removed_totals(self, totals: dict[str, int]) -> dict[str, int]:
         """Of what a job changes, that which is removed."""

@@ -107,9 +107,10 @@ class RecordsDescription(Description):
         found.total = len(self.plan.relinks)
         return found
 
-    def relink_diff(self, relink: Relink) -> tuple[str, str]:
-        record = relink.record
-        return self.item_diff(record), self._diff(record, escaped(record.moved_to))
+    @property
+    def relink_diffs(self) -> Sequence[tuple[str, str]]:
+        records = [relink.record for relink in self.relinks.items]
+        return [(self.item_diff(each), self._diff(each, escaped(each.moved_to))) for each in records]
 
     @property
     def own_data(self) -> dict[str, Any]:

@@ -150,6 +150,26 @@ def test_a_row_that_stays_in_another_batch_keeps_its_files(sqlite_kept: Purging,
 
 
 @pytest.mark.promise(10)
+def test_a_purge_that_is_killed_leaves_no_row_without_its_file(
+    sqlite_kept: Purging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = sqlite_kept.site
+    files = sqlite_kept.clean("p/x.jpg")
+    site.insert("p/x.jpg")
+    _plan, outcome = run(site.missing(quarantine=str(sqlite_kept.folder)))
+    delete = purging.purging.delete
+
+    def killed_after(*arguments: Any) -> None:
+        delete(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(purging.purging, "delete", killed_after)
+    with pytest.raises(KeyboardInterrupt):
+        sqlite_kept.purge(accept=["no_references"])
+    assert (sqlite_kept.names, outcome.batch != files) == ([files], True)
+
+
+@pytest.mark.promise(10)
 def test_rows_of_a_batch_that_is_kept_in_part_keep_files_of_others(sqlite_kept: Purging) -> None:
     site = sqlite_kept.site
     place = str(sqlite_kept.folder)
