@@ -12,7 +12,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2] / "plugins" / "module_utils"))
 
 from _reconcile import run as jobs
-from _reconcile.config import site
+from _reconcile.config import jobs as site
 
 kind, mode, options = sys.argv[1:]
 build = site.orphans_job if kind == "orphans" else site.records_job

@@ -23,13 +23,9 @@ from hypothesis import strategies as st
 from engine import run as runs
 from engine.apply.outcome import Outcome
 from engine.apply.remover import PermanentRemover, Remover
+from engine.config.jobs import orphans_job, records_job
 from engine.config.options import ACCEPTABLE
-from engine.config.site import (
-    OrphansJob,
-    RecordsJob,
-    orphans_job,
-    records_job,
-)
+from engine.config.site import OrphansJob, RecordsJob
 from engine.database import connect
 from engine.media.local import (
     FileState,

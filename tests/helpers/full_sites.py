@@ -15,7 +15,8 @@ from typing import Any, Callable, NamedTuple
 
 from engine import run as jobs
 from engine.apply.restore import Restored, restore
-from engine.config import site as sites
+from engine.config import jobs as sites
+from engine.config.site import AgeLimit, Site
 from engine.errors import BusyError
 from engine.kept import Kept
 from engine.plan.plan import Totals
@@ -102,7 +103,7 @@ def report_of(restored: Restored) -> Report:
     )
 
 
-class Seconds(sites.AgeLimit):
+class Seconds(AgeLimit):
     """A patience of less than an hour, which no option can ask for."""
 
     @property
@@ -183,7 +184,7 @@ class FullSite:
     def path(self, path: str | bytes) -> bytes:
         return os.path.join(os.fsencode(self.media), os.fsencode(path))
 
-    def site(self) -> sites.Site:
+    def site(self) -> Site:
         return sites.site(self.options)
 
     def job(self, name: str, **more: Any) -> Any:

@@ -18,7 +18,7 @@ import psycopg2
 import pytest
 
 from engine import run as jobs
-from engine.config.site import orphans_job
+from engine.config.jobs import orphans_job
 from engine.database.sqlite import database as engine
 from engine.errors import DatabaseError
 from helpers.ansible_runs import Ansible

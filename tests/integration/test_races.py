@@ -15,12 +15,8 @@ from typing import Any, Iterator
 import pytest
 
 from engine import run as jobs
-from engine.config.site import (
-    OrphansJob,
-    RecordsJob,
-    orphans_job,
-    records_job,
-)
+from engine.config.jobs import orphans_job, records_job
+from engine.config.site import OrphansJob, RecordsJob
 from helpers.ansible_runs import Ansible
 from helpers.builders import before_removal
 from helpers.clock import let_clock_tick

@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from engine.apply import restore
-from engine.config import site as sites
+from engine.config import jobs as sites
 from engine.errors import CleanupError
 from helpers.clock import until
 from helpers.modules import run_module

@@ -19,9 +19,10 @@ from typing import Any, Callable, Mapping
 from . import process, run
 from .apply import purge_items, restore
 from .apply.restore_rows import Restored
+from .config.jobs import orphans_job, records_job, site
 from .config.options import LIST_FORMATS, QUARANTINE
 from .config.purge import purge_of
-from .config.site import OrphansJob, RecordsJob, orphans_job, records_job, site
+from .config.site import OrphansJob, RecordsJob
 from .config.site_user import Worker
 from .config.values import checked
 from .errors import CleanupError

@@ -23,7 +23,7 @@ from helpers import engine_alias
 engine_alias.install()
 
 from engine import run as jobs  # noqa: E402
-from engine.config.site import records_job  # noqa: E402
+from engine.config.jobs import records_job  # noqa: E402
 from engine.database.postgresql import database as postgresql  # noqa: E402
 from engine.database.sqlite import database as sqlite  # noqa: E402
 

@@ -18,12 +18,8 @@ import psycopg2
 from django.db import connection, connections, transaction
 
 from engine import run as jobs
-from engine.config.site import (
-    OrphansJob,
-    RecordsJob,
-    orphans_job,
-    records_job,
-)
+from engine.config.jobs import orphans_job, records_job
+from engine.config.site import OrphansJob, RecordsJob
 from engine.report import data, words
 from engine.report.describe import describe
 from helpers.options import or_for_good

@@ -27,8 +27,7 @@ from ..run import Job, Run
 from ..session import open_session
 from ..spool import Listed
 from ..text import escaped
-from . import rights
-from . import site as described
+from . import described, rights
 from .rights import Finding
 from .terminal import say, watched
 

@@ -20,7 +20,7 @@ from ..report import data, metrics, words
 from ..report.describe import describe
 from ..report.lists import ListFile, emit_list
 from ..run import Job, Run
-from . import site as described
+from . import described
 from .outcome_files import write_files
 from .terminal import complain, is_confirmed, require_somebody, say, watched
 

@@ -22,7 +22,7 @@ from ..errors import CleanupError, Exit, SiteError
 from ..process import MOST_SENT
 from ..quarantine.store import LATEST
 from ..version import VERSION
-from . import site as described
+from . import described
 from .check import check
 from .clean import clean
 from .outcome_files import refuse_folders_of_others

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Iterable, Mapping
 
 from ..errors import SiteError
+from .jobs import columns_of, site
 from .options import QUARANTINE
-from .site import Column, Site, columns_of, site
+from .site import Column, Site
 from .values import checked
 
 _NO_DATABASE = "no_database"

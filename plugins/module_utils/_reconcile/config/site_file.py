@@ -16,8 +16,9 @@ import re
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SiteError
+from .jobs import build_job, quarantine_of
 from .options import JOBS, QUARANTINE, Option, job_options, module_options, shared_options, site_options
-from .site import OrphansJob, RecordsJob, build_job, quarantine_of
+from .site import OrphansJob, RecordsJob
 from .trusted import why_untrusted
 from .values import boolean, checked, unknown_keys
 

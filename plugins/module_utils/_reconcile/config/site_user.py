@@ -19,8 +19,8 @@ from typing import Any, Mapping, Sequence
 
 from ..errors import SiteError
 from ..text import escaped
+from .jobs import absolute, sqlite_path
 from .options import JOBS, module_options
-from .site import absolute, sqlite_path
 from .trusted import ROOT, is_writable_by_others, why_untrusted
 from .values import checked
 

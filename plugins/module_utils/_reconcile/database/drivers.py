@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import IO, Any, Callable, Iterator, Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ..config.site import sqlite_path
+from ..config.jobs import sqlite_path
 from ..errors import DatabaseError, SiteError
 from .base import Connection, Database, DriverError
 from .postgresql.database import PostgreSQL

@@ -10,7 +10,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_jobs import FilterModule, cleanup_jobs
-from engine.config.site import quarantine_of
+from engine.config.jobs import quarantine_of
 
 IMAGE = {"table": "photo", "column": "image"}
 ORPHANS = {"directories": ["photos"], "references": [IMAGE]}

@@ -171,7 +171,7 @@ WEIGHED = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from _reconcile import run as jobs
-from _reconcile.config import site
+from _reconcile.config import jobs as site
 plan, _outcome = jobs.run(site.orphans_job(json.loads(sys.argv[2])), check=True)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
 print(plan.examined["files"], plan.found.files, int(peak.split()[1]) * 1024)

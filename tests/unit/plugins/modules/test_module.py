@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.django_media.cleanup.plugins.module_utils import _module
 from engine.config import options
-from engine.config.site import orphans_job, records_job
+from engine.config.jobs import orphans_job, records_job
 from engine.config.site_file import jobs_of
 
 SITE = {"name": "kit", "database_url": "sqlite:////x", "media_root": "/srv/media"}

@@ -16,7 +16,7 @@ from ...errors import Exit
 from ...quarantine import store as quarantine
 from ...quarantine.store import BatchInfo
 from ...report import quarantine as report
-from .. import site as described
+from .. import described
 from ..terminal import complain, say
 from .site_batches import below_root, kept
 

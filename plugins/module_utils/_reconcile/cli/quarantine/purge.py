@@ -17,7 +17,7 @@ from ...config.purge import Purge, purge_of
 from ...config.site import Site
 from ...errors import CleanupError, Exit
 from ...report import quarantine as report
-from .. import site as described
+from .. import described
 from ..outcome_files import write_files
 from ..terminal import complain
 from .site_batches import below_root, chosen, is_plan_confirmed, must_ask, outcome_of_run, report_outcome

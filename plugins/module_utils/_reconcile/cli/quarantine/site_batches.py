@@ -18,7 +18,7 @@ from ...quarantine.store import LATEST, BatchInfo
 from ...report import data
 from ...report import quarantine as report
 from ...text import escaped
-from .. import site as described
+from .. import described
 from ..terminal import is_confirmed, require_somebody, say
 
 

@@ -7,13 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.config.site import (
-    Column,
-    OrphansJob,
-    RecordsJob,
-    orphans_job,
-    records_job,
-)
+from engine.config.jobs import orphans_job, records_job
+from engine.config.site import Column, OrphansJob, RecordsJob
 from engine.errors import SiteError
 
 SECRET = "hunter2-correct-horse"

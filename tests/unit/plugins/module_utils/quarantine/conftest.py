@@ -11,8 +11,8 @@ from typing import Any, Iterator
 
 import pytest
 
+from engine.config.jobs import site as site_of
 from engine.config.site import Site
-from engine.config.site import site as site_of
 from engine.media.local import LocalStore
 from engine.quarantine import store as quarantine
 from engine.quarantine.writer import QuarantineWriter

@@ -13,12 +13,8 @@ from hypothesis import strategies as st
 
 from engine.apply.outcome import Outcome
 from engine.apply.remover import PermanentRemover
-from engine.config.site import (
-    OrphansJob,
-    RecordsJob,
-    orphans_job,
-    records_job,
-)
+from engine.config.jobs import orphans_job, records_job
+from engine.config.site import OrphansJob, RecordsJob
 from engine.database.catalog import Selection, Table
 from engine.kept import Code, Kept
 from engine.media.local import FileState
