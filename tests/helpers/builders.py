@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import gc
 import os
-import pickle
 import subprocess
 import time
-import traceback
 import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +34,6 @@ from engine.plan.plan import Plan
 from engine.session import Session, open_session
 from helpers.options import or_for_good
 
-NOBODY = 65534
 # Deeper than PATH_MAX, and than the handles that a walk keeps open.
 DEEP = [b"d" * 120] * 50
 # Longer than the kernel's clock ticks: a file that is younger was made during the run.
@@ -300,38 +297,6 @@ def reasons(listed: Any) -> dict[bytes, str]:
 
 def guards(plan: Plan) -> list[str]:
     return [refusal.guard for refusal in plan.refusals]
-
-
-def as_nobody(function: Callable[[], Any]) -> Any:
-    """Call a function as a user whom permissions hold off, and return what it returned."""
-    if os.geteuid() != 0:
-        return function()
-    ours, theirs = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _answer(theirs, function)
-    os.close(theirs)
-    with open(ours, "rb") as answers:
-        told = answers.read()
-    os.waitpid(child, 0)
-    worked, answer = pickle.loads(told)
-    if not worked:
-        pytest.fail(answer)
-    return answer
-
-
-def _answer(pipe: int, function: Callable[[], Any]) -> None:
-    """The child's part: never comes back into the test run."""
-    try:
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
-        told = pickle.dumps((True, function()))
-    except BaseException:
-        told = pickle.dumps((False, traceback.format_exc()))
-    with open(pipe, "wb") as answers:
-        answers.write(told)
-    os._exit(0)
 
 
 def open_handles() -> int:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import functools
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import tempfile
+import traceback
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
-from helpers.builders import NOBODY
+NOBODY = 65534
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -49,3 +51,35 @@ def open_folder() -> Iterator[Path]:
 def give(folder: Path, user: int = NOBODY) -> None:
     """Give a folder, with all that is in it, to a user."""
     subprocess.run(["chown", "--recursive", "--no-dereference", f"{user}:{user}", folder], check=True)
+
+
+def as_nobody(function: Callable[[], Any]) -> Any:
+    """Call a function as a user whom permissions hold off, and return what it returned."""
+    if os.geteuid() != 0:
+        return function()
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _answer(theirs, function)
+    os.close(theirs)
+    with open(ours, "rb") as answers:
+        told = answers.read()
+    os.waitpid(child, 0)
+    worked, answer = pickle.loads(told)
+    if not worked:
+        pytest.fail(answer)
+    return answer
+
+
+def _answer(pipe: int, function: Callable[[], Any]) -> None:
+    """The child's part: never comes back into the test run."""
+    try:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+        told = pickle.dumps((True, function()))
+    except BaseException:
+        told = pickle.dumps((False, traceback.format_exc()))
+    with open(pipe, "wb") as answers:
+        answers.write(told)
+    os._exit(0)

@@ -16,8 +16,8 @@ import pytest
 
 from engine.kept import Code
 from engine.quarantine import store as quarantine
-from helpers.builders import NOBODY, as_nobody
 from helpers.full_sites import CLOCK_TICK, FullSite
+from helpers.users import NOBODY, as_nobody
 
 pytestmark = pytest.mark.promise(10)
 

@@ -18,12 +18,11 @@ import pytest
 import yaml
 
 from engine import process, work
-from helpers.builders import NOBODY, as_nobody
 from helpers.commands import Command, Terminal
 from helpers.databases import new_sqlite
 from helpers.modules import plugin, run_module
 from helpers.sites import Site
-from helpers.users import give, needs_root, open_folder, python_for_everybody
+from helpers.users import NOBODY, as_nobody, give, needs_root, open_folder, python_for_everybody
 
 pytestmark = [needs_root, pytest.mark.promise(15)]
 

@@ -14,16 +14,8 @@ from typing import Any
 import pytest
 
 from engine.apply import orphans
-from helpers.builders import (
-    Hindrance,
-    Media,
-    Site,
-    as_nobody,
-    found,
-    planned,
-    reasons,
-    run,
-)
+from helpers.builders import Hindrance, Media, Site, found, planned, reasons, run
+from helpers.users import as_nobody
 
 
 @pytest.mark.promise(2)

@@ -24,7 +24,8 @@ from engine.kept import Code
 from engine.media.store import HELD
 from engine.quarantine import store as quarantine
 from engine.quarantine.writer import BatchWriter, QuarantineWriter
-from helpers.builders import Media, Planned, Site, as_nobody, found, planned, run
+from helpers.builders import Media, Planned, Site, found, planned, run
+from helpers.users import as_nobody
 
 pytestmark = pytest.mark.promise(2)
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from engine.plan import missing
-from helpers.builders import SPELLINGS, Site, as_nobody, found, guards, keys, planned, reasons, run
+from helpers.builders import SPELLINGS, Site, found, guards, keys, planned, reasons, run
+from helpers.users import as_nobody
 
 TOO_LONG = "n" * 256
 

@@ -23,7 +23,7 @@ from engine.errors import (
     DatabaseError,
     SiteError,
 )
-from helpers.builders import as_nobody
+from helpers.users import as_nobody
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ import pytest
 
 from engine.config.site import Column
 from engine.database.drivers import connect
-from helpers.builders import Site, as_nobody, run
+from helpers.builders import Site, run
+from helpers.users import as_nobody
 
 IMAGES = [Column("photo", "image")]
 

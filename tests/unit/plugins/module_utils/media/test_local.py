@@ -16,17 +16,8 @@ from engine.media import directories
 from engine.media import local as tree_module
 from engine.media.local import LocalStore
 from engine.media.store import Answer, FileState, PathStatus
-from helpers.builders import (
-    DEEP,
-    FailingOs,
-    Media,
-    as_nobody,
-    hand_over,
-    open_handles,
-    state_of,
-    unseen,
-    walked,
-)
+from helpers.builders import DEEP, FailingOs, Media, hand_over, open_handles, state_of, unseen, walked
+from helpers.users import as_nobody
 
 LONGEST = b"n" * 255
 

@@ -19,7 +19,8 @@ import pytest
 from engine.errors import BusyError, QuarantineError
 from engine.media import private_folder
 from engine.media.private_folder import PrivateFolder
-from helpers.builders import NOBODY, as_nobody, open_handles
+from helpers.builders import open_handles
+from helpers.users import NOBODY, as_nobody
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 

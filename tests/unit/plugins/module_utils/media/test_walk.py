@@ -24,17 +24,8 @@ from engine.media import walk
 from engine.media.local import LocalStore
 from engine.media.store import Answer, Run
 from engine.media.walk import exclusion, is_excluded
-from helpers.builders import (
-    TREES,
-    FailingOs,
-    Media,
-    as_nobody,
-    hand_over,
-    open_handles,
-    state_of,
-    unseen,
-    walked,
-)
+from helpers.builders import TREES, FailingOs, Media, hand_over, open_handles, state_of, unseen, walked
+from helpers.users import as_nobody
 
 
 def until(runs: Iterator[Run], prefix: bytes) -> Run:

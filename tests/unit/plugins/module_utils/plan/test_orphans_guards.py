@@ -13,15 +13,8 @@ import pytest
 
 from engine.database.sqlite.database import SQLite
 from engine.errors import SiteError
-from helpers.builders import (
-    Media,
-    Site,
-    as_nobody,
-    guards,
-    planned,
-    reasons,
-    run,
-)
+from helpers.builders import Media, Site, guards, planned, reasons, run
+from helpers.users import as_nobody
 
 # Half a view removes nothing.
 

@@ -18,7 +18,8 @@ from engine.kept import Code
 from engine.media.links import Links
 from engine.media.local import LocalStore
 from engine.plan import orphans as orphans_module
-from helpers.builders import Media, Site, as_nobody, planned, run, unseen
+from helpers.builders import Media, Site, planned, run, unseen
+from helpers.users import as_nobody
 
 PHOTO = b"photos/2024/a.jpg"
 

@@ -17,7 +17,8 @@ from engine.errors import SiteError
 from engine.media.local import LocalStore
 from engine.plan import approval as approvals
 from engine.plan import missing
-from helpers.builders import Media, Site, as_nobody, found, guards, keys, reasons, rules, run
+from helpers.builders import Media, Site, found, guards, keys, reasons, rules, run
+from helpers.users import as_nobody
 
 # Types of Django's primary keys, and three values of each, as SQL.
 KEYS = {

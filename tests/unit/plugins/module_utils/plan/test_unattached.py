@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from engine.plan import records_planner as records
-from helpers.builders import Site, as_nobody, found, guards, planned, reasons, run
+from helpers.builders import Site, found, guards, planned, reasons, run
+from helpers.users import as_nobody
 
 TOO_LONG = "the database holds this path, which is longer than a path can be (4,096 bytes)"
 

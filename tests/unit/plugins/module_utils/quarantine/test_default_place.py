@@ -19,7 +19,8 @@ from engine.quarantine import store as quarantine
 from engine.report import words
 from engine.report.describe import describe
 from engine.run import Run
-from helpers.builders import Media, Site, as_nobody, guards, hand_over, run
+from helpers.builders import Media, Site, guards, hand_over, run
+from helpers.users import as_nobody
 
 DEFAULT: dict[str, Any] = {"quarantine": None}
 

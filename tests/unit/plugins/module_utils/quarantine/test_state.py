@@ -18,8 +18,9 @@ from engine.quarantine import state as states
 from engine.quarantine import store as quarantine
 from engine.quarantine.state import ANNOUNCED_PURGE, IDENTITY, State
 from engine.session import open_session
-from helpers.builders import NOBODY, Site, run
+from helpers.builders import Site, run
 from helpers.purging import purge
+from helpers.users import NOBODY
 
 FACTS = {"database": "sqlite:1", "media": "2"}
 

@@ -19,8 +19,9 @@ from engine.errors import BusyError, QuarantineError, SiteError
 from engine.media import private_folder
 from engine.quarantine import store as quarantine
 from engine.quarantine.format import MANIFEST, ROWS, ArchivedRows
-from helpers.builders import NOBODY, FailingOs, as_nobody, open_handles
+from helpers.builders import FailingOs, open_handles
 from helpers.purging import purge
+from helpers.users import NOBODY, as_nobody
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 STUB = "20261121T020003Z-orphans-0000000a"
