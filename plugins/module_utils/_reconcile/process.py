@@ -12,7 +12,6 @@ site's user controls: it is bounded here, and whoever uses a message or the resu
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from typing import IO, Any, Callable, Iterator, Mapping, cast
 from .config.site_user import Worker
 from .config.trusted import ROOT
 from .errors import CleanupError, Exit, SiteError
+from .libc import libc_function
 from .text import printable
 
 Hear = Callable[[str, Any], Any]
@@ -162,7 +162,7 @@ def _environment(worker: Worker) -> dict[str, str]:
 
 def _becoming(worker: Worker) -> Callable[[], None]:
     """What the new process does first: it becomes the worker for good, and ends when the parent does."""
-    libc = ctypes.CDLL(None)
+    prctl = libc_function("prctl")
 
     def become() -> None:
         if os.geteuid() == ROOT and worker.uid != ROOT:
@@ -172,7 +172,8 @@ def _becoming(worker: Worker) -> Callable[[], None]:
             with suppress(PermissionError):
                 os.setuid(ROOT)
                 raise RuntimeError
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if prctl:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
     return become
 

@@ -15,9 +15,9 @@ import errno
 import os
 import re
 import sys
-from functools import lru_cache
-from typing import Callable, FrozenSet, Tuple
+from typing import FrozenSet, Tuple
 
+from ..libc import libc_function
 from .store import OtherMount
 
 # What is mounted: its number, and where.
@@ -84,7 +84,7 @@ def bind_mount() -> str:
 
 def mount_of(handle: int, name: bytes = b"") -> int:
     """The number of the mount that an open directory, or a name in it, belongs to. Raises OSError."""
-    call = _statx()
+    call = libc_function("statx")
     if call is not None:
         buffer = ctypes.create_string_buffer(_SIZE)
         if call(handle, ctypes.c_char_p(name), _FLAGS, _MNT_ID, buffer) == 0:
@@ -128,11 +128,3 @@ def points_below(root: int) -> Points | None:
 
 def _unescaped(point: bytes) -> bytes:
     return _ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), point)
-
-
-@lru_cache(maxsize=None)
-def _statx() -> Callable[..., int] | None:
-    try:
-        return ctypes.CDLL(None, use_errno=True).statx
-    except (OSError, AttributeError):
-        return None

@@ -10,9 +10,8 @@ import ctypes
 import errno
 import os
 from contextlib import suppress
-from functools import lru_cache
-from typing import Callable
 
+from ..libc import libc_function
 from .copy import copy, is_same_file, move_across
 from .directories import require_same, state_of
 from .store import Changed, FileState, MovedOut
@@ -124,17 +123,9 @@ def move_to_new(place: int, source: bytes, handle: int, target: bytes) -> None:
 
 def rename_to_new(place: int, source: bytes, handle: int, target: bytes) -> None:
     """Rename a file unless its new name exists (renameat2). Raises OSError; ENOSYS if it is not known."""
-    call = _renameat2()
+    call = libc_function("renameat2")
     if call is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     if call(place, ctypes.c_char_p(source), handle, ctypes.c_char_p(target), _RENAME_NOREPLACE) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
-
-
-@lru_cache(maxsize=None)
-def _renameat2() -> Callable[..., int] | None:
-    try:
-        return ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):
-        return None

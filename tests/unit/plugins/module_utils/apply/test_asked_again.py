@@ -295,13 +295,20 @@ def test_a_file_that_cannot_go_back_after_a_kill_stops_the_next_run(
     assert sorted(sqlite_with_orphan.images) == ["p/kept.jpg", "p/lost.jpg"]
 
 
-def test_an_error_after_the_move_brings_all_back(
-    sqlite_with_orphan: Site, remover: type[Any], kept_in: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def full_quarantine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets every sync of a batch fail."""
+
     def broken(_writer: Any) -> None:
         raise QuarantineError("the quarantine could not be written to: No space left on device.")
 
     monkeypatch.setattr(BatchWriter, "sync", broken)
+
+
+@pytest.mark.usefixtures("full_quarantine")
+def test_an_error_after_the_move_brings_all_back(
+    sqlite_with_orphan: Site, remover: type[Any], kept_in: str
+) -> None:
     with planned(sqlite_with_orphan.orphans(quarantine=kept_in)) as made:
         outcome = applied(made, remover(made, lambda _path: None))
     assert "No space left" in outcome.error
@@ -309,13 +316,10 @@ def test_an_error_after_the_move_brings_all_back(
     assert sqlite_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
 
 
+@pytest.mark.usefixtures("full_quarantine")
 def test_after_an_error_a_file_that_was_replaced_is_reported(
-    sqlite_with_orphan: Site, remover: type[Any], kept_in: str, monkeypatch: pytest.MonkeyPatch
+    sqlite_with_orphan: Site, remover: type[Any], kept_in: str
 ) -> None:
-    def broken(_writer: Any) -> None:
-        raise QuarantineError("the quarantine could not be written to: No space left on device.")
-
-    monkeypatch.setattr(BatchWriter, "sync", broken)
     with planned(sqlite_with_orphan.orphans(quarantine=kept_in)) as made:
         again = remover(made, lambda _path: sqlite_with_orphan.media.write("p/lost.jpg", content=b"new"))
         outcome = applied(made, again)
