@@ -61,6 +61,14 @@ def test_nobody_blocks_a_run_by_a_lock_of_the_media_root(sqlite: Any, tmp_path: 
     assert outcome.removed_items.total == 4
 
 
+def test_without_a_quarantine_a_second_run_is_busy_too(full_site: FullSite, state_home: Path):
+    full_site.options.update(quarantine=None, permanent=True)
+    start = full_site.state()
+    with state.locked_beside(full_site.site()), pytest.raises(BusyError, match="in use by another run"):
+        full_site.run("orphans")
+    assert full_site.state() == start
+
+
 def test_without_a_quarantine_the_lock_is_a_private_file(full_site: FullSite, state_home: Path):
     site = replace(full_site.job("orphans").site, quarantine=None)
     with state.locked_beside(site):
