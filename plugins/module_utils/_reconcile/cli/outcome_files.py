@@ -7,34 +7,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any, Callable, Mapping
 
-from ..config.trusted import ROOT, why_untrusted
-from ..errors import SiteError
+from ..config.trusted import require_own_folder
 from ..report.metrics import NotWritten, write_log, write_metrics, write_outcome
 from .terminal import complain
 
 
 def refuse_folders_of_others(options: argparse.Namespace) -> None:
     """Raise SiteError where root would write a file into a folder that somebody else may change."""
-    if os.geteuid() != ROOT:
-        return
     for option in ("outcome", "metrics", "log", "save_plan", "list"):
         path = getattr(options, option, None)
-        why = _why_untrusted(os.path.dirname(os.path.abspath(path))) if path else None
-        if why:
-            raise SiteError(
-                f"root does not write {path} (--{option.replace('_', '-')}), because somebody else may "
-                f"change its folder: {why}. Or choose another folder, or run as the site's user."
-            )
-
-
-def _why_untrusted(folder: str) -> str | None:
-    try:
-        return why_untrusted(folder)
-    except OSError as error:
-        return f"{folder} cannot be examined: {error.strerror}"
+        if path:
+            require_own_folder(path, f"the file of --{option.replace('_', '-')},")
 
 
 def write_files(options: argparse.Namespace, outcome: Mapping[str, Any]) -> bool:

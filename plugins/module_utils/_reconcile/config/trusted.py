@@ -14,6 +14,8 @@ import shlex
 import stat
 from typing import Iterator
 
+from ..errors import SiteError
+
 ROOT = 0
 # As many as the kernel follows.
 _LINKS_ON_THE_WAY = 40
@@ -34,6 +36,22 @@ def why_untrusted(path: str) -> str | None:
         if why:
             return why
     return None
+
+
+def require_own_folder(path: str, what: str) -> None:
+    """Raise SiteError where root would write a file into a folder that somebody else may change."""
+    if os.geteuid() != ROOT:
+        return
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        why = why_untrusted(folder)
+    except OSError as error:
+        why = f"{folder} cannot be examined: {error.strerror}."
+    if why:
+        raise SiteError(
+            f"root does not write {what} {path}, because somebody else may change its folder: {why}. Or "
+            "choose another folder, or run as the site's user."
+        )
 
 
 def _on_the_way(path: str) -> Iterator[str]:

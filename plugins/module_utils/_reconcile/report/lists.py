@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any, Callable, Iterator, Mapping
 
 from ..config.site import OrphansJob, RecordsJob
-from ..config.trusted import ROOT, why_untrusted
-from ..errors import CleanupError, SiteError
+from ..config.trusted import require_own_folder
+from ..errors import CleanupError
 from ..plan.plan import Plan
 from ..text import escaped
 from .describe import describe
@@ -77,12 +77,7 @@ class ListFile:
     def __init__(self, path: str) -> None:
         self._path = os.path.abspath(path)
         directory, name = os.path.split(self._path)
-        why = why_untrusted(directory) if os.geteuid() == ROOT else None
-        if why:
-            raise SiteError(
-                f"root does not write the list {path}, because somebody else may change its folder: {why}. "
-                "Or choose another folder, or run as the site's user."
-            )
+        require_own_folder(path, "the list")
         self._is_whole = False
         self._length = 0
         try:
