@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli import described as described
+from engine.cli import described
 from engine.errors import Exit
 
 
