@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What a Django project says of itself, as data. ``answer.py`` builds it of what the probe sends.
+
+Names of models are labels, ``collection.Photo``; in lower case such a label is that of the model's content
+type. Names of tables are written as the options have them: without quotes, and with a dot between schema and
+table. A proxy is no model of its own here: what references one references its concrete model.
+
+A text that does not apply is empty; None is said only where that means something else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping, Union
+
+Scalar = Union[str, int, float, bool, None]
+
+# What on_delete may be; what is none of Django's own rules is unknown, and nothing may rely on it.
+ON_DELETE = (
+    "CASCADE",
+    "PROTECT",
+    "RESTRICT",
+    "SET_NULL",
+    "SET_DEFAULT",
+    "SET",
+    "DO_NOTHING",
+    "DB_CASCADE",
+    "DB_SET_NULL",
+    "DB_SET_DEFAULT",
+    "unknown",
+)
+STORAGE_KINDS = ("filesystem", "s3", "other")
+FIELD_KINDS = ("file", "text", "json", "array", "datetime", "date", "other")
+# "none" is also a default that was not given; "unknown" is a value that JSON has no form for, such as a UUID.
+VALUE_KINDS = ("none", "value", "callable", "unknown")
+TREES = ("", "treebeard", "mptt")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A default, or what SET() sets; ``value`` counts for the kind "value" alone, and may be None then.
+
+    A model instance is its primary key.
+    """
+
+    kind: str = "none"
+    value: Scalar = None
+
+
+@dataclass(frozen=True)
+class DatabaseFacts:
+    """One entry of DATABASES. ``name`` is as it is written, so that of a SQLite file may be relative."""
+
+    engine: str
+    name: str
+    host: str
+    port: str
+    user: str
+    password: str = field(repr=False)
+    # Those whose values are texts, numbers or booleans, or a mapping of these, such as MySQL's ssl.
+    options: Mapping[str, Scalar | Mapping[str, Scalar]] = field(repr=False)
+    # In which a time without a zone is stored.
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class StorageFacts:
+    """A storage that a field uses, or that is one of STORAGES; each once.
+
+    ``location`` is an absolute path, or the prefix in a bucket.
+    """
+
+    kind: str
+    class_name: str
+    location: str
+    base_url: str
+    bucket: str
+    endpoint_url: str
+    custom_domain: str
+    # Under which STORAGES has it; Django before 4.2 has only "default".
+    aliases: tuple[str, ...]
+    file_overwrite: bool
+
+
+@dataclass(frozen=True)
+class FieldFacts:
+    """A column of the model's own table; ``storage`` and ``upload_to`` are those of a file field.
+
+    ``storage`` is an index of ``Facts.storages``, None where it is not known. With ``storage_by_row``, each
+    row decides which of ``other_storages`` holds its file, as filer's public and private files.
+    ``upload_to`` is as it is written, strftime's ``%Y`` included, and None where code decides.
+    """
+
+    name: str
+    column: str
+    kind: str
+    class_name: str
+    null: bool
+    unique: bool
+    auto_now_add: bool
+    default: Value
+    storage: int | None
+    storage_by_row: bool
+    other_storages: tuple[int, ...]
+    upload_to: str | None
+
+
+@dataclass(frozen=True)
+class ForeignKeyFacts:
+    """A foreign or one-to-one key of the model's own table.
+
+    Where a key has several columns, ``column`` and ``to_column`` are empty, and ``on_delete`` is unknown.
+    ``value`` is what SET or SET_DEFAULT writes.
+    """
+
+    name: str
+    column: str
+    to: str
+    to_column: str
+    null: bool
+    unique: bool
+    on_delete: str
+    value: Value
+    db_constraint: bool
+    is_parent_link: bool
+
+
+@dataclass(frozen=True)
+class GenericForeignKeyFacts:
+    name: str
+    content_type_column: str
+    object_id_column: str
+    # If not, a proxy's rows have the proxy's content type.
+    for_concrete_model: bool
+
+
+@dataclass(frozen=True)
+class GenericRelationFacts:
+    """Rows of ``to`` that are deleted with a row of the model, where they have this content type."""
+
+    name: str
+    to: str
+    content_type_column: str
+    object_id_column: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class ManyToManyFacts:
+    name: str
+    to: str
+    through: str
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    label: str
+    table: str
+    managed: bool
+    swapped: bool
+    # The table of a many-to-many field that has no model of its own.
+    auto_created: bool
+    # Where a router reads it from, and None where that cannot be known without a request.
+    database: str | None
+    # To which aliases the router lets it migrate; without a router, to all of them.
+    databases: tuple[str, ...]
+    # Its column; empty where it has several.
+    primary_key: str
+    # Of multi-table inheritance: the label of each parent, and the column of this table that leads there.
+    parents: tuple[tuple[str, str], ...]
+    proxies: tuple[str, ...]
+    fields: tuple[FieldFacts, ...]
+    foreign_keys: tuple[ForeignKeyFacts, ...]
+    generic_foreign_keys: tuple[GenericForeignKeyFacts, ...]
+    generic_relations: tuple[GenericRelationFacts, ...]
+    many_to_many: tuple[ManyToManyFacts, ...]
+    # It, or what it inherits from, has a delete() of its own; queryset.delete() does not call that either.
+    overrides_delete: bool
+    # The receivers of pre_delete and post_delete, those for all models included.
+    delete_receivers: tuple[str, ...]
+    tree: str
+
+    @property
+    def content_type(self) -> str:
+        return self.label.lower()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """``directory`` is where the project was asked: a relative name of a SQLite file starts there."""
+
+    django: str
+    python: str
+    directory: str
+    settings: str
+    media_root: str
+    media_url: str
+    time_zone: str
+    use_tz: bool
+    apps: tuple[str, ...]
+    databases: Mapping[str, DatabaseFacts] = field(repr=False)
+    storages: tuple[StorageFacts, ...]
+    models: tuple[ModelFacts, ...]
+    # The effective settings of the installed thumbnail libraries, by the app: "easy_thumbnails",
+    # "sorl.thumbnail", "imagekit".
+    thumbnails: Mapping[str, Mapping[str, Scalar]]
+
+    def model(self, label: str) -> ModelFacts | None:
+        """The model of that label, whatever its case."""
+        return next((model for model in self.models if model.content_type == label.lower()), None)
