@@ -5,8 +5,8 @@
 
     python demo/build_sites.py DEST [--total-loss]
 
-Whatever is tried out on them, running this again starts over: all in DEST is replaced. Pillow and
-PyYAML are all that it needs; no Django.
+The first is a Django project, the second is nothing but its tables. Whatever is
+tried out on them, running this again starts over: all in DEST is replaced.
 """
 
 from __future__ import annotations

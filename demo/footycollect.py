@@ -9,18 +9,24 @@ Uploads whose form was never finished, and photos of items deleted since, are le
 from __future__ import annotations
 
 import hashlib
-import sqlite3
+import os
+import shutil
+import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Sequence
 
+import django
 import django_database
-from django_database import django_time, insert
+from django.core.management import call_command
+from django_database import django_time
 from media_files import MediaRoot, Motif
 from PIL import Image, ImageDraw
 
 NAME = "footycollect"
+PROJECT = Path(__file__).parent / "projects" / NAME
+SETTINGS = "config.settings.production"
 DIRECTORIES = ["item_photos", "item_photos_avif"]
 COLLECTORS = ["Ana", "Bilal", "Chidi"]
 
@@ -69,7 +75,7 @@ RECENT_UPLOADS = {
 
 @dataclass(frozen=True)
 class Item:
-    """A piece of the collection, in its table as a row of this id."""
+    """A piece of the collection; its rows in both of its tables have this id."""
 
     model: str
     id: int
@@ -100,10 +106,12 @@ class Photo:
 
 
 def build(directory: Path, now: datetime) -> None:
+    """Install the project, and let Django make its database."""
+    shutil.copytree(PROJECT, directory, dirs_exist_ok=True)
     items = _items(now)
     photos = _photos_of_items(items) + _photos_without_item(now)
-    with django_database.created(directory, NAME) as database:
-        _insert_rows(database, items, photos, now)
+    _set_up_django(directory)
+    _insert_rows(items, photos, now)
     media = MediaRoot(directory / "media")
     motifs = {club: Motif(_shirt(*colours)) for club, colours in CLUBS.items()}
     _write_photos(media, motifs, photos)
@@ -165,9 +173,8 @@ def _items(now: datetime) -> list[Item]:
     kits = jerseys + shorts
     items = []
     for number, (model, club, season) in enumerate(kits):
-        row_id = number + 1 if model == "jersey" else number + 1 - len(jerseys)
         days = 10 * (len(kits) - number)
-        items.append(Item(model, row_id, club, season, now - timedelta(days=days)))
+        items.append(Item(model, number + 1, club, season, now - timedelta(days=days)))
     return items
 
 
@@ -190,31 +197,47 @@ def _photos_without_item(now: datetime) -> list[Photo]:
     ]
 
 
-def _insert_rows(
-    database: sqlite3.Connection, items: Sequence[Item], photos: Sequence[Photo], now: datetime
-) -> None:
-    django_database.insert_users(database, COLLECTORS, joined=now - timedelta(days=500))
-    models = {"user": "auth", "jersey": "collection", "shorts": "collection", "photo": "collection"}
-    content_types = {model: number for number, model in enumerate(models, start=1)}
-    insert(
-        database,
-        "django_content_type",
-        [{"app_label": app, "model": model} for model, app in models.items()],
-    )
-    for model in ("jersey", "shorts"):
-        rows = [_item_row(item) for item in items if item.model == model]
-        insert(database, f"collection_{model}", rows)
-    insert(database, "collection_photo", [_photo_row(photo, content_types) for photo in photos])
+def _set_up_django(directory: Path) -> None:
+    """Let this process be one of the project, with the tables that its migrations make."""
+    sys.path.insert(0, str(directory))
+    sys.dont_write_bytecode = True
+    os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS
+    django.setup()
+    call_command("migrate", verbosity=0)
+
+
+def _insert_rows(items: Sequence[Item], photos: Sequence[Photo], now: datetime) -> None:
+    # Not above: models exist only once Django is set up.
+    from collection.models import BaseItem, Jersey, Shorts
+    from collection.models import Photo as PhotoRow
+    from django.contrib.auth.models import User
+    from django.contrib.contenttypes.models import ContentType
+
+    joined = now - timedelta(days=500)
+    for name in COLLECTORS:
+        User.objects.create_user(name.lower(), f"{name.lower()}@example.com", date_joined=joined)
+    BaseItem.objects.bulk_create(BaseItem(**_item_row(item)) for item in items)
+    for model in (Jersey, Shorts):
+        of_model = [item.id for item in items if item.model == model._meta.model_name]
+        model.objects.bulk_create(model(base_item_id=number) for number in of_model)
+    content_types = {
+        model._meta.model_name: ContentType.objects.get_for_model(model).id for model in (Jersey, Shorts)
+    }
+    rows = PhotoRow.objects.bulk_create(PhotoRow(**_photo_row(photo, content_types)) for photo in photos)
+    # Django dates a new row to this moment, whatever it is told.
+    for row, photo in zip(rows, photos):
+        row.uploaded_at = photo.uploaded_at
+    PhotoRow.objects.bulk_update(rows, ["uploaded_at"])
 
 
 def _item_row(item: Item) -> dict[str, object]:
     return {
+        "id": item.id,
         "name": item.name,
         "club": item.club,
         "season": item.season,
         "size": "SML"[item.id % 3],
-        "is_draft": False,
-        "created_at": django_time(item.added_at),
+        "created_at": item.added_at,
         "user_id": _collector(item.id),
     }
 
@@ -226,7 +249,6 @@ def _photo_row(photo: Photo, content_types: dict[str, int]) -> dict[str, object]
         "image_avif": photo.image_avif,
         "caption": item.name if item else "",
         "order": photo.order,
-        "uploaded_at": django_time(photo.uploaded_at),
         "object_id": item.id if item else None,
         "content_type_id": content_types[item.model] if item else None,
         "user_id": _collector(item.id if item else 0),
