@@ -27,6 +27,7 @@ from helpers import engine_alias  # noqa: E402
 engine_alias.install()
 
 from helpers.databases import TestDatabase, new_sqlite  # noqa: E402
+from helpers.drivers import only_driver  # noqa: E402
 
 # Names a server that is there already, where tests are run with several versions of it, or each test
 # in a process of its own; ansible-test lets no variable through, so a file may do it too.
@@ -72,6 +73,20 @@ _numbers = itertools.count(1)
 def postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
     """A new, empty PostgreSQL database."""
     yield from new_postgresql(postgresql_server)
+
+
+@pytest.fixture
+def postgresql_psycopg2(postgresql_server: str) -> Iterator[TestDatabase]:
+    """The same, for an engine that has no other driver than psycopg2."""
+    with only_driver("psycopg2"):
+        yield from new_postgresql(postgresql_server)
+
+
+@pytest.fixture
+def postgresql_psycopg3(postgresql_server: str) -> Iterator[TestDatabase]:
+    """The same, for an engine that has no other driver than psycopg 3."""
+    with only_driver("psycopg3"):
+        yield from new_postgresql(postgresql_server)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 requirements:
   - Linux with C(/proc) and Python 3.8 or later on the target.
-  - psycopg2 2.8 or later for O(python), for PostgreSQL only.
+  - psycopg2 2.8 or later, or psycopg 3.1 or later, for O(python), for PostgreSQL only.
 attributes:
   check_mode:
     description: Makes the plan and reports it, changes nothing. The session with the database is read-only.

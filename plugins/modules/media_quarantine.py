@@ -28,7 +28,7 @@ extends_documentation_fragment:
   - django_media.cleanup.options.quarantine
 requirements:
   - Linux with C(/proc) and Python 3.8 or later on the target.
-  - psycopg2 2.8 or later for the Python that runs the module, for PostgreSQL only.
+  - psycopg2 2.8 or later, or psycopg 3.1 or later, for the Python that runs the module, for PostgreSQL only.
 attributes:
   check_mode:
     description: Says what would be restored or deleted, changes nothing.

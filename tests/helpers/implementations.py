@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Callable, Sequence
 
 from engine.database.base import Database
@@ -53,7 +53,7 @@ _KEYS = {
 }
 
 POSTGRESQL = Implementation(
-    fixture="postgresql",
+    fixture="postgresql_psycopg2",
     keys={
         **_KEYS,
         "uuid": ("id uuid", [f"'{'0' * 8}-0000-0000-0000-{'0' * 11}{n}'" for n in "123"]),
@@ -112,7 +112,7 @@ SQLITE = Implementation(
     locks_out_other_hosts=False,
 )
 
-IMPLEMENTATIONS = (POSTGRESQL, SQLITE)
+IMPLEMENTATIONS = (POSTGRESQL, replace(POSTGRESQL, fixture="postgresql_psycopg3"), SQLITE)
 
 
 def make_table_with_key(site: TestDatabase, columns: str, values: Sequence[str]) -> None:

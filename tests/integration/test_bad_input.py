@@ -331,7 +331,7 @@ def test_a_postgresql_that_cannot_be_used(postgresql: Any, tmp_path: Path):
 
 
 @pytest.mark.untraced
-def test_a_python_without_psycopg2_is_told_with_its_path_and_the_remedy(
+def test_a_python_without_a_driver_is_told_with_its_path_and_the_remedy(
     sqlite_site: Site, tmp_path: Path, ansible: Ansible
 ):
     bare = tmp_path / "bare"
@@ -340,6 +340,6 @@ def test_a_python_without_psycopg2_is_told_with_its_path_and_the_remedy(
     task = {**sqlite_site.orphans(database_url=f"postgresql://kit:{WRITTEN}@db/kit"), **variables}
     fill(sqlite_site)
     [result, on_sqlite] = ansible.results(task, {**sqlite_site.orphans(), **variables})
-    words = ["psycopg2 is missing", str(bare / "bin" / "python"), "python3-psycopg2", "pip"]
+    words = ["neither psycopg2 nor psycopg 3", str(bare / "bin" / "python"), "python3-psycopg2", "pip"]
     assert not_told({"": result["msg"]}, {"": words}) == {}
     assert on_sqlite["removed"]["files"] == 2

@@ -12,7 +12,27 @@ import pytest
 from engine.database import connect
 from engine.database.base import Database
 from helpers.databases import TestDatabase
+from helpers.drivers import only_driver
 from helpers.implementations import IMPLEMENTATIONS, PHOTO, Implementation
+
+
+@pytest.fixture(params=["postgresql_psycopg2", "postgresql_psycopg3"])
+def postgresql(request: pytest.FixtureRequest) -> TestDatabase:
+    """A new, empty PostgreSQL database, opened by each driver in turn."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=["psycopg2", "psycopg3"], scope="module")
+def each_driver(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nothing but each driver for PostgreSQL in turn, for tests that open no new database."""
+    with only_driver(request.param):
+        yield
+
+
+@pytest.fixture(params=["postgresql_psycopg2", "postgresql_psycopg3", "sqlite"])
+def database(request: pytest.FixtureRequest) -> TestDatabase:
+    """A new, empty database of each kind and driver in turn."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(params=IMPLEMENTATIONS, ids=lambda implementation: implementation.fixture)

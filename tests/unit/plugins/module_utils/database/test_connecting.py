@@ -46,6 +46,7 @@ def user_with_password(postgresql_server: str) -> Iterator[tuple[str, str]]:
 # The URL.
 
 
+@pytest.mark.usefixtures("each_driver")
 @pytest.mark.promise(12)
 @pytest.mark.parametrize(
     ("url", "words"),
@@ -143,17 +144,21 @@ def failure(url: str) -> str:
     return str(refusal.value)
 
 
+@pytest.mark.usefixtures("each_driver")
 @pytest.mark.promise(12)
 def test_a_wrong_password_is_refused_without_showing_it(user_with_password: tuple[str, str]) -> None:
     query, user = user_with_password
     for url in (
         f"postgresql://{user}:hunter2%20x@/postgres?{query}",
         f"postgresql://{user}@/postgres?{query}&password=hunter2%20x",
-        f"postgres://{user}:hunter2 x@/postgres?{query}",
     ):
         told = failure(url)
         assert "password authentication failed" in told
         assert "hunter2" not in told
+    # From its version 18 on, libpq takes no space that is not encoded.
+    told = failure(f"postgres://{user}:hunter2 x@/postgres?{query}")
+    assert "password authentication failed" in told or "Percent-encode special characters" in told
+    assert "hunter2" not in told
     with connect(f"postgresql://{user}:the%20right%20one@/postgres?{query}", read_only=True) as database:
         assert database.foreign_keys() == []
 
@@ -202,18 +207,21 @@ FINE = [
 ]
 
 
+@pytest.mark.usefixtures("each_driver")
 @pytest.mark.promise(12)
 @pytest.mark.parametrize("url", FINE)
 def test_no_error_shows_a_password(url: str) -> None:
     assert "hunter2" not in failure(url)
 
 
+@pytest.mark.usefixtures("each_driver")
 @pytest.mark.promise(12)
 @pytest.mark.parametrize("url", MALFORMED)
 def test_no_error_shows_a_password_that_was_not_encoded(url: str) -> None:
     assert "hunter2" not in failure(url)
 
 
+@pytest.mark.usefixtures("each_driver")
 @pytest.mark.promise(12)
 @given(st.text("aZ0 %?#:[]&=+é\\'\"\n", max_size=6), st.text("aZ0 %?#:[]&=+é\\'\"\n", max_size=6))
 @example("", "")
@@ -223,6 +231,7 @@ def test_no_error_shows_a_password_with_any_character(before: str, after: str) -
         assert "hunter2" not in failure(f"postgresql://kit:{password}@localhost:1/kit")
 
 
+@pytest.mark.usefixtures("each_driver")
 @pytest.mark.promise(12)
 @given(st.text("/@:?#%h ", max_size=4), st.text("/@:?#%h ", max_size=4))
 def test_no_error_shows_a_password_that_was_encoded(before: str, after: str) -> None:
@@ -230,6 +239,7 @@ def test_no_error_shows_a_password_that_was_encoded(before: str, after: str) -> 
     assert "hunter2" not in failure(f"postgresql://kit:{password}@localhost:1/kit")
 
 
+@pytest.mark.usefixtures("each_driver")
 @pytest.mark.promise(12)
 def test_an_error_in_sql_shows_no_password(user_with_password: tuple[str, str]) -> None:
     query, user = user_with_password

@@ -262,6 +262,7 @@ def test_sqlite_gives_names_that_are_no_text_as_they_are(sqlite: Any) -> None:
         assert database.count_references([IMAGE], [b"a\xff\n", b"c", b"c\0d"]) == {b"a\xff\n": 1, b"c\0d": 1}
 
 
+@pytest.mark.usefixtures("each_driver")
 @pytest.mark.promise(8)
 def test_another_encoding_of_postgresql_gives_the_same_bytes(latin1_database: str) -> None:
     with closing(psycopg2.connect(latin1_database, client_encoding="UTF8")) as connection:

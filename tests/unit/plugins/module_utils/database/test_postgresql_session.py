@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from engine.config.site import Column
-from engine.database import connect, drivers
+from engine.database import connect
 from engine.database.catalog import Selection
+from engine.database.postgresql import libpq
 from engine.errors import CleanupError, DatabaseError
 from helpers.builders import on_full_disk
 
@@ -212,4 +213,4 @@ def test_the_hint_of_an_error_of_the_server_is_shown(postgresql: Any) -> None:
 
 def test_an_error_of_a_connection_is_shown_without_its_detail() -> None:
     error = OSError("FATAL:  no\nDETAIL:  anna\nmore of anna\nHINT:  Ask the owner.\n")
-    assert " ".join(drivers._server_words(error).split()) == "FATAL: no HINT: Ask the owner."
+    assert " ".join(libpq._server_words(error).split()) == "FATAL: no HINT: Ask the owner."

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
-from typing import Any, Iterator
+from typing import Any
 
-import psycopg2
 import pytest
 
 from engine.config.site import Column
 from engine.database import connect, drivers
+from engine.database.postgresql.libpq import LibpqConnection
 from engine.errors import BusyError, DatabaseError
 from helpers.builders import Media, Site, guards, reasons, run
 from helpers.databases import TestDatabase
@@ -32,21 +32,28 @@ def careless(postgresql: TestDatabase) -> TestDatabase:
     return postgresql
 
 
-class Pooled(drivers.Psycopg2Connection):
+def driver() -> type[LibpqConnection]:
+    """The one that the database of a test is opened by."""
+    return drivers.POSTGRESQL_DRIVERS[0]()
+
+
+class Pooling(LibpqConnection):
     """What a client has of a pooler in transaction mode: each transaction in the next of some sessions."""
 
     sessions = 3
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
-        self._pool = [self._connection, *(psycopg2.connect(url) for _number in range(self.sessions - 1))]
+        others = (self._connect(url, {}) for _number in range(self.sessions - 1))
+        self._pool = [self._connection, *others]
 
     def set_mode(self, read_only: bool) -> None:
-        for session in self._pool:
-            session.set_session(isolation_level="READ COMMITTED", readonly=read_only)
+        for session in (*self._pool[1:], self._pool[0]):
+            self._connection = session
+            super().set_mode(read_only)
 
     def _next(self) -> None:
-        if self._connection.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+        if not self.is_in_transaction:
             self._pool.append(self._pool.pop(0))
             self._connection = self._pool[0]
 
@@ -64,10 +71,11 @@ class Pooled(drivers.Psycopg2Connection):
 
 
 @pytest.fixture
-def pooled(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Pooled]]:
-    monkeypatch.setattr(drivers, "Psycopg2Connection", Pooled)
-    yield Pooled
-    Pooled.sessions = 3
+def pooled(postgresql: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> type[Pooling]:
+    """The driver through which the database of the test is opened, behind a pooler."""
+    pooling: type[Pooling] = type("Pooled", (Pooling, driver()), {})
+    monkeypatch.setattr(drivers, "POSTGRESQL_DRIVERS", [lambda: pooling])
+    return pooling
 
 
 def setting(database: Any, name: str) -> str:
@@ -87,7 +95,7 @@ WANTED = {
 @pytest.mark.promise(4)
 @pytest.mark.parametrize("name", WANTED)
 def test_settings_hold_in_each_transaction_of_a_pool(
-    careless: TestDatabase, pooled: type[Pooled], name: str
+    careless: TestDatabase, pooled: type[Pooling], name: str
 ) -> None:
     with connect(careless.url, read_only=False) as database:
         for _transaction in range(2 * pooled.sessions):
@@ -97,7 +105,7 @@ def test_settings_hold_in_each_transaction_of_a_pool(
 
 
 def test_no_setting_is_left_to_the_next_client_of_a_pool(
-    careless: TestDatabase, pooled: type[Pooled]
+    careless: TestDatabase, pooled: type[Pooling]
 ) -> None:
     with connect(careless.url, read_only=False) as database:
         for _transaction in range(2 * pooled.sessions):
@@ -110,7 +118,7 @@ def test_no_setting_is_left_to_the_next_client_of_a_pool(
 
 @pytest.mark.promise("locks")
 def test_a_lock_that_is_another_sessions_ends_the_run(
-    postgresql: TestDatabase, media: Media, pooled: type[Pooled]
+    postgresql: TestDatabase, media: Media, pooled: type[Pooling]
 ) -> None:
     site = Site(postgresql, media)
     site.media.write("p/kept.jpg", "p/lost.jpg")
@@ -125,7 +133,9 @@ def test_a_lock_that_is_another_sessions_ends_the_run(
 def test_two_runs_in_one_session_of_a_pool_keep_each_other_off(
     postgresql: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Shared(drivers.Psycopg2Connection):
+    ours = driver()
+
+    class Shared(ours):
         def __init__(self, url: str) -> None:
             super().__init__(url)
             self._connection = session
@@ -133,8 +143,9 @@ def test_two_runs_in_one_session_of_a_pool_keep_each_other_off(
         def close(self) -> None:
             """It is the pool's."""
 
-    with closing(psycopg2.connect(postgresql.url)) as session:
-        monkeypatch.setattr(drivers, "Psycopg2Connection", Shared)
+    with closing(ours(postgresql.url)) as opened:
+        session = opened._connection
+        monkeypatch.setattr(drivers, "POSTGRESQL_DRIVERS", [lambda: Shared])
         with connect(postgresql.url, read_only=True) as first:
             first.lock()
             with connect(postgresql.url, read_only=True) as second, pytest.raises(BusyError):
