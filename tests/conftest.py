@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Iterator
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ from helpers import engine_alias  # noqa: E402
 
 engine_alias.install()
 
-from helpers.databases import TestDatabase, new_sqlite  # noqa: E402
+from helpers.databases import TestDatabase, connect_mariadb, new_sqlite  # noqa: E402
 from helpers.drivers import only_driver  # noqa: E402
 
 # Names a server that is there already, where tests are run with several versions of it, or each test
@@ -53,6 +53,21 @@ def postgresql_server() -> Iterator[str]:
     from helpers.servers import running
 
     with running() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[str]:
+    """The URL of a MariaDB that lives as long as the tests do; they are skipped where there can be none."""
+    pytest.importorskip("pymysql")
+    from helpers.mariadb import CannotBeHad
+    from helpers.servers import running_mariadb
+
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running_mariadb())
+        except CannotBeHad as error:
+            pytest.skip(f"there is no MariaDB for the tests: {error}")
         yield server.url
 
 
@@ -103,6 +118,16 @@ def new_postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
         yield TestDatabase("postgresql", urlsplit(postgresql_server)._replace(path=f"/{name}").geturl())
         force = " WITH (FORCE)" if connection.server_version >= 130000 else ""
         connection.cursor().execute(f"DROP DATABASE {name}{force}")
+
+
+@pytest.fixture
+def mariadb(mariadb_server: str) -> Iterator[TestDatabase]:
+    """A new, empty MariaDB database, whose usual collation ignores case and accents, as Django's does."""
+    name = f"site_{os.getpid()}_{next(_numbers)}"
+    with closing(connect_mariadb(mariadb_server)) as connection:
+        connection.cursor().execute(f"CREATE DATABASE {name}")
+        yield TestDatabase("mariadb", urlsplit(mariadb_server)._replace(path=f"/{name}").geturl())
+        connection.cursor().execute(f"DROP DATABASE {name}")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""The process that owns a throwaway PostgreSQL, and outlives the run that asked for it only to stop it.
+"""The process that owns a throwaway server, and outlives the run that asked for it only to stop it.
 
 It takes its options as JSON, starts the server, and writes one line of JSON: the URL and the process of the
 server, or an error. When its input ends, which it does even when the run is killed, it stops the server and
@@ -79,7 +79,7 @@ class Installation:
 
 
 @contextmanager
-def running(programs: Path, folder: Path, settings: list[str], following: str) -> Iterator[int]:
+def running_postgresql(programs: Path, folder: Path, settings: list[str], following: str) -> Iterator[int]:
     """A server while it takes connections, by its process; a standby if it follows another's URL."""
     installation = Installation(programs, folder)
     if following:
@@ -102,6 +102,42 @@ def running(programs: Path, folder: Path, settings: list[str], following: str) -
         _stop(server)
 
 
+@contextmanager
+def running_mariadb(root: Path, folder: Path, settings: list[str], libraries: str) -> Iterator[int]:
+    """The same of MariaDB, whose packages are unpacked in a folder."""
+    folder.chmod(0o755)  # clients of any user come in over the socket
+    with (folder / "log").open("w") as log:
+        common: dict[str, Any] = {
+            "cwd": "/",
+            "env": {"LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": libraries},
+            "stdin": subprocess.DEVNULL,
+            "stdout": log,
+            "stderr": log,
+        }
+        data, socket = folder / "data", folder / "socket"
+        options = (
+            "--no-defaults",
+            f"--basedir={root / 'usr'}",
+            f"--datadir={data}",
+            f"--user={pwd.getpwuid(os.geteuid()).pw_name}",
+            *(f"--{setting}" for setting in settings),
+        )
+        made = ("--auth-root-authentication-method=normal", "--skip-test-db")
+        subprocess.run([root / "usr/bin/mariadb-install-db", *options, *made], check=False, **common)
+        server = subprocess.Popen(
+            [root / "usr/sbin/mariadbd", *options, "--skip-networking", f"--socket={socket}"], **common
+        )
+        try:
+            deadline = time.monotonic() + START_LIMIT
+            while not socket.exists():
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise OSError((folder / "log").read_text(errors="replace")[-1000:])
+                time.sleep(0.02)
+            yield server.pid
+        finally:
+            _stop(server)
+
+
 def _is_ready(postmaster: Path) -> bool:
     try:
         return postmaster.read_text().splitlines()[-1].strip() in READY
@@ -122,17 +158,29 @@ def say(told: dict[str, Any]) -> None:
     print(json.dumps(told), flush=True)
 
 
-def main(programs: str, place: str, settings: list[str], following: str) -> None:
+@contextmanager
+def running(kind: str, place: str, programs: str, *options: Any) -> Iterator[dict[str, Any]]:
+    """A server of that kind in a folder of its own: its URL and its process."""
+    prefix = "media-cleanup-pg-" if kind == "postgresql" else "media-cleanup-maria-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as folder:
+        if kind == "postgresql":
+            with running_postgresql(Path(programs), Path(folder), *options) as process:
+                yield {"url": f"postgresql://postgres:@/postgres?host={folder}", "process": process}
+        else:
+            with running_mariadb(Path(programs), Path(folder), *options) as process:
+                yield {"url": f"mysql://root@/?unix_socket={folder}/socket", "process": process}
+
+
+def main(*options: Any) -> None:
     # As by the end of its input, so that the server is stopped and its folder removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    with tempfile.TemporaryDirectory(prefix="media-cleanup-pg-", dir=place) as folder:
-        try:
-            with running(Path(programs), Path(folder), settings, following) as process:
-                say({"url": f"postgresql://postgres:@/postgres?host={folder}", "process": process})
-                sys.stdin.buffer.read()
-        except OSError as error:
-            say({"error": str(error)})
+    try:
+        with running(*options) as told:
+            say(told)
+            sys.stdin.buffer.read()
+    except OSError as error:
+        say({"error": str(error)})
 
 
 if __name__ == "__main__":
-    main(**json.loads(sys.argv[1]))
+    main(*json.loads(sys.argv[1]))

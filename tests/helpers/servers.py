@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""Throwaway PostgreSQL servers, on a socket only, of the programs that a wheel from PyPI carries.
+"""Throwaway servers, on a socket only: PostgreSQL out of a wheel from PyPI, and MariaDB (``mariadb``).
 
 Each is started and stopped by a process of its own (``server_process``), which notices when this one ends,
 however it ends: a run that is killed leaves no server behind.
@@ -19,10 +19,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
+from helpers.mariadb import installation, library
+
 # It lives in no memory but this run's: waiting for the disk would prove nothing. With fsync off, jobs that
 # delete rows would refuse it; in memory, it costs nothing.
 WITHOUT_DISK = ("synchronous_commit=off", "full_page_writes=off")
 IN_MEMORY = "/dev/shm"
+# As small as they go.
+SMALL = (
+    "innodb-buffer-pool-size=32M",
+    "innodb-log-file-size=4M",
+    "character-set-server=utf8mb4",
+    "collation-server=utf8mb4_unicode_ci",
+)
 
 
 class Server(NamedTuple):
@@ -52,12 +61,24 @@ def running(
 
     Raises OSError if it cannot be started.
     """
-    options = {
-        "programs": str(programs or wheels()[-1]),
-        "place": place(),
-        "settings": settings,
-        "following": following,
-    }
+    with _owned("postgresql", str(programs or wheels()[-1]), settings, following) as server:
+        yield server
+
+
+@contextmanager
+def running_mariadb(settings: Sequence[str] = ()) -> Iterator[Server]:
+    """A server of MariaDB, whose user root needs no password.
+
+    Raises OSError if it cannot be started, and CannotBeHad where this machine can have none.
+    """
+    root = installation()
+    with _owned("mariadb", str(root), (*SMALL, *settings), str(library(root))) as server:
+        yield server
+
+
+@contextmanager
+def _owned(kind: str, programs: str, settings: Sequence[str], other: str) -> Iterator[Server]:
+    options = [kind, place(), programs, settings, other]
     owner = subprocess.Popen(
         [sys.executable, "-ISB", Path(__file__).with_name("server_process.py"), json.dumps(options)],
         stdin=subprocess.PIPE,
@@ -69,5 +90,5 @@ def running(
         assert owner.stdout is not None
         told = json.loads(owner.stdout.readline() or '{"error": "the process of the server was ended"}')
         if "error" in told:
-            raise OSError(f"no PostgreSQL could be started: {told['error']}")
+            raise OSError(f"no {kind} could be started: {told['error']}")
         yield Server(**told)

@@ -20,13 +20,14 @@ import pytest
 
 from helpers import servers
 from helpers.clock import TIME_LIMIT, until
+from helpers.databases import connect_mariadb
 
 TESTS = Path(servers.__file__).parents[1]
 RUN = f"""\
 import sys, time
 sys.path.insert(0, {str(TESTS)!r})
-from helpers.servers import running
-with running() as server:
+from helpers import servers
+with getattr(servers, sys.argv[1])() as server:
     print(server.url, flush=True)
     time.sleep(600)
 """
@@ -42,12 +43,13 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture
-def run_with_server(place: Path) -> Iterator[subprocess.Popen[str]]:
-    """A run that begins to start a server in that folder."""
+def run_with_server(place: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """A run that begins to start a server of a kind in that folder."""
+    if request.param == "running_mariadb":
+        request.getfixturevalue("mariadb_server")  # skips where there is none
     variables = {**os.environ, "TMPDIR": str(place)}
-    with subprocess.Popen(
-        [sys.executable, "-c", RUN], env=variables, stdout=subprocess.PIPE, text=True
-    ) as run:
+    command = [sys.executable, "-c", RUN, request.param]
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as run:
         yield run
         run.kill()
 
@@ -61,17 +63,28 @@ def processes_of(folder: Path) -> list[bytes]:
     return [line for line in found if os.fsencode(folder) in line]
 
 
-@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("run_with_server", "by"),
+    [
+        ("running", signal.SIGKILL),
+        ("running", signal.SIGTERM),
+        ("running", signal.SIGHUP),
+        ("running_mariadb", signal.SIGKILL),
+    ],
+    indirect=["run_with_server"],
+)
 def test_a_run_that_is_killed_leaves_no_server_behind(
     run_with_server: subprocess.Popen[str], place: Path, by: signal.Signals
 ) -> None:
-    psycopg2.connect(run_with_server.stdout.readline().strip()).close()
-    assert any(b"postgres" in line for line in processes_of(place))
+    url = run_with_server.stdout.readline().strip()
+    (connect_mariadb if url.startswith("mysql") else psycopg2.connect)(url).close()
+    assert any(b"postgres" in line or b"mariadbd" in line for line in processes_of(place))
     run_with_server.send_signal(by)
     assert run_with_server.wait(TIME_LIMIT) == -by
     until(lambda: not list(place.iterdir()) and not processes_of(place))
 
 
+@pytest.mark.parametrize("run_with_server", ["running"], indirect=True)
 def test_a_run_that_is_killed_while_its_server_starts_leaves_none_either(
     run_with_server: subprocess.Popen[str], place: Path
 ) -> None:
