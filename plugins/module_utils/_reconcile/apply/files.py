@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import Mapping, Protocol, Sequence, TypeVar
+from typing import Iterable, Mapping, Protocol, Sequence, TypeVar
 
+from ..compare.names_at_removal import NamesAtRemoval
 from ..compare.references import ReferenceCheck
 from ..database.base import PREPARED
 from ..errors import CleanupError, UnreadableError
@@ -47,10 +48,9 @@ class FileRemoval:
     def __init__(self, session: Session, check: ReferenceCheck, outcome: Outcome) -> None:
         self._store = session.media
         self._database = session.database
-        self._check = check
+        self._names = NamesAtRemoval(check)
         self._outcome = outcome
         self._seconds_left = WAIT_SECONDS
-        self._has_read = False
 
     def remove(
         self, files: Sequence[AnyFile], reason: str, kept: Mapping[bytes, Doubt] | None = None
@@ -59,46 +59,52 @@ class FileRemoval:
         outcome, store = self._outcome, self._store
         store.forget()
         outcome.remover.prepare(store, ((file.path, reason) for file in files))
-        moved: list[AnyFile] = []
+        moved: dict[bytes, AnyFile] = {}
         try:
-            before = {**(kept or {}), **self._doubts_before([file.path for file in files])}
+            before = {**(kept or {}), **self._doubts_before(files)}
             for file in files:
                 if file.path in before:
                     outcome.keep_for(file.path, before[file.path])
                 elif outcome.move(store, file.path, file.state):
-                    moved.append(file)
+                    moved[file.path] = file
             outcome.remover.sync()
-            after = self._doubts_after([file.path for file in moved]) if moved else {}
+            self._put_back_what_is_wanted(moved)
         except CleanupError:
             self._put_all_back(moved)
             raise
-        removed = []
-        for file in moved:
-            if file.path not in after or not self._is_back(file, after[file.path]):
-                outcome.confirm(file.path, file.state)
-                removed.append(file)
+        for file in moved.values():
+            outcome.confirm(file.path, file.state)
         outcome.remover.finish()
-        return removed
+        return list(moved.values())
 
-    def _put_all_back(self, moved: Sequence[File]) -> None:
+    def _put_all_back(self, moved: Iterable[bytes]) -> None:
         """After an error: what was moved is where it was, or is reported and left to the next run."""
-        for file in moved:
-            if self._outcome.put_back(self._store, file.path) is None:
-                self._outcome.note_replaced(file.path)
+        for path in moved:
+            if self._outcome.put_back(self._store, path) is None:
+                self._outcome.note_replaced(path)
         # The error that led here is the one to report.
         with suppress(CleanupError):
             self._outcome.remover.finish()
 
-    def _doubts_before(self, paths: list[bytes]) -> Mapping[bytes, Doubt]:
-        if not self._has_read:
-            self._read_references()
-            self._has_read = True
-        doubts = self._check.doubts(paths)
-        if len(doubts) < len(paths):
+    def _doubts_before(self, files: Sequence[File]) -> Mapping[bytes, Doubt]:
+        doubts = self._names.doubts_before(files)
+        require_readable(self._store)
+        if len(doubts) < len(files):
             open_still = self._wait()
             if open_still:
-                return {**dict.fromkeys(paths, open_still), **doubts}
+                return {**{file.path: open_still for file in files}, **doubts}
         return doubts
+
+    def _put_back_what_is_wanted(self, moved: dict[bytes, AnyFile]) -> None:
+        """Put back what a row references by now, and leave the others in ``moved``."""
+        if moved:
+            self._put_back(moved, self._doubts_after([*moved]))
+        if moved:
+            # What came back is where names lead to again.
+            self._store.forget()
+            lost = self._names.lost_meanwhile()
+            require_readable(self._store)
+            self._put_back(moved, dict.fromkeys(moved, lost) if lost else {})
 
     def _doubts_after(self, paths: list[bytes]) -> Mapping[bytes, Doubt]:
         open_still = self._wait()
@@ -106,19 +112,18 @@ class FileRemoval:
             return dict.fromkeys(paths, open_still)
         # A link may have been made meanwhile, and a row that names files over it.
         self._store.forget()
-        self._read_references()
-        return self._check.doubts(paths)
-
-    def _read_references(self) -> None:
-        self._check.read()
+        doubts = self._names.doubts_after(paths)
         require_readable(self._store)
+        return doubts
 
-    def _is_back(self, file: File, doubt: Doubt) -> bool:
-        """Put a file back. Where another one has its name, that is what is wanted; this one was removed."""
-        back = self._outcome.put_back(self._store, file.path)
-        if back:
-            self._outcome.keep_for(file.path, doubt)
-        return back is not None
+    def _put_back(self, moved: dict[bytes, AnyFile], doubts: Mapping[bytes, Doubt]) -> None:
+        """Put files back. Where another one has the name, that is what is wanted; this one is removed."""
+        for path, doubt in doubts.items():
+            back = self._outcome.put_back(self._store, path)
+            if back:
+                self._outcome.keep_for(path, doubt)
+            if back is not None:
+                del moved[path]
 
     def _wait(self) -> Doubt | None:
         """Wait for the transactions that are open now; the doubt that is left if one stays open."""

@@ -236,14 +236,12 @@ class _Referenced:
         self._check = ReferenceCheck(
             session.database, list(columns), patterns(order.derived), spellings, session.media
         )
-        self._read(session, list(columns), order.site.accept)
+        self._read(session, order.site.accept)
 
-    def _read(self, session: Session, columns: Sequence[Column], accepted: Sequence[str]) -> None:
+    def _read(self, session: Session, accepted: Sequence[str]) -> None:
         total = 0
-        for references in session.database.references(columns):
+        for references in self._check.reading():
             total += len(references)
-            for _value in self._check.collect(references):
-                pass
         require_readable(session.media)
         if not total and "no_references" not in accepted:
             _refuse(

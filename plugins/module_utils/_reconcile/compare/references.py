@@ -51,14 +51,14 @@ class ReferenceCheck:
         self._database = database
         self._columns = columns
         self._derived = derived
-        self._spellings = spellings
-        self._store = store
+        self.spellings = spellings
+        self.store = store
         self._has_segments = any(pattern.is_of_segments for pattern in derived)
         self._meanings: Spool[_Meaning] = Spool(tuple, _Meaning)
 
     def to_remember(self, references: list[bytes]) -> list[bytes]:
         """Those of some references in byte order that no query finds: odd ones, over links, and playlists."""
-        odd = self._spellings.unusual(references)
+        odd = self.spellings.unusual(references)
         playlists = [value for value in references if is_playlist(value)] if self._has_segments else []
         over_links = self._over_links(references)
         if not playlists and not over_links:
@@ -88,12 +88,20 @@ class ReferenceCheck:
         for value in _without(found, leaving):
             self._remember(value)
 
+    def reading(self) -> Iterator[list[bytes]]:
+        """Read all references in the same way, and yield them in byte order."""
+        self._meanings = Spool(tuple, _Meaning)
+        for references in self._database.references(self._columns):
+            for value in self.to_remember(references):
+                self._remember(value)
+            yield references
+
     def _remember(self, value: bytes) -> None:
-        paths = [*self._spellings.meant_by(value)]
+        paths = [*self.spellings.meant_by(value)]
         self._meanings.extend(_Meaning(path, value, False) for path in paths)
         for path in dict.fromkeys(paths if no_path(value) else [value, *paths]):
             directory, _slash, name = path.rpartition(b"/")
-            real = self._store.real_directory(directory)
+            real = self.store.real_directory(directory)
             if real is not None and real != directory:
                 plain = canonical(posixpath.join(real, name))
                 if plain != canonical(path):
@@ -108,7 +116,7 @@ class ReferenceCheck:
                 continue
             directory = value.rpartition(b"/")[0]
             if directory != last:
-                last, real = directory, self._store.real_directory(directory)
+                last, real = directory, self.store.real_directory(directory)
                 is_linked = real is not None and real != directory
             if is_linked:
                 found.append(value)

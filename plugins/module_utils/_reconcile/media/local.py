@@ -265,7 +265,7 @@ class LocalStore(MediaStore):
     def names_there(self, directory: bytes, most: int) -> AbstractSet[bytes]:
         try:
             with os.scandir(f"{HANDLES}/{self._directories.open(directory)}".encode()) as entries:
-                names = frozenset(entry.name for entry in islice(entries, most + 1))
+                names = frozenset(entry.name for entry in islice(entries, most + 1) if not entry.is_symlink())
         except (OSError, Blocked):
             return frozenset()
         return names if len(names) <= most else frozenset()
@@ -274,8 +274,8 @@ class LocalStore(MediaStore):
         names = ExternalSort(NAMES_IN_MEMORY)
         try:
             with os.scandir(f"{HANDLES}/{self._directories.open(directory)}".encode()) as entries:
-                for some in iter(lambda: [entry.name for entry in islice(entries, ENTRIES)], []):
-                    names.extend(some)
+                for some in iter(lambda: list(islice(entries, ENTRIES)), []):
+                    names.extend([entry.name for entry in some if not entry.is_symlink()])
         except (OSError, Blocked):
             return iter(())
         return names.lists()
@@ -286,12 +286,11 @@ class LocalStore(MediaStore):
         if handle is None or name in (b"", b".", b"..") or b"\0" in name:
             return None
         try:
-            os.stat(name, dir_fd=handle, follow_symlinks=False)
+            return not stat.S_ISLNK(os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode)
         except FileNotFoundError:
             return False
         except OSError:
             return None
-        return True
 
     # Removing, moving out, and putting back.
 

@@ -269,6 +269,7 @@ class MediaStore(ABC):
         """
 
     # Quick checks, which ``quick_check.QuickCheck`` combines: a store without any answers nothing.
+    # A symbolic link counts as nothing, for it is another name of a file.
 
     def is_worth_reading(self, directory: bytes, wanted: int) -> bool:
         """Whether so many names are a good part of a directory; False in doubt."""

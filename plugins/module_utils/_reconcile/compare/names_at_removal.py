@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Who references a file at the moment of its removal, by its own name or by another one.
+
+Before a file is moved, what another name leads to is known by its inode. Afterwards that name leads
+nowhere, and nobody can tell to which file it led. So each reference that came meanwhile and leads
+nowhere keeps all files that were moved together.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from ..kept import Code, Doubt
+from ..media.quick_check import QuickCheck
+from ..spool import path_spool
+from ..text import escaped
+from .other_names import File, OtherNames
+from .references import ReferenceCheck
+
+
+class NamesAtRemoval:
+    """Asks for some files, then for the same ones after they were moved, and so on for the next files.
+
+    The references are read once before the first files, and again after each move; those that a file
+    has by its very name are not followed.
+    """
+
+    def __init__(self, check: ReferenceCheck) -> None:
+        self._check = check
+        self._store = check.store
+        self._without_file = path_spool()
+        self._nowhere = path_spool()
+        self._has_read = False
+        self._ignores_case = False
+
+    def doubts_before(self, files: Sequence[File]) -> dict[bytes, Doubt]:
+        """Those of some files that must be kept, each with the reason."""
+        if not self._has_read or self._shows_that_case_is_ignored(files):
+            self._read()
+        doubts = self._check.doubts([file.path for file in files])
+        left = [file for file in files if file.path not in doubts]
+        names = self._names_of(left)
+        self._nowhere = names.nowhere
+        return {**doubts, **names.doubts(left)}
+
+    def doubts_after(self, paths: Sequence[bytes]) -> dict[bytes, Doubt]:
+        """The same for files that were moved, by their own names, from a fresh reading."""
+        self._read()
+        return self._check.doubts(paths)
+
+    def lost_meanwhile(self) -> Doubt | None:
+        """Why all moved files must be kept; asked when those that ``doubts_after`` had are back."""
+        before = iter(self._nowhere)
+        known = next(before, None)
+        for value in self._names_of([]).nowhere:
+            while known is not None and known < value:
+                known = next(before, None)
+            if known != value:
+                reason = (
+                    f"a row has come meanwhile that references '{escaped(value)}', which leads to no file: "
+                    "it may be another name of one that was moved. Run again"
+                )
+                return Doubt(Code.OTHER_NAME, reason)
+        return None
+
+    def _read(self) -> None:
+        self._has_read = True
+        self._without_file = path_spool()
+        quick_check = QuickCheck(self._store)
+        for references in self._check.reading():
+            # On a disk that ignores case, a folder that is read may have another name.
+            not_found = references if self._ignores_case else quick_check.not_found(references)
+            self._without_file.extend(not_found)
+
+    def _names_of(self, files: Sequence[File]) -> OtherNames:
+        names = OtherNames(self._store, self._check, self._check.spellings)
+        names.read(files, self._without_file.chunks())
+        return names
+
+    def _shows_that_case_is_ignored(self, files: Sequence[File]) -> bool:
+        """Whether files are there in another case too, as none before was."""
+        if self._ignores_case:
+            return False
+        self._ignores_case = any(self._is_in_other_case(file) for file in files)
+        return self._ignores_case
+
+    def _is_in_other_case(self, file: File) -> bool:
+        other = file.path.swapcase()
+        state = self._store.check(other).state if other != file.path else None
+        same = state and file.state and (state.device, state.inode) == (file.state.device, file.state.inode)
+        return bool(same)
