@@ -36,14 +36,14 @@ def build() -> None:
 
 def judge(*missing: str) -> dict[str, object]:
     """What no file field references, and what is left when Django deletes the records without a file."""
-    unreferenced = sorted(files() - referenced())
+    unreferenced, before = sorted(files() - referenced()), rows()
     with transaction.atomic():
         for label, field in zip(missing[::2], missing[1::2]):
             model = apps.get_model(label)
             without = [row.pk for row in model._base_manager.all() if is_missing(getattr(row, field))]
             model._base_manager.filter(pk__in=without).delete()
         connection.check_constraints()
-    return {"unreferenced": unreferenced, "rows": rows()}
+    return {"unreferenced": unreferenced, "before": before, "after": rows()}
 
 
 def files() -> set[str]:
