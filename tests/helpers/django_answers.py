@@ -52,6 +52,7 @@ def storage(location: str = "/srv/media", **parts: Any) -> Json:
         **dict.fromkeys(("bucket", "endpoint_url", "custom_domain"), ""),
         "aliases": [],
         "file_overwrite": False,
+        "is_plain": True,
         **parts,
     }
 
@@ -64,6 +65,7 @@ def model(label: str, *fields: Json, **parts: Any) -> Json:
         "managed": True,
         **dict.fromkeys(("swapped", "auto_created", "overrides_delete"), False),
         "database": "default",
+        "reads_from": "default",
         "databases": ["default"],
         "primary_key": "id",
         **{name: [] for name in ("parents", "proxies", "generic_foreign_keys", "generic_relations")},

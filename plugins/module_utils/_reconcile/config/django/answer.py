@@ -216,6 +216,7 @@ def _storage(part: _Part) -> StorageFacts:
         custom_domain=part.text("custom_domain"),
         aliases=part.texts("aliases"),
         file_overwrite=part.flag("file_overwrite"),
+        is_plain=part.flag("is_plain"),
     )
 
 
@@ -227,6 +228,7 @@ def _model(part: _Part) -> ModelFacts:
         swapped=part.flag("swapped"),
         auto_created=part.flag("auto_created"),
         database=part.optional_text("database"),
+        reads_from=part.optional_text("reads_from"),
         databases=part.texts("databases"),
         primary_key=_name(part.text("primary_key")),
         parents=tuple((label, _name(column)) for label, column in part.pairs("parents")),
@@ -317,8 +319,7 @@ def _check_names(facts: Facts) -> None:
                 f"the Django project's answer cannot be used: {model.label} refers to {unknown[0]}, which is "
                 "no model of it."
             )
-        places = [model.database] if model.database is not None else []
-        if not {*places, *model.databases} <= set(facts.databases):
+        if not {model.database, model.reads_from, *model.databases} <= {None, *facts.databases}:
             raise _wrong(f"the database of {model.label}", "one of DATABASES")
         for field in model.fields:
             used = [*field.other_storages, *([] if field.storage is None else [field.storage])]

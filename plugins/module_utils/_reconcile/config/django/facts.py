@@ -83,6 +83,9 @@ class StorageFacts:
     # Under which STORAGES has it; Django before 4.2 has only "default".
     aliases: tuple[str, ...]
     file_overwrite: bool
+    # Nothing but Django's own code decides where its files are. If not, its files may be anywhere: what
+    # references them may be protected, and never judged.
+    is_plain: bool
 
 
 @dataclass(frozen=True)
@@ -163,13 +166,15 @@ class ModelFacts:
     swapped: bool
     # The table of a many-to-many field that has no model of its own.
     auto_created: bool
-    # Where a router reads it from, and None where that cannot be known without a request.
+    # Where the routers write it and read it; None where that cannot be known without a request. For a replica
+    # and for a router that only reads, the two differ.
     database: str | None
-    # To which aliases the router lets it migrate; without a router, to all of them.
+    reads_from: str | None
+    # To which aliases the routers let it migrate; without a router, to all of them.
     databases: tuple[str, ...]
     # Its column; empty where it has several.
     primary_key: str
-    # Of multi-table inheritance: the label of each parent, and the column of this table that leads there.
+    # Of multi-table inheritance: the label of each direct parent, and this table's column that leads there.
     parents: tuple[tuple[str, str], ...]
     proxies: tuple[str, ...]
     fields: tuple[FieldFacts, ...]
@@ -190,7 +195,10 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """``directory`` is where the project was asked: a relative name of a SQLite file starts there."""
+    """``directory`` is where the project was asked: a relative name of a SQLite file starts there.
+
+    Without a MEDIA_ROOT, ``media_root`` is empty, and the default storage says that it is in ``directory``.
+    """
 
     django: str
     python: str

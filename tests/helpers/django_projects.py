@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Small Django projects, written by a test into a folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, Mapping
+
+from engine.config.django.asking import ask
+from engine.config.django.facts import Facts
+from engine.config.django.project import project_of
+
+SETTINGS = """
+SECRET_KEY = "of no use"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+INSTALLED_APPS = ["gallery"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3"}}
+MEDIA_ROOT = "/srv/gallery/media"
+"""
+MODELS = """
+from django.db import models
+
+class Photo(models.Model):
+    image = models.ImageField(upload_to="photos/%Y")
+    class Meta:
+        # No Pillow is needed to say so.
+        app_label = "gallery"
+"""
+
+
+def write_project(folder: Path, models: str = MODELS, settings: str = SETTINGS, **files: str) -> Path:
+    """Write a project with one app, ``gallery``; ``files`` are more of them by their names, without .py."""
+    texts = {"site_settings": settings, "gallery/__init__": "", "gallery/models": models, **files}
+    for name, text in texts.items():
+        path = folder / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dedent(text))
+    return folder
+
+
+def asked(folder: Path, **django: Any) -> Facts:
+    """What the project in a folder says, asked with this interpreter."""
+    said: Mapping[str, Any] = {"project": str(folder), "settings": "site_settings", **django}
+    return ask(project_of(said, sys.executable))
