@@ -133,9 +133,12 @@ class _Probe:
                         selector.unregister(key.fileobj)
                     self._take(chunk, is_answer=key.fileobj is output)
                 if b"\n" in self._answer or (has_ended and not ready):
-                    return
+                    break
                 if time.monotonic() > self._deadline:
                     raise self.failure.error(f"it was killed, because it took more than {TIME_LIMIT} s")
+        # What was printed before the answer may still be in its pipe.
+        os.set_blocking(errors.fileno(), False)
+        self._take(errors.read(_CHUNK) or b"", is_answer=False)
 
     def _take(self, chunk: bytes, is_answer: bool) -> None:
         if not is_answer:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from typing import Any, Dict, Iterator, Set, Tuple
 
 from .models import model_facts
@@ -66,10 +67,11 @@ def main() -> None:
         answer = {"facts": _facts()}
     except BaseException as error:
         answer = {"error": _error_and_where(error)}
-    _write(answer_to, (json.dumps(answer) + "\n").encode())
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        # It may be what the project has put in its place.
+        with suppress(Exception):
             stream.flush()
+    _write(answer_to, (json.dumps(answer) + "\n").encode())
     # Nothing that the project has started is waited for.
     os._exit(0)
 
