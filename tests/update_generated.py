@@ -99,6 +99,7 @@ def fragments(prose: Prose) -> str:
         "records": _own(table.module_options("missing")),
         "quarantine": table.QUARANTINE,
         "quarantine_info": table.QUARANTINE_INFO,
+        "django_site_info": table.DJANGO_SITE_INFO,
     }
     bodies = []
     for part, options in parts.items():

@@ -691,3 +691,67 @@ options:
         interpreter that runs the module or the command.
     type: path
 """
+
+    DJANGO_SITE_INFO = r"""
+options:
+  name:
+    description:
+      - The name of the site in the description. Default is that of the folder of the project.
+    type: str
+  user:
+    description:
+      - The user who runs the site, and as whom the project's code runs here, in a process of its own. The
+        play becomes root, and never this user; root asks no project without it.
+    type: str
+  python:
+    description:
+      - The absolute path of an interpreter, 3.8 or later, that has the driver of the site's database, such
+        as that of the application's virtual environment. It is started as the site's user only. Default is
+        the interpreter that runs the module or the command.
+    type: path
+  django:
+    description:
+      - The Django project, which says which columns reference files, where these are, and what becomes of
+        rows.
+    type: dict
+    required: true
+    suboptions:
+      project:
+        description:
+          - The folder of the project, an absolute path; the one that has C(manage.py), as a rule.
+        type: path
+        required: true
+      python:
+        description:
+          - The project's interpreter, as a path in O(django.project) or an absolute one. Default is that
+            of the virtual environment in the project (C(venv), C(.venv) or C(env)), else the one that does
+            the work.
+        type: str
+      settings:
+        description:
+          - The module with the settings. Default is E(DJANGO_SETTINGS_MODULE) of the environment, else what
+            C(manage.py), C(wsgi.py) and C(asgi.py) agree on.
+        type: str
+      database:
+        description:
+          - The site's entry of C(DATABASES). Default is V(default).
+        type: str
+      storage:
+        description:
+          - The site's entry of C(STORAGES). Default is V(default).
+        type: str
+      environment:
+        description:
+          - Environment variables that the settings need. They go before those of O(django.environment_file),
+            and these before those of O(django.systemd_unit).
+        type: dict
+      environment_file:
+        description:
+          - A file on the target with a line C(NAME=VALUE) for each variable.
+        type: path
+      systemd_unit:
+        description:
+          - The unit that runs the project on the target, such as V(gunicorn.service). C(Environment) and
+            C(EnvironmentFile) of it are read.
+        type: str
+"""

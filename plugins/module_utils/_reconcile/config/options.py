@@ -86,6 +86,17 @@ _DEPENDENT = (
     Option("content_type_column", default="content_type_id"),
     Option("parents", choices=PARENTS),
 )
+# What says where a Django project is and how it is asked.
+DJANGO = (
+    Option("project", "path", required=True),
+    Option("python"),
+    Option("settings"),
+    Option("database"),
+    Option("storage"),
+    Option("environment", "dict", no_log=True),
+    Option("environment_file", "path"),
+    Option("systemd_unit"),
+)
 _BY_JOB = tuple(Option(job) for job in (*JOBS, "purge"))
 
 # In the order in which documentation shows them.
@@ -231,3 +242,10 @@ QUARANTINE = (
     _shared("max_listed"),
 )
 QUARANTINE_INFO = (replace(_shared("quarantine"), required=True), _shared("user"), _shared("python"))
+# What the module django_site_info takes.
+DJANGO_SITE_INFO = (
+    _shared("name"),
+    _shared("user"),
+    _shared("python"),
+    Option("django", "dict", required=True, suboptions=DJANGO),
+)

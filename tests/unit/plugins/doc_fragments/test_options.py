@@ -39,6 +39,7 @@ def test_there_is_prose_for_every_option_and_for_nothing_else() -> None:
         **of_jobs,
         "quarantine": set(keys(table.QUARANTINE)),
         "quarantine_info": set(keys(table.QUARANTINE_INFO)),
+        "django_site_info": set(keys(table.DJANGO_SITE_INFO)),
     }
     assert {part: set(said) for part, said in prose.items()} == expected
 
