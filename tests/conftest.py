@@ -60,7 +60,7 @@ def postgresql_server() -> Iterator[str]:
 def mariadb_server() -> Iterator[str]:
     """The URL of a MariaDB that lives as long as the tests do; they are skipped where there can be none."""
     pytest.importorskip("pymysql")
-    from helpers.mariadb import CannotBeHad
+    from helpers.debian_packages import CannotBeHad
     from helpers.servers import running_mariadb
 
     with ExitStack() as stack:

@@ -18,6 +18,7 @@ from typing import Any, Iterator
 import pytest
 
 from helpers.ansible_runs import Ansible
+from helpers.debian_packages import CannotBeHad, unpacked
 from helpers.hosts import AS_ROOT, USER, Host, changes, drifted, schedule
 
 # Cron wakes up at each full minute.
@@ -53,27 +54,13 @@ def cron(folder: Path) -> str:
     shutil.copytree("/etc/pam.d", folder / "pam.d")
     installed = Path("/usr/sbin/cron")
     if not installed.exists():
-        installed = unpacked(folder)
-        shutil.copy(folder / "package/etc/pam.d/cron", folder / "pam.d")
+        try:
+            package = unpacked("cron", ["cron"])
+        except CannotBeHad as error:
+            pytest.skip(f"there is no cron here, and Debian's cannot be had: {error}")
+        installed = package / "usr/sbin/cron"
+        shutil.copy(package / "etc/pam.d/cron", folder / "pam.d")
     return str(installed)
-
-
-def unpacked(folder: Path) -> Path:
-    if not shutil.which("apt-get"):
-        pytest.skip("there is no cron here, and no apt-get to fetch it with")
-    lists, cache = folder / "lists", folder / "cache"
-    for place in (lists, cache / "archives"):
-        (place / "partial").mkdir(parents=True)
-    apt = ["apt-get", "-qq", "-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={cache}"]
-    for command in ("update", "download cron"):
-        done = subprocess.run(
-            [*apt, *command.split()], cwd=folder, stderr=subprocess.PIPE, text=True, check=False
-        )
-        if done.returncode:
-            pytest.skip(f"Debian's cron cannot be had here: apt-get {command}: {done.stderr.strip()}")
-    [package] = folder.glob("cron_*.deb")
-    subprocess.run(["dpkg-deb", "-x", package, folder / "package"], check=True)
-    return folder / "package/usr/sbin/cron"
 
 
 @contextmanager
