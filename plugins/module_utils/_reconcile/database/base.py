@@ -16,13 +16,14 @@ from .archived_rows import RowArchive
 from .dependents import DependentRows
 from .records import Records
 from .references import References
+from .sweep import Sweep
 
 # How the name of a transaction begins that was prepared for a commit in two phases.
 PREPARED = "prepared "
 
 
-class Database(References, Records, DependentRows, RowArchive):
-    """An open database: its catalog, references, records, dependent rows, and rows for the archive.
+class Database(References, Records, DependentRows, RowArchive, Sweep):
+    """An open database: its catalog, references, records, dependent rows, rows for the archive, and texts.
 
     Paths are bytes throughout, and what comes ordered comes in the order of these bytes. Each statement
     sees what is committed by then. Opened read-only, it changes nothing, whatever is called. Every method

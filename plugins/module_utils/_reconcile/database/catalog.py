@@ -40,6 +40,11 @@ class ColumnType:
     default: str = "NULL"
 
 
+def usual_name(schema: str, relation: str) -> str:
+    """The name of a table as people write it: without the schema where that is the usual one."""
+    return relation if schema in ("public", "main") else f"{schema}.{relation}"
+
+
 @dataclass(frozen=True)
 class Table:
     """A table as the catalog has it. ``key`` is the row's address where there is no primary key."""
@@ -52,9 +57,7 @@ class Table:
 
     @property
     def name(self) -> str:
-        """The name as people write it: without the schema where that is the usual one."""
-        usual = self.schema in ("public", "main")
-        return self.relation if usual else f"{self.schema}.{self.relation}"
+        return usual_name(self.schema, self.relation)
 
     @property
     def identity(self) -> tuple[str, str]:

@@ -77,6 +77,11 @@ class Spellings:
         prefixes = (media_url, media_root, posixpath.basename(media_root.rstrip(b"/")))
         self._prefixes = sorted({canonical(prefix) + b"/" for prefix in prefixes} - {b"/"})
 
+    @property
+    def prefixes(self) -> list[bytes]:
+        """What may stand before a path, each with a slash at its end and none at its beginning."""
+        return self._prefixes
+
     def meant_by(self, value: bytes) -> Iterator[bytes]:
         """Yield the canonical paths that a value of the database may stand for; some more than once.
 

@@ -109,6 +109,10 @@ class Hierarchy:
         found = {*_reached(self._below, oid), *_reached(self._above, oid)}
         return frozenset(self._names[each] for each in found)
 
+    def is_partitioned(self, table: Identity) -> bool:
+        """Whether a table has partitions."""
+        return self._oids.get(table) in self._partitioned
+
     def heirs(self, table: Identity) -> list[Identity]:
         """The tables that inherit from a table and may have columns of their own; partitions have none."""
         oid = self._oids.get(table)

@@ -17,9 +17,9 @@ from ...host import host_id
 from ...spool import blocks, temporary_file, working_on_disk
 from ..base import PREPARED, Connection, DriverError
 from ..catalog import BATCH, Table
-from .catalog import PostgreSQLCatalog
 from .dialect import PostgreSQLDialect
 from .settled import SettledConnection
+from .sweep import PostgreSQLSweep
 
 # A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
 LOCK_TIMEOUT = "10s"
@@ -58,11 +58,8 @@ _SEPARATOR = "\x1f"
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 
 
-class PostgreSQL(PostgreSQLCatalog):
+class PostgreSQL(PostgreSQLSweep):
     """A database of PostgreSQL 12 or later."""
-
-    dialect: PostgreSQLDialect
-    _connection: SettledConnection
 
     def __init__(self, connection: Connection, read_only: bool) -> None:
         super().__init__()

@@ -19,19 +19,17 @@ from ...errors import DatabaseError, SiteError
 from ...host import host_id
 from ...media.paths import stem
 from ...text import escaped
-from ..base import Database
 from ..catalog import BATCH, ColumnType, ForeignKey, Table
-from .dialect import SQLiteDialect, is_plain, text_placeholder, zone_of
+from .dialect import is_plain, text_placeholder, zone_of
+from .sweep import SQLiteSweep
 from .triggers import TRIGGERS, fires_on_delete
 
 # Seconds to wait while another process writes.
 BUSY_TIMEOUT = 10
 
 
-class SQLite(Database):
+class SQLite(SQLiteSweep):
     """A database in a file, whose path is absolute."""
-
-    dialect = SQLiteDialect()
 
     def __init__(self, path: str, read_only: bool) -> None:
         super().__init__()

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The ways in which a text may encode the path of a file, all of which are tried, one after another too."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from typing import Callable, Iterator, Match, NamedTuple
+from urllib.parse import unquote
+
+# Different readings of one text; what is encoded in so many ways at once is no path.
+_MOST_READINGS = 64
+
+# Characters that are not shown, and the tag that says where a word may be broken.
+_INVISIBLE = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]|<wbr\s*/?>", re.IGNORECASE)
+_ESCAPE = re.compile(
+    r"((?:\\u[0-9A-Fa-f]{4})+)|((?:\\x[0-9A-Fa-f]{2})+)|((?:\\[0-3][0-7]{2})+)"
+    r"|\\u\{([0-9A-Fa-f]{1,6})\}|\\U([0-9A-Fa-f]{8})|\\(.)",
+    re.DOTALL,
+)
+_LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_QUOTED = re.compile(r"(?:=[0-9A-Fa-f]{2})+")
+_BROKEN_LINE = re.compile(r"=\r?\n")
+
+# Letters, digits and the dot: who encodes one of these has encoded all, the extension too. And the signs of
+# encodings, which may be encoded themselves.
+_HEX = "(?:2[3-6Ee]|3[0-9BbDd]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Cc])"
+_DECIMAL = "(?:3[5-8]|46|4[89]|5[0-79]|6[15-9]|[789][0-9]|1[01][0-9]|12[0-2])(?![0-9])"
+_HIDDEN = (
+    ("%", re.compile(f"%(?:25)*{_HEX}")),
+    ("\\", re.compile(rf"\\(?:u00|u\{{0*|U000000|x){_HEX}|\\(?:056|[01][0-7]{{2}})")),
+    ("&", re.compile(f"&(?:amp;)*(?:#0*{_DECIMAL}|#[xX]0*{_HEX}|period)")),
+    ("=", re.compile(f"=(?:\r?\n|{_HEX})")),
+)
+
+
+def folded(text: str) -> str:
+    """A text as names are compared: in NFC and in lower case, for a file system may ignore both."""
+    text = text.lower()
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def folded_path(path: bytes) -> str:
+    """A path, or a name, as ``folded`` has it; bytes that are no UTF-8 are kept."""
+    return folded(path.decode("utf-8", "surrogateescape"))
+
+
+def hides_names(text: str) -> bool:
+    """Whether the extension of a name may be in a text in a form in which no search finds it."""
+    if any(sign in text and hidden.search(text) for sign, hidden in _HIDDEN):
+        return True
+    return "<wbr" in text or (not text.isascii() and _INVISIBLE.search(text) is not None)
+
+
+def readings(text: str) -> Iterator[str]:
+    """Yield a text as it is, and all that it may stand for."""
+    found = {text: None}
+    waiting = [text]
+    while waiting and len(found) < _MOST_READINGS:
+        encoded = waiting.pop(0)
+        for encoding in _ENCODINGS:
+            if encoding.sign in encoded:
+                plain = encoding.decode(encoded)
+                if plain not in found:
+                    found[plain] = None
+                    waiting.append(plain)
+        if not encoded.isascii():
+            plain = _INVISIBLE.sub("", encoded)
+            if plain not in found:
+                found[plain] = None
+                waiting.append(plain)
+    return iter(found)
+
+
+class _Encoding(NamedTuple):
+    """A way to encode text, and the sign by which it may be known."""
+
+    sign: str
+    decode: Callable[[str], str]
+
+
+def _without_percent(text: str) -> str:
+    return unquote(text, errors="surrogateescape")
+
+
+def _without_backslashes(text: str) -> str:
+    return _ESCAPE.sub(_unescaped, text)
+
+
+def _unescaped(found: Match[str]) -> str:
+    units, hexadecimal, octal, braced, long, character = found.groups()
+    if units:
+        # Two of them may be the halves of one character.
+        return _of_units([int(unit, 16) for unit in units[2:].split("\\u")])
+    if hexadecimal:
+        return _of_bytes(bytes(int(part, 16) for part in hexadecimal[2:].split("\\x")))
+    if octal:
+        return _of_bytes(bytes(int(part, 8) for part in octal[1:].split("\\")))
+    if braced or long:
+        number = int(braced or long, 16)
+        return chr(number) if number <= 0x10FFFF else found.group()
+    return _LETTERS.get(character, character)
+
+
+def _of_units(units: list[int]) -> str:
+    raw = b"".join(unit.to_bytes(2, "little") for unit in units)
+    return raw.decode("utf-16-le", "surrogatepass") if _is_paired(units) else "".join(map(chr, units))
+
+
+def _is_paired(units: list[int]) -> bool:
+    return any(0xD800 <= unit < 0xDC00 for unit in units[:-1])
+
+
+def _of_bytes(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _without_quoted_printable(text: str) -> str:
+    return _QUOTED.sub(
+        lambda found: _of_bytes(bytes.fromhex(found.group().replace("=", ""))), _BROKEN_LINE.sub("", text)
+    )
+
+
+_ENCODINGS = (
+    _Encoding("%", _without_percent),
+    _Encoding("&", html.unescape),
+    _Encoding("\\", _without_backslashes),
+    _Encoding("\\", lambda text: text.replace("\\", "/")),
+    _Encoding("+", lambda text: text.replace("+", " ")),
+    _Encoding("=", _without_quoted_printable),
+    _Encoding("<", lambda text: _INVISIBLE.sub("", text)),
+)

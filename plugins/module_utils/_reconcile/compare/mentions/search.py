@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The search of texts for mentions of files.
+
+The extension of a file's name is the anchor: it is searched for in the text as it is, which takes hardly
+longer than reading it. Only where one was found, what may encode a path is decoded, and the name before it
+looked up.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Iterable, Iterator, NamedTuple, Pattern, Sequence
+
+from ...media.paths import Spellings
+from .decoding import folded, folded_path, hides_names, readings
+
+# So many fit into memory; more of them are searched for in several passes over the database.
+CANDIDATES_AT_ONCE = 200_000
+# Characters before an extension in which a path begins: 255 bytes, each of which may take eight.
+_BEFORE = 2048
+# Characters of a mention that are shown.
+_SHOWN = 200
+
+# What counts as an extension. Where there are more different ones, any of this form is the anchor.
+_EXTENSION = re.compile(r"[a-z0-9]{1,16}")
+_MOST_EXTENSIONS = 100
+# A name of which nothing is encoded.
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+# Where a name may begin: after what is no part of most names, and after a sign for emphasis behind that.
+_BEGINNING = re.compile(r"(?:\A|[^A-Za-z0-9_.~-])([_.~-]*)")
+# Where a name without an extension may end.
+_END = re.compile(r"[_.~-]*(?:[^A-Za-z0-9_.~-]|\Z)")
+# The scheme and the host of a URL, as ``canonical`` leaves them.
+_HOST = re.compile(r"\A[a-z][a-z0-9+.-]*:/[^/]*/")
+_SLASHES = re.compile(r"/(?:\.?/)+")
+# What a mention is shown with: all that stands together.
+_WRITTEN = re.compile(r"[^\s\"'<>()]*\Z")
+
+
+class Mention(NamedTuple):
+    """A file that a text mentions: by its whole path, or (not strong) by its name alone.
+
+    ``text`` is the mention as it is written there; of a long one, the end.
+    """
+
+    path: bytes
+    is_strong: bool
+    text: str
+
+
+class Mentions:
+    """Finds mentions of some candidates, which are paths below the media root."""
+
+    def __init__(self, candidates: Iterable[bytes], spellings: Spellings) -> None:
+        self._prefixes = tuple(_prefixes(map(folded_path, spellings.prefixes)))
+        # By their folded names, those with an extension and those without.
+        self._named: dict[str, list[bytes]] = {}
+        self._bare: dict[str, list[bytes]] = {}
+        extensions = set()
+        for path in candidates:
+            name = folded_path(path.rpartition(b"/")[2])
+            extension = name.rpartition(".")[2]
+            has_extension = "." in name and _EXTENSION.fullmatch(extension)
+            if has_extension:
+                extensions.add(extension)
+            (self._named if has_extension else self._bare).setdefault(name, []).append(path)
+        self._anchor = _anchor(extensions)
+        self._longest = max(map(len, self._named), default=0)
+        self._longest_bare = max(map(len, self._bare), default=0)
+        self._by_path = lru_cache(maxsize=100)(self._folded_paths)
+
+    def in_text(self, text: str) -> Iterator[Mention]:
+        """Yield the mentions in a text; a file that is mentioned several times comes as often."""
+        yield from self._as_written(text)
+        if hides_names(text):
+            for reading in readings(text):
+                yield from self._as_written(reading)
+        if self._bare:
+            for reading in readings(text):
+                yield from self._without_extension(reading)
+
+    def _as_written(self, text: str) -> Iterator[Mention]:
+        """The mentions of candidates with an extension, where the extension is written as it is."""
+        if self._anchor is None:
+            return
+        for found in self._anchor.finditer(text):
+            dot, end = found.span()
+            slash = text.rfind("/", max(0, dot - 255), dot)
+            name = text[slash + 1 : end] if slash >= 0 else ""
+            # So it is nearly always: the name of another file, of which nothing is encoded.
+            if _PLAIN.fullmatch(name) and name.lower() not in self._named:
+                continue
+            start = max(0, dot - _BEFORE)
+            yield from self._before(text[start:end], is_whole=start == 0 and end == len(text))
+
+    def _before(self, written: str, is_whole: bool) -> Iterator[Mention]:
+        """The mentions with which a piece of text ends: by whole paths in any reading, or else by names."""
+        found: dict[bool, dict[bytes, None]] = {True: {}, False: {}}
+        for reading in readings(written):
+            plain = _SLASHES.sub("/", folded(reading))
+            for start in _beginnings(plain, max(0, len(plain) - self._longest - 1)):
+                paths = self._named.get(plain[start:])
+                if paths:
+                    meant, is_strong = self._meant(plain, start, paths, is_whole)
+                    found[is_strong].update(dict.fromkeys(meant))
+        is_strong = bool(found[True])
+        for path in found[is_strong]:
+            yield Mention(path, is_strong, _shown(written))
+
+    def _without_extension(self, text: str) -> Iterator[Mention]:
+        """The mentions of candidates without an extension: by their whole path, behind a slash."""
+        plain = _SLASHES.sub("/", folded(text))
+        if plain.strip() in self._bare:
+            for path in self._bare[plain.strip()]:
+                if b"/" not in path:
+                    yield Mention(path, True, _shown(text))
+        slash = plain.find("/")
+        while slash >= 0:
+            start = slash + 1
+            following = plain[start : start + self._longest_bare + 8].partition("/")[0]
+            for end in _ends(following):
+                name = following[:end]
+                if name in self._bare:
+                    before = plain[max(0, start - _BEFORE) : start]
+                    meant, is_strong = self._meant(before + name, len(before), self._bare[name], False)
+                    for path in meant if is_strong else ():
+                        yield Mention(path, True, _shown(before + name))
+            slash = plain.find("/", start)
+
+    def _meant(
+        self, plain: str, start: int, paths: Sequence[bytes], is_whole: bool
+    ) -> tuple[Sequence[bytes], bool]:
+        """Which of the paths with one name a text means that ends with that name, which begins at ``start``.
+
+        Those by their whole paths, or all of them.
+        """
+        by_path = self._by_path(plain[start:])
+        found = (by_path.get(plain[each:], ()) for each in _beginnings(plain, 0))
+        whole = [path for some in found for path in some if b"/" in path]
+        if not whole and ((is_whole and start == 0) or f"/{plain[:start]}".endswith(self._prefixes)):
+            whole = [path for path in paths if b"/" not in path]
+        return whole or paths, bool(whole)
+
+    def _folded_paths(self, name: str) -> dict[str, list[bytes]]:
+        """The candidates of a name, by their folded paths."""
+        found: dict[str, list[bytes]] = {}
+        for path in (*self._named.get(name, ()), *self._bare.get(name, ())):
+            found.setdefault(folded_path(path), []).append(path)
+        return found
+
+
+def _prefixes(known: Iterable[str]) -> Iterator[str]:
+    """What may stand before a path, each from a slash to a slash: of a URL, its path too."""
+    for prefix in known:
+        yield f"/{prefix}"
+        below = _HOST.sub("", prefix)
+        if below not in ("", prefix):
+            yield f"/{below}"
+
+
+def _anchor(extensions: set[str]) -> Pattern[str] | None:
+    """What finds an extension that no letter or digit follows; None where there is none."""
+    if not extensions:
+        return None
+    known = "|".join(sorted(extensions)) if len(extensions) <= _MOST_EXTENSIONS else _EXTENSION.pattern
+    return re.compile(rf"\.(?:{known})(?![A-Za-z0-9])", re.IGNORECASE)
+
+
+def _beginnings(text: str, first: int) -> Iterator[int]:
+    """Where a name or a path may begin in a text, from a position on."""
+    for found in _BEGINNING.finditer(text, first):
+        yield from range(found.start(1), found.end() + 1)
+
+
+def _ends(text: str) -> Iterator[int]:
+    """Where a name may end that a text begins with."""
+    for found in _END.finditer(text):
+        yield from range(found.start(), max(found.end(), found.start() + 1))
+
+
+def _shown(written: str) -> str:
+    found = _WRITTEN.search(written[-_SHOWN:])
+    return found.group() if found else ""

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""All text of a PostgreSQL database, for the sweep."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Iterator, Sequence
+
+from ..catalog import Table
+from ..sweep import OVERLAP, PIECE, TEXTS_AT_ONCE, SearchedColumns, SearchedTable, Unsearchable
+from .catalog import Identity, PostgreSQLCatalog
+from .dialect import PostgreSQLDialect
+from .settled import SettledConnection
+
+# Text, what is written as text with text in it, and what is made of such types: domains, arrays, composites.
+_TEXT_COLUMNS = """
+WITH RECURSIVE made_of(oid, part) AS (
+  SELECT t.oid, t.typbasetype FROM pg_type AS t WHERE t.typtype = 'd'
+  UNION ALL SELECT t.oid, t.typelem FROM pg_type AS t WHERE t.typcategory = 'A'
+  UNION ALL SELECT t.oid, a.atttypid FROM pg_type AS t JOIN pg_attribute AS a ON a.attrelid = t.typrelid
+    WHERE t.typtype = 'c' AND a.attnum > 0
+), texts(oid) AS (
+  SELECT t.oid FROM pg_type AS t WHERE t.typtype = 'b' AND
+    (t.typcategory = 'S' OR t.typname IN ('json', 'jsonb', 'jsonpath', 'xml', 'hstore'))
+  UNION SELECT m.oid FROM made_of AS m JOIN texts AS x ON x.oid = m.part
+)
+SELECT n.nspname, c.relname, a.attname, has_schema_privilege(n.oid, 'USAGE'),
+       has_column_privilege(c.oid, a.attnum, 'SELECT'), row_security_active(c.oid)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN texts AS x ON x.oid = a.atttypid
+WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
+  AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%%'
+  AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY n.nspname, c.relname, a.attnum
+"""
+
+
+class PostgreSQLSweep(PostgreSQLCatalog):
+    """A database of PostgreSQL whose text is streamed."""
+
+    dialect: PostgreSQLDialect
+    _connection: SettledConnection
+
+    @abstractmethod
+    def _end_reading(self) -> None:
+        """End the transaction that reading began."""
+
+    def _text_columns(self) -> SearchedColumns:
+        with self._doing("reading which columns hold text"):
+            rows = self._all(_TEXT_COLUMNS, [])
+            user = self.dialect.quote(self._first("SELECT current_user::text", [])[0]).replace("%%", "%")
+        found: dict[Identity, list[str]] = {}
+        unsearchable: dict[Identity, Unsearchable] = {}
+        for schema, relation, column, may_use, may_read, is_secured in rows:
+            identity = (schema, relation)
+            found.setdefault(identity, []).append(column)
+            if not (may_use and may_read):
+                unsearchable[identity] = self._forbidden(identity, may_use, may_read, user)
+            elif is_secured:
+                unsearchable[identity] = Unsearchable(
+                    identity, "a row security policy hides rows of it", f"ALTER ROLE {user} BYPASSRLS;"
+                )
+        tables = [
+            SearchedTable(identity, tuple(columns))
+            for identity, columns in found.items()
+            if identity not in unsearchable
+        ]
+        return SearchedColumns(tables, list(unsearchable.values()))
+
+    def _forbidden(self, identity: Identity, may_use: bool, may_read: bool, user: str) -> Unsearchable:
+        grants = [
+            f"GRANT USAGE ON SCHEMA {self.dialect.quote(identity[0])} TO {user};",
+            f"GRANT SELECT ON {self.dialect.qualified(*identity)} TO {user};",
+        ]
+        needed = [grant for grant, is_given in zip(grants, (may_use, may_read)) if not is_given]
+        reason = "this database user may not read it"
+        return Unsearchable(identity, reason, " ".join(needed).replace("%%", "%"))
+
+    def _text_rows(self, searched: SearchedTable, keyed: Table | None) -> Iterator[list[Sequence[Any]]]:
+        if not self._in_transaction:
+            # What a type of the site's own runs to write its values as text must change nothing.
+            self._connection.execute("SET TRANSACTION READ ONLY", [])
+        key = (
+            [self.dialect.exact(self.dialect.key_column(keyed, name, "t")) for name in keyed.key]
+            if keyed
+            else []
+        )
+        statement = self._text_statement(searched, key)
+        try:
+            for rows in self._connection.stream(statement, [], TEXTS_AT_ONCE):
+                yield [row[:-2] if row[-2] is None else _with_piece(row, len(key)) for row in rows]
+        finally:
+            self._end_reading()
+
+    def _key_parts(self, table: Table) -> list[str]:
+        return [self.dialect.exact(self.dialect.key_column(table, name, "t")) for name in table.key]
+
+    def _text_statement(self, searched: SearchedTable, key: Sequence[str]) -> str:
+        """The rows of a table as they are or, where they are long, in pieces with the number of the column.
+
+        All in one statement, so that a row which grows or shrinks meanwhile is not left out of both. A
+        long text becomes bytes once, of which a piece costs nothing more to take.
+        """
+        sql = self.dialect
+        keys = [f"k{number}" for number in range(len(key))]
+        texts = [f"c{number}" for number in range(len(searched.columns))]
+        fields = [
+            *(f"{part} AS {alias}" for part, alias in zip(key, keys)),
+            *(f"{sql.field('t', name)}::text AS {alias}" for name, alias in zip(searched.columns, texts)),
+        ]
+        size = " + ".join(f"coalesce(octet_length(s.{text}), 0)" for text in texts)
+        values = ", ".join(f"({number}, s.{text})" for number, text in enumerate(texts))
+        nothing = ", ".join("NULL::text" for _text in texts)
+        return (
+            f"SELECT {', '.join([*(f's.{name}' for name in keys), 'p.*'])} "
+            f"FROM (SELECT {', '.join(fields)} FROM {self._rows_of_its_own(searched)} AS t OFFSET 0) AS s "
+            f"CROSS JOIN LATERAL (SELECT {', '.join(f's.{text}' for text in texts)}, "
+            f"NULL::int4 AS number, NULL::bytea AS piece WHERE {size} <= {PIECE} "
+            f"UNION ALL SELECT {nothing}, w.number, substr(w.bytes, g.start, {PIECE + OVERLAP}) "
+            f"FROM (SELECT v.number, convert_to(v.value, 'UTF8') AS bytes "
+            f"FROM (VALUES {values}) AS v(number, value) WHERE {size} > {PIECE} OFFSET 0) AS w, "
+            f"generate_series(1, octet_length(w.bytes), {PIECE}) AS g(start)) AS p"
+        )
+
+    def _rows_of_its_own(self, searched: SearchedTable) -> str:
+        """A table without those that inherit from it, which are searched for themselves."""
+        relation = self.dialect.qualified(*searched.identity)
+        is_partitioned = self._hierarchy().is_partitioned(searched.identity)
+        return relation if is_partitioned else f"ONLY {relation}"
+
+
+def _with_piece(row: Sequence[Any], keys: int) -> Sequence[Any]:
+    """A row with one piece of a text in the place of that text."""
+    *found, number, piece = row
+    # A piece may begin and end within a character.
+    found[keys + number] = bytes(piece).decode("utf-8", "surrogateescape")
+    return found

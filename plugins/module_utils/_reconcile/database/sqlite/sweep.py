@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""All text of a SQLite database, for the sweep."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing, contextmanager
+from typing import Any, Iterator, NamedTuple, Sequence
+
+from ..base import Database
+from ..catalog import Table
+from ..sweep import OVERLAP, SearchedColumns, SearchedTable
+from .dialect import SQLiteDialect
+
+# Virtual tables keep their text in ordinary ones, or outside of the database.
+_TABLES = """
+SELECT m.name, c.name FROM main.sqlite_master AS m JOIN pragma_table_xinfo(m.name) AS c
+WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.sql NOT LIKE 'CREATE VIRTUAL %'
+  AND NOT (c.pk = 1 AND upper(c.type) = 'INTEGER')
+ORDER BY m.name, c.cid
+"""
+# Characters that are read before they are passed on, and bytes of a row up to which it is read whole.
+_AT_ONCE = 2 * 1024 * 1024
+_LONGEST_ROW = 1024 * 1024
+# The name of the limit in sqlite3 is as new as the limit: SQLITE_LIMIT_LENGTH.
+_LIMIT_LENGTH = 0
+# Seconds: a reader keeps others from committing, except in WAL mode.
+_LONGEST_READ = 1.0
+
+
+class _Query(NamedTuple):
+    """The texts of one table, and how its rows are addressed: "" where they are not."""
+
+    table: str
+    relation: str
+    columns: Sequence[str]
+    row_number: str
+    keys: Sequence[str]
+    texts: Sequence[str]
+
+    def of_rows(self, condition: str) -> str:
+        return f"SELECT {', '.join([*self.keys, *self.texts])} FROM {self.relation} AS t {condition}"
+
+
+class SQLiteSweep(Database):
+    """A SQLite database whose text is streamed."""
+
+    dialect = SQLiteDialect()
+    _connection: sqlite3.Connection
+
+    def _text_columns(self) -> SearchedColumns:
+        # A column of any type may hold text.
+        found: dict[str, list[str]] = {}
+        with self._doing("reading which tables there are"):
+            for table, column in self._connection.execute(_TABLES):
+                found.setdefault(table, []).append(column)
+        tables = [SearchedTable(("main", table), tuple(columns)) for table, columns in found.items()]
+        return SearchedColumns(tables, [])
+
+    def _text_rows(self, searched: SearchedTable, keyed: Table | None) -> Iterator[list[Sequence[Any]]]:
+        sql = self.dialect
+        table = self._table(searched)
+        fields = [sql.field("t", name) for name in searched.columns]
+        query = _Query(
+            table.relation,
+            sql.relation(table),
+            searched.columns,
+            self._row_number(table),
+            [sql.key_column(table, name, "t") for name in keyed.key] if keyed else [],
+            [f"CASE typeof({field}) WHEN 'text' THEN {field} END" for field in fields],
+        )
+        if query.row_number:
+            yield from self._numbered_rows(query)
+        else:
+            yield from _in_lists(self._connection.execute(query.of_rows("")))
+
+    def _row_number(self, table: Table) -> str:
+        """The name by which rows of a table have a number; empty where they have none."""
+        taken = {name.lower() for name in table.columns}
+        for name in ("rowid", "_rowid_", "oid"):
+            if name not in taken:
+                try:
+                    self._connection.execute(f"SELECT {name} FROM {self.dialect.relation(table)} LIMIT 0")
+                except sqlite3.OperationalError as error:
+                    if "no such column" not in str(error):
+                        raise
+                    return ""
+                return name
+        return ""
+
+    def _numbered_rows(self, query: _Query) -> Iterator[list[Sequence[Any]]]:
+        """Read in the order of the numbers, from where the last read ended."""
+        numbered = query._replace(texts=[*query.texts, f"t.{query.row_number}"])
+        may_stay = self._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+        start: int | None = None
+        while True:
+            condition = "" if start is None else f"WHERE t.{query.row_number} > {start}"
+            statement = numbered.of_rows(f"{condition} ORDER BY t.{query.row_number}")
+            until = time.monotonic() + _LONGEST_READ
+            is_interrupted = False
+            with self._long_rows_refused() as refused:
+                for rows in _in_lists(self._until_refused(statement, refused)):
+                    start = rows[-1][-1]
+                    yield [row[:-1] for row in rows]
+                    if not may_stay and time.monotonic() > until:
+                        is_interrupted = True
+                        break
+            if refused:
+                start = self._next_number(query, start)
+                if start is None:
+                    return
+                yield from self._long_row(query, start)
+            elif not is_interrupted:
+                return
+
+    @contextmanager
+    def _long_rows_refused(self) -> Iterator[list[sqlite3.Error]]:
+        """Read no row that is longer than memory should hold; where one is met, the error is in the list."""
+        refused: list[sqlite3.Error] = []
+        # Before Python 3.11, there is no way to read such a row otherwise than as a whole.
+        limited: Any = self._connection
+        if not hasattr(limited, "setlimit"):
+            yield refused
+            return
+        before = limited.setlimit(_LIMIT_LENGTH, _LONGEST_ROW)
+        try:
+            yield refused
+        finally:
+            limited.setlimit(_LIMIT_LENGTH, before)
+
+    def _until_refused(self, statement: str, refused: list[sqlite3.Error]) -> Iterator[Sequence[Any]]:
+        with closing(self._connection.cursor()) as cursor:
+            try:
+                yield from cursor.execute(statement)
+            except sqlite3.DataError as error:
+                if "too big" not in str(error):
+                    raise
+                refused.append(error)
+
+    def _next_number(self, query: _Query, start: int | None) -> int | None:
+        condition = "" if start is None else f"WHERE t.{query.row_number} > {start}"
+        statement = f"SELECT min(t.{query.row_number}) FROM {query.relation} AS t {condition}"
+        found: int | None = self._connection.execute(statement).fetchone()[0]
+        return found
+
+    def _long_row(self, query: _Query, number: int) -> Iterator[list[Sequence[Any]]]:
+        """The texts of one long row, in pieces; none where the row is gone."""
+        kinds = [f"typeof(t.{self.dialect.quote(name)})" for name in query.columns]
+        found = query._replace(texts=kinds).of_rows(f"WHERE t.{query.row_number} = {number}")
+        for row in self._connection.execute(found).fetchall():
+            keys, kinds = row[: len(query.keys)], row[len(query.keys) :]
+            for position, (column, kind) in enumerate(zip(query.columns, kinds)):
+                for piece in self._pieces(query, column, number) if kind == "text" else ():
+                    texts: list[Any] = [None] * len(kinds)
+                    texts[position] = piece
+                    yield [(*keys, *texts)]
+
+    def _pieces(self, query: _Query, column: str, number: int) -> Iterator[str]:
+        readable: Any = self._connection
+        try:
+            blob = readable.blobopen(query.table, column, number, readonly=True)
+        except sqlite3.OperationalError:
+            # A generated column, which is stored nowhere, can only be read as a whole.
+            whole = f"SELECT {self.dialect.field('t', column)} FROM {query.relation} AS t"
+            for (text,) in self._connection.execute(f"{whole} WHERE t.{query.row_number} = {number}"):
+                yield text
+            return
+        with blob:
+            for start in range(0, len(blob), _LONGEST_ROW):
+                blob.seek(start)
+                yield blob.read(_LONGEST_ROW + OVERLAP).decode("utf-8", "surrogateescape")
+
+
+def _in_lists(rows: Iterator[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+    """Rows in lists of a bounded size."""
+    some: list[Sequence[Any]] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += sum([len(value) for value in row if value.__class__ is str]) + 100
+        if size > _AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A mention is found wherever it stands in a text, and however it is encoded there."""
+
+from __future__ import annotations
+
+import html
+import json
+import quopri
+import unicodedata
+from typing import Any, Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.compare.mentions import Mentions
+from engine.media.paths import Spellings
+
+pytestmark = pytest.mark.promise(14)
+
+SPELLINGS = Spellings(b"/srv/media", b"https://cdn.example/m/")
+
+
+def found(text: str, *candidates: str) -> set[tuple[str, bool]]:
+    mentions = Mentions([path.encode("utf-8", "surrogateescape") for path in candidates], SPELLINGS)
+    return {
+        (path.decode("utf-8", "surrogateescape"), is_strong)
+        for path, is_strong, _text in mentions.in_text(text)
+    }
+
+
+STRONG = {("photos/a b.jpg", True)}
+WEAK = {("photos/a b.jpg", False)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "photos/a b.jpg",
+        "/m/photos/a b.jpg",
+        "https://cdn.example/m/photos/a%20b.jpg?v=2#top",
+        "file:///srv/media/photos//a b.jpg",
+        '<img src="/m/photos/a%20b.jpg" alt="">',
+        "<img srcset='/m/x.jpg 1x,/m/photos/a%20b.jpg 2x'>",
+        "![text](</m/photos/a b.jpg>)",
+        "url(/m/photos/a%20b.JPG)",
+        json.dumps({"image": "photos/a b.jpg"}),
+        json.dumps({"image": "photos/a b.jpg"}).replace("/", r"\/"),
+        json.dumps(json.dumps({"image": json.dumps("photos/a b.jpg").replace("/", r"\/")})),
+        html.escape(json.dumps({"image": "photos/a b.jpg"})),
+        "photos&#x2F;a&nbsp;b.jpg".replace("&nbsp;", "&#32;"),
+        "photos%2Fa%20b.jpg",
+        "photos%252fa%2520b%252ejpg",
+        r"C:\site\photos\a b.jpg",
+        r"photos\u002fa\u0020b\u002ejpg",
+        "photos/a+b.jpg",
+        "photos/./a b.jpg",
+        "{photos/a b.jpg,NULL}",
+        '{"(1,\\"photos/a b.jpg\\")"}',
+        "photos/a=20b.jpg",
+        "photos/a =\nb.j=\r\npg",
+        "photos/a \u200bb.j\u00adpg",
+        "photos/<wbr>a b.jpg",
+        "".join(f"&#{ord(sign)};" for sign in "photos/a b.jpg"),
+        "".join(f"%{ord(sign):02x}" for sign in "photos/a b.jpg"),
+        "".join(f"\\x{ord(sign):02x}" for sign in "photos/a b.jpg"),
+        "photos/a b.jpg.",
+        "see photos/a b.jpg, please",
+    ],
+)
+def test_a_whole_path_is_found(text: str) -> None:
+    assert found(text, "photos/a b.jpg") == STRONG
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a b.jpg",
+        "_a b.jpg_",
+        "other/a b.jpg",
+        "thumb=a b.jpg;",
+        "看a b.jpg看",
+        r"x\na b.jpg",
+        "x%0Aa%20b.jpg",
+        "-a b.jpg",
+    ],
+)
+def test_a_name_alone_is_found(text: str) -> None:
+    assert found(text, "photos/a b.jpg") == WEAK
+
+
+@pytest.mark.parametrize(
+    "text", ["ba b.jpg", "a b.jpgx", "a b.jpeg", "a  b.jpg", "", "jpg", ".jpg", "1-a b.jpg"]
+)
+def test_another_name_is_no_mention(text: str) -> None:
+    assert found(text, "photos/a b.jpg") == set()
+    assert found(f"/m/photos/{text}".replace(" ", "_"), "photos/a_b.jpg") == set()
+
+
+def test_the_path_tells_files_of_one_name_apart() -> None:
+    candidates = "p/1/a.jpg", "p/2/a.jpg", "a.jpg"
+    assert found("/m/p/1/a.jpg", *candidates) == {("p/1/a.jpg", True)}
+    assert found("/m/a.jpg", *candidates) == {("a.jpg", True)}
+    assert found("a.jpg", *candidates) == {("a.jpg", True)}
+    assert found("see a.jpg", *candidates) == {(path, False) for path in candidates}
+
+
+def test_a_name_without_an_extension_is_found_by_its_path() -> None:
+    assert found('<a href="/m/docs/Read%20me">', "docs/Read me") == {("docs/Read me", True)}
+    assert found("docs/README, please", "docs/README") == {("docs/README", True)}
+    assert found("https://cdn.example/m/README.", "README") == {("README", True)}
+    assert found("Read the README or other/README", "docs/README") == set()
+
+
+def test_many_different_extensions_are_anchors_too() -> None:
+    many = [f"p/x.{number}" for number in range(500)]
+    assert found("see /m/p/x.77, and more", *many) == {("p/x.77", True)}
+
+
+def test_a_mention_is_shown_as_it_is_written() -> None:
+    mentions = Mentions([b"p/a b.jpg"], SPELLINGS)
+    [mention] = mentions.in_text(f'{"x" * 9000} src="/m/p/a%20b.jpg" {"x" * 9000}')
+    assert mention == (b"p/a b.jpg", True, "/m/p/a%20b.jpg")
+
+
+ENCODINGS: list[Callable[[str], str]] = [
+    quote,
+    lambda text: quote(text, safe=""),
+    lambda text: json.dumps(text)[1:-1],
+    lambda text: json.dumps(text, ensure_ascii=False)[1:-1].replace("/", r"\/"),
+    html.escape,
+    lambda text: html.escape(text).replace("/", "&#x2F;"),
+    lambda text: text.encode("ascii", "xmlcharrefreplace").decode(),
+    lambda text: unicodedata.normalize("NFD", text),
+    lambda text: unicodedata.normalize("NFC", text),
+    lambda text: quopri.encodestring(text.encode()).decode("ascii"),
+    lambda text: "".join(f"&#{ord(sign)};" for sign in text),
+]
+AROUND = [
+    "{}",
+    '<img src="/m/{}">',
+    "<img srcset='/m/{} 2x, /m/x.jpg'>",
+    "![x](/m/{})",
+    'url("{}")',
+    '[{{"type": "image", "value": "{}"}}]',
+    '{{"{}",NULL}}',
+    "see {}, please",
+    "https://cdn.example/m/{}?x=1#y",
+    "/srv/media/{}\n",
+]
+NAMES = st.text(
+    st.one_of(
+        st.sampled_from("abcXYZ019 _-.()'&+%#~@,;=!"),
+        st.characters(min_codepoint=0xA0, max_codepoint=0x2FFF, blacklist_categories=("C", "Z", "M")),
+        st.sampled_from("äéñ日本😀"),
+    ),
+    min_size=1,
+    max_size=20,
+).filter(lambda name: name.strip() == name and name.strip("."))
+
+
+@given(
+    directory=NAMES,
+    name=NAMES,
+    extension=st.sampled_from(["jpg", "PNG", "mp4"]),
+    is_of_windows=st.booleans(),
+    ways=st.lists(st.sampled_from(ENCODINGS), max_size=3),
+    around=st.sampled_from(AROUND),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_encoding_hides_a_mention(
+    directory: str, name: str, extension: str, is_of_windows: bool, ways: list[Any], around: str
+) -> None:
+    path = f"{directory}/{name}.{extension}"
+    written = path.replace("/", "\\") if is_of_windows else path
+    for way in ways:
+        written = way(written)
+    candidates = (path, "p/other.jpg")
+    assert (path, True) in found(around.format(written), *candidates)

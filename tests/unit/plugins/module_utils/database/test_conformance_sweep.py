@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What every database must do for the sweep: stream all of its text, or say that it cannot."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from engine.config.site import Column
+from engine.database import connect
+from engine.database.base import Database
+from engine.errors import DatabaseError
+from helpers.databases import TestDatabase
+from helpers.implementations import Implementation
+
+pytestmark = pytest.mark.promise(14)
+
+
+def columns_of(database: Database, *listed: Column) -> dict[str, tuple[str, ...]]:
+    found = database.searched_columns(listed)
+    assert found.unsearchable == []
+    return {table.name: table.columns for table in found.tables}
+
+
+def texts_of(database: Database, name: str, **how: Any) -> list[tuple[Any, ...]]:
+    [table] = [table for table in database.searched_columns().tables if table.name == name]
+    return [tuple(row) for rows in database.texts(table, **how) for row in rows]
+
+
+def test_every_text_is_streamed(empty_database: TestDatabase) -> None:
+    empty_database.run(
+        """CREATE TABLE "No 1%" (id integer PRIMARY KEY, "a ""b%s" text, other varchar(20));
+        INSERT INTO "No 1%" VALUES (1, NULL, 'p/1.jpg'), (2, 'p/ä%.jpg', NULL)"""
+    )
+    with connect(empty_database.url, read_only=True) as database:
+        assert columns_of(database) == {"No 1%": ('a "b%s', "other")}
+        assert sorted(texts_of(database, "No 1%"), key=repr) == [("p/ä%.jpg", None), (None, "p/1.jpg")]
+
+
+def test_listed_columns_are_left_out(photos_with_notes: TestDatabase) -> None:
+    with connect(photos_with_notes.url, read_only=True) as database:
+        assert "image" in columns_of(database)["photo"]
+        assert "image" not in columns_of(database, Column("photo", "image")).get("photo", ())
+
+
+def test_generated_columns_are_searched(empty_database: TestDatabase) -> None:
+    empty_database.run(
+        "CREATE TABLE photo (id integer PRIMARY KEY, name text,"
+        " path text GENERATED ALWAYS AS ('p/' || name) STORED)"
+    )
+    empty_database.insert("photo", [{"id": 1, "name": "1.jpg"}])
+    with connect(empty_database.url, read_only=True) as database:
+        assert texts_of(database, "photo") == [("1.jpg", "p/1.jpg")]
+
+
+@pytest.mark.parametrize("kind", ["integer", "large", "text", "composite"])
+def test_keys_come_with_the_texts(
+    kind: str, implementation: Implementation, empty_database: TestDatabase
+) -> None:
+    columns, values = implementation.keys[kind]
+    names = ", ".join(column.split()[0] for column in columns.split(", "))
+    empty_database.run(f"CREATE TABLE photo ({columns}, note text, image text, PRIMARY KEY ({names}))")
+    for value in values:
+        empty_database.run(f"INSERT INTO photo VALUES ({value}, 'n', 'i')")
+    with connect(empty_database.url, read_only=True) as database:
+        table = database.table("photo")
+        width = len(table.key)
+        rows = texts_of(database, "photo", with_keys=True)
+        keys = {row[:width] for row in rows}
+        assert len(keys) == 3
+        assert {row[-2:] for row in rows} == {("n", "i")}
+
+
+def test_rows_without_a_primary_key_have_an_address(empty_database: TestDatabase) -> None:
+    empty_database.run("CREATE TABLE note (body text)")
+    empty_database.insert("note", [{"body": "a"}, {"body": "b"}])
+    with connect(empty_database.url, read_only=True) as database:
+        rows = texts_of(database, "note", with_keys=True)
+        assert sorted(row[-1] for row in rows) == ["a", "b"]
+        assert len({row[:-1] for row in rows}) == 2
+
+
+def test_a_long_text_comes_in_pieces_that_overlap(empty_database: TestDatabase) -> None:
+    text = "".join(f"{number:07}ä" for number in range(300_000))
+    empty_database.run("CREATE TABLE note (id integer PRIMARY KEY, a text, body text, z text)")
+    rows = [{"id": number, "a": f"a{number}"} for number in range(5)]
+    rows[2].update(body=text, z="z" * 10)
+    empty_database.insert("note", rows)
+    with connect(empty_database.url, read_only=True) as database:
+        found = texts_of(database, "note", with_keys=True)
+    assert {row[1] for row in found if row[1]} == {f"a{number}" for number in range(5)}
+    assert [row[3] for row in found if row[3]] == ["z" * 10]
+    pieces = [row[2] for row in found if row[2]]
+    assert {row[0] for row in found if row[2] or row[3]} == {found[0][0].__class__(2)}
+    assert max(map(len, pieces)) < 1_200_000
+    assert len(pieces) > 1
+    # Each part of the length of a path is whole in one of them.
+    for start in range(0, len(text) - 4096, 4000):
+        assert any(text[start : start + 4096] in piece for piece in pieces)
+
+
+def test_many_rows_are_streamed_in_lists_of_a_bounded_size(empty_database: TestDatabase) -> None:
+    empty_database.run("CREATE TABLE note (id integer PRIMARY KEY, body text)")
+    empty_database.run(
+        "INSERT INTO note WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+        " SELECT i, 'body ' || i FROM n"
+        if empty_database.kind == "sqlite"
+        else "INSERT INTO note SELECT i, 'body ' || i FROM generate_series(1, 2000) AS s(i)"
+    )
+    with connect(empty_database.url, read_only=True) as database:
+        assert {body for (body,) in texts_of(database, "note")} == {f"body {i}" for i in range(1, 2001)}
+
+
+def test_the_end_of_the_time_is_an_error(empty_database: TestDatabase) -> None:
+    empty_database.run("CREATE TABLE note (id integer PRIMARY KEY, body text)")
+    empty_database.insert("note", [{"id": 1, "body": "a"}])
+    with connect(empty_database.url, read_only=True) as database:
+        with pytest.raises(DatabaseError, match=r"searching note .* was not finished"):
+            texts_of(database, "note", until=time.monotonic() - 1)
+        assert texts_of(database, "note", until=time.monotonic() + 60) == [("a",)]
+
+
+def test_a_table_that_vanishes_is_an_error(photos_with_notes: TestDatabase) -> None:
+    photos_with_notes.run("CREATE TABLE gone (body text)")
+    with connect(photos_with_notes.url, read_only=True) as database:
+        [table] = [table for table in database.searched_columns().tables if table.name == "gone"]
+        database.table("gone")
+        photos_with_notes.run("DROP TABLE gone")
+        with pytest.raises(DatabaseError, match="searching gone for mentions"):
+            list(database.texts(table))
+
+
+def test_the_sweep_leaves_no_transaction_open(empty_database: TestDatabase) -> None:
+    empty_database.run("CREATE TABLE note (id integer PRIMARY KEY, body text)")
+    empty_database.insert("note", [{"id": number, "body": "a"} for number in range(300)])
+    with connect(empty_database.url, read_only=False) as database:
+        for _some in database.texts(database.searched_columns().tables[0]):
+            break
+        with connect(empty_database.url, read_only=True) as other:
+            assert other.open_transactions() == {}
+        with database.transaction():
+            pass
+        empty_database.run("DROP TABLE note")
