@@ -148,6 +148,7 @@ def machine(server: str) -> dict[str, str]:
         "ansible-core": version("ansible-core"),
         "PostgreSQL": postgresql,
         "psycopg2": psycopg2.__version__,
+        "psycopg 3": version("psycopg"),
         "SQLite": sqlite3.sqlite_version,
     }
 

@@ -114,6 +114,8 @@ def scan(job: str, site: Site, kind: str, with_others: bool) -> Contest:
         Contestant("shell pipeline", [str(PEERS / "pipeline.sh"), job, *where]),
         Contestant("engine", engine(job, options)),
     ]
+    if kind == "postgresql":
+        contestants.append(Contestant("engine through psycopg 3", [*engine(job, options), "psycopg3"]))
     if with_others:
         module = ["ansible", "localhost", "--check", "-m", f"django_media.cleanup.{MODULES[job]}"]
         nothing = ["ansible", "localhost", "-m", "ping"]

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""The engine without Ansible: engine.py {orphans|records} {check|apply} OPTIONS; prints what was found."""
+"""The engine without Ansible: engine.py {orphans|records} {check|apply} OPTIONS [DRIVER].
+
+It prints how many files or records were found.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "plugins" / "module_utils"))
 
 from _reconcile import run as jobs
 from _reconcile.config import jobs as site
+from _reconcile.database import drivers
 
-kind, mode, options = sys.argv[1:]
+kind, mode, options, *driver = sys.argv[1:]
+if driver:
+    drivers.POSTGRESQL_DRIVERS = [getattr(drivers, f"{name}_connection") for name in driver]
 build = site.orphans_job if kind == "orphans" else site.records_job
 plan, outcome = jobs.run(build(json.loads(options)), check=mode == "check")
 if mode == "apply" and (outcome is None or outcome.error):

@@ -20,6 +20,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Callable
 
+import psycopg
 import psycopg2
 
 from engine.errors import (
@@ -35,6 +36,8 @@ CALLS = (
 )
 CALLS_THAT_FAIL = tuple(call for call in CALLS if call not in ("replace", "rmdir"))
 ERRORS = (errno.EIO, errno.EACCES, errno.ENOSPC, errno.ESTALE)
+# Whose connections are cut.
+DRIVERS: tuple[Any, ...] = (psycopg2, psycopg, sqlite3)
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ class Steps:
         for name in CALLS:
             setattr(os, name, self._counted(name, getattr(os, name)))
         transfer.rename_to_new = self._counted("renameat2", transfer.rename_to_new)
-        psycopg2.connect = self._connecting(psycopg2.connect)
-        sqlite3.connect = self._connecting(sqlite3.connect)
+        for driver in DRIVERS:
+            driver.connect = self._connecting(driver.connect, driver.OperationalError)
 
     def _counted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any, **named: Any) -> Any:
@@ -90,20 +93,20 @@ class Steps:
 
         return counted
 
-    def _connecting(self, connect: Callable[..., Any]) -> Callable[..., Any]:
+    def _connecting(self, connect: Callable[..., Any], lost: type[Exception]) -> Callable[..., Any]:
         def connecting(*arguments: Any, **named: Any) -> Connection:
             real = connect(*arguments, **named)
 
             def cut() -> None:
                 if not isinstance(real, sqlite3.Connection):
                     with closing(connect(*arguments, **named)) as other:
-                        _terminate(other, f"pid = {real.get_backend_pid()}")
+                        _terminate(other, f"pid = {real.info.backend_pid}")
                 else:
                     real.close()
 
             def cut_and_tell() -> None:
                 cut()
-                raise psycopg2.OperationalError("server closed the connection unexpectedly")
+                raise lost("server closed the connection unexpectedly")
 
             return Connection(
                 real, lambda: self.take("sql", cut), lambda: self.take("committed", cut_and_tell)

@@ -47,10 +47,20 @@ def sqlite_full_site(folder_and_quarantine: tuple[Path, Path | None], sqlite: An
 
 
 @pytest.fixture
-def postgresql_full_site(postgresql: Any) -> Iterator[FullSite]:
+def postgresql_full_site(postgresql_psycopg2: Any) -> Iterator[FullSite]:
     """A full site whose files are in memory."""
+    yield from full_site_in_memory(postgresql_psycopg2)
+
+
+@pytest.fixture
+def psycopg3_full_site(postgresql_psycopg3: Any) -> Iterator[FullSite]:
+    """The same, whose database is reached through psycopg 3."""
+    yield from full_site_in_memory(postgresql_psycopg3)
+
+
+def full_site_in_memory(database: Any) -> Iterator[FullSite]:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
-        yield settled(FullSite(Path(folder), postgresql))
+        yield settled(FullSite(Path(folder), database))
 
 
 def assert_nothing_lost(figures: Figures) -> None:
@@ -94,6 +104,20 @@ def test_a_connection_that_is_cut_loses_nothing(postgresql_full_site: FullSite, 
     for step in (*range(1, 8), *range(8, 60, 3)):
         if round_of(postgresql_full_site, work, Fault("cut", step, "sql"), figures).how == "done":
             break
+    assert_nothing_lost(figures)
+
+
+@pytest.mark.promise(4)
+def test_a_commit_whose_answer_is_lost_through_psycopg3_loses_nothing(psycopg3_full_site: FullSite):
+    figures = Figures()
+    ended = {
+        round_of(
+            psycopg3_full_site, cleaning(psycopg3_full_site, job), Fault("cut", step, "committed"), figures
+        ).how
+        for job in JOBS
+        for step in (1, 2)
+    }
+    assert "failed" in ended
     assert_nothing_lost(figures)
 
 

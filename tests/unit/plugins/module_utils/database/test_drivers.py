@@ -119,6 +119,39 @@ def test_a_percent_sign_is_written_twice_everywhere(connection: LibpqConnection)
     assert list(connection.stream("SELECT '100%%'", [], 2)) == [[("100%",)]]
 
 
+def test_a_copy_is_whole(connection: LibpqConnection) -> None:
+    for count in (0, 1, 50_000):
+        file = io.BytesIO()
+        connection.copy_to(file, f"SELECT n FROM generate_series(1, {count}) AS n")
+        assert file.getvalue() == b"".join(b"%d\n" % number for number in range(1, count + 1))
+        assert connection.fetch("SELECT 1", []) == [(1,)]
+
+
+@pytest.mark.promise(1)
+def test_a_copy_that_fails_on_the_way_is_an_error(connection: LibpqConnection) -> None:
+    with pytest.raises(DriverError, match="division by zero") as failure:
+        connection.copy_to(io.BytesIO(), "SELECT 1 / (n - 40000) FROM generate_series(1, 50000) AS n")
+    assert failure.value.code == "22012"
+    connection.rollback()
+    assert connection.fetch("SELECT 1", []) == [(1,)]
+
+
+@pytest.mark.promise(1)
+def test_a_copy_whose_connection_is_lost_on_the_way_is_an_error(connection: LibpqConnection) -> None:
+    ends = "SELECT CASE n WHEN 40000 THEN pg_terminate_backend(pg_backend_pid()) END"
+    with pytest.raises(DriverError) as failure:
+        connection.copy_to(io.BytesIO(), f"{ends} FROM generate_series(1, 50000) AS n")
+    assert failure.value.is_lost
+    assert connection.is_closed
+
+
+def test_a_copy_onto_a_full_disk_leaves_a_usable_connection(connection: LibpqConnection) -> None:
+    with open("/dev/full", "wb", buffering=0) as file, pytest.raises(OSError, match="No space left"):
+        connection.copy_to(file, "SELECT n FROM generate_series(1, 500000) AS n")
+    connection.rollback()
+    assert connection.fetch("SELECT 1", []) == [(1,)]
+
+
 VALUES = [
     ("%s::text", "it's \\ 100% \x1f é", "it's \\ 100% \x1f é"),
     ("%s::text", "", ""),
