@@ -151,6 +151,13 @@ options:
       - V(referenced_row:TABLE.COLUMN), in the job C(incomplete), rows reference
         the record by this column, so it was attached to something. It is kept
         unless the column is accepted, such as V(referenced_row:accounts_user.last_id).
+      - V(set_callable:APP.MODEL.FIELD), C(on_delete) of the Django project
+        would give a dependent row a value that only the project's code knows.
+        If the field is accepted, it is set to NULL where the model allows
+        that.
+      - V(tree_model:APP.MODEL), rows of a tree would be deleted, of which
+        Django's own C(delete()) keeps the rest right. If the model is accepted,
+        they are deleted as they are.
     type: list
     elements: str
     default: []

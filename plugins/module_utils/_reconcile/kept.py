@@ -34,8 +34,11 @@ class Code(str, Enum):
     UNDECLARED_DEPENDENTS = "undeclared_dependents"
     UNDECLARED_PARENTS = "undeclared_parents"
     UNREFERENCED_FOLDER = "unreferenced_folder"
+    UNCLAIMED_FOLDER = "unclaimed_folder"
     DELETE_TRIGGER = "delete_trigger"
     REFERENCED_ROW = "referenced_row"
+    SET_CALLABLE = "set_callable"
+    TREE_MODEL = "tree_model"
     RECORD_KEPT = "record_kept"
     YOUNG = "young"
     DATABASE = "database"
@@ -74,6 +77,9 @@ MEANING = {
     Code.DELETE_TRIGGER: "Rows would be deleted from a table with a trigger whose effects are not known.",
     Code.REFERENCED_ROW: "Other rows reference the record, so it was attached to something.",
     Code.UNREFERENCED_FOLDER: "Nothing in the folder is referenced, and ten files or more are in it.",
+    Code.SET_CALLABLE: "A dependent row would get a value that only the project's own code knows.",
+    Code.TREE_MODEL: "Rows of a tree would be deleted, which only Django itself keeps right.",
+    Code.UNCLAIMED_FOLDER: "No file field of the Django project writes to the folder: it is not judged.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
     Code.YOUNG: "The file, the row or a file of the record is younger than the age limit, or of unknown age.",
     Code.DATABASE: "The file is part of the site's own database.",
@@ -95,7 +101,10 @@ MEANING = {
 
 
 # Doubts about one thing that a user may accept, as CODE:NAME.
-ACCEPTABLE_BY_NAME = (Code.SHARED_PATH, Code.DELETE_TRIGGER, Code.REFERENCED_ROW, Code.UNREFERENCED_FOLDER)
+ACCEPTABLE_BY_NAME = (
+    *(Code.SHARED_PATH, Code.DELETE_TRIGGER, Code.REFERENCED_ROW, Code.UNREFERENCED_FOLDER),
+    *(Code.SET_CALLABLE, Code.TREE_MODEL),
+)
 
 
 class Doubt(NamedTuple):

@@ -52,9 +52,6 @@ def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
 def records_job(options: Mapping[str, Any]) -> RecordsJob:
     """Build the job ``missing`` or ``incomplete``, as ``select`` says. Raises SiteError."""
     values = checked(options, module_options(SELECTIONS[0]))
-    label = values["label"]
-    if label is not None and "." not in label:
-        raise SiteError(f"label {label!r} must lead over a foreign key to a column, such as album_id.title.")
     references = columns_of(values["references"])
     deciding = _deciding_column(values, references)
     return RecordsJob(
@@ -69,7 +66,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         uploaded_at_column=values["uploaded_at_column"],
         time_zone=values["time_zone"],
         age_limit=AgeLimit(values["older_than_hours"], values["age_stamp"]),
-        label=label,
+        label=values["label"],
         dependents=_dependents(values["dependents"]),
         parents=values["parents"],
         only=only_of(values["only"] or {}),

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Sequence
 
-from ..kept import ACCEPTABLE_BY_NAME
+from ..kept import ACCEPTABLE_BY_NAME, Code
 from .guards import ACCEPTABLE
 
 JOBS = ("orphans", "incomplete", "missing")
@@ -31,6 +31,8 @@ AGE_STAMPS = ("newest", "mtime", "ctime")
 SELECTIONS = ("missing", "incomplete")
 
 ACTIONS = ("delete", "set_null", "set_default", "restrict")
+# What a Django project does that SQL cannot: such a rule keeps the record.
+SET_CALLABLE, TREE_MODEL = Code.SET_CALLABLE.value, Code.TREE_MODEL.value
 # What becomes of the parents of a row that is deleted.
 PARENTS = ("delete", "keep")
 # The first is the default.

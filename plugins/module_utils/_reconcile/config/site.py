@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from ..kept import Code
+from ..kept import Code, Doubt
 from .only import Only
 from .options import AGE_STAMPS
 
@@ -110,6 +110,18 @@ class AgeLimit:
 
 
 @dataclass(frozen=True)
+class Claims:
+    """What the fields of a Django project say about the folders of a job ``orphans``.
+
+    Its directories need not be there yet. The folders of what ``columns`` reference are judged as well, for
+    code decides where their files go. What no field claims is reported, and not judged.
+    """
+
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class OrphansJob:
     site: Site
     directories: tuple[bytes, ...]
@@ -117,6 +129,7 @@ class OrphansJob:
     age_limit: AgeLimit
     exclude: tuple[str, ...]
     derived: tuple[str, ...]
+    claims: Claims | None = None
 
     name = "orphans"
 
@@ -143,6 +156,10 @@ class DependentRule:
     The column holds the record's key, a key that a content type completes (Django's generic
     relation), or, with ``holds_path``, the path of the removed file. ``parents`` says what
     becomes of the parents of rows that are deleted.
+
+    ``target`` is the table whose rows it references, where that is not the table of the records and no
+    foreign key of the catalog says so. With ``is_implied`` it is the project's rule: it may have no effect,
+    ``name`` is what ``accept`` calls it, and ``value`` is the default that Django would write.
     """
 
     column: Column
@@ -151,6 +168,10 @@ class DependentRule:
     content_type_column: str = "content_type_id"
     holds_path: bool = False
     parents: str | None = None
+    target: str | None = None
+    is_implied: bool = False
+    name: str = ""
+    value: str | float | None = None
 
 
 @dataclass(frozen=True)
@@ -175,10 +196,20 @@ class RecordsJob:
     relink: bool
     references: tuple[Column, ...]
     derived: tuple[str, ...]
+    # Of a Django project: other columns that are NULL in a row that is not attached, why none of the records
+    # may be removed, and what a person should know.
+    more_unattached_columns: tuple[str, ...] = ()
+    doubt: Doubt | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         return self.select
+
+    @property
+    def unattached_columns(self) -> tuple[str, ...]:
+        """Columns of which one is NULL in a row that is attached to nothing."""
+        return (self.unattached_column, *self.more_unattached_columns)
 
     @property
     def clears(self) -> bool:

@@ -112,14 +112,14 @@ class GenericRelation(NamedTuple):
 class Selection:
     """Which rows of a table a job is about; every statement repeats the whole of it.
 
-    Without ``unattached_column`` these are the rows that reference a file; with it, those in which that
-    column is NULL. With ``uploaded_at_column``, it must be before ``cutoff`` (seconds since 1970). With
+    Without ``unattached_columns`` these are the rows that reference a file; with them, those in which one of
+    them is NULL. With ``uploaded_at_column``, it must be before ``cutoff`` (seconds since 1970). With
     ``only``, a row must have one of these values in each of these columns, or NULL.
     """
 
     table: Table
     file_column: str
-    unattached_column: str | None = None
+    unattached_columns: tuple[str, ...] = ()
     uploaded_at_column: str | None = None
     cutoff: float = 0.0
     time_zone: str | None = None
@@ -158,6 +158,14 @@ class Catalog(ABC):
         if name not in self._tables:
             self._tables[name] = self._look_up(name)
         return self._tables[name]
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is such a table or view."""
+        try:
+            self.table(name)
+        except SiteError:
+            return False
+        return True
 
     @abstractmethod
     def _look_up(self, name: str) -> Table: ...

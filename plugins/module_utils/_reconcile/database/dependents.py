@@ -101,6 +101,16 @@ class DependentRows(Statements):
 
     def content_type(self, app_label: str, model: str) -> int:
         """The id that Django gave a model in ``django_content_type``; raises SiteError if none."""
+        found = self.content_type_or_none(app_label, model)
+        if found is None:
+            raise SiteError(
+                f"django_content_type knows no model {app_label}.{model}. "
+                "Write content_type as APP.MODEL in lower case, such as album.photo."
+            )
+        return found
+
+    def content_type_or_none(self, app_label: str, model: str) -> int | None:
+        """The same; None where Django gave it none, so that no row can have it."""
         table = self.table("django_content_type")
         statement = (
             f"SELECT id FROM {self.dialect.relation(table)} "
@@ -109,10 +119,7 @@ class DependentRows(Statements):
         with self._doing("looking up a content type"):
             for rows in self._stream(statement, [app_label, model]):
                 return int(rows[0][0])
-        raise SiteError(
-            f"django_content_type knows no model {app_label}.{model}. "
-            "Write content_type as APP.MODEL in lower case, such as album.photo."
-        )
+        return None
 
     def rows_referencing(
         self, child: Table, column: str, paths: Iterable[bytes]

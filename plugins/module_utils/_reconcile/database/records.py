@@ -172,10 +172,11 @@ class Records(Statements):
         return self.dialect.path(self.dialect.field("t", selection.file_column))
 
     def _condition(self, selection: Selection) -> tuple[str, list[Any]]:
-        if selection.unattached_column is None:
-            condition = self.dialect.is_filled(self.dialect.field("t", selection.file_column))
+        fields = [self.dialect.field("t", name) for name in selection.unattached_columns]
+        if fields:
+            condition = f"({' OR '.join(f'{field} IS NULL' for field in fields)})"
         else:
-            condition = f"{self.dialect.field('t', selection.unattached_column)} IS NULL"
+            condition = self.dialect.is_filled(self.dialect.field("t", selection.file_column))
         parameters: list[Any] = []
         if selection.uploaded_at_column is not None:
             uploaded = self.dialect.field("t", selection.uploaded_at_column)

@@ -26,8 +26,9 @@ class _IncompletePlanner(RecordsPlanner):
 
     def _selection(self) -> Selection:
         table = table_of(self.job, self.database)
-        self.database.column(table, self.job.unattached_column)
-        selection = self._with_age(table, self.job.unattached_column)
+        for name in self.job.unattached_columns:
+            self.database.column(table, name)
+        selection = self._with_age(table, self.job.unattached_columns)
         if selection.uploaded_at_column is None:
             raise SiteError(
                 f"no column of {table.name} is known to say when a row was made, so none is known to be old. "

@@ -12,6 +12,7 @@ from collections import Counter
 from typing import Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.age import AgeCheck
+from ..compare.claimed import claimed_folders, unclaimed_folders
 from ..compare.merge import Merge, begun
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.other_names import OtherNames
@@ -64,12 +65,20 @@ def plan(session: Session, job: OrphansJob, approved: str | None = None) -> Plan
 
 def directories(session: Session, job: OrphansJob) -> Iterator[bytes]:
     """The directories that hold files which the job may remove."""
-    for directory in job.directories:
+    judged, _notes = _judged_folders(session, job)
+    for directory in judged:
         last = None
         for run in session.media.walk(directory, exclusion(job.exclude)):
             if run.prefix != last:
                 yield run.prefix.rstrip(b"/")
             last = run.prefix
+
+
+def _judged_folders(session: Session, job: OrphansJob) -> tuple[tuple[bytes, ...], list[str]]:
+    """The directories of a job, those that its Django project claims where it does; and notes about them."""
+    if job.claims is None:
+        return job.directories, []
+    return claimed_folders(job, job.claims, session.media, session.database)
 
 
 class _OrphansPlanner(Planner):
@@ -81,6 +90,9 @@ class _OrphansPlanner(Planner):
         super().__init__(session, job, scope, approved)
         self.job = job
         self.plan = Plan(job.name, scope, self.moment, _spool(), job.site.max_listed)
+        self.directories, notes = _judged_folders(session, job)
+        self.plan.directories = self.directories
+        self.plan.warnings += [*(job.claims.notes if job.claims else ()), *notes]
         self.age = AgeCheck(self.store, job.age_limit, self.moment)
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
         self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings, self.store)
@@ -106,7 +118,7 @@ class _OrphansPlanner(Planner):
 
     def _require_directories(self) -> None:
         try:
-            for directory in self.job.directories:
+            for directory in self.directories:
                 self.store.require_directory(directory)
         except SiteError as error:
             marker = self.site.marker
@@ -119,7 +131,7 @@ class _OrphansPlanner(Planner):
     def _require_each_once(self) -> None:
         """Refuse two names of one folder, as over two mounts: its files would be judged by each of them."""
         known: dict[tuple[int, int], bytes] = {}
-        for directory in self.job.directories:
+        for directory in self.directories:
             state = self.store.check(directory).state
             other = known.setdefault((state.device, state.inode), directory) if state else directory
             if other != directory:
@@ -132,13 +144,13 @@ class _OrphansPlanner(Planner):
         self.plan.items.append(orphan)
         self.plan.found.files += 1
         self.plan.found.bytes += orphan.state.size
-        self.removed[_listed(orphan.path, self.job.directories)] += 1
+        self.removed[_listed(orphan.path, self.directories)] += 1
         self.plan.count_in(orphan.item())
 
     def _folders(self) -> UnreferencedFolders:
         accepted = self.site.accepted_names(Code.UNREFERENCED_FOLDER)
         return UnreferencedFolders(
-            self.job.directories,
+            self.directories,
             accepted,
             lambda path: bool(self.derived and sources_of(self.derived, path)),
             self._keep_folder,
@@ -156,7 +168,7 @@ class _OrphansPlanner(Planner):
         seen = seen_files()
         neighbours = Neighbours()
         with begun(self.database.references(self.job.references)) as lists:
-            listings = {directory: self._listing(directory) for directory in self.job.directories}
+            listings = {directory: self._listing(directory) for directory in self.directories}
             merge = Merge(self._watched(lists), self.without_file)
             for directory, paths in listings.items():
                 not_judged, unreferenced = self.not_judged, self.unreferenced
@@ -277,8 +289,17 @@ class _OrphansPlanner(Planner):
         """Whether there are more references than files with a reference; spares a search if not."""
         return self.plan.examined["references"] > self.plan.examined["referenced"]
 
+    def _report_unclaimed(self) -> None:
+        if self.job.claims is None:
+            return
+        reason = "no file field of the Django project writes to it, so nothing in it is judged"
+        for folder in unclaimed_folders(self.store, self.job, self.directories):
+            if self.keep.doubt_of_file(folder) is None:
+                self.plan.keep(folder, Code.UNCLAIMED_FOLDER, reason)
+
     def _finish(self) -> None:
         self._report_what_left_the_plan()
+        self._report_unclaimed()
         # The store may have been listed twice.
         for path, reason in dict.fromkeys(self.store.not_entered.items):
             self.plan.keep(path, Code.OTHER_MOUNT, reason)
@@ -300,7 +321,7 @@ class _OrphansPlanner(Planner):
             return
         names = (
             run.prefix + name
-            for directory in self.job.directories
+            for directory in self.directories
             for run in self.store.walk(directory, self.exclude)
             for name in run.names
         )
@@ -337,5 +358,6 @@ def _is_below(path: bytes, directory: bytes) -> bool:
 
 
 def _scope(job: OrphansJob) -> str:
-    parts = [job.site.media_root, *job.directories]
+    # What a project claims may grow by each upload.
+    parts = [job.site.media_root, *(() if job.claims else job.directories)]
     return "\0".join([*map(os.fsdecode, parts), *map(str, job.references)])

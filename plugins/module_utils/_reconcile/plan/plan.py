@@ -60,6 +60,8 @@ class Plan:
     kept: Listed[Kept] = field(init=False)
     # Records that are to reference another file; not counted among what is found.
     relinks: Any = ()
+    # The directories that a job ``orphans`` judges.
+    directories: tuple[bytes, ...] = ()
     # By which earlier scans its items are confirmed; None where that is not required.
     confirmation: Confirmation | None = None
 

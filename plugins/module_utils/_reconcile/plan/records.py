@@ -27,7 +27,8 @@ from ..spool import Listed, Spool
 from ..text import escaped_value
 from .approval import Item
 from .dependents.cascade import Cascade, DependentRow
-from .dependents.links import Dependents, Link
+from .dependents.link import Link
+from .dependents.links import Dependents
 from .plan import Plan
 
 # Of the digest of a record's dependent rows.
@@ -209,6 +210,13 @@ _RESTRICTIONS = {
     "attach it to nothing, declare them in dependents with the action delete, or set accept: "
     "['referenced_row:{}']",
 }
+# Of a Django project; with what accept calls them.
+_RESTRICTIONS_OF_PROJECT = {
+    Code.SET_CALLABLE: "rows depend on its record by {}, and on_delete gives them a value that only the "
+    "project's code knows. Delete it with Django; if NULL will do, set accept: ['set_callable:{}']",
+    Code.TREE_MODEL: "rows of a tree would be deleted with it by {}, and only Django keeps the rest of the "
+    "tree right. Delete it there; if rows may go as they are, set accept: ['tree_model:{}']",
+}
 
 
 def shared_paths(job: RecordsJob, database: Database, paths: Iterable[bytes]) -> set[bytes]:
@@ -228,6 +236,8 @@ def restriction(links: Sequence[Link], dependents: Dependents) -> Doubt:
     code = links[0].keeps or Code.RESTRICTED
     if code is Code.DELETE_TRIGGER:
         return triggered(links[0].child, dependents)
+    if code in _RESTRICTIONS_OF_PROJECT:
+        return Doubt(code, _RESTRICTIONS_OF_PROJECT[code].format(links[0], links[0].name))
     return Doubt(code, _RESTRICTIONS[code].format(*[links[0]] * 2))
 
 

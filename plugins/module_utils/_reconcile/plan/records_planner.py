@@ -27,7 +27,8 @@ from ..spool import CHUNK, ExternalSort, Spool
 from ..text import counted
 from .dependents import undeclared
 from .dependents.cascade import Cascade, cascade_of
-from .dependents.links import Dependents, Link
+from .dependents.link import Link
+from .dependents.links import Dependents
 from .guards import guard_cascade, guard_durable, guard_share, guard_tables
 from .planner import Planner
 from .records import (
@@ -63,7 +64,7 @@ class RecordsPlanner(Planner):
         self.owner_path = _owner_path(job, selection, self.database)
         self.plan = RecordsPlan(job, scope, self.moment, selection)
         self.plan.links = Dependents(job, selection.table, self.database)
-        self.plan.warnings += self.plan.links.warnings
+        self.plan.warnings += [*self.plan.links.warnings, *job.notes]
         # The links for which records are kept, in the order in which they are met.
         self.undeclared: dict[Link, None] = {}
         self.check = MissingCheck(self.store, self.spellings, self.derived, self.plan.keep)
@@ -79,14 +80,14 @@ class RecordsPlanner(Planner):
     def _selection(self) -> Selection:
         """What every statement about the records repeats."""
 
-    def _with_age(self, table: Table, unattached_column: str | None = None) -> Selection:
+    def _with_age(self, table: Table, unattached_columns: tuple[str, ...] = ()) -> Selection:
         """The selection of rows that are older than the limit, where their age can be known."""
         column = age_column(self.job, table, self.database)
         cutoff = self.moment - self.job.age_limit.seconds
         return Selection(
             table,
             self.job.file_column,
-            unattached_column,
+            unattached_columns,
             column,
             cutoff,
             self.job.time_zone,
@@ -197,9 +198,10 @@ class RecordsPlanner(Planner):
 
     def _with_dependents(self, records: list[Record]) -> list[Record]:
         """Those of the records that may be removed, together with their dependent rows."""
-        if self.plan.links.triggers.get(self.plan.links.root):
+        doubt = self._doubt_of_all()
+        if doubt:
             for record in records:
-                self._keep_for(record, triggered(self.plan.links.root, self.plan.links))
+                self._keep_for(record, doubt)
             return []
         cascade, found, left = self._cascade(records)
         records = [record for record in left if self.is_approved(record)]
@@ -211,6 +213,13 @@ class RecordsPlanner(Planner):
         add_counts(self.plan.dependents, cascade.counts())
         add_listed(self.plan.dependents_listed, found.listed)
         return records
+
+    def _doubt_of_all(self) -> Doubt | None:
+        """Why no record may be removed, whatever depends on it."""
+        root = self.plan.links.root
+        if self.plan.links.triggers.get(root):
+            return triggered(root, self.plan.links)
+        return None if self.job.clears else self.job.doubt
 
     def _cascade(self, records: list[Record]) -> tuple[Cascade, DependentsFound, list[Record]]:
         """The cascade of the records, its rows, and the records without those that these rows keep."""

@@ -22,7 +22,7 @@ class OrphansDescription(Description):
 
     def lines(self) -> list[str]:
         plan, job = self.plan, self.job
-        directories = ", ".join(escaped(path) or "." for path in job.directories)
+        directories = ", ".join(escaped(path) or "." for path in plan.directories) or "no directory"
         columns = ", ".join(map(str, job.references))
         files = counted(plan.examined["files"], "file")
         lines = [f"  {files} in {directories}; {plan.examined['referenced']:,} referenced by {columns}"]

@@ -18,7 +18,9 @@ from ...database.base import Database
 from ...database.catalog import ForeignKey, GenericRelation, Row, StoredRow, Table
 from ...errors import DatabaseError
 from ...text import counted, escaped_value
-from .links import CLEARING, Dependents, Link
+from .link import Link
+from .links import Dependents
+from .rules import CLEARING
 
 RowKey = Tuple[Any, ...]
 # Rows, each with the records for whose sake it was reached.

@@ -12,7 +12,7 @@ known, the record is kept: nothing is removed on a guess.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Iterable, Iterator
 
 from ...config.site import Column, DependentRule, RecordsJob
@@ -20,7 +20,9 @@ from ...database.base import Database
 from ...database.catalog import ForeignKey, Table
 from ...errors import SiteError
 from ...kept import Code
+from .link import ATTACHED, TRIGGERED, UNDECLARED, UNDECLARED_PARENTS, Link
 from .parents import Parents, upwards
+from .rules import CLEARING, possible_action, require_key, with_table
 
 _BY_DATABASE = {
     "CASCADE": "delete",
@@ -28,63 +30,6 @@ _BY_DATABASE = {
     "SET DEFAULT": "set_default",
     "RESTRICT": "restrict",
 }
-# What becomes of the rows is not known.
-UNDECLARED = "undeclared"
-UNDECLARED_PARENTS = "undeclared_parents"
-# Rows would be deleted from a table with a trigger that is not known.
-TRIGGERED = "delete_trigger"
-# Of the job incomplete: the record was attached to the row.
-ATTACHED = "referenced_row"
-_KEEPS = {
-    "restrict": Code.RESTRICTED,
-    UNDECLARED: Code.UNDECLARED_DEPENDENTS,
-    UNDECLARED_PARENTS: Code.UNDECLARED_PARENTS,
-    TRIGGERED: Code.DELETE_TRIGGER,
-    ATTACHED: Code.REFERENCED_ROW,
-}
-
-
-# What leaves a row and changes it.
-CLEARING = ("set_null", "set_default")
-
-
-@dataclass(frozen=True)
-class Link:
-    """One way in which rows of ``child`` depend on rows of ``parent``.
-
-    With ``is_upwards`` it is the other way round: the foreign key leads from ``parent``, as the rows of which
-    this is about are called here, to ``child``, whose rows are deleted after those that reference them.
-    """
-
-    parent: Table
-    child: Table
-    columns: tuple[str, ...]
-    action: str
-    foreign_key: ForeignKey | None = None
-    content_type: int | None = None
-    content_type_column: str = ""
-    holds_path: bool = False
-    is_upwards: bool = False
-
-    def __str__(self) -> str:
-        table = self.parent if self.is_upwards else self.child
-        return f"{table.name}.{', '.join(self.columns)}"
-
-    @property
-    def keeps(self) -> Code | None:
-        """For which reason a row keeps the record on which it depends; None if it does not."""
-        return _KEEPS.get(self.action)
-
-    @property
-    def to_default(self) -> bool:
-        return self.action == "set_default"
-
-    @property
-    def key(self) -> ForeignKey:
-        """The foreign key of the catalog, or what one would be that the user names."""
-        return self.foreign_key or ForeignKey(
-            *self.child.identity, self.columns, *self.parent.identity, self.parent.key, "NO ACTION"
-        )
 
 
 class Dependents:
@@ -96,24 +41,22 @@ class Dependents:
     def __init__(self, job: RecordsJob, table: Table, database: Database) -> None:
         self.root = table
         self._foreign_keys = database.foreign_keys()
-        self._rules = {
-            (database.table(rule.column.table).identity, rule.column.name): rule for rule in job.dependents
-        }
-        self.parents = Parents(job, table, database, self._foreign_keys)
+        rules = list(with_table(job.dependents, database))
+        self._rules = {(database.table(rule.column.table).identity, rule.column.name): rule for rule in rules}
+        self.parents = Parents(job.parents, rules, table, database)
         self._site = job.site
         # Each table from which rows would be deleted and whose triggers are not known.
         self.triggers: dict[Table, str] = {}
         self._links: dict[Table, list[Link]] = {}
         self.warnings: list[str] = []
+        self._with_parents: set[Table] = set()
         # The tables to whose rows nothing must be attached.
         self._unattached = {table} if job.select == "incomplete" else set()
         # Nothing depends on the files of rows that are kept.
         if not job.clears:
             self._unless_triggered("delete", table, database)
-            self._follow(table, database)
-            self._add_unconstrained(job.dependents, database)
-            self._add_parents(database)
-            self._require_effect(job.dependents, database)
+            self._collect(rules, database)
+            self._require_effect([rule for rule in rules if not rule.is_implied], database)
         in_order = list(self._children_first())
         # Tables from which rows are deleted before those of the records, and after them.
         self.order = in_order[: in_order.index(table) + 1]
@@ -161,6 +104,15 @@ class Dependents:
             for up in self.links_to(link.child)
         )
 
+    def _collect(self, rules: Iterable[DependentRule], database: Database) -> None:
+        """Collect all links: each table from which rows are deleted may lead to others."""
+        self._follow(self.root, database)
+        left, met = self._unconstrained(rules, database), 0
+        while met < len(self._links):
+            met = len(self._links)
+            left = [rule for rule in left if not self._add_unconstrained(rule, database)]
+            self._add_parents(database)
+
     def _follow(self, table: Table, database: Database) -> None:
         """Collect the links to a table and, where rows would be deleted, the links to those."""
         if table in self._links:
@@ -190,10 +142,10 @@ class Dependents:
             action = "delete"
         said = [self._rules.get((child.identity, name)) for name in key.columns]
         for rule in filter(None, said):
-            action = rule.action
-            _require_default(rule, child)
+            action = possible_action(rule, child)
         # Only a deletion that somebody declared says that the row attaches the record to nothing.
-        if action != "delete" or not (is_one_thing or any(said)):
+        is_declared = any(rule and not rule.is_implied for rule in said)
+        if action != "delete" or not (is_one_thing or is_declared):
             action = self._unless_attached(action, parent, f"{child.name}.{key.columns[0]}")
         if action != _BY_DATABASE.get(key.on_delete):
             # What the database does is about the rows that it binds; other rules are about all rows.
@@ -205,11 +157,12 @@ class Dependents:
                 "forbids it. Choose delete or restrict."
             )
         if action in CLEARING:
-            _require_key(child, ", ".join(key.columns))
+            require_key(child, ", ".join(key.columns))
         columns = nullable if action == "set_null" else key.columns
         if action == _BY_DATABASE.get(key.on_delete):
             columns = key.set_columns or columns
-        return Link(parent, child, columns, action, foreign_key=key)
+        name = next((rule.name for rule in said if rule), "")
+        return Link(parent, child, columns, action, foreign_key=key, name=name)
 
     def _only_joins(self, table: Table) -> bool:
         """Whether the rows of a table say nothing but that two others belong together.
@@ -227,50 +180,70 @@ class Dependents:
             and (not own or (table.has_primary_key and own == set(table.key) and len(own) == 1))
         )
 
-    def _add_unconstrained(self, rules: Iterable[DependentRule], database: Database) -> None:
-        """Add what no catalog knows: generic relations, paths, keys without a constraint."""
+    def _unconstrained(self, rules: Iterable[DependentRule], database: Database) -> list[DependentRule]:
+        """The rules for what no catalog knows: generic relations, paths, keys without a constraint."""
         declared = {((key.schema, key.table), name) for key in self._foreign_keys for name in key.columns}
-        for rule in rules:
-            child = database.table(rule.column.table)
-            column = database.column(child, rule.column.name)
-            if (child.identity, rule.column.name) in declared:
-                continue
-            if rule.action == "set_null" and not column.nullable and not rule.holds_path:
-                raise SiteError(
-                    f"dependents: {rule.column} cannot be set to NULL, the table forbids it. "
-                    "Choose delete or restrict."
-                )
-            _require_default(rule, child)
-            if rule.action in CLEARING:
-                _require_key(child, rule.column.name)
-            if rule.holds_path:
-                database.path_column(rule.column)
-            elif len(self.root.key) != 1:
-                raise SiteError(
-                    f"dependents: {rule.column} is one column, and the key of {self.root.name} has "
-                    f"{len(self.root.key)}, so it cannot name one of its rows."
-                )
-            action = self._unless_triggered(rule.action, child, database)
-            if action != "delete":
-                action = self._unless_attached(action, self.root, f"{child.name}.{rule.column.name}")
-            content_type = None
-            if rule.content_type:
-                database.column(child, rule.content_type_column)
-                content_type = database.content_type(*rule.content_type)
-                self._check_model(rule.column, rule.content_type, database)
-            self._links[self.root].append(
-                Link(
-                    self.root,
-                    child,
-                    (rule.column.name,),
-                    action,
-                    content_type=content_type,
-                    content_type_column=rule.content_type_column,
-                    holds_path=rule.holds_path,
-                )
+        return [
+            rule
+            for rule in rules
+            if (database.table(rule.column.table).identity, rule.column.name) not in declared
+        ]
+
+    def _add_unconstrained(self, rule: DependentRule, database: Database) -> bool:
+        """Add the link of such a rule; False where its target is no table from which rows are deleted."""
+        child = database.table(rule.column.table)
+        column = database.column(child, rule.column.name)
+        target = database.table(rule.target) if rule.target else self.root
+        if target not in self._links:
+            return False
+        if rule.action == "set_null" and not column.nullable and not rule.holds_path:
+            raise SiteError(
+                f"dependents: {rule.column} cannot be set to NULL, the table forbids it. "
+                "Choose delete or restrict."
             )
-            if action == "delete":
-                self._follow(child, database)
+        action = possible_action(rule, child)
+        if action in CLEARING:
+            require_key(child, rule.column.name)
+        if rule.holds_path:
+            database.path_column(rule.column)
+        elif len(target.key) != 1:
+            raise SiteError(
+                f"dependents: {rule.column} is one column, and the key of {target.name} has "
+                f"{len(target.key)}, so it cannot name one of its rows."
+            )
+        action = self._unless_triggered(action, child, database)
+        if action != "delete":
+            action = self._unless_attached(action, target, f"{child.name}.{rule.column.name}")
+        content_type = self._content_type(rule, child, database)
+        if rule.content_type and content_type is None:
+            return True
+        self._links[target].append(
+            Link(
+                target,
+                child,
+                (rule.column.name,),
+                action,
+                content_type=content_type,
+                content_type_column=rule.content_type_column,
+                holds_path=rule.holds_path,
+                name=rule.name,
+            )
+        )
+        if action == "delete":
+            self._follow(child, database)
+        return True
+
+    def _content_type(self, rule: DependentRule, child: Table, database: Database) -> int | None:
+        """The number of a rule's content type; None if it has none, or no row can have it."""
+        if not rule.content_type:
+            return None
+        database.column(child, rule.content_type_column)
+        if rule.is_implied:
+            # Django numbers a content type when the first row needs it.
+            return database.content_type_or_none(*rule.content_type)
+        found = database.content_type(*rule.content_type)
+        self._check_model(rule.column, rule.content_type, database)
+        return found
 
     def _unless_attached(self, action: str, table: Table, column: str) -> str:
         """The action, or that a row which references one of a table by this column keeps it as attached."""
@@ -289,10 +262,9 @@ class Dependents:
 
     def _add_parents(self, database: Database) -> None:
         """Add the ways from rows that are deleted to their parents, and to what depends on these."""
-        done: set[Table] = set()
-        while done != self._links.keys():
-            table = next(table for table in self._links if table not in done)
-            done.add(table)
+        while self._with_parents != self._links.keys():
+            table = next(table for table in self._links if table not in self._with_parents)
+            self._with_parents.add(table)
             for key in self.parents.keys_of(table):
                 # A row that goes because its parent does needs no word about it.
                 along = self.links_along(table)
@@ -381,24 +353,6 @@ class Dependents:
                     yield from visit(link.child)
 
         return visit(self.root)
-
-
-def _require_default(rule: DependentRule, table: Table) -> None:
-    """Django keeps most defaults in Python, where nobody knows them here."""
-    if rule.action == "set_default" and table.columns[rule.column.name].default == "NULL":
-        raise SiteError(
-            f"dependents: the database knows no default of {rule.column} (db_default in the model), so it "
-            "cannot be set. Choose restrict."
-        )
-
-
-def _require_key(table: Table, column: str) -> None:
-    """A row that is changed must be found again to be set back."""
-    if not table.has_primary_key:
-        raise SiteError(
-            f"dependents: {table.name} has no primary key, so a row of it that is set to NULL could "
-            f"not be restored. Choose delete or restrict for {table.name}.{column}."
-        )
 
 
 def _target(key: ForeignKey) -> tuple[str, str]:

@@ -11,9 +11,9 @@ catalog, and there Django keeps the other row. So it is asked.
 
 from __future__ import annotations
 
-from typing import Iterable, Sequence
+from typing import Iterable
 
-from ...config.site import RecordsJob
+from ...config.site import DependentRule
 from ...database.base import Database
 from ...database.catalog import ForeignKey, Table
 from ...errors import SiteError
@@ -25,15 +25,17 @@ _FURTHER_PARENT = "_ptr_id"
 class Parents:
     """The foreign keys that lead to parents, and what is said of these, by the table of the child."""
 
-    def __init__(self, job: RecordsJob, table: Table, database: Database, keys: Sequence[ForeignKey]) -> None:
+    def __init__(
+        self, of_records: str | None, rules: Iterable[DependentRule], table: Table, database: Database
+    ) -> None:
         self._database = database
         self._keys: dict[tuple[str, str], list[ForeignKey]] = {}
-        for key in keys:
+        for key in database.foreign_keys():
             self._keys.setdefault((key.schema, key.table), []).append(key)
         self._said: dict[tuple[str, str], str] = {}
-        if job.parents:
-            self._say(table, job.parents)
-        for rule in job.dependents:
+        if of_records:
+            self._say(table, of_records)
+        for rule in rules:
             if rule.parents:
                 self._say(database.table(rule.column.table), rule.parents)
         self._say_of_ancestors()

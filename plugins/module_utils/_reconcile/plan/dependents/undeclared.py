@@ -14,7 +14,8 @@ import re
 from typing import Iterable
 
 from ...config.options import ACTIONS, PARENTS
-from .links import UNDECLARED, UNDECLARED_PARENTS, Dependents, Link
+from .link import UNDECLARED, UNDECLARED_PARENTS, Link
+from .links import Dependents
 
 _PARENTS = f"parents: {'|'.join(PARENTS)}"
 

@@ -164,7 +164,6 @@ def test_what_cannot_be_meant_is_refused_in_words(options: dict[str, Any], words
         ({"file_column": None}, "file_column is missing"),
         ({"select": "orphans"}, "must be one of missing, incomplete"),
         ({"companion_columns": "thumbnail"}, "must be a list"),
-        ({"label": "title"}, "must lead over a foreign key"),
         ({"max_dependents": -1}, "max_dependents is -1"),
         (
             {"dependents": [{**CAPTION, "action": "cascade"}]},

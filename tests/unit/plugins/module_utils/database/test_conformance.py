@@ -170,7 +170,7 @@ def test_the_whole_condition_is_repeated_at_the_removal(photos_with_notes: TestD
     with connect(photos_with_notes.url, read_only=False) as database:
         chosen = selection(
             database,
-            unattached_column="album_id",
+            unattached_columns=("album_id",),
             uploaded_at_column="taken",
             cutoff=NOON,
             time_zone="UTC",

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The folders that the file fields of a Django project write to, and those to which none does.
+
+Where code decides the folder, the references that are there show it: the first folder of each.
+"""
+
+from __future__ import annotations
+
+from typing import Iterator, Sequence
+
+from ..config.site import Claims, Column, OrphansJob
+from ..database.base import Database
+from ..media.paths import no_path
+from ..media.store import MediaStore
+from ..media.walk import exclusion, is_excluded
+
+# Folders that one column may show: more are hardly folders of the field, but of users or of days.
+MOST_FOLDERS = 1000
+
+
+def claimed_folders(
+    job: OrphansJob, claims: Claims, store: MediaStore, database: Database
+) -> tuple[tuple[bytes, ...], list[str]]:
+    """The folders that are judged, in byte order of their contents; and notes about columns that show none.
+
+    A folder that is proven not to be there is left out: nobody has uploaded anything to it yet.
+    """
+    folders, notes = set(job.directories), []
+    ignored = frozenset(job.site.keep.paths)
+    for column in claims.columns:
+        shown = _shown_by(column, database, ignored)
+        if len(shown) > MOST_FOLDERS:
+            notes.append(
+                f"code decides where files of {column} go, and it uses more than {MOST_FOLDERS:,} folders, "
+                "so none is judged for its sake. Set directories to judge some"
+            )
+        else:
+            folders |= shown
+    there = {folder for folder in folders if not store.check(folder).is_absent}
+    outer = [one for one in there if not any(one.startswith(other + b"/") for other in there)]
+    return tuple(sorted(outer, key=lambda path: path + b"/")), notes
+
+
+def _shown_by(column: Column, database: Database, ignored: frozenset[bytes]) -> set[bytes]:
+    """The first folders of what a column references, up to one more than the most."""
+    found: set[bytes] = set()
+    for values in database.references([column]):
+        for value in values:
+            first, slash, _rest = value.partition(b"/")
+            if first not in found and slash and value not in ignored and not no_path(value):
+                found.add(first)
+        if len(found) > MOST_FOLDERS:
+            break
+    return found
+
+
+def unclaimed_folders(store: MediaStore, job: OrphansJob, claimed: Sequence[bytes]) -> Iterator[bytes]:
+    """The folders that nothing claims, beside claimed ones and the folders of these."""
+    exclude = exclusion(job.exclude)
+    above = {b"", *(folder for path in claimed for folder in _folders_of(path))}
+    known = {*claimed, *above, job.site.quarantine_in_root}
+    for folder in sorted(above):
+        for names in store.sorted_names_there(folder):
+            for name in names:
+                path = folder + b"/" + name if folder else name
+                is_known = path in known or (exclude is not None and is_excluded(exclude, path))
+                state = None if is_known else store.check(path).state
+                if state is not None and state.kind == "directory":
+                    yield path
+
+
+def _folders_of(path: bytes) -> Iterator[bytes]:
+    while b"/" in path:
+        path = path.rpartition(b"/")[0]
+        yield path

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The files of a Django project: which columns reference those of a store, and into which folders they go."""
+
+from __future__ import annotations
+
+import posixpath
+from glob import escape
+from itertools import chain
+from typing import Iterable, Iterator, Mapping, NamedTuple
+
+from ...errors import SiteError
+from ..django.facts import Facts, FieldFacts, ModelFacts, Scalar
+from .place import Place, is_of_tenants
+
+Thumbnails = Mapping[str, Mapping[str, Scalar]]
+
+# By library, the setting that says how its files are called, and the value that puts the source into a name.
+_IMAGEKIT = (
+    "imagekit",
+    "IMAGEKIT_SPEC_CACHEFILE_NAMER",
+    "imagekit.cachefiles.namers.source_name_as_path",
+)
+_EASY_THUMBNAILS = ("easy_thumbnails", "THUMBNAIL_NAMER", "easy_thumbnails.namers.default")
+
+
+class FileField(NamedTuple):
+    """A file field of a model; the folder in the store where its storage begins, if it is below it."""
+
+    model: ModelFacts
+    field: FieldFacts
+    prefix: str | None
+
+    def __str__(self) -> str:
+        return f"{self.model.label}.{self.field.name}"
+
+    @property
+    def column(self) -> dict[str, str]:
+        return {"table": self.model.table, "column": self.field.column}
+
+
+class Files(NamedTuple):
+    """What the file fields of a project say about the files of one store."""
+
+    # The columns that reference files, and those that may do so: nobody knows what their storage is.
+    references: list[dict[str, str]]
+    # The folders that fields write to, and the columns whose references show it where code decides.
+    directories: list[str]
+    claiming: list[dict[str, str]]
+    derived: list[str]
+    keep: list[str]
+    notes: list[str]
+
+
+def file_fields(facts: Facts) -> Iterator[tuple[ModelFacts, FieldFacts]]:
+    """All file fields of all tables."""
+    for model in facts.models:
+        if not model.swapped:
+            yield from ((model, field) for field in model.fields if field.kind == "file")
+
+
+def files_of(facts: Facts, place: Place) -> Files:
+    """What is known of the files of the store. Raises SiteError where a reference to them cannot be read."""
+    if is_of_tenants(place.database):
+        raise SiteError(
+            f"django: {place.database.engine} keeps the tables of each tenant in a schema of its own, and "
+            "the files of all tenants in one store. Describe the site without django, with the columns of "
+            "every schema."
+        )
+    fields = list(_of_store(facts, place))
+    if not any(file.prefix == "" for file in fields):
+        raise SiteError(
+            f"django: no file field of the project has the storage in {place.store.location!r}, so nothing "
+            "would be known of its files. Choose the storage by its alias in storage of django."
+        )
+    for file in fields:
+        _require_same_database(file, place)
+    folders, notes = _folders(file for file in fields if file.prefix == "")
+    derived, caches = _derived(facts.thumbnails)
+    below = [file for file in fields if file.prefix]
+    return Files(
+        references=_each_once(
+            chain((file.column for file in fields if not file.prefix), _recorded_thumbnails(facts))
+        ),
+        directories=outermost([*folders, *caches]),
+        claiming=_each_once(
+            file.column for file in fields if file.prefix == "" and file.field.upload_to is None
+        ),
+        derived=derived,
+        keep=[
+            *dict.fromkeys(f"{escape(file.prefix)}/*" for file in below if file.prefix),
+            *_defaults(fields),
+            *_caches_without_source(facts.thumbnails),
+        ],
+        notes=[*notes, *_notes(fields, below)],
+    )
+
+
+def _of_store(facts: Facts, place: Place) -> Iterator[FileField]:
+    """The fields that reference files of the store, or may do so: then their prefix is None."""
+    for model, field in file_fields(facts):
+        storages = [field.storage, *field.other_storages]
+        known = [facts.storages[index] for index in storages if index is not None]
+        for storage in known:
+            if place.lies_in(storage):
+                raise SiteError(
+                    f"django: the storage of {model.label}.{field.name} in {storage.location!r} holds the "
+                    f"folder of the site's storage, {place.store.location!r}. What references a file in both "
+                    "is not known. Describe the site without django."
+                )
+        found = [place.prefix_of(storage) for storage in known]
+        is_unknown = field.storage is None or any(map(place.is_unknown, known))
+        prefixes = {prefix for prefix in found if prefix is not None}
+        if is_unknown or (field.storage_by_row and prefixes):
+            yield FileField(model, field, None)
+        else:
+            yield from (FileField(model, field, prefix) for prefix in prefixes)
+
+
+def _require_same_database(file: FileField, place: Place) -> None:
+    model = file.model
+    if model.database == place.database_alias:
+        return
+    where = f"the database {model.database!r}" if model.database else "a database that a request decides"
+    raise SiteError(
+        f"django: {file} references files of the store and lies in {where}, not in "
+        f"{place.database_alias!r}. References in several databases are not compared yet, so every file of "
+        "it would be an orphan. Describe the site without django, or give that field a storage of its own."
+    )
+
+
+def _folders(fields: Iterator[FileField]) -> tuple[list[str], list[str]]:
+    """The folders that fields write to, as far as these are static, and notes about the others."""
+    folders: dict[str, None] = {}
+    notes: list[str] = []
+    for file in fields:
+        if file.field.upload_to is None:
+            continue
+        folder = static_folder(file.field.upload_to)
+        if folder:
+            folders[folder] = None
+        else:
+            notes.append(
+                f"{file} has no folder of its own in upload_to, so it claims none: files that it writes into "
+                "the media root itself are not judged"
+            )
+    return list(folders), notes
+
+
+def static_folder(upload_to: str) -> str:
+    """The folder that all uploads of a field go to: what comes before a part that the date decides."""
+    parts: list[str] = []
+    for part in posixpath.normpath(upload_to or ".").split("/"):
+        if part in ("", ".", "..") or "%" in part:
+            break
+        parts.append(part)
+    return "/".join(parts)
+
+
+def _derived(thumbnails: Thumbnails) -> tuple[list[str], list[str]]:
+    """The patterns of the installed thumbnail libraries, and the folders that only they write to."""
+    patterns, caches = [], []
+    if _names_by_source(thumbnails, _IMAGEKIT):
+        cache = _folder(thumbnails["imagekit"], "IMAGEKIT_CACHEFILE_DIR") or "CACHE/images"
+        patterns.append(f"{cache}/{{dir}}/{{stem}}/*")
+        caches.append(cache)
+    if _names_by_source(thumbnails, _EASY_THUMBNAILS):
+        settings = thumbnails["easy_thumbnails"]
+        before, below = _folder(settings, "THUMBNAIL_BASEDIR"), _folder(settings, "THUMBNAIL_SUBDIR")
+        begin = f"{settings.get('THUMBNAIL_PREFIX') or ''}{{name}}"
+        patterns.append("/".join(filter(None, [before, "{dir}", below, f"{begin}.*_q*.*"])))
+        caches += [before] if before else []
+    return patterns, caches
+
+
+def _names_by_source(thumbnails: Thumbnails, namer: tuple[str, str, str]) -> bool:
+    """Whether a library is installed and the names of its files say what they were made from."""
+    library, setting, usual = namer
+    return library in thumbnails and thumbnails[library].get(setting) in (None, usual)
+
+
+def _recorded_thumbnails(facts: Facts) -> Iterator[dict[str, str]]:
+    """Where easy-thumbnails keeps the names of its files, which nothing else says then."""
+    recorded = facts.model("easy_thumbnails.Thumbnail")
+    if recorded and not _names_by_source(facts.thumbnails, _EASY_THUMBNAILS):
+        yield {"table": recorded.table, "column": "name"}
+
+
+def _caches_without_source(thumbnails: Thumbnails) -> Iterator[str]:
+    """What keeps the folders of files whose names are hashes: their own library knows them."""
+    if "sorl.thumbnail" in thumbnails:
+        folder = _folder(thumbnails["sorl.thumbnail"], "THUMBNAIL_PREFIX") or "cache"
+        yield f"{escape(folder)}/*"
+    if "imagekit" in thumbnails and not _names_by_source(thumbnails, _IMAGEKIT):
+        yield f"{escape(_folder(thumbnails['imagekit'], 'IMAGEKIT_CACHEFILE_DIR') or 'CACHE/images')}/*"
+
+
+def _folder(settings: Mapping[str, Scalar], name: str) -> str:
+    return str(settings.get(name) or "").strip("/")
+
+
+def _defaults(fields: list[FileField]) -> list[str]:
+    """The defaults of fields: many rows share such a file, and nobody uploaded it."""
+    found: dict[str, None] = {}
+    for file in fields:
+        value = file.field.default.value
+        if file.field.default.kind == "value" and isinstance(value, str) and value.strip("/"):
+            path = posixpath.normpath(value.lstrip("/"))
+            if ".." not in path.split("/"):
+                found[escape(path)] = None
+    return list(found)
+
+
+def _notes(fields: list[FileField], below: list[FileField]) -> Iterator[str]:
+    for file in fields:
+        if file.prefix is None:
+            yield (
+                f"where the files of {file} are is not known for each row: what it references is kept, and "
+                "no file is judged for its sake"
+            )
+    for file in below:
+        yield f"the storage of {file} lies in {file.prefix!r} of the store, and nothing in there is judged"
+
+
+def outermost(folders: Iterable[str]) -> list[str]:
+    """The folders that lie in no other one of them."""
+    found = sorted(set(folders))
+    return [one for one in found if not any(one.startswith(f"{other}/") for other in found)]
+
+
+def _each_once(columns: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    return [dict(pairs) for pairs in dict.fromkeys(tuple(column.items()) for column in columns)]

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Builds the jobs of a site from what its description says, and its Django project.
+
+What the project says is completed by the description: ``references``, ``derived``, ``exclude`` and ``keep``
+add to it, ``dependents`` replace by table and column, and single values replace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Mapping
+
+from ...errors import SiteError
+from ..django.facts import Facts
+from ..jobs import build_job, columns_of
+from ..options import OPTIONS
+from ..site import Claims, OrphansJob, RecordsJob
+from .deletion import deletion_of, said_key
+from .files import Files, files_of
+from .place import Place, database_url, place_of, place_options
+from .records import Records, records_of
+
+Options = Mapping[str, Any]
+
+_EXCLUDE = next(option.default for option in OPTIONS if option.name == "exclude")
+
+
+def project_job(job: str, said: Options, facts: Facts) -> OrphansJob | RecordsJob:
+    """Build a job of that kind. Raises SiteError where the project does not say all that it needs."""
+    place = _place(said, facts)
+    files = files_of(facts, place)
+    if job == "orphans":
+        return _orphans(said, facts, place, files)
+    return _records(job, said, facts, place, files)
+
+
+def quarantine_options(said: Options, facts: Facts) -> dict[str, Any]:
+    """What media_quarantine takes of a site, of what is said and the project."""
+    place = _place(said, facts)
+    return _completed(said, facts, place, files_of(facts, place))
+
+
+def _place(said: Options, facts: Facts) -> Place:
+    django = said["django"]
+    return place_of(facts, django.get("database"), django.get("storage"))
+
+
+def _orphans(said: Options, facts: Facts, place: Place, files: Files) -> OrphansJob | RecordsJob:
+    options = _completed(said, facts, place, files)
+    if said.get("directories"):
+        return build_job("orphans", options)
+    options["directories"] = files.directories or ["."]
+    job = build_job("orphans", {**options, "exclude": [*_EXCLUDE, *_added(said, "exclude")]})
+    if not isinstance(job, OrphansJob):
+        raise TypeError(job)
+    claims = Claims(columns_of(files.claiming), tuple(files.notes))
+    directories = job.directories if files.directories else ()
+    return replace(job, claims=claims, directories=directories)
+
+
+def _records(job: str, said: Options, facts: Facts, place: Place, files: Files) -> OrphansJob | RecordsJob:
+    options = {"select": job, **_completed(said, facts, place, files)}
+    if not said.get("model"):
+        # Its table and columns are said by hand.
+        return build_job(job, options)
+    found = records_of(facts, place, options)
+    plain = {**found.options, **{name: value for name, value in options.items() if name not in _IN_DJANGO}}
+    built = build_job(job, {**plain, **_in_columns(found, options)})
+    if not isinstance(built, RecordsJob):
+        raise TypeError(built)
+    return _with_rules(built, found, facts, place, files)
+
+
+# Options of a model whose values are names of Django's, which are translated.
+_IN_DJANGO = ("label", "only", "uploaded_at_column", "unattached_column")
+
+
+def _in_columns(found: Records, options: Options) -> dict[str, Any]:
+    translated = {name: found.options[name] for name in _IN_DJANGO if name in found.options}
+    if found.unattached:
+        translated["unattached_column"] = found.unattached[0]
+    return translated
+
+
+def _with_rules(built: RecordsJob, found: Records, facts: Facts, place: Place, files: Files) -> RecordsJob:
+    said = {said_key(rule.column.table, rule.column.name): rule.action for rule in built.dependents}
+    deletion = deletion_of(facts, found.model, place.database_alias, built.site.accept, said)
+    implied = [rule for rule in deletion.rules if said_key(rule.column.table, rule.column.name) not in said]
+    return replace(
+        built,
+        dependents=(*built.dependents, *implied),
+        parents=built.parents or deletion.parents,
+        more_unattached_columns=found.unattached[1:],
+        doubt=deletion.doubt,
+        notes=() if built.clears else deletion.notes,
+    )
+
+
+def _completed(said: Options, facts: Facts, place: Place, files: Files) -> dict[str, Any]:
+    """The options of any job: what the project says, and what is said on top."""
+    given = {name: value for name, value in said.items() if value is not None and name != "django"}
+    known: dict[str, Any] = {}
+    if not {"media_root", "media_url"} <= given.keys():
+        known.update(place_options(facts, place))
+    if "database_url" not in given:
+        known["database_url"] = database_url(place.database, facts.directory)
+    return {
+        **known,
+        **given,
+        "references": [*_added(said, "references"), *files.references],
+        "derived": list(dict.fromkeys([*_added(said, "derived"), *files.derived])),
+        "keep": [*_added(said, "keep"), *files.keep],
+    }
+
+
+def _added(said: Options, name: str) -> list[Any]:
+    value = said.get(name) or []
+    if isinstance(value, (str, Mapping)):
+        raise SiteError(f"{name} must be a list.")
+    return list(value)

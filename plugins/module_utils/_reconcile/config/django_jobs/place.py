@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Where the database and the media store of a Django project are, as options say it."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from typing import Mapping, NamedTuple
+from urllib.parse import quote, urlencode
+
+from ...errors import SiteError
+from ..django.facts import DatabaseFacts, Facts, FieldFacts, Scalar, StorageFacts
+
+DEFAULT = "default"
+
+# What names a kind of database in the dotted name of an engine, also in those of other packages.
+_SCHEMES = {
+    "postgresql": "postgresql",
+    "postgresql_psycopg2": "postgresql",
+    "postgis": "postgresql",
+    "psqlextra": "postgresql",
+    "sqlite3": "sqlite",
+    "spatialite": "sqlite",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+}
+# Those that keep the tables of each tenant in a schema of its own.
+_TENANTS = ("django_tenants", "tenant_schemas")
+_PLAIN_HOST = re.compile(r"[A-Za-z0-9._-]+")
+# What Django passes on to PostgreSQL's library, and not what it reads itself.
+_LIBPQ = re.compile(
+    r"passfile|service|options|connect_timeout|channel_binding|application_name|tcp_user_timeout|require_auth"
+    r"|target_session_attrs|load_balance_hosts|(?:ssl|gss|krb|keepalives)[a-z_]*|hostaddr"
+)
+# What Django passes on to MySQL's library and a connection needs.
+_MYSQL = ("unix_socket", "read_default_file", "read_default_group", "connect_timeout", "ssl_mode")
+
+
+class Place(NamedTuple):
+    """The database and the storage of a project that make a site."""
+
+    database_alias: str
+    database: DatabaseFacts
+    store: StorageFacts
+
+    def prefix_of(self, storage: StorageFacts) -> str | None:
+        """Where a storage lies in the media store: empty for the same folder; None if it lies elsewhere."""
+        if storage == self.store:
+            return ""
+        if storage.kind != self.store.kind or not _is_known(storage):
+            return None
+        if storage.kind == "s3":
+            same = (storage.bucket, storage.endpoint_url) == (self.store.bucket, self.store.endpoint_url)
+            return _below(_slashed(storage.location), _slashed(self.store.location)) if same else None
+        return _below(_real(storage.location), _real(self.store.location))
+
+    def is_unknown(self, storage: StorageFacts) -> bool:
+        """Whether nobody can say if a storage is that of the store."""
+        return storage != self.store and not _is_known(storage)
+
+    def lies_in(self, storage: StorageFacts) -> bool:
+        """Whether the store is a folder of a storage, whose values lead into it by another beginning."""
+        return Place(self.database_alias, self.database, storage).prefix_of(self.store) not in (None, "")
+
+    def is_ours(self, facts: Facts, field: FieldFacts) -> bool:
+        """Whether all files of a field are in the store, at the paths that its column holds."""
+        if field.storage is None or field.storage_by_row:
+            return False
+        return self.prefix_of(facts.storages[field.storage]) == ""
+
+
+def place_of(facts: Facts, database: str | None, storage: str | None) -> Place:
+    """The database and the storage of these aliases. Raises SiteError where the project has none such."""
+    alias, wanted = database or DEFAULT, storage or DEFAULT
+    if alias not in facts.databases:
+        raise SiteError(
+            f"django: DATABASES of the project has no {alias!r}; it has "
+            f"{', '.join(sorted(facts.databases)) or 'none'}. Correct database of django."
+        )
+    found = [one for one in facts.storages if wanted in one.aliases]
+    if not found:
+        known = sorted({name for one in facts.storages for name in one.aliases})
+        raise SiteError(
+            f"django: STORAGES of the project has no {wanted!r}; it has {', '.join(known) or 'none'}. "
+            "Correct storage of django."
+        )
+    return Place(alias, facts.databases[alias], found[0])
+
+
+def place_options(facts: Facts, place: Place) -> dict[str, str]:
+    """``media_root`` and ``media_url``. Raises SiteError for a storage that is no folder and no bucket."""
+    store = place.store
+    if store.kind == "s3":
+        root = f"s3://{store.bucket}/{store.location.strip('/')}".rstrip("/")
+    elif _is_known(store):
+        root = store.location
+    else:
+        raise SiteError(
+            f"django: the storage is a {store.class_name}, and where that keeps its files is known to its "
+            "own code alone. Choose another storage of django; or set media_root and media_url, if what "
+            "columns hold are paths below that folder."
+        )
+    return {"media_root": root, "media_url": store.base_url or facts.media_url or "/media/"}
+
+
+def _is_known(storage: StorageFacts) -> bool:
+    """Whether its place says where its files are, and no code of its own does."""
+    return storage.kind != "other" and storage.is_plain
+
+
+def is_of_tenants(database: DatabaseFacts) -> bool:
+    """Whether each tenant has tables of its own, in a schema that no fact names."""
+    return database.engine.partition(".")[0] in _TENANTS
+
+
+def database_url(database: DatabaseFacts, directory: str) -> str:
+    """The URL of a database, with its secrets; ``directory`` is where a relative name begins.
+
+    Raises SiteError for an engine that is not supported.
+    """
+    scheme = next((_SCHEMES[part] for part in database.engine.split(".") if part in _SCHEMES), None)
+    if is_of_tenants(database):
+        scheme = "postgresql"
+    if scheme == "sqlite":
+        return _sqlite_url(database, directory)
+    if scheme == "postgresql":
+        return _server_url(scheme, database, "host", _postgresql_parameters(database.options))
+    if scheme == "mysql":
+        parameters = {name: database.options[name] for name in _MYSQL if name in database.options}
+        return _server_url(scheme, database, "unix_socket", parameters)
+    raise SiteError(
+        f"django: the database engine {database.engine!r} of the project is not known. "
+        "If it is one of PostgreSQL, MySQL or SQLite, set database_url as well."
+    )
+
+
+def _sqlite_url(database: DatabaseFacts, directory: str) -> str:
+    if not database.name or database.name == ":memory:" or database.name.startswith("file:"):
+        raise SiteError(
+            f"django: the SQLite database {database.name!r} of the project is no file by its plain name. "
+            "Set database_url as well."
+        )
+    path = posixpath.join(directory, database.name)
+    return f"sqlite:///{quote(os.fsencode(posixpath.normpath(path)))}"
+
+
+def _postgresql_parameters(options: Mapping[str, object]) -> dict[str, object]:
+    found = {name: value for name, value in options.items() if _LIBPQ.fullmatch(name)}
+    role = options.get("assume_role")
+    if isinstance(role, str) and role:
+        escaped = re.sub(r"([\\ ])", r"\\\1", role)
+        found["options"] = f"{found.get('options', '')} -c role={escaped}".strip()
+    return found
+
+
+def _server_url(scheme: str, database: DatabaseFacts, socket: str, parameters: Mapping[str, object]) -> str:
+    """The URL of a server's database; a host that is a path, and lists of hosts, are parameters."""
+    given = {name: _written(value) for name, value in parameters.items() if _is_scalar(value)}
+    address = ""
+    if _PLAIN_HOST.fullmatch(database.host):
+        address = database.host + (f":{database.port}" if database.port else "")
+    else:
+        if database.host:
+            given[socket if database.host.startswith("/") else "host"] = database.host
+        if database.port:
+            given["port"] = database.port
+    login = quote(database.user, safe="")
+    if database.password:
+        login += f":{quote(database.password, safe='')}"
+    query = f"?{urlencode(given, quote_via=quote)}" if given else ""
+    at = f"{login}@" if login else ""
+    return f"{scheme}://{at}{address}/{quote(database.name, safe='')}{query}"
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, (str, int, float))
+
+
+def _written(value: object) -> Scalar:
+    return ("1" if value else "0") if isinstance(value, bool) else str(value)
+
+
+def _real(location: str) -> str:
+    return _slashed(os.path.realpath(location))
+
+
+def _slashed(folder: str) -> str:
+    return folder.rstrip("/") + "/"
+
+
+def _below(inner: str, outer: str) -> str | None:
+    """The path of a folder in another one, both with a slash at the end; None if it lies elsewhere."""
+    inner, outer = inner.lstrip("/"), outer.lstrip("/")
+    return inner[len(outer) :].rstrip("/") if inner.startswith(outer) else None

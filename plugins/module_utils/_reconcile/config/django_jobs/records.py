@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""A job on the records of a model: its table and columns, from Django's own names."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping, NamedTuple
+
+from ...errors import SiteError
+from ..django.facts import Facts, FieldFacts, GenericForeignKeyFacts, ModelFacts
+from .place import Place
+
+
+class Records(NamedTuple):
+    """The records of a model, as options of their job say it."""
+
+    model: ModelFacts
+    options: dict[str, Any]
+    # The columns of which one is NULL in a row that is not attached; empty where the description says it.
+    unattached: tuple[str, ...]
+
+
+def records_of(facts: Facts, place: Place, said: Mapping[str, Any]) -> Records:
+    """The options of the job that a description asks for by ``model`` and ``field``. Raises SiteError."""
+    model = _model(facts, place, said["model"])
+    field = _file_field(facts, place, model, said)
+    options: dict[str, Any] = {
+        "table": model.table,
+        "file_column": field.column,
+        "companion_columns": [
+            other.column
+            for other in model.fields
+            if other.kind == "file" and other != field and place.is_ours(facts, other)
+        ],
+        "time_zone": place.database.time_zone or facts.time_zone or None,
+        "uploaded_at_column": _time_column(model, said),
+    }
+    if said.get("label"):
+        options["label"] = _label(facts, model, said["label"])
+    if said.get("only"):
+        options["only"] = {_column(model, name): value for name, value in said["only"].items()}
+    return Records(model, options, _unattached(model, said) if said.get("select") == "incomplete" else ())
+
+
+def _model(facts: Facts, place: Place, label: str) -> ModelFacts:
+    model = facts.model(label)
+    if model is None or model.swapped:
+        known = ", ".join(model.label for model in facts.models if _has_files(model))
+        raise SiteError(
+            f"model is {label!r}, and the Django project has no such model. Those with file fields are: "
+            f"{known or 'none'}."
+        )
+    if model.database != place.database_alias:
+        raise SiteError(
+            f"model {model.label} lies in the database {model.database!r}, not in {place.database_alias!r}. "
+            "Set database of django to that alias."
+        )
+    return model
+
+
+def _has_files(model: ModelFacts) -> bool:
+    return any(field.kind == "file" for field in model.fields)
+
+
+def _file_field(facts: Facts, place: Place, model: ModelFacts, said: Mapping[str, Any]) -> FieldFacts:
+    """The field of the files; where it decides nothing, the first one of the model."""
+    fields = [field for field in model.fields if field.kind == "file"]
+    named = said.get("field")
+    decides = said.get("select", "missing") == "missing"
+    if named:
+        fields = [field for field in fields if named in (field.name, field.column)]
+    if not fields:
+        what = f"no file field {named!r}" if named else "no file field"
+        above = ", ".join(label for label, _column in model.parents)
+        more = f" A field that it inherits belongs to the model {above}: use that one." if above else ""
+        raise SiteError(f"field: the model {model.label} has {what} in its table.{more}")
+    if len(fields) > 1 and decides:
+        names = ", ".join(field.name for field in fields)
+        raise SiteError(f"field is missing: {model.label} has {names}. Say whose missing files are meant.")
+    ours = [field for field in fields if place.is_ours(facts, field)]
+    if not ours:
+        by_row = any(field.storage_by_row for field in fields)
+        why = "depends on the row" if by_row else "is not that of the site"
+        raise SiteError(
+            f"field: the storage of {model.label}.{fields[0].name} {why}, so a file that is not in "
+            f"{place.store.location!r} need not be missing. "
+            + ("Its rows are not judged." if by_row else "Set storage of django to that of the field.")
+        )
+    return ours[0]
+
+
+def _time_column(model: ModelFacts, said: Mapping[str, Any]) -> str | None:
+    """When a row was made: what is said, else the only field that Django sets then."""
+    if said.get("uploaded_at"):
+        return _column(model, said["uploaded_at"])
+    if said.get("uploaded_at_column"):
+        return str(said["uploaded_at_column"])
+    found = [field.column for field in model.fields if field.auto_now_add]
+    if len(found) == 1:
+        return found[0]
+    if said.get("select") != "incomplete":
+        return None
+    what = "several fields" if found else "no field"
+    raise SiteError(
+        f"uploaded_at is missing: {model.label} has {what} with auto_now_add, so when a row was made is not "
+        "known. Set uploaded_at to the field that says it."
+    )
+
+
+def _unattached(model: ModelFacts, said: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns by which a row is attached to something, all of them filled."""
+    if said.get("unattached"):
+        generic = next((key for key in model.generic_foreign_keys if key.name == said["unattached"]), None)
+        return _halves(generic) if generic else (_column(model, said["unattached"]),)
+    if said.get("unattached_column"):
+        return (str(said["unattached_column"]),)
+    if len(model.generic_foreign_keys) == 1:
+        return _halves(model.generic_foreign_keys[0])
+    what = "several generic foreign keys" if model.generic_foreign_keys else "no generic foreign key"
+    raise SiteError(
+        f"unattached is missing: {model.label} has {what}, so what attaches a row is not known. Set "
+        "unattached to the foreign key that is NULL until then."
+    )
+
+
+def _halves(key: GenericForeignKeyFacts) -> tuple[str, ...]:
+    return key.content_type_column, key.object_id_column
+
+
+def _column(model: ModelFacts, name: str) -> str:
+    """The column of a field of that name, or of that column's name."""
+    columns = {
+        **{field.name: field.column for field in model.fields},
+        **{key.name: key.column for key in model.foreign_keys},
+    }
+    if name in columns or name in columns.values():
+        return columns.get(name, name)
+    names = sorted(columns)
+    raise SiteError(f"the model {model.label} has no field {name!r}. Its own fields are: {', '.join(names)}.")
+
+
+def _label(facts: Facts, model: ModelFacts, label: str) -> str:
+    """A path over foreign keys, such as ``album.title``, in the names of columns."""
+    *steps, last = label.split(".")
+    columns = []
+    for step in steps:
+        key = next((key for key in model.foreign_keys if step in (key.name, key.column)), None)
+        target = facts.model(key.to) if key else None
+        if key is None or target is None:
+            raise SiteError(f"label {label!r}: the model {model.label} has no foreign key {step!r}.")
+        columns.append(key.column)
+        model = target
+    return ".".join([*columns, _column(model, last)])

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""A link: one way in which rows of one table depend on rows of another, and what becomes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...config.options import SET_CALLABLE, TREE_MODEL
+from ...database.catalog import ForeignKey, Table
+from ...kept import Code
+
+# What becomes of the rows is not known.
+UNDECLARED = "undeclared"
+UNDECLARED_PARENTS = "undeclared_parents"
+# Rows would be deleted from a table with a trigger that is not known.
+TRIGGERED = "delete_trigger"
+# Of the job incomplete: the record was attached to the row.
+ATTACHED = "referenced_row"
+_KEEPS = {
+    "restrict": Code.RESTRICTED,
+    UNDECLARED: Code.UNDECLARED_DEPENDENTS,
+    UNDECLARED_PARENTS: Code.UNDECLARED_PARENTS,
+    TRIGGERED: Code.DELETE_TRIGGER,
+    ATTACHED: Code.REFERENCED_ROW,
+    SET_CALLABLE: Code.SET_CALLABLE,
+    TREE_MODEL: Code.TREE_MODEL,
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """One way in which rows of ``child`` depend on rows of ``parent``.
+
+    With ``is_upwards`` it is the other way round: the foreign key leads from ``parent``, as the rows of which
+    this is about are called here, to ``child``, whose rows are deleted after those that reference them.
+    """
+
+    parent: Table
+    child: Table
+    columns: tuple[str, ...]
+    action: str
+    foreign_key: ForeignKey | None = None
+    content_type: int | None = None
+    content_type_column: str = ""
+    holds_path: bool = False
+    is_upwards: bool = False
+    # What ``accept`` calls the doubt about it.
+    name: str = ""
+
+    def __str__(self) -> str:
+        table = self.parent if self.is_upwards else self.child
+        return f"{table.name}.{', '.join(self.columns)}"
+
+    @property
+    def keeps(self) -> Code | None:
+        """For which reason a row keeps the record on which it depends; None if it does not."""
+        return _KEEPS.get(self.action)
+
+    @property
+    def to_default(self) -> bool:
+        return self.action == "set_default"
+
+    @property
+    def key(self) -> ForeignKey:
+        """The foreign key of the catalog, or what one would be that the user names."""
+        return self.foreign_key or ForeignKey(
+            *self.child.identity, self.columns, *self.parent.identity, self.parent.key, "NO ACTION"
+        )

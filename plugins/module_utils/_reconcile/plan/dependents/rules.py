@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What the rules of a description and of a Django project come to in a database."""
+
+from __future__ import annotations
+
+from typing import Iterable, Iterator
+
+from ...config.options import SET_CALLABLE
+from ...config.site import DependentRule
+from ...database.base import Database
+from ...database.catalog import Table
+from ...errors import SiteError
+
+# What leaves a row and changes it.
+CLEARING = ("set_null", "set_default")
+
+
+def with_table(rules: Iterable[DependentRule], database: Database) -> Iterator[DependentRule]:
+    """The rules without those of a project for a table that its database does not have: no row is in it."""
+    for rule in rules:
+        if not rule.is_implied or database.has_table(rule.column.table):
+            yield rule
+
+
+def possible_action(rule: DependentRule, table: Table) -> str:
+    """The action of a rule; of a project's rule that SQL cannot carry out, that the record is kept.
+
+    Django keeps most defaults in Python, where nobody knows them here. Raises SiteError for a user's rule.
+    """
+    if rule.action != "set_default":
+        return rule.action
+    default = table.columns[rule.column.name].default
+    if rule.is_implied:
+        return rule.action if _is_value(default, rule.value) else SET_CALLABLE
+    if default == "NULL":
+        raise SiteError(
+            f"dependents: the database knows no default of {rule.column} (db_default in the model), so it "
+            "cannot be set. Choose restrict."
+        )
+    return rule.action
+
+
+def _is_value(expression: str, value: str | float | None) -> bool:
+    """Whether the default of a column, as the catalog writes it, is surely this value."""
+    return value is not None and expression.partition("::")[0].strip("()'") == str(value)
+
+
+def require_key(table: Table, column: str) -> None:
+    """Raise SiteError where a row that is changed could not be found again to be set back."""
+    if not table.has_primary_key:
+        raise SiteError(
+            f"dependents: {table.name} has no primary key, so a row of it that is set to NULL could "
+            f"not be restored. Choose delete or restrict for {table.name}.{column}."
+        )

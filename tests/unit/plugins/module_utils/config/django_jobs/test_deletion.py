@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""What becomes of dependent rows, from what the models say of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.config.django.answer import facts_of
+from engine.config.django_jobs.deletion import Deletion, deletion_of
+from engine.errors import SiteError
+from helpers.django_answers import answer, file_field, foreign_key, model
+
+PHOTO = model("album.Photo", file_field("image"))
+
+
+def deletion(*others: Any, photo: Any = PHOTO, accept: tuple[str, ...] = (), **said: str) -> Deletion:
+    facts = facts_of(answer(photo, *others))
+    root = facts.model("album.Photo")
+    assert root is not None
+    actions = {tuple(column.split("__")): action for column, action in said.items()}
+    return deletion_of(facts, root, "default", accept, actions)  # type: ignore[arg-type]
+
+
+def actions(found: Deletion) -> dict[str, str]:
+    return {f"{rule.column}": rule.action for rule in found.rules}
+
+
+def value(written: Any, kind: str = "value") -> dict[str, Any]:
+    return {"value": {"kind": kind, "value": written}}
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize(
+    ("on_delete", "parts", "action"),
+    [
+        ("CASCADE", {}, "delete"),
+        ("PROTECT", {}, "restrict"),
+        ("RESTRICT", {}, "restrict"),
+        ("SET_NULL", {"null": True}, "set_null"),
+        ("SET_DEFAULT", {"null": True}, "set_null"),
+        ("SET_DEFAULT", {"null": True, **value(None)}, "set_null"),
+        ("SET_DEFAULT", {}, "restrict"),
+        ("SET_DEFAULT", value(7), "set_default"),
+        ("SET_DEFAULT", value(None, "callable"), "set_callable"),
+        ("SET", {"null": True, **value(None)}, "set_null"),
+        ("SET", value(7), "set_callable"),
+        ("SET", value(None, "callable"), "set_callable"),
+        ("SET", value(None, "unknown"), "set_callable"),
+        ("DO_NOTHING", {}, "restrict"),
+        ("DO_NOTHING", {"db_constraint": False}, None),
+        ("DB_CASCADE", {}, None),
+        ("unknown", {}, "restrict"),
+    ],
+)
+def test_a_rule_of_on_delete_is_this_action(
+    on_delete: str, parts: dict[str, Any], action: str | None
+) -> None:
+    found = deletion(model("album.Row", foreign_key("photo", "album.Photo", on_delete, **parts)))
+    assert actions(found) == ({"album_row.photo_id": action} if action else {})
+    assert all(rule.is_implied for rule in found.rules)
+
+
+def test_rules_are_followed_over_deleted_rows_only() -> None:
+    found = deletion(
+        model("album.Favorite", foreign_key("photo", "album.Photo")),
+        model(
+            "album.Comment", foreign_key("favorite", "album.Favorite"), foreign_key("reply", "album.Comment")
+        ),
+        model("album.Cover", foreign_key("photo", "album.Photo", "SET_NULL", null=True)),
+        model("album.Frame", foreign_key("cover", "album.Cover")),
+        model("album.Unrelated", foreign_key("user", "album.Frame")),
+        model("album.Swapped", foreign_key("photo", "album.Photo"), swapped=True),
+        model("old.Elsewhere", foreign_key("photo", "album.Photo"), databases=[]),
+    )
+    assert actions(found) == {
+        "album_favorite.photo_id": "delete",
+        "album_comment.favorite_id": "delete",
+        "album_comment.reply_id": "delete",
+        "album_cover.photo_id": "set_null",
+    }
+
+
+def test_what_the_description_says_decides_what_is_followed() -> None:
+    models = (
+        model("album.Cover", foreign_key("photo", "album.Photo", "SET_NULL", null=True)),
+        model("album.Frame", foreign_key("cover", "album.Cover")),
+    )
+    found = deletion(*models, album_cover__photo_id="delete")
+    assert actions(found)["album_frame.cover_id"] == "delete"
+
+
+def test_an_accepted_set_callable_is_set_to_null_where_the_model_allows_it() -> None:
+    nullable = model(
+        "album.Row", foreign_key("photo", "album.Photo", "SET", null=True, **value(None, "callable"))
+    )
+    accept = ("set_callable:album.Row.photo",)
+    assert actions(deletion(nullable, accept=accept)) == {"album_row.photo_id": "set_null"}
+    never = model("album.Row", foreign_key("photo", "album.Photo", "SET", **value(None, "callable")))
+    assert actions(deletion(never, accept=accept)) == {"album_row.photo_id": "set_callable"}
+
+
+def test_a_generic_relation_is_followed_with_its_content_type() -> None:
+    relation = {
+        "name": "notes",
+        "to": "album.Note",
+        "content_type_column": "kind_id",
+        "object_id_column": "object_id",
+        "content_type": "album.caption",
+    }
+    found = deletion(
+        model("album.Caption", foreign_key("photo", "album.Photo"), generic_relations=[relation]),
+        model("album.Note"),
+        model("album.Like", foreign_key("note", "album.Note")),
+    )
+    assert actions(found) == {
+        "album_caption.photo_id": "delete",
+        "album_like.note_id": "delete",
+        "album_note.object_id": "delete",
+    }
+    rule = found.rules[-1]
+    assert (rule.content_type, rule.content_type_column) == (("album", "caption"), "kind_id")
+    assert rule.target == "album_caption"
+
+
+def test_rows_of_a_tree_keep_the_record_unless_accepted() -> None:
+    tree = model("shop.Category", foreign_key("photo", "album.Photo"), tree="treebeard")
+    assert actions(deletion(tree)) == {"shop_category.photo_id": "tree_model"}
+    accepted = deletion(tree, accept=("tree_model:shop.Category",))
+    assert actions(accepted) == {"shop_category.photo_id": "delete"}
+    root = {**PHOTO, "tree": "mptt"}
+    assert "tree_model:album.Photo" in str(deletion(photo=root).doubt)
+    assert deletion(photo=root, accept=("tree_model:album.Photo",)).doubt is None
+
+
+def inherited() -> tuple[Any, ...]:
+    """A photo is an item, which is an entry; a video is another item."""
+
+    def child(label: str, of: str) -> Any:
+        link = f"{of.partition('.')[2].lower()}_ptr"
+        key = foreign_key(link, of, is_parent_link=True, to_column="id")
+        return model(label, key, parents=[[of, f"{link}_id"]], primary_key=f"{link}_id")
+
+    return (
+        model("album.Entry"),
+        child("album.Item", "album.Entry"),
+        {**child("album.Photo", "album.Item"), "fields": [file_field("image")]},
+        child("album.Video", "album.Item"),
+        model("album.Bookmark", foreign_key("entry", "album.Entry")),
+        model("album.Mark", foreign_key("item", "album.Item", "SET_NULL", null=True)),
+    )
+
+
+def test_parents_go_with_their_child_and_what_references_them_too() -> None:
+    entry, item, photo, *others = inherited()
+    found = deletion(entry, item, *others, photo=photo)
+    assert found.parents == "delete"
+    assert actions(found) == {
+        # Django does not search for another child of the same item.
+        "album_video.item_ptr_id": "restrict",
+        "album_bookmark.entry_id": "delete",
+        "album_mark.item_id": "set_null",
+    }
+
+
+def test_children_go_with_their_parent() -> None:
+    entry, item, photo, video, *others = inherited()
+    renamed = {**PHOTO, "label": "album.Photo"}
+    picture = {**photo, "label": "album.Picture", "table": "album_picture"}
+    favorite = model(
+        "album.Favorite", foreign_key("photo", "album.Photo"), foreign_key("entry", "album.Entry")
+    )
+    cause = {**entry, "foreign_keys": [foreign_key("of", "album.Photo")]}
+    found = deletion(cause, item, picture, video, *others, favorite, photo=renamed)
+    assert found.parents == "keep"
+    said = {str(rule.column): (rule.action, rule.parents) for rule in found.rules}
+    assert said["album_entry.of_id"] == ("delete", "keep")
+    assert said["album_item.entry_ptr_id"] == ("delete", "delete")
+    assert said["album_picture.item_ptr_id"] == ("delete", "delete")
+    assert said["album_video.item_ptr_id"] == ("delete", "delete")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        model("album.Row", foreign_key("photo", "album.Photo", "unknown", column="", to_column="")),
+        model("album.Row", foreign_key("photo", "album.Photo", to_column="slug", db_constraint=False)),
+        model(
+            "album.Row",
+            foreign_key("photo", "album.Photo"),
+            parents=[["album.Base", "base_ptr_id"]],
+            primary_key="number",
+        ),
+    ],
+)
+def test_what_the_database_does_not_show_is_refused(other: Any) -> None:
+    with pytest.raises(SiteError, match="not removed yet"):
+        deletion(other, model("album.Base"))
+
+
+def test_signals_and_an_overridden_delete_are_noted() -> None:
+    photo = {**PHOTO, "overrides_delete": True, "delete_receivers": ["album.signals.clear_cache"]}
+    notes = deletion(photo=photo).notes
+    assert "album.signals.clear_cache" in notes[0]
+    assert "overridden" in notes[1]

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Which columns reference the files of a store, and which folders are judged for a project's sake."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.config.django.answer import facts_of
+from engine.config.django_jobs.files import Files, files_of, static_folder
+from engine.config.django_jobs.place import place_of
+from engine.errors import SiteError
+from helpers.django_answers import answer, database, field, file_field, model, storage
+
+STORE = storage(aliases=["default"])
+
+
+def files(*models: Any, **parts: Any) -> Files:
+    facts = facts_of(answer(*models, **parts))
+    return files_of(facts, place_of(facts, None, None))
+
+
+def columns(found: list[dict[str, str]]) -> list[str]:
+    return [f"{column['table']}.{column['column']}" for column in found]
+
+
+PHOTO = model("album.Photo", file_field("image", "photos/%Y"), field("title", "text"))
+
+
+@pytest.mark.parametrize(
+    ("upload_to", "folder"),
+    [
+        ("photos", "photos"),
+        ("photos/", "photos"),
+        ("./photos//new/", "photos/new"),
+        ("photos/%Y/%m", "photos"),
+        ("photos/y%Y/x", "photos"),
+        ("%Y", ""),
+        ("", ""),
+        (".", ""),
+        ("../outside", ""),
+        ("/abs/photos", ""),
+    ],
+)
+def test_the_folder_is_what_no_date_decides(upload_to: str, folder: str) -> None:
+    assert static_folder(upload_to) == folder
+
+
+def test_each_file_field_of_the_store_is_a_listed_column() -> None:
+    elsewhere = storage("/srv/private")
+    found = files(
+        PHOTO,
+        model("legacy.Doc", file_field("scan", "scans/in"), table='"legacy"."docs"', managed=False),
+        model("album.Secret", file_field("paper", storage=1)),
+        model("album.Swapped", file_field("image"), swapped=True),
+        storages=[STORE, elsewhere],
+    )
+    assert columns(found.references) == ["album_photo.image", "legacy.docs.scan"]
+    assert found.directories == ["photos", "scans/in"]
+    assert found.claiming == found.notes == found.keep == found.derived == []
+
+
+def test_a_folder_in_another_one_is_judged_once() -> None:
+    both = model("album.Photo", file_field("image", "photos"), file_field("small", "photos/small"))
+    assert files(both).directories == ["photos"]
+
+
+def test_where_code_decides_the_folder_the_references_show_it() -> None:
+    found = files(PHOTO, model("album.Video", file_field("video", None)))
+    assert columns(found.claiming) == ["album_video.video"]
+    assert found.directories == ["photos"]
+
+
+def test_a_field_without_a_folder_claims_none() -> None:
+    found = files(model("album.Photo", file_field("image", "")))
+    assert found.directories == []
+    assert columns(found.references) == ["album_photo.image"]
+    assert "album.Photo.image has no folder of its own" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"storage": 1},
+        {"storage": None},
+        {"storage": None, "storage_by_row": True, "other_storages": [0, 2]},
+    ],
+)
+def test_what_may_be_in_the_store_is_a_reference_and_claims_nothing(parts: dict[str, Any]) -> None:
+    storages = [STORE, storage("", kind="other"), storage("/srv/private")]
+    found = files(PHOTO, model("filer.File", file_field("file", "filer", **parts)), storages=storages)
+    assert columns(found.references) == ["album_photo.image", "filer_file.file"]
+    assert found.directories == ["photos"]
+    assert "filer.File.file" in found.notes[0]
+
+
+def test_a_storage_below_the_store_keeps_its_folder() -> None:
+    private = model("album.Paper", file_field("scan", "scans", storage=1))
+    found = files(PHOTO, private, storages=[STORE, storage("/srv/media/private")])
+    assert columns(found.references) == ["album_photo.image"]
+    assert found.keep == ["private/*"]
+    assert "album.Paper.scan" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("models", "parts", "words"),
+    [
+        (
+            [model("album.Photo", file_field("image", storage=1))],
+            {"storages": [STORE, storage("/srv/x")]},
+            "no file field",
+        ),
+        (
+            [PHOTO, model("a.B", file_field("c", storage=1))],
+            {"storages": [STORE, storage("/srv")]},
+            "holds the folder",
+        ),
+        (
+            [PHOTO, model("old.Photo", file_field("image"), database="old", databases=["old"])],
+            {"databases": {"default": database(), "old": database()}},
+            "old.Photo.image references files of the store and lies in the database 'old'",
+        ),
+        ([PHOTO, model("a.B", file_field("c"), database=None)], {}, "a database that a request decides"),
+        (
+            [PHOTO],
+            {"databases": {"default": database(engine="django_tenants.postgresql_backend")}},
+            "a schema of its own",
+        ),
+    ],
+)
+@pytest.mark.promise(14)
+def test_a_store_with_references_that_cannot_be_read_is_refused(
+    models: list[Any], parts: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SiteError, match=words):
+        files(*models, **parts)
+
+
+def test_a_default_is_kept_for_nobody_uploaded_it() -> None:
+    found = files(
+        model(
+            "accounts.Profile",
+            file_field("avatar", default={"kind": "value", "value": "/avatars/none[1].png"}),
+            file_field("cover", default={"kind": "callable", "value": None}),
+            file_field("logo", default={"kind": "value", "value": ""}),
+        )
+    )
+    assert found.keep == ["avatars/none[[]1].png"]
+
+
+@pytest.mark.parametrize(
+    ("thumbnails", "derived", "directories"),
+    [
+        ({"imagekit": {}}, ["CACHE/images/{dir}/{stem}/*"], ["CACHE/images", "photos"]),
+        (
+            {"imagekit": {"IMAGEKIT_CACHEFILE_DIR": "made/"}},
+            ["made/{dir}/{stem}/*"],
+            ["made", "photos"],
+        ),
+        ({"easy_thumbnails": {}}, ["{dir}/{name}.*_q*.*"], ["photos"]),
+        (
+            {"easy_thumbnails": {"THUMBNAIL_BASEDIR": "thumbs", "THUMBNAIL_SUBDIR": "small"}},
+            ["thumbs/{dir}/small/{name}.*_q*.*"],
+            ["photos", "thumbs"],
+        ),
+    ],
+)
+def test_a_thumbnail_library_has_its_pattern_and_its_folder(
+    thumbnails: dict[str, Any], derived: list[str], directories: list[str]
+) -> None:
+    found = files(PHOTO, thumbnails=thumbnails)
+    assert (found.derived, found.directories) == (derived, directories)
+
+
+def test_a_cache_whose_names_do_not_say_their_source_is_kept() -> None:
+    odd = {"IMAGEKIT_SPEC_CACHEFILE_NAMER": "imagekit.cachefiles.namers.hash"}
+    found = files(PHOTO, thumbnails={"sorl.thumbnail": {"THUMBNAIL_PREFIX": "cache/"}, "imagekit": odd})
+    assert found.keep == ["cache/*", "CACHE/images/*"]
+    assert found.derived == []
+
+
+def test_easy_thumbnails_with_another_namer_are_kept_by_their_own_table() -> None:
+    found = files(
+        PHOTO,
+        model("easy_thumbnails.Thumbnail", field("name", "text")),
+        thumbnails={"easy_thumbnails": {"THUMBNAIL_NAMER": "easy_thumbnails.namers.alias"}},
+    )
+    assert columns(found.references) == ["album_photo.image", "easy_thumbnails_thumbnail.name"]
+    assert found.derived == []

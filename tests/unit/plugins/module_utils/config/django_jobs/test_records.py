@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A job on a model, described in Django's own names: its table, its columns, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.config.django.answer import facts_of
+from engine.config.django_jobs.place import place_of
+from engine.config.django_jobs.records import Records, records_of
+from engine.errors import SiteError
+from helpers.django_answers import answer, database, field, file_field, foreign_key, model, storage
+
+GENERIC = {
+    "name": "item",
+    "content_type_column": "content_type_id",
+    "object_id_column": "object_id",
+    "for_concrete_model": True,
+}
+PHOTO = model(
+    "collection.Photo",
+    file_field("image"),
+    file_field("image_avif"),
+    file_field("scan", storage=1),
+    field("made", "datetime", column="made_at", auto_now_add=True),
+    foreign_key("album", "collection.Album", "SET_NULL"),
+    generic_foreign_keys=[GENERIC],
+)
+ALBUM = model("collection.Album", field("title", "text"), foreign_key("owner", "auth.User"))
+USER = model("auth.User", field("username", "text", column="user_name"))
+CHILD = model("collection.Panorama", parents=[["collection.Photo", "photo_ptr_id"]])
+
+
+def records(photo: Any = PHOTO, **said: Any) -> Records:
+    storages = [storage(aliases=["default"]), storage("/srv/private")]
+    databases = {"default": database(), "old": database()}
+    facts = facts_of(answer(photo, ALBUM, USER, CHILD, storages=storages, databases=databases))
+    return records_of(facts, place_of(facts, None, None), {"model": "collection.Photo", **said})
+
+
+def test_a_model_has_its_table_and_the_other_files_of_the_store_are_companions() -> None:
+    found = records(field="image", label="album.owner.username", only={"album": 3})
+    assert found.options == {
+        "table": "collection_photo",
+        "file_column": "image",
+        "companion_columns": ["image_avif"],
+        "time_zone": "UTC",
+        "uploaded_at_column": "made_at",
+        "label": "album_id.owner_id.user_name",
+        "only": {"album_id": 3},
+    }
+
+
+def test_incomplete_is_a_row_with_either_half_of_its_generic_key_null() -> None:
+    found = records(select="incomplete")
+    assert found.unattached == ("content_type_id", "object_id")
+    assert found.options["file_column"] == "image"
+    assert records(select="incomplete", unattached="album").unattached == ("album_id",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said", "words"),
+    [
+        ({}, {}, "has image, image_avif, scan"),
+        ({}, {"field": "picture"}, "no file field 'picture'"),
+        ({}, {"field": "scan"}, "is not that of the site"),
+        ({}, {"field": "image", "model": "collection.Foto"}, "no such model"),
+        ({}, {"model": "collection.Panorama"}, "belongs to the model collection.Photo"),
+        ({}, {"field": "image", "label": "owner.name"}, "has no foreign key 'owner'"),
+        ({}, {"field": "image", "label": "album.name"}, "has no field 'name'"),
+        ({}, {"field": "image", "only": {"size": 1}}, "has no field 'size'"),
+        ({"database": "old"}, {"field": "image"}, "lies in the database 'old'"),
+        ({"generic_foreign_keys": []}, {"select": "incomplete"}, "unattached is missing"),
+        ({"generic_foreign_keys": [GENERIC, GENERIC]}, {"select": "incomplete"}, "several generic"),
+        ({"fields": [file_field("image")]}, {"select": "incomplete"}, "uploaded_at is missing"),
+        (
+            {"fields": [file_field("image", storage=None, storage_by_row=True, other_storages=[0, 1])]},
+            {"field": "image"},
+            "depends on the row",
+        ),
+    ],
+)
+def test_what_the_model_does_not_say_is_refused(
+    changes: dict[str, Any], said: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(SiteError, match=words):
+        records({**PHOTO, **changes}, **said)
