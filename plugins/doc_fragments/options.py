@@ -15,6 +15,69 @@ options:
       - The name of the site in the summary, the diff and the messages. Default
         is the media root.
     type: str
+  django:
+    description:
+      - The Django project of the site. It is asked at every run which columns
+        reference files, where these are, and what becomes of rows, so that
+        nothing of it has to be described, and a field that a deployment adds
+        is known at once.
+      - To ask it runs the code of the project, C(AppConfig.ready()) included,
+        as the O(user), which has to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1)
+        then, by which code can know it. No request is made and no connection
+        to a database is opened; what takes more than two minutes is killed.
+      - What is said beside it adds to what the project says (O(references),
+        O(derived), O(exclude), O(keep)) or replaces it.
+    type: dict
+    suboptions:
+      project:
+        description:
+          - The absolute path of the folder from which the application is started,
+            as a rule the one that has C(manage.py).
+        type: path
+        required: true
+      python:
+        description:
+          - The project's interpreter, as an absolute path or one in O(django.project).
+            Default is that of the virtual environment in the project (C(venv),
+            C(.venv) or C(env)), else the interpreter that does the work. It
+            may be older than O(python).
+        type: str
+      settings:
+        description:
+          - The module with the settings of the running site, such as V(config.settings.production).
+            Default is E(DJANGO_SETTINGS_MODULE) of the environment that is
+            described here, else what C(manage.py), C(wsgi.py) and C(asgi.py)
+            agree on; where they differ, the run is refused.
+        type: str
+      database:
+        description:
+          - The entry of C(DATABASES) that is the site's database.
+        type: str
+        default: default
+      storage:
+        description:
+          - The entry of C(STORAGES) that is the site's media store.
+        type: str
+        default: default
+      environment:
+        description:
+          - Environment variables that the settings need. They go before those
+            of O(django.environment_file), and these before those of O(django.systemd_unit).
+            None of the environment of the run itself is passed on but the
+            locale and the time zone.
+        type: dict
+      environment_file:
+        description:
+          - A file on the target with C(NAME=VALUE) lines, as systemd and C(.env)
+            have them. Root reads it where nobody else may write it, so it
+            may be root's alone. C(/proc/1/environ) works too, for the environment
+            of a container.
+        type: path
+      systemd_unit:
+        description:
+          - The systemd unit that runs the site, such as V(gunicorn.service),
+            whose C(Environment) and C(EnvironmentFile) the project gets.
+        type: str
   database_url:
     description:
       - The site's database, written as Django's E(DATABASE_URL) is.
@@ -25,12 +88,10 @@ options:
       - V(sqlite:////PATH/TO/db.sqlite3) names a SQLite file by its absolute
         path. It is never created.
     type: str
-    required: true
   media_root:
     description:
       - The site's MEDIA_ROOT on the target, an absolute path.
     type: path
-    required: true
   media_url:
     description:
       - The site's MEDIA_URL. Paths in the database that begin with it are
@@ -290,14 +351,12 @@ options:
         listed directory may be a disk of its own, but no bind mount of a folder of the disk of O(media_root).
     type: list
     elements: str
-    required: true
   references:
     description:
       - All columns that hold references to files in these directories. A column that is forgotten here makes
         its files orphans.
     type: list
     elements: dict
-    required: true
     suboptions:
       table:
         description:
@@ -340,12 +399,10 @@ options:
     description:
       - The table whose rows are examined, with its schema if that is not on the search path.
     type: str
-    required: true
   file_column:
     description:
       - The column that decides, of a FileField or ImageField.
     type: str
-    required: true
   size_column:
     description:
       - The column of the same table that holds the size of the file in O(file_column), in
@@ -622,6 +679,64 @@ options:
     description:
       - With O(state=purged), only batches that were removed at least this many days ago.
     type: int
+  django:
+    description:
+      - The Django project of the site. It is asked at every run which columns reference files, where
+        these are, and what becomes of rows, so that nothing of it has to be described, and a field that
+        a deployment adds is known at once.
+      - To ask it runs the code of the project, C(AppConfig.ready()) included, as the O(user), which
+        has to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1) then, by which code can know
+        it. No request is made and no connection to a database is opened; what takes more than two minutes
+        is killed.
+      - What is said beside it adds to what the project says (O(references), O(derived), O(exclude),
+        O(keep)) or replaces it.
+    type: dict
+    suboptions:
+      project:
+        description:
+          - The absolute path of the folder from which the application is started, as a rule the one
+            that has C(manage.py).
+        type: path
+        required: true
+      python:
+        description:
+          - The project's interpreter, as an absolute path or one in O(django.project). Default is that
+            of the virtual environment in the project (C(venv), C(.venv) or C(env)), else the interpreter
+            that does the work. It may be older than O(python).
+        type: str
+      settings:
+        description:
+          - The module with the settings of the running site, such as V(config.settings.production).
+            Default is E(DJANGO_SETTINGS_MODULE) of the environment that is described here, else what
+            C(manage.py), C(wsgi.py) and C(asgi.py) agree on; where they differ, the run is refused.
+        type: str
+      database:
+        description:
+          - The entry of C(DATABASES) that is the site's database.
+        type: str
+        default: default
+      storage:
+        description:
+          - The entry of C(STORAGES) that is the site's media store.
+        type: str
+        default: default
+      environment:
+        description:
+          - Environment variables that the settings need. They go before those of O(django.environment_file),
+            and these before those of O(django.systemd_unit). None of the environment of the run itself
+            is passed on but the locale and the time zone.
+        type: dict
+      environment_file:
+        description:
+          - A file on the target with C(NAME=VALUE) lines, as systemd and C(.env) have them. Root reads
+            it where nobody else may write it, so it may be root's alone. C(/proc/1/environ) works too,
+            for the environment of a container.
+        type: path
+      systemd_unit:
+        description:
+          - The systemd unit that runs the site, such as V(gunicorn.service), whose C(Environment) and
+            C(EnvironmentFile) the project gets.
+        type: str
   database_url:
     description:
       - The site's database. Required for O(state=restored), and for O(state=purged) unless O(accept)
@@ -707,58 +822,72 @@ options:
     type: str
   user:
     description:
-      - The user who runs the site, and as whom the project's code runs here, in a process of its own. The
-        play becomes root, and never this user; root asks no project without it.
+      - The user who runs the site, and as whom the project's code runs here, in a process of its own.
+        The play becomes root, and never this user; root asks no project without it.
     type: str
   python:
     description:
-      - The absolute path of an interpreter, 3.8 or later, that has the driver of the site's database, such
-        as that of the application's virtual environment. It is started as the site's user only. Default is
-        the interpreter that runs the module or the command.
+      - The absolute path of an interpreter, 3.8 or later, that has the driver of the site's database,
+        such as that of the application's virtual environment. It is started as the site's user only.
+        Default is the interpreter that runs the module or the command.
     type: path
   django:
     description:
-      - The Django project, which says which columns reference files, where these are, and what becomes of
-        rows.
+      - The Django project of the site. It is asked at every run which columns reference files, where
+        these are, and what becomes of rows, so that nothing of it has to be described, and a field that
+        a deployment adds is known at once.
+      - To ask it runs the code of the project, C(AppConfig.ready()) included, as the O(user), which has
+        to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1) then, by which code can know it.
+        No request is made and no connection to a database is opened; what takes more than two minutes
+        is killed.
+      - What is said beside it adds to what the project says (O(references), O(derived), O(exclude), O(keep))
+        or replaces it.
     type: dict
     required: true
     suboptions:
       project:
         description:
-          - The folder of the project, an absolute path; the one that has C(manage.py), as a rule.
+          - The absolute path of the folder from which the application is started, as a rule the one that
+            has C(manage.py).
         type: path
         required: true
       python:
         description:
-          - The project's interpreter, as a path in O(django.project) or an absolute one. Default is that
-            of the virtual environment in the project (C(venv), C(.venv) or C(env)), else the one that does
-            the work.
+          - The project's interpreter, as an absolute path or one in O(django.project). Default is that
+            of the virtual environment in the project (C(venv), C(.venv) or C(env)), else the interpreter
+            that does the work. It may be older than O(python).
         type: str
       settings:
         description:
-          - The module with the settings. Default is E(DJANGO_SETTINGS_MODULE) of the environment, else what
-            C(manage.py), C(wsgi.py) and C(asgi.py) agree on.
+          - The module with the settings of the running site, such as V(config.settings.production). Default
+            is E(DJANGO_SETTINGS_MODULE) of the environment that is described here, else what C(manage.py),
+            C(wsgi.py) and C(asgi.py) agree on; where they differ, the run is refused.
         type: str
       database:
         description:
-          - The site's entry of C(DATABASES). Default is V(default).
+          - The entry of C(DATABASES) that is the site's database.
         type: str
+        default: default
       storage:
         description:
-          - The site's entry of C(STORAGES). Default is V(default).
+          - The entry of C(STORAGES) that is the site's media store.
         type: str
+        default: default
       environment:
         description:
           - Environment variables that the settings need. They go before those of O(django.environment_file),
-            and these before those of O(django.systemd_unit).
+            and these before those of O(django.systemd_unit). None of the environment of the run itself
+            is passed on but the locale and the time zone.
         type: dict
       environment_file:
         description:
-          - A file on the target with a line C(NAME=VALUE) for each variable.
+          - A file on the target with C(NAME=VALUE) lines, as systemd and C(.env) have them. Root reads
+            it where nobody else may write it, so it may be root's alone. C(/proc/1/environ) works too,
+            for the environment of a container.
         type: path
       systemd_unit:
         description:
-          - The unit that runs the project on the target, such as V(gunicorn.service). C(Environment) and
-            C(EnvironmentFile) of it are read.
+          - The systemd unit that runs the site, such as V(gunicorn.service), whose C(Environment) and
+            C(EnvironmentFile) the project gets.
         type: str
 """

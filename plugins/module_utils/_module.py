@@ -12,6 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
 
 from ._reconcile import work
+from ._reconcile.config.django.environment import secret_values
 from ._reconcile.config.options import Option
 from ._reconcile.config.site_user import worker_of
 from ._reconcile.errors import CleanupError
@@ -27,6 +28,10 @@ class Module(AnsibleModule):  # type: ignore[misc]
 
     def __init__(self, **specification: Any) -> None:
         super().__init__(**specification)
+        environment = self._environment()
+        # Ansible takes each value for a secret, and would hide each "1" and each path in the result.
+        self.no_log_values -= set(map(str, environment.values()))
+        self.no_log_values |= secret_values(environment)
         secret = self.params.get("database_url") or ""
         for option, value in self.params.items():
             if option != "database_url" and "://" in secret and secret in _texts(value):
@@ -39,8 +44,26 @@ class Module(AnsibleModule):  # type: ignore[misc]
             # What was meant as a list is split at its commas.
             self.no_log_values.update({secret, *(part for part in secret.split(",") if "@" in part)})
         # A text where suboptions belong is parsed as "key=value" pairs, which splits a secret.
-        plain = {name: value for name, value in self.params.items() if not _has_suboptions(value)}
+        plain = {name: value for name, value in self._shown().items() if not _has_suboptions(value)}
+        self.no_log_values |= secret_values(self._environment())
         super().fail_json(msg, **{"invocation": {"module_args": plain}, **kwargs})
+
+    def exit_json(self, **kwargs: Any) -> None:
+        super().exit_json(**{"invocation": {"module_args": self._shown()}, **kwargs})
+
+    def _environment(self) -> dict[str, Any]:
+        """The environment variables of the Django project that the task itself names."""
+        django = self.params.get("django")
+        environment = django.get("environment") if isinstance(django, dict) else None
+        return environment if isinstance(environment, dict) else {}
+
+    def _shown(self) -> dict[str, Any]:
+        """The parameters without the environment of a Django project, whose values may all be secret."""
+        django = self.params.get("django")
+        if not django:
+            return dict(self.params)
+        named = django.items() if isinstance(django, dict) else ()
+        return {**self.params, "django": {name: value for name, value in named if name != "environment"}}
 
     def warn(self, warning: str, **kwargs: Any) -> None:
         """Warn without secrets: Ansible removes them from all of a result but its warnings."""
@@ -67,7 +90,8 @@ def _argument(option: Option) -> dict[str, Any]:
     argument: dict[str, Any] = {"type": option.type}
     if option.type == "list":
         argument["elements"] = "dict" if option.suboptions else "str"
-    if option.required:
+    # Ansible knows no "required without": the engine reports what neither option nor project says.
+    if option.required and not option.by_project:
         argument["required"] = True
     elif option.default is not None:
         argument["default"] = list(option.default) if option.type == "list" else option.default

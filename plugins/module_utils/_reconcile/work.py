@@ -19,6 +19,7 @@ from typing import Any, Callable, Mapping
 from . import process, run
 from .apply import purge_items, restore
 from .apply.restore_rows import Restored
+from .config.django.environment import read_by_parent
 from .config.jobs import orphans_job, records_job, site
 from .config.options import LIST_FORMATS, QUARANTINE
 from .config.purge import purge_of
@@ -61,9 +62,17 @@ def done_by(worker: Worker, request: Request) -> Answer:
         emit = listed.emit if listed else _no_list
         if worker.is_this_process:
             return _validated(do(request, emit))
-        answer = _validated(process.run(worker, "work", request, partial(_heard, emit)))
+        answer = _validated(process.run(worker, "work", _completed(request), partial(_heard, emit)))
         shown: Answer = as_printable(answer)
         return shown
+
+
+def _completed(request: Request) -> Request:
+    """The request with what the site's user may not read."""
+    django = request["options"].get("django")
+    if not django:
+        return request
+    return {**request, "options": {**request["options"], "django": read_by_parent(django)}}
 
 
 def as_printable(value: Any, depth: int = DEEPEST) -> Any:

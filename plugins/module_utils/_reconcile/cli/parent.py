@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Mapping, TextIO
 
 from .. import process
+from ..config.django.environment import read_by_parent
 from ..config.site_user import Worker
 from ..errors import CleanupError, Exit, worst
 from ..report import metrics
@@ -36,7 +37,7 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
     """Let the site's process run the subcommand, and write the files that the command line asks for."""
     request = {
         "arguments": options.written,
-        "description": options.description,
+        "description": _completed(options.description),
         "source": options.source,
         "plan": getattr(options, "plan", None),
         "terminals": [stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)],
@@ -53,6 +54,12 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
     if not write_files(options, _outcome(left["outcome"], options, status)):
         return worst([status, Exit.FAILED])
     return status
+
+
+def _completed(description: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The description with what the site's user may not read."""
+    django = description.get("django")
+    return {**description, "django": read_by_parent(django)} if django else description
 
 
 def _listed(listed: ListFile, form: str, text: str | None) -> None:

@@ -57,6 +57,8 @@ class Option:
     list (its entries are texts, or mappings where there are ``suboptions``), dict or raw. An option
     that is not set has the ``default``, which may be None.
 
+    What is required ``by_project`` need not be said where there is a Django project, which says it.
+
     Entries of a list may also be CODE:NAME with one of the ``codes``, beside its ``choices``.
 
     ``scope`` says where the description of a site may set it: for the site, for a job, for both (the
@@ -68,6 +70,7 @@ class Option:
     type: str = "str"
     default: Any = None
     required: bool = False
+    by_project: bool = False
     choices: Sequence[str] = ()
     codes: Sequence[str] = ()
     most: int | None = None
@@ -93,8 +96,8 @@ DJANGO = (
     Option("project", "path", required=True),
     Option("python"),
     Option("settings"),
-    Option("database"),
-    Option("storage"),
+    Option("database", default="default"),
+    Option("storage", default="default"),
     Option("environment", "dict", no_log=True),
     Option("environment_file", "path"),
     Option("systemd_unit"),
@@ -105,8 +108,9 @@ _BY_JOB = tuple(Option(job) for job in (*JOBS, "purge"))
 OPTIONS = (
     Option("name", required=True, scope=_SITE, jobs=()),
     Option("name", scope=_NOWHERE),
-    Option("database_url", required=True, no_log=True),
-    Option("media_root", "path", required=True),
+    Option("django", "dict", suboptions=DJANGO, scope=_SITE),
+    Option("database_url", required=True, by_project=True, no_log=True),
+    Option("media_root", "path", required=True, by_project=True),
     Option("media_url", default="/media/"),
     Option("user", scope=_SITE),
     Option("python", "path", scope=_SITE),
@@ -156,19 +160,20 @@ OPTIONS = (
     Option("age_stamp", default=AGE_STAMPS[0], choices=AGE_STAMPS),
     Option("derived", "list", default=()),
     # The job orphans.
-    Option("directories", "list", required=True, scope=_JOB, jobs=_ORPHANS),
+    Option("directories", "list", required=True, by_project=True, scope=_JOB, jobs=_ORPHANS),
     Option(
         "references",
         "list",
         required=True,
+        by_project=True,
         suboptions=(*_TABLE_AND_COLUMN, *_CONTENT),
         scope=_JOB,
         jobs=_ORPHANS,
     ),
     Option("exclude", "list", default=(".*", "lost+found", ".nfs*", "@eaDir"), jobs=_ORPHANS),
     # The jobs missing and incomplete.
-    Option("table", required=True, scope=_JOB, jobs=_RECORDS),
-    Option("file_column", required=True, scope=_JOB, jobs=_RECORDS),
+    Option("table", required=True, by_project=True, scope=_JOB, jobs=_RECORDS),
+    Option("file_column", required=True, by_project=True, scope=_JOB, jobs=_RECORDS),
     *(replace(option, scope=_JOB, jobs=_RECORDS) for option in _CONTENT),
     Option("companion_columns", "list", default=(), scope=_JOB, jobs=_RECORDS),
     Option("select", default=SELECTIONS[0], choices=SELECTIONS, scope=_NOWHERE, jobs=_RECORDS),
@@ -235,6 +240,7 @@ QUARANTINE = (
     Option("batches", "list"),
     Option("paths", "list", default=()),
     Option("older_than_days", "int"),
+    _shared("django"),
     replace(_shared("database_url"), required=False),
     replace(_shared("media_root"), required=False),
     _shared("media_url"),

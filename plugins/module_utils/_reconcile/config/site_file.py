@@ -164,7 +164,7 @@ def _checked_name(site: Any, source: str) -> str:
         raise SiteError(f"each site of {source} must be a mapping with a name.")
     where = f"site {str(site['name'])!r} of {source}"
     known = site_options()
-    _require(site, known, where)
+    _require(site, known, where, site)
     unknown = unknown_keys(site, known)
     if unknown:
         raise SiteError(
@@ -184,7 +184,7 @@ def _jobs_of(site: Mapping[str, Any], job: str) -> Iterator[dict[str, Any]]:
         if unknown:
             raise SiteError(f"{where} has unknown options: {unknown}. It may have {_names(known)}.")
         # What the site says need not be said again.
-        _require(entry, [option for option in known if "site" not in option.scope], where)
+        _require(entry, [option for option in known if "site" not in option.scope], where, site)
         table = [entry["table"]] if "table" in entry else []
         options = _options(site, job, entry)
         yield {
@@ -203,9 +203,12 @@ def _entries(written: Any) -> Sequence[Any]:
     return written if isinstance(written, Sequence) and not isinstance(written, str) else [written]
 
 
-def _require(given: Mapping[str, Any], options: Iterable[Option], where: str) -> None:
+def _require(
+    given: Mapping[str, Any], options: Iterable[Option], where: str, site: Mapping[str, Any]
+) -> None:
     for option in options:
-        if option.required and not given.get(option.name):
+        is_known = option.by_project and site.get("django")
+        if option.required and not is_known and not given.get(option.name):
             raise SiteError(f"{where} has no {option.name}.")
 
 

@@ -19,12 +19,13 @@ from typing import Any, Mapping, Sequence
 
 from ..errors import SiteError
 from ..text import escaped
+from .django.project import directory_of, python_of
 from .jobs import absolute, sqlite_path
 from .options import JOBS, module_options
 from .trusted import ROOT, is_writable_by_others, why_untrusted
 from .values import checked
 
-_NAMES = ("user", "python", "media_root", "quarantine", "state_directory", "database_url")
+_NAMES = ("user", "python", "django", "media_root", "quarantine", "state_directory", "database_url")
 _DECIDING = [replace(option, required=False) for option in module_options(JOBS[0]) if option.name in _NAMES]
 
 
@@ -48,12 +49,19 @@ def worker_of(sites: Sequence[Mapping[str, Any]]) -> Worker:
     """
     sites = [checked(site, _DECIDING) for site in sites]
     entry = _entry(sites)
-    python = sites[0]["python"] or ""
-    if python and not os.path.isabs(python):
-        raise SiteError(f"python {python!r} is not an absolute path. Write it from / on.")
+    python = _interpreter(sites[0])
     if entry.pw_uid == ROOT == os.geteuid():
         _require_roots_own(sites, python)
     return _worker(entry, python)
+
+
+def _interpreter(site: Mapping[str, Any]) -> str:
+    """The interpreter that does the work, empty for this process' own."""
+    python: str = site["python"] or ""
+    if python and not os.path.isabs(python):
+        raise SiteError(f"python {python!r} is not an absolute path. Write it from / on.")
+    # The project's has the driver of its database.
+    return python or (site["django"] and python_of(site["django"])) or ""
 
 
 def this_process() -> Worker:
@@ -78,6 +86,11 @@ def _entry(sites: Sequence[Mapping[str, Any]]) -> pwd.struct_passwd:
         return _allowed(_by_name(said))
     if os.geteuid() != ROOT:
         return _by_number(os.geteuid())
+    if any(site["django"] for site in sites):
+        raise SiteError(
+            "the site has a Django project and no user. To ask a project runs its code, and root does not "
+            "choose by itself who does that. Set user to the user who runs the site."
+        )
     owners = {_owner_of(*_folder(site)) for site in sites}
     if len(owners) > 1:
         raise SiteError(
@@ -174,6 +187,7 @@ def _require_roots_own(sites: Sequence[Mapping[str, Any]], python: str) -> None:
         places += [(name, site[name] or "") for name in ("media_root", "quarantine", "state_directory")]
         database = sqlite_path(site["database_url"] or "")
         # SQLite makes files of its own beside the database.
+        places += _of_project(site["django"])
         places += [("the SQLite database", database), ("the folder of", os.path.dirname(database))]
     for what, path in sorted({(what, path) for what, path in places if path}):
         try:
@@ -185,3 +199,15 @@ def _require_roots_own(sites: Sequence[Mapping[str, Any]], python: str) -> None:
                 f"root does not work with {what} {path!r}, because somebody else may exchange it: {why}. "
                 "Or set user to the user who should clean the site."
             )
+
+
+def _of_project(django: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """What of a Django project is run or read."""
+    if not django:
+        return []
+    python, file = python_of(django), django["environment_file"]
+    return [
+        ("the Django project", directory_of(django)),
+        ("its interpreter", python or ""),
+        ("its environment file", file or ""),
+    ]

@@ -13,8 +13,10 @@ from ansible_collections.django_media.cleanup.plugins.module_utils import _modul
 from engine.config import options
 from engine.config.jobs import orphans_job, records_job
 from engine.config.site_file import jobs_of
+from helpers.modules import ORPHANS, run_module
 
 SITE = {"name": "kit", "database_url": "sqlite:////x", "media_root": "/srv/media"}
+SECRET = "hunter2-and-more"
 IMAGE = {"table": "photo", "column": "image"}
 REQUIRED: dict[str, Any] = {
     "orphans": {"directories": ["photos"], "references": [IMAGE]},
@@ -25,7 +27,7 @@ REQUIRED: dict[str, Any] = {
 
 # What is said for one run, and what the site says for all its jobs.
 PER_RUN = {"select", "approved_plan", "reviewed", "list_file", "list_format"}
-PER_SITE = {"name", "user", "python"}
+PER_SITE = {"name", "user", "python", "django"}
 
 
 @pytest.mark.parametrize("job", options.JOBS)
@@ -48,7 +50,10 @@ def test_a_description_may_say_all_that_the_modules_know(job: str) -> None:
 
 def test_an_argument_says_all_that_its_option_does() -> None:
     spec = _module.argument_spec(options.module_options("missing"))
-    assert spec["database_url"] == {"type": "str", "required": True, "no_log": True}
+    # A Django project may say it; where nothing does, the engine reports it.
+    assert spec["database_url"] == {"type": "str", "no_log": True}
+    assert spec["django"]["options"]["project"] == {"type": "path", "required": True}
+    assert spec["django"]["options"]["environment"] == {"type": "dict", "no_log": True}
     assert spec["max_removal_percent"] == {"type": "int", "default": 50}
     assert spec["select"] == {"type": "str", "default": "missing", "choices": ["missing", "incomplete"]}
     assert spec["companion_columns"] == {"type": "list", "elements": "str", "default": []}
@@ -58,3 +63,31 @@ def test_an_argument_says_all_that_its_option_does() -> None:
         "default": "key",
         "choices": ["key", "path"],
     }
+
+
+@pytest.mark.promise(12)
+def test_no_value_of_a_project_s_environment_shows() -> None:
+    environment = {"DB_PASS": SECRET, "DATABASE_URL": f"postgres://kit:{SECRET}@db/kit", "SHORT": "pw"}
+    django = {"project": "/nowhere/project", "environment": environment}
+    result = run_module({ORPHANS: {"django": django, "user": "nobody-at-all", "media_root": "/srv/pw"}})
+    assert result["failed"]
+    assert "nobody-at-all" in result["msg"]
+    assert SECRET not in str(result)
+    assert "environment" not in result["invocation"]["module_args"]["django"]
+    # What is no secret does not blot out the rest.
+    assert result["invocation"]["module_args"]["media_root"] == "/srv/pw"
+
+
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("environment", [f"DB_PASS={SECRET}", SECRET, [SECRET], {"DB_PASS": {"x": SECRET}}])
+def test_no_environment_that_is_wrong_shows(environment: Any) -> None:
+    result = run_module({ORPHANS: {"django": {"project": "/nowhere", "environment": environment}}})
+    assert result["failed"]
+    assert SECRET not in str(result)
+
+
+@pytest.mark.promise(12)
+def test_no_project_that_is_wrong_shows() -> None:
+    result = run_module({ORPHANS: {"django": f"project=/srv environment={{'DB_PASS':'{SECRET}'}}"}})
+    assert result["failed"]
+    assert SECRET not in str(result)

@@ -22,6 +22,10 @@ from .systemd_unit import Read, unit_environment
 # Bytes of a file of variables.
 LARGEST = 1 << 20
 
+# What is shorter may be a part of any word.
+_SHORTEST_SECRET = 3
+
+_SECRET = re.compile("PASS|SECRET|TOKEN|KEY|AUTH|CREDENTIAL|SIGNATURE|DSN", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A value in quotes, or without; both as systemd and the usual readers of .env files take them.
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'", re.DOTALL)
@@ -41,6 +45,14 @@ def environment_of(django: Mapping[str, Any], read: Read | None = None) -> dict[
         found.update(read(_absolute(django["environment_file"])))
     found.update(_said(django.get("environment") or {}))
     return found
+
+
+def secret_values(environment: Mapping[str, Any]) -> set[str]:
+    """The values that are secret by the names of their variables, or are URLs with a password."""
+    texts = {str(name): str(value) for name, value in environment.items()}
+    named = {value for name, value in texts.items() if _SECRET.search(name)}
+    urls = {value for value in texts.values() if "://" in value and "@" in value}
+    return {value for value in named | urls if len(value) >= _SHORTEST_SECRET}
 
 
 def read_by_parent(django: Mapping[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def python_of(django: Mapping[str, Any]) -> str | None:
         return posixpath.join(directory, said)
     for name in _ENVIRONMENTS:
         python = posixpath.join(directory, name, "bin/python")
-        if os.path.exists(python):
+        # One that leads nowhere is better reported than passed over.
+        if os.path.lexists(python):
             return python
     return None
 
