@@ -20,8 +20,10 @@ from .decoding import folded, folded_path, hides_names, readings
 
 # So many fit into memory; more of them are searched for in several passes over the database.
 CANDIDATES_AT_ONCE = 200_000
-# Characters before an extension in which a path begins: 255 bytes, each of which may take eight.
-_BEFORE = 2048
+# Characters that a byte of a path may take where it is encoded, and those before an extension in which a path
+# is searched for: of a longer one, the name is found.
+_ENCODED = 8
+_BEFORE = 4096
 # Characters of a mention that are shown.
 _SHOWN = 200
 
@@ -61,7 +63,9 @@ class Mentions:
         self._named: dict[str, list[bytes]] = {}
         self._bare: dict[str, list[bytes]] = {}
         extensions = set()
+        longest = 0
         for path in candidates:
+            longest = max(longest, len(path))
             name = folded_path(path.rpartition(b"/")[2])
             extension = name.rpartition(".")[2]
             has_extension = "." in name and _EXTENSION.fullmatch(extension)
@@ -69,6 +73,7 @@ class Mentions:
                 extensions.add(extension)
             (self._named if has_extension else self._bare).setdefault(name, []).append(path)
         self._anchor = _anchor(extensions)
+        self._before_end = min(_BEFORE, _ENCODED * (longest + 1))
         self._longest = max(map(len, self._named), default=0)
         self._longest_bare = max(map(len, self._bare), default=0)
         self._by_path = lru_cache(maxsize=100)(self._folded_paths)
@@ -94,7 +99,7 @@ class Mentions:
             # So it is nearly always: the name of another file, of which nothing is encoded.
             if _PLAIN.fullmatch(name) and name.lower() not in self._named:
                 continue
-            start = max(0, dot - _BEFORE)
+            start = max(0, dot - self._before_end)
             yield from self._before(text[start:end], is_whole=start == 0 and end == len(text))
 
     def _before(self, written: str, is_whole: bool) -> Iterator[Mention]:
@@ -125,7 +130,7 @@ class Mentions:
             for end in _ends(following):
                 name = following[:end]
                 if name in self._bare:
-                    before = plain[max(0, start - _BEFORE) : start]
+                    before = plain[max(0, start - self._before_end) : start]
                     meant, is_strong = self._meant(before + name, len(before), self._bare[name], False)
                     for path in meant if is_strong else ():
                         yield Mention(path, True, _shown(before + name))
@@ -138,19 +143,20 @@ class Mentions:
 
         Those by their whole paths, or all of them.
         """
-        by_path = self._by_path(plain[start:])
-        found = (by_path.get(plain[each:], ()) for each in _beginnings(plain, 0))
+        by_path, longest = self._by_path(plain[start:])
+        first = max(0, len(plain) - longest - 1)
+        found = (by_path.get(plain[each:], ()) for each in _beginnings(plain, first))
         whole = [path for some in found for path in some if b"/" in path]
         if not whole and ((is_whole and start == 0) or f"/{plain[:start]}".endswith(self._prefixes)):
             whole = [path for path in paths if b"/" not in path]
         return whole or paths, bool(whole)
 
-    def _folded_paths(self, name: str) -> dict[str, list[bytes]]:
-        """The candidates of a name, by their folded paths."""
+    def _folded_paths(self, name: str) -> tuple[dict[str, list[bytes]], int]:
+        """The candidates of a name by their folded paths, and the length of the longest of these."""
         found: dict[str, list[bytes]] = {}
         for path in (*self._named.get(name, ()), *self._bare.get(name, ())):
             found.setdefault(folded_path(path), []).append(path)
-        return found
+        return found, max(map(len, found), default=0)
 
 
 def _prefixes(known: Iterable[str]) -> Iterator[str]:
