@@ -92,6 +92,13 @@ class Sweep(Statements):
                         "was up. Leave out what mentions no files, by sweep_exclude."
                     )
 
+    def change_mark(self) -> str | None:
+        """What is the same again only if nothing was written since, by nobody; None where that is not known.
+
+        Taken before the texts are read, and again later, it proves that they are what was read.
+        """
+        return None
+
     def _table(self, searched: SearchedTable) -> Table:
         try:
             return self.table(".".join(searched.identity))

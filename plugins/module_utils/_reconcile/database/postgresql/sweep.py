@@ -48,6 +48,17 @@ class PostgreSQLSweep(PostgreSQLCatalog):
     def _end_reading(self) -> None:
         """End the transaction that reading began."""
 
+    def change_mark(self) -> str | None:
+        # Every transaction that writes gets a number, and is in the snapshot until it ends. A standby does
+        # not list those of its primary, but nothing changes there unless something is replayed.
+        with self._doing("asking whether anything was written"):
+            mark = self._first(
+                "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text "
+                "ELSE txid_current_snapshot()::text END",
+                [],
+            )[0]
+        return None if mark is None else str(mark)
+
     def _text_columns(self) -> SearchedColumns:
         with self._doing("reading which columns hold text"):
             rows = self._all(_TEXT_COLUMNS, [])

@@ -79,6 +79,7 @@ class SQLite(SQLiteSweep):
         return f"file:{percent_encode(self._path)}?mode={mode}"
 
     def close(self) -> None:
+        self._stop_watching()
         self._connection.close()
         if self._leaves_wal:
             self._leaves_wal = False

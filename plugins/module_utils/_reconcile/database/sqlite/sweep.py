@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from abc import abstractmethod
 from contextlib import closing, contextmanager
 from typing import Any, Iterator, NamedTuple, Sequence
 
@@ -50,7 +52,33 @@ class SQLiteSweep(Database):
     """A SQLite database whose text is streamed."""
 
     dialect = SQLiteDialect()
+    _path: str
     _connection: sqlite3.Connection
+    # Asks what others have written; for it, this session is another one too.
+    _watching: sqlite3.Connection | None = None
+
+    @abstractmethod
+    def _address(self, mode: str) -> str:
+        """The file as a URL, to be opened in a mode."""
+
+    def change_mark(self) -> str | None:
+        with self._doing("asking whether anything was written"):
+            if self._watching is None:
+                self._watching = sqlite3.connect(
+                    self._address("ro"), uri=True, isolation_level=None, check_same_thread=False
+                )
+            version = self._watching.execute("PRAGMA data_version").fetchone()[0]
+            try:
+                status = os.stat(self._path)
+            except OSError:
+                return None
+        # Somebody may have put another file in the place of this one.
+        return f"{status.st_dev}:{status.st_ino}:{version}"
+
+    def _stop_watching(self) -> None:
+        if self._watching:
+            self._watching.close()
+            self._watching = None
 
     def _text_columns(self) -> SearchedColumns:
         # A column of any type may hold text.

@@ -15,7 +15,7 @@ from engine.database import connect
 from engine.database.base import Database
 from engine.errors import DatabaseError
 from helpers.databases import TestDatabase
-from helpers.implementations import Implementation
+from helpers.implementations import Implementation, photo_keys
 
 pytestmark = pytest.mark.promise(14)
 
@@ -145,3 +145,48 @@ def test_the_sweep_leaves_no_transaction_open(empty_database: TestDatabase) -> N
         with database.transaction():
             pass
         empty_database.run("DROP TABLE note")
+
+
+# Whether anything was written.
+
+
+def test_reading_changes_no_mark(opened: Database) -> None:
+    before = opened.change_mark()
+    assert before
+    for searched in opened.searched_columns().tables:
+        list(opened.texts(searched, with_keys=True))
+    opened.count_references([Column("photo", "image")], [b"p/1.jpg"])
+    with opened.rehearsal():
+        pass
+    assert opened.change_mark() == before
+
+
+@pytest.mark.parametrize("change", ["INSERT INTO note VALUES (9, 1)", "DROP TABLE remark"])
+def test_what_another_session_writes_changes_the_mark(
+    change: str, photos_with_notes: TestDatabase, opened: Database
+) -> None:
+    before = opened.change_mark()
+    photos_with_notes.run(change)
+    after = opened.change_mark()
+    assert after != before
+    photos_with_notes.run("UPDATE note SET photo_id = 1")
+    assert opened.change_mark() not in (before, after)
+
+
+def test_what_this_session_writes_changes_the_mark(opened: Database) -> None:
+    before = opened.change_mark()
+    with opened.transaction():
+        assert opened.delete(opened.table("photo"), photo_keys(opened, 3)) == 1
+    assert opened.change_mark() != before
+
+
+def test_the_end_of_a_transaction_that_was_open_changes_the_mark(
+    photos_with_notes: TestDatabase, opened: Database
+) -> None:
+    with photos_with_notes.connect() as writer:
+        cursor = writer.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute("INSERT INTO note VALUES (9, 1)")
+        before = opened.change_mark()
+        cursor.execute("COMMIT")
+    assert opened.change_mark() != before

@@ -94,3 +94,24 @@ def test_what_this_user_cannot_take_away_is_told(public_site: Site) -> None:
 
     assert [note for note in as_nobody(notes) if "-wal' and the file -shm beside it" in note]
     assert len(beside(public_site)) == 3
+
+
+@pytest.mark.promise(14)
+def test_what_is_written_to_the_wal_changes_the_mark(wal_site: Site) -> None:
+    before = beside(wal_site)
+    with connect(wal_site.database.url, read_only=True) as database:
+        mark = database.change_mark()
+        assert mark == database.change_mark()
+        wal_site.insert("p/new.jpg")
+        assert database.change_mark() != mark
+    assert set(beside(wal_site)) == set(before)
+
+
+@pytest.mark.promise(14)
+def test_another_file_in_the_place_of_the_database_changes_the_mark(wal_site: Site, tmp_path: Path) -> None:
+    path = path_of(wal_site)
+    with connect(wal_site.database.url, read_only=True) as database:
+        mark = database.change_mark()
+        (tmp_path / "copy").write_bytes(path.read_bytes())
+        (tmp_path / "copy").replace(path)
+        assert database.change_mark() != mark
