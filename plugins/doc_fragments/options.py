@@ -237,6 +237,26 @@ options:
         database server's own work is not affected.
     type: bool
     default: false
+  sweep:
+    description:
+      - Before a file goes, search all other text, JSON and array columns of
+        the database for mentions of it. A file that is mentioned is kept,
+        and so is its record; C(unlisted) in the result says where it is mentioned.
+      - Not searched are binary, compressed and encrypted values, other databases,
+        and templates on disk.
+      - Where a table cannot be searched, nothing is removed; see O(sweep_exclude).
+      - Without the sweep, the files of a column that nobody listed are lost;
+        each summary then says that it is off.
+    type: bool
+    default: true
+  sweep_exclude:
+    description:
+      - Tables and columns that are not searched, as V(TABLE), V(TABLE.COLUMN)
+        or either after V(SCHEMA.), such as a table of logs, or a column with
+        the names that files had on the computers of those who uploaded them.
+    type: list
+    elements: str
+    default: []
   marker:
     description:
       - A file below O(media_root) that must exist. Where it does not, the
@@ -773,6 +793,25 @@ options:
     description:
       - The derived files of the site, as for M(django_media.cleanup.media_orphans). With O(state=purged),
         one whose source is referenced is never deleted.
+    type: list
+    elements: str
+    default: []
+  sweep:
+    description:
+      - Before a file goes, search all other text, JSON and array columns of the database for mentions
+        of it. A file that is mentioned is kept, and so is its record; C(unlisted) in the result says
+        where it is mentioned.
+      - Not searched are binary, compressed and encrypted values, other databases, and templates on disk.
+      - Where a table cannot be searched, nothing is removed; see O(sweep_exclude).
+      - Without the sweep, the files of a column that nobody listed are lost; each summary then says
+        that it is off.
+    type: bool
+    default: true
+  sweep_exclude:
+    description:
+      - Tables and columns that are not searched, as V(TABLE), V(TABLE.COLUMN) or either after V(SCHEMA.),
+        such as a table of logs, or a column with the names that files had on the computers of those
+        who uploaded them.
     type: list
     elements: str
     default: []

@@ -171,6 +171,44 @@ left_alone_total:
   description: How much was kept, listed or not.
   returned: when a plan could be made
   type: int
+unlisted:
+  description:
+    - >-
+      Columns that mention files which would else be removed, and that are not listed; at most O(max_listed)
+      entries.
+    - Empty where O(sweep=false).
+  returned: when a plan could be made
+  type: list
+  elements: dict
+  contains:
+    table:
+      description: The table.
+      type: str
+      sample: news_article
+    column:
+      description: The column.
+      type: str
+      sample: body
+    strength:
+      description: V(strong) if it holds the paths of these files, V(weak) if it holds only their names.
+      type: str
+      sample: strong
+    files:
+      description: How many of these files it mentions.
+      type: int
+      sample: 40
+    example:
+      description: One of them.
+      type: str
+    keeps:
+      description:
+        - Whether a file is kept for it. The tables of thumbnail caches, logs (C(django_session),
+          C(django_admin_log)) and rows that are deleted themselves keep none.
+      type: bool
+    reference:
+      description: The entry for C(references), if the column holds nothing but paths; else empty.
+      type: str
+      sample: '{table: news_article, column: image}'
 not_removed:
   description: Files that should have been removed and could not be. The task fails then.
   returned: when a plan could be made

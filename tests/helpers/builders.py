@@ -180,7 +180,7 @@ def planned(
     kind = runs.KINDS[job.name]
     with open_session(job.site, read_only=not kind.deletes_rows) as session:
         session.progress = progress
-        yield Planned(kind.plan(session, job, approved), job, session)
+        yield Planned(kind.planner(session, job, approved).planned(), job, session)
 
 
 def before_removal(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:

@@ -24,6 +24,7 @@ class Code(str, Enum):
     OTHER_SPELLING = "other_spelling"
     OTHER_NAME = "other_name"
     DERIVED = "derived"
+    UNLISTED = "unlisted"
     LIKELY_MOVE = "likely_move"
     OUTSIDE = "outside"
     NOT_A_FILE = "not_a_file"
@@ -65,6 +66,7 @@ MEANING = {
     Code.OTHER_SPELLING: "The database or the disk has the file in another spelling of its path.",
     Code.OTHER_NAME: "A row references the file by another name: a link, a hard link, a mount, another case.",
     Code.DERIVED: "The file is derived from a file that a row references.",
+    Code.UNLISTED: "A column that is not listed mentions the file, or another file of its record.",
     Code.LIKELY_MOVE: "A record that is missing and an orphan are likely one file that was moved.",
     Code.OUTSIDE: "What the database or a manifest holds leads out of the media root, or is no path at all.",
     Code.NOT_A_FILE: "It is a link, a directory, a device, a socket or a FIFO.",

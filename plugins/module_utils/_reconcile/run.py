@@ -12,7 +12,7 @@ import shutil
 import subprocess
 from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import zip_longest
-from typing import Any, Callable, ContextManager, Iterator, NamedTuple, Sequence, Union
+from typing import Any, Callable, ContextManager, Iterator, NamedTuple, Sequence, Tuple, Union
 
 from .apply import orphans as apply_orphans
 from .apply import records as apply_records
@@ -23,13 +23,14 @@ from .database.drivers import connect
 from .errors import CleanupError, Exit
 from .plan import incomplete, missing, orphans, records
 from .plan.plan import Plan
+from .plan.planner import Planner
 from .quarantine import holding, identity
 from .quarantine.writer import QuarantineWriter
 from .session import Progress, Session, open_session
 
 Job = Union[OrphansJob, RecordsJob]
-# Lends what hears of the progress of a job.
-Watch = Callable[[Job], ContextManager[Union[Progress, None]]]
+# Lends what hears of the progress of a job: what is examined, and the rows that the sweep searches.
+Watch = Callable[[Job], ContextManager[Union[Tuple[Progress, Progress], None]]]
 
 _OBJECTS_BETWEEN_COLLECTIONS = 100_000
 _LOWEST_PRIORITY = 19
@@ -38,7 +39,7 @@ _LOWEST_PRIORITY = 19
 class Kind(NamedTuple):
     """What makes one kind of job: how it is planned, how a plan is applied, and what it may change."""
 
-    plan: Callable[[Session, Any, str | None], Plan]
+    planner: Callable[[Session, Any, str | None], Planner]
     apply: Callable[[Session, Any, Any, Remover], Outcome]
     deletes_rows: bool
     # What is examined, in the plural, and the columns whose values are about as many; none if unknown.
@@ -50,7 +51,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "orphans": Kind(
-        plan=orphans.plan,
+        planner=orphans.OrphansPlanner,
         apply=apply_orphans.apply,
         deletes_rows=False,
         examined="files",
@@ -58,7 +59,7 @@ KINDS = {
         directories=orphans.directories,
     ),
     "missing": Kind(
-        plan=missing.plan,
+        planner=missing.MissingPlanner,
         apply=apply_records.apply_missing,
         deletes_rows=True,
         examined="rows",
@@ -66,7 +67,7 @@ KINDS = {
         directories=records.directories,
     ),
     "incomplete": Kind(
-        plan=incomplete.plan,
+        planner=incomplete.IncompletePlanner,
         apply=apply_records.apply,
         deletes_rows=True,
         examined="rows",
@@ -114,25 +115,22 @@ def run(
     """
     with _opened([job], check) as session:
         session.progress = progress
-        return run_in(session, job, check, approved_plan)
+        with closing(KINDS[job.name].planner(session, job, approved_plan)) as planner:
+            planner.find()
+            return run_in(session, job, planner, check)
 
 
-def run_in(
-    session: Session, job: Job, check: bool, approved_plan: str | None = None
-) -> tuple[Plan, Outcome | None]:
-    """The same in a session of the job's site."""
-    kind = KINDS[job.name]
-    plan = kind.plan(session, job, approved_plan)
-    if plan.confirmation:
-        with closing(plan.confirmation) as confirmation:
-            # A scan that a guard refuses confirms nothing later.
-            if not check and not plan.refusals:
-                confirmation.record()
+def run_in(session: Session, job: Job, planner: Planner, check: bool) -> tuple[Plan, Outcome | None]:
+    """The same in a session of the job's site, where its candidates are found already."""
+    plan = planner.finish()
+    # A scan that a guard refuses confirms nothing later.
+    if plan.confirmation and not check and not plan.refusals:
+        plan.confirmation.record()
     if check or plan.refusals:
         return plan, None
     recorded = identity.record(session.state, session.identity)
     with remover_of(session, job, plan) as remover:
-        outcome = kind.apply(session, job, plan, remover)
+        outcome = KINDS[job.name].apply(session, job, plan, remover)
     outcome.recorded = recorded
     return plan, outcome
 
@@ -164,23 +162,52 @@ def run_all(jobs: Sequence[Job], check: bool, approved: Sequence[str], watch: Wa
 
 
 def _run_together(tasks: Sequence[_Task], check: bool, watch: Watch) -> dict[int, Run]:
-    """Run jobs in one session, up to the first that fails: the session's connection may be gone with it."""
+    """Run jobs in one session, up to the first that fails: the session's connection may be gone with it.
+
+    The candidates of all are found first, so that the sweep reads the database once.
+    """
     ended: dict[int, Run] = {}
-    with _opened([task.job for task in tasks], check) as session:
+    with _opened([task.job for task in tasks], check) as session, ExitStack() as stack:
+        planners = []
         for task in tasks:
-            ended[task.number] = _attempt(session, task.job, check, task.approved, watch)
+            planner = _finding(session, task, watch)
+            if isinstance(planner, CleanupError):
+                return {task.number: Run(task.job, error=planner)}
+            planners.append(stack.enter_context(closing(planner)))
+        for task, planner in zip(tasks, planners):
+            ended[task.number] = _attempt(session, task.job, planner, check, watch)
             if ended[task.number].error:
                 break
     return ended
 
 
-def _attempt(session: Session, job: Job, check: bool, approved: str | None, watch: Watch) -> Run:
+def _finding(session: Session, task: _Task, watch: Watch) -> Planner | CleanupError:
+    """A planner that has found the candidates of a job, or why it could not."""
     try:
-        with watch(job) as session.progress:
-            plan, outcome = run_in(session, job, check, approved)
+        with _watched(session, task.job, watch), ExitStack() as stack:
+            planner = KINDS[task.job.name].planner(session, task.job, task.approved)
+            stack.callback(planner.close)
+            planner.find()
+            stack.pop_all()
+    except CleanupError as error:
+        return error
+    return planner
+
+
+def _attempt(session: Session, job: Job, planner: Planner, check: bool, watch: Watch) -> Run:
+    try:
+        with _watched(session, job, watch):
+            plan, outcome = run_in(session, job, planner, check)
     except CleanupError as error:
         return Run(job, error=error)
     return Run(job, plan, outcome)
+
+
+@contextmanager
+def _watched(session: Session, job: Job, watch: Watch) -> Iterator[None]:
+    with watch(job) as shown:
+        session.progress, session.sweep.progress = shown or (None, None)
+        yield
 
 
 def _place(job: Job) -> tuple[str, str, bytes, bytes | None, bytes | None]:

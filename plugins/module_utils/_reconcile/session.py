@@ -9,10 +9,12 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import Callable, Iterator, NamedTuple, Sequence
 
+from .compare.mentions.sweep import Sweep
 from .config.site import Column, Site
 from .database.base import Database
 from .database.drivers import connect
 from .media.local import LocalStore
+from .media.paths import Spellings
 from .media.store import MediaStore
 from .quarantine import leftovers
 from .quarantine.default_place import obstacle
@@ -48,6 +50,8 @@ class Session:
         self.database = database
         self.serves_several = serves_several
         self.comparison: Comparison | None = None
+        # The one search for the files of all jobs.
+        self.sweep = Sweep(database, Spellings(site.media_root, site.media_url))
         self.progress: Progress | None = None
         # What a person should know of what happened before any job was planned.
         self.notes: list[str] = []

@@ -43,7 +43,7 @@ RESULT_TYPES: Mapping[str, type] = {
     **dict.fromkeys(("batch", "plan", "plan_id", "summary"), str),
     **dict.fromkeys(("left_alone_total", "young"), int),
     **dict.fromkeys(("announced", "batches", "left_alone", "not_removed", "orphans", "paths"), list),
-    **dict.fromkeys(("records", "refused", "relinks"), list),
+    **dict.fromkeys(("records", "refused", "relinks", "unlisted"), list),
     **dict.fromkeys(("dependents", "diff", "examined", "found", "labels", "purged"), dict),
     **dict.fromkeys(("cleared", "relinked", "removed", "restored"), dict),
 }

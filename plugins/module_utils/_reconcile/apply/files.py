@@ -10,12 +10,16 @@ import time
 from contextlib import suppress
 from typing import Iterable, Mapping, Protocol, Sequence, TypeVar
 
+from ..compare.mentions.sweep import Sweep
+from ..compare.mentions.unlisted import Unlisted
 from ..compare.names_at_removal import NamesAtRemoval
 from ..compare.references import ReferenceCheck
+from ..config.site import OrphansJob, RecordsJob
 from ..database.base import PREPARED
-from ..errors import CleanupError, UnreadableError
+from ..errors import CleanupError, DatabaseError, UnreadableError
 from ..kept import Code, Doubt
 from ..media.store import FileState, MediaStore
+from ..plan.guards import not_searched
 from ..session import Session
 from ..text import escaped
 from .outcome import Outcome
@@ -46,11 +50,27 @@ class FileRemoval:
     """
 
     def __init__(self, session: Session, check: ReferenceCheck, outcome: Outcome) -> None:
+        self._session = session
         self._store = session.media
         self._database = session.database
         self._names = NamesAtRemoval(check)
         self._outcome = outcome
+        self._unlisted: Unlisted | None = None
         self._seconds_left = WAIT_SECONDS
+
+    def sweep(self, paths: Iterable[bytes], job: OrphansJob | RecordsJob) -> None:
+        """Search the database once more for all files that are to go, unless nothing was written since.
+
+        Raises DatabaseError where it cannot be searched any more.
+        """
+        if not job.site.enabled("sweep") or self._session.sweep.is_fresh():
+            return
+        again = Sweep(self._session.sweep.database, self._session.sweep.spellings)
+        self._unlisted = Unlisted(again, job.path_columns, job.site)
+        self._unlisted.search_for(paths)
+        self._unlisted.search()
+        for table in self._unlisted.unsearchable:
+            raise DatabaseError(not_searched(table))
 
     def remove(
         self, files: Sequence[AnyFile], reason: str, kept: Mapping[bytes, Doubt] | None = None
@@ -87,13 +107,16 @@ class FileRemoval:
             self._outcome.remover.finish()
 
     def _doubts_before(self, files: Sequence[File]) -> Mapping[bytes, Doubt]:
-        doubts = self._names.doubts_before(files)
+        doubts = {**self._mentioned(files), **self._names.doubts_before(files)}
         require_readable(self._store)
         if len(doubts) < len(files):
             open_still = self._wait()
             if open_still:
                 return {**{file.path: open_still for file in files}, **doubts}
         return doubts
+
+    def _mentioned(self, files: Sequence[File]) -> Mapping[bytes, Doubt]:
+        return self._unlisted.doubts({file.path for file in files}) if self._unlisted else {}
 
     def _put_back_what_is_wanted(self, moved: dict[bytes, AnyFile]) -> None:
         """Put back what a row references by now, and leave the others in ``moved``."""

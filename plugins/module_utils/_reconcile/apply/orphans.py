@@ -28,6 +28,7 @@ def apply(session: Session, job: OrphansJob, plan: Plan, remover: Remover) -> Ou
     check = ReferenceCheck(session.database, job.references, patterns(job.derived), spellings, session.media)
     removal = FileRemoval(session, check, outcome)
     try:
+        removal.sweep((orphan.path for orphan in plan.items), job)
         for chunk in plan.items.chunks():
             for start in range(0, len(chunk), AT_ONCE):
                 for orphan in removal.remove(chunk[start : start + AT_ONCE], "orphan"):

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Callable, Iterator, NamedTuple, NoReturn, Sequence
 
+from ..compare.mentions.unlisted import Unlisted
 from ..compare.references import ReferenceCheck
 from ..config.purge import Purge
 from ..config.site import Column
@@ -24,7 +25,7 @@ from ..kept import Code, Doubt, Kept
 from ..media.derived import patterns
 from ..media.paths import Spellings
 from ..media.private_folder import PrivateFolder
-from ..plan.guards import guard_identity, guard_replica
+from ..plan.guards import guard_identity, guard_replica, guard_sweep
 from ..quarantine import purging
 from ..quarantine import store as quarantine
 from ..quarantine.announced import DAY, Announcements
@@ -237,6 +238,8 @@ class _Referenced:
             session.database, list(columns), patterns(order.derived), spellings, session.media
         )
         self._read(session, order.site.accept)
+        self._unlisted = Unlisted(session.sweep, columns, order.site)
+        self._sweep(folder, selected)
 
     def _read(self, session: Session, accepted: Sequence[str]) -> None:
         total = 0
@@ -250,6 +253,14 @@ class _Referenced:
                 "one, so nothing is purged. If no file is needed, set accept: [no_references].",
             )
 
+    def _sweep(self, folder: PrivateFolder, selected: Sequence[BatchInfo]) -> None:
+        """Search the database once for the files of all batches. Raises RefusedError where it cannot be."""
+        for info in selected:
+            with quarantine.known(folder.path, folder, info.name) as batch:
+                self._unlisted.search_for(file.path for file in batch.files() if batch.holds(file))
+        self._unlisted.search()
+        guard_sweep(_Refusing(), self._unlisted.unsearchable)
+
     def doubts(self, batch: Batch, files: Sequence[QuarantinedFile]) -> dict[int, Doubt]:
         """The reasons to keep some files of a batch, by their numbers."""
         unknown = self._unknown.get(batch.name)
@@ -261,8 +272,12 @@ class _Referenced:
             return {file.number: Doubt(Code.UNKNOWN_COLUMN, reason) for file in files}
         places = self._places(batch, files)
         found = self._check.doubts([*(file.path for file in files), *places.values()])
+        mentioned = self._unlisted.doubts({file.path for file in files})
         named = {
-            file.number: found.get(file.path) or found.get(places.get(file.number, b"")) for file in files
+            file.number: found.get(file.path)
+            or found.get(places.get(file.number, b""))
+            or mentioned.get(file.path)
+            for file in files
         }
         return {number: doubt for number, doubt in named.items() if doubt}
 

@@ -233,6 +233,7 @@ class _Removal:
         reason = Doubt(Code.RECORD_KEPT, "its record is kept, and so is the file")
         check = reference_check(self.job, self.session.database, self.session.media)
         removal = FileRemoval(self.session, check, self.outcome)
+        removal.sweep((file.path for file in self.plan.files), self.job)
         for chunk in self.plan.files.chunks():
             of_kept = {file.path: reason for file in chunk if file.path in kept}
             removal.remove(chunk, self.job.name, of_kept)

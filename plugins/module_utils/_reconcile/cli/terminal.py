@@ -61,17 +61,25 @@ class ProgressLine:
         self._expected: int | None = None
 
     def show(self, number: int) -> None:
-        now = time.monotonic()
-        if now - self._shown < PACE:
+        if not self._is_time():
             return
         # Only a run that takes long enough to show a line pays for the estimate.
         if self._expected is None:
             self._expected = jobs.expected(self._job)
-        self._shown = now
-        rate = number / (now - self._began)
+        self._show(f"{number:,} {self._what} examined", number, self._share(number))
+
+    def show_searched(self, number: int) -> None:
+        if self._is_time():
+            self._show(f"{number:,} rows searched for mentions of files", number)
+
+    def _is_time(self) -> bool:
+        return time.monotonic() - self._shown >= PACE
+
+    def _show(self, done: str, number: int, share: str = "") -> None:
+        self._shown = time.monotonic()
+        rate = number / (self._shown - self._began)
         name = f"{printable(self._job.site.name)} · {self._job.name}"
-        line = f"{name}: {number:,} {self._what} examined, {rate:,.0f} a second{self._share(number)}"
-        write(f"{CLEAR_LINE}{line}", sys.stderr)
+        write(f"{CLEAR_LINE}{name}: {done}, {rate:,.0f} a second{share}", sys.stderr)
 
     def _share(self, number: int) -> str:
         """The share of what is expected, which may turn out too small; nothing where it is unknown."""
@@ -83,10 +91,10 @@ class ProgressLine:
 
 
 @contextmanager
-def watched(job: Job, is_quiet: bool) -> Iterator[Progress | None]:
-    """Yield a function that shows the progress of a job on a terminal; None where there is none."""
+def watched(job: Job, is_quiet: bool) -> Iterator[tuple[Progress, Progress] | None]:
+    """Yield what shows the progress of a job and of the sweep on a terminal; None where there is none."""
     progress = ProgressLine(job, is_quiet)
     try:
-        yield progress.show if progress.is_shown else None
+        yield (progress.show, progress.show_searched) if progress.is_shown else None
     finally:
         progress.end()

@@ -32,6 +32,7 @@ _ALL = (
     Guard("marker", "marker"),
     Guard("quarantine", "quarantine"),
     Guard("approved_plan", "approved_plan"),
+    Guard("sweep", "sweep_exclude"),
     Guard("max_removal_percent", "max_removal_percent"),
     Guard("max_dependents", "max_dependents"),
     _accepted("no_references"),

@@ -168,6 +168,7 @@ def _site(values: Mapping[str, Any]) -> Site:
         confirm_after_hours=values["confirm_after_hours"],
         switches=tuple((name, value) for name, value in values.items() if isinstance(value, bool)),
         keep=_keep(values["keep"]),
+        sweep_exclude=tuple(values["sweep_exclude"]),
         has_default_quarantine=kept_in is not None and values["quarantine"] is None,
     )
     _check_quarantine(found)

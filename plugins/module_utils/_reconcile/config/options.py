@@ -143,6 +143,8 @@ OPTIONS = (
     ),
     Option("include_likely_moves", "bool", default=False),
     Option("low_priority", "bool", default=False),
+    Option("sweep", "bool", default=True),
+    Option("sweep_exclude", "list", default=()),
     Option("marker"),
     Option("approved_plan", scope=_NOWHERE),
     Option("reviewed", "bool", default=True, scope=_NOWHERE),
@@ -246,6 +248,8 @@ QUARANTINE = (
     _shared("media_url"),
     Option("references", "list", default=(), suboptions=_TABLE_AND_COLUMN),
     _shared("derived"),
+    _shared("sweep"),
+    _shared("sweep_exclude"),
     _shared("accept"),
     _shared("max_listed"),
 )

@@ -64,6 +64,8 @@ class Site:
     confirm_after_hours: int
     switches: tuple[tuple[str, bool], ...]
     keep: Keep
+    # Tables and columns that the sweep does not search, as TABLE or TABLE.COLUMN.
+    sweep_exclude: tuple[str, ...]
     # Whether nobody has named the quarantine: it has to be on the file system of the media, then.
     has_default_quarantine: bool
 

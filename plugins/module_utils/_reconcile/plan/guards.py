@@ -10,6 +10,7 @@ from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
 
 from ..compare.no_paths import ColumnWithoutPaths
 from ..compare.unreferenced_folders import FEW_FILES
+from ..database.sweep import Unsearchable
 from ..quarantine.identity import Identity
 from ..spool import Listed
 from ..text import counted, escaped
@@ -168,9 +169,8 @@ def guard_no_paths(plan: Plan, found: Iterable[ColumnWithoutPaths], accepted: Se
             "no_paths",
             f"the listed column {column} holds no paths: {paths:,} of {values:,} different values look like "
             "one, so it protects no file. List the column of the FileField or ImageField instead. A text "
-            "that mentions files, such as one of an editor, is not compared with them: list the table in "
-            "which the editor keeps its uploads, or put their folder into exclude. If the column is meant, "
-            "set accept: [no_paths].",
+            "that mentions files, such as one of an editor, need not be listed: the sweep finds them. If the "
+            "column is meant, set accept: [no_paths].",
         )
 
 
@@ -236,6 +236,25 @@ def guard_durable(plan: Plan, lost_by_crash: str, accepted: Sequence[str]) -> No
             f"{lost_by_crash}, so a crash of it may bring back rows whose files are removed by then. Correct "
             "that setting; if this database may be lost anyway, set accept: [not_durable].",
         )
+
+
+def guard_sweep(plan: Refusable, unsearchable: Sequence[Unsearchable]) -> None:
+    """Refuse a plan where tables could not be searched for mentions of the files that would go."""
+    for table in unsearchable[:_SHOWN]:
+        plan.refuse("sweep", not_searched(table))
+    if len(unsearchable) > _SHOWN:
+        more = counted(len(unsearchable) - _SHOWN, "more table")
+        plan.refuse("sweep", f"{more} could not be searched for the files that would go.")
+
+
+def not_searched(table: Unsearchable) -> str:
+    """Why a table could not be searched, and what can be done."""
+    first = f"Run: {table.remedy} " if table.remedy else ""
+    return (
+        f"the table {table.name} could not be searched for the files that would go: "
+        f"{table.reason.rstrip('.')}. {first}If nothing in it mentions a file of the site, set "
+        f"sweep_exclude: [{table.name}]."
+    )
 
 
 def guard_replica(plan: Refusable, is_replica: bool) -> None:

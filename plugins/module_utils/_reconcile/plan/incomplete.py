@@ -8,20 +8,13 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from ..config.site import RecordsJob
 from ..database.catalog import Row, Selection
 from ..errors import SiteError
-from ..session import Session
-from .records import RecordsPlan, table_of
+from .records import table_of
 from .records_planner import RecordsPlanner
 
 
-def plan(session: Session, job: RecordsJob, approved: str | None = None) -> RecordsPlan:
-    """Find the old records of a table that were never attached, without touching anything."""
-    return _IncompletePlanner(session, job, approved).planned()
-
-
-class _IncompletePlanner(RecordsPlanner):
+class IncompletePlanner(RecordsPlanner):
     """Records that were never attached to anything and are older than the limit."""
 
     def _selection(self) -> Selection:

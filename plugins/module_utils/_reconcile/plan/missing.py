@@ -14,14 +14,13 @@ from ..compare.emptied import EmptiedFolders
 from ..compare.missing import MissingCheck
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.path_mismatch import Sample
-from ..config.site import RecordsJob
 from ..database.catalog import Row, Selection
 from ..kept import Code, Doubt
-from ..session import Session, open_store
+from ..session import open_store
 from ..spool import Spool
 from ..text import escaped
 from .guards import guard_emptied, guard_empty_root, guard_relinks
-from .records import Record, RecordsPlan, shared_paths, spool, table_of
+from .records import Record, shared_paths, spool, table_of
 from .records_planner import RecordsPlanner
 from .relinks import RelinkPlanner
 
@@ -32,12 +31,7 @@ MOVES_AT_ONCE = 50_000
 _ANY = re.compile(rb".+", re.DOTALL)
 
 
-def plan(session: Session, job: RecordsJob, approved: str | None = None) -> RecordsPlan:
-    """Find the records of a table whose file is proven not to exist, without touching anything."""
-    return _MissingPlanner(session, job, approved).planned()
-
-
-class _MissingPlanner(RecordsPlanner):
+class MissingPlanner(RecordsPlanner):
     """Records whose file is proven not to exist."""
 
     def _selection(self) -> Selection:

@@ -58,11 +58,6 @@ def _spool() -> Spool[Orphan]:
     )
 
 
-def plan(session: Session, job: OrphansJob, approved: str | None = None) -> Plan:
-    """Find the orphans of a site without touching anything."""
-    return _OrphansPlanner(session, job, approved).planned()
-
-
 def directories(session: Session, job: OrphansJob) -> Iterator[bytes]:
     """The directories that hold files which the job may remove."""
     judged, _notes = _judged_folders(session, job)
@@ -81,10 +76,10 @@ def _judged_folders(session: Session, job: OrphansJob) -> tuple[tuple[bytes, ...
     return claimed_folders(job, job.claims, session.media, session.database)
 
 
-class _OrphansPlanner(Planner):
+class OrphansPlanner(Planner):
     """The listing and the merge, then a fresh check of what they left."""
 
-    def __init__(self, session: Session, job: OrphansJob, approved: str | None) -> None:
+    def __init__(self, session: Session, job: OrphansJob, approved: str | None = None) -> None:
         self.began_ns = time.time_ns() - CLOCK_TICK_NS
         scope = _scope(job)
         super().__init__(session, job, scope, approved)
@@ -97,6 +92,8 @@ class _OrphansPlanner(Planner):
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
         self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings, self.store)
         self.without_file = path_spool()
+        # What the listing and the references have left, in the order of the listing.
+        self.seen = seen_files()
         self.names: OtherNames | None = None
         self.listed = 0
         self.not_judged = 0
@@ -106,14 +103,18 @@ class _OrphansPlanner(Planner):
         self.counts: dict[bytes, tuple[int, int]] = {}
         self.removed: Counter[bytes] = Counter()
 
-    def planned(self) -> Plan:
+    def find(self) -> None:
         self._require_directories()
         self.require_confirmation(scans=1)
-        orphans = map(_orphan, self._folders().left(self._asked_again(self._compared())))
+        self.seen.extend(self._asked_again(self._compared()))
+        self.unlisted.search_for(file.path for file in self.seen if file.state)
+
+    def finish(self) -> Plan:
+        orphans = map(_orphan, self._folders().left(self._not_mentioned()))
         for some in in_chunks(orphans):
             for orphan in self.confirmed(self.approved(self._not_moved(some))):
                 self._add(orphan)
-        self._finish()
+        self._complete()
         return self.plan
 
     def _require_directories(self) -> None:
@@ -263,6 +264,17 @@ class _OrphansPlanner(Planner):
                 else:
                     self.plan.keep_for(file.path, doubt)
 
+    def _not_mentioned(self) -> Iterator[Seen]:
+        """Keep candidates that an unlisted column mentions. They count as files of their folder without a
+        reference: a mention says nothing of the files beside it."""
+        for some in self.seen.chunks():
+            doubts = self.unlisted.doubts([file.path for file in some if file.state])
+            for file in some:
+                doubt = doubts.get(file.path)
+                if doubt:
+                    self.keep_noted(_orphan(file), doubt)
+                yield file._replace(state=None) if doubt else file
+
     def _other_names(self, files: Spool[Seen]) -> OtherNames:
         """The other names by which rows reference some of the files; they are searched for once."""
         if self.names is None:
@@ -297,7 +309,7 @@ class _OrphansPlanner(Planner):
             if self.keep.doubt_of_file(folder) is None:
                 self.plan.keep(folder, Code.UNCLAIMED_FOLDER, reason)
 
-    def _finish(self) -> None:
+    def _complete(self) -> None:
         self._report_what_left_the_plan()
         self._report_unclaimed()
         # The store may have been listed twice.

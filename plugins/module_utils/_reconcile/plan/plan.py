@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
+from ..compare.mentions.unlisted import UnlistedColumn
 from ..config.guards import GUARDS
 from ..kept import Code, Doubt, Kept
 from ..spool import Listed, Spool
@@ -55,6 +56,8 @@ class Plan:
     young: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    # The columns that mention its files and are not listed.
+    unlisted: Sequence[UnlistedColumn] = ()
     digest: str = ""
     token: str = ""
     kept: Listed[Kept] = field(init=False)

@@ -7,9 +7,11 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from typing import Iterator, Protocol, TypeVar
 
 from ..compare.keep import KeepList
+from ..compare.mentions.unlisted import Unlisted
 from ..compare.no_paths import columns_without_paths
 from ..compare.path_mismatch import Sample, better_reading
 from ..config.site import OrphansJob, RecordsJob, Site
@@ -34,6 +36,7 @@ from .guards import (
     guard_path_mismatch,
     guard_quarantine,
     guard_replica,
+    guard_sweep,
 )
 from .plan import Plan
 
@@ -52,8 +55,11 @@ class Candidate(Protocol):
 Found = TypeVar("Found", bound=Candidate)
 
 
-class Planner:
+class Planner(ABC):
     """Makes one plan in a session, without touching anything.
+
+    Its candidates are found first. Then it is finished, once all jobs of the session have found theirs: the
+    sweep searches the database for all of them together.
 
     ``scope`` distinguishes the plans of a job from those with other options; ``approved`` is
     the token of a plan that somebody approved. Raises SiteError where an option is not usable.
@@ -77,6 +83,25 @@ class Planner:
         self.sample = Sample()
         self.own_files = self.database.own_files()
         self.keep = KeepList(job.site.keep, self.database, self.spellings)
+        self.unlisted = Unlisted(session.sweep, job.path_columns, job.site)
+
+    @abstractmethod
+    def find(self) -> None:
+        """Find what the job may remove, and tell the sweep which files these are."""
+
+    @abstractmethod
+    def finish(self) -> Plan:
+        """Make the plan of what was found."""
+
+    def planned(self) -> Plan:
+        """The plan of a job that has its session to itself."""
+        self.find()
+        return self.finish()
+
+    def close(self) -> None:
+        """Close what was opened to make the plan."""
+        if self.plan.confirmation:
+            self.plan.confirmation.close()
 
     def examined(self, number: int) -> None:
         """Report how much was examined by now, to whoever waits."""
@@ -118,12 +143,15 @@ class Planner:
 
     def is_listed_in_keep(self, doubt: Doubt | None, candidate: Candidate) -> bool:
         """Whether the option ``keep`` lists a candidate, as the doubt says; it is kept, then."""
-        if doubt is None:
-            return False
+        if doubt:
+            self.keep_noted(candidate, doubt)
+        return doubt is not None
+
+    def keep_noted(self, candidate: Candidate, doubt: Doubt) -> None:
+        """Keep a candidate that may be in the approved plan."""
         self.plan.keep_for(candidate.name, doubt)
         if self.approval:
             self.approval.note(candidate.item())
-        return True
 
     def is_of_database(self, path: bytes, state: FileState) -> bool:
         """Whether a file is part of the site's own database, under whatever name; it is kept, then."""
@@ -144,6 +172,9 @@ class Planner:
         self.store.verify_root()
         plan.seal()
         guard_partial(plan, self.store.unreadable)
+        plan.unlisted = self.unlisted.columns
+        if len(plan.items):
+            guard_sweep(plan, self.unlisted.unsearchable)
         guard_replica(plan, self.database.is_replica())
         columns = columns_without_paths(self.database, self.listed_columns, self.store, self.spellings)
         guard_no_paths(plan, columns, self.site.accept)

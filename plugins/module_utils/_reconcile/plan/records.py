@@ -10,13 +10,15 @@ import json
 import os
 from collections import Counter
 from hashlib import blake2b
-from typing import Any, Iterable, Iterator, NamedTuple, Sequence
+from typing import AbstractSet, Any, Iterable, Iterator, NamedTuple, Sequence
 
 from ..compare.keep import KeepList
+from ..compare.mentions.unlisted import RowName
 from ..compare.references import ReferenceCheck
 from ..config.site import RecordsJob
 from ..database.base import Database
 from ..database.catalog import Row, Selection, Table
+from ..database.sweep import Identity
 from ..errors import SiteError
 from ..kept import Code, Doubt
 from ..media.derived import patterns
@@ -168,7 +170,15 @@ class DependentsFound:
     Inside a transaction they are locked, so that none comes, goes or changes until it ends.
     """
 
-    def __init__(self, cascade: Cascade, most: int, keep: KeepList | None = None) -> None:
+    def __init__(
+        self,
+        cascade: Cascade,
+        most: int,
+        keep: KeepList | None = None,
+        named: AbstractSet[Identity] = frozenset(),
+    ) -> None:
+        # Those of the rows that would be deleted from the ``named`` tables.
+        self.deleted: set[RowName] = set()
         self._sums: dict[tuple[Any, ...], int] = {}
         self.listed: Listed[str] = Listed(most)
         # Records with which a row would be deleted that is to be kept, each with such a row.
@@ -176,6 +186,8 @@ class DependentsFound:
         for row in cascade.rows():
             if keep and row.verb == "deleted" and keep.lists_row(row.table, row.key):
                 self.held.update(dict.fromkeys(row.records, row))
+            if row.table.identity in named and row.verb == "deleted":
+                self.deleted.add((row.table.identity, row.key))
             self.listed.add(f"{row.shown} ({row.verb})")
             digest = self._number(row)
             for record in row.records:

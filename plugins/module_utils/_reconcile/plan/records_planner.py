@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections import Counter
+from itertools import chain
 from typing import Any, Iterator
 
 from ..compare.age import AgeCheck, age_column
+from ..compare.mentions.unlisted import RecordMentions, RowName
 from ..compare.missing import MissingCheck
 from ..compare.other_names import OtherNames
 from ..compare.references import ReferenceCheck
@@ -54,7 +56,7 @@ class RecordsPlanner(Planner):
 
     plan: RecordsPlan
 
-    def __init__(self, session: Session, job: RecordsJob, approved: str | None) -> None:
+    def __init__(self, session: Session, job: RecordsJob, approved: str | None = None) -> None:
         scope = _scope(job)
         super().__init__(session, job, scope, approved)
         self.job = job
@@ -68,6 +70,12 @@ class RecordsPlanner(Planner):
         # The links for which records are kept, in the order in which they are met.
         self.undeclared: dict[Link, None] = {}
         self.check = MissingCheck(self.store, self.spellings, self.derived, self.plan.keep)
+        self.candidates = spool()
+        # Records that are to reference another file.
+        self.moved = spool()
+        # The files that may be removed with each candidate.
+        self.candidate_files: Spool[tuple[bytes, ...]] = Spool(tuple, lambda *paths: paths)
+        self.mentions = RecordMentions(self.unlisted)
         for column in job.referencing_columns:
             self.database.path_column(column)
 
@@ -108,33 +116,48 @@ class RecordsPlanner(Planner):
     def _check_finding(self) -> None:
         """The guards that this kind of job has besides those of all."""
 
-    def planned(self) -> RecordsPlan:
-        candidates = spool()
+    def find(self) -> None:
         has_age = self.plan.selection.uploaded_at_column is not None
         self.require_confirmation(scans=1 if has_age else SCANS_WITHOUT_AGE)
-        moved = spool()
         for record in self.confirmed(self._not_young(self._not_listed(self._detailed(self._selected())))):
-            (moved if record.moved_to else candidates).append(record)
-        for some in apart(candidates, self.plan.links):
+            (self.moved if record.moved_to else self.candidates).append(record)
+        for record in self.candidates if self.unlisted.is_on else ():
+            self.candidate_files.append(self._files_of(record))
+        deletes_from = () if self.job.clears else (*self.plan.links.order, *self.plan.links.order_after)
+        self.unlisted.search_for(chain.from_iterable(self.candidate_files), deletes_from)
+
+    def finish(self) -> RecordsPlan:
+        files = iter(self.candidate_files)
+        for some in apart(self.candidates, self.plan.links):
+            self.mentions.of({record.key: next(files, ()) for record in some})
             for record in self._with_dependents(some):
                 self._add(record)
+            self.mentions.count()
         for file in self._files():
             self._add_file(file)
-        self._plan_relinks(moved)
-        self._finish()
+        self._plan_relinks(self.moved)
+        self._complete()
         return self.plan
+
+    def _files_of(self, record: Record) -> tuple[bytes, ...]:
+        """The files of a record that are there, and those that are derived from its own."""
+        paths = self.check.with_derived(path for path in record.paths if not no_path(path))
+        return tuple(path for path in paths if not no_path(path) and self.store.check(path).is_file)
 
     def _not_listed(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep what the option ``keep`` lists: the row of a record, or a file of its."""
-        table = self.plan.selection.table
-        is_dependent = any(link.child == table for link in self.plan.links.links())
         for record in records:
-            doubt = self.keep.doubt_of_record(table, record.key, record.paths)
-            if not self.is_listed_in_keep(doubt, record):
+            doubt = self.keep.doubt_of_record(self.plan.selection.table, record.key, record.paths)
+            if self.is_listed_in_keep(doubt, record):
+                self._keep_row(record)
+            else:
                 yield record
-            elif is_dependent:
-                # It would else be deleted with a record on which it depends.
-                self.keep.add_row(table, record.key)
+
+    def _keep_row(self, record: Record) -> None:
+        """Let the row of a record not be deleted with another one, on which it depends."""
+        table = self.plan.selection.table
+        if any(link.child == table for link in self.plan.links.links()):
+            self.keep.add_row(table, record.key)
 
     def _not_young(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep a record one of whose files is younger than the limit."""
@@ -201,7 +224,7 @@ class RecordsPlanner(Planner):
         doubt = self._doubt_of_all()
         if doubt:
             for record in records:
-                self._keep_for(record, doubt)
+                self.keep_noted(record, doubt)
             return []
         cascade, found, left = self._cascade(records)
         records = [record for record in left if self.is_approved(record)]
@@ -222,21 +245,30 @@ class RecordsPlanner(Planner):
         return None if self.job.clears else self.job.doubt
 
     def _cascade(self, records: list[Record]) -> tuple[Cascade, DependentsFound, list[Record]]:
-        """The cascade of the records, its rows, and the records without those that these rows keep."""
+        """The cascade of the records, its rows, and the records without those that are kept for a row or a
+        mention: rows that are deleted keep nothing, and those of a record that is kept are not deleted."""
         cascade, found, left = self._followed(records)
-        while found.held:
-            for record in left:
-                if record.key in found.held:
-                    row = found.held[record.key].shown
-                    reason = f"keep lists the row {row}, which would be deleted with its record"
-                    self._keep_for(record, Doubt(Code.KEEP, reason))
-            cascade, found, left = self._followed([record for record in left if record.key not in found.held])
-        return cascade, found, left
+        while True:
+            doubts = {**self.mentions.doubts(self._going(left, found)), **_held(found)}
+            kept = [record for record in left if record.key in doubts]
+            if not kept:
+                return cascade, found, left
+            for record in kept:
+                self.keep_noted(record, doubts[record.key])
+                self._keep_row(record)
+            cascade, found, left = self._followed([record for record in left if record.key not in doubts])
+
+    def _going(self, records: list[Record], found: DependentsFound) -> set[RowName]:
+        """The rows that would be deleted, of the tables that mention files."""
+        root = self.plan.selection.table
+        if self.job.clears or root.identity not in self.mentions.tables:
+            return found.deleted
+        return found.deleted.union((root.identity, record.key) for record in records)
 
     def _followed(self, records: list[Record]) -> tuple[Cascade, DependentsFound, list[Record]]:
         """The cascade of the records, its rows, and the records without those that are restricted."""
         cascade, restricted = cascade_of(self.plan.links, self.database, [record.row for record in records])
-        found = DependentsFound(cascade, self.site.max_listed, self.keep)
+        found = DependentsFound(cascade, self.site.max_listed, self.keep, self.mentions.tables)
         left: list[Record] = []
         for record in records:
             if record.key in restricted:
@@ -246,14 +278,8 @@ class RecordsPlanner(Planner):
         return cascade, found, left
 
     def _keep_restricted(self, record: Record, links: list[Link]) -> None:
-        self._keep_for(record, restriction(links, self.plan.links))
+        self.keep_noted(record, restriction(links, self.plan.links))
         self.undeclared.update(dict.fromkeys(links))
-
-    def _keep_for(self, record: Record, doubt: Doubt) -> None:
-        """Keep a record that may be in the approved plan."""
-        self.plan.keep_for(record.name, doubt)
-        if self.approval:
-            self.approval.note(record.item())
 
     def _still_has(self, record: Record, dependents: str) -> bool:
         """Whether the dependent rows of a record are those that were approved; else it is kept."""
@@ -277,6 +303,7 @@ class RecordsPlanner(Planner):
                 check = reference_check(self.job, self.database, self.store)
                 check.read(self._own_references_to_remember(check))
             doubts = self._doubts(check, there, own) if check and there else {}
+            doubts.update(self._late_mentions({file.path for file in there}))
             for file in there:
                 listed = self.keep.doubt_of_file(file.path)
                 doubt = listed or doubts.get(file.path) or self.age.doubt_of_file(file.state)
@@ -284,6 +311,10 @@ class RecordsPlanner(Planner):
                     self.plan.keep_for(file.path, doubt)
                 elif self.is_approved(file):
                     yield file
+
+    def _late_mentions(self, paths: set[bytes]) -> dict[bytes, Doubt]:
+        """Why files are kept that came after the candidates were found, and nobody has searched for."""
+        return self.unlisted.doubts(self.unlisted.not_searched(paths))
 
     def _doubts(
         self, check: ReferenceCheck, files: list[RecordFile], own: Counter[bytes]
@@ -324,7 +355,7 @@ class RecordsPlanner(Planner):
         # Names with a NUL cannot be sorted on disk, nor be on one.
         return b"\0" in path and self.check.file_at(path) is None
 
-    def _finish(self) -> None:
+    def _complete(self) -> None:
         plan, site = self.plan, self.site
         if self.approval and self.approval.left:
             items = counted(self.approval.left, "item")
@@ -344,6 +375,14 @@ class RecordsPlanner(Planner):
         """All rows of a table of dependent rows."""
         found = next(link.child for link in self.plan.links.links() if link.child.name == table)
         return self.database.count_rows(Selection(found, ""))
+
+
+def _held(found: DependentsFound) -> dict[tuple[Any, ...], Doubt]:
+    """Why records are kept with which a row would be deleted that is to be kept."""
+    return {
+        key: Doubt(Code.KEEP, f"keep lists the row {row.shown}, which would be deleted with its record")
+        for key, row in found.held.items()
+    }
 
 
 def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> list[ForeignKey | str]:

@@ -39,6 +39,7 @@ def result(of: Description, verbose: bool, with_diff: bool) -> dict[str, Any]:
         # Ansible reserves "skipped" and "failed" for the state of the task itself.
         "left_alone": [item.as_dict(escaped(item.name)) for item in kept.items],
         "left_alone_total": kept.total,
+        "unlisted": [column.as_dict() for column in plan.unlisted[:most]],
         "not_removed": [item.as_dict(escaped(item.name)) for item in failed],
         "refused": [refusal._asdict() for refusal in plan.refusals],
         "labels": _bounded(of.labels, most),
@@ -67,6 +68,7 @@ def _is_truncated(of: Description, shown: int, kept_is_truncated: bool) -> bool:
         or (of.outcome is not None and of.outcome.failed.truncated)
         or len(of.labels) > of.job.site.max_listed
         or of.relinks.truncated
+        or len(of.plan.unlisted) > of.job.site.max_listed
     )
 
 

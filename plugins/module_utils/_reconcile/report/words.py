@@ -41,6 +41,7 @@ def summary(of: Description, verbose: bool) -> list[str]:
     if of.dependents:
         lines.append("  dependent rows: " + "; ".join(dependents_words(of.dependents)))
     lines += _kept_lines(of, verbose)
+    lines += _unlisted_lines(of, verbose)
     if outcome is not None and not plan.refusals:
         for_good = ", deleted for good" if of.job.site.quarantine is None else ""
         lines.append("  " + of.done(outcome.removed.as_dict()) + for_good)
@@ -97,6 +98,7 @@ def warnings(plan: Plan, with_refusals: bool, outcome: Outcome | None = None) ->
     spelled = [kept for kept in plan.kept.items if kept.code is Code.OTHER_SPELLING]
     found = [
         *plan.warnings,
+        *(column.words for column in plan.unlisted[:SAMPLE] if column.keeps),
         *notes(outcome),
         *(refusal.message for refusal in refusals),
         *(f"{escaped(kept.name)}: {kept.reason}" for kept in spelled[:SAMPLE]),
@@ -154,6 +156,17 @@ def _kept_lines(of: Description, verbose: bool) -> list[str]:
         return []
     lines = [f"    {escaped(item.name)}: {item.reason}" for item in kept.items]
     return [f"  {kept.total:,} kept:", *sample(lines, kept.total, verbose)]
+
+
+def _unlisted_lines(of: Description, verbose: bool) -> list[str]:
+    """Which columns mention files and are not listed, or that nobody has searched for any."""
+    if not of.job.site.enabled("sweep"):
+        return ["  sweep: false: what only a column mentions that is not listed counts as not needed"]
+    columns = of.plan.unlisted
+    lines = [f"    {column.words}" for column in columns[: of.job.site.max_listed]]
+    if not lines:
+        return []
+    return ["  mentioned in columns that are not compared:", *sample(lines, len(columns), verbose)]
 
 
 def dependents_words(dependents: dict[str, dict[str, int]]) -> Iterable[str]:

@@ -123,7 +123,7 @@ def test_a_lost_connection_ends_the_removal_and_is_told(postgresql: Any, media: 
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         outcome = made.apply()
-    assert "photo.image failed" in outcome.error
+    assert "failed: server closed the connection" in outcome.error
     assert media.files == {b"p/lost.jpg"}
 
 

@@ -180,7 +180,7 @@ def test_an_interrupted_run_says_so(site: Site, monkeypatch: Any, capsys: Any) -
 
 def test_without_a_terminal_nothing_is_even_examined(site: Site, monkeypatch: Any, capsys: Any) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("yes\n"))
-    monkeypatch.setattr(jobs, "run_in", raising(AssertionError("examined")))
+    monkeypatch.setattr(jobs, "run_all", raising(AssertionError("examined")))
     assert site.run("orphans", "kit") == Exit.UNCONFIRMED
     assert "--force" in capsys.readouterr().err
 

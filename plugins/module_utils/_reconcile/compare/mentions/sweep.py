@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The sweep: the search of all columns for mentions of the files that the jobs of a session may remove."""
+
+from __future__ import annotations
+
+import re
+from typing import AbstractSet, Any, Callable, Collection, Iterable, Iterator, NamedTuple, Protocol
+
+from ...database.base import Database
+from ...database.catalog import Table, usual_name
+from ...database.sweep import Identity, SearchedTable, Unsearchable
+from ...errors import DatabaseError
+from ...media.paths import Spellings
+from ...spool import CHUNK, Spool, path_spool
+from .decoding import folded_path
+from .search import CANDIDATES_AT_ONCE, Mention, Mentions
+
+# Rows that mention one file in one column and are told apart; if there are more, the file is kept.
+MOST_ROWS = 100
+
+_CACHES = re.compile(r"easy_thumbnails_\w+|thumbnail_kvstore")
+_LOGS = frozenset(("django_session", "django_admin_log"))
+
+
+class Place(NamedTuple):
+    """A column that was searched."""
+
+    identity: Identity
+    column: str
+
+    @property
+    def table(self) -> str:
+        return usual_name(*self.identity)
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+    @property
+    def kind(self) -> str:
+        """What a table is whose mentions keep no file; empty for all others."""
+        if _CACHES.fullmatch(self.identity[1]):
+            return "a cache of derived files"
+        return "a log" if self.identity[1] in _LOGS else ""
+
+
+class Mentioned(NamedTuple):
+    """A file that a column mentions: by its whole path, or by its name alone.
+
+    ``rows`` are the keys of the rows that do, where rows of that table may be deleted by the jobs; it is
+    empty where the rows are not told apart. ``is_whole`` says that each of these values is a path only, and
+    ``is_reference`` that nothing is mentioned beside what a listed column is compared by.
+    """
+
+    path: bytes
+    place: int
+    is_strong: bool
+    is_whole: bool
+    is_reference: bool
+    rows: tuple[tuple[Any, ...], ...] = ()
+
+
+class KnownColumns(Protocol):
+    """What a job knows of columns."""
+
+    def lists(self, place: Place) -> bool:
+        """Whether the references in a column are compared with the files."""
+
+    def excludes(self, place: Place) -> bool:
+        """Whether nothing in a column is to be searched."""
+
+    def excludes_table(self, identity: Identity) -> bool:
+        """The same of a whole table."""
+
+
+class Sweep:
+    """Searches a database for the files of all jobs of a session, in one reading of its columns.
+
+    It reads when it is first asked what it found, and only if there is something to search for. What was
+    not searched for by then is searched for when it is asked for.
+    """
+
+    def __init__(self, database: Database, spellings: Spellings) -> None:
+        self.database = database
+        self.spellings = spellings
+        self.places: list[Place] = []
+        self._pending = path_spool()
+        self._searched = path_spool()
+        self._found: Spool[Mentioned] = Spool(tuple, Mentioned)
+        self._known: list[KnownColumns] = []
+        self._told_apart: set[Identity] = set()
+        # Tables that could not be searched.
+        self._unsearchable: dict[Identity, Unsearchable] = {}
+        self._rows = 0
+        # Hears how many rows were searched by now.
+        self.progress: Callable[[int], None] | None = None
+
+    def search_for(
+        self, paths: Iterable[bytes], known: KnownColumns, deletes_from: Collection[Table] = ()
+    ) -> None:
+        """Search for some files, too; ``deletes_from`` are tables from which their job may delete rows."""
+        self._pending.extend(paths)
+        self._known.append(known)
+        self._told_apart.update(table.identity for table in deletes_from)
+
+    def found(self, paths: Collection[bytes]) -> Iterator[Mentioned]:
+        """Where some files are mentioned. Nobody is told that a file was searched for that was not."""
+        wanted = set(paths)
+        late = self.not_searched(wanted)
+        if late:
+            self._pending.extend(sorted(late))
+            self._read()
+        return (mentioned for mentioned in self._found if mentioned.path in wanted)
+
+    def not_searched(self, paths: AbstractSet[bytes]) -> AbstractSet[bytes]:
+        """Those of some files that were not searched for."""
+        self._read()
+        return set(paths).difference(*self._searched.chunks()) if paths else paths
+
+    def is_fresh(self) -> bool:
+        """Whether the database proves that nothing was written since it was searched."""
+        return False
+
+    def holds_paths(self, mentioned: Mentioned) -> bool:
+        """Whether a column could be listed: it has the type of one, and its values are nothing but paths."""
+        if not mentioned.is_whole or not mentioned.is_strong:
+            return False
+        identity, column = self.places[mentioned.place]
+        return self.database.table(".".join(identity)).columns[column].holds_paths
+
+    def unsearchable_but(self, known: KnownColumns) -> list[Unsearchable]:
+        """The tables that could not be searched, without those in which a job wants nothing searched."""
+        return [table for table in self._unsearchable.values() if not known.excludes_table(table.identity)]
+
+    def _read(self) -> None:
+        pending, self._pending = self._pending, path_spool()
+        some: set[bytes] = set()
+        for chunk in pending.chunks():
+            some.update(chunk)
+            if len(some) + CHUNK > CANDIDATES_AT_ONCE:
+                self._search(some)
+                some = set()
+        if some:
+            self._search(some)
+        self._searched.extend(pending)
+
+    def _search(self, files: Collection[bytes]) -> None:
+        """Search all columns for some files, as many as memory may hold."""
+        mentions = Mentions(files, self.spellings)
+        searched = self.database.searched_columns()
+        self._unsearchable.update((table.identity, table) for table in searched.unsearchable)
+        for table in searched.tables:
+            wanted = tuple(name for name in table.columns if self._is_wanted(Place(table.identity, name)))
+            if wanted:
+                self._found.extend(self._mentioned(table._replace(columns=wanted), mentions))
+
+    def _is_wanted(self, place: Place) -> bool:
+        return not all(known.excludes(place) for known in self._known)
+
+    def _mentioned(self, table: SearchedTable, mentions: Mentions) -> list[Mentioned]:
+        """What the columns of one table mention, each file of each column once."""
+        with_keys = table.identity in self._told_apart
+        first = len(self.places)
+        self.places += [Place(table.identity, name) for name in table.columns]
+        found: dict[tuple[bytes, int], _Collected] = {}
+        try:
+            for rows in self.database.texts(table, with_keys):
+                for row in rows:
+                    key = tuple(row[: -len(table.columns)])
+                    for place, text in enumerate(row[-len(table.columns) :], first):
+                        for mention in mentions.in_text(text) if text else ():
+                            known = found.setdefault((mention.path, place), _Collected())
+                            known.add(mention, text, key, self.spellings)
+                self._show(len(rows))
+        except DatabaseError as error:
+            self._unsearchable[table.identity] = Unsearchable(table.identity, str(error), "")
+        return [collected.mentioned(*where) for where, collected in found.items()]
+
+    def _show(self, rows: int) -> None:
+        self._rows += rows
+        if self.progress:
+            self.progress(self._rows)
+
+
+class _Collected:
+    """What is known of the mentions of one file in one column, while it is searched."""
+
+    def __init__(self) -> None:
+        self._is_strong = False
+        self._is_whole = True
+        self._is_reference = True
+        self._keys: set[tuple[Any, ...]] = set()
+
+    def add(self, mention: Mention, text: str, key: tuple[Any, ...], spellings: Spellings) -> None:
+        self._is_strong |= mention.is_strong
+        self._is_whole &= mention.text == text.strip()
+        self._is_reference &= not mention.is_strong or _may_be_reference(text, mention.path, spellings)
+        if key and len(self._keys) <= MOST_ROWS:
+            self._keys.add(key)
+
+    def mentioned(self, path: bytes, place: int) -> Mentioned:
+        # One too many, and rows are no longer told apart.
+        keys = tuple(self._keys) if len(self._keys) <= MOST_ROWS else ()
+        return Mentioned(path, place, self._is_strong, self._is_whole, self._is_reference, keys)
+
+
+def _may_be_reference(text: str, path: bytes, spellings: Spellings) -> bool:
+    """Whether a value means a path, in any case, so that it is compared if its column is listed."""
+    value = text.encode("utf-8", "surrogateescape")
+    return folded_path(path) in map(folded_path, spellings.meant_by(value))

@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Files that a column mentions which nobody listed: they are kept, in every job and at every moment."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import nullcontext
+from typing import Any
+
+import pytest
+
+from engine import run as runs
+from engine.database.sweep import Sweep as Texts
+from engine.errors import CleanupError, DatabaseError
+from engine.kept import Code
+from engine.plan.plan import Plan
+from engine.report.data import result
+from engine.report.describe import describe
+from helpers.builders import A_TICK, Site, found, guards, planned, reasons, run
+
+pytestmark = pytest.mark.promise(14)
+
+
+@pytest.fixture
+def news(site: Site) -> Site:
+    """A site with an application that nobody described."""
+    site.database.run("CREATE TABLE news (id integer PRIMARY KEY, image varchar(300), body text)")
+    return site
+
+
+@pytest.fixture
+def sqlite_news(sqlite_site: Site) -> Site:
+    """The same on SQLite alone, where the database does not matter."""
+    sqlite_site.database.run("CREATE TABLE news (id integer PRIMARY KEY, image varchar(300), body text)")
+    return sqlite_site
+
+
+def columns(plan: Plan) -> list[tuple[str, str, int, bool]]:
+    return [(str(each.place), each.strength, each.files, each.keeps) for each in plan.unlisted]
+
+
+def codes(listed: Any) -> dict[bytes, Code]:
+    return {kept.name: kept.code for kept in listed.items}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("image", "p/a.jpg"),
+        ("body", '<p><img src="/media/p/a.jpg" alt="a"></p>'),
+        ("body", json.dumps([{"type": "image", "value": {"url": "https://site.example/media/p/a.jpg"}}])),
+        ("body", "![a](p/a.jpg)"),
+    ],
+)
+def test_an_orphan_that_is_mentioned_is_kept(news: Site, column: str, value: str) -> None:
+    news.media.write("p/a.jpg", "p/lost.jpg")
+    news.database.insert("news", [{"id": 1, column: value}])
+    plan, outcome = run(news.orphans())
+    assert columns(plan) == [(f"news.{column}", "strong", 1, True)]
+    assert codes(plan.kept) == {b"p/a.jpg": Code.UNLISTED}
+    assert (outcome.error, news.media.files) == ("", {b"p/a.jpg"})
+
+
+@pytest.mark.parametrize("references", [["image"], ["image", "body"]])
+def test_a_text_in_a_listed_column_is_searched(sqlite_news: Site, references: list[str]) -> None:
+    sqlite_news.media.write("p/a.jpg", "p/b.jpg", "q/b.jpg", "p/lost.jpg")
+    rows = [{"id": 1, "image": "p/b.jpg"}, {"id": 2, "body": "a text with <img src='/media/p/a.jpg'>"}]
+    sqlite_news.database.insert("news", rows)
+    listed = [{"table": "news", "column": name} for name in references]
+    plan, _outcome = run(sqlite_news.orphans(references=listed))
+    # What a listed column references by itself is no mention of another file with that name.
+    assert columns(plan) == [("news.body", "strong", 1, True)]
+    assert sqlite_news.media.files == {b"p/a.jpg", b"p/b.jpg"}
+
+
+def test_a_name_alone_keeps_all_files_of_that_name(news: Site) -> None:
+    news.media.write("p/1/a.jpg", "p/2/a.jpg", "p/2/b.jpg")
+    news.database.insert("news", [{"id": 1, "body": "uploaded as a.jpg"}])
+    plan, _outcome = run(news.orphans())
+    assert columns(plan) == [("news.body", "weak", 2, True)]
+    assert news.media.files == {b"p/1/a.jpg", b"p/2/a.jpg"}
+
+
+def test_a_record_is_kept_with_its_file_that_is_mentioned(news: Site) -> None:
+    news.media.write("p/a.jpg", "p/b.jpg")
+    news.insert("p/a.jpg", "p/b.jpg")
+    news.database.insert("news", [{"id": 1, "body": "see p/a.jpg"}])
+    plan, outcome = run(news.incomplete())
+    assert (found(plan), outcome.removed.files) == ([b"p/b.jpg"], 1)
+    assert codes(plan.kept) == {b"p/a.jpg": Code.UNLISTED}
+    assert news.images == ["p/a.jpg"]
+    assert news.media.files == {b"p/a.jpg"}
+
+
+@pytest.mark.parametrize("on_missing", ["delete", "clear"])
+def test_a_missing_record_is_kept_whose_companion_is_mentioned(news: Site, on_missing: str) -> None:
+    news.media.write("t/a.jpg", "t/b.jpg")
+    news.insert("p/a.jpg", thumbnail="t/a.jpg")
+    news.insert("p/b.jpg", thumbnail="t/b.jpg")
+    news.database.insert("news", [{"id": 1, "body": "see t/a.jpg"}])
+    plan, _outcome = run(news.missing(companion_columns=["thumbnail"], on_missing=on_missing))
+    assert found(plan) == [b"p/b.jpg"]
+    assert news.media.files == {b"t/a.jpg"}
+
+
+def test_a_derived_file_that_is_mentioned_keeps_its_record(sqlite_news: Site) -> None:
+    sqlite_news.media.write("p/a.jpg", "CACHE/images/p/a/1.jpg")
+    sqlite_news.insert("p/a.jpg")
+    sqlite_news.database.insert("news", [{"id": 1, "body": "/media/CACHE/images/p/a/1.jpg"}])
+    plan, _outcome = run(sqlite_news.incomplete(derived=["CACHE/images/{dir}/{stem}/*"]))
+    assert (found(plan), len(sqlite_news.media.files)) == ([], 2)
+
+
+# What keeps nothing.
+
+
+def test_rows_that_are_deleted_keep_nothing(site: Site) -> None:
+    site.database.run(
+        "ALTER TABLE photo ADD original_name text;"
+        "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer REFERENCES photo (id) "
+        "ON DELETE CASCADE, body text)"
+    )
+    site.media.write("p/1/a.jpg", "p/2/a.jpg")
+    site.insert("p/1/a.jpg", "p/2/a.jpg", original_name="a.jpg")
+    site.database.insert("note", [{"id": 1, "photo_id": 1, "body": "p/1/a.jpg"}])
+    plan, outcome = run(site.incomplete(accept=site.accepting("referenced_row:note.photo_id")))
+    assert (plan.kept.items, outcome.removed.records, site.media.files) == ([], 2, set())
+    assert columns(plan) == [("photo.original_name", "weak", 2, False), ("note.body", "strong", 1, False)]
+
+
+def test_a_row_that_stays_keeps_the_file_that_it_mentions(site: Site) -> None:
+    site.database.run("ALTER TABLE photo ADD original_name text")
+    site.media.write("p/1/a.jpg", "p/2/a.jpg")
+    site.insert("p/1/a.jpg", original_name="a.jpg")
+    site.insert("p/2/a.jpg", original_name="a.jpg", content_type_id=1)
+    plan, _outcome = run(site.incomplete())
+    assert (found(plan), len(site.media.files)) == ([], 2)
+
+
+def test_a_row_that_is_kept_after_all_keeps_the_file_that_it_mentions(site: Site) -> None:
+    site.database.run("ALTER TABLE photo ADD original_name text")
+    site.media.write("p/1/a.jpg", "p/2/b.jpg", "p/3/c.jpg")
+    site.insert("p/1/a.jpg", original_name="b.jpg")
+    site.insert("p/2/b.jpg", original_name="c.jpg")
+    site.insert("p/3/c.jpg", original_name="")
+    plan, _outcome = run(site.incomplete(keep=["p/1/a.jpg"]))
+    assert (found(plan), len(site.media.files)) == ([], 3)
+
+
+def test_a_row_that_was_not_approved_keeps_the_file_that_it_mentions(site: Site) -> None:
+    site.database.run("ALTER TABLE photo ADD original_name text")
+    site.media.write("p/1/a.jpg", "p/2/b.jpg")
+    site.insert("p/1/a.jpg", original_name="")
+    job = site.incomplete()
+    token = run(job, check=True)[0].token
+    site.insert("p/2/b.jpg", original_name="a.jpg")
+    plan, _outcome = run(job, approved=token)
+    assert (found(plan), len(site.media.files)) == ([], 2)
+    assert codes(plan.kept) == {b"p/1/a.jpg": Code.UNLISTED, b"p/2/b.jpg": Code.NOT_APPROVED}
+
+
+@pytest.mark.parametrize(
+    "table", ["easy_thumbnails_source", "thumbnail_kvstore", "django_session", "django_admin_log"]
+)
+def test_caches_and_logs_keep_nothing(sqlite_site: Site, table: str) -> None:
+    sqlite_site.database.run(f"CREATE TABLE {table} (name text)")
+    sqlite_site.database.insert(table, [{"name": "p/a.jpg"}])
+    sqlite_site.media.write("p/a.jpg")
+    plan, _outcome = run(sqlite_site.orphans())
+    assert columns(plan) == [(f"{table}.name", "strong", 1, False)]
+    assert sqlite_site.media.files == set()
+
+
+@pytest.mark.parametrize("entry", ["news", "news.body", "main.news.body", "main.news"])
+def test_what_is_excluded_is_not_searched(sqlite_news: Site, entry: str) -> None:
+    sqlite_news.media.write("p/a.jpg")
+    sqlite_news.database.insert("news", [{"id": 1, "body": "p/a.jpg"}])
+    plan, _outcome = run(sqlite_news.orphans(sweep_exclude=[entry]))
+    assert (columns(plan), sqlite_news.media.files) == ([], set())
+
+
+@pytest.mark.parametrize("entry", ["new", "news.bodi", "a.b.c"])
+def test_what_is_excluded_must_exist(sqlite_news: Site, entry: str) -> None:
+    with pytest.raises(CleanupError, match=r"news|no table"):
+        run(sqlite_news.orphans(sweep_exclude=[entry]))
+
+
+def test_without_the_sweep_nothing_is_searched_and_each_summary_says_so(sqlite_news: Site) -> None:
+    sqlite_news.media.write("p/a.jpg")
+    sqlite_news.database.insert("news", [{"id": 1, "body": "p/a.jpg"}])
+    job = sqlite_news.orphans(sweep=False)
+    plan, outcome = run(job)
+    assert sqlite_news.media.files == set()
+    assert "sweep: false" in result(describe(job, plan, outcome), False, False)["summary"]
+
+
+# What is said of it.
+
+
+def test_the_result_has_the_line_to_add(sqlite_news: Site) -> None:
+    sqlite_news.media.write("p/a.jpg", "p/b.jpg")
+    sqlite_news.database.insert("news", [{"id": 1, "image": "p/a.jpg", "body": "<img src='/media/p/b.jpg'>"}])
+    job = sqlite_news.orphans()
+    told = result(describe(job, *run(job, check=True)), False, False)
+    line = "{table: news, column: image}"
+    assert [(each["column"], each["reference"]) for each in told["unlisted"]] == [
+        ("body", ""),
+        ("image", line),
+    ]
+    assert f"add {line} to references" in told["summary"]
+    assert told["found"]["files"] == 0
+
+
+def test_a_folder_of_mentioned_files_is_no_unreferenced_folder(sqlite_news: Site) -> None:
+    names = [f"n/{number}.jpg" for number in range(12)]
+    sqlite_news.media.write(*names, "p/a.jpg")
+    sqlite_news.insert("p/a.jpg")
+    sqlite_news.database.insert("news", [{"id": n, "image": name} for n, name in enumerate(names)])
+    plan, _outcome = run(sqlite_news.orphans(accept=[]))
+    assert {kept.code for kept in plan.kept.items} == {Code.UNLISTED}
+    sqlite_news.media.write("n/lost.jpg")
+    plan, _outcome = run(sqlite_news.orphans(accept=[]))
+    assert codes(plan.kept)[b"n"] == Code.UNREFERENCED_FOLDER
+    assert len(sqlite_news.media.files) == 14
+
+
+# The moment of removal.
+
+
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("kind", ["orphans", "incomplete"])
+def test_a_mention_that_came_after_the_plan_keeps_the_file(news: Site, kind: str) -> None:
+    news.media.write("p/a.jpg", "p/b.jpg")
+    if kind == "incomplete":
+        news.insert("p/a.jpg", "p/b.jpg")
+    with planned(getattr(news, kind)()) as made:
+        news.database.insert("news", [{"id": 1, "body": "see p/a.jpg"}])
+        outcome = made.apply()
+    assert codes(outcome.kept) == {b"p/a.jpg": Code.UNLISTED}
+    assert news.media.files == {b"p/a.jpg"}
+
+
+# What cannot be searched.
+
+
+def test_a_table_that_may_not_be_read_refuses_the_plan(postgresql: Any, media: Any) -> None:
+    site = Site(postgresql, media)
+    postgresql.run("CREATE TABLE secret (body text); DROP ROLE IF EXISTS sweeper; CREATE ROLE sweeper LOGIN;")
+    postgresql.run("GRANT SELECT ON photo TO sweeper; GRANT USAGE ON SCHEMA public TO sweeper")
+    try:
+        media.write("p/a.jpg")
+        url = postgresql.url.replace("://postgres", "://sweeper", 1)
+        plan, outcome = run(site.orphans(database_url=url))
+        assert (guards(plan), outcome) == (["sweep"], None)
+        (refusal,) = plan.refusals
+        assert 'GRANT SELECT ON "public"."secret" TO "sweeper";' in refusal.message
+        assert "sweep_exclude: [secret]" in refusal.message
+        assert run(site.orphans(database_url=url, sweep_exclude=["secret"]))[1].removed.files == 1
+    finally:
+        postgresql.run("DROP OWNED BY sweeper; DROP ROLE sweeper")
+
+
+@pytest.mark.promise(1)
+def test_a_search_that_fails_refuses_the_plan(news: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    news.media.write("p/a.jpg")
+    texts = Texts.texts
+
+    def failing(self: Any, searched: Any, *arguments: Any, **options: Any) -> Any:
+        yield from texts(self, searched, *arguments, **options)
+        if searched.name == "news":
+            raise _too_long()
+
+    monkeypatch.setattr(Texts, "texts", failing)
+    plan, outcome = run(news.orphans())
+    assert (guards(plan), outcome, news.media.files) == (["sweep"], None, {b"p/a.jpg"})
+
+
+def test_a_search_that_fails_at_the_removal_removes_nothing(
+    news: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news.media.write("p/a.jpg")
+    with planned(news.orphans()) as made:
+
+        def failing(*_arguments: Any, **_options: Any) -> Any:
+            raise _too_long()
+
+        news.database.insert("news", [{"id": 1, "body": ""}])
+        monkeypatch.setattr(Texts, "texts", failing)
+        outcome = made.apply()
+    assert "could not be searched" in outcome.error
+    assert (outcome.removed.files, news.media.files) == (0, {b"p/a.jpg"})
+
+
+def _too_long() -> DatabaseError:
+    return DatabaseError("searching it failed: it took too long.")
+
+
+# Once for all jobs, and only if there are candidates.
+
+
+def test_the_database_is_read_once_for_all_jobs(news: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    texts = Texts.texts
+
+    def counted(self: Any, searched: Any, *arguments: Any, **options: Any) -> Any:
+        read.append(searched.name)
+        return texts(self, searched, *arguments, **options)
+
+    monkeypatch.setattr(Texts, "texts", counted)
+    news.media.write("p/lost.jpg", "p/a.jpg", "t/b.jpg")
+    news.insert("p/a.jpg", "p/gone.jpg")
+    time.sleep(A_TICK)
+    jobs = [news.orphans(), news.incomplete(), news.missing()]
+    ended = runs.run_all(jobs, True, [], lambda _job: nullcontext())
+    assert [run.plan.found.files for run in ended if run.plan] == [2, 1, 0]
+    assert sorted(read) == ["news", "photo"]
+
+
+def test_nothing_is_searched_without_candidates(news: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Texts, "searched_columns", None)
+    news.media.write("p/a.jpg")
+    news.insert("p/a.jpg", content_type_id=1)
+    assert run(news.orphans())[0].refusals == []
+    assert run(news.incomplete())[0].refusals == []
+    assert run(news.missing())[0].refusals == []
+
+
+def test_reasons_name_the_column(sqlite_news: Site) -> None:
+    sqlite_news.media.write("p/a.jpg")
+    sqlite_news.database.insert("news", [{"id": 1, "body": "p/a.jpg"}])
+    plan, _outcome = run(sqlite_news.orphans(), check=True)
+    assert reasons(plan.kept) == {b"p/a.jpg": "news.body mentions it"}
