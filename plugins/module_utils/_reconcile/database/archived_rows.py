@@ -51,7 +51,7 @@ class RowArchive(Statements):
                 f"ON whole.tableoid = {last}.tableoid AND whole.ctid = {last}.ctid"
             )
         names = self._stored_columns(table)
-        values = ", ".join(self.dialect.exact(self.dialect.field(read_from, name)) for name in names)
+        values = ", ".join(self._exact(table, read_from, name) for name in names)
         statement = f"SELECT {self.dialect.key_list(root)}, {values} FROM {chain}{self._lock_rows(last)}"
         address = list(table.key) if table.has_primary_key else []
         width = len(root.key)
@@ -66,7 +66,9 @@ class RowArchive(Statements):
         names = self._stored_names(table, row)
         values = [self._placeholder(table, name, row[name]) for name in names]
         statement = self.dialect.insert_absent(table, names, values)
-        return self._change(f"inserting a row of {table.name}", statement, self._values(row, names)) == 1
+        return (
+            self._change(f"inserting a row of {table.name}", table, statement, self._values(row, names)) == 1
+        )
 
     def restore_cleared(
         self, table: Table, key: Sequence[str], row: dict[str, Any], to_default: bool = False
@@ -83,7 +85,7 @@ class RowArchive(Statements):
         condition = " AND ".join([self._has_values(table, {name: row[name] for name in key}), *still_cleared])
         statement = f"UPDATE {self.dialect.relation(table)} AS t SET {changes} WHERE {condition}"
         parameters = self._values(row, [*names, *key])
-        return self._change(f"setting back a row of {table.name}", statement, parameters) == 1
+        return self._change(f"setting back a row of {table.name}", table, statement, parameters) == 1
 
     def restore_relinked(
         self, table: Table, key: Sequence[str], row: dict[str, Any], now: Mapping[str, Any]
@@ -96,7 +98,7 @@ class RowArchive(Statements):
         still = self._has_values(table, {**{name: row[name] for name in key}, **now})
         statement = f"UPDATE {self.dialect.relation(table)} AS t SET {changes} WHERE {still}"
         parameters = [*self._values(row, [*names, *key]), *self._values(dict(now), list(now))]
-        return self._change(f"setting back a row of {table.name}", statement, parameters) == 1
+        return self._change(f"setting back a row of {table.name}", table, statement, parameters) == 1
 
     def _is_cleared(self, table: Table, name: str, to_default: bool) -> str:
         value, column = self.dialect.field("t", name), table.columns[name]
@@ -114,7 +116,10 @@ class RowArchive(Statements):
     def count_identical_rows(self, table: Table, row: dict[str, Any]) -> int:
         """Count the rows that have exactly these values; for a table without a primary key."""
         names = self._stored_names(table, row)
-        same = [self.dialect.is_identical(self.dialect.field("t", name), row[name]) for name in names]
+        same = [
+            self.dialect.is_identical(self.dialect.field("t", name), table.columns[name], row[name])
+            for name in names
+        ]
         statement = f"SELECT count(*) FROM {self.dialect.relation(table)} AS t WHERE {' AND '.join(same)}"
         return self._number(f"comparing rows of {table.name}", statement, self._values(row, names))
 
@@ -122,7 +127,7 @@ class RowArchive(Statements):
         """Whether the row with the key of this one has exactly its values."""
         names = self._stored_names(table, row)
         wanted = {name: row[name] for name in names}
-        values = ", ".join(self.dialect.exact(self.dialect.field("t", name)) for name in names)
+        values = ", ".join(self._exact(table, "t", name) for name in names)
         condition = self._has_values(table, {name: row[name] for name in key})
         statement = f"SELECT {values} FROM {self.dialect.relation(table)} AS t WHERE {condition}"
         with self._doing(f"comparing a row of {table.name}"):
@@ -130,6 +135,9 @@ class RowArchive(Statements):
                 found = [dict(zip(names, map(self.dialect.archive_value, values))) for values in batch]
                 return wanted in found
         return False
+
+    def _exact(self, table: Table, alias: str, name: str) -> str:
+        return self.dialect.exact(self.dialect.field(alias, name), table.columns[name])
 
     def _stored_columns(self, table: Table) -> list[str]:
         return [name for name, kind in table.columns.items() if not kind.generated]

@@ -10,6 +10,7 @@ from typing import Any, Iterable, Iterator, Sequence
 
 from ..errors import SiteError
 from .catalog import GenericRelation, Key, Keys, Steps, Table
+from .dialect import Matching
 from .statements import Statements
 
 
@@ -48,25 +49,26 @@ class DependentRows(Statements):
 
     def delete_dependents(self, root: Table, steps: Steps, keys: Keys) -> int:
         """Delete the dependent rows; returns how many."""
-        condition, parameters = self._depends(root, steps, keys)
+        matching, parameters = self._depending(root, steps, keys)
         child = steps[-1][1]
-        statement = f"DELETE FROM {self.dialect.relation(child)} AS c WHERE {condition}"
-        return self._change(f"deleting rows of {child.name}", statement, parameters)
+        statement = self.dialect.delete(child, "c", matching)
+        return self._change(f"deleting rows of {child.name}", child, statement, parameters)
 
     def clear_dependents(
         self, root: Table, steps: Steps, keys: Keys, columns: Sequence[str], to_default: bool = False
     ) -> int:
         """Set columns of the dependent rows to NULL, or to their defaults; returns how many rows."""
-        condition, parameters = self._depends(root, steps, keys)
+        matching, parameters = self._depending(root, steps, keys)
         child = steps[-1][1]
-        cleared = self._cleared(child, columns, to_default)
-        statement = f"UPDATE {self.dialect.relation(child)} AS c SET {cleared} WHERE {condition}"
-        return self._change(f"updating rows of {child.name}", statement, parameters)
+        statement = self.dialect.update(child, "c", self._cleared(child, columns, to_default), matching)
+        return self._change(f"updating rows of {child.name}", child, statement, parameters)
 
-    def _depends(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, list[Any]]:
-        """The condition that a row ``c`` depends on the records."""
+    def _depending(self, root: Table, steps: Steps, keys: Keys) -> tuple[Matching, list[Any]]:
+        """The rows ``c`` that depend on the records, and parameters."""
         chain, parent, parameters = self._chain(root, steps[:-1], keys)
-        return self.dialect.references_any(steps[-1][0], "c", parent, chain), parameters
+        link, sql = steps[-1][0], self.dialect
+        test = sql.references_any(link, "c", parent, chain)
+        return Matching(chain, sql.references(link, "c", parent), test), parameters
 
     def dependent_keys(self, root: Table, steps: Steps, keys: Keys) -> Iterator[tuple[Key, Key]]:
         """Yield (key of the record, key of the row) for each dependent row; these rows are locked."""
@@ -141,12 +143,9 @@ class DependentRows(Statements):
 
     def delete(self, table: Table, keys: Keys) -> int:
         """Delete rows by their keys; returns how many there were."""
-        source, parameters = self._row_keys(table, keys)
-        statement = (
-            f"DELETE FROM {self.dialect.relation(table)} AS t "
-            f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self.dialect.key_join(table)})"
-        )
-        return self._change(f"deleting rows of {table.name}", statement, parameters)
+        matching, parameters = self._with_key(table, keys)
+        statement = self.dialect.delete(table, "t", matching)
+        return self._change(f"deleting rows of {table.name}", table, statement, parameters)
 
     def count_keys(self, table: Table, keys: Keys) -> int:
         """Count those of the rows, by their keys, that exist."""
@@ -162,10 +161,6 @@ class DependentRows(Statements):
 
         With ``to_default`` they are set to their defaults.
         """
-        source, parameters = self._row_keys(table, keys)
-        cleared = self._cleared(table, columns, to_default)
-        statement = (
-            f"UPDATE {self.dialect.relation(table)} AS t SET {cleared} "
-            f"WHERE EXISTS (SELECT 1 FROM {source} WHERE {self.dialect.key_join(table)})"
-        )
-        return self._change(f"updating rows of {table.name}", statement, parameters)
+        matching, parameters = self._with_key(table, keys)
+        statement = self.dialect.update(table, "t", self._cleared(table, columns, to_default), matching)
+        return self._change(f"updating rows of {table.name}", table, statement, parameters)

@@ -11,9 +11,23 @@ parameters only. Paths are bytes on this side of the interface, whatever the dat
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, Iterable, NamedTuple, Sequence
+from uuid import UUID
 
 from .catalog import ColumnType, ForeignKey, Selection, Table
+
+
+class Matching(NamedTuple):
+    """Which rows of a table a statement changes: those that match a row of a source.
+
+    ``condition`` ties such a row to one of the ``source``, which is what follows FROM; ``test`` says by
+    itself that there is one.
+    """
+
+    source: str
+    condition: str
+    test: str
 
 
 class Dialect(ABC):
@@ -62,8 +76,11 @@ class Dialect(ABC):
         """Like ``path``, of the file's name only."""
 
     @abstractmethod
-    def exact(self, expression: str) -> str:
-        """A value in the form in which Python reads and writes it unchanged."""
+    def exact(self, expression: str, column: ColumnType | None) -> str:
+        """A value in the form in which Python reads and writes it unchanged.
+
+        An address that stands in for a key has no column.
+        """
 
     def as_text(self, expression: str) -> str:
         return f"CAST({expression} AS text)"
@@ -83,7 +100,7 @@ class Dialect(ABC):
         return f"{expression} <> ''"
 
     @abstractmethod
-    def is_identical(self, expression: str, value: Any) -> str:
+    def is_identical(self, expression: str, column: ColumnType, value: Any) -> str:
         """That a stored value is exactly the archived one, which is the parameter; NULL is like NULL."""
 
     @abstractmethod
@@ -111,6 +128,18 @@ class Dialect(ABC):
         """The clause that locks the rows which a query reads, until the transaction ends."""
         return ""
 
+    def delete(self, table: Table, alias: str, matching: Matching, condition: str = "") -> str:
+        """The statement that deletes the matching rows, or those of them that meet a condition.
+
+        The parameters of the condition come first, and those of the source after them.
+        """
+        return f"DELETE FROM {self.relation(table)} AS {alias} WHERE {_both(condition, matching.test)}"
+
+    def update(self, table: Table, alias: str, changes: str, matching: Matching, condition: str = "") -> str:
+        """The same for a statement that changes these rows, whose own parameters come before all."""
+        test = _both(condition, matching.test)
+        return f"UPDATE {self.relation(table)} AS {alias} SET {changes} WHERE {test}"
+
     @abstractmethod
     def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
         """The statement that inserts a row, with every key as given, unless one with its key is there."""
@@ -132,7 +161,9 @@ class Dialect(ABC):
         return self.field(alias, name) if name in table.columns else f"{alias}.{name}"
 
     def key_list(self, table: Table, alias: str = "t") -> str:
-        return ", ".join(self.exact(self.key_column(table, name, alias)) for name in table.key)
+        return ", ".join(
+            self.exact(self.key_column(table, name, alias), table.columns.get(name)) for name in table.key
+        )
 
     def key_join(self, table: Table) -> str:
         """That a row ``t`` has a key of the source ``keys``."""
@@ -174,3 +205,15 @@ class Dialect(ABC):
     def archived_parameter(self, value: Any) -> Any:
         """An archived value as a parameter."""
         return value
+
+
+def _both(condition: str, other: str) -> str:
+    return f"{condition} AND {other}" if condition else other
+
+
+def uuid_texts(value: Any) -> Iterable[str]:
+    """A key as text, also where Django keeps a UUID as 32 digits, and writes it with hyphens elsewhere."""
+    yield str(value)
+    if isinstance(value, str) and len(value) == 32:
+        with suppress(ValueError):
+            yield str(UUID(value))

@@ -12,6 +12,7 @@ from typing import Any, Iterable, Iterator, Sequence
 from ..errors import SiteError
 from ..text import escaped_value
 from .catalog import Details, ForeignKey, Key, Row, Selection, Table
+from .dialect import Matching
 from .statements import Statements
 
 
@@ -100,8 +101,10 @@ class Records(Statements):
 
     def delete_selected(self, selection: Selection, rows: Sequence[Row]) -> int:
         """Delete those of the rows that are still selected and reference the same file; returns how many."""
-        start = f"DELETE FROM {self.dialect.relation(selection.table)} AS t"
-        return self._change_selected(f"deleting rows of {selection.table.name}", start, selection, rows)
+        table = selection.table
+        matching, condition, parameters = self._still_selected(selection, rows)
+        statement = self.dialect.delete(table, "t", matching, condition)
+        return self._change(f"deleting rows of {table.name}", table, statement, parameters)
 
     def clear_selected(self, selection: Selection, rows: Sequence[Row], columns: Sequence[str]) -> int:
         """Empty columns of those of the rows that are still selected and reference the same file.
@@ -109,21 +112,21 @@ class Records(Statements):
         Returns how many rows were changed.
         """
         table = selection.table
-        start = f"UPDATE {self.dialect.relation(table)} AS t SET {self._cleared(table, columns)}"
-        return self._change_selected(f"emptying columns of {table.name}", start, selection, rows)
+        matching, condition, parameters = self._still_selected(selection, rows)
+        statement = self.dialect.update(table, "t", self._cleared(table, columns), matching, condition)
+        return self._change(f"emptying columns of {table.name}", table, statement, parameters)
 
-    def _change_selected(
-        self, doing: str, start: str, selection: Selection, rows: Sequence[Row], values: Sequence[Any] = ()
-    ) -> int:
-        """Run a statement that begins so on those of the rows that are still selected, with the same file.
-
-        It takes one parameter more than others, as the statement has values of its own.
-        """
-        source, wanted = self._rows_and_files(selection, rows)
+    def _still_selected(self, selection: Selection, rows: Sequence[Row]) -> tuple[Matching, str, list[Any]]:
+        """Those of the rows ``t`` with the same file, the condition of the selection, and parameters."""
+        types = [*self.dialect.key_types(selection.table), self.dialect.path_type]
+        source, wanted = self._keys(
+            types,
+            [(*row.key, None if row.file is None else self.dialect.path_parameter(row.file)) for row in rows],
+        )
+        same = self._same_row(selection)
         condition, parameters = self._condition(selection)
-        same = f"SELECT 1 FROM {source} WHERE {self._same_row(selection)}"
-        statement = f"{start} WHERE {condition} AND EXISTS ({same})"
-        return self._change(doing, statement, [*values, *parameters, *wanted])
+        test = f"EXISTS (SELECT 1 FROM {source} WHERE {same})"
+        return Matching(source, same, test), condition, [*parameters, *wanted]
 
     def can_hold(self, path: bytes) -> bool:
         """Whether a path column can hold a path, as far as its bytes are concerned."""
@@ -132,10 +135,11 @@ class Records(Statements):
     def set_file(self, selection: Selection, row: Row, path: bytes) -> int:
         """Let a row reference another file if it is still selected, with the same file; returns 1 or 0."""
         table = selection.table
-        column = self.dialect.quote(selection.file_column)
-        start = f"UPDATE {self.dialect.relation(table)} AS t SET {column} = {self.dialect.new_path}"
-        value = self.dialect.path_parameter(path)
-        return self._change_selected(f"changing a row of {table.name}", start, selection, [row], [value])
+        change = f"{self.dialect.quote(selection.file_column)} = {self.dialect.new_path}"
+        matching, condition, parameters = self._still_selected(selection, [row])
+        statement = self.dialect.update(table, "t", change, matching, condition)
+        values = [self.dialect.path_parameter(path), *parameters]
+        return self._change(f"changing a row of {table.name}", table, statement, values)
 
     def still_selected(self, selection: Selection, rows: Sequence[Row]) -> set[Key]:
         """Lock those of the rows that are still selected and reference the same file; returns their keys.
@@ -143,25 +147,16 @@ class Records(Statements):
         The lock holds until the transaction ends.
         """
         table = selection.table
-        source, wanted = self._rows_and_files(selection, rows)
-        condition, parameters = self._condition(selection)
+        matching, condition, parameters = self._still_selected(selection, rows)
         statement = (
             f"SELECT {self.dialect.key_list(table)} FROM {self.dialect.relation(table)} AS t "
-            f"WHERE {condition} AND EXISTS (SELECT 1 FROM {source} "
-            f"WHERE {self._same_row(selection)}){self._lock_rows('t')}"
+            f"WHERE {condition} AND {matching.test}{self._lock_rows('t')}"
         )
         found: set[Key] = set()
         with self._doing(f"locking rows of {table.name}"):
-            for batch in self._stream(statement, [*parameters, *wanted]):
+            for batch in self._stream(statement, parameters):
                 found.update(tuple(row) for row in batch)
         return found
-
-    def _rows_and_files(self, selection: Selection, rows: Sequence[Row]) -> tuple[str, list[Any]]:
-        types = [*self.dialect.key_types(selection.table), self.dialect.path_type]
-        wanted = [
-            (*row.key, None if row.file is None else self.dialect.path_parameter(row.file)) for row in rows
-        ]
-        return self._keys(types, wanted)
 
     def _same_row(self, selection: Selection) -> str:
         file, last = self._file(selection), f"keys.k{len(selection.table.key)}"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Iterable, Iterator, Sequence
 
 from .catalog import Catalog, Keys, Steps, Table
-from .dialect import Dialect
+from .dialect import Dialect, Matching
 
 
 class Statements(Catalog):
@@ -36,8 +36,8 @@ class Statements(Catalog):
     def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
         """Run one statement, and return how many rows it changed."""
 
-    def _change(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
-        """Run a statement that changes rows, so that the site's triggers work as they do for the site."""
+    def _change(self, doing: str, table: Table, statement: str, parameters: Sequence[Any]) -> int:
+        """Run a statement that changes a table's rows, so that the site's triggers work as for the site."""
         return self._execute(doing, statement, parameters)
 
     @abstractmethod
@@ -62,6 +62,12 @@ class Statements(Catalog):
 
     def _row_keys(self, table: Table, keys: Keys) -> tuple[str, list[Any]]:
         return self._keys(self.dialect.key_types(table), keys)
+
+    def _with_key(self, table: Table, keys: Keys) -> tuple[Matching, list[Any]]:
+        """The rows ``t`` with these keys, and parameters."""
+        source, parameters = self._row_keys(table, keys)
+        condition = self.dialect.key_join(table)
+        return Matching(source, condition, f"EXISTS (SELECT 1 FROM {source} WHERE {condition})"), parameters
 
     def _lock_rows(self, alias: str) -> str:
         """Inside a transaction, rows that were read must not change until it ends."""

@@ -217,7 +217,7 @@ class PostgreSQL(PostgreSQLSweep):
 
     def _check_foreign_keys(self) -> None:
         # Django's foreign keys are deferred; this names the one that is broken.
-        self._change("committing", "SET CONSTRAINTS ALL IMMEDIATE", [])
+        self._execute_for_site("committing", "SET CONSTRAINTS ALL IMMEDIATE", [])
 
     @contextmanager
     def _begun(self) -> Iterator[None]:
@@ -271,7 +271,10 @@ class PostgreSQL(PostgreSQLSweep):
         with self._doing(doing):
             return self._connection.execute(statement, parameters)
 
-    def _change(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
+    def _change(self, doing: str, table: Table, statement: str, parameters: Sequence[Any]) -> int:
+        return self._execute_for_site(doing, statement, parameters)
+
+    def _execute_for_site(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
         # The site's triggers name its tables without a schema. The system's objects come first all the same.
         path = f"pg_catalog, {self._search_path}" if self._search_path else "pg_catalog"
         with self._doing(doing):

@@ -62,7 +62,7 @@ class PostgreSQLDialect(Dialect):
     def name(self, expression: str) -> str:
         return self.path(f"regexp_replace({self._cut_off(expression)}, '^.*/', '')")
 
-    def exact(self, expression: str) -> str:
+    def exact(self, expression: str, column: ColumnType | None) -> str:
         return f"{expression}::text"
 
     def equals(self, left: str, right: str, operator: str = "") -> str:
@@ -74,8 +74,8 @@ class PostgreSQLDialect(Dialect):
     def is_filled(self, expression: str) -> str:
         return f"{expression} OPERATOR(pg_catalog.<>) ''"
 
-    def is_identical(self, expression: str, value: Any) -> str:
-        return f"{self.exact(expression)} IS NOT DISTINCT FROM %s"
+    def is_identical(self, expression: str, column: ColumnType, value: Any) -> str:
+        return f"{self.exact(expression, column)} IS NOT DISTINCT FROM %s"
 
     def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
         name = selection.uploaded_at_column or ""

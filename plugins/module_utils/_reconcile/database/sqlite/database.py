@@ -20,7 +20,8 @@ from ...host import host_id
 from ...media.paths import stem
 from ...text import escaped
 from ..catalog import BATCH, ColumnType, ForeignKey, Table
-from .dialect import is_plain, text_placeholder, zone_of
+from ..zones import zone_of
+from .dialect import is_plain, text_placeholder
 from .sweep import SQLiteSweep
 from .triggers import TRIGGERS, fires_on_delete
 

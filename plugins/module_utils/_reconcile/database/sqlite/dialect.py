@@ -6,17 +6,13 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-from contextlib import suppress
-from datetime import timezone, tzinfo
 from typing import Any, Iterable, Sequence
-from uuid import UUID
 
-from ...errors import SiteError
 from ...media.paths import LONGEST_PATH
 from ..catalog import ColumnType, ForeignKey, Selection, Table
-from ..dialect import Dialect
+from ..dialect import Dialect, uuid_texts
+from ..zones import zone_of
 
 
 class SQLiteDialect(Dialect):
@@ -41,10 +37,10 @@ class SQLiteDialect(Dialect):
     def name(self, expression: str) -> str:
         return f"media_cleanup_name({self.read_path(expression)})"
 
-    def exact(self, expression: str) -> str:
+    def exact(self, expression: str, column: ColumnType | None) -> str:
         return expression
 
-    def is_identical(self, expression: str, value: Any) -> str:
+    def is_identical(self, expression: str, column: ColumnType, value: Any) -> str:
         return f"{expression} IS {text_placeholder(value)}"
 
     def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
@@ -71,11 +67,7 @@ class SQLiteDialect(Dialect):
         return "INTEGER"
 
     def key_texts(self, value: Any) -> Iterable[str]:
-        # Django keeps a UUID as 32 digits here, and writes it with hyphens into a text column.
-        yield str(value)
-        if isinstance(value, str) and len(value) == 32:
-            with suppress(ValueError):
-                yield str(UUID(value))
+        return uuid_texts(value)
 
     def path_bytes(self, value: Any) -> bytes:
         return bytes(value)
@@ -119,19 +111,3 @@ def _is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def zone_of(name: str) -> tzinfo:
-    if name.upper() == "UTC":
-        return timezone.utc
-    try:
-        zoneinfo = importlib.import_module("zoneinfo")
-    except ImportError:
-        raise SiteError(
-            f"time_zone {name!r} needs Python 3.9 or later on the target; only UTC works before."
-        ) from None
-    try:
-        zone: tzinfo = zoneinfo.ZoneInfo(name)
-    except (KeyError, ValueError):
-        raise SiteError(f"time_zone {name!r} is not known on this host; write it as Europe/Vienna.") from None
-    return zone
