@@ -160,10 +160,13 @@ class Dialect(ABC):
     def key_column(self, table: Table, name: str, alias: str) -> str:
         return self.field(alias, name) if name in table.columns else f"{alias}.{name}"
 
+    def key_values(self, table: Table, alias: str = "t") -> list[str]:
+        """The values of a row's key, each in its exact form."""
+        columns = table.columns
+        return [self.exact(self.key_column(table, name, alias), columns.get(name)) for name in table.key]
+
     def key_list(self, table: Table, alias: str = "t") -> str:
-        return ", ".join(
-            self.exact(self.key_column(table, name, alias), table.columns.get(name)) for name in table.key
-        )
+        return ", ".join(self.key_values(table, alias))
 
     def key_join(self, table: Table) -> str:
         """That a row ``t`` has a key of the source ``keys``."""

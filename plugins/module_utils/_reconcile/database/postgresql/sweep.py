@@ -94,11 +94,7 @@ class PostgreSQLSweep(PostgreSQLCatalog):
         if not self._in_transaction:
             # What a type of the site's own runs to write its values as text must change nothing.
             self._connection.execute("SET TRANSACTION READ ONLY", [])
-        key = (
-            [self.dialect.exact(self.dialect.key_column(keyed, name, "t")) for name in keyed.key]
-            if keyed
-            else []
-        )
+        key = self.dialect.key_values(keyed) if keyed else []
         statement = self._text_statement(searched, key)
         try:
             for rows in self._connection.stream(statement, [], TEXTS_AT_ONCE):
@@ -107,7 +103,7 @@ class PostgreSQLSweep(PostgreSQLCatalog):
             self._end_reading()
 
     def _key_parts(self, table: Table) -> list[str]:
-        return [self.dialect.exact(self.dialect.key_column(table, name, "t")) for name in table.key]
+        return self.dialect.key_values(table)
 
     def _text_statement(self, searched: SearchedTable, key: Sequence[str]) -> str:
         """The rows of a table as they are or, where they are long, in pieces with the number of the column.
