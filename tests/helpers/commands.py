@@ -54,7 +54,8 @@ class Command:
         path.write_text(json.dumps(description))
 
     def line(self, *arguments: str, python: str = sys.executable) -> list[str]:
-        config = ["--config", str(self.folder / "config")]
+        # Of all, only discover reads no site file.
+        config = [] if arguments[0] == "discover" else ["--config", str(self.folder / "config")]
         return [python, "-IBXutf8", str(self.launcher), *arguments, *config]
 
     def run(self, *arguments: str, python: str = sys.executable, powerless: bool = False) -> Any:

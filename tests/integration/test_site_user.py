@@ -134,7 +134,13 @@ def test_who_cannot_work_is_told(theirs: Site, options: Any, words: str) -> None
 
 
 def test_a_result_may_have_what_the_modules_document_and_nothing_else() -> None:
-    modules = ("media_orphans", "photo_records", "media_quarantine", "media_quarantine_info")
+    modules = (
+        "media_orphans",
+        "photo_records",
+        "media_quarantine",
+        "media_quarantine_info",
+        "django_site_info",
+    )
     documented = {key for module in modules for key in yaml.safe_load(plugin(module).RETURN)}
     assert set(work.RESULT_TYPES) == documented | {"changed", "diff"}
 

@@ -12,6 +12,8 @@ the module's ``result``, its ``warnings``, and the ``failure``: why the module f
 from __future__ import annotations
 
 import os
+import pwd
+import sys
 from contextlib import nullcontext
 from functools import partial
 from typing import Any, Callable, Mapping
@@ -19,16 +21,18 @@ from typing import Any, Callable, Mapping
 from . import process, run
 from .apply import purge_items, restore
 from .apply.restore_rows import Restored
+from .config.django.asking import ask
 from .config.django.environment import read_by_parent
+from .config.django.project import project_of
 from .config.jobs import orphans_job, records_job, site
-from .config.options import LIST_FORMATS, QUARANTINE
+from .config.options import DJANGO, DJANGO_SITE_INFO, LIST_FORMATS, QUARANTINE
 from .config.purge import purge_of
 from .config.site import OrphansJob, RecordsJob
 from .config.site_user import Worker
 from .config.values import checked
 from .errors import CleanupError
 from .quarantine import store as batches
-from .report import data, words
+from .report import data, discovered, words
 from .report import quarantine as report
 from .report.describe import describe
 from .report.lists import Emit, ListFile, emit_list
@@ -46,6 +50,10 @@ RESULT_TYPES: Mapping[str, type] = {
     **dict.fromkeys(("records", "refused", "relinks", "unlisted"), list),
     **dict.fromkeys(("dependents", "diff", "examined", "found", "labels", "purged"), dict),
     **dict.fromkeys(("cleared", "relinked", "removed", "restored"), dict),
+    # Of django_site_info.
+    **dict.fromkeys(("known", "site"), dict),
+    **dict.fromkeys(("missing", "review"), list),
+    "yaml": str,
 }
 # How deep a result is at most.
 DEEPEST = 10
@@ -192,9 +200,33 @@ def _quarantine_info(request: Request, _emit: Emit) -> Answer:
     }
 
 
+def _django_site_info(request: Request, _emit: Emit) -> Answer:
+    """Ask a project for the description of its site."""
+    said = checked(request["options"], DJANGO_SITE_INFO)
+    project = project_of(said["django"], sys.executable)
+    # What is secret in the environment stays with whoever said it.
+    usual = {option.name: option.default for option in DJANGO}
+    said_of_django = {name: value for name, value in said["django"].items() if value != usual[name]}
+    said_of_django.pop("environment", None)
+    asked = {"project": project.directory, "python": project.python, "settings": project.settings}
+    site = {
+        "name": said["name"] or os.path.basename(project.directory),
+        "user": said["user"] or pwd.getpwuid(os.geteuid()).pw_name,
+        "django": {**said_of_django, **asked},
+    }
+    found = discovered.discover(ask(project), site)
+    if said["django"]["environment"]:
+        found.review.append(
+            "the settings were given variables: say environment, environment_file or systemd_unit in django, "
+            "as for this question"
+        )
+    return {"result": discovered.as_data(found), "warnings": [], "failure": ""}
+
+
 _TASKS: Mapping[str, Callable[[Request, Emit], Answer]] = {
     "orphans": _orphans,
     "records": _records,
     "quarantine": _quarantine,
     "quarantine_info": _quarantine_info,
+    "django_site_info": _django_site_info,
 }

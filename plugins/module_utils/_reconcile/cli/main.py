@@ -25,6 +25,7 @@ from ..version import VERSION
 from . import described
 from .check import check
 from .clean import clean
+from .discover import add_options, discover
 from .outcome_files import refuse_folders_of_others
 from .parent import run_as
 from .quarantine.batches import list_batches
@@ -87,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> Exit:
     """Read what only the user who typed the command may read, and do the work or let it be done."""
+    if options.command == "discover":
+        # There is no description yet.
+        return discover(options)
     options.description, options.source = described.read(options)
     options.plan = _plan_of(options)
     worker = described.worker(options)
@@ -168,7 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"media-cleanup {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_cleaning, _add_check, _add_batches, _add_restore, _add_purge, _add_pin):
+    for add in (_add_cleaning, _add_check, _add_batches, _add_restore, _add_purge, _add_pin, _add_discover):
         add(commands)
     return parser
 
@@ -305,6 +309,19 @@ def _add_pin(commands: Any) -> None:
         parser = _subcommand(commands, name, does, pin_batch)
         parser.add_argument("batch", metavar="BATCH", help=_BATCH)
         parser.add_argument("--dry-run", action="store_true", help="change nothing")
+
+
+def _add_discover(commands: Any) -> None:
+    does = "ask a Django project for the description of its site, and print it as YAML"
+    add_options(
+        commands.add_parser(
+            "discover",
+            help=does,
+            description=f"{does[0].upper()}{does[1:]}.",
+            epilog=_MEANING,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
 
 
 def _whole(text: str) -> int:
