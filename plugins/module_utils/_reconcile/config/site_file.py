@@ -111,6 +111,8 @@ def _for_quarantine(said: Mapping[str, Any], jobs: Iterable[Mapping[str, Any]]) 
         "derived": _each_once(pattern for options in ours for pattern in _entries(options.get("derived"))),
         # One database cannot answer for another one: nothing is purged.
         "database_url": databases.pop() if len(databases) == 1 else None,
+        # What one job has searched for, a purge must not delete because another one searches for nothing.
+        "sweep": False if all(options.get("sweep") is False for options in ours) else None,
     }
     return {name: value for name, value in found.items() if value not in (None, [])}
 

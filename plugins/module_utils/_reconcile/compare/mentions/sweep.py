@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from typing import AbstractSet, Any, Callable, Collection, Iterable, Iterator, NamedTuple, Protocol
+from itertools import chain
+from typing import AbstractSet, Any, Callable, Collection, Iterable, Iterator, NamedTuple, Protocol, Sequence
 
 from ...database.base import Database
 from ...database.catalog import Table, usual_name
@@ -159,24 +160,26 @@ class Sweep:
     def _is_wanted(self, place: Place) -> bool:
         return not all(known.excludes(place) for known in self._known)
 
-    def _mentioned(self, table: SearchedTable, mentions: Mentions) -> list[Mentioned]:
+    def _mentioned(self, table: SearchedTable, mentions: Mentions) -> Iterable[Mentioned]:
         """What the columns of one table mention, each file of each column once."""
-        with_keys = table.identity in self._told_apart
+        width = len(table.columns)
         first = len(self.places)
         self.places += [Place(table.identity, name) for name in table.columns]
-        found: dict[tuple[bytes, int], _Collected] = {}
+        found = [self._collected(place) for place in self.places[first:]]
         try:
-            for rows in self.database.texts(table, with_keys):
-                for row in rows:
-                    key = tuple(row[: -len(table.columns)])
-                    for place, text in enumerate(row[-len(table.columns) :], first):
-                        for mention in mentions.in_text(text) if text else ():
-                            known = found.setdefault((mention.path, place), _Collected())
-                            known.add(mention, text, key, self.spellings)
+            for rows in self.database.texts(table, table.identity in self._told_apart):
+                texts = [text for row in rows for text in row[-width:]]
+                for number, mention in _in_texts(mentions, texts):
+                    row, column = divmod(number, width)
+                    found[column].add(mention, texts[number] or "", tuple(rows[row][:-width]))
                 self._show(len(rows))
         except DatabaseError as error:
             self._unsearchable[table.identity] = Unsearchable(table.identity, str(error), "")
-        return [collected.mentioned(*where) for where, collected in found.items()]
+        return chain.from_iterable(some.mentioned(first + column) for column, some in enumerate(found))
+
+    def _collected(self, place: Place) -> _Collected:
+        is_compared = any(known.lists(place) for known in self._known)
+        return _Collected(self.spellings if is_compared else None)
 
     def _show(self, rows: int) -> None:
         self._rows += rows
@@ -184,26 +187,46 @@ class Sweep:
             self.progress(self._rows)
 
 
+def _in_texts(mentions: Mentions, texts: Sequence[str | None]) -> Iterator[tuple[int, Mention]]:
+    for number, text in enumerate(texts):
+        for mention in mentions.in_text(text) if text else ():
+            yield number, mention
+
+
+# What is known of a file in a column: bits, for there may be very many.
+_STRONG, _AMONG_OTHERS, _BESIDE = 1, 2, 4
+
+
 class _Collected:
-    """What is known of the mentions of one file in one column, while it is searched."""
+    """The files that one column mentions, while it is searched. Only with ``spellings`` it may be listed."""
 
-    def __init__(self) -> None:
-        self._is_strong = False
-        self._is_whole = True
-        self._is_reference = True
-        self._keys: set[tuple[Any, ...]] = set()
+    def __init__(self, spellings: Spellings | None) -> None:
+        self._spellings = spellings
+        self._bits: dict[bytes, int] = {}
+        self._keys: dict[bytes, set[tuple[Any, ...]]] = {}
 
-    def add(self, mention: Mention, text: str, key: tuple[Any, ...], spellings: Spellings) -> None:
-        self._is_strong |= mention.is_strong
-        self._is_whole &= mention.text == text.strip()
-        self._is_reference &= not mention.is_strong or _may_be_reference(text, mention.path, spellings)
-        if key and len(self._keys) <= MOST_ROWS:
-            self._keys.add(key)
+    def add(self, mention: Mention, text: str, key: tuple[Any, ...]) -> None:
+        """Hear of a mention in a text, and of the key of its row, if rows are told apart."""
+        bits = self._bits.get(mention.path, 0)
+        if mention.text != text.strip():
+            bits |= _AMONG_OTHERS
+        if mention.is_strong:
+            bits |= _STRONG
+            if self._spellings and not _may_be_reference(text, mention.path, self._spellings):
+                bits |= _BESIDE
+        self._bits[mention.path] = bits
+        keys = self._keys.setdefault(mention.path, set()) if key else set()
+        if len(keys) <= MOST_ROWS:
+            keys.add(key)
 
-    def mentioned(self, path: bytes, place: int) -> Mentioned:
-        # One too many, and rows are no longer told apart.
-        keys = tuple(self._keys) if len(self._keys) <= MOST_ROWS else ()
-        return Mentioned(path, place, self._is_strong, self._is_whole, self._is_reference, keys)
+    def mentioned(self, place: int) -> Iterator[Mentioned]:
+        for path, bits in self._bits.items():
+            keys = self._keys.get(path, ())
+            # One too many, and they are no longer told apart.
+            rows = tuple(keys) if len(keys) <= MOST_ROWS else ()
+            yield Mentioned(
+                path, place, bool(bits & _STRONG), not bits & _AMONG_OTHERS, not bits & _BESIDE, rows
+            )
 
 
 def _may_be_reference(text: str, path: bytes, spellings: Spellings) -> bool:

@@ -18,6 +18,7 @@ from engine.apply.purge_items import carry_out
 from engine.apply.restore import restore
 from engine.config.purge import purge_of
 from engine.config.site import Column
+from engine.database.sweep import Sweep as Texts
 from engine.errors import CleanupError, DatabaseError, RefusedError, SiteError, StateError
 from engine.kept import Code
 from engine.quarantine import store as quarantine
@@ -425,3 +426,32 @@ def test_a_file_that_a_row_references_over_a_linked_folder_stays(kept: Purging, 
     purged = kept.first_purge(batch=batch)
     assert [(item.name, item.code) for item in purged.kept.items] == [(b"p/a.jpg", Code.OTHER_NAME)]
     assert (kept.names, kept.held) == ([batch], ["p/a.jpg"])
+
+
+@pytest.mark.promise(14)
+@pytest.mark.parametrize("check", [True, False])
+def test_a_file_that_only_a_text_mentions_stays(kept: Purging, check: bool) -> None:
+    kept.clean("p/a.jpg", "p/b.jpg")
+    kept.site.database.run("CREATE TABLE page (body text)")
+    kept.site.database.insert("page", [{"body": '<img src="/media/p/a.jpg">'}])
+    purged = kept.purge(check)
+    assert [(item.name, item.code) for item in purged.kept.items] == [(b"p/a.jpg", Code.UNLISTED)]
+    assert [info.files for info in purged.batches] == [1]
+    assert kept.held == ["p/a.jpg", *(["p/b.jpg"] if check else [])]
+    kept.purge(sweep_exclude=["page"])
+    assert kept.held == []
+
+
+@pytest.mark.promise(14)
+def test_nothing_is_purged_where_a_table_cannot_be_searched(
+    sqlite_kept: Purging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_kept.clean("p/a.jpg")
+
+    def failing(*_arguments: Any, **_options: Any) -> Any:
+        raise DatabaseError("searching photo failed: it took too long.")
+
+    monkeypatch.setattr(Texts, "texts", failing)
+    with pytest.raises(RefusedError, match=r"guard sweep: the table photo .* Nothing was purged"):
+        sqlite_kept.purge()
+    assert sqlite_kept.held == ["p/a.jpg"]
