@@ -95,9 +95,9 @@ options:
   media_url:
     description:
       - The site's MEDIA_URL. Paths in the database that begin with it are
-        read as references to the files behind it, and protect them.
+        read as references to the files behind it, and protect them. Default
+        is that of the Django project, or V(/media/) where there is none.
     type: str
-    default: /media/
   user:
     description:
       - The user who does the work on the site, in a process of its own; the
@@ -415,6 +415,29 @@ options:
 
     RECORDS = r"""
 options:
+  model:
+    description:
+      - With O(django), the model whose rows are examined, such as V(album.Photo). What its
+        table and columns are, and what becomes of the rows that depend on its rows, the project
+        says. O(label) and O(only) are written in the names of its fields.
+    type: str
+  field:
+    description:
+      - With O(model), the file field that decides. It may be left out where the model has
+        only one, and with O(select=incomplete). The other file fields in the same storage
+        are O(companion_columns).
+    type: str
+  unattached:
+    description:
+      - With O(model) and O(select=incomplete), the field that is NULL until an upload is
+        attached. Default is the only generic foreign key of the model, of which one half
+        has to be NULL.
+    type: str
+  uploaded_at:
+    description:
+      - With O(model), the field that says since when a row is there. Default is the only
+        one with C(auto_now_add).
+    type: str
   table:
     description:
       - The table whose rows are examined, with its schema if that is not on the search path.
@@ -455,9 +478,9 @@ options:
   unattached_column:
     description:
       - For O(select=incomplete), the column that is NULL until an upload is attached. A row
-        that rows of other tables reference is kept all the same; see O(dependents).
+        that rows of other tables reference is kept all the same; see O(dependents). Default
+        is C(content_type_id).
     type: str
-    default: content_type_id
   uploaded_at_column:
     description:
       - The column that says since when a row is there. A row that is younger than O(older_than_hours)
@@ -670,7 +693,6 @@ options:
     description:
       - The folder that the batches are in, as given to the module that removed them.
     type: path
-    required: true
   quarantine_in_media_root:
     description:
       - Allow a O(quarantine) inside O(media_root).
@@ -768,9 +790,8 @@ options:
     type: path
   media_url:
     description:
-      - The site's MEDIA_URL, with which references may begin.
+      - The site's MEDIA_URL, with which references may begin. Default is as for the modules of the jobs.
     type: str
-    default: /media/
   references:
     description:
       - 'All columns of the site that hold paths. Required for O(state=purged), unless O(accept) has
@@ -835,22 +856,81 @@ options:
 options:
   quarantine:
     description:
-      - The folder that the batches are in. One that does not exist yet has none.
+      - The folder that the batches are in. One that does not exist yet has none. Required without O(django);
+        with it, default is MEDIA_ROOT-quarantine.
     type: path
-    required: true
   user:
     description:
-      - The user who does the work on the site, in a process of its own; the play becomes root, and never this
-        user.
-      - Where it is not set, root takes the owner of the media root, if nobody else could exchange that folder
-        or one above it. A play that does not become root works as its own user and refuses another one.
+      - The user who does the work on the site, in a process of its own; the play becomes root, and never
+        this user.
+      - Where it is not set, root takes the owner of the media root, if nobody else could exchange that
+        folder or one above it. A play that does not become root works as its own user and refuses another
+        one.
     type: str
   python:
     description:
-      - The absolute path of an interpreter, 3.8 or later, that has the driver of the site's database, such as
-        that of the application's virtual environment. It is started as the site's user only. Default is the
-        interpreter that runs the module or the command.
+      - The absolute path of an interpreter, 3.8 or later, that has the driver of the site's database,
+        such as that of the application's virtual environment. It is started as the site's user only.
+        Default is the interpreter that runs the module or the command.
     type: path
+  django:
+    description:
+      - The Django project of the site. It is asked at every run which columns reference files, where
+        these are, and what becomes of rows, so that nothing of it has to be described, and a field that
+        a deployment adds is known at once.
+      - To ask it runs the code of the project, C(AppConfig.ready()) included, as the O(user), which has
+        to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1) then, by which code can know it.
+        No request is made and no connection to a database is opened; what takes more than two minutes
+        is killed.
+      - What is said beside it adds to what the project says (O(references), O(derived), O(exclude), O(keep))
+        or replaces it.
+    type: dict
+    suboptions:
+      project:
+        description:
+          - The absolute path of the folder from which the application is started, as a rule the one that
+            has C(manage.py).
+        type: path
+        required: true
+      python:
+        description:
+          - The project's interpreter, as an absolute path or one in O(django.project). Default is that
+            of the virtual environment in the project (C(venv), C(.venv) or C(env)), else the interpreter
+            that does the work. It may be older than O(python).
+        type: str
+      settings:
+        description:
+          - The module with the settings of the running site, such as V(config.settings.production). Default
+            is E(DJANGO_SETTINGS_MODULE) of the environment that is described here, else what C(manage.py),
+            C(wsgi.py) and C(asgi.py) agree on; where they differ, the run is refused.
+        type: str
+      database:
+        description:
+          - The entry of C(DATABASES) that is the site's database.
+        type: str
+        default: default
+      storage:
+        description:
+          - The entry of C(STORAGES) that is the site's media store.
+        type: str
+        default: default
+      environment:
+        description:
+          - Environment variables that the settings need. They go before those of O(django.environment_file),
+            and these before those of O(django.systemd_unit). None of the environment of the run itself
+            is passed on but the locale and the time zone.
+        type: dict
+      environment_file:
+        description:
+          - A file on the target with C(NAME=VALUE) lines, as systemd and C(.env) have them. Root reads
+            it where nobody else may write it, so it may be root's alone. C(/proc/1/environ) works too,
+            for the environment of a container.
+        type: path
+      systemd_unit:
+        description:
+          - The systemd unit that runs the site, such as V(gunicorn.service), whose C(Environment) and
+            C(EnvironmentFile) the project gets.
+        type: str
 """
 
     DJANGO_SITE_INFO = r"""

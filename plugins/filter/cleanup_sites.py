@@ -35,7 +35,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The sites, each with C(name), C(user) and the C(options) for M(django_media.cleanup.media_quarantine).
+    - The sites, each with C(name), C(user), C(has_quarantine) and the C(options) for
+      M(django_media.cleanup.media_quarantine). These name no quarantine that the Django project places.
   type: list
   elements: dict
 """

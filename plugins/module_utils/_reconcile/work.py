@@ -24,8 +24,9 @@ from .apply.restore_rows import Restored
 from .config.django.asking import ask
 from .config.django.environment import read_by_parent
 from .config.django.project import project_of
-from .config.jobs import orphans_job, records_job, site
-from .config.options import DJANGO, DJANGO_SITE_INFO, LIST_FORMATS, QUARANTINE
+from .config.django_jobs.asked import job_of, kind_of, quarantine_of_site
+from .config.jobs import site
+from .config.options import DJANGO, DJANGO_SITE_INFO, LIST_FORMATS, QUARANTINE, QUARANTINE_INFO
 from .config.purge import purge_of
 from .config.site import OrphansJob, RecordsJob
 from .config.site_user import Worker
@@ -135,11 +136,11 @@ def _validated(answer: Any) -> Answer:
 
 
 def _orphans(request: Request, emit: Emit) -> Answer:
-    return _job(request, orphans_job(request["options"]), emit)
+    return _job(request, job_of("orphans", request["options"]), emit)
 
 
 def _records(request: Request, emit: Emit) -> Answer:
-    return _job(request, records_job(request["options"]), emit)
+    return _job(request, job_of(kind_of(request["options"]), request["options"]), emit)
 
 
 def _job(request: Request, job: OrphansJob | RecordsJob, emit: Emit) -> Answer:
@@ -163,9 +164,10 @@ def _job(request: Request, job: OrphansJob | RecordsJob, emit: Emit) -> Answer:
 
 def _quarantine(request: Request, _emit: Emit) -> Answer:
     """Restore a batch or purge old ones."""
-    options, check = checked(request["options"], QUARANTINE), request["check"]
+    known = quarantine_of_site(request["options"])
+    options, check = checked(known, QUARANTINE), request["check"]
     if options["state"] == "purged":
-        result = report.purged(purge_items.carry_out(purge_of(request["options"]), check), check)
+        result = report.purged(purge_items.carry_out(purge_of(known), check), check)
     elif options["state"] == "restored":
         result = report.restored(_restore(options, check), check)
     else:
@@ -192,7 +194,8 @@ def _pin(options: Mapping[str, Any], check: bool) -> dict[str, Any]:
 
 
 def _quarantine_info(request: Request, _emit: Emit) -> Answer:
-    found, unreadable = batches.survey(os.fsencode(request["options"]["quarantine"]))
+    options = checked(quarantine_of_site(request["options"]), QUARANTINE_INFO)
+    found, unreadable = batches.survey(os.fsencode(options["quarantine"]))
     return {
         "result": {"changed": False, **report.batches(found)},
         "warnings": unreadable,

@@ -32,7 +32,7 @@ def jobs_of_one_kind(options: argparse.Namespace, kind: str) -> list[Job]:
 def all_jobs(options: argparse.Namespace) -> list[Job]:
     """Every job that the site describes. Raises SiteError if it describes none."""
     site, source = options.description, options.source
-    kinds = [kind for kind in JOBS if site.get(kind)]
+    kinds = [kind for kind in JOBS if site_file.has_job(site, kind)]
     found = [job for kind in kinds for job in site_file.jobs_of(site, kind, source, {})]
     if not found:
         raise SiteError(f"site {options.site!r} describes no job in {source}.")

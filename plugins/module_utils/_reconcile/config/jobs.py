@@ -24,6 +24,10 @@ from .options import ON_MISSING, SELECTIONS, module_options, shared_options
 from .site import AgeLimit, Column, DependentRule, Keep, OrphansJob, RecordsJob, Site
 from .values import checked
 
+# What Django's own documentation begins with, and where most sites have the photos of a generic relation.
+MEDIA_URL = "/media/"
+UNATTACHED_COLUMN = "content_type_id"
+
 # What the media root has behind its name in that of its quarantine, where none is named.
 QUARANTINE_SUFFIX = "-quarantine"
 
@@ -62,7 +66,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         checksum_column=deciding.checksum,
         companion_columns=_companions(values),
         select=values["select"],
-        unattached_column=values["unattached_column"],
+        unattached_column=values["unattached_column"] or UNATTACHED_COLUMN,
         uploaded_at_column=values["uploaded_at_column"],
         time_zone=values["time_zone"],
         age_limit=AgeLimit(values["older_than_hours"], values["age_stamp"]),
@@ -157,7 +161,7 @@ def _site(values: Mapping[str, Any]) -> Site:
         name=escaped_value(values["name"] or values["media_root"]),
         database_url=values["database_url"],
         media_root=media_root,
-        media_url=values["media_url"].encode(),
+        media_url=(values["media_url"] or MEDIA_URL).encode(),
         quarantine=None if kept_in is None else absolute("quarantine", kept_in),
         state_directory=None if state is None else absolute("state_directory", state),
         marker=None if marker is None else _below_root("marker", marker),

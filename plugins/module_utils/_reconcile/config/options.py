@@ -26,6 +26,9 @@ _JOB = ("job",)
 # What only the caller of a module sets.
 _NOWHERE = ()
 
+# What describes records in the names of a Django project.
+OF_MODEL = ("model", "field", "unattached", "uploaded_at")
+
 # The first of each is the default.
 AGE_STAMPS = ("newest", "mtime", "ctime")
 SELECTIONS = ("missing", "incomplete")
@@ -111,7 +114,7 @@ OPTIONS = (
     Option("django", "dict", suboptions=DJANGO, scope=_SITE),
     Option("database_url", required=True, by_project=True, no_log=True),
     Option("media_root", "path", required=True, by_project=True),
-    Option("media_url", default="/media/"),
+    Option("media_url"),
     Option("user", scope=_SITE),
     Option("python", "path", scope=_SITE),
     Option("schedule", "dict", suboptions=_BY_JOB, scope=_SITE, jobs=()),
@@ -174,12 +177,13 @@ OPTIONS = (
     ),
     Option("exclude", "list", default=(".*", "lost+found", ".nfs*", "@eaDir"), jobs=_ORPHANS),
     # The jobs missing and incomplete.
+    *(Option(name, scope=_JOB, jobs=_RECORDS) for name in OF_MODEL),
     Option("table", required=True, by_project=True, scope=_JOB, jobs=_RECORDS),
     Option("file_column", required=True, by_project=True, scope=_JOB, jobs=_RECORDS),
     *(replace(option, scope=_JOB, jobs=_RECORDS) for option in _CONTENT),
     Option("companion_columns", "list", default=(), scope=_JOB, jobs=_RECORDS),
     Option("select", default=SELECTIONS[0], choices=SELECTIONS, scope=_NOWHERE, jobs=_RECORDS),
-    Option("unattached_column", default="content_type_id", scope=_JOB, jobs=_RECORDS),
+    Option("unattached_column", scope=_JOB, jobs=_RECORDS),
     Option("uploaded_at_column", scope=_JOB, jobs=_RECORDS),
     Option("time_zone", jobs=_RECORDS),
     Option("label", scope=_JOB, jobs=_RECORDS),
@@ -236,7 +240,7 @@ QUARANTINE = (
     _shared("user"),
     _shared("python"),
     Option("state", required=True, choices=("restored", "purged", "pinned", "unpinned")),
-    replace(_shared("quarantine"), required=True),
+    replace(_shared("quarantine"), required=True, by_project=True),
     _shared("quarantine_in_media_root"),
     Option("batch"),
     Option("batches", "list"),
@@ -253,7 +257,12 @@ QUARANTINE = (
     _shared("accept"),
     _shared("max_listed"),
 )
-QUARANTINE_INFO = (replace(_shared("quarantine"), required=True), _shared("user"), _shared("python"))
+QUARANTINE_INFO = (
+    replace(_shared("quarantine"), required=True, by_project=True),
+    _shared("user"),
+    _shared("python"),
+    _shared("django"),
+)
 # What the module django_site_info takes.
 DJANGO_SITE_INFO = (
     _shared("name"),

@@ -16,7 +16,8 @@ import re
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SiteError
-from .jobs import build_job, quarantine_of
+from .django_jobs.asked import job_of
+from .jobs import quarantine_of
 from .options import JOBS, QUARANTINE, Option, job_options, module_options, shared_options, site_options
 from .site import OrphansJob, RecordsJob
 from .trusted import why_untrusted
@@ -50,21 +51,38 @@ def list_sites(sites: Any, source: str = "media_cleanup_sites") -> list[dict[str
         {
             "name": str(site["name"]),
             "user": site.get("user"),
+            "has_quarantine": _has_quarantine(site),
             "options": _quarantine_options(site),
         }
         for site in _checked_sites(sites, source)
     ]
 
 
+def _has_quarantine(site: Mapping[str, Any]) -> bool:
+    where = f"site {str(site['name'])!r}"
+    return _quarantine_of(_said(site, shared_options(), where), where) is not None
+
+
 def _quarantine_options(site: Mapping[str, Any]) -> dict[str, Any]:
     """What media_quarantine takes of a site; no quarantine where its jobs delete for good."""
     where = f"site {str(site['name'])!r}"
     said = _said(site, shared_options(), where)
-    known = {**site, "name": str(site["name"]), "quarantine": _quarantine_of(said, where)}
+    known = {**site, "name": str(site["name"]), "quarantine": _named(_quarantine_of(said, where))}
     return _said(known, QUARANTINE, where)
 
 
+def _named(quarantine: str | None) -> str | None:
+    """A quarantine as an option; None where the project is to say where it is."""
+    return quarantine if quarantine and quarantine.startswith("/") else None
+
+
 def _quarantine_of(options: Mapping[str, Any], where: str) -> str | None:
+    """Where a job puts what it removes; None where it deletes for good.
+
+    Of a media root that only the project knows, it is in words, with the root as Django calls it.
+    """
+    if options.get("django") and not options.get("media_root"):
+        options = {**options, "media_root": "MEDIA_ROOT"}
     try:
         return quarantine_of(options)
     except SiteError as error:
@@ -86,7 +104,7 @@ def list_quarantines(
         said = job["options"]
         if job["quarantine"] is None:
             continue
-        place = (job["quarantine"], said["media_root"])
+        place = (job["quarantine"], str(said.get("media_root")))
         known = found.setdefault(
             place,
             {
@@ -94,7 +112,7 @@ def list_quarantines(
                 "heading": f"{said['name']} · purge",
                 "user": job["user"],
                 "jobs": [],
-                "options": _for_quarantine({**said, "quarantine": job["quarantine"]}, everything),
+                "options": _for_quarantine({**said, "quarantine": _named(job["quarantine"])}, everything),
             },
         )
         known["jobs"].append(job["index"])
@@ -179,7 +197,7 @@ def _checked_name(site: Any, source: str) -> str:
 def _jobs_of(site: Mapping[str, Any], job: str) -> Iterator[dict[str, Any]]:
     where = f"{job} of site {str(site['name'])!r}"
     known = job_options(job)
-    for entry in _entries(site.get(job)):
+    for entry in _described(site, job):
         if not isinstance(entry, Mapping):
             raise SiteError(f"{where} must be a mapping of options, or a list of them.")
         unknown = unknown_keys(entry, known)
@@ -187,10 +205,10 @@ def _jobs_of(site: Mapping[str, Any], job: str) -> Iterator[dict[str, Any]]:
             raise SiteError(f"{where} has unknown options: {unknown}. It may have {_names(known)}.")
         # What the site says need not be said again.
         _require(entry, [option for option in known if "site" not in option.scope], where, site)
-        table = [entry["table"]] if "table" in entry else []
+        named = [entry[name] for name in ("table", "model") if name in entry][:1]
         options = _options(site, job, entry)
         yield {
-            "heading": " · ".join(map(str, (site["name"], job, *table))),
+            "heading": " · ".join(map(str, (site["name"], job, *named))),
             "job": job,
             "user": site.get("user"),
             "quarantine": _quarantine_of(options, where),
@@ -198,8 +216,19 @@ def _jobs_of(site: Mapping[str, Any], job: str) -> Iterator[dict[str, Any]]:
         }
 
 
+def has_job(site: Mapping[str, Any], job: str) -> bool:
+    """Whether a site describes a job of that kind; a Django project may say all that is to be said of it."""
+    return bool(_described(site, job))
+
+
+def _described(site: Mapping[str, Any], job: str) -> Sequence[Any]:
+    """What a site says of the jobs of one kind: nothing, one job, which may be an empty one, or a list."""
+    written = site.get(job)
+    return [written] if isinstance(written, Mapping) and site.get("django") else _entries(written)
+
+
 def _entries(written: Any) -> Sequence[Any]:
-    """What a site says of the jobs of one kind: nothing, one job, or a list of them."""
+    """One thing or a list of things, as a list; nothing is an empty one."""
     if not written:
         return ()
     return written if isinstance(written, Sequence) and not isinstance(written, str) else [written]
@@ -313,7 +342,7 @@ def jobs_of(
     """
     found = list_jobs([site], [job], source)
     if not found:
-        described = [name for name in JOBS if site.get(name)]
+        described = [name for name in JOBS if has_job(site, name)]
         raise SiteError(
             f"site {site['name']!r} describes no job {job!r} in {source}; it has "
             f"{', '.join(described) or 'none at all'}."
@@ -336,7 +365,7 @@ def _overridden(options: Mapping[str, Any], overrides: Mapping[str, Any]) -> dic
 
 def _built(job: str, options: Mapping[str, Any], source: str) -> OrphansJob | RecordsJob:
     try:
-        return build_job(job, options)
+        return job_of(job, options)
     except UnicodeEncodeError:
         raise SiteError("an option holds half of a surrogate pair, which is no text.") from None
     except SiteError as error:

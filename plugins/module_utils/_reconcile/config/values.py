@@ -9,6 +9,7 @@ Every error has the form "NAME is VALUE; it must be WHAT.", and never shows a va
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Iterable, Mapping, Sequence
 
@@ -30,7 +31,10 @@ def checked(given: Mapping[str, Any], options: Iterable[Option], prefix: str = "
     here. Raises SiteError where a value is not of the type, range or choices of its option; its text
     names the option, after ``prefix``.
     """
-    return {option.name: _checked(given.get(option.name), option, prefix + option.name) for option in options}
+    # Its project says what else is required.
+    has_project = bool(given.get("django"))
+    known = [replace(one, required=False) if has_project and one.by_project else one for one in options]
+    return {option.name: _checked(given.get(option.name), option, prefix + option.name) for option in known}
 
 
 def boolean(value: Any, name: str) -> bool:

@@ -226,3 +226,15 @@ def test_unknown_jobs_are_told_with_those_that_there_are(only: Any) -> None:
 
 def test_ansible_finds_the_filter() -> None:
     assert FilterModule().filters() == {"cleanup_jobs": cleanup_jobs}
+
+
+def test_an_empty_job_of_a_django_site_is_a_job() -> None:
+    django = {"project": "/srv/project", "settings": "config.settings"}
+    described = {"name": "kit", "user": "www-data", "django": django, "orphans": {}}
+    [orphans, photos] = cleanup_jobs([{**described, "missing": [{"model": "album.Photo", "field": "image"}]}])
+    assert (orphans["heading"], photos["heading"]) == ("kit · orphans", "kit · missing · album.Photo")
+    assert orphans["options"] == {"name": "kit", "user": "www-data", "django": django}
+    assert photos["options"]["field"] == "image"
+    # Where it is, the project says; that there is one is known here.
+    assert orphans["quarantine"]
+    assert cleanup_jobs([{**described, "permanent": True}])[0]["quarantine"] is None

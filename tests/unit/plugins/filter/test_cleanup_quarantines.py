@@ -64,3 +64,17 @@ def test_the_columns_of_all_jobs_protect_files_whichever_jobs_are_wanted() -> No
     assert found["options"]["derived"] == ["x/{path}"]
     elsewhere = {**site, "incomplete": [{**RECORDS, "database_url": "sqlite:////y"}]}
     assert all("database_url" not in each["options"] for each in quarantines([elsewhere]))
+
+
+def test_a_purge_of_a_django_site_asks_its_project_for_what_is_not_said() -> None:
+    quarantines = FilterModule().filters()["cleanup_quarantines"]
+    django = {"project": "/srv/project"}
+    site = {"name": "kit", "user": "www-data", "django": django, "orphans": {}}
+    named = {**site, "name": "named", "quarantine": "/srv/kept", "missing": [{"model": "album.Photo"}]}
+    found = quarantines([site, named])
+    assert [(each["heading"], each["jobs"]) for each in found] == [
+        ("kit · purge", [0]),
+        ("named · purge", [1, 2]),
+    ]
+    assert found[0]["options"] == {"name": "kit", "user": "www-data", "django": django}
+    assert found[1]["options"] == {**found[0]["options"], "name": "named", "quarantine": "/srv/kept"}

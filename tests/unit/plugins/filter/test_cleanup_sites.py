@@ -22,6 +22,7 @@ def test_each_site_comes_with_what_its_quarantine_needs() -> None:
         {
             "name": "kit",
             "user": "www-data",
+            "has_quarantine": True,
             "options": {
                 **SITE,
                 **quarantine,
@@ -33,9 +34,10 @@ def test_each_site_comes_with_what_its_quarantine_needs() -> None:
         {
             "name": "album",
             "user": None,
+            "has_quarantine": True,
             "options": {**SITE, "name": "album", "quarantine": "/srv/media-quarantine"},
         },
-        {"name": "good", "user": None, "options": {**SITE, "name": "good"}},
+        {"name": "good", "user": None, "has_quarantine": False, "options": {**SITE, "name": "good"}},
     ]
 
 
@@ -57,3 +59,17 @@ def test_a_description_that_is_not_usable_is_refused(sites: Any, words: str) -> 
 
 def test_ansible_finds_the_filter() -> None:
     assert FilterModule().filters() == {"cleanup_sites": cleanup_sites}
+
+
+def test_a_django_project_says_where_the_quarantine_is() -> None:
+    django = {"project": "/srv/project"}
+    known = {"name": "kit", "user": "www-data", "django": django}
+    assert cleanup_sites([known, {**known, "name": "good", "permanent": True}]) == [
+        {"name": "kit", "user": "www-data", "has_quarantine": True, "options": known},
+        {
+            "name": "good",
+            "user": "www-data",
+            "has_quarantine": False,
+            "options": {**known, "name": "good"},
+        },
+    ]

@@ -13,6 +13,7 @@ from typing import Any, Mapping, Sequence
 from ...apply.purge import Purged
 from ...apply.purge_items import carry_out
 from ...config import site_file
+from ...config.django_jobs.asked import quarantine_of_site
 from ...config.purge import Purge, purge_of
 from ...config.site import Site
 from ...errors import CleanupError, Exit
@@ -84,7 +85,8 @@ def _orders(options: argparse.Namespace) -> list[Purge]:
 
 
 def _order(wanted: Mapping[str, Any], accepted: Sequence[str]) -> Purge:
-    return purge_of({**wanted, "accept": [*wanted.get("accept", ()), *accepted]})
+    known = quarantine_of_site(wanted)
+    return purge_of({**known, "accept": [*known.get("accept", ()), *accepted]})
 
 
 def _is_at(order: Purge, site: Site) -> bool:

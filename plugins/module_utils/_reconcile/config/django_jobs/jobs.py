@@ -16,7 +16,7 @@ from typing import Any, Mapping
 from ...errors import SiteError
 from ..django.facts import Facts
 from ..jobs import build_job, columns_of
-from ..options import OPTIONS
+from ..options import OF_MODEL, OPTIONS
 from ..site import Claims, OrphansJob, RecordsJob
 from .deletion import deletion_of, said_key
 from .files import Files, files_of
@@ -25,6 +25,8 @@ from .records import Records, records_of
 
 Options = Mapping[str, Any]
 
+# Options of a model whose values are names of Django's, which are translated.
+_IN_DJANGO = ("label", "only", "uploaded_at_column", "unattached_column")
 _EXCLUDE = next(option.default for option in OPTIONS if option.name == "exclude")
 
 
@@ -53,7 +55,7 @@ def _orphans(said: Options, facts: Facts, place: Place, files: Files) -> Orphans
     if said.get("directories"):
         return build_job("orphans", options)
     options["directories"] = files.directories or ["."]
-    job = build_job("orphans", {**options, "exclude": [*_EXCLUDE, *_added(said, "exclude")]})
+    job = build_job("orphans", options)
     if not isinstance(job, OrphansJob):
         raise TypeError(job)
     claims = Claims(columns_of(files.claiming), tuple(files.notes))
@@ -64,28 +66,20 @@ def _orphans(said: Options, facts: Facts, place: Place, files: Files) -> Orphans
 def _records(job: str, said: Options, facts: Facts, place: Place, files: Files) -> OrphansJob | RecordsJob:
     options = {"select": job, **_completed(said, facts, place, files)}
     if not said.get("model"):
+        if not said.get("table"):
+            raise SiteError("model is missing; it must be the label of a model, such as album.Photo.")
         # Its table and columns are said by hand.
         return build_job(job, options)
-    found = records_of(facts, place, options)
-    plain = {**found.options, **{name: value for name, value in options.items() if name not in _IN_DJANGO}}
-    built = build_job(job, {**plain, **_in_columns(found, options)})
+    found = records_of(facts, place, {**said, "select": job})
+    replacing = {name: value for name, value in options.items() if name not in _IN_DJANGO}
+    unattached = {"unattached_column": found.unattached[0]} if found.unattached else {}
+    built = build_job(job, {**found.options, **replacing, **unattached})
     if not isinstance(built, RecordsJob):
         raise TypeError(built)
-    return _with_rules(built, found, facts, place, files)
+    return _with_rules(built, found, facts, place)
 
 
-# Options of a model whose values are names of Django's, which are translated.
-_IN_DJANGO = ("label", "only", "uploaded_at_column", "unattached_column")
-
-
-def _in_columns(found: Records, options: Options) -> dict[str, Any]:
-    translated = {name: found.options[name] for name in _IN_DJANGO if name in found.options}
-    if found.unattached:
-        translated["unattached_column"] = found.unattached[0]
-    return translated
-
-
-def _with_rules(built: RecordsJob, found: Records, facts: Facts, place: Place, files: Files) -> RecordsJob:
+def _with_rules(built: RecordsJob, found: Records, facts: Facts, place: Place) -> RecordsJob:
     said = {said_key(rule.column.table, rule.column.name): rule.action for rule in built.dependents}
     deletion = deletion_of(facts, found.model, place.database_alias, built.site.accept, said)
     implied = [rule for rule in deletion.rules if said_key(rule.column.table, rule.column.name) not in said]
@@ -101,7 +95,7 @@ def _with_rules(built: RecordsJob, found: Records, facts: Facts, place: Place, f
 
 def _completed(said: Options, facts: Facts, place: Place, files: Files) -> dict[str, Any]:
     """The options of any job: what the project says, and what is said on top."""
-    given = {name: value for name, value in said.items() if value is not None and name != "django"}
+    given = {name: value for name, value in said.items() if name not in ("django", *OF_MODEL)}
     known: dict[str, Any] = {}
     if not {"media_root", "media_url"} <= given.keys():
         known.update(place_options(facts, place))
@@ -110,6 +104,7 @@ def _completed(said: Options, facts: Facts, place: Place, files: Files) -> dict[
     return {
         **known,
         **given,
+        "exclude": list(dict.fromkeys([*_EXCLUDE, *_added(said, "exclude")])),
         "references": [*_added(said, "references"), *files.references],
         "derived": list(dict.fromkeys([*_added(said, "derived"), *files.derived])),
         "keep": [*_added(said, "keep"), *files.keep],

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from ...errors import SiteError
 from ..django.facts import DatabaseFacts, Facts, FieldFacts, Scalar, StorageFacts
+from ..jobs import MEDIA_URL
 
 DEFAULT = "default"
 
@@ -104,7 +105,7 @@ def place_options(facts: Facts, place: Place) -> dict[str, str]:
             "own code alone. Choose another storage of django; or set media_root and media_url, if what "
             "columns hold are paths below that folder."
         )
-    return {"media_root": root, "media_url": store.base_url or facts.media_url or "/media/"}
+    return {"media_root": root, "media_url": store.base_url or facts.media_url or MEDIA_URL}
 
 
 def _is_known(storage: StorageFacts) -> bool:

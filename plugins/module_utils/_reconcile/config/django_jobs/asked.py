@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The jobs of a site from their options alone: its Django project, if it has one, is asked here.
+
+A project is asked once by a process, which belongs to the site's user.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Iterable, Mapping
+
+from ...errors import SiteError
+from ..django.asking import ask
+from ..django.facts import Facts
+from ..django.project import project_of
+from ..jobs import build_job, quarantine_of
+from ..options import OF_MODEL, QUARANTINE, SELECTIONS, Option, module_options
+from ..site import OrphansJob, RecordsJob
+from ..values import checked
+from .jobs import project_job, quarantine_options
+
+Options = Mapping[str, Any]
+
+
+def job_of(job: str, options: Options) -> OrphansJob | RecordsJob:
+    """Build a job of that kind. Raises SiteError where an option, or what a project says, is not usable."""
+    if not options.get("django"):
+        _refuse_names_of_django(options)
+        return build_job(job, options)
+    said = _said(options, module_options(job))
+    return project_job(job, said, _facts(said["django"]))
+
+
+def quarantine_of_site(options: Options) -> dict[str, Any]:
+    """The options of media_quarantine with all that its Django project says. Raises SiteError."""
+    if not options.get("django"):
+        return dict(options)
+    said = _said(options, QUARANTINE)
+    completed = {**options, **quarantine_options(said, _facts(said["django"]))}
+    return {**completed, "quarantine": quarantine_of(completed)}
+
+
+def _facts(django: Options) -> Facts:
+    return _asked(json.dumps(django, sort_keys=True))
+
+
+@lru_cache(maxsize=None)
+def _asked(django: str) -> Facts:
+    return ask(project_of(json.loads(django), sys.executable))
+
+
+def _said(options: Options, known: Iterable[Option]) -> dict[str, Any]:
+    """What is said of some options, checked; a default is nothing that is said."""
+    given = {name: value for name, value in options.items() if value not in (None, "", [], ())}
+    optional = [replace(option, required=False) for option in known if option.name in given]
+    return {**given, **checked(given, optional)}
+
+
+def _refuse_names_of_django(options: Options) -> None:
+    for name in OF_MODEL:
+        if options.get(name):
+            raise SiteError(
+                f"{name} is a name of Django's, and the site has no django that would say what it means. Set "
+                f"django, or describe the job by table and file_column."
+            )
+
+
+def kind_of(options: Options) -> str:
+    """Which job the options of photo_records mean."""
+    return options.get("select") or SELECTIONS[0]
