@@ -246,7 +246,10 @@ def test_check_reports_a_superuser_and_the_rights_that_are_enough(
         command.describe(described)
         [trouble] = filter(None, (f["trouble"] for f in command.json("check", site.name)["findings"]))
         assert trouble.startswith(f"{name} is a superuser, or a member of one.")
-        assert trouble.endswith("GRANT SELECT, INSERT, UPDATE, DELETE ON collection_photo, note TO ROLE;")
+        assert trouble.endswith(
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON collection_photo, note TO ROLE; "
+            "GRANT SELECT ON ALL TABLES IN SCHEMA public TO ROLE;"
+        )
     postgresql.run("DROP OWNED BY member; DROP ROLE member; DROP ROLE admin_of_all")
 
 

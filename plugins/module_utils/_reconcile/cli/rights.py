@@ -11,6 +11,7 @@ from typing import Iterator, NamedTuple, Sequence
 
 from ..config.site import OrphansJob
 from ..database.drivers import connect
+from ..database.sweep import SearchedTable
 from ..plan.records import RecordsPlan
 from ..run import Run
 
@@ -35,23 +36,26 @@ def _finding(url: str, runs: Sequence[Run]) -> Finding:
     what = "the database user has no rights of a superuser"
     with connect(url, read_only=True) as database:
         user = database.superuser()
-    if not user:
-        return Finding(what)
+        if not user:
+            return Finding(what)
+        sweeps = any(run.job.site.enabled("sweep") for run in runs)
+        searched = database.searched_columns().tables if sweeps else ()
     return Finding(
         what,
         f"{user} is a superuser, or a member of one. The site's own triggers and functions run with these "
-        f"rights when rows are removed. Use a role of its own; this is enough: {_grants(runs)}",
+        f"rights when rows are removed. Use a role of its own; this is enough: {_grants(runs, searched)}",
     )
 
 
-def _grants(runs: Sequence[Run]) -> str:
-    """The statements that give a role what these jobs and a restore need."""
+def _grants(runs: Sequence[Run], searched: Sequence[SearchedTable]) -> str:
+    """The statements that give a role what these jobs, the sweep and a restore need."""
     changed = dict.fromkeys(table for run in runs for table in _changed(run))
     read = dict.fromkeys(table for run in runs for table in _read(run) if table not in changed)
-    grants = [(_CHANGES, changed), ("SELECT", read)]
-    return " ".join(
-        f"GRANT {rights} ON {', '.join(map(_quoted, tables))} TO ROLE;" for rights, tables in grants if tables
-    )
+    schemas = dict.fromkeys(_quoted(table.identity[0]) for table in searched)
+    grants = [(_CHANGES, ", ".join(map(_quoted, changed)))]
+    grants += [("SELECT", f"ALL TABLES IN SCHEMA {schema}") for schema in schemas]
+    grants += [] if schemas else [("SELECT", ", ".join(map(_quoted, read)))]
+    return " ".join(f"GRANT {rights} ON {tables} TO ROLE;" for rights, tables in grants if tables)
 
 
 def _quoted(table: str) -> str:
