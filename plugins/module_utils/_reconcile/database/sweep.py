@@ -18,10 +18,10 @@ from .statements import Statements
 # Schema and name of a table, as in ``Table.identity``.
 Identity = Tuple[str, str]
 # Bytes of a row up to which it comes as a whole; a longer one comes in pieces.
-PIECE = 96 * 1024
+PIECE = 48 * 1024
 # Bytes that a piece has in common with the one before: more than the longest path, however it is encoded,
 # so that a mention which is cut in two is whole in one of them.
-OVERLAP = 32 * 1024
+OVERLAP = 16 * 1024
 # Rows, or pieces, that are fetched at a time: with ``PIECE`` it bounds the memory.
 TEXTS_AT_ONCE = 128
 

@@ -15,9 +15,9 @@ from urllib.parse import unquote
 # Different readings of one text; what is encoded in so many ways at once is no path.
 _MOST_READINGS = 64
 
-# Characters that are not shown, and the tag that says where a word may be broken.
+# Characters that are not shown.
 _INVISIBLE_SIGNS = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
-_INVISIBLE = re.compile(f"[{_INVISIBLE_SIGNS}]|<[Ww][Bb][Rr]\\s*/?>")
+_INVISIBLE = re.compile(f"[{_INVISIBLE_SIGNS}]")
 _ESCAPE = re.compile(
     r"((?:\\u[0-9A-Fa-f]{4})+)|((?:\\x[0-9A-Fa-f]{2})+)|((?:\\[0-3][0-7]{2})+)"
     r"|\\u\{([0-9A-Fa-f]{1,6})\}|\\U([0-9A-Fa-f]{8})|\\(.)",
@@ -35,8 +35,7 @@ _HIDDEN = (
     ("%", re.compile(f"%(?:25)*{_HEX}")),
     ("\\", re.compile(rf"\\(?:u00|u\{{0*|U000000|x){_HEX}|\\(?:056|[01][0-7]{{2}})")),
     ("&", re.compile(f"&(?:amp;)*(?:#0*{_DECIMAL}|#[xX]0*{_HEX}|period)")),
-    ("=", re.compile(f"=(?:\r?\n|{_HEX})")),
-    ("<", re.compile("<[Ww][Bb][Rr]")),
+    ("=", re.compile(rf"=(?:\r?\n|{_HEX})")),
 )
 
 
@@ -51,13 +50,18 @@ def folded_path(path: bytes) -> str:
     return folded(path.decode("utf-8", "surrogateescape"))
 
 
-def hides_names(text: str) -> bool:
-    """Whether the extension of a name may be in a text in a form in which no search finds it."""
-    # Most texts hold none of these signs, and the search for a character is many times faster than a pattern.
+def hidden_places(text: str) -> Iterator[int]:
+    """Where a text may have an extension in a form in which no search finds it."""
     for sign, hidden in _HIDDEN:
-        if sign in text and hidden.search(text):
-            return True
-    return not text.isascii() and any(sign in text for sign in _INVISIBLE_SIGNS)
+        # The search for one character is several times faster than that for a pattern.
+        for found in hidden.finditer(text) if sign in text else ():
+            yield found.start()
+    if not text.isascii():
+        for sign in _INVISIBLE_SIGNS:
+            place = text.find(sign)
+            while place >= 0:
+                yield place
+                place = text.find(sign, place + 1)
 
 
 def readings(text: str) -> Iterator[str]:
@@ -139,5 +143,4 @@ _ENCODINGS = (
     _Encoding("\\", lambda text: text.replace("\\", "/")),
     _Encoding("+", lambda text: text.replace("+", " ")),
     _Encoding("=", _without_quoted_printable),
-    _Encoding("<", lambda text: _INVISIBLE.sub("", text)),
 )

@@ -12,11 +12,14 @@ looked up.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from functools import lru_cache
-from typing import Iterable, Iterator, NamedTuple, Pattern, Sequence
+from itertools import accumulate
+from string import ascii_letters, digits
+from typing import Collection, Iterable, Iterator, Match, NamedTuple, Pattern, Sequence
 
 from ...media.paths import Spellings
-from .decoding import folded, folded_path, hides_names, readings
+from .decoding import folded, folded_path, hidden_places, readings
 
 # So many fit into memory; more of them are searched for in several passes over the database.
 CANDIDATES_AT_ONCE = 200_000
@@ -30,8 +33,12 @@ _SHOWN = 200
 # What counts as an extension. Where there are more different ones, any of this form is the anchor.
 _EXTENSION = re.compile(r"[a-z0-9]{1,16}")
 _MOST_EXTENSIONS = 100
-# A name of which nothing is encoded.
-_PLAIN = re.compile(r"[A-Za-z0-9_.-]+")
+# Between texts that are searched as one: no part of any name.
+_BREAK = "\n"
+# What is encoded nowhere, except by who encodes all; and what ends no encoding, and begins none.
+_PLAIN = f"{ascii_letters}{digits}_.-"
+_SIMPLE = frozenset("/ \n\r\t\"'()<>[],:|*`!?@$^{")
+_EMPHASIS = "_.-"
 # Where a name may begin: after what is no part of most names, and after a sign for emphasis behind that.
 _BEGINNING = re.compile(r"(?:\A|[^A-Za-z0-9_.~-])([_.~-]*)")
 # Where a name without an extension may end.
@@ -73,33 +80,55 @@ class Mentions:
                 extensions.add(extension)
             (self._named if has_extension else self._bare).setdefault(name, []).append(path)
         self._anchor = _anchor(extensions)
+        # The last words of the names: all of a name of which nothing could be encoded.
+        self._endings = {_ending(name) for name in self._named}
+        self._longest_ending = max(map(len, self._endings), default=0) + len(_EMPHASIS)
         self._before_end = min(_BEFORE, _ENCODED * (longest + 1))
         self._longest = max(map(len, self._named), default=0)
         self._longest_bare = max(map(len, self._bare), default=0)
         self._by_path = lru_cache(maxsize=100)(self._folded_paths)
 
+    def in_texts(self, texts: Sequence[str | None]) -> Iterator[tuple[int, Mention]]:
+        """Yield the mentions in some texts, each with the number of its text.
+
+        Many texts are searched as one, which is several times faster than one by one.
+        """
+        joined = _BREAK.join([text or "" for text in texts])
+        places = [*(found.start() for found in self._extensions(joined)), *hidden_places(joined)]
+        for number in range(len(texts)) if self._bare else _numbers(places, texts):
+            for mention in self.in_text(texts[number] or ""):
+                yield number, mention
+
     def in_text(self, text: str) -> Iterator[Mention]:
         """Yield the mentions in a text; a file that is mentioned several times comes as often."""
         yield from self._as_written(text)
-        if hides_names(text):
+        if next(hidden_places(text), None) is not None:
             for reading in readings(text):
                 yield from self._as_written(reading)
         if self._bare:
             for reading in readings(text):
                 yield from self._without_extension(reading)
 
+    def _extensions(self, text: str) -> Iterator[Match[str]]:
+        """Where a text has an extension behind what may be a candidate's name, or the end of one."""
+        for found in self._anchor.finditer(text) if self._anchor else ():
+            dot = found.start()
+            before = text[max(0, dot - self._longest_ending) : dot]
+            rest = before.rstrip(_PLAIN)
+            if rest and rest[-1] not in _SIMPLE:
+                # A piece of something that is encoded, it may be.
+                yield found
+                continue
+            # So it is nearly always: the whole name, or its last word, and that of another file.
+            ending = (before[len(rest) :] + found.group()).lower()
+            if ending in self._endings or ending.lstrip(_EMPHASIS) in self._endings:
+                yield found
+
     def _as_written(self, text: str) -> Iterator[Mention]:
         """The mentions of candidates with an extension, where the extension is written as it is."""
-        if self._anchor is None:
-            return
-        for found in self._anchor.finditer(text):
-            dot, end = found.span()
-            slash = text.rfind("/", max(0, dot - 255), dot)
-            name = text[slash + 1 : end] if slash >= 0 else ""
-            # So it is nearly always: the name of another file, of which nothing is encoded.
-            if _PLAIN.fullmatch(name) and name.lower() not in self._named:
-                continue
-            start = max(0, dot - self._before_end)
+        for found in self._extensions(text):
+            end = found.end()
+            start = max(0, end - self._before_end)
             yield from self._before(text[start:end], is_whole=start == 0 and end == len(text))
 
     def _before(self, written: str, is_whole: bool) -> Iterator[Mention]:
@@ -157,6 +186,18 @@ class Mentions:
         for path in (*self._named.get(name, ()), *self._bare.get(name, ())):
             found.setdefault(folded_path(path), []).append(path)
         return found, max(map(len, found), default=0)
+
+
+def _ending(name: str) -> str:
+    return name[len(name.rstrip(_PLAIN)) :]
+
+
+def _numbers(places: Collection[int], texts: Iterable[str | None]) -> list[int]:
+    """In which of some texts places are, that were found in all of them as one."""
+    if not places:
+        return []
+    starts = [0, *accumulate(len(text or "") + len(_BREAK) for text in texts)]
+    return sorted({bisect_right(starts, place) - 1 for place in places})
 
 
 def _prefixes(known: Iterable[str]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any, Iterator, NamedTuple, Sequence
 
 from ..base import Database
 from ..catalog import Table
-from ..sweep import OVERLAP, SearchedColumns, SearchedTable
+from ..sweep import OVERLAP, TEXTS_AT_ONCE, SearchedColumns, SearchedTable
 from .dialect import SQLiteDialect
 
 # Virtual tables keep their text in ordinary ones, or outside of the database.
@@ -25,9 +25,10 @@ WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND m.sql NO
   AND NOT (c.pk = 1 AND upper(c.type) = 'INTEGER')
 ORDER BY m.name, c.cid
 """
-# Characters that are read before they are passed on, and bytes of a row up to which it is read whole.
-_AT_ONCE = 2 * 1024 * 1024
-_LONGEST_ROW = 1024 * 1024
+# Bytes of a row up to which it is read as a whole: with TEXTS_AT_ONCE, it bounds the memory. And those of a
+# longer text that are read at a time.
+_LONGEST_ROW = 64 * 1024
+_PIECE = 1024 * 1024
 # The name of the limit in sqlite3 is as new as the limit: SQLITE_LIMIT_LENGTH.
 _LIMIT_LENGTH = 0
 # Seconds: a reader keeps others from committing, except in WAL mode.
@@ -104,7 +105,7 @@ class SQLiteSweep(Database):
         if query.row_number:
             yield from self._numbered_rows(query)
         else:
-            yield from _in_lists(self._connection.execute(query.of_rows("")))
+            yield from self._stream(query.of_rows(""), [])
 
     def _row_number(self, table: Table) -> str:
         """The name by which rows of a table have a number; empty where they have none."""
@@ -131,7 +132,7 @@ class SQLiteSweep(Database):
             until = time.monotonic() + _LONGEST_READ
             is_interrupted = False
             with self._long_rows_refused() as refused:
-                for rows in _in_lists(self._until_refused(statement, refused)):
+                for rows in self._until_refused(statement, refused):
                     start = rows[-1][-1]
                     yield [row[:-1] for row in rows]
                     if not may_stay and time.monotonic() > until:
@@ -160,14 +161,22 @@ class SQLiteSweep(Database):
         finally:
             limited.setlimit(_LIMIT_LENGTH, before)
 
-    def _until_refused(self, statement: str, refused: list[sqlite3.Error]) -> Iterator[Sequence[Any]]:
+    def _until_refused(self, statement: str, refused: list[sqlite3.Error]) -> Iterator[list[Sequence[Any]]]:
         with closing(self._connection.cursor()) as cursor:
+            rows: list[Sequence[Any]] = []
             try:
-                yield from cursor.execute(statement)
+                # Not fetchmany: where a row is refused, it loses those that it has read by then.
+                for row in cursor.execute(statement):
+                    rows.append(row)
+                    if len(rows) == TEXTS_AT_ONCE:
+                        yield rows
+                        rows = []
             except sqlite3.DataError as error:
                 if "too big" not in str(error):
                     raise
                 refused.append(error)
+            if rows:
+                yield rows
 
     def _next_number(self, query: _Query, start: int | None) -> int | None:
         condition = "" if start is None else f"WHERE t.{query.row_number} > {start}"
@@ -198,20 +207,6 @@ class SQLiteSweep(Database):
                 yield text
             return
         with blob:
-            for start in range(0, len(blob), _LONGEST_ROW):
+            for start in range(0, len(blob), _PIECE):
                 blob.seek(start)
-                yield blob.read(_LONGEST_ROW + OVERLAP).decode("utf-8", "surrogateescape")
-
-
-def _in_lists(rows: Iterator[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
-    """Rows in lists of a bounded size."""
-    some: list[Sequence[Any]] = []
-    size = 0
-    for row in rows:
-        some.append(row)
-        size += sum([len(value) for value in row if value.__class__ is str]) + 100
-        if size > _AT_ONCE:
-            yield some
-            some, size = [], 0
-    if some:
-        yield some
+                yield blob.read(_PIECE + OVERLAP).decode("utf-8", "surrogateescape")

@@ -63,7 +63,6 @@ WEAK = {("photos/a b.jpg", False)}
         "photos/a=20b.jpg",
         "photos/a =\nb.j=\r\npg",
         "photos/a \u200bb.j\u00adpg",
-        "photos/<wbr>a b.jpg",
         "".join(f"&#{ord(sign)};" for sign in "photos/a b.jpg"),
         "".join(f"%{ord(sign):02x}" for sign in "photos/a b.jpg"),
         "".join(f"\\x{ord(sign):02x}" for sign in "photos/a b.jpg"),
@@ -180,3 +179,31 @@ def test_no_encoding_hides_a_mention(
         written = way(written)
     candidates = (path, "p/other.jpg")
     assert (path, True) in found(around.format(written), *candidates)
+
+
+def test_many_texts_are_searched_as_one() -> None:
+    texts = [
+        "p/a.jpg",
+        None,
+        "",
+        "p/x.jpg",
+        "p%2fa%2ejpg",
+        "p/a",
+        ".jpg",
+        "x=",
+        "p/a.jpg p/b.jpg",
+        "p/\u200bb.jpg",
+        "日",
+    ]
+    mentions = Mentions([b"p/a.jpg", b"p/b.jpg"], SPELLINGS)
+    found = [(number, mention.path) for number, mention in mentions.in_texts(texts)]
+    assert list(dict.fromkeys(found)) == [
+        (0, b"p/a.jpg"),
+        (4, b"p/a.jpg"),
+        (8, b"p/a.jpg"),
+        (8, b"p/b.jpg"),
+        (9, b"p/b.jpg"),
+    ]
+    assert list(mentions.in_texts([])) == []
+    [(number, bare)] = Mentions([b"p/a"], SPELLINGS).in_texts(["x", "see p/a"])
+    assert (number, bare.path) == (1, b"p/a")
