@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from itertools import chain
-from typing import AbstractSet, Any, Callable, Collection, Iterable, Iterator, NamedTuple, Protocol, Sequence
+from typing import AbstractSet, Any, Callable, Collection, Iterable, Iterator, NamedTuple, Protocol
 
 from ...database.base import Database
 from ...database.catalog import Table, usual_name
@@ -169,7 +169,7 @@ class Sweep:
         try:
             for rows in self.database.texts(table, table.identity in self._told_apart):
                 texts = [text for row in rows for text in row[-width:]]
-                for number, mention in _in_texts(mentions, texts):
+                for number, mention in mentions.in_texts(texts):
                     row, column = divmod(number, width)
                     found[column].add(mention, texts[number] or "", tuple(rows[row][:-width]))
                 self._show(len(rows))
@@ -185,12 +185,6 @@ class Sweep:
         self._rows += rows
         if self.progress:
             self.progress(self._rows)
-
-
-def _in_texts(mentions: Mentions, texts: Sequence[str | None]) -> Iterator[tuple[int, Mention]]:
-    for number, text in enumerate(texts):
-        for mention in mentions.in_text(text) if text else ():
-            yield number, mention
 
 
 # What is known of a file in a column: bits, for there may be very many.
