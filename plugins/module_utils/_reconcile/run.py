@@ -22,6 +22,7 @@ from .config.site import Column, OrphansJob, RecordsJob
 from .database.drivers import connect
 from .errors import CleanupError, Exit
 from .plan import incomplete, missing, orphans, records
+from .plan.earlier_fields import record_fields, with_earlier_fields
 from .plan.plan import Plan
 from .plan.planner import Planner
 from .quarantine import holding, identity
@@ -115,6 +116,7 @@ def run(
     """
     with _opened([job], check) as session:
         session.progress = progress
+        job = with_earlier_fields(session, job)
         with closing(KINDS[job.name].planner(session, job, approved_plan)) as planner:
             planner.find()
             return run_in(session, job, planner, check)
@@ -129,6 +131,7 @@ def run_in(session: Session, job: Job, planner: Planner, check: bool) -> tuple[P
     if check or plan.refusals:
         return plan, None
     recorded = identity.record(session.state, session.identity)
+    record_fields(session, job)
     with remover_of(session, job, plan) as remover:
         outcome = KINDS[job.name].apply(session, job, plan, remover)
     outcome.recorded = recorded
@@ -169,6 +172,8 @@ def _run_together(tasks: Sequence[_Task], check: bool, watch: Watch) -> dict[int
     ended: dict[int, Run] = {}
     with _opened([task.job for task in tasks], check) as session, ExitStack() as stack:
         planners = []
+        # The state may refuse to say which columns are known; then no job is planned.
+        tasks = [task._replace(job=with_earlier_fields(session, task.job)) for task in tasks]
         for task in tasks:
             planner = _finding(session, task, watch)
             if isinstance(planner, CleanupError):

@@ -68,6 +68,8 @@ class Site:
     sweep_exclude: tuple[str, ...]
     # Whether nobody has named the quarantine: it has to be on the file system of the media, then.
     has_default_quarantine: bool
+    # The columns that its Django project says hold references; none where there is no project.
+    project_columns: tuple[Column, ...] = ()
 
     def enabled(self, option: str) -> bool:
         """Whether a boolean option is set. Raises KeyError for a name that is none of them."""

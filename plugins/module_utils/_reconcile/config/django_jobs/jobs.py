@@ -35,8 +35,10 @@ def project_job(job: str, said: Options, facts: Facts) -> OrphansJob | RecordsJo
     place = _place(said, facts)
     files = files_of(facts, place)
     if job == "orphans":
-        return _orphans(said, facts, place, files)
-    return _records(job, said, facts, place, files)
+        built = _orphans(said, facts, place, files)
+    else:
+        built = _records(job, said, facts, place, files)
+    return replace(built, site=replace(built.site, project_columns=columns_of(files.references)))
 
 
 def quarantine_options(said: Options, facts: Facts) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A field that the Django project had at the last run protects its files while its column is there."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import run as runs
+from engine.config.django.answer import facts_of
+from engine.config.django_jobs.jobs import project_job
+from engine.config.site import Column
+from engine.errors import StateError
+from helpers.builders import Site, found, run
+from helpers.django_answers import answer, file_field, model
+
+IMAGE, THUMBNAIL = Column("photo", "image"), Column("photo", "thumbnail")
+
+
+@pytest.fixture
+def kit(sqlite_site: Site) -> Site:
+    sqlite_site.media.write("photos/a.jpg", "photos/a_small.jpg", "photos/b.jpg", "photos/orphan.jpg")
+    sqlite_site.insert("photos/a.jpg", thumbnail="photos/a_small.jpg")
+    sqlite_site.insert("photos/b.jpg")
+    return sqlite_site
+
+
+def job(site: Site, tmp_path: Path, *columns: Column) -> Any:
+    """The job ``orphans`` of a project with these fields; the sweep would keep the files anyway."""
+    entries = [{"table": column.table, "column": column.name} for column in columns]
+    made = site.orphans(references=entries, quarantine=str(tmp_path / "kept"), sweep=False)
+    return replace(made, site=replace(made.site, project_columns=columns))
+
+
+@pytest.mark.promise(14)
+def test_a_column_of_an_earlier_field_stays_listed(kit: Site, tmp_path: Path) -> None:
+    run(job(kit, tmp_path, IMAGE, THUMBNAIL))
+    kit.media.write("photos/second.jpg")
+    for check in (True, False):
+        plan, _outcome = run(job(kit, tmp_path, IMAGE), check)
+        assert found(plan) == [b"photos/second.jpg"]
+        assert any("photo.thumbnail any more" in warning for warning in plan.warnings)
+    # It is still known at the run after.
+    plan, _outcome = run(job(kit, tmp_path, IMAGE), check=True)
+    assert found(plan) == []
+
+
+def test_a_column_that_is_gone_is_forgotten(kit: Site, tmp_path: Path) -> None:
+    run(job(kit, tmp_path, IMAGE, THUMBNAIL))
+    kit.database.run("ALTER TABLE photo DROP COLUMN thumbnail")
+    plan, _outcome = run(job(kit, tmp_path, IMAGE), check=True)
+    assert found(plan) == [b"photos/a_small.jpg"]
+    assert not any("any more" in warning for warning in plan.warnings)
+
+
+def test_several_jobs_of_one_session_know_it(kit: Site, tmp_path: Path) -> None:
+    run(job(kit, tmp_path, IMAGE, THUMBNAIL))
+    both = [job(kit, tmp_path, IMAGE), job(kit, tmp_path, IMAGE)]
+    ended = runs.run_all(both, True, [], lambda _job: nullcontext())
+    for each in ended:
+        assert each.plan is not None
+        assert found(each.plan) == []
+        assert [warning.count("any more") for warning in each.plan.warnings].count(1) == 1
+
+
+def test_check_mode_records_nothing(kit: Site, tmp_path: Path) -> None:
+    run(job(kit, tmp_path, IMAGE, THUMBNAIL), check=True)
+    plan, _outcome = run(job(kit, tmp_path, IMAGE), check=True)
+    assert found(plan) == [b"photos/a_small.jpg", b"photos/orphan.jpg"]
+
+
+def test_a_site_that_is_described_by_hand_forgets_what_it_does_not_list(kit: Site, tmp_path: Path) -> None:
+    run(job(kit, tmp_path, IMAGE, THUMBNAIL))
+    by_hand = job(kit, tmp_path, IMAGE)
+    by_hand = replace(by_hand, site=replace(by_hand.site, project_columns=()))
+    assert found(run(by_hand, check=True)[0]) == [b"photos/a_small.jpg"]
+
+
+@pytest.mark.parametrize("columns", ["photo.image", [["photo"]], [["photo", 7]], [["photo", ""]], None])
+def test_a_state_that_cannot_be_right_ends_the_run(kit: Site, tmp_path: Path, columns: Any) -> None:
+    run(job(kit, tmp_path, IMAGE))
+    (file,) = (tmp_path / "kept/.state").glob("*.json")
+    content = json.loads(file.read_text())
+    assert content["known_fields"] == {"columns": [["photo", "image"]]}
+    file.write_text(json.dumps({**content, "known_fields": {"columns": columns}}))
+    with pytest.raises(StateError, match="fields of the project is not complete"):
+        run(job(kit, tmp_path, IMAGE), check=True)
+
+
+def test_the_columns_of_a_project_are_those_of_its_fields_and_not_what_is_said_on_top() -> None:
+    facts = facts_of(answer(model("album.Photo", file_field("image"))))
+    said = {"name": "kit", "django": {"project": "/srv/kit"}, "references": [{"table": "t", "column": "c"}]}
+    job = project_job("orphans", said, facts)
+    assert job.site.project_columns == (Column("album_photo", "image"),)
+    assert Column("t", "c") in job.referencing_columns
