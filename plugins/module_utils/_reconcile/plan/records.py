@@ -17,7 +17,7 @@ from ..compare.mentions.unlisted import RowName
 from ..compare.references import ReferenceCheck
 from ..config.site import RecordsJob
 from ..database.base import Database
-from ..database.catalog import Row, Selection, Table
+from ..database.catalog import ForeignKey, Row, Selection, Table
 from ..database.sweep import Identity
 from ..errors import SiteError
 from ..kept import Code, Doubt
@@ -271,3 +271,26 @@ def table_of(job: RecordsJob, database: Database) -> Table:
             "Use a table of Django's, or give this one a primary key."
         )
     return table
+
+
+def owner_path(job: RecordsJob, selection: Selection, database: Database) -> list[ForeignKey | str]:
+    """Follow ``album_id.title`` along the foreign keys of the catalog."""
+    if job.label is None:
+        return []
+    *columns, last = job.label.split(".")
+    table, steps = selection.table, []
+    keys = database.foreign_keys()
+    for column in columns:
+        database.column(table, column)
+        found = [
+            key for key in keys if (key.schema, key.table) == table.identity and key.columns == (column,)
+        ]
+        if not found:
+            raise SiteError(
+                f"label {job.label!r}: {table.name}.{column} is no foreign key in the catalog, so the "
+                "owner cannot be found over it."
+            )
+        steps.append(found[0])
+        table = database.table(f"{found[0].target_schema}.{found[0].target_table}")
+    database.column(table, last)
+    return [*steps, last]

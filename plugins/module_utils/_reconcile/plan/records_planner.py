@@ -18,9 +18,7 @@ from ..compare.missing import MissingCheck
 from ..compare.other_names import OtherNames
 from ..compare.references import ReferenceCheck
 from ..config.site import RecordsJob
-from ..database.base import Database
-from ..database.catalog import ForeignKey, Row, Selection, Table
-from ..errors import SiteError
+from ..database.catalog import Row, Selection, Table
 from ..kept import Code, Doubt
 from ..media.paths import is_too_long, no_path
 from ..media.walk import NAMES_IN_MEMORY
@@ -41,6 +39,7 @@ from .records import (
     add_counts,
     add_listed,
     apart,
+    owner_path,
     reference_check,
     restriction,
     spool,
@@ -63,7 +62,7 @@ class RecordsPlanner(Planner):
         selection = self._selection()
         self.database.require_comparable(selection)
         self.age = AgeCheck(self.store, job.age_limit, self.moment)
-        self.owner_path = _owner_path(job, selection, self.database)
+        self.owner_path = owner_path(job, selection, self.database)
         self.plan = RecordsPlan(job, scope, self.moment, selection)
         self.plan.links = Dependents(job, selection.table, self.database)
         self.plan.warnings += [*self.plan.links.warnings, *job.notes]
@@ -383,29 +382,6 @@ def _held(found: DependentsFound) -> dict[tuple[Any, ...], Doubt]:
         key: Doubt(Code.KEEP, f"keep lists the row {row.shown}, which would be deleted with its record")
         for key, row in found.held.items()
     }
-
-
-def _owner_path(job: RecordsJob, selection: Selection, database: Database) -> list[ForeignKey | str]:
-    """Follow ``album_id.title`` along the foreign keys of the catalog."""
-    if job.label is None:
-        return []
-    *columns, last = job.label.split(".")
-    table, steps = selection.table, []
-    keys = database.foreign_keys()
-    for column in columns:
-        database.column(table, column)
-        found = [
-            key for key in keys if (key.schema, key.table) == table.identity and key.columns == (column,)
-        ]
-        if not found:
-            raise SiteError(
-                f"label {job.label!r}: {table.name}.{column} is no foreign key in the catalog, so the "
-                "owner cannot be found over it."
-            )
-        steps.append(found[0])
-        table = database.table(f"{found[0].target_schema}.{found[0].target_table}")
-    database.column(table, last)
-    return [*steps, last]
 
 
 def _scope(job: RecordsJob) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_quarantines import FilterModule
 
 RECORDS = {"table": "t", "file_column": "c"}
@@ -78,3 +80,14 @@ def test_a_purge_of_a_django_site_asks_its_project_for_what_is_not_said() -> Non
     ]
     assert found[0]["options"] == {"name": "kit", "user": "www-data", "django": django}
     assert found[1]["options"] == {**found[0]["options"], "name": "named", "quarantine": "/srv/kept"}
+
+
+@pytest.mark.promise(14)
+def test_a_purge_searches_the_database_unless_no_job_does() -> None:
+    quarantines = FilterModule().filters()["cleanup_quarantines"]
+    site = {**SITE, "name": "kit", "missing": [{**RECORDS, "sweep": False}]}
+    [found] = quarantines([{**site, "incomplete": [RECORDS]}])
+    assert "sweep" not in found["options"]
+    [found] = quarantines([{**site, "incomplete": [{**RECORDS, "sweep": "no"}], "sweep_exclude": ["log"]}])
+    assert found["options"]["sweep"] is False
+    assert found["options"]["sweep_exclude"] == ["log"]

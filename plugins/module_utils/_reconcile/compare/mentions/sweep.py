@@ -94,6 +94,8 @@ class Sweep:
         self._told_apart: set[Identity] = set()
         # Tables that could not be searched.
         self._unsearchable: dict[Identity, Unsearchable] = {}
+        # What the database is known by as long as nothing is written, from before the first search.
+        self._mark: str | None = None
         self._rows = 0
         # Hears how many rows were searched by now.
         self.progress: Callable[[int], None] | None = None
@@ -121,8 +123,8 @@ class Sweep:
         return set(paths).difference(*self._searched.chunks()) if paths else paths
 
     def is_fresh(self) -> bool:
-        """Whether the database proves that nothing was written since it was searched."""
-        return False
+        """Whether the database proves that nothing was written since it was searched, by nobody."""
+        return self._mark is not None and self._mark == self.database.change_mark()
 
     def holds_paths(self, mentioned: Mentioned) -> bool:
         """Whether a column could be listed: it has the type of one, and its values are nothing but paths."""
@@ -137,6 +139,8 @@ class Sweep:
 
     def _read(self) -> None:
         pending, self._pending = self._pending, path_spool()
+        if len(pending) and not len(self._searched):
+            self._mark = self.database.change_mark()
         some: set[bytes] = set()
         for chunk in pending.chunks():
             some.update(chunk)

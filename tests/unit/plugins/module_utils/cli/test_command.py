@@ -248,6 +248,17 @@ def test_progress_is_for_terminals_only(site: Site, monkeypatch: Any, capsys: An
     assert screen.getvalue().endswith("\r\x1b[K")
 
 
+def test_the_sweep_shows_how_far_it_is(site: Site, monkeypatch: Any) -> None:
+    site.keep("a.jpg")
+    site.write("x.jpg")
+    monkeypatch.setattr(terminal, "PACE", 0)
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    assert site.run("orphans", "kit", "--dry-run") == Exit.DONE
+    assert "kit · orphans: 1 rows searched for mentions of files" in screen.getvalue()
+    assert screen.getvalue().endswith("\r\x1b[K")
+
+
 def test_older_than_hours_of_the_command_line_comes_first(site: Site) -> None:
     site.keep("a.jpg", "b.jpg")
     site.write("x.jpg")

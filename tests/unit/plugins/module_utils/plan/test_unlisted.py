@@ -301,15 +301,35 @@ def _too_long() -> DatabaseError:
 # Once for all jobs, and only if there are candidates.
 
 
-def test_the_database_is_read_once_for_all_jobs(news: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tables that are searched."""
+    found: list[str] = []
     texts = Texts.texts
 
     def counted(self: Any, searched: Any, *arguments: Any, **options: Any) -> Any:
-        read.append(searched.name)
+        found.append(searched.name)
         return texts(self, searched, *arguments, **options)
 
     monkeypatch.setattr(Texts, "texts", counted)
+    return found
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_the_search_is_repeated_before_the_removal_if_something_was_written(
+    news: Site, read: list[str], is_written: bool
+) -> None:
+    news.media.write("p/a.jpg")
+    with planned(news.orphans()) as made:
+        assert sorted(read) == ["news", "photo"]
+        if is_written:
+            news.database.insert("news", [{"id": 1, "body": "something else"}])
+        made.apply()
+    assert sorted(read) == sorted(["news", "photo"] * (2 if is_written else 1))
+    assert news.media.files == set()
+
+
+def test_the_database_is_read_once_for_all_jobs(news: Site, read: list[str]) -> None:
     news.media.write("p/lost.jpg", "p/a.jpg", "t/b.jpg")
     news.insert("p/a.jpg", "p/gone.jpg")
     time.sleep(A_TICK)
@@ -317,6 +337,27 @@ def test_the_database_is_read_once_for_all_jobs(news: Site, monkeypatch: pytest.
     ended = runs.run_all(jobs, True, [], lambda _job: nullcontext())
     assert [run.plan.found.files for run in ended if run.plan] == [2, 1, 0]
     assert sorted(read) == ["news", "photo"]
+
+
+def test_each_job_of_a_session_has_its_own_exclusions(sqlite_news: Site) -> None:
+    sqlite_news.media.write("p/a.jpg", "q/b.jpg", "q/c.jpg")
+    rows = [
+        {"id": 1, "image": "p/a.jpg", "body": "p/a.jpg"},
+        {"id": 2, "image": "q/b.jpg", "body": "q/c.jpg"},
+    ]
+    sqlite_news.database.insert("news", rows)
+    jobs = [
+        sqlite_news.orphans(directories=["p"], sweep_exclude=["news"]),
+        sqlite_news.orphans(directories=["q"], sweep_exclude=["news.body"]),
+        sqlite_news.orphans(directories=["."], sweep=False),
+    ]
+    time.sleep(A_TICK)
+    ended = runs.run_all(jobs, True, [], lambda _job: nullcontext())
+    assert [found(run.plan) for run in ended if run.plan] == [
+        [b"p/a.jpg"],
+        [b"q/c.jpg"],
+        [b"p/a.jpg", b"q/b.jpg", b"q/c.jpg"],
+    ]
 
 
 def test_nothing_is_searched_without_candidates(news: Site, monkeypatch: pytest.MonkeyPatch) -> None:
