@@ -19,7 +19,7 @@ IMPORTS := PYTHONPATH=.collections $(WITH_VENV) lint-imports --no-logo --cache-d
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast hooks lint unit integration pytest sanity targets integration-targets importer test-versions coverage mutants generate docs clean distclean
+.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast hooks lint unit integration pytest sanity targets integration-targets importer test-versions test-full coverage mutants generate docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -97,6 +97,9 @@ profiles: .venv/bench.stamp ## where the engine spends its time: make profiles S
 
 test-versions: .venv/tests.stamp ## on each version that can be had, or: make test-versions ONLY=controller ANSIBLE=2.18 ON=3.11
 	$(WITH_VENV) python tests/run_versions.py $(ONLY:%=--only %) $(ANSIBLE:%=--ansible %) $(ON:%=--python %)
+
+test-full: .venv/tests.stamp ## all that speaks to a database, through each driver that is not the first choice
+	$(WITH_VENV) python tests/run_versions.py --only driver
 
 coverage: .venv/tests.stamp ## which lines and branches of engine and modules the tests reach
 	@rm -rf .build/coverage && mkdir -m 1777 -p .build/coverage

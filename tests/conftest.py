@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
 from typing import Iterator
 from urllib.parse import urlsplit
@@ -33,6 +33,8 @@ from helpers.drivers import only_driver  # noqa: E402
 # in a process of its own; ansible-test lets no variable through, so a file may do it too.
 SERVER = "MEDIA_CLEANUP_TEST_SERVER"
 SERVER_FILE = REPOSITORY / "tests" / "server.url"
+# Names the only driver that the engine is to find in this process.
+DRIVER = "MEDIA_CLEANUP_TEST_DRIVER"
 
 # Where files are shared out among processes, none should be left alone with one of these at the end.
 LONG = ("test_role", "test_real_cron", "test_pages", "test_archive", "test_faults", "test_playbook")
@@ -69,6 +71,14 @@ def mariadb_server() -> Iterator[str]:
         except CannotBeHad as error:
             pytest.skip(f"there is no MariaDB for the tests: {error}")
         yield server.url
+
+
+@pytest.fixture(autouse=True, scope="session")
+def chosen_driver() -> Iterator[None]:
+    """Where tests are run with one driver after the other, the only one that the engine finds here."""
+    chosen = os.environ.get(DRIVER)
+    with only_driver(chosen) if chosen else nullcontext():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
-"""Run tests with the versions of Ansible, Python, psycopg2 and PostgreSQL that users have.
+"""Run tests with the versions of Ansible, Python, drivers and PostgreSQL that users have.
 
 Each row of the table at the end is one run of pytest. What this machine and its package registries
 do not have is said, and no row at all of a kind is a failure. `--only KIND` takes the rows of one,
@@ -34,8 +34,10 @@ QUARANTINE = tuple(f"tests/integration/test_{name}.py" for name in ("quarantine"
 ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, *QUARANTINE)
 
 PYTEST = ("pytest >= 8.3", "hypothesis >= 6.100", "PyYAML >= 6")
-PSYCOPG2 = "psycopg2-binary >= 2.9.9"
-OLDEST_PSYCOPG2 = "psycopg2-binary == 2.8.6"  # the first series that we support, in its last release
+DRIVERS = ("psycopg2-binary >= 2.9.9", "psycopg[binary] >= 3.2")
+# Of the first series that we support, releases that there are for old Pythons.
+OLDEST_DRIVERS = ("psycopg2-binary == 2.8.6", "psycopg[binary] == 3.1.8")
+DISTRIBUTED = ("python3-psycopg2", "python3-psycopg", "python3-typing-extensions")
 NEWEST = "newest"
 CONTROLLERS = {
     "2.18": "ansible-core ~= 2.18.0",
@@ -79,9 +81,9 @@ class Row(NamedTuple):
 def engine_trials(wanted: Wanted) -> Iterator[Trial]:
     """The engine, on each Python that a target may have."""
     for minor, interpreter in wanted.interpreters().items():
-        psycopg2 = OLDEST_PSYCOPG2 if minor < 10 else PSYCOPG2
-        tools = environment(f"target-3.{minor}", interpreter, [*PYTEST, psycopg2])
-        yield Trial("target", versions(tools, "psycopg2"), tools, ENGINE)
+        drivers = OLDEST_DRIVERS if minor < 10 else DRIVERS
+        tools = environment(f"target-3.{minor}", interpreter, [*PYTEST, *drivers])
+        yield Trial("target", versions(tools, "drivers"), tools, ENGINE)
 
 
 def controller_trials(wanted: Wanted) -> Iterator[Trial]:
@@ -94,25 +96,31 @@ def controller_trials(wanted: Wanted) -> Iterator[Trial]:
         requirement = CONTROLLERS[version]
         minor = max(usable) if version == NEWEST else min(usable)
         name = f"controller-{requirement.rpartition(' ')[2]}"
-        tools = environment(name, found[minor], [requirement, *PYTEST, PSYCOPG2])
+        tools = environment(name, found[minor], [requirement, *PYTEST, *DRIVERS])
         yield Trial("controller", versions(tools, "ansible-core"), tools, (*CONTROLLER, *INTEGRATION))
 
 
 def distribution_trials(wanted: Wanted) -> Iterator[Trial]:
-    """The engine, on the distribution's own Python and psycopg2."""
+    """The engine, on the distribution's own Python and drivers."""
     if wanted.python:
         return
     folder = BUILD / "distribution"
     if not (folder / "usr").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        quietly("apt-get", "download", "python3-psycopg2", cwd=folder)
+        quietly("apt-get", "download", *DISTRIBUTED, cwd=folder)
         for package in folder.glob("*.deb"):
             quietly("dpkg", "-x", package.name, ".", cwd=folder)
     packages = folder / "usr" / "lib" / "python3" / "dist-packages"
     tools = environment("target-distribution", "/usr/bin/python3", PYTEST)
     variables = {"PYTHONPATH": str(packages)}
-    name = f"{versions(tools)}, the distribution's, {versions(tools, 'psycopg2', **variables)}"
+    name = f"{versions(tools)}, the distribution's, {versions(tools, 'drivers', **variables)}"
     yield Trial("target", name, tools, ENGINE, variables)
+
+
+def driver_trials(_wanted: Wanted) -> Iterator[Trial]:
+    """All that speaks to a database, through the driver that is not the first choice where there are two."""
+    tools = Path(sys.executable).parent
+    yield Trial("driver", "psycopg 3", tools, ON_POSTGRESQL, {"MEDIA_CLEANUP_TEST_DRIVER": "psycopg3"})
 
 
 def server_trials(_wanted: Wanted) -> Iterator[Trial]:
@@ -163,8 +171,9 @@ def quietly(*command: str, cwd: Path) -> str:
 def versions(tools: Path, package: str = "", **variables: str) -> str:
     """Say which Python an environment has, and which release of a package."""
     script = "import platform, importlib.metadata as m, sys; print('Python', platform.python_version())"
-    if package == "psycopg2":
-        script = "import psycopg2; print('psycopg2', psycopg2.__version__.split()[0])"
+    if package == "drivers":
+        script = "import psycopg; print('psycopg', psycopg.__version__); "
+        script += "import psycopg2; print('psycopg2', psycopg2.__version__.split()[0])"
         script += "" if variables else "; import platform; print('Python', platform.python_version())"
     elif package:
         script += f"; print({package!r}, m.version({package!r}))"
@@ -199,6 +208,7 @@ def tried(trial: Trial) -> Row:
 KINDS: Mapping[str, Sequence[Callable[[Wanted], Iterator[Trial]]]] = {
     "controller": [controller_trials],
     "target": [engine_trials, distribution_trials],
+    "driver": [driver_trials],
     "server": [server_trials],
 }
 

@@ -129,7 +129,11 @@ def python_for_all() -> str:
     return "/usr/bin/python3" if AS_ROOT else sys.executable
 
 
-def python_with_psycopg2(folder: Path) -> str:
+# The files of each driver in an environment, by what Python calls it.
+DRIVERS = {"psycopg2": ("psycopg2*",), "psycopg": ("psycopg", "psycopg_binary*", "typing_extensions.py")}
+
+
+def python_with(driver: str, folder: Path) -> str:
     """An environment as an application has it, made of an interpreter that everybody may run."""
     if not AS_ROOT:
         return sys.executable
@@ -137,11 +141,12 @@ def python_with_psycopg2(folder: Path) -> str:
     subprocess.run([python_for_all(), "-m", "venv", "--without-pip", environment], check=True)
     [packages] = environment.glob("lib/python3.*/site-packages")
     ours = Path(psycopg2.__file__).parent.parent
-    for found in ours.glob("psycopg2*"):
-        shutil.copytree(found, packages / found.name)
+    for found in (found for pattern in DRIVERS[driver] for found in ours.glob(pattern)):
+        copy = shutil.copytree if found.is_dir() else shutil.copy
+        copy(found, packages / found.name)
     python = str(environment / "bin" / "python")
-    if subprocess.run([python, "-c", "import psycopg2"], check=False, stderr=subprocess.PIPE).returncode:
-        pytest.skip(f"{python_for_all()} is of another version than {sys.executable}, and has no psycopg2")
+    if subprocess.run([python, "-c", f"import {driver}"], check=False, stderr=subprocess.PIPE).returncode:
+        pytest.skip(f"{python_for_all()} is of another version than {sys.executable}, and has no {driver}")
     return python
 
 

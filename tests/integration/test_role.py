@@ -33,7 +33,7 @@ from helpers.hosts import (
     changes,
     described,
     drifted,
-    python_with_psycopg2,
+    python_with,
     schedule,
     socket_for_all,
 )
@@ -64,7 +64,7 @@ class RoleRuns:
         self.kit = drifted(folder / "kit", sqlite("sqlite", f"sqlite:///{folder}/kit/db.sqlite3"), "kit")
         self.late = drifted(folder / "late", sqlite("sqlite", f"sqlite:///{folder}/late/db.sqlite3"), "late")
         self.pg = drifted(folder / "pg", postgresql, "pg", SHARING)
-        python = python_with_psycopg2(folder)
+        python = python_with("psycopg", folder)
         self.quarantine = folder / "kit" / "quarantine"
         kit = self.kit.described(user=USER.pw_name, quarantine=str(self.quarantine), missing=None)
         pg = self.pg.described(user=SHARING.pw_name, python=python, missing=None)

@@ -89,11 +89,11 @@ def test_bad_variables_are_told_before_anything_is_touched(
     assert words in refusal(tmp_path, ansible, **variables)
 
 
-def test_an_interpreter_without_psycopg2_is_told_before_anything_is_installed(
+def test_an_interpreter_without_a_driver_is_told_before_anything_is_installed(
     tmp_path: Path, ansible: Ansible
 ) -> None:
     with open_folder() as folder:
         subprocess.run([python_for_all(), "-m", "venv", "--without-pip", folder / "bare"], check=True)
         python = str(folder / "bare" / "bin" / "python")
         site = described(database_url=f"postgresql://u:{SECRET}@h/d", python=python)
-        assert "has no psycopg2" in refusal(tmp_path, ansible, media_cleanup_sites=[site])
+        assert "cannot import psycopg2 or psycopg" in refusal(tmp_path, ansible, media_cleanup_sites=[site])

@@ -24,7 +24,7 @@ TESTS = Path(__file__).resolve().parents[3] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS.parent / ".collections")]
 
 from helpers.databases import TestDatabase  # noqa: E402
-from helpers.hosts import drifted, given_away, python_for_all, python_with_psycopg2  # noqa: E402
+from helpers.hosts import drifted, given_away, python_for_all, python_with  # noqa: E402
 from helpers.sites import Site  # noqa: E402
 
 
@@ -39,7 +39,7 @@ def main() -> None:
     hosts = json.load(sys.stdin)
     if any(host["scenario_database"] == "postgresql" for host in hosts.values()):
         server = start_postgresql(base)
-        python = python_with_psycopg2(base)
+        python = python_with("psycopg2", base)
     for name, host in hosts.items():
         folder = base / name
         folder.mkdir()
