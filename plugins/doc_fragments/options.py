@@ -143,7 +143,8 @@ options:
         or a folder below O(media_root), such as V(banners), or a glob, such
         as V(campaigns/*.jpg), which also matches a name alone (V(*.pdf));
         or it is a row by its table and key, V(row:album_photo:17), as summaries
-        show them.
+        show them. V(file:) before a path that is percent-encoded keeps that
+        file whatever its name holds, such as V(file:cups/a%5B1%5D.jpg).
       - A record is kept with each of its files that is listed, a listed record
         keeps its files, and a record is kept with which a listed row would
         be deleted. What a job lists comes on top of what its site lists. See
@@ -321,6 +322,52 @@ options:
       - lines
       - nul
       - json
+  report:
+    description:
+      - 'Write what a page to review needs to know of the plan to a file on
+        the target, for M(django_media.cleanup.media_report): names, sizes,
+        owners, what is kept and why, and thumbnails of the pictures. In check
+        mode only. The results do not grow by it.'
+    type: dict
+    suboptions:
+      file:
+        description:
+          - The file. Its owner alone can read it. Root writes it only into
+            a folder that nobody else may change.
+        type: path
+        required: true
+      most_bytes:
+        description:
+          - How many bytes of names and thumbnails it has at most.
+        type: int
+        default: 8388608
+      most_thumbnails:
+        description:
+          - How many thumbnails it has at most. Pillow of the site's interpreter
+            makes them; where there is none, the page says so.
+        type: int
+        default: 1000
+  review:
+    description:
+      - What a reviewer decided about the plan that O(approved_plan) approves,
+        as P(django_media.cleanup.cleanup_reviews#filter) reads it from the
+        list that the page exports. What it keeps has the code V(kept_by_reviewer).
+        A decision about another plan, or one that keeps what is not in the
+        plan, fails.
+    type: dict
+    suboptions:
+      plan_id:
+        description:
+          - The RV(plan_id) of the plan that was reviewed.
+        type: str
+        required: true
+      keep:
+        description:
+          - What is kept of it, in the form of O(keep), but without folders
+            and globs.
+        type: list
+        elements: str
+        default: []
   older_than_hours:
     description:
       - Only what is older than this many hours is removed. What is of unknown

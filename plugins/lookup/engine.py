@@ -41,6 +41,8 @@ from ansible.plugins.lookup import LookupBase
 from ..module_utils import _reconcile as engine
 from ..module_utils._reconcile.version import VERSION
 
+_SUFFIXES = (".py", ".html", ".css", ".js")
+
 
 class LookupModule(LookupBase):  # type: ignore[misc]
     """Reads the engine's files."""
@@ -57,4 +59,5 @@ def _folder() -> Path:
 
 
 def _sources() -> list[Path]:
-    return sorted(_folder().rglob("*.py"))
+    """The files of the engine: its modules, and what the page to review is made of."""
+    return sorted(path for path in _folder().rglob("*") if path.suffix in _SUFFIXES)

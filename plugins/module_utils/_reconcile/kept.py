@@ -44,6 +44,7 @@ class Code(str, Enum):
     YOUNG = "young"
     DATABASE = "database"
     KEEP = "keep"
+    KEPT_BY_REVIEWER = "kept_by_reviewer"
     NOT_APPROVED = "not_approved"
     NOT_CONFIRMED = "not_confirmed"
     CHANGED = "changed"
@@ -86,6 +87,7 @@ MEANING = {
     Code.YOUNG: "The file, the row or a file of the record is younger than the age limit, or of unknown age.",
     Code.DATABASE: "The file is part of the site's own database.",
     Code.KEEP: "The option keep lists it, or its record, or a file of its.",
+    Code.KEPT_BY_REVIEWER: "A reviewer unticked it on the page that shows the plan.",
     Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
     Code.NOT_CONFIRMED: "Nobody reviewed it, and no scan that is long enough ago has found it too.",
     Code.CHANGED: "It changed after the plan was made.",
@@ -122,6 +124,8 @@ class Kept(NamedTuple):
     name: bytes
     code: Code
     reason: str
+    # The path of the file that it is likely one with, where a file was moved.
+    other: bytes = b""
 
     def as_dict(self, name: str) -> dict[str, str]:
         """The entry of a result, with the name as text that was escaped."""

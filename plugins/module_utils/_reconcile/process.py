@@ -37,6 +37,8 @@ Hear = Callable[[str, Any], Any]
 MOST_SENT = 16 * 1024 * 1024
 # The kind of the messages that hold parts of a list, which is written to a file and bounded there.
 LISTED = "list"
+# The kind of those that hold parts of what a report shows; bounded where it is collected.
+REPORTED = "report"
 # Seconds that a process may work; a site of millions of files takes minutes.
 TIME_LIMIT = 24 * 3600
 # Seconds between asking a process to end and killing it.
@@ -271,7 +273,7 @@ class _Conversation:
         for part in ended:
             line = b"".join([*self._parts, part])
             kind, content = _message(line, self._worker)
-            if kind == LISTED:
+            if kind in (LISTED, REPORTED):
                 self._received -= len(line)
             yield kind, content
             self._parts = []

@@ -14,9 +14,9 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
-from typing import Any, Callable, Mapping
+from typing import Any, Callable, Mapping, NamedTuple
 
 from . import process, run
 from .apply import purge_items, restore
@@ -37,10 +37,19 @@ from .report import data, discovered, words
 from .report import quarantine as report
 from .report.describe import describe
 from .report.lists import Emit, ListFile, emit_list
+from .report.page.document import BESIDE_LISTS, Limits, emit_document
 from .text import printable
 
 Request = Mapping[str, Any]
 Answer = Mapping[str, Any]
+
+
+class Files(NamedTuple):
+    """What takes the texts of the files that are wanted beside the answer."""
+
+    listed: Emit
+    reported: Emit
+
 
 # Every key that a result may have. A site's process could else send keys that mean something to Ansible.
 RESULT_TYPES: Mapping[str, type] = {
@@ -66,12 +75,18 @@ def done_by(worker: Worker, request: Request) -> Answer:
 
     A list that is wanted is written by this process.
     """
-    path = request["options"].get("list_file")
-    with ListFile(path) if path else nullcontext() as listed:
-        emit = listed.emit if listed else _no_list
+    with ExitStack() as stack:
+        list_file, report = request["options"].get("list_file"), request["options"].get("report")
+        files = Files(_no_list, _no_report)
+        if list_file:
+            files = files._replace(listed=stack.enter_context(ListFile(list_file)).emit)
+        if report:
+            most = report["most_bytes"] + BESIDE_LISTS
+            written = ListFile(report["file"], "the report", most)
+            files = files._replace(reported=stack.enter_context(written).emit)
         if worker.is_this_process:
-            return _validated(do(request, emit))
-        answer = _validated(process.run(worker, "work", _completed(request), partial(_heard, emit)))
+            return _validated(do(request, files))
+        answer = _validated(process.run(worker, "work", _completed(request), partial(_heard, files)))
         shown: Answer = as_printable(answer)
         return shown
 
@@ -99,22 +114,28 @@ def as_printable(value: Any, depth: int = DEEPEST) -> Any:
 
 def main() -> None:
     """Do the work as the site's process."""
-    process.serve(lambda request, parent: do(request, partial(parent.say, process.LISTED)))
+    kinds = (process.LISTED, process.REPORTED)
+    process.serve(lambda request, parent: do(request, Files(*(partial(parent.say, kind) for kind in kinds))))
 
 
-def do(request: Request, emit: Emit) -> Answer:
+def do(request: Request, files: Files) -> Answer:
     """Do the work in this process. Raises CleanupError where it could not even be planned."""
-    return _TASKS[request["task"]](request, emit)
+    return _TASKS[request["task"]](request, files)
 
 
-def _heard(emit: Emit, kind: str, content: Any) -> None:
-    if kind != process.LISTED or not (content is None or isinstance(content, str)):
+def _heard(files: Files, kind: str, content: Any) -> None:
+    emits = {process.LISTED: files.listed, process.REPORTED: files.reported}
+    if kind not in emits or not (content is None or isinstance(content, str)):
         raise CleanupError(f"the site's process sent {kind!r}, which is none of its messages.")
-    emit(content)
+    emits[kind](content)
 
 
 def _no_list(_text: str | None) -> None:
     raise CleanupError("the site's process sent a list, and none is wanted.")
+
+
+def _no_report(_text: str | None) -> None:
+    raise CleanupError("the site's process sent a report, and none is wanted.")
 
 
 def _validated(answer: Any) -> Answer:
@@ -135,23 +156,28 @@ def _validated(answer: Any) -> Answer:
     return answer
 
 
-def _orphans(request: Request, emit: Emit) -> Answer:
-    return _job(request, job_of("orphans", request["options"]), emit)
+def _orphans(request: Request, files: Files) -> Answer:
+    return _job(request, job_of("orphans", request["options"]), files)
 
 
-def _records(request: Request, emit: Emit) -> Answer:
-    return _job(request, job_of(kind_of(request["options"]), request["options"]), emit)
+def _records(request: Request, files: Files) -> Answer:
+    return _job(request, job_of(kind_of(request["options"]), request["options"]), files)
 
 
-def _job(request: Request, job: OrphansJob | RecordsJob, emit: Emit) -> Answer:
-    check = request["check"]
+def _job(request: Request, job: OrphansJob | RecordsJob, files: Files) -> Answer:
+    check, report = request["check"], request["options"].get("report")
+    if report and not check:
+        raise CleanupError("report shows a plan that is not carried out yet: use it in check mode.")
     plan, outcome = run.run(job, check, request["options"]["approved_plan"])
     options, warnings = request["options"], list(words.warnings(plan, check, outcome))
     if options.get("list_file") and not plan.is_partial:
-        emit_list(job, plan, options.get("list_format") or LIST_FORMATS[0], emit)
-        emit(None)
+        emit_list(job, plan, options.get("list_format") or LIST_FORMATS[0], files.listed)
+        files.listed(None)
     elif options.get("list_file"):
         warnings.append("the list was not written, because it would not be whole.")
+    if report:
+        emit_document(job, plan, Limits(report["most_bytes"], report["most_thumbnails"]), files.reported)
+        files.reported(None)
     failure = words.problems(outcome) or ""
     if outcome is None and not check:
         failure = " ".join(refusal.message for refusal in plan.refusals)
@@ -162,7 +188,7 @@ def _job(request: Request, job: OrphansJob | RecordsJob, emit: Emit) -> Answer:
     }
 
 
-def _quarantine(request: Request, _emit: Emit) -> Answer:
+def _quarantine(request: Request, _files: Files) -> Answer:
     """Restore a batch or purge old ones."""
     known = quarantine_of_site(request["options"])
     options, check = checked(known, QUARANTINE), request["check"]
@@ -193,7 +219,7 @@ def _pin(options: Mapping[str, Any], check: bool) -> dict[str, Any]:
     return report.pinned(name, pinned, changes, check)
 
 
-def _quarantine_info(request: Request, _emit: Emit) -> Answer:
+def _quarantine_info(request: Request, _files: Files) -> Answer:
     options = checked(quarantine_of_site(request["options"]), QUARANTINE_INFO)
     found, unreadable = batches.survey(os.fsencode(options["quarantine"]))
     return {
@@ -203,7 +229,7 @@ def _quarantine_info(request: Request, _emit: Emit) -> Answer:
     }
 
 
-def _django_site_info(request: Request, _emit: Emit) -> Answer:
+def _django_site_info(request: Request, _files: Files) -> Answer:
     """Ask a project for the description of its site."""
     said = checked(request["options"], DJANGO_SITE_INFO)
     project = project_of(said["django"], sys.executable)
@@ -226,7 +252,7 @@ def _django_site_info(request: Request, _emit: Emit) -> Answer:
     return {"result": discovered.as_data(found), "warnings": [], "failure": ""}
 
 
-_TASKS: Mapping[str, Callable[[Request, Emit], Answer]] = {
+_TASKS: Mapping[str, Callable[[Request, Files], Answer]] = {
     "orphans": _orphans,
     "records": _records,
     "quarantine": _quarantine,

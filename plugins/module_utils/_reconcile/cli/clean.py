@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import platform
 import sys
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any, Mapping, Sequence
 
 from .. import run as runs_of_jobs
+from ..config.keep import keep_of
+from ..config.options import REPORT_BYTES, REPORT_THUMBNAILS
+from ..config.review import Review, reviews
+from ..config.site import Reviewed
 from ..errors import CleanupError, Exit, SiteError, worst
 from ..report import data, metrics, words
 from ..report.describe import describe
 from ..report.lists import ListFile, emit_list
+from ..report.page.document import Limits, emit_document
+from ..report.page.file import PageFile
 from ..run import Job, Run
 from . import described
 from .outcome_files import write_files
@@ -28,8 +36,8 @@ from .terminal import complain, is_confirmed, require_somebody, say, watched
 def clean(options: argparse.Namespace) -> Exit:
     """Plan, ask if need be, apply; then report."""
     began = time.time()
-    options.dry_run = options.dry_run or options.save_plan is not None
-    jobs = described.jobs_of_one_kind(options, options.command)
+    options.dry_run = options.dry_run or options.save_plan is not None or options.report is not None
+    jobs = _reviewed_jobs(options, described.jobs_of_one_kind(options, options.command))
     try:
         runs, is_approved = _runs(jobs, options)
     except CleanupError as error:
@@ -45,6 +53,8 @@ def clean(options: argparse.Namespace) -> Exit:
         _save_plan(options, runs)
     if options.list:
         _write_list(options, runs)
+    if options.report:
+        _write_report(options, runs)
     if status == Exit.UNCONFIRMED:
         complain("nothing was removed, because nobody typed yes.")
     return status if write_files(options, outcome) else worst([status, Exit.FAILED])
@@ -53,9 +63,36 @@ def clean(options: argparse.Namespace) -> Exit:
 def _runs(jobs: Sequence[Job], options: argparse.Namespace) -> tuple[list[Run], bool]:
     """Run all jobs, and say whether what they remove was approved."""
     if options.dry_run or options.force or options.approve:
-        approved = _approved(options, jobs) if options.approve else []
+        approved = _approved(options, jobs) if options.approve else _reviewed(options, jobs)
         return _run_all(jobs, options.dry_run, approved, options), True
     return _runs_after_asking(jobs, options)
+
+
+def _reviews(options: argparse.Namespace, jobs: Sequence[Job]) -> list[Review]:
+    """What a reviewer decided about each job; none without --keep."""
+    if options.review is None:
+        return []
+    return reviews(options.review, platform.node(), [job.heading for job in jobs])
+
+
+def _reviewed(options: argparse.Namespace, jobs: Sequence[Job]) -> list[str]:
+    """The tokens of the plans that were reviewed on a page, one for each job, or none."""
+    return [review.plan for review in _reviews(options, jobs)]
+
+
+def _reviewed_jobs(options: argparse.Namespace, jobs: Sequence[Job]) -> list[Job]:
+    """The jobs, with what a reviewer keeps of their plans."""
+    found = list(jobs)
+    for number, review in enumerate(_reviews(options, jobs)):
+        site = found[number].site
+        switches = dict(site.switches)
+        if options.force and not options.approve:
+            # A list only takes away: it does not stand for the confirmation that nobody gave.
+            switches["reviewed"] = False
+        reviewed = Reviewed(review.plan_id, keep_of(review.keep))
+        site = replace(site, review=reviewed, switches=tuple(switches.items()))
+        found[number] = replace(found[number], site=site)
+    return found
 
 
 def _run_all(
@@ -67,7 +104,8 @@ def _run_all(
 
 def _runs_after_asking(jobs: Sequence[Job], options: argparse.Namespace) -> tuple[list[Run], bool]:
     require_somebody("nothing was examined", "Add --force to remove without asking, or --dry-run to see it.")
-    planned = _run_all(jobs, True, [], options)
+    reviewed = _reviewed(options, jobs)
+    planned = _run_all(jobs, True, reviewed, options)
     wanted = [run for run in planned if run.has_something and run.status == Exit.DONE]
     if not wanted:
         return planned, True
@@ -83,6 +121,9 @@ def _runs_after_asking(jobs: Sequence[Job], options: argparse.Namespace) -> tupl
     if not is_confirmed(f"{warning}Remove this?"):
         return planned, False
     approved = [run.plan.token for run in wanted if run.plan]
+    if reviewed:
+        # It is the reviewed plan that the list is about; what it keeps is kept again.
+        approved = [reviewed[planned.index(run)] for run in wanted]
     applied = iter(_run_all([run.job for run in wanted], False, approved, options))
     return [next(applied) if run in wanted else run for run in planned], True
 
@@ -118,6 +159,20 @@ def _write_list(options: argparse.Namespace, runs: Sequence[Run]) -> None:
         for run in runs:
             if run.plan:
                 emit_list(run.job, run.plan, options.list_format, emit)
+        emit(None)
+
+
+def _write_report(options: argparse.Namespace, runs: Sequence[Run]) -> None:
+    planned = [run for run in runs if run.plan]
+    if len(planned) < len(runs):
+        raise SiteError(f"not every plan could be made, so {options.report} was not written.")
+    # The parent of a site's process writes it itself.
+    with nullcontext() if options.emit_report else PageFile(options.report) as file:
+        emit = file.emit if file else options.emit_report
+        for run in planned:
+            limits = Limits(REPORT_BYTES // len(planned), REPORT_THUMBNAILS // len(planned))
+            if run.plan:
+                emit_document(run.job, run.plan, limits, emit)
         emit(None)
 
 

@@ -93,6 +93,7 @@ def _run(options: argparse.Namespace) -> Exit:
         return discover(options)
     options.description, options.source = described.read(options)
     options.plan = _plan_of(options)
+    options.review = _review_of(options)
     worker = described.worker(options)
     refuse_folders_of_others(options)
     if worker.is_this_process:
@@ -109,19 +110,32 @@ def _plan_of(options: argparse.Namespace) -> dict[str, Any] | None:
     path = getattr(options, "approve", None)
     if path is None:
         return None
+    content = _content_of(path, "the plan")
+    try:
+        plans = [{"heading": str(plan["heading"]), "plan": str(plan["plan"])} for plan in content["plans"]]
+        return {"site": str(content["site"]), "job": str(content["job"]), "plans": plans}
+    except (KeyError, TypeError):
+        raise SiteError(f"{path} is no plan that --save-plan wrote.") from None
+
+
+def _review_of(options: argparse.Namespace) -> Any:
+    """What a reviewer keeps, if the command line names a file with it."""
+    path = getattr(options, "keep", None)
+    return None if path is None else _content_of(path, "the keep list")
+
+
+def _content_of(path: str, what: str) -> Any:
     try:
         why = why_untrusted(path) if os.geteuid() == ROOT else None
         if why:
-            raise SiteError(
-                f"root does not read the plan {path}, because somebody else may change it: {why}."
-            )
-        content = json.loads(_text_of(path))
-        plans = [{"heading": str(plan["heading"]), "plan": str(plan["plan"])} for plan in content["plans"]]
-        return {"site": str(content["site"]), "job": str(content["job"]), "plans": plans}
+            raise SiteError(f"root does not read {what} {path}, because somebody else may change it: {why}.")
+        return json.loads(_text_of(path))
     except OSError as error:
-        raise SiteError(f"the plan {path} cannot be read: {error.strerror}.") from None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise SiteError(f"{path} is no plan that --save-plan wrote.") from None
+        raise SiteError(f"{what} {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise SiteError(
+            f"{what} {path} is no JSON text: pass on the file that was written, as it is."
+        ) from None
 
 
 def _text_of(path: str) -> str:
@@ -158,7 +172,9 @@ def parsed(written: Sequence[str]) -> argparse.Namespace:
         if (options.batch is None) == (options.older_than_days is None):
             parser.error("purge needs either a BATCH or --older-than-days")
     # What a process of the site's user leaves to its parent to write, by option; None in the parent.
-    options.written, options.left, options.emit = list(written), None, None
+    options.written, options.left, options.emit, options.emit_report = list(written), None, None, None
+    if getattr(options, "report", None) and options.approve:
+        parser.error("--report only plans, and --approve carries a plan out")
     return options
 
 
@@ -212,6 +228,14 @@ def _add_cleaning(commands: Any) -> None:
         review = parser.add_mutually_exclusive_group()
         review.add_argument(
             "--save-plan", metavar="FILE", help="only plan, and keep the plan in FILE for --approve"
+        )
+        parser.add_argument(
+            "--report",
+            metavar="FILE",
+            help="only plan, and make a page of it in FILE, with pictures, to review in a browser",
+        )
+        parser.add_argument(
+            "--keep", metavar="FILE", help="keep what somebody unticked on that page and exported to FILE"
         )
         review.add_argument(
             "--approve",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import nullcontext
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Mapping, TextIO
 
@@ -21,6 +21,7 @@ from ..config.site_user import Worker
 from ..errors import CleanupError, Exit, worst
 from ..report import metrics
 from ..report.lists import Emit, ListFile
+from ..report.page.file import PageFile
 from ..text import printable
 from ..version import VERSION
 from ..work import RESULT_TYPES, as_printable
@@ -40,12 +41,16 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
         "description": _completed(options.description),
         "source": options.source,
         "plan": getattr(options, "plan", None),
+        "review": getattr(options, "review", None),
         "terminals": [stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)],
     }
     path = getattr(options, "list", None)
-    with ListFile(path) if path else nullcontext() as listed:
+    report = getattr(options, "report", None)
+    with ExitStack() as stack:
+        listed = stack.enter_context(ListFile(path)) if path else None
+        reported = stack.enter_context(PageFile(report)) if report else None
         emit = None if listed is None else partial(_listed, listed, options.list_format)
-        hear = _Hearing(options, emit).hear
+        hear = _Hearing(options, emit, reported.emit if reported else None).hear
         status, left = _validated(process.run(worker, "cli.child", request, hear))
     if "save_plan" in left and getattr(options, "save_plan", None):
         metrics.replace_private(options.save_plan, left["save_plan"])
@@ -70,10 +75,10 @@ def _listed(listed: ListFile, form: str, text: str | None) -> None:
 class _Hearing:
     """What the parent does with the messages of one subcommand."""
 
-    def __init__(self, options: argparse.Namespace, emit: Emit | None) -> None:
-        self._emit = emit
+    def __init__(self, options: argparse.Namespace, emit: Emit | None, report: Emit | None) -> None:
+        self._emits = {process.LISTED: emit, process.REPORTED: report}
         # Where nobody is asked, the process has no question, and standard input is not its business.
-        decided = ("force", "dry_run", "approve", "save_plan")
+        decided = ("force", "dry_run", "approve", "save_plan", "report")
         may_ask = hasattr(options, "force") and not any(getattr(options, name, None) for name in decided)
         self._questions = 1 if may_ask and sys.stdin.isatty() else 0
 
@@ -82,8 +87,9 @@ class _Hearing:
             self._questions -= 1
             # What else somebody types is not for the process.
             return "yes\n" if sys.stdin.readline().strip() == "yes" else "\n"
-        if kind == process.LISTED and self._emit and (content is None or isinstance(content, str)):
-            return self._emit(content)
+        emit = self._emits.get(kind)
+        if emit and (content is None or isinstance(content, str)):
+            return emit(content)
         streams: Mapping[str, TextIO] = {"stdout": sys.stdout, "stderr": sys.stderr}
         if kind not in streams or not isinstance(content, str):
             raise CleanupError(f"the site's process sent {kind!r}, which is none of its messages now.")

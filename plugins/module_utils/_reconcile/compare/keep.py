@@ -11,7 +11,7 @@ import os
 import re
 from typing import Any, Iterable, Iterator, Sequence
 
-from ..config.site import Keep
+from ..config.site import Keep, Reviewed
 from ..database.base import Database
 from ..database.catalog import Table
 from ..kept import Code, Doubt
@@ -28,23 +28,34 @@ class KeepList:
     that the database does not have: a row of it would not be kept.
     """
 
-    def __init__(self, keep: Keep, database: Database, spellings: Spellings) -> None:
+    def __init__(
+        self, keep: Keep, database: Database, spellings: Spellings, reviewed: Reviewed | None = None
+    ) -> None:
         self._spellings = spellings
-        self._paths = {form: path for path in keep.paths for form in (path, canonical(path))}
+        self._paths = {form: path for path in (*keep.paths, *keep.files) for form in (path, canonical(path))}
         self._globs = [
             (re.compile(fnmatch.translate(os.fsdecode(form)).encode("utf-8", "surrogateescape")), path)
-            for form, path in self._paths.items()
+            for path in keep.paths
+            for form in (path, canonical(path))
             if _GLOB.search(form)
         ]
         self._rows = {(database.table(table).identity, key) for table, key in keep.rows}
+        self._unticked = reviewed.keep if reviewed else Keep((), ())
+        self._unticked_files = {*self._unticked.paths, *self._unticked.files}
+        self._unticked_rows = {(database.table(table).identity, key) for table, key in self._unticked.rows}
+        self._by_reviewer = f"a reviewer unticked it in the plan {reviewed.plan_id}" if reviewed else ""
 
     def doubt_of_file(self, path: bytes) -> Doubt | None:
         """Why a file is kept, by its path or by what a column says of it; None if it is not listed."""
+        if path in self._unticked_files:
+            return Doubt(Code.KEPT_BY_REVIEWER, self._by_reviewer)
         entry = next(filter(None, map(self._entry, self._meanings(path))), None)
         return None if entry is None else Doubt(Code.KEEP, f"keep lists it, by '{escaped(entry) or '.'}'")
 
     def doubt_of_record(self, table: Table, key: Sequence[Any], paths: Iterable[bytes]) -> Doubt | None:
         """Why a record is kept: it is listed, or a file of its is."""
+        if self._unticked_rows and (table.identity, _shown(key)) in self._unticked_rows:
+            return Doubt(Code.KEPT_BY_REVIEWER, self._by_reviewer)
         if self.lists_row(table, key):
             return Doubt(Code.KEEP, f"keep lists its row, {table.name} {_shown(key)}")
         for path in paths if self._paths else ():

@@ -19,9 +19,10 @@ from urllib.parse import unquote
 
 from ..errors import SiteError
 from ..text import escaped, escaped_value
+from .keep import below_root, keep_of
 from .only import only_of
 from .options import ON_MISSING, SELECTIONS, module_options, shared_options
-from .site import AgeLimit, Column, DependentRule, Keep, OrphansJob, RecordsJob, Site
+from .site import AgeLimit, Column, DependentRule, OrphansJob, RecordsJob, Reviewed, Site
 from .values import checked
 
 # What Django's own documentation begins with, and where most sites have the photos of a generic relation.
@@ -30,9 +31,6 @@ UNATTACHED_COLUMN = "content_type_id"
 
 # What the media root has behind its name in that of its quarantine, where none is named.
 QUARANTINE_SUFFIX = "-quarantine"
-
-# How an entry of ``keep`` begins that is a row.
-_ROW = "row:"
 
 
 def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
@@ -164,15 +162,16 @@ def _site(values: Mapping[str, Any]) -> Site:
         media_url=(values["media_url"] or MEDIA_URL).encode(),
         quarantine=None if kept_in is None else absolute("quarantine", kept_in),
         state_directory=None if state is None else absolute("state_directory", state),
-        marker=None if marker is None else _below_root("marker", marker),
+        marker=None if marker is None else below_root("marker", marker),
         max_removal_percent=values["max_removal_percent"],
         accept=tuple(values["accept"]),
         max_listed=values["max_listed"],
         confirm_scans=values["confirm_scans"],
         confirm_after_hours=values["confirm_after_hours"],
         switches=tuple((name, value) for name, value in values.items() if isinstance(value, bool)),
-        keep=_keep(values["keep"]),
+        keep=keep_of(values["keep"]),
         sweep_exclude=tuple(values["sweep_exclude"]),
+        review=_review(values["review"]),
         has_default_quarantine=kept_in is not None and values["quarantine"] is None,
     )
     _check_quarantine(found)
@@ -236,34 +235,15 @@ def _column(entry: Mapping[str, Any]) -> Column:
     return Column(entry["table"], entry["column"], size or None, checksum or None)
 
 
-def _keep(entries: Sequence[str]) -> Keep:
-    rows = [entry[len(_ROW) :] for entry in entries if entry.startswith(_ROW)]
-    paths = [entry for entry in entries if not entry.startswith(_ROW)]
-    split = [(table, key) for table, _colon, key in (row.partition(":") for row in rows)]
-    for row, (table, key) in zip(rows, split):
-        if not table or not key:
-            raise SiteError(
-                f"keep: the entry {_ROW + row!r} must be row:TABLE:KEY, such as row:album_photo:17."
-            )
-    return Keep(tuple(_below_root("keep: the entry", path) for path in paths), tuple(split))
-
-
-def _below_root(option: str, written: str) -> bytes:
-    path = posixpath.normpath(written)
-    if path.startswith("/"):
-        raise SiteError(
-            f"{option} {written!r} is absolute. Write it relative to media_root, such as item_photos."
-        )
-    if ".." in written.split("/"):
-        raise SiteError(f"{option} {written!r} holds '..', which could lead out of media_root.")
-    return b"" if path == "." else os.fsencode(path)
+def _review(given: Mapping[str, Any] | None) -> Reviewed | None:
+    return None if given is None else Reviewed(given["plan_id"], keep_of(given["keep"]))
 
 
 def _directories(written: Sequence[str]) -> tuple[bytes, ...]:
     """Normalize the listed directories, in byte order; ``.`` is the whole media root."""
     if not written:
         raise SiteError("directories is empty: list at least one directory below media_root.")
-    paths = sorted({_below_root("directories: the entry", entry) for entry in written})
+    paths = sorted({below_root("directories: the entry", entry) for entry in written})
     if len(paths) < len(written):
         raise SiteError(f"directories lists one directory twice: {', '.join(sorted(written))}.")
     for outer in paths:

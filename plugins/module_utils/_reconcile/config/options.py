@@ -105,6 +105,14 @@ DJANGO = (
     Option("environment_file", "path"),
     Option("systemd_unit"),
 )
+# Bytes and thumbnails that a report has at most.
+REPORT_BYTES, REPORT_THUMBNAILS = 8 << 20, 1_000
+_REPORT = (
+    Option("file", "path", required=True),
+    Option("most_bytes", "int", default=REPORT_BYTES),
+    Option("most_thumbnails", "int", default=REPORT_THUMBNAILS),
+)
+_REVIEW = (Option("plan_id", required=True), Option("keep", "list", default=()))
 _BY_JOB = tuple(Option(job) for job in (*JOBS, "purge"))
 
 # In the order in which documentation shows them.
@@ -156,6 +164,8 @@ OPTIONS = (
     Option("max_listed", "int", default=100),
     Option("list_file", "path", scope=_NOWHERE),
     Option("list_format", default=LIST_FORMATS[0], choices=LIST_FORMATS, scope=_NOWHERE),
+    Option("report", "dict", suboptions=_REPORT, scope=_NOWHERE),
+    Option("review", "dict", suboptions=_REVIEW, scope=_NOWHERE),
     Option(
         "older_than_hours",
         "int",

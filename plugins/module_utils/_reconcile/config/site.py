@@ -41,6 +41,16 @@ class Keep:
 
     paths: tuple[bytes, ...]
     rows: tuple[tuple[str, str], ...]
+    # Paths that are no globs, whatever they hold.
+    files: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """Which plan a reviewer has seen, and what of it that person keeps."""
+
+    plan_id: str
+    keep: Keep
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,7 @@ class Site:
     has_default_quarantine: bool
     # The columns that its Django project says hold references; none where there is no project.
     project_columns: tuple[Column, ...] = ()
+    review: Reviewed | None = None
 
     def enabled(self, option: str) -> bool:
         """Whether a boolean option is set. Raises KeyError for a name that is none of them."""

@@ -228,6 +228,10 @@ class MediaStore(ABC):
     def checksum(self, path: bytes, algorithm: str) -> str | None:
         """The hexadecimal checksum of a file; None where it cannot be read or computed here."""
 
+    @abstractmethod
+    def content(self, path: bytes, most: int) -> bytes | None:
+        """The content of a file that is not longer than this; None where it is, or cannot be read."""
+
     def matching(self, parts: Sequence[bytes | Pattern[bytes]], below: bytes = b"") -> Iterator[bytes]:
         """Yield the paths of regular files whose parts are these names, or match these patterns."""
         for position, part in enumerate(parts):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import zlib
 from datetime import datetime, timezone
 from hashlib import blake2b
@@ -44,6 +45,11 @@ class Item(NamedTuple):
         return name + blake2b(self.identity, digest_size=IDENTITY_BYTES).digest()
 
 
+def plan_id(moment: float, digest: str) -> str:
+    """The name of a plan: when it was made, and the beginning of its digest."""
+    return f"{datetime.fromtimestamp(moment, timezone.utc):%Y%m%dT%H%M%SZ}-{digest[:12]}"
+
+
 class PlanDigest:
     """The digest of a plan, made item by item; their order matters."""
 
@@ -62,6 +68,11 @@ class PlanDigest:
             self._digests.append(digest)
 
     @property
+    def is_itemized(self) -> bool:
+        """Whether a token of it lists each item."""
+        return self._count <= ITEMS_IN_TOKEN
+
+    @property
     def text(self) -> str:
         """The digest in hexadecimal digits."""
         return self._whole.hexdigest()
@@ -76,7 +87,7 @@ class PlanDigest:
             "digest": self.text,
             "items": self._count,
         }
-        digests = b"".join(self._digests) if self._count <= ITEMS_IN_TOKEN else b""
+        digests = b"".join(self._digests) if self.is_itemized else b""
         packed = zlib.compress(json.dumps(header).encode() + b"\n" + digests, 9)
         return base64.urlsafe_b64encode(packed).decode()
 
@@ -117,9 +128,10 @@ class Approval:
             header, _newline, digests = _unpacked(token).partition(b"\n")
             fields = json.loads(header)
             version, made_for = fields["version"], (fields["job"], fields["scope"])
-            self.moment = float(fields["moment"])
-            datetime.fromtimestamp(self.moment, timezone.utc)
             self.digest = str(fields["digest"])
+            self.plan_id = plan_id(float(fields["moment"]), self.digest)
+            # Nothing gets older than it is by a token that says another time.
+            self.moment = min(float(fields["moment"]), time.time())
             self.count = int(fields["items"])
         except (ArithmeticError, LookupError, OSError, RecursionError, TypeError, ValueError, zlib.error):
             raise SiteError(
@@ -156,6 +168,15 @@ class Approval:
     def note(self, item: Item) -> None:
         """Hear that an approved item has come up again, and is kept for another reason."""
         self._open.pop(item.digest[:NAME_BYTES], None)
+
+    def note_files(self, names: Iterable[bytes]) -> None:
+        """Hear that files are kept since their record is."""
+        for name in names:
+            self._open.pop(blake2b(name, digest_size=NAME_BYTES).digest(), None)
+
+    def lists(self, name: bytes) -> bool:
+        """Whether the plan lists an item of this name that has not come up again."""
+        return blake2b(name, digest_size=NAME_BYTES).digest() in self._open
 
     @property
     def left(self) -> int:

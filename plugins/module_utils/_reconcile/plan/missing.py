@@ -123,7 +123,7 @@ class MissingPlanner(RecordsPlanner):
                 elif found is None or includes:
                     yield record
                 else:
-                    self.plan.keep(record.name, Code.LIKELY_MOVE, _moved_to(found))
+                    self.plan.keep(record.name, Code.LIKELY_MOVE, _moved_to(found), found.path)
 
     def _not_shared(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep records of one missing path, such as a default picture; they come in the order of paths."""

@@ -295,7 +295,7 @@ class OrphansPlanner(Planner):
             if lost is None:
                 yield orphan
             else:
-                self.plan.keep(orphan.path, Code.LIKELY_MOVE, _moved_from(lost))
+                self.plan.keep(orphan.path, Code.LIKELY_MOVE, _moved_from(lost), lost.path)
 
     def _may_have_lost_files(self) -> bool:
         """Whether there are more references than files with a reference; spares a search if not."""

@@ -9,8 +9,8 @@ It holds data only: the same plan is made whether or not it will be applied.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any, NamedTuple, Sequence
 
 from ..compare.mentions.unlisted import UnlistedColumn
@@ -18,7 +18,10 @@ from ..config.guards import GUARDS
 from ..kept import Code, Doubt, Kept
 from ..spool import Listed, Spool
 from ..text import printable
-from .approval import Confirmation, Item, PlanDigest
+from .approval import Confirmation, Item, PlanDigest, plan_id
+
+# What is kept is listed up to here, for a page to review; results show the first of it.
+KEPT_LISTED = 5_000
 
 
 class Refusal(NamedTuple):
@@ -61,6 +64,7 @@ class Plan:
     digest: str = ""
     token: str = ""
     kept: Listed[Kept] = field(init=False)
+    kept_codes: Counter[Code] = field(init=False, default_factory=Counter)
     # Records that are to reference another file; not counted among what is found.
     relinks: Any = ()
     # The directories that a job ``orphans`` judges.
@@ -69,18 +73,23 @@ class Plan:
     confirmation: Confirmation | None = None
 
     def __post_init__(self) -> None:
-        self.kept = Listed(self.max_listed)
+        self.kept = Listed(max(self.max_listed, KEPT_LISTED))
         self._digest = PlanDigest(self.job, self.scope)
 
     @property
     def plan_id(self) -> str:
         """The name of the plan: when it was made, and the beginning of its digest."""
-        moment = datetime.fromtimestamp(self.moment, timezone.utc)
-        return f"{moment:%Y%m%dT%H%M%SZ}-{self.digest[:12]}"
+        return plan_id(self.moment, self.digest)
 
-    def keep(self, name: bytes, code: Code, reason: str) -> None:
+    @property
+    def is_itemized(self) -> bool:
+        """Whether its token lists each item, so that some of them can be kept."""
+        return self._digest.is_itemized
+
+    def keep(self, name: bytes, code: Code, reason: str, other: bytes = b"") -> None:
         """Note an item that is kept because of a doubt about it."""
-        self.kept.add(Kept(name, code, reason))
+        self.kept.add(Kept(name, code, reason, other))
+        self.kept_codes[code] += 1
 
     def keep_for(self, name: bytes, doubt: Doubt) -> None:
         self.keep(name, *doubt)

@@ -39,6 +39,7 @@ from .guards import (
     guard_sweep,
 )
 from .plan import Plan
+from .reviewed import require_reviewed
 
 
 class Candidate(Protocol):
@@ -82,7 +83,9 @@ class Planner(ABC):
         self.spellings = Spellings(job.site.media_root, job.site.media_url)
         self.sample = Sample()
         self.own_files = self.database.own_files()
-        self.keep = KeepList(job.site.keep, self.database, self.spellings)
+        if self.site.review:
+            require_reviewed(self.site.review, self.approval, job)
+        self.keep = KeepList(job.site.keep, self.database, self.spellings, self.site.review)
         self.unlisted = Unlisted(session.sweep, job.path_columns, job.site)
 
     @abstractmethod

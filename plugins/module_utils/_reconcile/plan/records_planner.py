@@ -154,6 +154,8 @@ class RecordsPlanner(Planner):
 
     def _keep_row(self, record: Record) -> None:
         """Let the row of a record not be deleted with another one, on which it depends."""
+        if self.approval:
+            self.approval.note_files(b"file\0" + path for path in record.paths)
         table = self.plan.selection.table
         if any(link.child == table for link in self.plan.links.links()):
             self.keep.add_row(table, record.key)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Sequence
+from typing import Any, NamedTuple, Sequence
 
 from ..apply.outcome import Outcome
 from ..plan.plan import Plan
@@ -15,6 +15,21 @@ from ..spool import Listed
 
 # Items that a summary shows unless everything is asked for.
 SAMPLE = 10
+
+
+class Subject(NamedTuple):
+    """An item as a page to review shows it."""
+
+    path: bytes
+    # The entry of the option ``keep`` that keeps it.
+    entry: str
+    # Its files that may show what it is, the best one first.
+    pictures: list[bytes]
+    # -1 and 0 where they are not known.
+    size: int = -1
+    modified: int = 0
+    # Who owns it, and what else a person wants to know.
+    about: str = ""
 
 
 class Description(ABC):
@@ -43,6 +58,10 @@ class Description(ABC):
     @abstractmethod
     def item_paths(self, item: Any) -> list[bytes]:
         """The files of an item: those that are removed, or the one that is missing."""
+
+    @abstractmethod
+    def subject(self, item: Any) -> Subject:
+        """An item as a page to review shows it."""
 
     @abstractmethod
     def item_diff(self, item: Any) -> str:

@@ -68,16 +68,18 @@ def _text(path: bytes) -> str:
 
 
 class ListFile:
-    """A list that is written beside its place, and put there as a whole; not at all if it did not end.
+    """A text that is written beside its place, and put there as a whole; not at all if it did not end.
 
     Its owner alone can read it. A link in its place is replaced, never followed. A context manager.
     Raises SiteError where root would write into a folder that somebody else may change.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, what: str = "the list", longest: int | None = None) -> None:
         self._path = os.path.abspath(path)
+        self._what = what
+        self._longest = longest or LONGEST
         directory, name = os.path.split(self._path)
-        require_own_folder(path, "the list")
+        require_own_folder(path, what)
         self._is_whole = False
         self._length = 0
         try:
@@ -94,12 +96,14 @@ class ListFile:
         """Write a part of the list; None says that it is whole."""
         self._is_whole = text is None
         self._length += len(text or "")
-        if self._length > LONGEST:
-            raise CleanupError(f"the list {self._path} would be longer than {LONGEST:,} characters.")
+        if self._length > self._longest:
+            raise CleanupError(
+                f"{self._what} {self._path} would be longer than {self._longest:,} characters."
+            )
         try:
             self._file.write((text or "").encode("utf-8", "surrogateescape"))
         except UnicodeEncodeError:
-            raise CleanupError(f"what came for the list {self._path} is no text.") from None
+            raise CleanupError(f"what came for {self._what} {self._path} is no text.") from None
         except OSError as error:
             raise self._not_written(error) from None
 
@@ -123,6 +127,6 @@ class ListFile:
 
     def _not_written(self, error: OSError) -> CleanupError:
         return CleanupError(
-            f"the list {self._path} could not be written: {error.strerror}. Let this user write there, or "
-            "choose another place. What was removed is not undone."
+            f"{self._what} {self._path} could not be written: {error.strerror}. Let this user write "
+            "there, or choose another place. What was removed is not undone."
         )

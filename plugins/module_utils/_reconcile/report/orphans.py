@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..config.keep import entry_of_file
 from ..config.site import OrphansJob
 from ..plan.orphans import Orphan
 from ..text import age, counted, escaped, moment
-from .description import Description
+from .description import Description, Subject
 
 
 class OrphansDescription(Description):
@@ -48,6 +49,10 @@ class OrphansDescription(Description):
 
     def item_paths(self, item: Orphan) -> list[bytes]:
         return [item.path]
+
+    def subject(self, item: Orphan) -> Subject:
+        size, modified = item.state.size, int(self._stamp(item))
+        return Subject(item.path, entry_of_file(item.path), [item.path], size, modified)
 
     def item_diff(self, item: Orphan) -> str:
         return f"{escaped(item.path)}  {item.state.size} bytes"

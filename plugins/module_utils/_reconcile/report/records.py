@@ -7,15 +7,21 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import cached_property
 from itertools import islice
 from typing import Any, Sequence
 
+from ..config.keep import entry_of_row
 from ..config.only import only_words
 from ..config.site import RecordsJob
+from ..media.store import FileState
 from ..plan.records import Record, RecordsPlan, Relink
 from ..spool import Listed
 from ..text import counted, escaped, printable
-from .description import SAMPLE, Description
+from .description import SAMPLE, Description, Subject
+
+# Files of which a page shows size and age.
+_STATES = 100_000
 
 
 class RecordsDescription(Description):
@@ -70,6 +76,22 @@ class RecordsDescription(Description):
 
     def item_paths(self, item: Record) -> list[bytes]:
         return item.paths
+
+    def subject(self, item: Record) -> Subject:
+        state = self._states.get(item.file or b"")
+        return Subject(
+            path=item.file or b"(no file)",
+            entry=entry_of_row(self.job.table, item.shown_key),
+            pictures=item.paths,
+            size=state.size if state else -1,
+            modified=state.mtime_ns // 10**9 if state else 0,
+            about=printable(f"row {item.shown_key}" + (f" · {item.owner}" if item.owner else "")),
+        )
+
+    @cached_property
+    def _states(self) -> dict[bytes, FileState]:
+        """The first of the files that are removed with their records."""
+        return {file.path: file.state for file in islice(self.plan.files, _STATES)}
 
     def item_diff(self, item: Record) -> str:
         return self._diff(item, _path(item))

@@ -26,7 +26,7 @@ REQUIRED: dict[str, Any] = {
 
 
 # What is said for one run, and what the site says for all its jobs.
-PER_RUN = {"select", "approved_plan", "reviewed", "list_file", "list_format"}
+PER_RUN = {"select", "approved_plan", "reviewed", "list_file", "list_format", "report", "review"}
 PER_SITE = {"name", "user", "python", "django"}
 
 

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Makes the page on the controller, where the data of all hosts were fetched to."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Mapping
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._reconcile.config.options import REPORT_BYTES
+from ..module_utils._reconcile.errors import CleanupError
+from ..module_utils._reconcile.report.lists import ListFile
+from ..module_utils._reconcile.report.page.document import BESIDE_LISTS
+from ..module_utils._reconcile.report.page.page import Part, page, read_documents
+
+_JOBS = {
+    "host": {"type": "str", "required": True},
+    "heading": {"type": "str", "required": True},
+    "data": {"type": "path"},
+    "message": {"type": "str", "default": ""},
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Writes one file on the controller; check mode is when it is of use, and hinders it not."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        """Make the page."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _validation, options = self.validate_argument_spec(
+            argument_spec={
+                "dest": {"type": "path", "required": True},
+                "jobs": {"type": "list", "elements": "dict", "required": True, "options": _JOBS},
+            }
+        )
+        dest = os.path.abspath(options["dest"])
+        try:
+            text = page([_part(job) for job in options["jobs"]])
+            with ListFile(dest, "the page") as file:
+                file.emit(text)
+                file.emit(None)
+        except CleanupError as error:
+            raise AnsibleActionFail(str(error)) from None
+        return {**result, "changed": True, "dest": dest, "bytes": len(text.encode())}
+
+
+def _part(job: Mapping[str, Any]) -> Part:
+    if job["message"] or not job["data"] or not os.path.exists(job["data"]):
+        message = job["message"] or "no plan was made."
+        return Part(job["host"], job["heading"], None, message)
+    try:
+        with open(job["data"], encoding="utf-8") as file:
+            [document] = read_documents(file.read(REPORT_BYTES + BESIDE_LISTS))
+    except (CleanupError, OSError, ValueError) as error:
+        raise AnsibleActionFail(
+            f"the data of {job['heading']} from the host {job['host']} cannot be used: {error}"
+        ) from None
+    return Part(job["host"], job["heading"], document)

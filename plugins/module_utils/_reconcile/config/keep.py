@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The entries of the option ``keep``: a path, a glob, ``file:PATH`` percent-encoded, ``row:TABLE:KEY``."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from typing import Sequence
+from urllib.parse import quote, unquote_to_bytes
+
+from ..errors import SiteError
+from ..text import escaped
+from .site import Keep
+
+_ROW, _FILE = "row:", "file:"
+# What a plain entry would mean otherwise, or show otherwise.
+_SPECIAL = re.compile(r"[*?\[%\\]|^(?:row|file):")
+
+
+def entry_of_file(path: bytes) -> str:
+    """The entry that keeps one file and no other, readable where its path allows that."""
+    shown = escaped(path)
+    if os.fsencode(shown) == path and not _SPECIAL.search(shown):
+        return shown
+    return _FILE + quote(path, safe="/")
+
+
+def entry_of_row(table: str, key: str) -> str:
+    """The entry that keeps a row, by its key as reports show it."""
+    return f"{_ROW}{table}:{key}"
+
+
+def keep_of(entries: Sequence[str]) -> Keep:
+    """What entries keep. Raises SiteError for one that is none."""
+    rows = [entry[len(_ROW) :] for entry in entries if entry.startswith(_ROW)]
+    files = [entry for entry in entries if entry.startswith(_FILE)]
+    paths = [entry for entry in entries if not entry.startswith((_ROW, _FILE))]
+    split = [(table, key) for table, _colon, key in (row.partition(":") for row in rows)]
+    for row, (table, key) in zip(rows, split):
+        if not table or not key:
+            raise SiteError(
+                f"keep: the entry {_ROW + row!r} must be row:TABLE:KEY, such as row:album_photo:17."
+            )
+    return Keep(
+        tuple(below_root("keep: the entry", path) for path in paths),
+        tuple(split),
+        tuple(map(_encoded, files)),
+    )
+
+
+def _encoded(entry: str) -> bytes:
+    path = unquote_to_bytes(entry[len(_FILE) :])
+    if b"\0" in path:
+        raise SiteError(f"keep: the entry {entry!r} holds a NUL byte, which no path can.")
+    return below_root("keep: the entry", os.fsdecode(path))
+
+
+def below_root(option: str, written: str) -> bytes:
+    """A path below the media root, normalized. Raises SiteError for one that leads out of it."""
+    path = posixpath.normpath(written)
+    if path.startswith("/"):
+        raise SiteError(
+            f"{option} {written!r} is absolute. Write it relative to media_root, such as item_photos."
+        )
+    if ".." in written.split("/"):
+        raise SiteError(f"{option} {written!r} holds '..', which could lead out of media_root.")
+    return b"" if path == "." else os.fsencode(path)

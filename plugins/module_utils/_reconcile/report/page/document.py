@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What a page shows of one plan, as one JSON document of a bounded length."""
+
+from __future__ import annotations
+
+import base64
+import json
+import platform
+import re
+import time
+from collections import Counter
+from itertools import islice
+from typing import Any, Iterable, Iterator, NamedTuple
+
+from ...config.site import OrphansJob, RecordsJob
+from ...media.store import MediaStore
+from ...plan.plan import Plan
+from ...session import open_store
+from ...text import escaped, printable
+from ...version import VERSION
+from ..describe import describe
+from ..description import Description, Subject
+from ..lists import Emit
+from .thumbnails import LONGEST, Thumbnails
+
+FORMAT = 1
+# Bytes of what is no list: the token of the plan, notes and messages.
+BESIDE_LISTS = 1 << 20
+# Items that a page lists; it counts the others.
+MOST_ITEMS = 50_000
+# The share of the bytes that names may take; the rest is for pictures.
+NAMES_SHARE = 0.6
+# Thumbnails of each folder that come before those of the others.
+SAMPLES = 12
+_MOST_NOTES = 100
+_PICTURE = re.compile(rb"\.(?:jpe?g|jpe|jfif|mpo|png|gif|webp|avif|bmp)\Z", re.IGNORECASE)
+
+
+class Limits(NamedTuple):
+    """What one document may have."""
+
+    bytes: int
+    thumbnails: int
+
+
+def emit_document(job: OrphansJob | RecordsJob, plan: Plan, limits: Limits, emit: Emit) -> None:
+    """Emit the document of a plan as one line. Ends no report."""
+    of = describe(job, plan, None)
+    document = {**_about(of), **_kept(of, limits)}
+    subjects = _Subjects(of, int(limits.bytes * NAMES_SHARE))
+    document.update(subjects.as_dict(plan))
+    left = limits.bytes - len(json.dumps(document))
+    wanted = [*_kept_pictures(plan, len(document["kept"])), *subjects.pictures()]
+    with open_store(job.site, max_listed=0) as store, Thumbnails() as thumbnails:
+        pictures = _Pictures(store, thumbnails, left)
+        for key, paths in wanted[: limits.thumbnails]:
+            pictures.add(key, paths)
+    document["pictures"], document["no_picture"] = pictures.found, pictures.lacking
+    emit(json.dumps(document) + "\n")
+
+
+def _about(of: Description) -> dict[str, Any]:
+    plan, job = of.plan, of.job
+    return {
+        "format": FORMAT,
+        "release": VERSION,
+        "made": time.time(),
+        "host": platform.node(),
+        "site": job.site.name,
+        "job": job.name,
+        "heading": job.heading,
+        "table": getattr(job, "table", ""),
+        "plan_id": plan.plan_id,
+        "plan": plan.token,
+        "is_itemized": plan.is_itemized,
+        "is_permanent": job.site.quarantine is None,
+        "examined": plan.examined,
+        "found": plan.found.as_dict(),
+        "young": plan.young,
+        "summary": list(map(printable, of.lines())),
+        "refused": [refusal._asdict() for refusal in plan.refusals],
+        "notes": list(map(printable, plan.warnings)),
+        "unlisted": [printable(column.words) for column in plan.unlisted[:_MOST_NOTES]],
+        "labels": dict(islice(of.labels, _MOST_NOTES)),
+        "dependents": of.dependents,
+        "dependent_rows": list(map(printable, of.dependents_listed.items)),
+        "dependent_rows_total": of.dependents_listed.total,
+        "relinks": [
+            [escaped(each.record.file or b""), escaped(each.record.moved_to)] for each in of.relinks.items
+        ],
+        "relinks_total": of.relinks.total,
+    }
+
+
+def _kept(of: Description, limits: Limits) -> dict[str, Any]:
+    kept, room = [], limits.bytes // 5
+    for each in of.plan.kept.items:
+        entry = [escaped(each.name), each.code.value, printable(each.reason), escaped(each.other)]
+        room -= sum(map(len, entry)) + 20
+        if room < 0:
+            break
+        kept.append(entry)
+    codes = {code.value: count for code, count in of.plan.kept_codes.most_common()}
+    return {"kept": kept, "kept_codes": codes, "kept_total": of.plan.kept.total}
+
+
+def _kept_pictures(plan: Plan, listed: int) -> Iterator[tuple[str, list[bytes]]]:
+    """What a person compares: a file that is likely one with another that a record is missing."""
+    for number, each in enumerate(plan.kept.items[:listed]):
+        if each.other:
+            yield f"kept-{number}", [each.name, each.other]
+
+
+class _Subjects:
+    """The items of a plan as a page lists them, up to some bytes; their folders are listed once."""
+
+    def __init__(self, of: Description, room: int) -> None:
+        self._rows: list[list[Any]] = []
+        self._paths: list[list[bytes]] = []
+        self._folders: dict[bytes, int] = {}
+        for item in islice(of.plan.items, MOST_ITEMS):
+            subject = of.subject(item)
+            row = self._row(subject)
+            room -= len(json.dumps(row)) + 2
+            if room < 0:
+                break
+            self._rows.append(row)
+            self._paths.append(subject.pictures)
+
+    def _row(self, subject: Subject) -> list[Any]:
+        folder, _slash, name = subject.path.rpartition(b"/")
+        number = self._folders.setdefault(folder, len(self._folders))
+        entry = "" if subject.entry == escaped(subject.path) else subject.entry
+        return [number, escaped(name), subject.size, subject.modified, entry, subject.about]
+
+    def as_dict(self, plan: Plan) -> dict[str, Any]:
+        return {
+            "folders": list(map(escaped, self._folders)),
+            "items": self._rows,
+            "items_total": len(plan.items),
+        }
+
+    def pictures(self) -> Iterator[tuple[str, list[bytes]]]:
+        """The items that are pictures, by number: first some of each folder, then the others."""
+        numbers = [number for number, paths in enumerate(self._paths) if any(map(_PICTURE.search, paths))]
+        seen: Counter[int] = Counter()
+        first = []
+        for number in numbers:
+            folder = self._rows[number][0]
+            seen[folder] += 1
+            if seen[folder] <= SAMPLES:
+                first.append(number)
+        for number in dict.fromkeys([*first, *numbers]):
+            yield str(number), self._paths[number]
+
+
+class _Pictures:
+    """The thumbnails of a document, as long as there is room."""
+
+    def __init__(self, store: MediaStore, thumbnails: Thumbnails, room: int) -> None:
+        self._store = store
+        self._thumbnails = thumbnails
+        self._room = room
+        self.found: dict[str, str] = {}
+        self.lacking: dict[str, str] = {}
+
+    def add(self, key: str, paths: Iterable[bytes]) -> None:
+        """Add the thumbnail of the first of these files that is a picture and there, or why there is none."""
+        path = next(
+            (path for path in paths if _PICTURE.search(path) and self._store.check(path).is_file), None
+        )
+        if path is None:
+            return
+        content = self._store.content(path, LONGEST)
+        if content is None:
+            self._note(key, f"the file cannot be read, or is larger than {LONGEST >> 20} MiB")
+            return
+        thumbnail = self._thumbnails.of(content)
+        text = base64.b64encode(thumbnail.jpeg).decode()
+        if not text:
+            self._note(key, printable(thumbnail.why))
+        elif len(text) + len(key) + 8 > self._room:
+            self._note(key, "the page has no room for more pictures")
+        else:
+            self.found[key] = text
+            self._room -= len(text) + len(key) + 8
+
+    def _note(self, key: str, why: str) -> None:
+        if len(why) + len(key) + 8 <= self._room:
+            self.lacking[key] = why
+            self._room -= len(why) + len(key) + 8

@@ -1,0 +1,464 @@
+// What is shown comes from disks and databases: it is only ever set as text.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const $ = (id) => document.getElementById(id);
+const [FOLDER, NAME, SIZE, MODIFIED, ENTRY, ABOUT] = [0, 1, 2, 3, 4, 5];
+const [GROUP_HEIGHT, ROW_HEIGHT, KEPT_HEIGHT, CARD_WIDTH, GAP] = [40, 54, 106, 164, 10];
+const parts = data.parts;
+// For each plan the numbers of the items that are to be kept.
+const unticked = parts.map(() => new Set());
+const view = { part: 0, tab: "removed", filter: "", group: "folder", view: "sheet", codes: new Set() };
+
+function make(tag, text, name) {
+  const element = document.createElement(tag);
+  if (text !== undefined) element.textContent = text;
+  if (name) element.className = name;
+  return element;
+}
+
+const number = (value) => value.toLocaleString("en");
+const count = (value, noun) => `${number(value)} ${noun}${value === 1 ? "" : "s"}`;
+const day = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 10);
+const minute = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ") + " UTC";
+
+function bytes(value) {
+  if (value < 0) return "";
+  for (const unit of ["B", "kB", "MB", "GB"]) {
+    if (value < 1000) return `${unit === "B" || value >= 100 ? Math.round(value) : value.toFixed(1)} ${unit}`;
+    value /= 1000;
+  }
+  return `${value.toFixed(1)} TB`;
+}
+
+function pathOf(part, item) {
+  const folder = part.folders[item[FOLDER]];
+  return folder ? `${folder}/${item[NAME]}` : item[NAME];
+}
+
+// The head of the page.
+
+function showHead() {
+  const sum = (name) => parts.reduce((total, part) => total + (part.found ? part.found[name] : 0), 0);
+  const totals = [["rows", number(sum("records"))], ["files", number(sum("files"))], ["in all", bytes(sum("bytes"))]];
+  $("totals").append(...totals.map(([name, value]) => {
+    const pair = make("div");
+    pair.append(make("dt", name), make("dd", value));
+    return pair;
+  }));
+  const hosts = new Set(parts.map((part) => part.host)).size;
+  $("made").textContent = `Made ${minute(data.made)} · ${count(hosts, "host")}, ${count(parts.length, "job")} · `
+    + `to be acted on until ${minute(data.good_until)}`;
+  $("jobs").append(...parts.map((part, at) => {
+    const entry = make("li"), button = make("button");
+    button.type = "button";
+    button.append(make("b", part.heading), make("span", part.host));
+    const state = part.message ? "could not be planned" : part.refused.length ? "refused" : foundWords(part);
+    button.append(make("span", state, part.message || part.refused.length ? "bad" : ""));
+    button.addEventListener("click", () => showPart(at));
+    entry.append(button);
+    return entry;
+  }));
+  showAge();
+  setInterval(showAge, 60000);
+}
+
+function showAge() {
+  const isOld = Date.now() / 1000 > data.good_until;
+  $("age").hidden = !isOld;
+  $("age").textContent = isOld ? "This page is too old to act on. Make it again; its list would be refused." : "";
+  $("export").disabled = isOld || !parts.some((part) => part.plan_id);
+}
+
+function foundWords(part) {
+  const found = part.found;
+  const words = found.records ? [count(found.records, "row")] : [];
+  if (found.files || !found.records) words.push(`${count(found.files, "file")}, ${bytes(found.bytes)}`);
+  return words.join(" · ");
+}
+
+function share(part) {
+  const [found, all] = part.job === "orphans"
+    ? [part.found.files, part.examined.files] : [part.found.records, part.examined.records];
+  return all ? ` · ${(100 * found / all).toFixed(1)} % of ${number(all)} examined` : "";
+}
+
+// One plan.
+
+function showPart(at) {
+  Object.assign(view, { part: at, tab: "removed", filter: "" });
+  view.codes.clear();
+  const part = parts[at];
+  $("filter").value = "";
+  [...$("jobs").querySelectorAll("button")].forEach((button, index) => {
+    if (index === at) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
+  });
+  $("heading").textContent = `${part.heading} on ${part.host}`;
+  $("plan").textContent = part.message ? "" : `${foundWords(part)}${share(part)} · plan ${part.plan_id} · `
+    + (part.is_permanent ? "deleted for good" : "moved into quarantine");
+  const refusals = part.message ? [{ message: part.message, lifted_by: "" }] : part.refused;
+  $("refused").replaceChildren(...refusals.map((each) => make("p", refusal(each), "refusal")));
+  const hasPictures = Object.keys(part.pictures || {}).some((key) => !key.startsWith("kept"));
+  view.view = hasPictures ? "sheet" : "table";
+  const groups = [["folder", "folder"], ["age", "age"], ["size", "size"]];
+  if (part.job !== "orphans") groups.push(["owner", "owner"]);
+  view.group = part.job === "missing" && Object.keys(part.labels || {}).length ? "owner" : "folder";
+  $("group").replaceChildren(...groups.map(([value, text]) => {
+    const option = make("option", text);
+    option.value = value;
+    option.selected = value === view.group;
+    return option;
+  }));
+  showTab("removed");
+}
+
+function refusal(each) {
+  const lifts = each.lifted_by ? ` Lifted by: ${each.lifted_by}.` : "";
+  return each.guard ? `Refused (${each.guard}): ${each.message}${lifts}` : each.message;
+}
+
+function showTab(tab) {
+  view.tab = tab;
+  const part = parts[view.part], isPlan = !part.message;
+  const tabs = isPlan
+    ? [["removed", `Would be removed (${number(part.items_total)})`], ["kept", `Kept (${number(part.kept_total)})`],
+      ["about", "About this plan"]] : [];
+  $("tabs").replaceChildren(...tabs.map(([name, text]) => {
+    const button = make("button", text);
+    button.type = "button";
+    button.setAttribute("aria-pressed", name === tab);
+    button.addEventListener("click", () => {
+      showTab(name);
+      $("tabs").querySelector('[aria-pressed="true"]').focus();
+    });
+    return button;
+  }));
+  $("tabs").hidden = !isPlan;
+  $("tools").hidden = $("list").hidden = $("count").hidden = $("detail").hidden = !isPlan || tab === "about";
+  $("group-by").hidden = $("views").hidden = tab !== "removed";
+  $("codes").hidden = tab !== "kept" || !isPlan;
+  $("about").hidden = tab !== "about" || !isPlan;
+  $("detail").textContent = "";
+  if (isPlan && tab === "kept") showCodes(part);
+  if (isPlan && tab === "about") showAbout(part);
+  list.top();
+  showList();
+}
+
+function showCodes(part) {
+  $("codes").className = "chips";
+  $("codes").replaceChildren(...Object.entries(part.kept_codes).map(([code, times]) => {
+    const button = make("button", `${code} ${number(times)}`);
+    button.type = "button";
+    button.setAttribute("aria-pressed", view.codes.has(code));
+    button.addEventListener("click", () => {
+      if (!view.codes.delete(code)) view.codes.add(code);
+      button.setAttribute("aria-pressed", view.codes.has(code));
+      list.top();
+      showList();
+    });
+    return button;
+  }));
+}
+
+function showAbout(part) {
+  const about = $("about");
+  about.replaceChildren(make("h3", "What was examined"), make("pre", part.summary.map((line) => line.trim()).join("\n")));
+  const table = (title, heads, rows) => {
+    if (!rows.length) return;
+    const table = make("table"), head = make("tr");
+    head.append(...heads.map((text) => make("th", text)));
+    table.append(head, ...rows.map((cells) => {
+      const row = make("tr");
+      row.append(...cells.map((cell) => make("td", typeof cell === "number" ? number(cell) : cell,
+        typeof cell === "number" ? "number" : "")));
+      return row;
+    }));
+    about.append(make("h3", title), table);
+  };
+  table("Owners", ["owner", "rows"], Object.entries(part.labels));
+  const dependents = Object.entries(part.dependents);
+  table("Dependent rows", ["table", "what becomes of them", "rows"],
+    dependents.flatMap(([name, counts]) => Object.entries(counts).filter(([, times]) => times)
+      .map(([verb, times]) => [name, verb, times])));
+  if (part.dependent_rows.length) {
+    const rest = part.dependent_rows_total - part.dependent_rows.length;
+    about.append(make("pre", part.dependent_rows.join("\n") + (rest > 0 ? `\n… and ${number(rest)} more` : "")));
+  }
+  table("Rows to point at the file that was moved", ["file", "is now"], part.relinks);
+  if (part.unlisted.length) {
+    about.append(make("h3", "Columns that mention these files and are not listed"),
+      ...part.unlisted.map((words) => make("pre", words)));
+  }
+  if (part.notes.length) {
+    about.append(make("h3", "Notes"), ...part.notes.map((note) => make("pre", note)));
+  }
+  if (part.young) about.append(make("p", `${number(part.young)} more are too young and kept.`));
+}
+
+// The lists.
+
+const list = new List($("list"), paint, toggle, describe);
+
+function ageGroup(seconds) {
+  if (!seconds) return "age unknown";
+  const days = (data.made - seconds) / 86400;
+  for (const [most, name] of [[7, "up to a week old"], [31, "up to a month old"], [366, "up to a year old"]]) {
+    if (days < most) return name;
+  }
+  return "older than a year";
+}
+
+function sizeGroup(size) {
+  if (size < 0) return "size unknown";
+  for (const [most, name] of [[1e5, "up to 100 kB"], [1e6, "up to 1 MB"], [1e7, "up to 10 MB"], [1e8, "up to 100 MB"]]) {
+    if (size <= most) return name;
+  }
+  return "larger than 100 MB";
+}
+
+const groupOf = {
+  folder: (part, item) => part.folders[item[FOLDER]] || "the media root",
+  age: (part, item) => ageGroup(item[MODIFIED]),
+  size: (part, item) => sizeGroup(item[SIZE]),
+  owner: (part, item) => item[ABOUT].split(" · ").slice(1).join(" · ") || "no owner",
+};
+
+function showList() {
+  const part = parts[view.part];
+  if (part.message || view.tab === "about") return;
+  for (const button of $("views").children) button.setAttribute("aria-pressed", button.dataset.view === view.view);
+  if (view.tab === "kept") showKept(part);
+  else showRemoved(part);
+  showChosen();
+}
+
+function showRemoved(part) {
+  const wanted = view.filter.toLowerCase(), groups = new Map();
+  let shown = 0;
+  part.items.forEach((item, at) => {
+    if (wanted && !`${pathOf(part, item)} ${item[ABOUT]}`.toLowerCase().includes(wanted)) return;
+    const name = groupOf[view.group](part, item);
+    if (!groups.has(name)) groups.set(name, []);
+    groups.get(name).push(at);
+    shown++;
+  });
+  const width = $("list").clientWidth - 4, cells = [];
+  const columns = view.view === "sheet" ? Math.max(1, Math.floor((width + GAP) / (CARD_WIDTH + GAP))) : 1;
+  const cardWidth = Math.floor((width - GAP * (columns - 1)) / columns);
+  const cardHeight = part.job === "orphans" ? 188 : 206;
+  let y = 0;
+  for (const [name, items] of groups) {
+    const size = items.reduce((total, at) => total + Math.max(0, part.items[at][SIZE]), 0);
+    cells.push({ kind: "group", name, items, size, x: 0, y, width, height: GROUP_HEIGHT });
+    y += GROUP_HEIGHT + (view.view === "sheet" ? GAP : 0);
+    items.forEach((at, index) => {
+      const column = index % columns;
+      if (view.view === "table") cells.push({ kind: "row", at, x: 0, y, width, height: ROW_HEIGHT });
+      else cells.push({ kind: "card", at, x: column * (cardWidth + GAP), y, width: cardWidth, height: cardHeight });
+      if (column === columns - 1 || index === items.length - 1) y += view.view === "table" ? ROW_HEIGHT : cardHeight + GAP;
+    });
+  }
+  const rest = part.items_total - part.items.length;
+  $("count").textContent = `${count(shown, "item")} shown`
+    + (rest > 0 ? `; ${number(rest)} more are part of the plan and not listed here` : "")
+    + (part.is_itemized ? "" : ". The plan is too large for single items to be kept: list them in the option keep.");
+  list.show(cells, y);
+}
+
+function showKept(part) {
+  const wanted = view.filter.toLowerCase(), cells = [], width = $("list").clientWidth - 4;
+  part.kept.forEach(([name, code, reason, other], at) => {
+    if (view.codes.size && !view.codes.has(code)) return;
+    if (wanted && !`${name} ${reason} ${other}`.toLowerCase().includes(wanted)) return;
+    cells.push({ kind: "kept", at, x: 0, y: cells.length * KEPT_HEIGHT, width, height: KEPT_HEIGHT });
+  });
+  const rest = part.kept_total - part.kept.length;
+  $("count").textContent = `${count(cells.length, "item")} shown${rest > 0 ? `; ${number(rest)} more are not listed here` : ""}`;
+  list.show(cells, cells.length * KEPT_HEIGHT);
+}
+
+function paint(element, cell) {
+  const part = parts[view.part];
+  element.classList.add(cell.kind);
+  if (cell.kind === "kept") return paintKept(element, part, cell.at);
+  const kept = unticked[view.part];
+  const items = cell.kind === "group" ? cell.items : [cell.at];
+  const away = items.filter((at) => !kept.has(at)).length;
+  element.setAttribute("aria-checked", away === items.length ? "true" : away ? "mixed" : "false");
+  element.append(make("span", undefined, "tick"));
+  if (cell.kind === "group") {
+    const sum = `${number(away)} of ${number(items.length)} removed · ${bytes(cell.size)}`;
+    element.append(make("span", cell.name, "name path"), make("span", sum, "sum"));
+    return;
+  }
+  const item = part.items[cell.at], word = away ? "" : "kept · ";
+  element.title = pathOf(part, item);
+  const more = [bytes(item[SIZE]), item[MODIFIED] ? day(item[MODIFIED]) : ""].filter(Boolean).join(" · ");
+  const picture = pictureOf(part, String(cell.at), item[NAME]);
+  if (cell.kind === "card") {
+    const text = make("div", undefined, "text"), first = make("div", undefined, "more");
+    if (word) first.append(make("span", word, "kept-word"));
+    first.append(item[ABOUT] || more);
+    text.append(make("div", item[NAME], "name path"), first);
+    if (item[ABOUT]) text.append(make("div", more, "more"));
+    element.prepend(picture);
+    element.append(text);
+  } else {
+    element.append(picture, make("span", pathOf(part, item), "name path"));
+    if (word) element.append(make("span", "kept", "kept-word"));
+    element.append(make("span", item[ABOUT], "more"), make("span", bytes(item[SIZE]), "size"),
+      make("span", item[MODIFIED] ? day(item[MODIFIED]) : "", "date"));
+  }
+}
+
+function paintKept(element, part, at) {
+  const [name, code, reason, other] = part.kept[at];
+  if (other) element.append(pictureOf(part, `kept-${at}`, name));
+  const text = make("div", undefined, "text"), title = make("div", undefined, "name");
+  title.append(make("span", code, "badge"), make("span", name, "path"));
+  if (other) title.append(" ⇄ ", make("span", other, "path"));
+  text.append(title, make("div", reason, "more"));
+  element.append(text);
+}
+
+function pictureOf(part, key, name) {
+  const box = make("div", undefined, "picture");
+  if (Object.hasOwn(part.pictures, key)) {
+    const image = make("img");
+    image.alt = "";
+    image.src = `data:image/jpeg;base64,${part.pictures[key]}`;
+    box.append(image);
+    return box;
+  }
+  const dot = name.lastIndexOf(".");
+  const kind = dot > 0 && name.length - dot < 7 ? name.slice(dot + 1).toUpperCase() : "FILE";
+  const text = make("div");
+  text.append(make("b", kind));
+  const why = part.job === "missing" && !Object.hasOwn(part.no_picture, key) ? "the file is missing"
+    : Object.hasOwn(part.no_picture, key) ? part.no_picture[key] : "";
+  if (why) text.append(make("br"), make("small", why));
+  box.append(text);
+  return box;
+}
+
+function toggle(cell) {
+  const part = parts[view.part], kept = unticked[view.part];
+  if (cell.kind === "kept" || !part.is_itemized) return;
+  const items = cell.kind === "group" ? cell.items : [cell.at];
+  const keeps = items.some((at) => !kept.has(at));
+  for (const at of items) {
+    if (keeps) kept.add(at);
+    else kept.delete(at);
+  }
+  list.draw();
+  showChosen();
+}
+
+function describe(cell) {
+  const part = parts[view.part];
+  if (cell.kind === "group") $("detail").textContent = cell.name;
+  else if (cell.kind === "kept") {
+    const [name, code, reason, other] = part.kept[cell.at];
+    $("detail").textContent = `${name}${other ? ` ⇄ ${other}` : ""} · ${code}: ${reason}`;
+  } else {
+    const item = part.items[cell.at], why = part.no_picture[String(cell.at)];
+    const parts_ = [pathOf(part, item), item[ABOUT], item[SIZE] >= 0 ? `${number(item[SIZE])} bytes` : "",
+      item[MODIFIED] ? minute(item[MODIFIED]) : "", reasonOf(part), why ? `no picture: ${why}` : ""];
+    $("detail").textContent = parts_.filter(Boolean).join(" · ");
+  }
+}
+
+function reasonOf(part) {
+  return { orphans: "nothing references it", missing: "its file does not exist", incomplete: "never attached to anything" }[part.job];
+}
+
+// What is kept, and its export.
+
+function showChosen() {
+  const kept = unticked.reduce((total, some) => total + some.size, 0);
+  const all = parts.reduce((total, part) => total + (part.items_total || 0), 0);
+  $("chosen").textContent = `${number(all - kept)} of ${count(all, "item")} to be removed, ${number(kept)} kept by you`;
+}
+
+function checksum(text) {
+  let sum = 0xffffffff;
+  for (const byte of new TextEncoder().encode(text)) {
+    sum ^= byte;
+    for (let bit = 0; bit < 8; bit++) sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
+  }
+  return ((sum ^ 0xffffffff) >>> 0).toString(16).padStart(8, "0");
+}
+
+function entriesOf(at) {
+  const part = parts[at];
+  return [...unticked[at]].sort((one, other) => one - other)
+    .map((item) => part.items[item][ENTRY] || pathOf(part, part.items[item]));
+}
+
+function exported() {
+  const jobs = parts.flatMap((part, at) => {
+    if (part.message) return [];
+    const keep = entriesOf(at);
+    const about = [part.host, part.site, part.job, part.heading, part.plan_id, part.plan];
+    const [host, site, job, heading, plan_id, plan] = about;
+    const sum = checksum([...about, ...keep].join("\n"));
+    return [{ host, site, job, heading, plan_id, plan, keep, count: keep.length, checksum: sum }];
+  });
+  const about = "What a reviewer keeps of the plans of a page. Pass it on as it is: -e @keep.yml, or --keep FILE.";
+  return JSON.stringify({ media_cleanup_keep: { about, version: 1, made: data.made, jobs } }, null, 1) + "\n";
+}
+
+function lasting() {
+  const sites = new Map();
+  parts.forEach((part, at) => {
+    if (unticked[at].size) sites.set(part.site, [...(sites.get(part.site) || []), ...entriesOf(at)]);
+  });
+  if (!sites.size) return "# Nothing is unticked.";
+  return [...sites].map(([site, entries]) =>
+    `# ${site}\nkeep:\n${[...new Set(entries)].map((entry) => `  - ${JSON.stringify(entry)}`).join("\n")}`).join("\n");
+}
+
+function save() {
+  const link = make("a");
+  link.href = URL.createObjectURL(new Blob([exported()], { type: "application/yaml" }));
+  link.download = "keep.yml";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+function setTheme(theme) {
+  document.documentElement.dataset.theme = theme;
+  $("theme").textContent = theme === "dark" ? "Light" : "Dark";
+}
+
+function start() {
+  setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  $("theme").addEventListener("click", () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+  let typed;
+  $("filter").addEventListener("input", () => {
+    clearTimeout(typed);
+    typed = setTimeout(() => { view.filter = $("filter").value; list.top(); showList(); }, 120);
+  });
+  $("group").addEventListener("change", () => { view.group = $("group").value; list.top(); showList(); });
+  $("views").addEventListener("click", (event) => {
+    if (!event.target.dataset.view) return;
+    view.view = event.target.dataset.view;
+    list.top();
+    showList();
+  });
+  $("export").addEventListener("click", save);
+  $("how").addEventListener("click", () => {
+    const part = parts[view.part] || {};
+    $("command").textContent = `media-cleanup ${part.job || "JOB"} ${part.site || "SITE"} --keep keep.yml`;
+    $("lasting").value = lasting();
+    $("help").showModal();
+  });
+  new ResizeObserver(() => showList()).observe($("list"));
+  showHead();
+  if (parts.length) showPart(0);
+  else $("heading").textContent = "There is no job.";
+  showChosen();
+}
+
+start();

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Makes the page: one file that loads nothing and runs nothing but its own script.
+
+What comes from the site's processes is their users' word. It is checked here, and only ever data there.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import time
+from string import Template
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
+
+from ...errors import CleanupError
+from ...plan.reviewed import DAYS
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+
+
+class Part(NamedTuple):
+    """What a page shows of one job of a host: the document of its plan, or why there is none."""
+
+    host: str
+    heading: str
+    document: Mapping[str, Any] | None
+    message: str = ""
+
+
+def page(parts: Sequence[Part]) -> str:
+    """The page as HTML. Raises CleanupError for a document that is none."""
+    made = [part.document["made"] for part in parts if part.document]
+    about = {"made": time.time(), "good_until": min(made, default=time.time()) + DAYS * 86400}
+    data = json.dumps({**about, "parts": [_shown(part) for part in parts]})
+    style, script = _file("page.css"), _file("list.js") + _file("page.js")
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
+        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    )
+    return Template(_file("page.html")).substitute(
+        # In a text of JSON these letters stand in strings only; as escapes, they end no element.
+        data=data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),
+        style=style,
+        script=script,
+        policy=policy,
+    )
+
+
+def read_documents(text: str) -> list[Mapping[str, Any]]:
+    """The documents that were written one a line. Raises CleanupError for what is none."""
+    try:
+        documents = [json.loads(line) for line in text.splitlines()]
+    except (ValueError, RecursionError):
+        raise CleanupError("what the site's process sent for the page cannot be read.") from None
+    for document in documents:
+        _require_document(document)
+    return documents
+
+
+def _shown(part: Part) -> dict[str, Any]:
+    about = {"host": part.host, "heading": part.heading, "message": part.message}
+    if part.document is None:
+        return {**about, "refused": []}
+    return {**{name: part.document[name] for name in _FIELDS}, **about}
+
+
+def _file(name: str) -> str:
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as file:
+        return file.read()
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+# What a document has, and of which form; the script of the page relies on it.
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value < 2**63
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _list_of(is_entry: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(is_entry, value))
+
+
+def _table_of(is_entry: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(is_entry, value.values()))
+
+
+def _row_of(*columns: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, list)
+        and len(value) == len(columns)
+        and all(fits(cell) for fits, cell in zip(columns, value))
+    )
+
+
+def _is_refusal(value: Any) -> bool:
+    names = ("guard", "message", "lifted_by")
+    return isinstance(value, dict) and all(_is_text(value.get(name)) for name in names)
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, str) and bool(_BASE64.fullmatch(value))
+
+
+_FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("host", "heading", "site", "job", "table", "plan_id", "plan"), _is_text),
+    **dict.fromkeys(
+        ("young", "items_total", "kept_total", "dependent_rows_total", "relinks_total"), _is_number
+    ),
+    **dict.fromkeys(("is_itemized", "is_permanent"), _is_flag),
+    **dict.fromkeys(("summary", "notes", "unlisted", "dependent_rows", "folders"), _list_of(_is_text)),
+    **dict.fromkeys(("examined", "found", "labels", "kept_codes"), _table_of(_is_number)),
+    "made": _is_number,
+    "dependents": _table_of(_table_of(_is_number)),
+    "refused": _list_of(_is_refusal),
+    "relinks": _list_of(_row_of(_is_text, _is_text)),
+    "items": _list_of(_row_of(_is_number, _is_text, _is_number, _is_number, _is_text, _is_text)),
+    "kept": _list_of(_row_of(_is_text, _is_text, _is_text, _is_text)),
+    "pictures": _table_of(_is_picture),
+    "no_picture": _table_of(_is_text),
+}
+
+
+def _require_document(document: Any) -> None:
+    is_whole = isinstance(document, dict) and all(
+        name in document and fits(document[name]) for name, fits in _FIELDS.items()
+    )
+    totals, folders = ("records", "files", "bytes"), len(document["folders"]) if is_whole else 0
+    if (
+        not is_whole
+        or not all(name in document["found"] for name in totals)
+        or any(not isinstance(item[0], int) or not 0 <= item[0] < folders for item in document["items"])
+    ):
+        raise CleanupError("what the site's process sent for the page is no plan of this version.")

@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: media_report
+short_description: Make a page to review what cleanup jobs would remove
+version_added: 1.0.0
+author: Django Media Cleanup contributors (!UNKNOWN)
+description:
+  - Makes one HTML file on the controller of what M(django_media.cleanup.media_orphans) and
+    M(django_media.cleanup.photo_records) wrote for it (their option C(report)), once that was fetched from
+    all hosts.
+  - The page shows the plans with pictures. Whoever reads it may untick what is to be kept and export that as
+    C(keep.yml), for C(-e @keep.yml) of the playbook P(django_media.cleanup.cleanup#playbook).
+  - The page loads nothing from anywhere, and its owner alone can read it.
+  - It runs on the controller, in check mode too.
+attributes:
+  check_mode:
+    description: Can run in check mode, and writes the page all the same, since that is what it is for.
+    support: full
+  diff_mode:
+    description: Shows what would change.
+    support: none
+options:
+  dest:
+    description:
+      - The file on the controller. What is in its place is replaced.
+    type: path
+    required: true
+  jobs:
+    description:
+      - The jobs, in the order in which the page shows them.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      host:
+        description: The host, as the inventory calls it.
+        type: str
+        required: true
+      heading:
+        description: What the job is called.
+        type: str
+        required: true
+      data:
+        description: The file on the controller that was fetched from the host.
+        type: path
+      message:
+        description: Why there is no plan; the page shows this then.
+        type: str
+        default: ""
+seealso:
+  - module: django_media.cleanup.media_orphans
+  - module: django_media.cleanup.photo_records
+"""
+
+EXAMPLES = r"""
+- name: Make a page of one plan
+  django_media.cleanup.media_report:
+    dest: report.html
+    jobs:
+      - host: "{{ inventory_hostname }}"
+        heading: footycollect · orphans
+        data: /tmp/fetched/orphans.json
+"""
+
+RETURN = r"""
+dest:
+  description: The page.
+  returned: success
+  type: str
+  sample: /home/admin/report.html
+bytes:
+  description: How long it is.
+  returned: success
+  type: int
+  sample: 3481022
+"""

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""The page to review: bounded, private, and nothing that comes from a site is more than data in it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from engine import work
+from engine.config.keep import keep_of
+from engine.config.site_user import this_process
+from engine.errors import CleanupError
+from engine.report.page.page import Part, page, read_documents
+from helpers.builders import A_TICK, Site
+from helpers.pages import paths_of
+
+HOSTILE = [
+    "p/</script><script>alert(1)</script>.jpg",
+    "p/<img src=x onerror=alert(1)>\"'`.jpg",
+    "p/\x1b[31mred\x07.jpg",
+    "p/${alert(1)} $data.jpg",
+]
+ODD = [
+    b"p/caf\xe9\n.jpg",
+    b"p/[1]*?.jpg",
+    b"p/50%.jpg",
+    b"row:x:1.jpg",
+    b"file:x",
+    b"p/a\\x41.jpg",
+    b" a ",
+    b"p/a",
+]
+
+
+@pytest.fixture(params=["this process", "a process of its own"])
+def worker(request: pytest.FixtureRequest) -> Any:
+    own = this_process()
+    return own if request.param == "this process" else replace(own, is_this_process=False)
+
+
+def document(site: Site, folder: Path, worker: Any = None, check: bool = True, **limits: int) -> Any:
+    """What the job orphans writes for a page, as text."""
+    options = {**site.basics, "directories": ["."], "references": [{"table": "photo", "column": "image"}]}
+    report = {"file": str(folder / "report"), "most_bytes": 8 << 20, "most_thumbnails": 1000, **limits}
+    about = {"age_stamp": "mtime", "approved_plan": None, "report": report, "permanent": True}
+    time.sleep(A_TICK)
+    request = {
+        "task": "orphans",
+        "check": check,
+        "verbose": False,
+        "diff": False,
+        "options": {**options, **about},
+    }
+    answer = work.done_by(worker or this_process(), request)
+    assert not answer["failure"]
+    return (folder / "report").read_text()
+
+
+def picture() -> bytes:
+    written = io.BytesIO()
+    Image.new("RGB", (400, 300), "#08f").save(written, "JPEG")
+    return written.getvalue()
+
+
+def test_a_plan_is_written_privately_with_its_pictures(
+    sqlite_site: Site, worker: Any, tmp_path: Path
+) -> None:
+    sqlite_site.media.write("p/1.jpg", "q/2.jpg", content=picture())
+    sqlite_site.media.write("p/broken.jpg", "p/film.mp4")
+    text = document(sqlite_site, tmp_path, worker)
+    [found] = read_documents(text)
+    assert paths_of(found) == ["p/1.jpg", "p/broken.jpg", "p/film.mp4", "q/2.jpg"]
+    assert set(found["pictures"]) == {"0", "3"}
+    assert list(found["no_picture"]) == ["1"]
+    assert base64.b64decode(found["pictures"]["0"])[:2] == b"\xff\xd8"
+    assert (tmp_path / "report").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.promise(6)
+def test_only_a_plan_that_is_not_carried_out_is_shown(sqlite_site: Site, tmp_path: Path) -> None:
+    sqlite_site.media.write("p/1.jpg")
+    with pytest.raises(CleanupError, match="check mode"):
+        document(sqlite_site, tmp_path, check=False)
+    assert sqlite_site.media.files == {b"p/1.jpg"}
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.promise(11)
+def test_names_and_pictures_are_bounded(sqlite_site: Site, tmp_path: Path) -> None:
+    sqlite_site.media.write(*(f"p/{number:04}.jpg" for number in range(2000)))
+    sqlite_site.media.write("p/0000.jpg", "p/0001.jpg", "q/1.jpg", content=picture())
+    [found] = read_documents(document(sqlite_site, tmp_path, most_bytes=70_000, most_thumbnails=1))
+    assert len(found["pictures"]) + len(found["no_picture"]) == 1
+    assert found["items_total"] == 2001 > len(found["items"]) > 100
+    assert (tmp_path / "report").stat().st_size < 70_000 + 100
+    # The first of each folder come before the others.
+    sqlite_site.media.write(*(f"p/{number:04}.jpg" for number in range(20)), content=picture())
+    [found] = read_documents(document(sqlite_site, tmp_path, most_thumbnails=13))
+    assert set(found["pictures"]) == {*map(str, range(12)), "2000"}
+
+
+@pytest.mark.promise(8)
+def test_each_name_has_an_entry_that_keeps_exactly_its_file(sqlite_site: Site, tmp_path: Path) -> None:
+    names = sorted([*ODD, *map(str.encode, HOSTILE[2:])])
+    sqlite_site.media.write(*names)
+    [found] = read_documents(document(sqlite_site, tmp_path))
+    entries = [item[4] or path for item, path in zip(found["items"], paths_of(found))]
+    for name, entry in zip(names, entries):
+        keep = keep_of([entry])
+        assert [*keep.paths, *keep.files] == [name], entry
+        assert entry.isprintable()
+
+
+def test_nothing_of_a_name_is_markup_or_script(sqlite_site: Site, tmp_path: Path) -> None:
+    names = [name.replace("/script", "\\script") for name in HOSTILE]
+    sqlite_site.media.write(*names)
+    [found] = read_documents(document(sqlite_site, tmp_path))
+    # A name cannot have a slash, and what a hostile process sends can.
+    found["folders"] = ["</script><!--<script>alert(1)//"]
+    html = page([Part("web", "h<b>i", found), Part("</script>", "x", None, "<script>alert(2)</script>")])
+    assert html.count("<script") == html.count("</script>") == 2
+    assert html.count("<!--") == 0
+    data = json.loads(re.findall(r'id="data">(.*?)</script>', html, re.DOTALL)[0])
+    assert data["parts"][0]["folders"] == found["folders"]
+    assert data["parts"][1]["message"] == "<script>alert(2)</script>"
+
+
+def test_the_page_may_run_its_own_script_and_load_nothing(sqlite_site: Site, tmp_path: Path) -> None:
+    html = page([])
+    policy = re.findall(r'Content-Security-Policy" content="(.*?)"', html)[0]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    for kind, pattern in (("script-src", r"<script>(.*?)</script>"), ("style-src", r"<style>(.*?)</style>")):
+        [text] = re.findall(pattern, html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules.pop(kind) == f"'sha256-{digest}'"
+    assert rules.pop("img-src") == "data:"
+    assert set(rules.values()) == {"'none'"}
+    assert not re.search(r"https?://|\bsrc=|\bhref=|\bon\w+=|style=|innerHTML|eval\(", html)
+
+
+def whole(sqlite_site: Site, tmp_path: Path) -> Any:
+    sqlite_site.media.write("p/1.jpg")
+    return json.loads(document(sqlite_site, tmp_path))
+
+
+CHANGES = [
+    {"items": [[9, "a", 1, 1, "", ""]]},
+    {"items": [[-1, "a", 1, 1, "", ""]]},
+    {"items": [[0.5, "a", 1, 1, "", ""]]},
+    {"items": [[0, "a", "1", 1, "", ""]]},
+    {"items": [[0, {"a": 1}, 1, 1, "", ""]]},
+    {"items": None},
+    {"found": {}},
+    {"found": {"records": 1, "files": True, "bytes": 1}},
+    {"pictures": {"0": '"><script>'}},
+    {"kept": [["a", "b"]]},
+    {"refused": [{"guard": 1, "message": "", "lifted_by": ""}]},
+    {"made": float("nan")},
+    {"made": 1e300},
+    {"plan": None},
+]
+
+
+@pytest.mark.promise(15)
+def test_what_is_no_document_is_refused(sqlite_site: Site, tmp_path: Path) -> None:
+    good = whole(sqlite_site, tmp_path)
+    assert read_documents(json.dumps(good))
+    for change in CHANGES:
+        with pytest.raises(CleanupError, match="no plan of this version"):
+            read_documents(json.dumps({**good, **change}))
+    for text in ("{", "[" * 100_000, "[]", "null"):
+        with pytest.raises(CleanupError):
+            read_documents(text)
