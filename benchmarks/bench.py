@@ -24,6 +24,7 @@ from typing import Iterable, Iterator
 import contests
 import psycopg2
 import removal
+import sweep
 from contests import Contest
 from measure import Bench, Measurement
 from sites import SHAPES, Site, build
@@ -36,6 +37,8 @@ KINDS = ("postgresql", "sqlite")
 FOR_A_PLAYBOOK = 100_000
 # So few that the start of a process counts.
 FOR_A_PROCESS = 10_000
+# A gigabyte of text at the usual size.
+ROWS_FOR_A_FILE = 5
 _HEADING = """\
 | work | who | time | processors | memory | time, ratio | memory, ratio |
 |---|---|--:|--:|--:|--:|--:|"""
@@ -91,6 +94,8 @@ def _contests(folder: Path, server: str, options: argparse.Namespace) -> Iterato
             yield contests.site_process(site)
     if options.only in "removal":
         yield from removal.contests(folder, server, min(options.size, removal.MOST))
+    if options.only in "sweep":
+        yield from sweep.contests(folder, server, ROWS_FOR_A_FILE * options.size)
 
 
 def _scans(options: argparse.Namespace, jobs: Iterable[str], size: int, shape: str) -> list[tuple[str, str]]:

@@ -31,11 +31,13 @@ _BROKEN_LINE = re.compile(r"=\r?\n")
 # encodings, which may be encoded themselves.
 _HEX = "(?:2[3-6Ee]|3[0-9BbDd]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Cc])"
 _DECIMAL = "(?:3[5-8]|46|4[89]|5[0-79]|6[15-9]|[789][0-9]|1[01][0-9]|12[0-2])(?![0-9])"
+# Each with a character without which it does not come.
 _HIDDEN = (
     ("%", re.compile(f"%(?:25)*{_HEX}")),
     ("\\", re.compile(rf"\\(?:u00|u\{{0*|U000000|x){_HEX}|\\(?:056|[01][0-7]{{2}})")),
-    ("&", re.compile(f"&(?:amp;)*(?:#0*{_DECIMAL}|#[xX]0*{_HEX}|period)")),
-    ("=", re.compile(rf"=(?:\r?\n|{_HEX})")),
+    ("#", re.compile(f"&(?:amp;)*(?:#0*{_DECIMAL}|#[xX]0*{_HEX})")),
+    # Quoted-printable breaks lines within words, and encodes no letter.
+    ("\n", re.compile(r"=\r?\n")),
 )
 
 

@@ -16,7 +16,7 @@ from bisect import bisect_right
 from functools import lru_cache
 from itertools import accumulate
 from string import ascii_letters, digits
-from typing import Collection, Iterable, Iterator, Match, NamedTuple, Pattern, Sequence
+from typing import Collection, Iterable, Iterator, List, Match, NamedTuple, Pattern, Sequence, Union
 
 from ...media.paths import Spellings
 from .decoding import folded, folded_path, hidden_places, readings
@@ -34,10 +34,10 @@ _SHOWN = 200
 _EXTENSION = re.compile(r"[a-z0-9]{1,16}")
 _MOST_EXTENSIONS = 100
 # Between texts that are searched as one: no part of any name.
-_BREAK = "\n"
+_BREAK = "\0"
 # What is encoded nowhere, except by who encodes all; and what ends no encoding, and begins none.
 _PLAIN = f"{ascii_letters}{digits}_.-"
-_SIMPLE = frozenset("/ \n\r\t\"'()<>[],:|*`!?@$^{")
+_SIMPLE = frozenset("\0/ \n\r\t\"'()<>[],:|*`!?@$^{")
 _EMPHASIS = "_.-"
 # Where a name may begin: after what is no part of most names, and after a sign for emphasis behind that.
 _BEGINNING = re.compile(r"(?:\A|[^A-Za-z0-9_.~-])([_.~-]*)")
@@ -48,6 +48,10 @@ _HOST = re.compile(r"\A[a-z][a-z0-9+.-]*:/[^/]*/")
 _SLASHES = re.compile(r"/(?:\.?/)+")
 # What a mention is shown with: all that stands together.
 _WRITTEN = re.compile(r"[^\s\"'<>()]*\Z")
+
+
+# Nearly always there is one path for a name, and memory for so many.
+_Paths = Union[bytes, List[bytes]]
 
 
 class Mention(NamedTuple):
@@ -67,25 +71,27 @@ class Mentions:
     def __init__(self, candidates: Iterable[bytes], spellings: Spellings) -> None:
         self._prefixes = tuple(_prefixes(map(folded_path, spellings.prefixes)))
         # By their folded names, those with an extension and those without.
-        self._named: dict[str, list[bytes]] = {}
-        self._bare: dict[str, list[bytes]] = {}
+        self._named: dict[str, _Paths] = {}
+        self._bare: dict[str, _Paths] = {}
+        # The last words of the names: all of a name of which nothing could be encoded.
+        self._endings: set[str] = set()
         extensions = set()
         longest = 0
         for path in candidates:
             longest = max(longest, len(path))
             name = folded_path(path.rpartition(b"/")[2])
             extension = name.rpartition(".")[2]
-            has_extension = "." in name and _EXTENSION.fullmatch(extension)
-            if has_extension:
+            if len(extension) < len(name) and _EXTENSION.fullmatch(extension):
                 extensions.add(extension)
-            (self._named if has_extension else self._bare).setdefault(name, []).append(path)
+                _add(self._named, name, path)
+                self._endings.add(_ending(name))
+            else:
+                _add(self._bare, name, path)
         self._anchor = _anchor(extensions)
-        # The last words of the names: all of a name of which nothing could be encoded.
-        self._endings = {_ending(name) for name in self._named}
-        self._longest_ending = max(map(len, self._endings), default=0) + len(_EMPHASIS)
         self._before_end = min(_BEFORE, _ENCODED * (longest + 1))
         self._longest = max(map(len, self._named), default=0)
         self._longest_bare = max(map(len, self._bare), default=0)
+        self._longest_ending = max(map(len, self._endings), default=0) + len(_EMPHASIS)
         self._by_path = lru_cache(maxsize=100)(self._folded_paths)
 
     def in_texts(self, texts: Sequence[str | None]) -> Iterator[tuple[int, Mention]]:
@@ -139,7 +145,7 @@ class Mentions:
             for start in _beginnings(plain, max(0, len(plain) - self._longest - 1)):
                 paths = self._named.get(plain[start:])
                 if paths:
-                    meant, is_strong = self._meant(plain, start, paths, is_whole)
+                    meant, is_strong = self._meant(plain, start, _all(paths), is_whole)
                     found[is_strong].update(dict.fromkeys(meant))
         is_strong = bool(found[True])
         for path in found[is_strong]:
@@ -149,7 +155,7 @@ class Mentions:
         """The mentions of candidates without an extension: by their whole path, behind a slash."""
         plain = _SLASHES.sub("/", folded(text))
         if plain.strip() in self._bare:
-            for path in self._bare[plain.strip()]:
+            for path in _all(self._bare[plain.strip()]):
                 if b"/" not in path:
                     yield Mention(path, True, _shown(text))
         slash = plain.find("/")
@@ -160,7 +166,7 @@ class Mentions:
                 name = following[:end]
                 if name in self._bare:
                     before = plain[max(0, start - self._before_end) : start]
-                    meant, is_strong = self._meant(before + name, len(before), self._bare[name], False)
+                    meant, is_strong = self._meant(before + name, len(before), _all(self._bare[name]), False)
                     for path in meant if is_strong else ():
                         yield Mention(path, True, _shown(before + name))
             slash = plain.find("/", start)
@@ -183,9 +189,21 @@ class Mentions:
     def _folded_paths(self, name: str) -> tuple[dict[str, list[bytes]], int]:
         """The candidates of a name by their folded paths, and the length of the longest of these."""
         found: dict[str, list[bytes]] = {}
-        for path in (*self._named.get(name, ()), *self._bare.get(name, ())):
+        for path in (*_all(self._named.get(name, [])), *_all(self._bare.get(name, []))):
             found.setdefault(folded_path(path), []).append(path)
         return found, max(map(len, found), default=0)
+
+
+def _add(named: dict[str, _Paths], name: str, path: bytes) -> None:
+    known = named.setdefault(name, path)
+    if isinstance(known, list):
+        known.append(path)
+    elif known is not path:
+        named[name] = [known, path]
+
+
+def _all(paths: _Paths) -> Sequence[bytes]:
+    return (paths,) if isinstance(paths, bytes) else paths
 
 
 def _ending(name: str) -> str:
