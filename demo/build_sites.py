@@ -5,8 +5,8 @@
 
     python demo/build_sites.py DEST [--total-loss]
 
-The first is a Django project, the second is nothing but its tables. Whatever is
-tried out on them, running this again starts over: all in DEST is replaced.
+The first is a Django project and described in four lines; of the second there are only its tables, which are
+described by hand. Whatever is tried out on them, running this again starts over: all in DEST is replaced.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ Uploads whose form was never finished, and photos of items deleted since, are le
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import shutil
@@ -119,21 +120,15 @@ def build(directory: Path, now: datetime) -> None:
 
 
 def description(directory: Path) -> dict[str, object]:
-    """The site as the playbooks and the role want it described."""
-    references = [{"table": "collection_photo", "column": name} for name in ("image", "image_avif")]
-    incomplete = {
-        "table": "collection_photo",
-        "file_column": "image",
-        "companion_columns": ["image_avif"],
-    }
+    """The site as the playbooks and the role want it described: the project knows the rest."""
     return {
         "name": NAME,
-        "database_url": django_database.url(directory),
-        "media_root": str(directory / "media"),
+        "user": getpass.getuser(),
+        "django": {"project": str(directory), "python": sys.executable, "settings": SETTINGS},
+        "orphans": {},
+        "incomplete": [{"model": "collection.Photo"}],
         # Nobody can set a file's ctime back: by that, all files of a demo are new.
         "age_stamp": "mtime",
-        "orphans": {"directories": DIRECTORIES, "references": references},
-        "incomplete": [incomplete],
     }
 
 

@@ -189,8 +189,10 @@ def main() -> None:
         argument_spec=argument_spec(QUARANTINE),
         supports_check_mode=True,
         required_if=[
-            ("state", "restored", ("batch", "database_url", "media_root")),
-            ("state", "purged", ("media_root",)),
+            ("state", "restored", ("batch",)),
+            ("state", "restored", ("database_url", "django"), True),
+            ("state", "restored", ("media_root", "django"), True),
+            ("state", "purged", ("media_root", "django"), True),
             ("state", "pinned", ("batch",)),
             ("state", "unpinned", ("batch",)),
             ("state", "purged", ("batch", "batches", "older_than_days"), True),

@@ -11,7 +11,6 @@ time limit, nor send more than the limits here.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import selectors
@@ -27,6 +26,7 @@ from ...libc import libc_function
 from .answer import facts_of
 from .facts import Facts
 from .failure import Failure
+from .probe import models, program, storages, values
 from .project import Project
 
 # Seconds that a project has to import its settings and models; large ones take ten.
@@ -37,7 +37,8 @@ LARGEST = 16 << 20
 MARK = "DJANGO_MEDIA_CLEANUP_PROBE"
 
 _PACKAGE = "media_cleanup_probe"
-_MODULES = ("values", "storages", "models", "program")
+# Imported above, and not by their names here: Ansible sends to a target what it sees imported.
+_MODULES = (values, storages, models, program)
 # Makes modules of the sources on standard input, whose paths are then those of no file.
 _BOOTSTRAP = """\
 import json, sys
@@ -154,12 +155,10 @@ class _Probe:
 
 def _program() -> bytes:
     """The sources of the probe, each after those that it imports."""
-    package = __name__.rpartition(".")[0] + ".probe"
     sources = [(_PACKAGE, "")]
-    for name in _MODULES:
-        module = importlib.import_module(f"{package}.{name}")
+    for module in _MODULES:
         source = cast("Any", module.__spec__).loader.get_source(module.__name__)
-        sources.append((f"{_PACKAGE}.{name}", source))
+        sources.append((f"{_PACKAGE}.{module.__name__.rpartition('.')[2]}", source))
     return json.dumps(sources).encode()
 
 
