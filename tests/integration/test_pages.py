@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import getpass
 import re
 import shlex
 from pathlib import Path
@@ -27,7 +28,7 @@ ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
 ENGINE = REPOSITORY / "plugins" / "module_utils" / "_reconcile"
 PROGRAMS = ("ansible-playbook", "ansible-doc", "media-cleanup")
 # What the pages call things, and what the demo calls them.
-HOSTS = {"HOST": "footycollect", "INVENTORY": "inventory"}
+HOSTS = {"HOST": "footycollect", "INVENTORY": "inventory", "www-data": getpass.getuser()}
 BATCH = re.compile(r"\d{8}T\d{4}(\d\dZ-orphans-\w+)?")
 # Without a terminal, what would ask a person ends with these words.
 UNCONFIRMED = "because nobody typed yes"
@@ -78,6 +79,8 @@ def in_demo(words: list[str], demo: Path) -> Iterator[str]:
             yield str(demo / "inventory.yml")
         elif word == "missing.list":
             yield str(demo / word)
+        elif word == "/var/www/footycollect":
+            yield str(demo / "footycollect")
         else:
             yield BATCH.sub(lambda found: kept[0] if kept else found.group(), word)
 
