@@ -306,7 +306,7 @@ def test_a_stem_with_leading_dots_is_the_same_in_postgresql_as_in_python(postgre
 
 
 def incomplete(database: Any, cutoff: float, zone: str | None = None) -> list[bytes | None]:
-    selection = Selection(database.table("photo"), "image", "album_id", "taken", cutoff, zone)
+    selection = Selection(database.table("photo"), "image", ("album_id",), "taken", cutoff, zone)
     return sorted(row.file for rows in database.rows(selection) for row in rows)
 
 
