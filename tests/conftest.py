@@ -27,7 +27,8 @@ from helpers import engine_alias  # noqa: E402
 engine_alias.install()
 
 from helpers.databases import TestDatabase, connect_mariadb, new_sqlite  # noqa: E402
-from helpers.drivers import only_driver  # noqa: E402
+from helpers.debian_packages import CannotBeHad  # noqa: E402
+from helpers.drivers import only_driver, only_mysql_driver  # noqa: E402
 
 # Names a server that is there already, where tests are run with several versions of it, or each test
 # in a process of its own; ansible-test lets no variable through, so a file may do it too.
@@ -62,7 +63,6 @@ def postgresql_server() -> Iterator[str]:
 def mariadb_server() -> Iterator[str]:
     """The URL of a MariaDB that lives as long as the tests do; they are skipped where there can be none."""
     pytest.importorskip("pymysql")
-    from helpers.debian_packages import CannotBeHad
     from helpers.servers import running_mariadb
 
     with ExitStack() as stack:
@@ -132,7 +132,26 @@ def new_postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
 
 @pytest.fixture
 def mariadb(mariadb_server: str) -> Iterator[TestDatabase]:
-    """A new, empty MariaDB database, whose usual collation ignores case and accents, as Django's does."""
+    """A new, empty MariaDB database, for an engine that has no other driver than PyMySQL.
+
+    Its usual collation ignores case and accents, as that of Django does.
+    """
+    with only_mysql_driver("pymysql"):
+        yield from new_mariadb(mariadb_server)
+
+
+@pytest.fixture
+def mariadb_mysqlclient(mariadb_server: str) -> Iterator[TestDatabase]:
+    """The same, for an engine that has no other driver than mysqlclient."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(only_mysql_driver("MySQLdb"))
+        except CannotBeHad as error:
+            pytest.skip(f"there is no mysqlclient for the tests: {error}")
+        yield from new_mariadb(mariadb_server)
+
+
+def new_mariadb(mariadb_server: str) -> Iterator[TestDatabase]:
     name = f"site_{os.getpid()}_{next(_numbers)}"
     with closing(connect_mariadb(mariadb_server)) as connection:
         connection.cursor().execute(f"CREATE DATABASE {name}")

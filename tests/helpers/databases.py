@@ -92,7 +92,8 @@ def connect_mariadb(url: str) -> Any:
         database=parts.path[1:] or None,
         charset="utf8mb4",
         autocommit=True,
-        sql_mode="ANSI,STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO",
+        sql_mode="ANSI,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO",
+        init_command="SET time_zone = '+00:00', max_recursive_iterations = 100000",
         client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS,
     )
 

@@ -34,6 +34,16 @@ class Implementation:
     on_delete: tuple[str, ...] = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
     # Whether it locks single rows, rather than all of them.
     locks_rows: bool = True
+    # Whether it checks foreign keys by itself when a transaction ends.
+    defers: bool = True
+    # Whether a row has an address where it has no primary key.
+    addresses_rows_without_key: bool = True
+    # Whether it can prove that nothing was written since a mark.
+    marks_changes: bool = True
+    # A type whose values may be very long.
+    long_text: str = "text"
+    # The statement after which a session waits for a lock for a moment only.
+    wait_shortly: str = "SET lock_timeout = '50ms'"
     # Whether it keeps off runs on other hosts by a lock of its own.
     locks_out_other_hosts: bool = True
 
@@ -109,10 +119,82 @@ SQLITE = Implementation(
     generated="GENERATED ALWAYS AS (id * 2) STORED",
     read_all=_all_rows_of_sqlite,
     locks_rows=False,
+    wait_shortly="PRAGMA busy_timeout = 50",
     locks_out_other_hosts=False,
 )
 
-IMPLEMENTATIONS = (POSTGRESQL, replace(POSTGRESQL, fixture="postgresql_psycopg3"), SQLITE)
+
+def _all_rows_of_mariadb(site: TestDatabase, table: str) -> list[Any]:
+    columns = site.rows(
+        "SELECT column_name, data_type FROM information_schema.columns "
+        f"WHERE table_schema = database() AND table_name = '{table}' ORDER BY ordinal_position"
+    )
+    # A float is printed with less digits than it has.
+    exact = [f'"{name}" * 1E0' if kind == "float" else f'"{name}"' for name, kind in columns]
+    values = ", ".join(f"HEX(CAST({one} AS BINARY))" for one in exact)
+    return sorted(site.rows(f"SELECT {values} FROM {table}"), key=repr)
+
+
+MARIADB = Implementation(
+    fixture="mariadb",
+    keys={
+        **_KEYS,
+        "unsigned": ("id bigint unsigned", ["18446744073709551615", "18446744073709551614", "0"]),
+        "uuid": ("id uuid", [f"'{'0' * 8}-0000-0000-0000-{'0' * 11}{n}'" for n in "123"]),
+        "digits": ("id char(32)", [f"'{'0' * 31}{n}'" for n in "123"]),
+        "numeric": ("id decimal(20, 10)", ["0.1000000001", "0.1000000002", "1e9"]),
+        "time": ("id timestamp(6)", [f"'2025-01-0{n} 00:00:00.00000{n}'" for n in "123"]),
+        "bytes": ("id varbinary(9)", ["x'00ff'", "x''", "x'0a'"]),
+        "not UTF-8": ("id varchar(9) CHARACTER SET latin1", ["'é'", "'ß'", "'x'"]),
+        "case": ("id varchar(9) COLLATE utf8mb4_bin", ["'a'", "'A'", "'ä'"]),
+    },
+    values={
+        "boolean": ["true", "false"],
+        "smallint": ["-32768"],
+        "bigint": ["9223372036854775807"],
+        "bigint unsigned": ["18446744073709551615"],
+        "decimal(65,30)": ["1.50", "12345678901234567890123456789012345.123456789"],
+        "float": ["1.4012985e-45", "3.4028234e38", "0.1"],
+        "double": ["0.1", "1.7976931348623157e308", "-1e-320"],
+        "text": ["''", "'%s %% \\ '' \" \n\t\x1f'", "'Äﬁ😀'", "' x '"],
+        "varchar(9) CHARACTER SET latin1": ["'é€'", "'  '"],
+        "text CHARACTER SET utf8mb3": ["'ﬁ'"],
+        "text CHARACTER SET utf16": ["'😀'"],
+        "char(9)": ["'ab'"],
+        "binary(4)": ["x'00ff'"],
+        "blob": ["x''", "x'00ff0a'"],
+        "bit(1)": ["b'1'"],
+        "bit(64)": [f"b'1{'0' * 62}1'"],
+        "enum('a', 'ä''')": ["'a'", "'ä'''"],
+        "set('a', 'b')": ["''", "'a,b'"],
+        "year": ["2155", "0000"],
+        "date": ["'2025-02-28'", "'0000-00-00'", "'2025-02-31'", "'2025-00-00'"],
+        "time(6)": ["'-838:59:59.999999'"],
+        "datetime(6)": ["'2025-07-01 12:00:00.000001'", "'0000-00-00 00:00:00'"],
+        "timestamp(6) NULL": ["'2025-10-26 00:30:00.000001'", "'0000-00-00 00:00:00'"],
+        "json": ['\'{"b":  1, "a": null, "a": 2}\''],
+        "uuid": ["'6ba7b810-9dad-11d1-80b4-00c04fd430c8'"],
+        "inet6": ["'2001:db8::1'"],
+        "point": ["ST_PointFromText('POINT(1 2)', 4326)"],
+        "geometry": ["ST_GeomFromText('LINESTRING(0 0, 1.5 2)')"],
+    },
+    generated="GENERATED ALWAYS AS (id * 2) STORED",
+    read_all=_all_rows_of_mariadb,
+    on_delete=("NO ACTION", "RESTRICT", "CASCADE", "SET NULL"),
+    defers=False,
+    addresses_rows_without_key=False,
+    marks_changes=False,
+    long_text="longtext",
+    wait_shortly="SET innodb_lock_wait_timeout = 0",
+)
+
+IMPLEMENTATIONS = (
+    POSTGRESQL,
+    replace(POSTGRESQL, fixture="postgresql_psycopg3"),
+    SQLITE,
+    MARIADB,
+    replace(MARIADB, fixture="mariadb_mysqlclient"),
+)
 
 
 def make_table_with_key(site: TestDatabase, columns: str, values: Sequence[str]) -> None:

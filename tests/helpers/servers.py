@@ -29,6 +29,7 @@ IN_MEMORY = "/dev/shm"
 SMALL = (
     "innodb-buffer-pool-size=32M",
     "innodb-log-file-size=4M",
+    "max-allowed-packet=64M",
     "character-set-server=utf8mb4",
     "collation-server=utf8mb4_unicode_ci",
 )

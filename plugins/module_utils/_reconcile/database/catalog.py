@@ -42,7 +42,7 @@ class ColumnType:
 
 def usual_name(schema: str, relation: str) -> str:
     """The name of a table as people write it: without the schema where that is the usual one."""
-    return relation if schema in ("public", "main") else f"{schema}.{relation}"
+    return relation if schema in ("public", "main", "") else f"{schema}.{relation}"
 
 
 @dataclass(frozen=True)

@@ -92,8 +92,8 @@ class DependentRows(Statements):
         written = self.dialect.as_text(self.dialect.field("c", relation.column))
         content_type = self.dialect.field("c", relation.content_type_column)
         statement = (
-            f"SELECT keys.k0, {self.dialect.key_list(child, 'c')} FROM {source} "
-            f"JOIN {self.dialect.relation(child)} AS c ON {written} = keys.k0 "
+            f"SELECT wanted.k0, {self.dialect.key_list(child, 'c')} FROM {source} "
+            f"JOIN {self.dialect.relation(child)} AS c ON {written} = wanted.k0 "
             f"WHERE {content_type} = {self.dialect.placeholder}{self._lock_rows('c')}"
         )
         with self._doing(f"reading the rows of {child.name} that depend on these records"):
@@ -134,7 +134,7 @@ class DependentRows(Statements):
         value = self.dialect.path(self.dialect.field("c", column))
         statement = (
             f"SELECT {value}, {self.dialect.key_list(child, 'c')} FROM {source} "
-            f"JOIN {self.dialect.relation(child)} AS c ON {value} = keys.k0{self._lock_rows('c')}"
+            f"JOIN {self.dialect.relation(child)} AS c ON {value} = wanted.k0{self._lock_rows('c')}"
         )
         with self._doing(f"reading the rows of {child.name} that reference these files"):
             for batch in self._stream(statement, parameters):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import suppress
-from typing import Any, Iterable, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 from uuid import UUID
 
 from .catalog import ColumnType, ForeignKey, Selection, Table
@@ -135,10 +135,18 @@ class Dialect(ABC):
         """
         return f"DELETE FROM {self.relation(table)} AS {alias} WHERE {_both(condition, matching.test)}"
 
-    def update(self, table: Table, alias: str, changes: str, matching: Matching, condition: str = "") -> str:
-        """The same for a statement that changes these rows, whose own parameters come before all."""
+    def update(
+        self,
+        table: Table,
+        alias: str,
+        changes: Mapping[str, str],
+        matching: Matching,
+        condition: str = "",
+    ) -> str:
+        """The same for a statement that sets columns to expressions, whose parameters come before all."""
+        values = ", ".join(f"{self.quote(name)} = {value}" for name, value in changes.items())
         test = _both(condition, matching.test)
-        return f"UPDATE {self.relation(table)} AS {alias} SET {changes} WHERE {test}"
+        return f"UPDATE {self.relation(table)} AS {alias} SET {values} WHERE {test}"
 
     @abstractmethod
     def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
@@ -171,7 +179,7 @@ class Dialect(ABC):
     def key_join(self, table: Table) -> str:
         """That a row ``t`` has a key of the source ``keys``."""
         return " AND ".join(
-            self.equals(self.key_column(table, name, "t"), f"keys.k{position}", table.equality(name))
+            self.equals(self.key_column(table, name, "t"), f"wanted.k{position}", table.equality(name))
             for position, name in enumerate(table.key)
         )
 

@@ -17,6 +17,7 @@ from typing import Callable, Sequence
 from ..config.jobs import sqlite_path
 from ..errors import DatabaseError, SiteError
 from .base import Database
+from .mysql.database import MySQL
 from .postgresql.database import PostgreSQL
 from .postgresql.libpq import LibpqConnection
 from .sqlite.database import SQLite
@@ -36,7 +37,7 @@ def connect(url: str, read_only: bool) -> Database:
         shown = f"the scheme {scheme!r}" if is_scheme else "no scheme"
         raise SiteError(
             f"database_url has {shown}, which is not supported. "
-            "Use postgresql://USER@HOST/DATABASE or sqlite:////PATH/TO/db.sqlite3."
+            "Use postgresql://USER@HOST/DATABASE, mysql://USER@HOST/DATABASE or sqlite:////PATH/TO/db.sqlite3."
         )
     return opener(url, read_only)
 
@@ -110,5 +111,7 @@ _OPENERS: dict[str, Callable[[str, bool], Database]] = {
     "postgresql": _open_postgresql,
     "postgres": _open_postgresql,
     "postgis": _open_postgresql,
+    "mysql": MySQL,
+    "mariadb": MySQL,
     "sqlite": _open_sqlite,
 }

@@ -35,7 +35,7 @@ class Records(Statements):
             return iter(())
         source, wanted = keys
         condition, parameters = self._condition(selection)
-        matching = f"{condition} AND {self._file(selection)} IN (SELECT keys.k0 FROM {source})"
+        matching = f"{condition} AND {self._file(selection)} IN (SELECT wanted.k0 FROM {source})"
         return self._rows_where(selection, matching, [*parameters, *wanted])
 
     def _rows_where(
@@ -135,7 +135,7 @@ class Records(Statements):
     def set_file(self, selection: Selection, row: Row, path: bytes) -> int:
         """Let a row reference another file if it is still selected, with the same file; returns 1 or 0."""
         table = selection.table
-        change = f"{self.dialect.quote(selection.file_column)} = {self.dialect.new_path}"
+        change = {selection.file_column: self.dialect.new_path}
         matching, condition, parameters = self._still_selected(selection, [row])
         statement = self.dialect.update(table, "t", change, matching, condition)
         values = [self.dialect.path_parameter(path), *parameters]
@@ -159,7 +159,7 @@ class Records(Statements):
         return found
 
     def _same_row(self, selection: Selection) -> str:
-        file, last = self._file(selection), f"keys.k{len(selection.table.key)}"
+        file, last = self._file(selection), f"wanted.k{len(selection.table.key)}"
         same_file = f"({self.dialect.equals(file, last)} OR ({file} IS NULL AND {last} IS NULL))"
         return f"{self.dialect.key_join(selection.table)} AND {same_file}"
 

@@ -68,7 +68,7 @@ class References(Statements):
         ]
         statement = (
             f"SELECT r.path, count(*) FROM ({' UNION ALL '.join(parts)}) AS r "
-            f"WHERE r.path IN (SELECT keys.k0 FROM {source}) GROUP BY r.path"
+            f"WHERE r.path IN (SELECT wanted.k0 FROM {source}) GROUP BY r.path"
         )
         with self._doing(f"checking references in {', '.join(map(str, columns))}"):
             for rows in self._stream(statement, parameters):
@@ -85,7 +85,9 @@ class References(Statements):
             self._paths_of(column, f"{self.dialect.name(self.dialect.field('t', column.name))} AS name")
             for column in columns
         ]
-        statement = f"SELECT r.path FROM {source} JOIN ({' UNION ALL '.join(parts)}) AS r ON r.name = keys.k0"
+        statement = (
+            f"SELECT r.path FROM {source} JOIN ({' UNION ALL '.join(parts)}) AS r ON r.name = wanted.k0"
+        )
         found: list[bytes] = []
         with self._doing(f"searching {', '.join(map(str, columns))} for file names"):
             for rows in self._stream(statement, parameters):
@@ -114,7 +116,7 @@ class References(Statements):
         ]
         statement = (
             f"SELECT r.path, r.size, r.checksum FROM {source} "
-            f"JOIN ({' UNION ALL '.join(parts)}) AS r ON r.path = keys.k0"
+            f"JOIN ({' UNION ALL '.join(parts)}) AS r ON r.path = wanted.k0"
         )
         with self._doing(f"reading sizes and checksums beside {', '.join(map(str, recording))}"):
             for rows in self._stream(statement, parameters):
@@ -132,7 +134,9 @@ class References(Statements):
             for column in recording
         ]
         source, parameters = self._keys(["text"], [(str(size),) for size in wanted])
-        statement = f"SELECT r.path FROM {source} JOIN ({' UNION ALL '.join(parts)}) AS r ON r.size = keys.k0"
+        statement = (
+            f"SELECT r.path FROM {source} JOIN ({' UNION ALL '.join(parts)}) AS r ON r.size = wanted.k0"
+        )
         found: list[bytes] = []
         with self._doing(f"searching sizes beside {', '.join(map(str, recording))}"):
             for rows in self._stream(statement, parameters):

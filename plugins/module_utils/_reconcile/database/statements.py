@@ -42,7 +42,7 @@ class Statements(Catalog):
 
     @abstractmethod
     def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
-        """Make rows of values available as a source ``keys(k0, k1, …)`` to join with."""
+        """Make rows of values available as a source ``wanted(k0, k1, …)`` to join with."""
 
     @contextmanager
     def _doing(self, what: str) -> Iterator[None]:
@@ -85,11 +85,10 @@ class Statements(Catalog):
             parent = alias
         return chain, parent, parameters
 
-    def _cleared(self, table: Table, columns: Sequence[str], to_default: bool = False) -> str:
-        """What an UPDATE sets to clear columns."""
+    def _cleared(self, table: Table, columns: Sequence[str], to_default: bool = False) -> dict[str, str]:
+        """The expressions to which an UPDATE sets columns to clear them."""
         empty = {name: "NULL" if table.columns[name].nullable else "''" for name in columns}
-        values = {name: f"({table.columns[name].default})" for name in columns} if to_default else empty
-        return ", ".join(f"{self.dialect.quote(name)} = {value}" for name, value in values.items())
+        return {name: f"({table.columns[name].default})" for name in columns} if to_default else empty
 
     def _path_or_none(self, value: Any) -> bytes | None:
         return None if value is None else self.dialect.path_bytes(value)

@@ -301,7 +301,7 @@ class PostgreSQL(PostgreSQLSweep):
         fields = ", ".join(f"w.w{n}::{kind} AS k{n}" for n, kind in enumerate(types))
         names = ", ".join(f"w{n}" for n in range(len(types)))
         unnested = ", ".join(f"pg_catalog.unnest({array})" for array in arrays)
-        return f"(SELECT {fields} FROM ROWS FROM ({unnested}) AS w({names})) AS keys", parameters
+        return f"(SELECT {fields} FROM ROWS FROM ({unnested}) AS w({names})) AS wanted", parameters
 
     def _all(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         rows = self._connection.fetch(statement, parameters)

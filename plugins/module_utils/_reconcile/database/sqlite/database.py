@@ -315,7 +315,7 @@ class SQLite(SQLiteSweep):
                         list(map(self.dialect.archived_parameter, row)),
                     )
             self._connection.execute(f"CREATE INDEX temp.keys_by_value ON keys ({', '.join(names)})")
-        return "temp.keys AS keys", []
+        return "temp.keys AS wanted", []
 
     @contextmanager
     def _doing(self, what: str) -> Iterator[None]:

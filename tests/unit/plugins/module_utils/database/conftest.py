@@ -48,13 +48,14 @@ def empty_database(implementation: Implementation, request: pytest.FixtureReques
 
 
 @pytest.fixture
-def photos_with_notes(empty_database: TestDatabase) -> TestDatabase:
+def photos_with_notes(empty_database: TestDatabase, implementation: Implementation) -> TestDatabase:
     """A table of photos 1 to 3, and the notes 1 and 2 of photo 1, and 3 of photo 2."""
     empty_database.run(PHOTO)
+    deferred = " DEFERRABLE INITIALLY DEFERRED" if implementation.defers else ""
     empty_database.run(
         "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer REFERENCES photo (id),"
         " CHECK (photo_id < 100)); CREATE TABLE remark (id integer PRIMARY KEY, note_id integer NOT NULL"
-        " REFERENCES note (id) DEFERRABLE INITIALLY DEFERRED)"
+        f" REFERENCES note (id){deferred})"
     )
     empty_database.insert("photo", [{"id": number, "image": f"p/{number}.jpg"} for number in (1, 2, 3)])
     empty_database.insert("note", [{"id": number, "photo_id": (number + 1) // 2} for number in (1, 2, 3)])

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The catalog of MySQL and MariaDB: tables, keys, foreign keys and triggers.
+
+The schema of a table is empty where it is in the site's own database.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Sequence
+
+from ...errors import SiteError
+from ..base import Database
+from ..catalog import ColumnType, ForeignKey, Table
+from .dialect import TEXTS, MySQLDialect
+
+_FIND = (
+    "SELECT t.table_name, coalesce(e.transactions, 'NO') = 'YES' FROM information_schema.tables AS t "
+    "LEFT JOIN information_schema.engines AS e ON e.engine = t.engine "
+    "WHERE t.table_schema = coalesce(nullif(%s, ''), database()) AND t.table_name = %s"
+)
+_COLUMNS = (
+    "SELECT column_name, lower(data_type), column_type, is_nullable = 'YES', character_set_name, "
+    "       collation_name, upper(extra), column_default FROM information_schema.columns "
+    "WHERE table_schema = coalesce(nullif(%s, ''), database()) AND table_name = %s ORDER BY ordinal_position"
+)
+# Keys that are unique and cannot be NULL; the primary one first.
+_KEYS = (
+    "SELECT index_name, column_name, coalesce(sub_part, 0), nullable = 'YES' "
+    "FROM information_schema.statistics "
+    "WHERE table_schema = coalesce(nullif(%s, ''), database()) AND table_name = %s AND non_unique = 0 "
+    "ORDER BY index_name <> 'PRIMARY', index_name, seq_in_index"
+)
+_FOREIGN_KEYS = (
+    "SELECT k.constraint_schema, k.constraint_name, k.table_schema, k.table_name, k.column_name, "
+    "       k.referenced_table_schema, k.referenced_table_name, k.referenced_column_name, r.delete_rule, "
+    "       database() "
+    "FROM information_schema.key_column_usage AS k JOIN information_schema.referential_constraints AS r "
+    "ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name "
+    "AND r.table_name = k.table_name "
+    "WHERE k.referenced_table_name IS NOT NULL "
+    "AND database() IN (k.table_schema, k.referenced_table_schema) "
+    "ORDER BY k.table_schema, k.table_name, k.constraint_name, k.ordinal_position"
+)
+_TRIGGERS = (
+    "SELECT trigger_name FROM information_schema.triggers "
+    "WHERE event_object_schema = coalesce(nullif(%s, ''), database()) AND event_object_table = %s "
+    "AND event_manipulation = 'DELETE' ORDER BY trigger_name"
+)
+# Who has not this privilege is shown no trigger.
+_SEES_TRIGGERS = (
+    "SELECT (SELECT count(*) FROM information_schema.user_privileges WHERE privilege_type = 'TRIGGER') "
+    "+ (SELECT count(*) FROM information_schema.schema_privileges "
+    "   WHERE privilege_type = 'TRIGGER' AND coalesce(nullif(%s, ''), database()) LIKE table_schema) "
+    "+ (SELECT count(*) FROM information_schema.table_privileges WHERE privilege_type = 'TRIGGER' "
+    "   AND table_schema = coalesce(nullif(%s, ''), database()) AND table_name = %s)"
+)
+UNKNOWN_TRIGGERS = "unknown, as this database user has not the privilege TRIGGER"
+
+
+class MySQLCatalog(Database):
+    """A database whose tables are looked up in ``information_schema``."""
+
+    dialect: MySQLDialect
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Whether a table has transactions, of those that were looked up.
+        self._has_transactions: dict[tuple[str, str], bool] = {}
+
+    @abstractmethod
+    def _all(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        """All rows of a short answer."""
+
+    def _look_up(self, name: str) -> Table:
+        with self._doing(f"looking up table {name}"):
+            schema, relation = self._find(name)
+            columns = {row[0]: self._column(row) for row in self._all(_COLUMNS, [schema, relation])}
+            key = self._key(schema, relation)
+        return Table(schema, relation, columns, key, bool(key))
+
+    def _find(self, name: str) -> tuple[str, str]:
+        """The schema and name of a table."""
+        schema, _dot, rest = name.rpartition(".")
+        # A name with a dot is a table of another database, and if there is none, a table with a dot.
+        for place, relation in ((schema, rest), ("", name)):
+            found = self._all(_FIND, [place, relation])
+            # Where the server ignores case, the name comes as it has it.
+            exact = [row for row in found if row[0] == relation] or found
+            if exact:
+                self._has_transactions[(place, exact[0][0])] = bool(exact[0][1])
+                return place, exact[0][0]
+        raise SiteError(
+            f"there is no table {name!r} in {f'the database {schema!r}' if schema else 'the database'}, or "
+            "this database user may not see it. Django calls a table APP_MODEL in lower case."
+        )
+
+    def _column(self, row: Sequence[Any]) -> ColumnType:
+        name, kind, declared, nullable, charset, collation, extra, default = row
+        text = f" CHARACTER SET {charset} COLLATE {collation}" if charset else ""
+        return ColumnType(
+            f"{declared}{text}",
+            bool(nullable),
+            kind in TEXTS,
+            "VIRTUAL GENERATED" in extra or "STORED GENERATED" in extra,
+            default="NULL" if default in (None, "NULL") else f"DEFAULT({self.dialect.quote(name)})",
+        )
+
+    def _key(self, schema: str, relation: str) -> tuple[str, ...]:
+        """The columns of the first key that tells each row from every other."""
+        keys: dict[str, list[Any]] = {}
+        for row in self._all(_KEYS, [schema, relation]):
+            keys.setdefault(row[0], []).append(row[1:])
+        for parts in keys.values():
+            if all(column and not length and not nullable for column, length, nullable in parts):
+                return tuple(column for column, _length, _nullable in parts)
+        return ()
+
+    def delete_triggers(self, table: Table) -> list[str]:
+        with self._doing(f"reading the triggers of {table.name}"):
+            if not self._all(_SEES_TRIGGERS, [table.schema, *table.identity])[0][0]:
+                return [UNKNOWN_TRIGGERS]
+            return [name for (name,) in self._all(_TRIGGERS, table.identity)]
+
+    def foreign_keys(self) -> list[ForeignKey]:
+        with self._doing("reading the foreign keys"):
+            rows = self._all(_FOREIGN_KEYS, [])
+        links: dict[tuple[str, ...], list[Any]] = {}
+        for row in rows:
+            links.setdefault(tuple(row[:4]), []).append(row[2:])
+        return [_link(parts) for parts in links.values()]
+
+    def require_transactions(self, table: Table) -> None:
+        """Raise SiteError for a table whose changes cannot be rolled back."""
+        if not self._has_transactions.get(table.identity, False):
+            raise SiteError(
+                f"table {table.name} is kept by a storage engine without transactions (MyISAM?), so a change "
+                "of it could not be undone when the run fails. Nothing in it is changed; convert it: "
+                f"ALTER TABLE {table.name} ENGINE = InnoDB."
+            )
+
+
+def _link(parts: Sequence[Any]) -> ForeignKey:
+    schema, table, _ours, target_schema, target, _theirs, rule, ours = parts[0]
+    return ForeignKey(
+        "" if schema == ours else schema,
+        table,
+        tuple(part[2] for part in parts),
+        "" if target_schema == ours else target_schema,
+        target,
+        tuple(part[5] for part in parts),
+        rule,
+    )

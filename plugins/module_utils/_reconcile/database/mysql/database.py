@@ -1,0 +1,443 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""MySQL and MariaDB, through the connection of a driver."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager, suppress
+from itertools import islice
+from typing import Any, Iterable, Iterator, Sequence
+from urllib.parse import quote as percent_encode
+
+from ...config.site import Column
+from ...errors import BusyError, CommitUnknown, DatabaseError
+from ...host import host_id
+from ...media.paths import LONGEST_PATH
+from ...spool import Spool
+from ..base import PREPARED, DriverError
+from ..catalog import BATCH, ForeignKey, Table
+from .connection import MySQLConnection
+from .dialect import INTEGERS, TEXTS, MySQLDialect, type_of
+from .sweep import MySQLSweep
+
+# Seconds. A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
+LOCK_TIMEOUT = 10
+STATEMENT_TIMEOUT = 900
+# Seconds for which a session may be idle, as while a large tree is walked, or a reader be slow.
+_IDLE, _SLOW = 86_400, 600
+_LARGEST = 18_446_744_073_709_551_615
+
+_SQL_MODE = (
+    # Values that were stored under other rules must come back as they were.
+    "ANSI_QUOTES,STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
+)
+_SETTINGS: dict[str, Any] = {
+    "sql_mode": f"'{_SQL_MODE}'",
+    "time_zone": "'+00:00'",
+    "autocommit": 1,
+    "completion_type": 0,
+    "foreign_key_checks": 1,
+    "unique_checks": 1,
+    # Each of these would quietly leave out rows, or add some.
+    "sql_auto_is_null": 0,
+    "sql_select_limit": _LARGEST,
+    "sql_big_selects": 1,
+    "sql_safe_updates": 0,
+    # What is beyond this length would not be sorted.
+    "max_sort_length": LONGEST_PATH * 2,
+    "innodb_lock_wait_timeout": LOCK_TIMEOUT,
+    "lock_wait_timeout": LOCK_TIMEOUT,
+    "wait_timeout": _IDLE,
+    "net_write_timeout": _SLOW,
+    "net_read_timeout": _SLOW,
+}
+
+_ACCESS_DENIED = ("1044", "1142", "1143", "1227")
+_DUPLICATE = "1062"
+_LOCK_WAIT = f"Another session held a lock for {LOCK_TIMEOUT} s; try again when the site is quieter."
+_TOO_LONG = f"It took longer than {STATEMENT_TIMEOUT // 60} min, or somebody cancelled it."
+_REFERENCED = "Rows of another table still reference these; say what becomes of them in dependents."
+_ADVICE = {
+    **dict.fromkeys(
+        _ACCESS_DENIED, "Grant the privilege to this database user, or name another user in database_url."
+    ),
+    "1205": _LOCK_WAIT,
+    "1213": "Another session needed the same rows; try again when the site is quieter.",
+    "1317": _TOO_LONG,
+    "1969": _TOO_LONG,
+    "3024": _TOO_LONG,
+    "1451": _REFERENCED,
+    "1290": "The server accepts no changes (a replica?); point database_url at the primary.",
+    "1836": "The server accepts no changes (a replica?); point database_url at the primary.",
+}
+# With these, the server may have rolled back the whole transaction.
+_ROLLED_BACK = ("1205", "1213")
+_LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
+# Rows of keys that one statement passes.
+_KEYS_AT_ONCE = 1_000
+# Only the beginning of a long part of a key is in its index.
+_INDEXED = 250
+_KEYS = "media_cleanup_keys"
+
+
+class MySQL(MySQLSweep):
+    """A database of MariaDB 10.4 or later, or of MySQL 8.0.17 or later."""
+
+    def __init__(self, url: str, read_only: bool) -> None:
+        super().__init__()
+        self._connection = MySQLConnection(url)
+        self._is_read_only = read_only
+        # Why nothing more may be asked in this transaction; empty where that is not so.
+        self._rolled_back = ""
+        # Tables that were changed while foreign keys were not checked; None while they are.
+        self._unchecked: set[tuple[str, str]] | None = None
+        try:
+            with self._doing("preparing the session"):
+                version = str(self._one("SELECT version()"))
+                self._is_mariadb = "mariadb" in version.lower()
+                self._settle(self._connection)
+            self.dialect = MySQLDialect("utf8mb4_nopad_bin" if self._is_mariadb else "utf8mb4_0900_bin")
+            self._name = self._database_name()
+            if not read_only and not self._sees_transactions():
+                self.notes = [
+                    "this database user may not see open transactions, so files are checked again without "
+                    "waiting for these to end: GRANT PROCESS ON *.* TO the user, to change that"
+                ]
+        except DatabaseError:
+            self._connection.close()
+            raise
+
+    def _settle(self, connection: MySQLConnection) -> None:
+        """Choose the settings of a session, whatever those of the server are."""
+        settings = dict(_SETTINGS)
+        limit = (
+            {"max_statement_time": STATEMENT_TIMEOUT}
+            if self._is_mariadb
+            else {"max_execution_time": STATEMENT_TIMEOUT * 1000}
+        )
+        settings.update(limit)
+        connection.execute("SET NAMES utf8mb4 COLLATE utf8mb4_bin", [])
+        chosen = ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
+        connection.execute(f"SET {chosen}", [])
+        connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", [])
+        if self._is_read_only:
+            connection.execute("SET SESSION TRANSACTION READ ONLY", [])
+
+    def _database_name(self) -> str:
+        with self._doing("asking for the name of the database"):
+            name = self._one("SELECT database()")
+        if not name:
+            raise DatabaseError(
+                "database_url names no database. Write mysql://USER@HOST/DATABASE, or a database in the file "
+                "that read_default_file names."
+            )
+        return str(name)
+
+    def close(self) -> None:
+        # The server releases a lock only some time after it sees the connection closed.
+        with suppress(DriverError):
+            self._connection.execute("ROLLBACK", [])
+            self._connection.execute("DO RELEASE_LOCK(%s)", [self._lock_name()])
+        self._connection.close()
+
+    def _not_comparable(self, table: Table, name: str, value: Any) -> str:
+        column = table.columns[name]
+        kind = type_of(column)
+        if kind in TEXTS or kind in ("enum", "set"):
+            return ""
+        if kind in INTEGERS:
+            return "" if _is_whole(value) else "it is no whole number."
+        return "a column of this type cannot be compared; use one of a whole number or a text."
+
+    def references(self, columns: Sequence[Column]) -> Iterator[list[bytes]]:
+        last = b""
+        for paths in super().references(columns):
+            if paths[0] < last or any(map(bytes.__gt__, paths, islice(paths, 1, None))):
+                raise DatabaseError(
+                    f"reading {', '.join(map(str, columns))} failed: the server did not return references "
+                    "in the order of their bytes. Nothing is removed; report this with the server's version."
+                )
+            last = paths[-1]
+            yield paths
+
+    def estimate_references(self, columns: Sequence[Column]) -> int:
+        with self._doing("estimating the number of references"):
+            counts = [
+                self._all(
+                    "SELECT coalesce(max(table_rows), 0) FROM information_schema.tables "
+                    "WHERE table_schema = coalesce(nullif(%s, ''), database()) AND table_name = %s",
+                    self.path_column(column).identity,
+                )[0][0]
+                for column in columns
+            ]
+        return int(sum(counts))
+
+    # What the database is, and who uses it.
+
+    def identity(self) -> str:
+        server = ""
+        with self._doing("reading the identity of the database"):
+            if not self._is_mariadb:
+                server = str(self._one("SELECT @@server_uuid"))
+        kind = "mariadb" if self._is_mariadb else "mysql"
+        return f"{kind}:{server}@{self._place(is_exact=not server)}/{percent_encode(self._name, safe='')}"
+
+    def _place(self, is_exact: bool) -> str:
+        """The server's address; where that is this host, its id, and the socket or the port if asked."""
+        host, port = self._connection.host, self._connection.port
+        is_socket = host.startswith("/")
+        if not is_socket and host not in _LOCAL_HOSTS:
+            return f"{percent_encode(host, safe='')}:{port}"
+        if not is_exact:
+            return host_id()
+        return f"{host_id()}({percent_encode(host, safe='/') if is_socket else port})"
+
+    def is_replica(self) -> bool:
+        with self._doing("asking whether this is a replica"):
+            if str(self._one("SELECT @@global.read_only")) not in ("0", "OFF"):
+                return True
+            running = self._connection.fetch("SHOW GLOBAL STATUS LIKE 'Slave%%running'", [])
+            if any(str(value) not in ("0", "OFF") for _name, value in running):
+                return True
+            try:
+                return bool(self._connection.fetch("SHOW SLAVE STATUS", []))
+            except DriverError as error:
+                # Not allowed, or a server that knows the statement by its new name only.
+                if error.code not in (*_ACCESS_DENIED, "1064"):
+                    raise
+            try:
+                return bool(self._connection.fetch("SHOW REPLICA STATUS", []))
+            except DriverError as error:
+                if error.code not in (*_ACCESS_DENIED, "1064"):
+                    raise
+        return False
+
+    def lock(self) -> None:
+        with self._doing("taking the lock of the site"):
+            if self._all("SELECT GET_LOCK(%s, 0)", [self._lock_name()])[0][0] == 1:
+                return
+            holder = self._all("SELECT IS_USED_LOCK(%s)", [self._lock_name()])[0][0]
+        who = f" (connection {holder} of the server)" if holder else ""
+        raise BusyError(f"another run cleans a site of this database{who}. Try again later.")
+
+    def _lock_name(self) -> str:
+        # Locks are the server's, and their names are short.
+        return f"media_cleanup:{hashlib.sha256(self._name.encode()).hexdigest()[:40]}"
+
+    def lost_by_crash(self) -> str:
+        with self._doing("asking whether commits are durable"):
+            flush = self._one("SELECT @@global.innodb_flush_log_at_trx_commit")
+        return "" if int(flush) == 1 else f"innodb_flush_log_at_trx_commit is {flush} on the database server"
+
+    def _sees_transactions(self) -> bool:
+        try:
+            self._transactions()
+        except DriverError as error:
+            if error.code not in _ACCESS_DENIED:
+                raise DatabaseError(f"asking for open transactions failed: {error}") from None
+            return False
+        return True
+
+    def _transactions(self) -> list[Any]:
+        return self._connection.fetch(
+            "SELECT t.trx_mysql_thread_id, t.trx_started, p.user FROM information_schema.innodb_trx AS t "
+            "LEFT JOIN information_schema.processlist AS p ON p.id = t.trx_mysql_thread_id "
+            "WHERE t.trx_mysql_thread_id NOT IN (0, connection_id()) "
+            "AND coalesce(p.db, database()) = database() ORDER BY t.trx_started",
+            [],
+        )
+
+    def open_transactions(self) -> dict[str, str]:
+        if not self._sees_transactions():
+            return {}
+        with self._doing("asking for open transactions"):
+            # What is prepared comes last: a transaction is prepared before its session lets go of it.
+            found = {
+                f"{thread} {started}": f"{user or 'no name'}, connection {thread} of the server"
+                for thread, started, user in self._transactions()
+            }
+            with suppress(DriverError):
+                for row in self._connection.fetch("XA RECOVER", []):
+                    found[f"{PREPARED}{row[-1]!r}"] = f"prepared as {row[-1]!r}"
+        return found
+
+    # Transactions.
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with self._begun():
+            yield
+            self._check_foreign_keys()
+            with self._doing("committing"):
+                self._commit()
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        with self._begun():
+            yield
+            self._check_foreign_keys()
+
+    @contextmanager
+    def _begun(self) -> Iterator[None]:
+        """A transaction, which is rolled back unless it is committed inside."""
+        self._execute("starting the transaction", "START TRANSACTION", [])
+        self._in_transaction = True
+        try:
+            yield
+        finally:
+            self._in_transaction = False
+            self._rolled_back = ""
+            # Where the connection is lost, the server rolls back by itself.
+            with suppress(DriverError):
+                self._connection.execute("ROLLBACK", [])
+                if self._unchecked is not None:
+                    self._connection.execute("SET SESSION foreign_key_checks = 1", [])
+            self._unchecked = None
+
+    def _commit(self) -> None:
+        self._require_not_rolled_back()
+        try:
+            self._connection.execute("COMMIT", [])
+        except DriverError as error:
+            if not error.is_lost:
+                raise
+            raise CommitUnknown(f"committing failed: {error} Whether it was done is not known.") from None
+
+    def defer_foreign_keys(self) -> None:
+        # The server itself cannot check them later: ``_check_foreign_keys`` does.
+        self._execute("deferring the check of foreign keys", "SET SESSION foreign_key_checks = 0", [])
+        if self._unchecked is None:
+            self._unchecked = set()
+
+    def _check_foreign_keys(self) -> None:
+        if self._unchecked is None:
+            return
+        for link in self.foreign_keys():
+            if {(link.schema, link.table), (link.target_schema, link.target_table)} & self._unchecked:
+                self._check_foreign_key(link)
+
+    def _check_foreign_key(self, link: ForeignKey) -> None:
+        sql = self.dialect
+        is_there = " AND ".join(f"{sql.field('c', name)} IS NOT NULL" for name in link.columns)
+        missing = f"{sql.field('p', link.target_columns[0])} IS NULL"
+        broken = self._number(
+            f"checking the foreign keys of {link.table}",
+            f"SELECT count(*) FROM (SELECT 1 FROM {sql.qualified(link.schema, link.table)} AS c "
+            f"LEFT JOIN {sql.qualified(link.target_schema, link.target_table)} AS p "
+            f"ON {sql.references(link, 'c', 'p')} WHERE {is_there} AND {missing} "
+            "LIMIT 1 LOCK IN SHARE MODE) AS broken",
+            [],
+        )
+        if broken:
+            raise DatabaseError(
+                f"committing failed: a row of {link.table} references a row of {link.target_table} by a "
+                f"foreign key that is not there. {_REFERENCED}"
+            )
+
+    # Statements.
+
+    def _stream(self, statement: str, parameters: Sequence[Any]) -> Iterator[list[Any]]:
+        # All is read before the first is passed on: what is asked meanwhile would end the rows.
+        self._require_not_rolled_back()
+        rows: Spool[Any] = Spool(pack=tuple, unpack=lambda *row: row)
+        for batch in self._connection.stream(statement, parameters, BATCH):
+            rows.extend(batch)
+        yield from rows.chunks()
+
+    def _stream_paths(self, statement: str) -> Iterator[list[bytes]]:
+        self._require_not_rolled_back()
+        batches: Spool[list[bytes]] = Spool(pack=lambda paths: (paths,), unpack=lambda paths: paths, chunk=1)
+        for batch in self._connection.stream(statement, [], BATCH):
+            batches.append([bytes(path) for (path,) in batch])
+        yield from batches
+
+    def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
+        with self._doing(doing):
+            self._require_not_rolled_back()
+            return self._connection.execute(statement, parameters)
+
+    def _change(self, doing: str, table: Table, statement: str, parameters: Sequence[Any]) -> int:
+        self.require_transactions(table)
+        if self._unchecked is not None:
+            self._unchecked.add(table.identity)
+        return self._execute(doing, statement, parameters)
+
+    def reinsert(self, table: Table, row: dict[str, Any]) -> bool:
+        self._is_duplicate = False
+        try:
+            return super().reinsert(table, row)
+        except DatabaseError:
+            if not self._is_duplicate:
+                raise
+            return False
+
+    def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
+        # A text is a key or a number here.
+        text = f"varchar(1000) CHARACTER SET utf8mb4 COLLATE {self.dialect.collation}"
+        declared = [text if kind == "text" else kind for kind in types]
+        fields = ", ".join(f"k{number} {kind}" for number, kind in enumerate(declared))
+        indexes = "".join(
+            f", KEY (k{number}({_INDEXED}))" for number, kind in enumerate(types) if kind in _LONG_KEYS
+        )
+        with self._doing("passing keys"):
+            self._require_not_rolled_back()
+            with self._temporary_tables():
+                self._connection.execute(f"DROP TEMPORARY TABLE IF EXISTS {_KEYS}", [])
+                self._connection.execute(
+                    f"CREATE TEMPORARY TABLE {_KEYS} ({fields}{indexes}) ENGINE = InnoDB", []
+                )
+            for part in _parts(rows):
+                marks = ", ".join(
+                    f"({', '.join(map(self.dialect.key_placeholder, types, row))})" for row in part
+                )
+                values = [value for row in part for value in row]
+                self._connection.execute(f"INSERT INTO {_KEYS} VALUES {marks}", values)
+        return f"{_KEYS} AS wanted", []
+
+    @contextmanager
+    def _temporary_tables(self) -> Iterator[None]:
+        """Allow to make temporary tables, which a session that only reads may fill but not make."""
+        is_held_back = self._is_read_only and not self._in_transaction
+        if is_held_back:
+            self._connection.execute("SET SESSION TRANSACTION READ WRITE", [])
+        yield
+        if is_held_back:
+            self._connection.execute("SET SESSION TRANSACTION READ ONLY", [])
+
+    def _all(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
+        self._require_not_rolled_back()
+        return self._connection.fetch(statement, parameters)
+
+    def _one(self, statement: str) -> Any:
+        return self._all(statement, [])[0][0]
+
+    def _require_not_rolled_back(self) -> None:
+        # What followed would be committed by itself, each statement of it.
+        if self._rolled_back:
+            raise DatabaseError(f"the transaction was rolled back by the server: {self._rolled_back}")
+
+    @contextmanager
+    def _doing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except DriverError as error:
+            self._is_duplicate = error.code == _DUPLICATE
+            if self._in_transaction and (error.is_lost or error.code in _ROLLED_BACK):
+                self._rolled_back = str(error)
+            advice = _ADVICE.get(error.code, "Nothing of this step was kept.")
+            raise DatabaseError(f"{what} failed: {error} {advice}") from None
+
+
+_LONG_KEYS = (MySQLDialect.path_type, "text")
+
+
+def _parts(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    left = iter(rows)
+    return iter(lambda: list(islice(left, _KEYS_AT_ONCE)), [])
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) or str(value).lstrip("-").isdigit()

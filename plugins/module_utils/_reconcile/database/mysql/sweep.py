@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""All text of a database of MySQL or MariaDB, for the sweep."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Iterator, Sequence
+
+from ..catalog import Table
+from ..sweep import OVERLAP, PIECE, TEXTS_AT_ONCE, SearchedColumns, SearchedTable, Unsearchable
+from .catalog import MySQLCatalog
+from .connection import MySQLConnection
+
+_COLUMNS = (
+    "SELECT c.table_name, c.column_name, find_in_set('select', lower(c.privileges)) > 0 "
+    "FROM information_schema.columns AS c JOIN information_schema.tables AS t "
+    "ON t.table_schema = c.table_schema AND t.table_name = c.table_name "
+    "WHERE c.table_schema = database() AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') "
+    "AND lower(c.data_type) IN ('char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'json', "
+    "                           'enum', 'set') ORDER BY c.table_name, c.ordinal_position"
+)
+# Characters, each of four bytes at most.
+_LENGTH, _COMMON = PIECE, OVERLAP
+
+
+class MySQLSweep(MySQLCatalog):
+    """A database whose text is streamed, by a connection of its own."""
+
+    _connection: MySQLConnection
+
+    @abstractmethod
+    def _settle(self, connection: MySQLConnection) -> None:
+        """Choose the settings of a session."""
+
+    def _text_columns(self) -> SearchedColumns:
+        with self._doing("reading which columns hold text"):
+            rows = self._all(_COLUMNS, [])
+        found: dict[str, list[str]] = {}
+        hidden: dict[str, Unsearchable] = {}
+        for table, column, is_readable in rows:
+            if is_readable:
+                found.setdefault(table, []).append(column)
+            else:
+                remedy = f"GRANT SELECT ON {table} TO this database user;"
+                hidden[table] = Unsearchable(("", table), f"SELECT on {column} is not granted", remedy)
+        tables = [SearchedTable(("", table), tuple(columns)) for table, columns in found.items()]
+        return SearchedColumns(tables, list(hidden.values()))
+
+    def _text_rows(self, searched: SearchedTable, keyed: Table | None) -> Iterator[list[Sequence[Any]]]:
+        sql, table = self.dialect, self._table(searched)
+        key = sql.key_values(keyed) if keyed else []
+        texts = [sql.text(sql.field("t", name)) for name in searched.columns]
+        length = " + ".join(f"coalesce(LENGTH({text}), 0)" for text in texts)
+        rows = f"FROM {sql.relation(table)} AS t"
+        reading = self._connection.another()
+        try:
+            self._settle(reading)
+            # Rows that grow meanwhile must be found by one of the two.
+            reading.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", [])
+            reading.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT", [])
+            whole = f"SELECT {', '.join([*key, *texts])} {rows} WHERE {length} <= {PIECE}"
+            yield from reading.stream(whole, [], TEXTS_AT_ONCE)
+            for number, text in enumerate(texts):
+                longest = f"SELECT coalesce(max(CHAR_LENGTH({text})), 0) {rows} WHERE {length} > {PIECE}"
+                for start in range(0, int(reading.fetch(longest, [])[0][0]), _LENGTH):
+                    piece = f"SUBSTRING({text}, {start + 1}, {_LENGTH + _COMMON})"
+                    long = f"{length} > {PIECE} AND CHAR_LENGTH({text}) > {start}"
+                    statement = f"SELECT {', '.join([*key, piece])} {rows} WHERE {long}"
+                    for batch in reading.stream(statement, [], TEXTS_AT_ONCE):
+                        yield [_with_piece(row, len(key), number, len(texts)) for row in batch]
+        finally:
+            reading.close()
+
+
+def _with_piece(row: Sequence[Any], width: int, number: int, columns: int) -> Sequence[Any]:
+    texts = [None] * columns
+    texts[number] = row[-1]
+    return [*row[:width], *texts]
