@@ -301,5 +301,6 @@ def test_a_purge_leaves_its_outcome_for_those_who_watch(
     told = json.loads(outcome.read_text())
     assert (told["job"], told["status"]) == ("purge", "done")
     assert told["runs"][0]["removed"] == {"records": 2, "files": 3, "bytes": 21}
-    assert 'media_cleanup_removed_files{site="kit",job="purge"} 3' in metrics.read_text()
+    assert 'media_cleanup_removed_files{site="kit",cleanup_job="purge"} 3' in metrics.read_text()
+    assert 'media_cleanup_quarantine_batches{site="kit",cleanup_job="purge"} 0' in metrics.read_text()
     assert "purge (done): 3 batches" in log.read_text()

@@ -287,7 +287,7 @@ def test_the_crons_own_line_lets_go_of_what_was_kept_long_enough(role_runs: Role
 def test_the_runs_leave_word_for_those_who_watch(role_runs: RoleRuns) -> None:
     assert role_runs.kept_outcome["status"] == "done"
     assert "removed 1 file" in role_runs.kept_log
-    assert 'media_cleanup_last_exit_status{site="kit",job="orphans"} 0' in role_runs.metrics
+    assert 'media_cleanup_last_exit_status{site="kit",cleanup_job="orphans"} 0' in role_runs.metrics
     # Those of a site that is gone are gone.
     jobs = ("incomplete", "orphans", "purge")
     assert role_runs.metrics_left == [f"media_cleanup_kit_{job}.prom" for job in jobs]

@@ -303,7 +303,7 @@ def test_the_command_lets_the_sites_user_do_the_work(theirs: Site, described: Co
     assert {path.lstat().st_uid for path in (theirs.folder / "quarantine").rglob("*")} == {NOBODY}
     outcome = json.loads(places["outcome"].read_text())
     assert outcome["runs"][0]["removed"]["files"] == 1
-    assert 'media_cleanup_removed_files{site="kit",job="orphans"} 1' in places["metrics"].read_text()
+    assert 'media_cleanup_removed_files{site="kit",cleanup_job="orphans"} 1' in places["metrics"].read_text()
     assert {place.stat().st_uid for place in places.values()} == {0}
     for subcommand in (("check",), ("batches",), ("restore", "latest", "--force")):
         again = described.run(subcommand[0], "kit", *subcommand[1:])

@@ -114,6 +114,7 @@ def _outcome(outcome: Any, options: argparse.Namespace, status: Exit) -> dict[st
     """An outcome for those who watch. Raises CleanupError for what is none."""
     is_fine = (
         isinstance(outcome, dict)
+        and _is_stock(outcome.get("quarantine", {}))
         and all(_is_number(outcome.get(name)) for name in _NUMBERS)
         and isinstance(outcome.get("runs"), list)
         and all(map(_is_run, outcome["runs"]))
@@ -129,6 +130,7 @@ def _outcome(outcome: Any, options: argparse.Namespace, status: Exit) -> dict[st
         "exit_status": int(status),
         **{name: outcome[name] for name in _NUMBERS},
         "runs": [_with_known_keys(run) for run in outcome["runs"]],
+        **({"quarantine": outcome["quarantine"]} if "quarantine" in outcome else {}),
     }
 
 
@@ -136,6 +138,15 @@ def _with_known_keys(run: Mapping[str, Any]) -> dict[str, Any]:
     known = {name: value for name, value in run.items() if name in _TEXTS or name in RESULT_TYPES}
     shown: dict[str, Any] = as_printable(known)
     return shown
+
+
+def _is_stock(stock: Any) -> bool:
+    """Whether it is what is left in a quarantine, as numbers."""
+    return (
+        isinstance(stock, dict)
+        and set(stock) <= {"batches", "bytes", "oldest_timestamp_seconds"}
+        and all(map(_is_number, stock.values()))
+    )
 
 
 def _is_run(run: Any) -> bool:

@@ -28,13 +28,20 @@ _METRICS = (
     (_SUCCESS, "When the last run that went well ended; 0 if none has yet."),
     ("media_cleanup_last_exit_status", "The exit status of the last run; 0 is well."),
     ("media_cleanup_duration_seconds", "How long the last run took."),
-    ("media_cleanup_refused", "Whether a guard turned the last run down."),
+    ("media_cleanup_refused", "Whether a guard refused the last run."),
     ("media_cleanup_found_records", "Rows that the last run found to go."),
     ("media_cleanup_found_files", "Files that the last run found to go."),
     ("media_cleanup_found_bytes", "Bytes that the last run found to go."),
     ("media_cleanup_removed_records", "Rows that the last run removed."),
     ("media_cleanup_removed_files", "Files that the last run removed."),
     ("media_cleanup_removed_bytes", "Bytes that the last run removed."),
+    # Of the job purge alone, which is about the quarantine.
+    ("media_cleanup_quarantine_batches", "Batches that the quarantine keeps."),
+    ("media_cleanup_quarantine_bytes", "Bytes of the files that the quarantine keeps."),
+    (
+        "media_cleanup_quarantine_oldest_timestamp_seconds",
+        "When the oldest batch was made that no pin keeps; 0 if there is none.",
+    ),
 )
 
 
@@ -49,7 +56,8 @@ def write_outcome(path: str, outcome: Mapping[str, Any]) -> None:
 
 def write_metrics(path: str, outcome: Mapping[str, Any]) -> None:
     """Write the metrics of a run in Prometheus' text format. Raises NotWritten if that fails."""
-    labels = f'{{site="{outcome["site"]}",job="{outcome["job"]}"}}'
+    # A label "job" would be renamed at each scrape: it is Prometheus' own.
+    labels = f'{{site="{outcome["site"]}",cleanup_job="{outcome["job"]}"}}'
     lines = _metric_lines(_values(outcome, _last_success(path)), labels)
     _replace(path, "".join(f"{line}\n" for line in lines), METRICS_MODE)
 
@@ -68,11 +76,15 @@ def _values(outcome: Mapping[str, Any], last_success: str) -> dict[str, Any]:
             values[f"media_cleanup_{total}_{what}"] = sum(
                 run.get(total, {}).get(what, 0) for run in outcome["runs"]
             )
+    for what, value in outcome.get("quarantine", {}).items():
+        values[f"media_cleanup_quarantine_{what}"] = value
     return values
 
 
 def _metric_lines(values: Mapping[str, Any], labels: str) -> Iterator[str]:
     for name, meaning in _METRICS:
+        if name not in values:
+            continue
         yield f"# HELP {name} {meaning}"
         yield f"# TYPE {name} gauge"
         yield f"{name}{labels} {values[name]}"

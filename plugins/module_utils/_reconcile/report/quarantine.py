@@ -96,6 +96,17 @@ def _of_batches(names: list[str], totals: dict[str, int], paths: list[str]) -> d
     return {"batches": names, "restored": totals, "paths": paths}
 
 
+def stock(kept: Iterable[BatchInfo]) -> dict[str, float]:
+    """What a quarantine keeps after a purge, as numbers to be watched. A pinned batch may be of any age."""
+    batches = list(kept)
+    ages = [info.moment for info in batches if not info.pinned]
+    return {
+        "batches": len(batches),
+        "bytes": sum(info.bytes for info in batches),
+        "oldest_timestamp_seconds": min(ages, default=0),
+    }
+
+
 def _added_up(found: list[BatchInfo]) -> dict[str, int]:
     return {
         "batches": len(found),

@@ -21,7 +21,15 @@ from ...report import quarantine as report
 from .. import described
 from ..outcome_files import write_files
 from ..terminal import complain
-from .site_batches import below_root, chosen, is_plan_confirmed, must_ask, outcome_of_run, report_outcome
+from .site_batches import (
+    below_root,
+    chosen,
+    is_plan_confirmed,
+    kept,
+    must_ask,
+    outcome_of_run,
+    report_outcome,
+)
 
 
 def purge_batches(options: argparse.Namespace) -> Exit:
@@ -37,6 +45,7 @@ def purge_batches(options: argparse.Namespace) -> Exit:
     totals = {name: result["purged"][name] for name in ("records", "files", "bytes")}
     result.update(found=totals, removed={} if options.dry_run else totals)
     outcome = outcome_of_run(options, result, status, began)
+    outcome["quarantine"] = report.stock(info for _site, info in kept(options))
     if done is None:
         complain("nothing was deleted, because nobody typed yes.")
     else:
