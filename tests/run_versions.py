@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
-"""Run tests with the versions of Ansible, Python, drivers and PostgreSQL that users have.
+"""Run tests with the versions of Ansible, Python, Django, drivers and PostgreSQL that users have.
 
 Each row of the table at the end is one run of pytest. What this machine and its package registries
 do not have is said, and no row at all of a kind is a failure. `--only KIND` takes the rows of one,
@@ -30,6 +30,7 @@ INTEGRATION = tuple(
     f"tests/integration/test_{name}.py"
     for name in ("orphans_module", "records_module", "playbook", "documentation", "secrets", "archive")
 )
+PROBE = ("tests/unit/plugins/module_utils/config/django",)
 QUARANTINE = tuple(f"tests/integration/test_{name}.py" for name in ("quarantine", "restore", "restored_rows"))
 ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, *QUARANTINE)
 
@@ -45,6 +46,13 @@ CONTROLLERS = {
     NEWEST: "ansible-core",
 }
 OLDEST_CONTROLLER_PYTHON = 11
+# Each with the oldest and the newest Python that it runs on; the probe itself is written for 3.6.
+DJANGOS = (
+    ("Django ~= 3.2.0", 8, 10),
+    ("Django ~= 4.2.0", 8, 12),
+    ("Django ~= 5.2.0", 10, 14),
+    ("Django >= 6", 12, 99),
+)
 # Servers that npm has: the oldest that works here with Django's oldest supported release, and the newest.
 NPM_SERVERS = ("12", "latest")
 MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
@@ -121,6 +129,19 @@ def driver_trials(_wanted: Wanted) -> Iterator[Trial]:
     """All that speaks to a database, through the driver that is not the first choice where there are two."""
     tools = Path(sys.executable).parent
     yield Trial("driver", "psycopg 3", tools, ON_POSTGRESQL, {"MEDIA_CLEANUP_TEST_DRIVER": "psycopg3"})
+
+
+def project_trials(wanted: Wanted) -> Iterator[Trial]:
+    """The probe, on each Django that a project may have."""
+    found = wanted.interpreters()
+    for requirement, oldest, newest in DJANGOS:
+        usable = [minor for minor in found if oldest <= minor <= newest]
+        if usable:
+            minor = max(usable)
+            tools = environment(f"project-{requirement.rpartition(' ')[2]}", found[minor], [requirement])
+            variables = {"MEDIA_CLEANUP_TEST_DJANGO": str(tools / "python")}
+            name = versions(tools, "Django")
+            yield Trial("project", name, Path(sys.executable).parent, PROBE, variables)
 
 
 def server_trials(_wanted: Wanted) -> Iterator[Trial]:
@@ -209,6 +230,7 @@ KINDS: Mapping[str, Sequence[Callable[[Wanted], Iterator[Trial]]]] = {
     "controller": [controller_trials],
     "target": [engine_trials, distribution_trials],
     "driver": [driver_trials],
+    "project": [project_trials],
     "server": [server_trials],
 }
 

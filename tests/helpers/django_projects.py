@@ -5,14 +5,25 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, Mapping
 
+import pytest
+
 from engine.config.django.asking import ask
 from engine.config.django.facts import Facts
 from engine.config.django.project import project_of
+
+# The interpreter of the projects, which may have another Django than the tests, or be the only one with any.
+PYTHON = os.environ.get("MEDIA_CLEANUP_TEST_DJANGO", sys.executable)
+needs_django = pytest.mark.skipif(
+    sys.executable == PYTHON and importlib.util.find_spec("django") is None,
+    reason="no interpreter here has Django",
+)
 
 SETTINGS = """
 SECRET_KEY = "of no use"
@@ -44,6 +55,6 @@ def write_project(folder: Path, models: str = MODELS, settings: str = SETTINGS, 
 
 
 def asked(folder: Path, **django: Any) -> Facts:
-    """What the project in a folder says, asked with this interpreter."""
+    """What the project in a folder says."""
     said: Mapping[str, Any] = {"project": str(folder), "settings": "site_settings", **django}
-    return ask(project_of(said, sys.executable))
+    return ask(project_of(said, PYTHON))

@@ -49,7 +49,7 @@ for name, source in json.loads(sys.stdin.buffer.read().decode()):
     exec(compile(source, name, "exec"), module.__dict__)
 module.main()
 """
-_PASSED_ON = ("HOME", "USER", "LOGNAME", "PATH", "LANG", "TZ", "XDG_STATE_HOME", "TMPDIR")
+_PASSED_ON = ("HOME", "USER", "LOGNAME", "PATH", "LANG", "TZ", "TMPDIR")
 _CHUNK = 1 << 16
 _PRINTED_KEPT = 1 << 14
 # Seconds between two looks at whether the process has ended: what it started may keep its pipes open.

@@ -18,15 +18,15 @@ class Storages:
 
     def __init__(self) -> None:
         from django.conf import settings
-        from django.core.files.storage import default_storage
+        from django.core.files import storage
 
         self.found: List[Dict[str, Any]] = []
-        self._add_alias("default", lambda: default_storage)
-        for alias in getattr(settings, "STORAGES", {}):
+        self._add_alias("default", lambda: storage.default_storage)
+        # Before Django 4.2, a setting of that name means nothing.
+        by_alias: Any = getattr(storage, "storages", None)
+        for alias in getattr(settings, "STORAGES", {}) if by_alias is not None else ():
             if alias not in ("default", "staticfiles"):
-                from django.core.files.storage import storages
-
-                self._add_alias(alias, lambda alias=alias: storages[alias])
+                self._add_alias(alias, lambda alias=alias: by_alias[alias])
 
     def _add_alias(self, alias: str, get: Any) -> None:
         try:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -16,7 +15,9 @@ import pytest
 from engine.config.django import asking
 from engine.errors import Exit, SiteError
 from helpers.checkout import REPOSITORY
-from helpers.django_projects import MODELS, SETTINGS, asked, write_project
+from helpers.django_projects import MODELS, PYTHON, SETTINGS, asked, needs_django, write_project
+
+pytestmark = needs_django
 
 PROBE = REPOSITORY / "plugins/module_utils/_reconcile/config/django/probe"
 SECRET = "hunter2-and-more"
@@ -95,7 +96,7 @@ def test_an_interpreter_without_django_says_what_to_do(tmp_path: Path) -> None:
     write_project(tmp_path)
     python = tmp_path / "python"
     # It knows no installed package.
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.write_text(f'#!/bin/sh\nexec {PYTHON} -S "$@"\n')
     python.chmod(0o755)
     with pytest.raises(SiteError, match=r"No module named 'django'.*Set python of django"):
         asked(tmp_path, python="python")
