@@ -39,6 +39,7 @@ _LIBPQ = re.compile(
 )
 # What Django passes on to MySQL's library and a connection needs.
 _MYSQL = ("unix_socket", "read_default_file", "read_default_group", "connect_timeout", "ssl_mode")
+_MYSQL_SSL = ("ca", "cert", "key")
 
 
 class Place(NamedTuple):
@@ -57,7 +58,7 @@ class Place(NamedTuple):
         if storage.kind == "s3":
             same = (storage.bucket, storage.endpoint_url) == (self.store.bucket, self.store.endpoint_url)
             return _below(_slashed(storage.location), _slashed(self.store.location)) if same else None
-        return _below(_real(storage.location), _real(self.store.location))
+        return _folder_in(storage.location, self.store.location)
 
     def is_unknown(self, storage: StorageFacts) -> bool:
         """Whether nobody can say if a storage is that of the store."""
@@ -97,6 +98,11 @@ def place_options(facts: Facts, place: Place) -> dict[str, str]:
     store = place.store
     if store.kind == "s3":
         root = f"s3://{store.bucket}/{store.location.strip('/')}".rstrip("/")
+    elif not facts.media_root and _is_same(store.location, facts.directory):
+        raise SiteError(
+            "django: the project has no MEDIA_ROOT, so its files are where its server was started. Set "
+            "media_root and media_url as well."
+        )
     elif _is_known(store):
         root = store.location
     else:
@@ -131,8 +137,7 @@ def database_url(database: DatabaseFacts, directory: str) -> str:
     if scheme == "postgresql":
         return _server_url(scheme, database, "host", _postgresql_parameters(database.options))
     if scheme == "mysql":
-        parameters = {name: database.options[name] for name in _MYSQL if name in database.options}
-        return _server_url(scheme, database, "unix_socket", parameters)
+        return _server_url(scheme, database, "unix_socket", _mysql_parameters(database.options))
     raise SiteError(
         f"django: the database engine {database.engine!r} of the project is not known. "
         "If it is one of PostgreSQL, MySQL or SQLite, set database_url as well."
@@ -158,16 +163,26 @@ def _postgresql_parameters(options: Mapping[str, object]) -> dict[str, object]:
     return found
 
 
+def _mysql_parameters(options: Mapping[str, object]) -> dict[str, object]:
+    found = {name: options[name] for name in _MYSQL if name in options}
+    ssl = options.get("ssl")
+    if isinstance(ssl, Mapping):
+        found.update({f"ssl_{name}": ssl[name] for name in _MYSQL_SSL if ssl.get(name)})
+    return found
+
+
 def _server_url(scheme: str, database: DatabaseFacts, socket: str, parameters: Mapping[str, object]) -> str:
     """The URL of a server's database; a host that is a path, and lists of hosts, are parameters."""
     given = {name: _written(value) for name, value in parameters.items() if _is_scalar(value)}
     address = ""
-    if _PLAIN_HOST.fullmatch(database.host):
-        address = database.host + (f":{database.port}" if database.port else "")
+    is_one = ":" in database.host and "," not in database.host and "/" not in database.host
+    if is_one or _PLAIN_HOST.fullmatch(database.host):
+        host = f"[{database.host}]" if is_one else database.host
+        address = host + (f":{database.port}" if database.port else "")
     else:
         if database.host:
             given[socket if database.host.startswith("/") else "host"] = database.host
-        if database.port:
+        if database.port and scheme != "mysql":
             given["port"] = database.port
     login = quote(database.user, safe="")
     if database.password:
@@ -185,8 +200,23 @@ def _written(value: object) -> Scalar:
     return ("1" if value else "0") if isinstance(value, bool) else str(value)
 
 
-def _real(location: str) -> str:
-    return _slashed(os.path.realpath(location))
+def _folder_in(inner: str, outer: str) -> str | None:
+    """The path of a folder in another one, by their names and by what they are on disk, as over a mount."""
+    real, root = os.path.realpath(inner), os.path.realpath(outer)
+    prefix = _below(_slashed(real), _slashed(root))
+    above = real
+    while prefix is None and above != "/":
+        if _is_same(above, root):
+            return real[len(above) :].strip("/")
+        above = posixpath.dirname(above)
+    return prefix
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return one == other
 
 
 def _slashed(folder: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Iterable, Iterator
 
-from ...config.options import SET_CALLABLE
+from ...config.options import SET_CALLABLE, TREE_MODEL
 from ...config.site import DependentRule
 from ...database.base import Database
 from ...database.catalog import Table
@@ -16,12 +16,14 @@ from ...errors import SiteError
 
 # What leaves a row and changes it.
 CLEARING = ("set_null", "set_default")
+_KEEPING = ("restrict", SET_CALLABLE, TREE_MODEL)
 
 
 def with_table(rules: Iterable[DependentRule], database: Database) -> Iterator[DependentRule]:
-    """The rules without those of a project for a table that its database does not have: no row is in it."""
+    """The rules without those of a project for tables that its database does not have: no row is in them."""
     for rule in rules:
-        if not rule.is_implied or database.has_table(rule.column.table):
+        tables = [rule.column.table, *([rule.target] if rule.target else [])]
+        if not rule.is_implied or all(map(database.has_table, tables)):
             yield rule
 
 
@@ -30,6 +32,9 @@ def possible_action(rule: DependentRule, table: Table) -> str:
 
     Django keeps most defaults in Python, where nobody knows them here. Raises SiteError for a user's rule.
     """
+    if rule.is_implied and not table.has_primary_key and rule.action not in _KEEPING:
+        # Such as an unmanaged model of a view, of which nobody knows what a statement would change.
+        return "restrict"
     if rule.action != "set_default":
         return rule.action
     default = table.columns[rule.column.name].default

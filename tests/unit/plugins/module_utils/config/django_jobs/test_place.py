@@ -35,7 +35,7 @@ def postgresql(**parts: Any) -> str:
         ({"host": "db", "port": "6432"}, "postgresql://db:6432/album"),
         ({"host": "/run/pg", "port": "5433"}, "postgresql:///album?host=%2Frun%2Fpg&port=5433"),
         ({"host": "one,two"}, "postgresql:///album?host=one%2Ctwo"),
-        ({"host": "::1", "port": "5432"}, "postgresql:///album?host=%3A%3A1&port=5432"),
+        ({"host": "::1", "port": "5432"}, "postgresql://[::1]:5432/album"),
         ({"options": {"sslmode": "require", "isolation_level": 4}}, "postgresql:///album?sslmode=require"),
         (
             {"name": "", "options": {"service": "site", "passfile": ".pass"}},
@@ -85,8 +85,10 @@ def test_what_has_no_url_is_refused(parts: dict[str, Any]) -> None:
 def test_mysql_has_its_socket_as_a_parameter() -> None:
     parts = {"engine": "django.db.backends.mysql", "name": "album", "user": "web", "password": "a b"}
     assert url_of(**parts, host="db", port="3307") == "mysql://web:a%20b@db:3307/album"
-    socket = url_of(**parts, host="/run/mysqld/mysqld.sock")
+    socket = url_of(**parts, host="/run/mysqld/mysqld.sock", port="3306")
     assert socket == "mysql://web:a%20b@/album?unix_socket=%2Frun%2Fmysqld%2Fmysqld.sock"
+    ssl = url_of(**parts, host="db", options={"ssl": {"ca": "/ca.pem"}, "init_command": "SET x"})
+    assert ssl == "mysql://web:a%20b@db/album?ssl_ca=%2Fca.pem"
 
 
 def test_an_alias_that_is_not_there_is_refused_with_those_that_are() -> None:
@@ -144,3 +146,19 @@ def test_a_bucket_is_the_same_by_its_endpoint_name_and_prefix() -> None:
     place: Place = place_of(facts, None, None)
     assert place_options(facts, place)["media_root"] == "s3://uploads/media"
     assert [place.prefix_of(one) for one in facts.storages] == ["", "private", None, None]
+
+
+def test_a_project_without_a_media_root_says_no_place(tmp_path: Path) -> None:
+    facts = facts_of(
+        answer(media_root="", directory=str(tmp_path), storages=[storage(str(tmp_path), aliases=["default"])])
+    )
+    with pytest.raises(SiteError, match="no MEDIA_ROOT"):
+        place_options(facts, place_of(facts, None, None))
+
+
+def test_a_folder_is_the_same_by_what_it_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second mount of the media root has another path that no link leads to."""
+    monkeypatch.setattr("os.path.samefile", lambda one, other: {one, other} == {"/mnt/again", "/srv/media"})
+    assert prefix("/mnt/again", "/srv/media") == ""
+    assert prefix("/mnt/again/private", "/srv/media") == "private"
+    assert prefix("/mnt/other", "/srv/media") is None

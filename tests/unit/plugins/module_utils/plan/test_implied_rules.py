@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Rules that a Django project says of itself, beside those that the catalog and a user say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from engine.config.site import Column, DependentRule
+from engine.database import connect
+from engine.kept import Code, Doubt
+from engine.plan.dependents.links import Dependents
+from helpers.builders import TO_PHOTO, Site, ids, run
+
+
+def implied(table: str, column: str, action: str, **more: Any) -> DependentRule:
+    return DependentRule(Column(table, column), action, is_implied=True, **more)
+
+
+def links(site: Site, *rules: DependentRule, **options: Any) -> dict[str, str]:
+    """The action of each link, by the column that it is about."""
+    with connect(site.database.url, read_only=True) as database:
+        job = replace(site.missing(**options), dependents=rules)
+        found = Dependents(job, database.table("photo"), database)
+        return {str(link): link.action for link in found.links()}
+
+
+@pytest.mark.promise(13)
+def test_a_key_without_a_constraint_is_followed_from_the_table_that_it_references(site: Site) -> None:
+    site.insert("p/1.jpg", "p/2.jpg")
+    site.database.run(
+        f"CREATE TABLE caption (id integer PRIMARY KEY, photo_id integer {TO_PHOTO});"
+        "CREATE TABLE word (id integer PRIMARY KEY, caption_id integer);"
+        "CREATE TABLE letter (id integer PRIMARY KEY, word_id integer);"
+        "INSERT INTO caption VALUES (7, 1); INSERT INTO word VALUES (1, 7), (2, 1);"
+        "INSERT INTO letter VALUES (1, 1), (2, 2)"
+    )
+    site.media.write("p/2.jpg")
+    job = replace(
+        site.missing(),
+        dependents=(
+            # In whatever order they come.
+            implied("letter", "word_id", "delete", target="word"),
+            implied("word", "caption_id", "delete", target="caption"),
+            implied("caption", "photo_id", "delete", target="photo"),
+        ),
+    )
+    run(job)
+    assert ids(site, "photo") == [2]
+    assert ids(site, "caption") == []
+    # The word 2 is of caption 1, which has nothing to do with photo 1.
+    assert (ids(site, "word"), ids(site, "letter")) == ([2], [2])
+
+
+def test_a_rule_without_effect_or_table_is_none(site: Site) -> None:
+    site.database.run(f"CREATE TABLE caption (id integer PRIMARY KEY, photo_id integer {TO_PHOTO})")
+    found = links(
+        site,
+        implied("caption", "photo_id", "restrict"),
+        implied("not_migrated", "photo_id", "delete"),
+        implied("caption", "id", "delete", target="album"),
+    )
+    assert found == {"caption.photo_id": "restrict"}
+
+
+@pytest.mark.promise(13)
+def test_rows_without_a_primary_key_keep_the_record(site: Site) -> None:
+    site.database.run("CREATE VIEW shown AS SELECT id AS photo_id FROM photo")
+    assert links(site, implied("shown", "photo_id", "delete")) == {"shown.photo_id": "restrict"}
+
+
+@pytest.mark.parametrize(
+    ("value", "action"), [(7, "set_default"), (8, "set_callable"), (None, "set_callable")]
+)
+def test_a_default_is_set_where_the_database_surely_has_the_same(
+    site: Site, value: int | None, action: str
+) -> None:
+    site.database.run(f"CREATE TABLE pin (id integer PRIMARY KEY, photo_id integer DEFAULT 7 {TO_PHOTO})")
+    assert links(site, implied("pin", "photo_id", "set_default", value=value)) == {"pin.photo_id": action}
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize(("action", "code"), [("set_callable", "set_callable"), ("tree_model", "tree_model")])
+def test_what_sql_cannot_do_keeps_the_record_and_says_how_to_accept_it(
+    site: Site, action: str, code: str
+) -> None:
+    site.insert("p/1.jpg")
+    site.database.run(
+        f"CREATE TABLE caption (id integer PRIMARY KEY, photo_id integer {TO_PHOTO});"
+        "INSERT INTO caption VALUES (1, 1)"
+    )
+    rule = implied("caption", "photo_id", action, name="album.Caption.photo")
+    plan, _outcome = run(replace(site.missing(), dependents=(rule,)))
+    [kept] = plan.kept.items
+    assert kept.code.value == code
+    assert f"accept: ['{code}:album.Caption.photo']" in kept.reason
+    assert ids(site, "photo") == [1]
+
+
+def test_a_doubt_about_all_records_keeps_each(site: Site) -> None:
+    site.insert("p/1.jpg", "p/2.jpg")
+    doubt = Doubt(Code.TREE_MODEL, "a tree")
+    plan, _outcome = run(replace(site.missing(), doubt=doubt, notes=("a receiver",)))
+    assert [kept.code for kept in plan.kept.items] == [Code.TREE_MODEL, Code.TREE_MODEL]
+    assert "a receiver" in plan.warnings
+    assert ids(site, "photo") == [1, 2]
+
+
+@pytest.mark.promise(3)
+def test_a_rule_of_the_project_does_not_say_that_a_row_attaches_a_record_to_nothing(site: Site) -> None:
+    site.database.run(f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer {TO_PHOTO})")
+    rule = implied("favorite", "photo_id", "delete")
+    attached = {"favorite.photo_id": "referenced_row"}
+    assert links(site, rule, select="incomplete", unattached_column="album_id") == attached
+    said = replace(rule, is_implied=False)
+    assert links(site, said, select="incomplete", unattached_column="album_id") == {
+        "favorite.photo_id": "delete"
+    }
