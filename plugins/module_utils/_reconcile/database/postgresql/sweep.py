@@ -91,19 +91,16 @@ class PostgreSQLSweep(PostgreSQLCatalog):
         return Unsearchable(identity, reason, " ".join(needed).replace("%%", "%"))
 
     def _text_rows(self, searched: SearchedTable, keyed: Table | None) -> Iterator[list[Sequence[Any]]]:
+        statement = self._text_statement(searched, self.dialect.key_values(keyed) if keyed else [])
+        width = len(keyed.key) if keyed else 0
         if not self._in_transaction:
             # What a type of the site's own runs to write its values as text must change nothing.
             self._connection.execute("SET TRANSACTION READ ONLY", [])
-        key = self.dialect.key_values(keyed) if keyed else []
-        statement = self._text_statement(searched, key)
         try:
             for rows in self._connection.stream(statement, [], TEXTS_AT_ONCE):
-                yield [row[:-2] if row[-2] is None else _with_piece(row, len(key)) for row in rows]
+                yield [row[:-2] if row[-2] is None else _with_piece(row, width) for row in rows]
         finally:
             self._end_reading()
-
-    def _key_parts(self, table: Table) -> list[str]:
-        return self.dialect.key_values(table)
 
     def _text_statement(self, searched: SearchedTable, key: Sequence[str]) -> str:
         """The rows of a table as they are or, where they are long, in pieces with the number of the column.

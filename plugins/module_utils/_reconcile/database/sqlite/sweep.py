@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import time
 from abc import abstractmethod
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from typing import Any, Iterator, NamedTuple, Sequence
 
 from ..base import Database
@@ -47,6 +49,16 @@ class _Query(NamedTuple):
 
     def of_rows(self, condition: str) -> str:
         return f"SELECT {', '.join([*self.keys, *self.texts])} FROM {self.relation} AS t {condition}"
+
+
+@dataclass
+class _Read:
+    """How far a table was read: the number of its last row, and why no further."""
+
+    number: int | None = None
+    until: float = math.inf
+    is_at_end: bool = False
+    is_refused: bool = False
 
 
 class SQLiteSweep(Database):
@@ -124,59 +136,58 @@ class SQLiteSweep(Database):
     def _numbered_rows(self, query: _Query) -> Iterator[list[Sequence[Any]]]:
         """Read in the order of the numbers, from where the last read ended."""
         numbered = query._replace(texts=[*query.texts, f"t.{query.row_number}"])
-        may_stay = self._connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
-        start: int | None = None
-        while True:
-            condition = "" if start is None else f"WHERE t.{query.row_number} > {start}"
+        is_in_the_way = self._connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal"
+        read = _Read()
+        while not read.is_at_end:
+            condition = "" if read.number is None else f"WHERE t.{query.row_number} > {read.number}"
             statement = numbered.of_rows(f"{condition} ORDER BY t.{query.row_number}")
-            until = time.monotonic() + _LONGEST_READ
-            is_interrupted = False
-            with self._long_rows_refused() as refused:
-                for rows in self._until_refused(statement, refused):
-                    start = rows[-1][-1]
+            read.until = time.monotonic() + _LONGEST_READ if is_in_the_way else math.inf
+            with self._long_rows_refused():
+                for rows in self._read(statement, read):
                     yield [row[:-1] for row in rows]
-                    if not may_stay and time.monotonic() > until:
-                        is_interrupted = True
-                        break
-            if refused:
-                start = self._next_number(query, start)
-                if start is None:
+            if read.is_refused:
+                read.number = self._next_number(query, read.number)
+                if read.number is None:
                     return
-                yield from self._long_row(query, start)
-            elif not is_interrupted:
-                return
+                yield from self._long_row(query, read.number)
 
-    @contextmanager
-    def _long_rows_refused(self) -> Iterator[list[sqlite3.Error]]:
-        """Read no row that is longer than memory should hold; where one is met, the error is in the list."""
-        refused: list[sqlite3.Error] = []
-        # Before Python 3.11, there is no way to read such a row otherwise than as a whole.
-        limited: Any = self._connection
-        if not hasattr(limited, "setlimit"):
-            yield refused
-            return
-        before = limited.setlimit(_LIMIT_LENGTH, _LONGEST_ROW)
-        try:
-            yield refused
-        finally:
-            limited.setlimit(_LIMIT_LENGTH, before)
-
-    def _until_refused(self, statement: str, refused: list[sqlite3.Error]) -> Iterator[list[Sequence[Any]]]:
+    def _read(self, statement: str, read: _Read) -> Iterator[list[Sequence[Any]]]:
+        """Read rows up to their end, to one that is too long, or to the end of the time."""
+        read.is_refused, read.is_at_end = False, True
+        rows: list[Sequence[Any]] = []
         with closing(self._connection.cursor()) as cursor:
-            rows: list[Sequence[Any]] = []
             try:
                 # Not fetchmany: where a row is refused, it loses those that it has read by then.
                 for row in cursor.execute(statement):
                     rows.append(row)
                     if len(rows) == TEXTS_AT_ONCE:
+                        read.number = row[-1]
+                        if time.monotonic() > read.until:
+                            read.is_at_end = False
+                            break
                         yield rows
                         rows = []
             except sqlite3.DataError as error:
                 if "too big" not in str(error):
                     raise
-                refused.append(error)
-            if rows:
-                yield rows
+                read.is_refused, read.is_at_end = True, False
+        if rows:
+            read.number = rows[-1][-1]
+            yield rows
+
+    @contextmanager
+    def _long_rows_refused(self) -> Iterator[None]:
+        """Read no row that is longer than memory should hold: that is an error of sqlite3, then."""
+        limited: Any = self._connection
+        # Before Python 3.11, there is no way to read such a row otherwise than as a whole.
+        if not hasattr(limited, "setlimit"):
+            yield
+            return
+        before = limited.setlimit(_LIMIT_LENGTH, _LONGEST_ROW)
+        try:
+            yield
+        finally:
+            limited.setlimit(_LIMIT_LENGTH, before)
 
     def _next_number(self, query: _Query, start: int | None) -> int | None:
         condition = "" if start is None else f"WHERE t.{query.row_number} > {start}"
