@@ -22,7 +22,7 @@ from ...media.paths import Spellings
 from .decoding import folded, folded_path, hidden_places, readings
 
 # So many fit into memory; more of them are searched for in several passes over the database.
-CANDIDATES_AT_ONCE = 200_000
+CANDIDATES_AT_ONCE = 100_000
 # Characters that a byte of a path may take where it is encoded, and those before an extension in which a path
 # is searched for: of a longer one, the name is found.
 _ENCODED = 8

@@ -120,7 +120,10 @@ class Sweep:
     def not_searched(self, paths: AbstractSet[bytes]) -> AbstractSet[bytes]:
         """Those of some files that were not searched for."""
         self._read()
-        return set(paths).difference(*self._searched.chunks()) if paths else paths
+        left = set(paths)
+        for searched in self._searched.chunks() if left else ():
+            left.difference_update(searched)
+        return left
 
     def is_fresh(self) -> bool:
         """Whether the database proves that nothing was written since it was searched, by nobody."""
