@@ -38,7 +38,15 @@ SERVER_FILE = REPOSITORY / "tests" / "server.url"
 DRIVER = "MEDIA_CLEANUP_TEST_DRIVER"
 
 # Where files are shared out among processes, none should be left alone with one of these at the end.
-LONG = ("test_role", "test_real_cron", "test_pages", "test_archive", "test_faults", "test_playbook")
+LONG = (
+    "test_role",
+    "test_real_cron",
+    "test_pages",
+    "test_archive",
+    "test_faults",
+    "test_playbook",
+    "test_review_page",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,7 +14,9 @@ class List {
     box.addEventListener("scroll", () => this.refresh());
     box.addEventListener("keydown", (event) => this.key(event));
     box.addEventListener("click", (event) => this.click(event));
-    box.addEventListener("focus", () => { if (this.current < 0 && this.cells.length) this.go(0); });
+    // What is clicked must not be drawn anew in between, or there is no click.
+    box.addEventListener("pointerdown", () => { this.isPointed = true; });
+    box.addEventListener("focus", () => { if (!this.isPointed && this.current < 0) this.go(0); });
   }
 
   // Cells are in the order in which they are read, each with x, y, width and height.
@@ -125,6 +127,7 @@ class List {
   }
 
   click(event) {
+    this.isPointed = false;
     const element = event.target.closest('[role="option"]');
     if (!element) return;
     const at = Number(element.id.slice(5));

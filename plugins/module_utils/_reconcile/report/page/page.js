@@ -122,7 +122,7 @@ function showTab(tab) {
   const part = parts[view.part], isPlan = !part.message;
   const tabs = isPlan
     ? [["removed", `Would be removed (${number(part.items_total)})`], ["kept", `Kept (${number(part.kept_total)})`],
-      ["about", "About this plan"]] : [];
+      ["about", "About"]] : [];
   $("tabs").replaceChildren(...tabs.map(([name, text]) => {
     const button = make("button", text);
     button.type = "button";
@@ -200,29 +200,28 @@ function showAbout(part) {
 
 const list = new List($("list"), paint, toggle, describe);
 
-function ageGroup(seconds) {
-  if (!seconds) return "age unknown";
-  const days = (data.made - seconds) / 86400;
-  for (const [most, name] of [[7, "up to a week old"], [31, "up to a month old"], [366, "up to a year old"]]) {
-    if (days < most) return name;
-  }
-  return "older than a year";
-}
+const AGES = [[7, "up to a week old"], [31, "up to a month old"], [366, "up to a year old"],
+  [Infinity, "older than a year"], [NaN, "age unknown"]];
+const SIZES = [[Infinity, "larger than 100 MB"], [1e8, "up to 100 MB"], [1e7, "up to 10 MB"], [1e6, "up to 1 MB"],
+  [1e5, "up to 100 kB"], [NaN, "size unknown"]];
 
-function sizeGroup(size) {
-  if (size < 0) return "size unknown";
-  for (const [most, name] of [[1e5, "up to 100 kB"], [1e6, "up to 1 MB"], [1e7, "up to 10 MB"], [1e8, "up to 100 MB"]]) {
-    if (size <= most) return name;
-  }
-  return "larger than 100 MB";
+function smallest(groups, value) {
+  return groups.reduce((best, each) => value <= each[0] && !(best[0] <= each[0]) ? each : best, [NaN, groups.at(-1)[1]])[1];
 }
 
 const groupOf = {
   folder: (part, item) => part.folders[item[FOLDER]] || "the media root",
-  age: (part, item) => ageGroup(item[MODIFIED]),
-  size: (part, item) => sizeGroup(item[SIZE]),
+  age: (part, item) => smallest(AGES, item[MODIFIED] ? (data.made - item[MODIFIED]) / 86400 : NaN),
+  size: (part, item) => smallest(SIZES, item[SIZE] < 0 ? NaN : item[SIZE]),
   owner: (part, item) => item[ABOUT].split(" · ").slice(1).join(" · ") || "no owner",
 };
+
+// Folders are in the order of the plan; the owners with the most items come first.
+function inOrder(groups) {
+  const names = { age: AGES, size: SIZES }[view.group];
+  if (names) return names.map(([, name]) => [name, groups.get(name)]).filter(([, items]) => items);
+  return view.group === "owner" ? [...groups].sort((one, other) => other[1].length - one[1].length) : [...groups];
+}
 
 function showList() {
   const part = parts[view.part];
@@ -248,8 +247,9 @@ function showRemoved(part) {
   const cardWidth = Math.floor((width - GAP * (columns - 1)) / columns);
   const cardHeight = part.job === "orphans" ? 188 : 206;
   let y = 0;
-  for (const [name, items] of groups) {
-    const size = items.reduce((total, at) => total + Math.max(0, part.items[at][SIZE]), 0);
+  for (const [name, items] of inOrder(groups)) {
+    const sizes = items.map((at) => part.items[at][SIZE]).filter((each) => each >= 0);
+    const size = sizes.length ? sizes.reduce((total, each) => total + each, 0) : -1;
     cells.push({ kind: "group", name, items, size, x: 0, y, width, height: GROUP_HEIGHT });
     y += GROUP_HEIGHT + (view.view === "sheet" ? GAP : 0);
     items.forEach((at, index) => {
@@ -288,7 +288,7 @@ function paint(element, cell) {
   element.setAttribute("aria-checked", away === items.length ? "true" : away ? "mixed" : "false");
   element.append(make("span", undefined, "tick"));
   if (cell.kind === "group") {
-    const sum = `${number(away)} of ${number(items.length)} removed · ${bytes(cell.size)}`;
+    const sum = `${number(away)} of ${number(items.length)} removed${cell.size < 0 ? "" : ` · ${bytes(cell.size)}`}`;
     element.append(make("span", cell.name, "name path"), make("span", sum, "sum"));
     return;
   }
@@ -363,9 +363,11 @@ function describe(cell) {
     $("detail").textContent = `${name}${other ? ` ⇄ ${other}` : ""} · ${code}: ${reason}`;
   } else {
     const item = part.items[cell.at], why = part.no_picture[String(cell.at)];
-    const parts_ = [pathOf(part, item), item[ABOUT], item[SIZE] >= 0 ? `${number(item[SIZE])} bytes` : "",
-      item[MODIFIED] ? minute(item[MODIFIED]) : "", reasonOf(part), why ? `no picture: ${why}` : ""];
-    $("detail").textContent = parts_.filter(Boolean).join(" · ");
+    const isOfCompanion = part.job === "missing" && Object.hasOwn(part.pictures, String(cell.at));
+    const words = [pathOf(part, item), item[ABOUT], item[SIZE] >= 0 ? `${number(item[SIZE])} bytes` : "",
+      item[MODIFIED] ? minute(item[MODIFIED]) : "", reasonOf(part), why ? `no picture: ${why}` : "",
+      isOfCompanion ? "the picture is that of its companion file" : ""];
+    $("detail").textContent = words.filter(Boolean).join(" · ");
   }
 }
 

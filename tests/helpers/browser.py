@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A real browser for tests: npm's packages below ``.build``, installed by npm without root.
+
+What a person does is a list of steps for ``browser.cjs``, which says what came of each.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Mapping, Sequence
+
+from helpers.checkout import REPOSITORY
+
+PLACE = REPOSITORY / ".build" / "browser"
+DRIVER = Path(__file__).with_name("browser.cjs")
+PACKAGES = ("@sparticuz/chromium@147.0.0", "puppeteer-core@24.43.1", "axe-core@4.14.1")
+# Seconds for one step; on a fresh machine npm takes about fifteen.
+LIMIT = 300
+
+Step = Sequence[Any]
+
+
+class CannotBeHad(Exception):
+    """Why there is no browser on this machine."""
+
+
+def installation() -> Path:
+    """The folder with the packages and the unpacked browser, made by the first who wants it."""
+    folder = PLACE / "installed"
+    PLACE.mkdir(parents=True, exist_ok=True)
+    with (PLACE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            unfinished = PLACE / "unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            cache = {"npm_config_cache": str(unfinished / "cache"), "npm_config_update_notifier": "false"}
+            npm = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+            _run([*npm, "--prefix", str(unfinished), *PACKAGES], cache)
+            shutil.rmtree(unfinished / "cache", ignore_errors=True)
+            _node(unfinished, {})
+            unfinished.rename(folder)
+    return folder
+
+
+def watched(page: Path, steps: Sequence[Step], downloads: Path, **more: Any) -> dict[str, Any]:
+    """Open a page and take the steps; what came of each, and what the browser said and requested."""
+    scenario = {"page": str(page), "steps": list(steps), "downloads": str(downloads), **more}
+    found: dict[str, Any] = json.loads(_node(installation(), scenario))
+    return found
+
+
+def _node(folder: Path, scenario: Mapping[str, Any]) -> str:
+    unpacked = folder / "unpacked"
+    unpacked.mkdir(exist_ok=True)
+    # It is made for a service that has none of the libraries it needs, and brings them for that.
+    service = {
+        "AWS_LAMBDA_JS_RUNTIME": "nodejs20.x",
+        "TMPDIR": str(unpacked),
+        "NODE_PATH": f"{folder}/node_modules",
+    }
+    return _run(["node", str(DRIVER)], service, json.dumps(scenario))
+
+
+def _run(command: Sequence[str], variables: Mapping[str, str], said: str = "") -> str:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=PLACE,
+            env={**os.environ, **variables},
+            input=said,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=LIMIT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotBeHad(f"{command[0]} cannot be run: {error}") from None
+    if done.returncode:
+        raise CannotBeHad(f"{command[0]} failed: {done.stderr[-1500:]}")
+    return done.stdout

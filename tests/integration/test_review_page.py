@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""The page to review in a real browser: read, filtered, unticked, exported, and applied by the playbook."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from engine.config.keep import keep_of
+from engine.config.review import reviews
+from engine.report.page.document import Limits, emit_document
+from engine.report.page.page import Part, page, read_documents
+from engine.run import run
+from helpers import browser
+from helpers.ansible_runs import CLEANUP, Ansible
+from helpers.browser import CannotBeHad, Step
+from helpers.builders import Media
+from helpers.builders import Site as EngineSite
+from helpers.checkout import REPOSITORY
+from helpers.clock import let_clock_tick
+
+Browse = Callable[..., dict[str, Any]]
+NAMES_ON_PAGE = "[...document.querySelectorAll('[role=option] .name')].map((each) => each.textContent)"
+CHOSEN = "document.getElementById('chosen').textContent"
+HOSTILE = [
+    b"p/<img src=x onerror=hacked=1>.jpg",
+    b"p/\"'`${hacked=1} $script.jpg",
+    b"p/\x1b[31mred\x07\n.jpg",
+    b"p/caf\xe9.jpg",
+    b"p/[1]*%41.jpg",
+    "p/\u202egpj.exe".encode(),
+]
+
+
+@pytest.fixture(scope="session")
+def has_browser() -> None:
+    """Skips where no browser can be had."""
+    try:
+        browser.installation()
+    except CannotBeHad as error:
+        pytest.skip(f"there is no browser for the tests: {error}")
+
+
+@pytest.fixture
+def engine_site(sqlite: Any, tmp_path: Path) -> EngineSite:
+    """A site for the engine alone."""
+    return EngineSite(sqlite, Media(tmp_path / "media"))
+
+
+@pytest.fixture
+def browse(has_browser: None, tmp_path: Path) -> Browse:
+    """Opens a page, takes steps on it, and requires that it said and requested nothing."""
+
+    def watch(html: Path, *steps: Step, **more: Any) -> dict[str, Any]:
+        found = browser.watched(html, steps, tmp_path, **more)
+        assert found["said"] == []
+        assert [url for url in found["requests"] if not url.startswith("data:image/jpeg;")] == [
+            f"file://{html}"
+        ]
+        found["values"] = [result["value"] for result in found["results"]]
+        return found
+
+    return watch
+
+
+def written(folder: Path, *parts: Part) -> Path:
+    file = folder / "page.html"
+    file.write_text(page(parts))
+    return file
+
+
+def planned(site: EngineSite) -> Any:
+    """The document of the plan of a site's orphans."""
+    let_clock_tick()
+    plan, _outcome = run(site.orphans(), check=True)
+    texts: list[Any] = []
+    emit_document(site.orphans(), plan, Limits(8 << 20, 1000), texts.append)
+    [document] = read_documents("".join(texts))
+    return document
+
+
+@pytest.mark.promise(7)
+def test_what_is_unticked_on_the_page_of_the_demo_is_exactly_what_the_playbook_keeps(
+    tmp_path: Path, ansible: Ansible, browse: Browse
+) -> None:
+    demo, html, keep = tmp_path / "demo", tmp_path / "review.html", tmp_path / "keep.yml"
+    command = [sys.executable, REPOSITORY / "demo" / "build_sites.py", demo]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    playbook = ("ansible-playbook", "-i", demo / "inventory.yml", CLEANUP)
+    checked = ansible.run(*playbook, "--check", "-e", f"media_cleanup_report={html}")
+    assert checked.status == 0, checked.output
+    assert str(html) in checked.words
+    assert html.stat().st_mode & 0o777 == 0o600
+    assert "changed=0" in checked.words or checked.recap["album"]["changed"] == 1
+
+    found = browse(
+        html,
+        ["axe"],
+        # The first picture by a click, and the second by the keyboard alone.
+        ["click", "#list [aria-posinset='2']"],
+        ["press", "ArrowRight", " "],
+        ["eval", "document.activeElement.id + ' ' + document.getElementById('detail').textContent"],
+        ["eval", CHOSEN],
+        ["click", "#theme"],
+        ["axe"],
+        ["click", "#tabs button:nth-child(2)"],
+        ["axe"],
+        ["click", "#tabs button:nth-child(3)"],
+        ["axe"],
+        # The rows of the album: a whole group.
+        ["click", "#jobs li:nth-child(3) button"],
+        ["eval", NAMES_ON_PAGE],
+        ["click", "#list .group"],
+        ["axe"],
+        ["click", "#how"],
+        ["axe"],
+        ["eval", "document.getElementById('lasting').value"],
+        ["click", "#close"],
+        ["viewport", 390, 844],
+        ["axe"],
+        ["eval", "document.documentElement.scrollWidth"],
+        ["click", "#export"],
+        ["wait", 500],
+    )
+    values = found["values"]
+    assert [value for step, value in enumerate(values) if step in (0, 6, 8, 10, 14, 16, 20)] == [[]] * 7
+    assert values[3].startswith("list item_photos/deleted_item_qrs.jpg · 120,480 bytes")
+    assert values[4] == "29 of 31 items to be removed, 2 kept by you"
+    assert values[12][0] == "Evan Photos"
+    assert '  - "item_photos/deleted_item_klm.jpg"\n' in values[17]
+    assert '  - "row:album_photo:309"\n' in values[17]
+    assert values[21] == 390
+
+    applied = ansible.run(*playbook, "-e", f"@{keep}", "-e", "media_cleanup_force=true", "-v")
+    assert applied.status == 0, applied.output
+    assert "item_photos/deleted_item_klm.jpg: a reviewer unticked it" in applied.words
+    left = {file.name for file in (demo / "footycollect/media/item_photos").iterdir()}
+    assert {"deleted_item_klm.jpg", "deleted_item_qrs.jpg"} <= left
+    assert not {"deleted_item_xyz.jpg", "temp_abc123.jpg"} & left
+    with closing(sqlite3.connect(demo / "album" / "db.sqlite3")) as database:
+        [(photos,)] = database.execute("SELECT count(*) FROM album_photo")
+    # Of ten photos without a file, eight are in the group.
+    assert photos == 414 - 2
+
+
+def test_a_page_of_fifty_thousand_rows_is_quick(
+    engine_site: EngineSite, tmp_path: Path, browse: Browse
+) -> None:
+    engine_site.media.write("p/1.jpg")
+    document = planned(engine_site)
+    document["folders"] = [f"photos/{number}" for number in range(100)]
+    document["items"] = [
+        [at // 500, f"IMG_{at:05}.jpg", at, 1_700_000_000 + at, "", ""] for at in range(50_000)
+    ]
+    document["items_total"] = 50_000
+    html = written(tmp_path, Part("web", "kit · orphans", document))
+    found = browse(
+        html,
+        ["click", "#filter"],
+        ["type", "IMG_4999"],
+        ["eval", NAMES_ON_PAGE],
+        ["press", "Backspace", "Backspace", "Backspace", "Backspace"],
+        ["wait", 300],
+        ["click", "#list .row"],
+        ["press", "End"],
+        ["eval", "document.getElementById('detail').textContent"],
+        ["press", " "],
+        ["press", "Home", " "],
+        ["eval", CHOSEN],
+        ["eval", "document.querySelectorAll('[role=option]').length"],
+        ["eval", "document.getElementById('group').focus()"],
+        ["press", "s"],
+        ["eval", NAMES_ON_PAGE + "[0]"],
+        ["press", "ArrowUp"],
+        ["eval", NAMES_ON_PAGE + "[0]"],
+        ["axe"],
+    )
+    values = found["values"]
+    assert values[2] == ["photos/99", *(f"photos/99/IMG_4999{number}.jpg" for number in range(10))]
+    assert values[7].startswith("photos/99/IMG_49999.jpg")
+    # The first row, the last one, and then the whole first group.
+    assert values[10] == "49,499 of 50,000 items to be removed, 501 kept by you"
+    assert values[11] < 100
+    assert values[14] == "up to 100 kB"
+    assert values[16] == "older than a year"
+    assert values[17] == []
+    assert found["opened"] < 5_000
+    assert max(result["milliseconds"] for result in found["results"][1:10]) < 3_000
+
+
+@pytest.mark.promise(8)
+def test_hostile_names_are_text_on_the_page_and_bytes_in_its_export(
+    engine_site: EngineSite, tmp_path: Path, browse: Browse
+) -> None:
+    names = sorted(HOSTILE)
+    engine_site.media.write(*names)
+    document = planned(engine_site)
+    html = written(
+        tmp_path,
+        Part("web</script><script>hacked=1</script>", document["heading"], document),
+        Part("web", "<b>none</b>", None, "<script>hacked=1</script>"),
+    )
+    found = browse(
+        html,
+        ["eval", NAMES_ON_PAGE],
+        ["eval", "typeof hacked"],
+        ["click", "#list .group"],
+        ["click", "#export"],
+        ["wait", 500],
+        ["click", "#jobs li:nth-child(2) button"],
+        ["eval", "document.getElementById('refused').textContent"],
+        ["axe"],
+        ["eval", "typeof hacked"],
+    )
+    values = found["values"]
+    assert len(values[0]) == 1 + len(names)
+    assert "p/<img src=x onerror=hacked=1>.jpg" in values[0]
+    assert r"p/\x1b[31mred\x07\n.jpg" in values[0]
+    assert (values[1], values[8]) == ("undefined", "undefined")
+    assert values[6] == "<script>hacked=1</script>"
+    assert values[7] == []
+    exported = json.loads((tmp_path / "keep.yml").read_text())
+    [review] = reviews(exported, "web</script><script>hacked=1</script>", [document["heading"]])
+    assert review.plan_id == document["plan_id"]
+    kept = keep_of(review.keep)
+    assert sorted([*kept.paths, *kept.files]) == names
