@@ -187,6 +187,9 @@ class Catalog(ABC):
         """The tables that hold rows of this one and may have columns that it has not."""
         return []
 
+    def require_transactions(self, table: Table) -> None:  # noqa: B027 (only some databases have such)
+        """Raise SiteError for a table whose changes cannot be rolled back."""
+
     @abstractmethod
     def delete_triggers(self, table: Table) -> list[str]:
         """The triggers that fire when rows of a table are deleted, those of foreign keys aside."""

@@ -65,6 +65,8 @@ class RecordsPlanner(Planner):
         self.owner_path = owner_path(job, selection, self.database)
         self.plan = RecordsPlan(job, scope, self.moment, selection)
         self.plan.links = Dependents(job, selection.table, self.database)
+        for table in (selection.table, *self.plan.links.order, *self.plan.links.order_after):
+            self.database.require_transactions(table)
         self.plan.warnings += [*self.plan.links.warnings, *job.notes]
         # The links for which records are kept, in the order in which they are met.
         self.undeclared: dict[Link, None] = {}

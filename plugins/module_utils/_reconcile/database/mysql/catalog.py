@@ -134,7 +134,6 @@ class MySQLCatalog(Database):
         return [_link(parts) for parts in links.values()]
 
     def require_transactions(self, table: Table) -> None:
-        """Raise SiteError for a table whose changes cannot be rolled back."""
         if not self._has_transactions.get(table.identity, False):
             raise SiteError(
                 f"table {table.name} is kept by a storage engine without transactions (MyISAM?), so a change "

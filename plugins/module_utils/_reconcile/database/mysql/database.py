@@ -6,21 +6,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any, Iterable, Iterator, Sequence
-from urllib.parse import quote as percent_encode
 
 from ...config.site import Column
-from ...errors import BusyError, CommitUnknown, DatabaseError
-from ...host import host_id
+from ...errors import CommitUnknown, DatabaseError
 from ...media.paths import LONGEST_PATH
 from ...spool import Spool
-from ..base import PREPARED, DriverError
+from ..base import DriverError
 from ..catalog import BATCH, ForeignKey, Table
 from .connection import MySQLConnection
 from .dialect import INTEGERS, TEXTS, MySQLDialect, type_of
+from .server import ACCESS_DENIED, MySQLServer
 from .sweep import MySQLSweep
 
 # Seconds. A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
@@ -55,14 +53,13 @@ _SETTINGS: dict[str, Any] = {
     "net_read_timeout": _SLOW,
 }
 
-_ACCESS_DENIED = ("1044", "1142", "1143", "1227")
 _DUPLICATE = "1062"
 _LOCK_WAIT = f"Another session held a lock for {LOCK_TIMEOUT} s; try again when the site is quieter."
 _TOO_LONG = f"It took longer than {STATEMENT_TIMEOUT // 60} min, or somebody cancelled it."
 _REFERENCED = "Rows of another table still reference these; say what becomes of them in dependents."
 _ADVICE = {
     **dict.fromkeys(
-        _ACCESS_DENIED, "Grant the privilege to this database user, or name another user in database_url."
+        ACCESS_DENIED, "Grant the privilege to this database user, or name another user in database_url."
     ),
     "1205": _LOCK_WAIT,
     "1213": "Another session needed the same rows; try again when the site is quieter.",
@@ -75,7 +72,6 @@ _ADVICE = {
 }
 # With these, the server may have rolled back the whole transaction.
 _ROLLED_BACK = ("1205", "1213")
-_LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 # Rows of keys that one statement passes.
 _KEYS_AT_ONCE = 1_000
 # Only the beginning of a long part of a key is in its index.
@@ -83,7 +79,7 @@ _INDEXED = 250
 _KEYS = "media_cleanup_keys"
 
 
-class MySQL(MySQLSweep):
+class MySQL(MySQLServer, MySQLSweep):
     """A database of MariaDB 10.4 or later, or of MySQL 8.0.17 or later."""
 
     def __init__(self, url: str, read_only: bool) -> None:
@@ -174,95 +170,6 @@ class MySQL(MySQLSweep):
                 for column in columns
             ]
         return int(sum(counts))
-
-    # What the database is, and who uses it.
-
-    def identity(self) -> str:
-        server = ""
-        with self._doing("reading the identity of the database"):
-            if not self._is_mariadb:
-                server = str(self._one("SELECT @@server_uuid"))
-        kind = "mariadb" if self._is_mariadb else "mysql"
-        return f"{kind}:{server}@{self._place(is_exact=not server)}/{percent_encode(self._name, safe='')}"
-
-    def _place(self, is_exact: bool) -> str:
-        """The server's address; where that is this host, its id, and the socket or the port if asked."""
-        host, port = self._connection.host, self._connection.port
-        is_socket = host.startswith("/")
-        if not is_socket and host not in _LOCAL_HOSTS:
-            return f"{percent_encode(host, safe='')}:{port}"
-        if not is_exact:
-            return host_id()
-        return f"{host_id()}({percent_encode(host, safe='/') if is_socket else port})"
-
-    def is_replica(self) -> bool:
-        with self._doing("asking whether this is a replica"):
-            if str(self._one("SELECT @@global.read_only")) not in ("0", "OFF"):
-                return True
-            running = self._connection.fetch("SHOW GLOBAL STATUS LIKE 'Slave%%running'", [])
-            if any(str(value) not in ("0", "OFF") for _name, value in running):
-                return True
-            try:
-                return bool(self._connection.fetch("SHOW SLAVE STATUS", []))
-            except DriverError as error:
-                # Not allowed, or a server that knows the statement by its new name only.
-                if error.code not in (*_ACCESS_DENIED, "1064"):
-                    raise
-            try:
-                return bool(self._connection.fetch("SHOW REPLICA STATUS", []))
-            except DriverError as error:
-                if error.code not in (*_ACCESS_DENIED, "1064"):
-                    raise
-        return False
-
-    def lock(self) -> None:
-        with self._doing("taking the lock of the site"):
-            if self._all("SELECT GET_LOCK(%s, 0)", [self._lock_name()])[0][0] == 1:
-                return
-            holder = self._all("SELECT IS_USED_LOCK(%s)", [self._lock_name()])[0][0]
-        who = f" (connection {holder} of the server)" if holder else ""
-        raise BusyError(f"another run cleans a site of this database{who}. Try again later.")
-
-    def _lock_name(self) -> str:
-        # Locks are the server's, and their names are short.
-        return f"media_cleanup:{hashlib.sha256(self._name.encode()).hexdigest()[:40]}"
-
-    def lost_by_crash(self) -> str:
-        with self._doing("asking whether commits are durable"):
-            flush = self._one("SELECT @@global.innodb_flush_log_at_trx_commit")
-        return "" if int(flush) == 1 else f"innodb_flush_log_at_trx_commit is {flush} on the database server"
-
-    def _sees_transactions(self) -> bool:
-        try:
-            self._transactions()
-        except DriverError as error:
-            if error.code not in _ACCESS_DENIED:
-                raise DatabaseError(f"asking for open transactions failed: {error}") from None
-            return False
-        return True
-
-    def _transactions(self) -> list[Any]:
-        return self._connection.fetch(
-            "SELECT t.trx_mysql_thread_id, t.trx_started, p.user FROM information_schema.innodb_trx AS t "
-            "LEFT JOIN information_schema.processlist AS p ON p.id = t.trx_mysql_thread_id "
-            "WHERE t.trx_mysql_thread_id NOT IN (0, connection_id()) "
-            "AND coalesce(p.db, database()) = database() ORDER BY t.trx_started",
-            [],
-        )
-
-    def open_transactions(self) -> dict[str, str]:
-        if not self._sees_transactions():
-            return {}
-        with self._doing("asking for open transactions"):
-            # What is prepared comes last: a transaction is prepared before its session lets go of it.
-            found = {
-                f"{thread} {started}": f"{user or 'no name'}, connection {thread} of the server"
-                for thread, started, user in self._transactions()
-            }
-            with suppress(DriverError):
-                for row in self._connection.fetch("XA RECOVER", []):
-                    found[f"{PREPARED}{row[-1]!r}"] = f"prepared as {row[-1]!r}"
-        return found
 
     # Transactions.
 

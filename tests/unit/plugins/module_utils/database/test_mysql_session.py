@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A session of MySQL: its settings, its transactions, its lock, and what it says of the server."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from engine.config.site import Column
+from engine.database import connect
+from engine.database.base import PREPARED
+from engine.errors import CommitUnknown, DatabaseError, SiteError
+from helpers.databases import TestDatabase, connect_mariadb
+from helpers.implementations import PHOTO, ids, rows_of, selection
+
+IMAGE = Column("photo", "image")
+
+
+@pytest.fixture
+def photos(mariadb: TestDatabase) -> TestDatabase:
+    """A table of photos 1 to 3."""
+    mariadb.run(PHOTO)
+    mariadb.insert("photo", [{"id": number, "image": f"p/{number}.jpg"} for number in (1, 2, 3)])
+    return mariadb
+
+
+@pytest.fixture
+def server(mariadb_server: str) -> Iterator[Any]:
+    """Sets a global variable of the server, until the test has ended."""
+    with closing(connect_mariadb(mariadb_server)) as connection:
+        cursor, before = connection.cursor(), {}
+
+        def set_global(name: str, value: Any) -> None:
+            cursor.execute(f"SELECT @@global.{name}")
+            before.setdefault(name, cursor.fetchone()[0])
+            cursor.execute(f"SET GLOBAL {name} = %s", [value])
+
+        yield set_global
+        for name, value in before.items():
+            cursor.execute(f"SET GLOBAL {name} = %s", [value])
+
+
+def kill(photos: TestDatabase, opened: Any) -> None:
+    """End the connection of an open database, as its server would."""
+    ((number,),) = opened._all("SELECT connection_id()", [])
+    photos.run(f"KILL {number}")
+
+
+# Settings.
+
+
+@pytest.mark.promise(1)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sql_select_limit", 1),
+        ("sql_mode", "NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,ORACLE"),
+        ("time_zone", "-11:00"),
+        ("max_sort_length", 64),
+        ("sql_auto_is_null", 1),
+        ("character_set_client", "latin1"),
+    ],
+)
+def test_settings_of_the_server_hide_no_rows(
+    photos: TestDatabase, server: Any, name: str, value: Any
+) -> None:
+    photos.run("UPDATE photo SET image = concat(repeat('ä', 50), id, '\\n''')")
+    server(name, value)
+    with connect(photos.url, read_only=True) as opened:
+        [paths] = opened.references([IMAGE])
+        assert paths == [f"{'ä' * 50}{number}\\n'".encode() for number in (1, 2, 3)]
+        assert opened.count_references([IMAGE], paths) == dict.fromkeys(paths, 1)
+
+
+@pytest.mark.promise(3)
+def test_a_row_without_a_known_day_is_never_old(photos: TestDatabase) -> None:
+    photos.run("ALTER TABLE photo ADD uploaded datetime(6)")
+    for number, moment in enumerate(["0000-00-00 00:00:00", "2020-00-10 00:00:00", "2020-01-01 00:00:00"], 1):
+        photos.run(f"UPDATE photo SET uploaded = '{moment}' WHERE id = {number}")
+    with connect(photos.url, read_only=True) as opened:
+        chosen = selection(opened, uploaded_at_column="uploaded", cutoff=1751371200.0)
+        assert [row.file for row in rows_of(opened, chosen)] == [b"p/3.jpg"]
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize(
+    ("moment", "is_old"),
+    [("2025-10-26 02:59:59", False), ("2025-10-26 01:59:59", True), ("2025-10-26 03:10:00", False)],
+)
+def test_the_hour_that_comes_twice_is_read_as_the_later_one(
+    photos: TestDatabase, moment: str, is_old: bool
+) -> None:
+    """The cutoff is 02:30 in Vienna, before clocks are turned back at 03:00."""
+    photos.run(f"ALTER TABLE photo ADD uploaded datetime; UPDATE photo SET uploaded = '{moment}'")
+    with connect(photos.url, read_only=True) as opened:
+        chosen = selection(
+            opened, uploaded_at_column="uploaded", cutoff=1761438600.0, time_zone="Europe/Vienna"
+        )
+        assert len(rows_of(opened, chosen)) == (3 if is_old else 0)
+
+
+# Transactions.
+
+
+@pytest.mark.promise(6)
+def test_nothing_is_committed_after_the_server_rolled_back(photos: TestDatabase) -> None:
+    """After a deadlock the server would take each further statement for a transaction of its own."""
+    with photos.connect() as site, connect(photos.url, read_only=False) as opened:
+        table, keys = opened.table("photo"), {row.file: row.key for row in rows_of(opened)}
+        cursor = site.cursor()
+        cursor.execute("BEGIN")
+        # Of two, the server chooses the one that changed less.
+        cursor.execute("INSERT INTO photo SELECT seq, 'x', 1, NULL FROM seq_100_to_999")
+        cursor.execute("UPDATE photo SET image = 'other' WHERE id = 1")
+
+        def rehearse() -> None:
+            with opened.rehearsal():
+                opened.clear(table, ["image"], [keys[b"p/2.jpg"]])
+                with pytest.raises(DatabaseError, match="deleting rows of photo failed"):
+                    _deadlock(opened, table, keys, cursor)
+                opened.delete(table, [keys[b"p/3.jpg"]])
+
+        with pytest.raises(DatabaseError, match="the transaction was rolled back by the server"):
+            rehearse()
+        cursor.execute("ROLLBACK")
+        with opened.transaction():
+            assert opened.delete(table, [keys[b"p/2.jpg"]]) == 1
+    assert ids(photos, "photo") == [1, 3]
+
+
+def _deadlock(opened: Any, table: Any, keys: Any, cursor: Any) -> None:
+    opened._connection.execute("SET SESSION innodb_lock_wait_timeout = 1", [])
+    opened.delete(table, [keys[b"p/1.jpg"]])
+
+
+def test_a_connection_that_is_lost_while_committing_leaves_it_unknown(photos: TestDatabase) -> None:
+    with connect(photos.url, read_only=False) as opened:
+        key = rows_of(opened)[0].key
+
+        def delete_and_lose() -> None:
+            with opened.transaction():
+                opened.delete(opened.table("photo"), [key])
+                kill(photos, opened)
+
+        with pytest.raises(CommitUnknown, match="Whether it was done is not known"):
+            delete_and_lose()
+    assert ids(photos, "photo") == [1, 2, 3]
+
+
+@pytest.mark.promise(1)
+def test_a_connection_that_is_lost_while_reading_is_an_error(photos: TestDatabase) -> None:
+    with connect(photos.url, read_only=True) as opened:
+        assert [row.file for row in rows_of(opened)]
+        kill(photos, opened)
+        with pytest.raises(DatabaseError, match=r"reading photo\.image failed"):
+            list(opened.references([IMAGE]))
+
+
+@pytest.mark.promise(1)
+def test_what_is_asked_while_rows_are_read_does_not_end_them(photos: TestDatabase) -> None:
+    """On a connection of MySQL, a second question would silently end the answer to the first."""
+    photos.run("INSERT INTO photo SELECT seq, concat('q/', seq), NULL, NULL FROM seq_10_to_30000")
+    with connect(photos.url, read_only=True) as opened:
+        found = 0
+        for rows in opened.rows(selection(opened)):
+            found += len(rows)
+            assert opened.count_references([IMAGE], [b"p/1.jpg"]) == {b"p/1.jpg": 1}
+        assert found == 29_994
+
+
+@pytest.mark.promise(4)
+def test_a_table_without_transactions_is_not_changed(photos: TestDatabase) -> None:
+    photos.run("CREATE TABLE old (id integer PRIMARY KEY, image text) ENGINE = MyISAM")
+    photos.run("INSERT INTO old VALUES (1, 'a')")
+    with connect(photos.url, read_only=False) as opened:
+        table = opened.table("old")
+        opened.require_transactions(opened.table("photo"))
+        for attempt in (lambda: opened.require_transactions(table), lambda: opened.delete(table, [("1",)])):
+            with pytest.raises(SiteError, match="ALTER TABLE old ENGINE = InnoDB"):
+                attempt()
+    assert ids(photos, "old") == [1]
+
+
+# What the session says of the server.
+
+
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("value", [0, 2])
+def test_a_server_that_may_lose_what_it_committed_is_known(
+    photos: TestDatabase, server: Any, value: int
+) -> None:
+    with connect(photos.url, read_only=True) as opened:
+        assert opened.lost_by_crash() == ""
+        server("innodb_flush_log_at_trx_commit", value)
+        assert f"innodb_flush_log_at_trx_commit is {value}" in opened.lost_by_crash()
+
+
+def test_a_server_that_only_reads_counts_as_a_replica(photos: TestDatabase, server: Any) -> None:
+    with connect(photos.url, read_only=True) as opened:
+        server("read_only", 1)
+        assert opened.is_replica()
+
+
+@pytest.mark.promise(2)
+def test_open_transactions_of_others_are_known_by_one_name(photos: TestDatabase) -> None:
+    with connect(photos.url, read_only=False) as opened, photos.connect() as site:
+        assert (opened.open_transactions(), list(opened.notes)) == ({}, [])
+        cursor = site.cursor()
+        cursor.execute("START TRANSACTION")
+        cursor.execute("SELECT * FROM photo")
+        reading = opened.open_transactions()
+        cursor.execute("UPDATE photo SET image = 'x' WHERE id = 1")
+        writing = opened.open_transactions()
+        assert len(reading) == 1
+        assert reading.keys() == writing.keys()
+        cursor.execute("COMMIT")
+        assert opened.open_transactions() == {}
+        cursor.execute("XA START 'two'")
+        cursor.execute("UPDATE photo SET image = 'y' WHERE id = 1")
+        cursor.execute("XA END 'two'")
+        cursor.execute("XA PREPARE 'two'")
+        assert any(name.startswith(PREPARED) for name in opened.open_transactions())
+        cursor.execute("XA ROLLBACK 'two'")
+        assert opened.open_transactions() == {}
+
+
+@pytest.mark.promise(2)
+def test_a_user_who_may_not_see_transactions_is_told_so(photos: TestDatabase) -> None:
+    name = urlsplit(photos.url).path[1:]
+    photos.run(f"CREATE USER {name} IDENTIFIED BY 'x'; GRANT ALL ON {name}.* TO {name}")
+    with connect(photos.url.replace("root@", f"{name}:x@"), read_only=False) as opened:
+        assert "GRANT PROCESS" in opened.notes[0]
+        assert opened.open_transactions() == {}
+        assert not opened.is_replica()
+        assert opened.delete_triggers(opened.table("photo")) == []
+    photos.run(f"DROP USER {name}")
+
+
+@pytest.mark.promise(13)
+def test_triggers_that_may_not_be_seen_count_as_there(photos: TestDatabase) -> None:
+    name = urlsplit(photos.url).path[1:]
+    photos.run(f"CREATE USER {name} IDENTIFIED BY 'x'; GRANT SELECT, DELETE ON {name}.* TO {name}")
+    photos.run("CREATE TRIGGER t AFTER DELETE ON photo FOR EACH ROW DELETE FROM photo WHERE id = 0")
+    with connect(photos.url, read_only=True) as opened:
+        assert opened.delete_triggers(opened.table("photo")) == ["t"]
+    with connect(photos.url.replace("root@", f"{name}:x@"), read_only=True) as opened:
+        [unknown] = opened.delete_triggers(opened.table("photo"))
+        assert "TRIGGER" in unknown
+    photos.run(f"DROP USER {name}")
+
+
+def test_a_lock_that_is_lost_with_its_connection_stops_the_run(photos: TestDatabase) -> None:
+    with connect(photos.url, read_only=False) as first:
+        first.lock()
+        kill(photos, first)
+        with connect(photos.url, read_only=False) as second:
+            second.lock()
+            with pytest.raises(DatabaseError, match="failed"), first.transaction():
+                pass
