@@ -15,7 +15,7 @@ import pytest
 
 from helpers.commands import Command
 from helpers.databases import new_sqlite
-from helpers.django_projects import write_project
+from helpers.django_projects import MODELS, write_project
 from helpers.modules import ORPHANS, run_module
 from helpers.users import NOBODY, give, needs_root, open_folder, python_for_everybody
 
@@ -36,6 +36,15 @@ if os.path.exists(FOLDER + "/fails"):
     print("it is", SECRET_KEY)
     raise RuntimeError("no login with " + SECRET_KEY)
 """
+MORE_MODELS = """
+        # The class goes on.
+    cover = models.FileField()
+
+def purge(**options):
+    pass
+
+models.signals.post_delete.connect(purge, sender=Photo)
+"""
 
 
 class Gallery:
@@ -44,9 +53,9 @@ class Gallery:
     def __init__(self, folder: Path) -> None:
         self.project = folder / "gallery"
         write_project(self.project, settings=SETTINGS)
-        database = new_sqlite(self.project)
-        database.run("CREATE TABLE gallery_photo (id integer PRIMARY KEY, image varchar(100))")
-        database.insert("gallery_photo", [{"id": 1, "image": "photos/kept.jpg"}])
+        self.database = new_sqlite(self.project)
+        self.database.run("CREATE TABLE gallery_photo (id integer PRIMARY KEY, image varchar(100))")
+        self.database.insert("gallery_photo", [{"id": 1, "image": "photos/kept.jpg"}])
         for name in ("kept", "orphan"):
             file = self.project / f"media/photos/{name}.jpg"
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +65,10 @@ class Gallery:
         self.environment_file = folder / "environment"
         self.environment_file.write_text(f"SECRET_KEY={SECRET}\n")
         self.environment_file.chmod(0o600)
+
+    def deploy(self, models: str) -> None:
+        (self.project / "gallery/models.py").write_text(models)
+        self.database.run("ALTER TABLE gallery_photo ADD COLUMN cover varchar(100)")
 
     @property
     def files(self) -> list[str]:
@@ -117,3 +130,12 @@ def test_the_command_does_so_too(gallery: Gallery, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert gallery.files == ["kept.jpg"]
     assert (gallery.project / "asked").read_text().startswith(f"{NOBODY} ")
+    # What a deployment adds is known at once, and a check says it.
+    gallery.deploy(MODELS + MORE_MODELS)
+    done = command.run("check", "gallery")
+    assert done.returncode == 0, done.stderr
+    new = [line.partition(": new since")[2] for line in done.stdout.splitlines() if ": new since" in line]
+    assert new == [
+        " the last run: the file field with the column gallery_photo.cover, which protects files",
+        " the last run: the delete receiver gallery.models.purge of gallery.Photo, which no cleanup runs",
+    ]

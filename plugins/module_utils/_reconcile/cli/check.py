@@ -27,7 +27,7 @@ from ..run import Job, Run
 from ..session import open_session
 from ..spool import Listed
 from ..text import escaped
-from . import described, rights
+from . import described, project_changes, rights
 from .rights import Finding
 from .terminal import say, watched
 
@@ -46,6 +46,7 @@ def check(options: argparse.Namespace) -> Exit:
     runs = jobs.run_all(jobs_of_site, True, [], partial(watched, is_quiet=is_quiet))
     found = [(run.job.heading, finding) for run in runs for finding in findings(run)]
     found += [(options.site, finding) for finding in rights.findings(runs)]
+    found += [(options.site, finding) for finding in project_changes.findings(jobs_of_site[0].site)]
     sites = {job.site.quarantine: job.site for job in reversed(jobs_of_site)}
     about_quarantines = filter(None, map(quarantine_finding, sites.values()))
     found += [(options.site, finding) for finding in about_quarantines]

@@ -36,6 +36,17 @@ class Column:
 
 
 @dataclass(frozen=True)
+class ProjectParts:
+    """What one run compares with what the Django project of a site had at the last one.
+
+    A column is that of a file field. A receiver of delete signals is written with its model.
+    """
+
+    columns: tuple[Column, ...]
+    delete_receivers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Keep:
     """What no job removes: files, by paths and globs, and rows, by table and key as reports show them."""
 
@@ -78,8 +89,8 @@ class Site:
     sweep_exclude: tuple[str, ...]
     # Whether nobody has named the quarantine: it has to be on the file system of the media, then.
     has_default_quarantine: bool
-    # The columns that its Django project says hold references; none where there is no project.
-    project_columns: tuple[Column, ...] = ()
+    # Where it has a Django project.
+    project: ProjectParts | None = None
     review: Reviewed | None = None
 
     def enabled(self, option: str) -> bool:

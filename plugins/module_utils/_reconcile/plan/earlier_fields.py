@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Iterator, Union
 
-from ..config.site import Column, OrphansJob, RecordsJob
+from ..config.site import Column, OrphansJob, ProjectParts, RecordsJob
 from ..errors import SiteError
 from ..quarantine import known_fields
 from ..session import Session
@@ -22,9 +22,9 @@ def with_earlier_fields(session: Session, job: Job) -> Job:
 
     Raises StateError where that cannot be known.
     """
-    if not job.site.project_columns:
+    if job.site.project is None:
         return job
-    columns = list(_dropped(session, job))
+    columns = list(_dropped(session, job.site.project))
     for column in columns:
         note = (
             f"no field of the Django project has the column {column} any more, and it is still there: what "
@@ -36,15 +36,18 @@ def with_earlier_fields(session: Session, job: Job) -> Job:
 
 
 def record_fields(session: Session, job: Job) -> None:
-    """Let the next run know the fields of the project, and the columns of earlier ones."""
-    if job.site.project_columns:
-        known_fields.record(session.state, {*job.site.project_columns, *_dropped(session, job)})
+    """Let the next run know what the project has, and the columns of earlier fields."""
+    project = job.site.project
+    if project is not None:
+        columns = (*project.columns, *_dropped(session, project))
+        known_fields.record(session.state, replace(project, columns=columns))
 
 
-def _dropped(session: Session, job: Job) -> Iterator[Column]:
+def _dropped(session: Session, project: ProjectParts) -> Iterator[Column]:
     """The columns of earlier fields that the project does not name, as far as they can hold references."""
-    for column in known_fields.earlier(session.state):
-        if column not in job.site.project_columns and _is_there(session, column):
+    before = known_fields.earlier(session.state)
+    for column in before.columns if before else ():
+        if column not in project.columns and _is_there(session, column):
             yield column
 
 

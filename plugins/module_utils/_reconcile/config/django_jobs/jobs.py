@@ -11,13 +11,13 @@ add to it, ``dependents`` replace by table and column, and single values replace
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Mapping
+from typing import Any, Iterator, Mapping
 
 from ...errors import SiteError
 from ..django.facts import Facts
 from ..jobs import build_job, columns_of
 from ..options import OF_MODEL, OPTIONS
-from ..site import Claims, OrphansJob, RecordsJob
+from ..site import Claims, OrphansJob, ProjectParts, RecordsJob
 from .deletion import deletion_of, said_key
 from .files import Files, files_of
 from .place import Place, database_url, place_of, place_options
@@ -38,7 +38,13 @@ def project_job(job: str, said: Options, facts: Facts) -> OrphansJob | RecordsJo
         built = _orphans(said, facts, place, files)
     else:
         built = _records(job, said, facts, place, files)
-    return replace(built, site=replace(built.site, project_columns=columns_of(files.references)))
+    project = ProjectParts(columns_of(files.references), tuple(_delete_receivers(facts)))
+    return replace(built, site=replace(built.site, project=project))
+
+
+def _delete_receivers(facts: Facts) -> Iterator[str]:
+    for model in facts.models:
+        yield from (f"{receiver} of {model.label}" for receiver in model.delete_receivers)
 
 
 def quarantine_options(said: Options, facts: Facts) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pytest
 from engine import run as runs
 from engine.config.django.answer import facts_of
 from engine.config.django_jobs.jobs import project_job
-from engine.config.site import Column
+from engine.config.site import Column, ProjectParts
 from engine.errors import StateError
 from helpers.builders import Site, found, run
 from helpers.django_answers import answer, file_field, model
@@ -36,7 +36,7 @@ def job(site: Site, tmp_path: Path, *columns: Column) -> Any:
     """The job ``orphans`` of a project with these fields; the sweep would keep the files anyway."""
     entries = [{"table": column.table, "column": column.name} for column in columns]
     made = site.orphans(references=entries, quarantine=str(tmp_path / "kept"), sweep=False)
-    return replace(made, site=replace(made.site, project_columns=columns))
+    return replace(made, site=replace(made.site, project=ProjectParts(columns, ())))
 
 
 @pytest.mark.promise(14)
@@ -79,7 +79,7 @@ def test_check_mode_records_nothing(kit: Site, tmp_path: Path) -> None:
 def test_a_site_that_is_described_by_hand_forgets_what_it_does_not_list(kit: Site, tmp_path: Path) -> None:
     run(job(kit, tmp_path, IMAGE, THUMBNAIL))
     by_hand = job(kit, tmp_path, IMAGE)
-    by_hand = replace(by_hand, site=replace(by_hand.site, project_columns=()))
+    by_hand = replace(by_hand, site=replace(by_hand.site, project=None))
     assert found(run(by_hand, check=True)[0]) == [b"photos/a_small.jpg"]
 
 
@@ -88,15 +88,15 @@ def test_a_state_that_cannot_be_right_ends_the_run(kit: Site, tmp_path: Path, co
     run(job(kit, tmp_path, IMAGE))
     (file,) = (tmp_path / "kept/.state").glob("*.json")
     content = json.loads(file.read_text())
-    assert content["known_fields"] == {"columns": [["photo", "image"]]}
-    file.write_text(json.dumps({**content, "known_fields": {"columns": columns}}))
+    assert content["known_fields"] == {"columns": [["photo", "image"]], "receivers": []}
+    file.write_text(json.dumps({**content, "known_fields": {"columns": columns, "receivers": []}}))
     with pytest.raises(StateError, match="fields of the project is not complete"):
         run(job(kit, tmp_path, IMAGE), check=True)
 
 
 def test_the_columns_of_a_project_are_those_of_its_fields_and_not_what_is_said_on_top() -> None:
-    facts = facts_of(answer(model("album.Photo", file_field("image"))))
+    facts = facts_of(answer(model("album.Photo", file_field("image"), delete_receivers=["receiver"])))
     said = {"name": "kit", "django": {"project": "/srv/kit"}, "references": [{"table": "t", "column": "c"}]}
     job = project_job("orphans", said, facts)
-    assert job.site.project_columns == (Column("album_photo", "image"),)
+    assert job.site.project == ProjectParts((Column("album_photo", "image"),), ("receiver of album.Photo",))
     assert Column("t", "c") in job.referencing_columns
