@@ -636,6 +636,14 @@ options:
     choices:
       - delete
       - clear
+  dangling:
+    description:
+      - 'With O(model) and O(select=incomplete), a row is also incomplete if the object is
+        gone at which its generic foreign key points: no constraint guards that, and rows
+        of objects that were deleted by SQL stay behind. Refused where the table of a content
+        type is not known.'
+    type: bool
+    default: false
   only:
     description:
       - 'Which rows of the table the job is about, such as V({kind: draft, owner_id: null}).

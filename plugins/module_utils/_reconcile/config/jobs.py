@@ -54,6 +54,8 @@ def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
 def records_job(options: Mapping[str, Any]) -> RecordsJob:
     """Build the job ``missing`` or ``incomplete``, as ``select`` says. Raises SiteError."""
     values = checked(options, module_options(SELECTIONS[0]))
+    if values["dangling"]:
+        raise SiteError("dangling is for the job incomplete of a model of a Django project. Leave it out.")
     references = columns_of(values["references"])
     deciding = _deciding_column(values, references)
     return RecordsJob(

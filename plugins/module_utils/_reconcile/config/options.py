@@ -199,6 +199,7 @@ OPTIONS = (
     Option("label", scope=_JOB, jobs=_RECORDS),
     Option("dependents", "list", default=(), suboptions=_DEPENDENT, scope=_JOB, jobs=_RECORDS),
     Option("on_missing", default=ON_MISSING[0], choices=ON_MISSING, scope=_JOB, jobs=_RECORDS),
+    Option("dangling", "bool", default=False, scope=_JOB, jobs=_RECORDS),
     Option("only", "dict", scope=_JOB, jobs=_RECORDS),
     Option("parents", choices=PARENTS, scope=_JOB, jobs=_RECORDS),
     Option("max_dependents", "int", default=100, jobs=_RECORDS),

@@ -201,6 +201,18 @@ class DependentRule:
 
 
 @dataclass(frozen=True)
+class GenericTargets:
+    """Where the objects are at which the rows of a generic foreign key point.
+
+    ``tables`` has the table and the key column of each content type, which is written APP.MODEL.
+    """
+
+    content_type_column: str
+    object_id_column: str
+    tables: tuple[tuple[str, Column], ...]
+
+
+@dataclass(frozen=True)
 class RecordsJob:
     site: Site
     table: str
@@ -222,9 +234,10 @@ class RecordsJob:
     relink: bool
     references: tuple[Column, ...]
     derived: tuple[str, ...]
-    # Of a Django project: other columns that are NULL in a row that is not attached, why none of the records
-    # may be removed, and what a person should know.
+    # Of a Django project: other columns that are NULL in a row that is not attached, where the objects are to
+    # which rows are attached, why none of the records may be removed, and what a person should know.
     more_unattached_columns: tuple[str, ...] = ()
+    dangling: GenericTargets | None = None
     doubt: Doubt | None = None
     notes: tuple[str, ...] = ()
 

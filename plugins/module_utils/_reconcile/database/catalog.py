@@ -108,13 +108,24 @@ class GenericRelation(NamedTuple):
     content_type: int
 
 
+class Dangling(NamedTuple):
+    """That a row with this content type points at an object that its table does not have."""
+
+    content_type_column: str
+    object_id_column: str
+    content_type: int
+    target: Table
+    key: str
+
+
 @dataclass(frozen=True)
 class Selection:
     """Which rows of a table a job is about; every statement repeats the whole of it.
 
     Without ``unattached_columns`` these are the rows that reference a file; with them, those in which one of
-    them is NULL. With ``uploaded_at_column``, it must be before ``cutoff`` (seconds since 1970). With
-    ``only``, a row must have one of these values in each of these columns, or NULL.
+    them is NULL, or that are ``dangling`` in one of these ways. With ``uploaded_at_column``, it must be
+    before ``cutoff`` (seconds since 1970). With ``only``, a row must have one of these values in each of
+    these columns, or NULL.
     """
 
     table: Table
@@ -124,6 +135,7 @@ class Selection:
     cutoff: float = 0.0
     time_zone: str | None = None
     only: Only = ()
+    dangling: tuple[Dangling, ...] = ()
 
     @property
     def of_any_age(self) -> Selection:

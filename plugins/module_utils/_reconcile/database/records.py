@@ -11,7 +11,7 @@ from typing import Any, Iterable, Iterator, Sequence
 
 from ..errors import SiteError
 from ..text import escaped_value
-from .catalog import Details, ForeignKey, Key, Row, Selection, Table
+from .catalog import Dangling, Details, ForeignKey, Key, Row, Selection, Table
 from .dialect import Matching
 from .statements import Statements
 
@@ -169,7 +169,8 @@ class Records(Statements):
     def _condition(self, selection: Selection) -> tuple[str, list[Any]]:
         fields = [self.dialect.field("t", name) for name in selection.unattached_columns]
         if fields:
-            condition = f"({' OR '.join(f'{field} IS NULL' for field in fields)})"
+            ways = [f"{field} IS NULL" for field in fields] + list(map(self._dangles, selection.dangling))
+            condition = f"({' OR '.join(ways)})"
         else:
             condition = self.dialect.is_filled(self.dialect.field("t", selection.file_column))
         parameters: list[Any] = []
@@ -179,6 +180,37 @@ class Records(Statements):
             condition += f" AND {before}"
         only, more = self._only(selection)
         return f"{condition} AND {only}" if only else condition, [*parameters, *more]
+
+    def _dangles(self, way: Dangling) -> str:
+        """That a row ``t`` points at an object that is not there; not if a key may be written otherwise."""
+        written = self._comparable(self.dialect.field("t", way.object_id_column))
+        keys = self._comparable(self.dialect.field("o", way.key))
+        content_type = self.dialect.field("t", way.content_type_column)
+        return (
+            f"({content_type} = {int(way.content_type)} "
+            # As text, a number may have more in front of it, and be the same number.
+            f"AND SUBSTR({written}, 1, 1) NOT IN ('0', '+', ' ') "
+            f"AND {written} NOT IN (SELECT {keys} FROM {self.dialect.relation(way.target)} AS o))"
+        )
+
+    def _comparable(self, key: str) -> str:
+        """A key as text, such that each way to write a UUID is the same."""
+        return f"REPLACE(LOWER({self.dialect.as_text(key)}), '-', '')"
+
+    def content_types(self, table: Table, column: str) -> list[tuple[int, str | None]]:
+        """The content types that the rows of a table have: number and APP.MODEL, None where there is none."""
+        known = self.table("django_content_type")
+        statement = (
+            f"SELECT DISTINCT t.{self.dialect.quote(column)}, d.app_label, d.model "
+            f"FROM {self.dialect.relation(table)} AS t LEFT JOIN {self.dialect.relation(known)} AS d "
+            f"ON d.id = t.{self.dialect.quote(column)} WHERE t.{self.dialect.quote(column)} IS NOT NULL"
+        )
+        with self._doing(f"reading the content types in {table.name}"):
+            return [
+                (int(number), f"{app}.{model}" if app else None)
+                for rows in self._stream(statement, [])
+                for number, app, model in rows
+            ]
 
     def _only(self, selection: Selection) -> tuple[str, list[Any]]:
         """The condition that the job is about a row ``t``; empty where it is about all."""

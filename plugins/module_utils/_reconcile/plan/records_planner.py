@@ -391,4 +391,6 @@ def _held(found: DependentsFound) -> dict[tuple[Any, ...], Doubt]:
 def _scope(job: RecordsJob) -> str:
     parts = [os.fsdecode(job.site.media_root), job.table, job.file_column, *job.companion_columns]
     # Approving a plan approves what becomes of all rows that depend on its records.
+    if job.dangling:
+        parts.append("dangling")
     return "\0".join([*parts, repr(job.dependents), str(job.parents), repr(job.only), job.on_missing])

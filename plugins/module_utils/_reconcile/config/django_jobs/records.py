@@ -10,6 +10,7 @@ from typing import Any, Mapping, NamedTuple
 
 from ...errors import SiteError
 from ..django.facts import Facts, FieldFacts, GenericForeignKeyFacts, ModelFacts
+from ..site import Column, GenericTargets
 from .place import Place
 
 
@@ -20,6 +21,8 @@ class Records(NamedTuple):
     options: dict[str, Any]
     # The columns of which one is NULL in a row that is not attached; empty where the description says it.
     unattached: tuple[str, ...]
+    # Where what its generic foreign key points at would be, if rows that point at nothing are meant as well.
+    dangling: GenericTargets | None
 
 
 def records_of(facts: Facts, place: Place, said: Mapping[str, Any]) -> Records:
@@ -41,7 +44,15 @@ def records_of(facts: Facts, place: Place, said: Mapping[str, Any]) -> Records:
         options["label"] = _label(facts, model, said["label"])
     if said.get("only"):
         options["only"] = {_column(model, name): value for name, value in said["only"].items()}
-    return Records(model, options, _unattached(model, said) if said.get("select") == "incomplete" else ())
+    is_incomplete = said.get("select") == "incomplete"
+    if said.get("dangling") and not is_incomplete:
+        raise SiteError("dangling is for the job incomplete. Leave it out.")
+    return Records(
+        model,
+        options,
+        _unattached(model, said) if is_incomplete else (),
+        _targets(facts, place, model, said) if said.get("dangling") else None,
+    )
 
 
 def _model(facts: Facts, place: Place, label: str) -> ModelFacts:
@@ -111,13 +122,13 @@ def _time_column(model: ModelFacts, said: Mapping[str, Any]) -> str | None:
 
 def _unattached(model: ModelFacts, said: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns by which a row is attached to something, all of them filled."""
+    generic = _generic_key(model, said)
+    if generic:
+        return generic.content_type_column, generic.object_id_column
     if said.get("unattached"):
-        generic = next((key for key in model.generic_foreign_keys if key.name == said["unattached"]), None)
-        return _halves(generic) if generic else (_column(model, said["unattached"]),)
+        return (_column(model, said["unattached"]),)
     if said.get("unattached_column"):
         return (str(said["unattached_column"]),)
-    if len(model.generic_foreign_keys) == 1:
-        return _halves(model.generic_foreign_keys[0])
     what = "several generic foreign keys" if model.generic_foreign_keys else "no generic foreign key"
     raise SiteError(
         f"unattached is missing: {model.label} has {what}, so what attaches a row is not known. Set "
@@ -125,8 +136,29 @@ def _unattached(model: ModelFacts, said: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _halves(key: GenericForeignKeyFacts) -> tuple[str, ...]:
-    return key.content_type_column, key.object_id_column
+def _generic_key(model: ModelFacts, said: Mapping[str, Any]) -> GenericForeignKeyFacts | None:
+    """The generic foreign key by which a row is attached: the one that is said, else the only one."""
+    keys = model.generic_foreign_keys
+    if said.get("unattached"):
+        return next((key for key in keys if key.name == said["unattached"]), None)
+    return keys[0] if len(keys) == 1 and not said.get("unattached_column") else None
+
+
+def _targets(facts: Facts, place: Place, model: ModelFacts, said: Mapping[str, Any]) -> GenericTargets:
+    """The tables of all content types that lie in the database of the model."""
+    generic = _generic_key(model, said)
+    if generic is None:
+        raise SiteError(
+            f"dangling: rows of {model.label} are not attached by a generic foreign key. Leave it out; any "
+            "other key has a constraint, so that it cannot point at nothing."
+        )
+    tables = [
+        (label.lower(), Column(other.table, other.primary_key))
+        for other in facts.models
+        if other.database == place.database_alias and other.primary_key and not other.swapped
+        for label in (other.label, *other.proxies)
+    ]
+    return GenericTargets(generic.content_type_column, generic.object_id_column, tuple(tables))
 
 
 def _column(model: ModelFacts, name: str) -> str:

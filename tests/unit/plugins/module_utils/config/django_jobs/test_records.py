@@ -12,6 +12,7 @@ import pytest
 from engine.config.django.answer import facts_of
 from engine.config.django_jobs.place import place_of
 from engine.config.django_jobs.records import Records, records_of
+from engine.config.site import Column
 from engine.errors import SiteError
 from helpers.django_answers import answer, database, field, file_field, foreign_key, model, storage
 
@@ -62,6 +63,14 @@ def test_incomplete_is_a_row_with_either_half_of_its_generic_key_null() -> None:
     assert records(select="incomplete", unattached="album").unattached == ("album_id",)
 
 
+def test_dangling_knows_the_tables_of_all_content_types() -> None:
+    found = records(select="incomplete", dangling=True).dangling
+    assert found is not None
+    assert (found.content_type_column, found.object_id_column) == ("content_type_id", "object_id")
+    assert ("collection.album", Column("collection_album", "id")) in found.tables
+    assert records(select="incomplete").dangling is None
+
+
 @pytest.mark.parametrize(
     ("changes", "said", "words"),
     [
@@ -75,6 +84,8 @@ def test_incomplete_is_a_row_with_either_half_of_its_generic_key_null() -> None:
         ({}, {"field": "image", "only": {"size": 1}}, "has no field 'size'"),
         ({"database": "old"}, {"field": "image"}, "lies in the database 'old'"),
         ({"generic_foreign_keys": []}, {"select": "incomplete"}, "unattached is missing"),
+        ({}, {"field": "image", "dangling": True}, "dangling is for the job incomplete"),
+        ({}, {"select": "incomplete", "unattached": "album", "dangling": True}, "not attached by a generic"),
         ({"generic_foreign_keys": [GENERIC, GENERIC]}, {"select": "incomplete"}, "several generic"),
         ({"fields": [file_field("image")]}, {"select": "incomplete"}, "uploaded_at is missing"),
         (
