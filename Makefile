@@ -26,8 +26,10 @@ help: ## this list
 
 demo: .venv/demo.stamp ## build two small sites in .demo and show what would be removed
 	@$(WITH_VENV) python demo/build_sites.py .demo
-	@$(PLAYBOOK) --check --diff
+	@$(PLAYBOOK) --check --diff -e media_cleanup_report=$(CURDIR)/.demo/review.html
 	@cat demo/next_steps.txt
+	@echo "  Look at the pictures of all that would be removed: open this page in a browser"
+	@echo "    $(CURDIR)/.demo/review.html"
 
 demo-total-loss: .venv/demo.stamp ## the same sites with every upload missing: a guard refuses the plan
 	@$(WITH_VENV) python demo/build_sites.py .demo --total-loss
@@ -115,10 +117,11 @@ generate: .venv/tests.stamp ## what follows from the table of options and from t
 	$(WITH_VENV) python tests/update_generated.py
 	$(WITH_VENV) python tests/update_promises.py
 
-docs: .venv/tests.stamp ## the reference of all options, as HTML in .build/docs
+docs: .venv/tests.stamp ## the reference of all options, as HTML in .build/docs; and the pictures in docs/
 	@rm -rf .build/docs && mkdir -m 700 -p .build/docs
 	HOME=$(CURDIR)/.build $(WITH_VENV) antsibull-docs sphinx-init --use-current --lenient --sphinx-theme alabaster --dest-dir .build/docs django_media.cleanup
 	cd .build/docs && HOME=$(CURDIR)/.build $(WITH_VENV) ./build.sh
+	$(WITH_VENV) python tests/take_pictures.py
 	@echo "Read .build/docs/build/html/index.html"
 
 clean: ## remove what the targets made, except .venv

@@ -348,6 +348,12 @@ def test_a_checksum_is_that_of_the_content(kit: LocalKit, store: MediaStore) -> 
     ] * 3
 
 
+def test_a_content_is_read_up_to_a_length(kit: LocalKit, store: MediaStore) -> None:
+    kit.write(b"a", content=b"a picture")
+    assert store.content(b"a", 9) == b"a picture"
+    assert [store.content(*asked) for asked in ((b"a", 8), (b"gone", 9), (b"../a", 9))] == [None] * 3
+
+
 # Removing only what is unchanged.
 
 CHANGES = {
