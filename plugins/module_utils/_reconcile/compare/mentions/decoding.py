@@ -12,8 +12,10 @@ import unicodedata
 from typing import Callable, Iterator, Match, NamedTuple
 from urllib.parse import unquote
 
-# Different readings of one text; what is encoded in so many ways at once is no path.
-_MOST_READINGS = 64
+# Different readings of a path, and of a longer text; what is encoded in so many ways at once is neither.
+_MOST_READINGS = 250
+_MOST_OF_LONG_TEXT = 50
+_LONG_TEXT = 10_000
 
 # Characters that are not shown.
 _INVISIBLE_SIGNS = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
@@ -23,6 +25,7 @@ _ESCAPE = re.compile(
     r"|\\u\{([0-9A-Fa-f]{1,6})\}|\\U([0-9A-Fa-f]{8})|\\(.)",
     re.DOTALL,
 )
+_OLD_UNIT = re.compile(r"%u([0-9A-Fa-f]{4})")
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _QUOTED = re.compile(r"(?:=[0-9A-Fa-f]{2})+")
 _BROKEN_LINE = re.compile(r"=\r?\n")
@@ -68,21 +71,19 @@ def hidden_places(text: str) -> Iterator[int]:
 
 def readings(text: str) -> Iterator[str]:
     """Yield a text as it is, and all that it may stand for."""
+    most = _MOST_READINGS if len(text) < _LONG_TEXT else _MOST_OF_LONG_TEXT
     found = {text: None}
+    # It grows while it is read: what was encoded twice is decoded twice.
     waiting = [text]
-    while waiting and len(found) < _MOST_READINGS:
-        encoded = waiting.pop(0)
-        for encoding in _ENCODINGS:
+    for encoded in waiting:
+        for encoding in _ENCODINGS if encoded.isascii() else (*_ENCODINGS, *_BEYOND_ASCII):
             if encoding.sign in encoded:
                 plain = encoding.decode(encoded)
                 if plain not in found:
                     found[plain] = None
                     waiting.append(plain)
-        if not encoded.isascii():
-            plain = _INVISIBLE.sub("", encoded)
-            if plain not in found:
-                found[plain] = None
-                waiting.append(plain)
+        if len(found) >= most:
+            break
     return iter(found)
 
 
@@ -95,6 +96,11 @@ class _Encoding(NamedTuple):
 
 def _without_percent(text: str) -> str:
     return unquote(text, errors="surrogateescape")
+
+
+def _without_old_percent(text: str) -> str:
+    """As JavaScript's escape() and old browsers encoded: by units of UTF-16, or in Latin-1."""
+    return unquote(_OLD_UNIT.sub(lambda found: chr(int(found.group(1), 16)), text), encoding="latin-1")
 
 
 def _without_backslashes(text: str) -> str:
@@ -140,9 +146,15 @@ def _without_quoted_printable(text: str) -> str:
 
 _ENCODINGS = (
     _Encoding("%", _without_percent),
+    _Encoding("%", _without_old_percent),
     _Encoding("&", html.unescape),
     _Encoding("\\", _without_backslashes),
     _Encoding("\\", lambda text: text.replace("\\", "/")),
     _Encoding("+", lambda text: text.replace("+", " ")),
     _Encoding("=", _without_quoted_printable),
+)
+_BEYOND_ASCII = (
+    *(_Encoding(sign, lambda text: _INVISIBLE.sub("", text)) for sign in _INVISIBLE_SIGNS),
+    # An editor writes a space so that it is not lost.
+    _Encoding("\u00a0", lambda text: text.replace("\u00a0", " ")),
 )

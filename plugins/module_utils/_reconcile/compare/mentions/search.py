@@ -39,6 +39,12 @@ _BREAK = "\0"
 _PLAIN = f"{ascii_letters}{digits}_.-"
 _SIMPLE = frozenset("\0/ \n\r\t\"'()<>[],:|*`!?@$^{")
 _EMPHASIS = "_.-"
+# What follows a path, besides: a query or a fragment.
+_AFTER_PATH = ("", "#", "?", "}")
+# A slash as it is or as it may be encoded, a word, and what follows it.
+_SLASH_AND_WORD = re.compile(
+    r"(?:/|\\|%(?:25)*2[Ff]|&#(?:[xX]0*2[Ff]|0*47);?|&sol;)([A-Za-z0-9_.-]*)(?=(.?))", re.DOTALL
+)
 # Where a name may begin: after what is no part of most names, and after a sign for emphasis behind that.
 _BEGINNING = re.compile(r"(?:\A|[^A-Za-z0-9_.~-])([_.~-]*)")
 # Where a name without an extension may end.
@@ -75,6 +81,8 @@ class Mentions:
         self._bare: dict[str, _Paths] = {}
         # The last words of the names: all of a name of which nothing could be encoded.
         self._endings: set[str] = set()
+        self._bare_words: set[str] = set()
+        self._has_bare_at_root = False
         extensions = set()
         longest = 0
         for path in candidates:
@@ -87,6 +95,8 @@ class Mentions:
                 self._endings.add(_ending(name))
             else:
                 _add(self._bare, name, path)
+                self._bare_words.add(name[: len(name) - len(name.lstrip(_PLAIN))])
+                self._has_bare_at_root |= b"/" not in path
         self._anchor = _anchor(extensions)
         self._before_end = min(_BEFORE, _ENCODED * (longest + 1))
         self._longest = max(map(len, self._named), default=0)
@@ -101,7 +111,10 @@ class Mentions:
         """
         joined = _BREAK.join([text or "" for text in texts])
         places = [*(found.start() for found in self._extensions(joined)), *hidden_places(joined)]
-        for number in range(len(texts)) if self._bare else _numbers(places, texts):
+        if self._bare:
+            places += self._bare_places(joined)
+        numbers = {*_numbers(places, texts), *self._at_the_root(texts)}
+        for number in sorted(numbers):
             for mention in self.in_text(texts[number] or ""):
                 yield number, mention
 
@@ -171,6 +184,20 @@ class Mentions:
                         yield Mention(path, True, _shown(before + name))
             slash = plain.find("/", start)
 
+    def _bare_places(self, text: str) -> Iterator[int]:
+        """Where a text may have a path without an extension: a slash, and the first word of its name."""
+        for found in _SLASH_AND_WORD.finditer(text):
+            word, following = found.groups()
+            is_encoded = following not in _SIMPLE and following not in _AFTER_PATH
+            if is_encoded or not self._bare_words.isdisjoint((word.lower(), word.lower().rstrip(_EMPHASIS))):
+                yield found.start()
+
+    def _at_the_root(self, texts: Sequence[str | None]) -> Iterator[int]:
+        """The numbers of texts that are the whole path of a candidate without an extension."""
+        for number, text in enumerate(texts) if self._has_bare_at_root else ():
+            if text and folded(text).strip() in self._bare:
+                yield number
+
     def _meant(
         self, plain: str, start: int, paths: Sequence[bytes], is_whole: bool
     ) -> tuple[Sequence[bytes], bool]:
@@ -210,12 +237,12 @@ def _ending(name: str) -> str:
     return name[len(name.rstrip(_PLAIN)) :]
 
 
-def _numbers(places: Collection[int], texts: Iterable[str | None]) -> list[int]:
+def _numbers(places: Collection[int], texts: Iterable[str | None]) -> Iterable[int]:
     """In which of some texts places are, that were found in all of them as one."""
     if not places:
         return []
     starts = [0, *accumulate(len(text or "") + len(_BREAK) for text in texts)]
-    return sorted({bisect_right(starts, place) - 1 for place in places})
+    return (bisect_right(starts, place) - 1 for place in places)
 
 
 def _prefixes(known: Iterable[str]) -> Iterator[str]:

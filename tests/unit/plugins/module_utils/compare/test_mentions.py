@@ -66,6 +66,12 @@ WEAK = {("photos/a b.jpg", False)}
         "".join(f"&#{ord(sign)};" for sign in "photos/a b.jpg"),
         "".join(f"%{ord(sign):02x}" for sign in "photos/a b.jpg"),
         "".join(f"\\x{ord(sign):02x}" for sign in "photos/a b.jpg"),
+        "photos/a\u00a0b.jpg",
+        "photos/a&nbsp;b.jpg",
+        "photos%u002fa%u0020b.jpg",
+        r"photos/a\ b\.jpg",
+        "photos/a b.jpg.300x200_q85.jpg",
+        "_photos/a b.jpg_",
         "photos/a b.jpg.",
         "see photos/a b.jpg, please",
     ],
@@ -125,6 +131,45 @@ def test_a_mention_is_shown_as_it_is_written() -> None:
     assert mention == (b"p/a b.jpg", True, "/m/p/a%20b.jpg")
 
 
+def test_names_that_are_no_utf8_are_found() -> None:
+    name = b"photos/caf\xe9.jpg".decode("utf-8", "surrogateescape")
+    for text in (name, "photos/caf%E9.jpg", json.dumps(name), "/m/photos/caf%e9.jpg?x"):
+        assert found(text, name) == {(name, True)}
+
+
+@pytest.mark.parametrize(
+    "written", ["my\\_photo\\-1.jpg", "my_photo\\u002D1.jpg", "my%5Fphoto%2d1.jpg", "my&#95;photo-1.jpg"]
+)
+def test_signs_of_a_name_that_need_no_encoding_may_be_encoded(written: str) -> None:
+    assert found(f"/m/p/{written}", "p/my_photo-1.jpg") == {("p/my_photo-1.jpg", True)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "docs/Read me",
+        "x docs/read%20me y",
+        r'"docs\/Read me"',
+        "docs%2FRead+me",
+        "docs&#x2F;Read&#32;me",
+        r"C:\docs\Read me",
+        "docs%252fRead%2520me#top",
+        "(docs/Read me)",
+        "docs/Read me.",
+        r"docs\u002fRead\u0020me",
+    ],
+)
+def test_a_name_without_an_extension_is_found_among_other_texts(text: str) -> None:
+    mentions = Mentions([b"docs/Read me", b"p/a.jpg"], SPELLINGS)
+    texts = ["docs/Read", "other/Read me", "", text, "https://example.org/read/me/"]
+    assert {number for number, _mention in mentions.in_texts(texts)} == {3}
+
+
+def test_a_name_without_an_extension_at_the_root_is_found_as_a_whole_text() -> None:
+    mentions = Mentions([b"README"], SPELLINGS)
+    assert [number for number, _mention in mentions.in_texts(["see README", " readme ", None])] == [1]
+
+
 ENCODINGS: list[Callable[[str], str]] = [
     quote,
     lambda text: quote(text, safe=""),
@@ -178,7 +223,10 @@ def test_no_encoding_hides_a_mention(
     for way in ways:
         written = way(written)
     candidates = (path, "p/other.jpg")
-    assert (path, True) in found(around.format(written), *candidates)
+    text = around.format(written)
+    assert (path, True) in found(text, *candidates)
+    mentions = Mentions([path.encode()], SPELLINGS)
+    assert 1 in {number for number, _mention in mentions.in_texts(["a.jpg", text, None, "50% = /&\\"])}
 
 
 def test_many_texts_are_searched_as_one() -> None:
