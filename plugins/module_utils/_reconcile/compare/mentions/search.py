@@ -43,7 +43,9 @@ _EMPHASIS = "_.-"
 _AFTER_PATH = ("", "#", "?", "}")
 # A slash as it is or as it may be encoded, a word, and what follows it.
 _SLASH_AND_WORD = re.compile(
-    r"(?:/|\\|%(?:25)*2[Ff]|&#(?:[xX]0*2[Ff]|0*47);?|&sol;)([A-Za-z0-9_.-]*)(?=(.?))", re.DOTALL
+    r"(?:/|\\(?:u002[Ff]|x2[Ff])?|%(?:25)*2[Ff]|=2F|&(?:amp;)*(?:#(?:[xX]0*2[Ff]|0*47)|sol);?)"
+    r"([A-Za-z0-9_.-]*)(?=(.?))",
+    re.DOTALL,
 )
 # Where a name may begin: after what is no part of most names, and after a sign for emphasis behind that.
 _BEGINNING = re.compile(r"(?:\A|[^A-Za-z0-9_.~-])([_.~-]*)")
