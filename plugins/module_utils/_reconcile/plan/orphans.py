@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from itertools import chain
 from typing import Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.age import AgeCheck
 from ..compare.claimed import claimed_folders, unclaimed_folders
+from ..compare.mentions.derived import with_mentioned
+from ..compare.mentions.links import FileLinks
 from ..compare.merge import Merge, begun
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.other_names import OtherNames
@@ -20,7 +23,7 @@ from ..compare.references import ReferenceCheck
 from ..compare.unreferenced_folders import Neighbours, Seen, UnreferencedFolders, seen_files
 from ..config.site import OrphansJob
 from ..errors import SiteError
-from ..kept import Code
+from ..kept import Code, Doubt
 from ..media.derived import sources_of
 from ..media.paths import no_path, shortened
 from ..media.store import FileState
@@ -94,6 +97,7 @@ class OrphansPlanner(Planner):
         self.without_file = path_spool()
         # What the listing and the references have left, in the order of the listing.
         self.seen = seen_files()
+        self.links = FileLinks()
         self.names: OtherNames | None = None
         self.listed = 0
         self.not_judged = 0
@@ -107,7 +111,9 @@ class OrphansPlanner(Planner):
         self._require_directories()
         self.require_confirmation(scans=1)
         self.seen.extend(self._asked_again(self._compared()))
-        self.unlisted.search_for(file.path for file in self.seen if file.state)
+        if any(file.state for file in self.seen):
+            self.links.follow(self.store, self.store.links)
+        self.unlisted.search_for(chain((file.path for file in self.seen if file.state), self.links.paths))
 
     def finish(self) -> Plan:
         orphans = map(_orphan, self._folders().left(self._not_mentioned()))
@@ -268,12 +274,22 @@ class OrphansPlanner(Planner):
         """Keep candidates that an unlisted column mentions. They count as files of their folder without a
         reference: a mention says nothing of the files beside it."""
         for some in self.seen.chunks():
-            doubts = self.unlisted.doubts([file.path for file in some if file.state])
+            doubts = self._mentioned([file for file in some if file.state])
             for file in some:
                 doubt = doubts.get(file.path)
-                if doubt:
+                if doubt and doubt.code is Code.DERIVED:
+                    self.plan.examined["derived"] += 1
+                elif doubt:
                     self.keep_noted(_orphan(file), doubt)
                 yield file._replace(state=None) if doubt else file
+
+    def _mentioned(self, files: list[Seen]) -> dict[bytes, Doubt]:
+        """Why files are kept that are mentioned, by their own name or a link's, or go with one that is."""
+        paths = [file.path for file in files]
+        links = self.links.to(files)
+        by_link = {links[link]: doubt for link, doubt in self.unlisted.doubts(links).items()}
+        kin = with_mentioned(self.derived, paths, self.unlisted.kept()) if self.derived else {}
+        return {**kin, **by_link, **self.unlisted.doubts(paths)}
 
     def _other_names(self, files: Spool[Seen]) -> OtherNames:
         """The other names by which rows reference some of the files; they are searched for once."""

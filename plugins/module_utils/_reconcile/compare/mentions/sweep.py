@@ -117,6 +117,11 @@ class Sweep:
             self._read()
         return (mentioned for mentioned in self._found if mentioned.path in wanted)
 
+    def all_found(self) -> Iterator[Mentioned]:
+        """All mentions of all files that were searched for."""
+        self._read()
+        return iter(self._found)
+
     def not_searched(self, paths: AbstractSet[bytes]) -> AbstractSet[bytes]:
         """Those of some files that were not searched for."""
         self._read()

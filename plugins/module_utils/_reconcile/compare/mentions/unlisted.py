@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import AbstractSet, Any, Collection, Iterable, Mapping, NamedTuple, Sequence, Tuple
+from typing import AbstractSet, Any, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence, Tuple
 
 from ...config.site import Column, Site
 from ...database.base import Database
@@ -125,6 +125,12 @@ class Unlisted:
     def search(self) -> None:
         """Search now, for what nobody has searched for yet."""
         self.not_searched(frozenset())
+
+    def kept(self) -> Iterator[bytes]:
+        """All files that are kept because they are mentioned, where no row is deleted with them."""
+        for mentioned in self._sweep.all_found() if self.is_on else ():
+            if not self._is_known(mentioned) and self._keeps(mentioned, NO_ROWS):
+                yield mentioned.path
 
     def not_searched(self, paths: AbstractSet[bytes]) -> AbstractSet[bytes]:
         """Those of some files that nobody has searched for by now."""

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from contextlib import nullcontext
 from typing import Any
@@ -112,6 +113,41 @@ def test_a_derived_file_that_is_mentioned_keeps_its_record(sqlite_news: Site) ->
     sqlite_news.database.insert("news", [{"id": 1, "body": "/media/CACHE/images/p/a/1.jpg"}])
     plan, _outcome = run(sqlite_news.incomplete(derived=["CACHE/images/{dir}/{stem}/*"]))
     assert (found(plan), len(sqlite_news.media.files)) == ([], 2)
+
+
+@pytest.mark.parametrize("mentioned", ["p/a.jpg", "CACHE/images/p/a/1.jpg"])
+def test_derived_files_are_kept_with_a_source_that_is_mentioned_and_the_reverse(
+    sqlite_news: Site, mentioned: str
+) -> None:
+    together = {"p/a.jpg", "CACHE/images/p/a/1.jpg", "CACHE/images/p/a/2.jpg", "thumbs/p/a.jpg.png"}
+    sqlite_news.media.write(*together, "p/b.jpg", "CACHE/images/p/b/1.jpg")
+    sqlite_news.database.insert("news", [{"id": 1, "body": f"<img src='/media/{mentioned}'>"}])
+    derived = ["CACHE/images/{dir}/{stem}/*", "thumbs/{dir}/{name}.png"]
+    plan, outcome = run(sqlite_news.orphans(derived=derived))
+    assert outcome.removed.files == 2
+    assert sqlite_news.media.files == {os.fsencode(path) for path in together}
+    assert plan.examined["derived"] == (3 if mentioned == "p/a.jpg" else 2)
+
+
+@pytest.mark.parametrize("mentioned", ["v/list.m3u8", "v/1.ts"])
+def test_segments_are_kept_with_a_playlist_that_is_mentioned_and_the_reverse(
+    sqlite_news: Site, mentioned: str
+) -> None:
+    sqlite_news.media.write("v/list.m3u8", "v/1.ts", "v/2.ts", "w/list.m3u8", "w/1.ts")
+    sqlite_news.database.insert("news", [{"id": 1, "body": mentioned}])
+    run(sqlite_news.orphans(derived=["{dir}/*.ts"]))
+    assert sqlite_news.media.files == {b"v/list.m3u8", b"v/1.ts", b"v/2.ts"}
+
+
+@pytest.mark.promise(9)
+def test_a_file_is_kept_that_is_mentioned_by_the_name_of_a_link(sqlite_news: Site) -> None:
+    sqlite_news.media.write("p/a.jpg", "p/b.jpg")
+    sqlite_news.media.link("p/today.jpg", "a.jpg")
+    sqlite_news.media.link("p/yesterday.jpg", "b.jpg")
+    sqlite_news.database.insert("news", [{"id": 1, "body": "/media/p/today.jpg"}])
+    plan, _outcome = run(sqlite_news.orphans())
+    assert codes(plan.kept)[b"p/a.jpg"] == Code.UNLISTED
+    assert sqlite_news.media.files == {b"p/a.jpg", b"p/today.jpg", b"p/yesterday.jpg"}
 
 
 # What keeps nothing.
@@ -363,6 +399,7 @@ def test_each_job_of_a_session_has_its_own_exclusions(sqlite_news: Site) -> None
 def test_nothing_is_searched_without_candidates(news: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Texts, "searched_columns", None)
     news.media.write("p/a.jpg")
+    news.media.link("p/link.jpg", "a.jpg")
     news.insert("p/a.jpg", content_type_id=1)
     assert run(news.orphans())[0].refusals == []
     assert run(news.incomplete())[0].refusals == []
