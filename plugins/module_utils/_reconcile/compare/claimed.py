@@ -4,7 +4,8 @@
 
 """The folders that the file fields of a Django project write to, and those to which none does.
 
-Where code decides the folder, the references that are there show it: the first folder of each.
+Where code decides the folder, the references show it: the first folder of each whose file is there. What a
+row references in another storage shows no folder in this one.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def claimed_folders(
     folders, notes = set(job.directories), []
     ignored = frozenset(job.site.keep.paths)
     for column in claims.columns:
-        shown = _shown_by(column, database, ignored)
+        shown = _shown_by(column, database, store, ignored)
         if len(shown) > MOST_FOLDERS:
             notes.append(
                 f"code decides where files of {column} go, and it uses more than {MOST_FOLDERS:,} folders, "
@@ -44,13 +45,18 @@ def claimed_folders(
     return tuple(sorted(outer, key=lambda path: path + b"/")), notes
 
 
-def _shown_by(column: Column, database: Database, ignored: frozenset[bytes]) -> set[bytes]:
-    """The first folders of what a column references, up to one more than the most."""
+def _shown_by(column: Column, database: Database, store: MediaStore, ignored: frozenset[bytes]) -> set[bytes]:
+    """The first folders of what a column references and the store has, up to one more than the most."""
     found: set[bytes] = set()
+    elsewhere: set[bytes] = set()
     for values in database.references([column]):
         for value in values:
             first, slash, _rest = value.partition(b"/")
-            if first not in found and slash and value not in ignored and not no_path(value):
+            if first in found or first in elsewhere or not slash or value in ignored or no_path(value):
+                continue
+            if store.check(first).is_absent:
+                elsewhere.add(first)
+            elif store.check(value).state is not None:
                 found.add(first)
         if len(found) > MOST_FOLDERS:
             break

@@ -70,7 +70,8 @@ def files_of(facts: Facts, place: Place) -> Files:
             "every schema."
         )
     fields = list(_of_store(facts, place))
-    if not any(file.prefix == "" for file in fields):
+    claiming = [file for file in fields if _is_shown_by_references(facts, place, file)]
+    if not claiming and not any(file.prefix == "" for file in fields):
         raise SiteError(
             f"django: no file field of the project has the storage in {place.store.location!r}, so nothing "
             "would be known of its files. Choose the storage by its alias in storage of django."
@@ -85,9 +86,7 @@ def files_of(facts: Facts, place: Place) -> Files:
             chain((file.column for file in fields if not file.prefix), _recorded_thumbnails(facts))
         ),
         directories=outermost([*folders, *caches]),
-        claiming=_each_once(
-            file.column for file in fields if file.prefix == "" and file.field.upload_to is None
-        ),
+        claiming=_each_once(file.column for file in claiming),
         derived=derived,
         keep=[
             *dict.fromkeys(f"{escape(file.prefix)}/*" for file in below if file.prefix),
@@ -117,6 +116,14 @@ def _of_store(facts: Facts, place: Place) -> Iterator[FileField]:
             yield FileField(model, field, None)
         else:
             yield from (FileField(model, field, prefix) for prefix in prefixes)
+
+
+def _is_shown_by_references(facts: Facts, place: Place, file: FileField) -> bool:
+    """Whether only what a field references shows the folders that it writes to in the store."""
+    if file.prefix == "":
+        return file.field.upload_to is None
+    others = [facts.storages[index] for index in file.field.other_storages]
+    return file.field.storage_by_row and any(place.prefix_of(storage) == "" for storage in others)
 
 
 def _require_same_database(file: FileField, place: Place) -> None:
@@ -218,7 +225,7 @@ def _notes(fields: list[FileField], below: list[FileField]) -> Iterator[str]:
         if file.prefix is None:
             yield (
                 f"where the files of {file} are is not known for each row: what it references is kept, and "
-                "no file is judged for its sake"
+                "no row is judged to be missing its file"
             )
     for file in below:
         yield f"the storage of {file} lies in {file.prefix!r} of the store, and nothing in there is judged"

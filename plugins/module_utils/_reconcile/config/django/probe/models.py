@@ -85,13 +85,24 @@ def _field(field: Any, storages: Storages) -> Dict[str, Any]:
         "auto_now_add": bool(getattr(field, "auto_now_add", False)),
         "default": _default(field),
         "storage": None if storage is None else storages.number(storage),
-        # A file of a row usually has the storage of its field, which no class has as an attribute.
-        "storage_by_row": kind == "file" and hasattr(field.attr_class, "storage"),
+        "storage_by_row": kind == "file" and _is_storage_by_row(field),
         "other_storages": [storages.number(each) for each in others.values()]
         if isinstance(others, dict)
         else [],
         "upload_to": _upload_to(field) if kind == "file" else None,
     }
+
+
+def _is_storage_by_row(field: Any) -> bool:
+    """Whether the file of a row may have another storage than its field, as filer's have."""
+    # A file usually gets the storage of its field, which no class has as an attribute.
+    if hasattr(field.attr_class, "storage"):
+        return True
+    try:
+        return field.attr_class(None, field, "").storage is not field.storage
+    except Exception:
+        # It looks at its row, which is none here.
+        return True
 
 
 def _kind(field: Any) -> str:

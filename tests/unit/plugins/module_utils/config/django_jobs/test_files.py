@@ -97,6 +97,15 @@ def test_what_may_be_in_the_store_is_a_reference_and_claims_nothing(parts: dict[
     assert "filer.File.file" in found.notes[0]
 
 
+def test_where_each_row_decides_the_references_show_the_folders() -> None:
+    """As of filer, which may be the only one that has files."""
+    by_row = {"storage": None, "storage_by_row": True, "other_storages": [0, 1]}
+    found = files(
+        model("filer.File", file_field("file", None, **by_row)), storages=[STORE, storage("/srv/private")]
+    )
+    assert columns(found.references) == columns(found.claiming) == ["filer_file.file"]
+
+
 def test_a_storage_below_the_store_keeps_its_folder() -> None:
     private = model("album.Paper", file_field("scan", "scans", storage=1))
     found = files(PHOTO, private, storages=[STORE, storage("/srv/media/private")])
