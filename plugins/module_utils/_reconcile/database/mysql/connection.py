@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import configparser
 import importlib
 import re
 import sys
@@ -43,22 +44,26 @@ _PARAMETERS: Mapping[str, _Convert] = {
 _SSL_MODES = ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY")
 
 
+_AMBIGUOUS = (
+    "database_url cannot be split into user, password, host and port. Percent-encode special "
+    "characters in it (%40 for @, %2F for /, %3A for :, %3F for ?, %23 for #), and write USER:PASSWORD@HOST."
+)
+
+
 class Address:
     """What a ``database_url`` says of how to connect; raises SiteError where it cannot be used."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        userinfo, at, _host = parts.netloc.rpartition("@")
-        user, _colon, password = userinfo.partition(":")
-        if "@" in userinfo or "@" in parts.path:
-            raise SiteError(
-                "database_url cannot be split into user, password and host. Percent-encode special "
-                "characters in it (%40 for @, %2F for /, %3A for :), and write USER:PASSWORD@HOST."
-            )
         try:
+            parts = urlsplit(url)
             port = parts.port
         except ValueError:
-            raise SiteError("database_url has a port that is no number.") from None
+            raise SiteError(_AMBIGUOUS) from None
+        userinfo, at, _host = parts.netloc.rpartition("@")
+        user, _colon, password = userinfo.partition(":")
+        # A part of the password may have been taken for something else, and would be shown.
+        if "@" in userinfo or "@" in parts.path or "@" in parts.query or parts.fragment:
+            raise SiteError(_AMBIGUOUS)
         self.options: dict[str, Any] = {
             "user": unquote(user) if at else "",
             "password": unquote(password),
@@ -93,6 +98,19 @@ class Address:
                     raise SiteError(f"database_url: {name} must be a whole number.") from None
         if self.options.get("ssl_mode", "PREFERRED") not in _SSL_MODES:
             raise SiteError(f"database_url: ssl_mode must be one of {', '.join(_SSL_MODES)}.")
+        self._require_readable(self.options.get("read_default_file", ""))
+
+    def _require_readable(self, file: str) -> None:
+        # The drivers go on without, as another user.
+        try:
+            if file:
+                with open(file, "rb"):
+                    pass
+        except OSError as error:
+            raise SiteError(
+                f"database_url: read_default_file names {file!r}, which cannot be read: {error.strerror}. "
+                "Let it exist, and be readable for the user who does the work on this site."
+            ) from None
 
 
 def _written_forms(*secrets: str) -> list[str]:
@@ -143,7 +161,13 @@ class MySQLConnection:
         }
         try:
             self._connection = self._driver.connect(**options)
-        except (self._driver.Error, OSError, ValueError) as error:
+        except configparser.Error:
+            # It would quote the line, which may be that of the password.
+            raise SiteError(
+                "database_url: the file that read_default_file names cannot be understood. Correct it: lines "
+                "like user = NAME below [client]."
+            ) from None
+        except (self._driver.Error, OSError, ValueError, RuntimeError) as error:
             raise DatabaseError(
                 f"connecting to the database failed: {self._sentence(error)} "
                 "Check database_url, that the server runs, and that it lets this user in."
@@ -159,7 +183,7 @@ class MySQLConnection:
             return {**({"ssl_mode": mode} if mode else {}), **({"ssl": files} if files else {})}
         if mode == "DISABLED":
             return {"ssl_disabled": True}
-        if not mode and not files:
+        if mode in ("", "PREFERRED") and not files:
             return {}
         is_verified = mode.startswith("VERIFY") or (not mode and "ca" in files)
         verify = {"verify_mode": "required" if is_verified else "none"}

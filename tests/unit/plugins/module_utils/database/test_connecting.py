@@ -51,7 +51,7 @@ def user_with_password(postgresql_server: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("mysql://kit:hunter2@db/kit", "the scheme 'mysql', which is not supported"),
+        ("oracle://kit:hunter2@db/kit", "the scheme 'oracle', which is not supported"),
         ("postgresql:///", "database"),
         ("", "no scheme"),
         ("/srv/db.sqlite3", "no scheme"),
