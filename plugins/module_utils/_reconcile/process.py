@@ -58,7 +58,7 @@ _OF_THE_USER = re.compile(r"PG[A-Z]+|XDG_STATE_HOME")
 _BOOTSTRAP = """\
 import sys
 if sys.version_info < (3, 8):
-    sys.exit("it is Python %d.%d, and the engine needs 3.8 or later" % sys.version_info[:2])
+    sys.exit("it is Python %d.%d, and the engine needs 3.8 or later: set python" % sys.version_info[:2])
 sys.path.insert(0, sys.argv[1])
 from {package}.{entry} import main
 main()

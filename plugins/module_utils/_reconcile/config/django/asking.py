@@ -31,8 +31,9 @@ from .project import Project
 
 # Seconds that a project has to import its settings and models; large ones take ten.
 TIME_LIMIT = 120
-# Bytes of an answer; a project of a thousand models sends four million.
-LARGEST = 16 << 20
+# Bytes of an answer; a project of a thousand models sends two million. Hostile JSON takes fifty times as many
+# in memory.
+LARGEST = 8 << 20
 # By which a project can know that it is only asked.
 MARK = "DJANGO_MEDIA_CLEANUP_PROBE"
 
