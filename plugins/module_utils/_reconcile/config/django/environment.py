@@ -29,7 +29,8 @@ _SECRET = re.compile("PASS|SECRET|TOKEN|KEY|AUTH|CREDENTIAL|SIGNATURE|DSN", re.I
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # A value in quotes, or without; both as systemd and the usual readers of .env files take them.
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'([^']*)'", re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+# In double quotes, a backslash before anything else is a backslash.
+_ESCAPED = re.compile(r"\\([\"\\`$])")
 
 
 def environment_of(django: Mapping[str, Any], read: Read | None = None) -> dict[str, str]:

@@ -27,6 +27,7 @@ def written(folder: Path, text: str) -> str:
         ("A=1\nB = two words \n", {"A": "1", "B": "two words"}),
         ("# no\n; no\n\nA=1 # kept\nno variable\n", {"A": "1 # kept"}),
         ('export A=\'it is\'\nB="say \\"x\\""\n', {"A": "it is", "B": 'say "x"'}),
+        ("A=\"a\\nb\\$c\\\\d\"\nB='a\\$b'\n", {"A": "a\\nb$c\\d", "B": "a\\$b"}),
         ('KEY="one\ntwo"\nB=2\n', {"KEY": "one\ntwo", "B": "2"}),
         ("A='open\nB=2\n", {"A": "'open\nB=2"}),
         ("A=\nA-B=x\n1A=x\nB==\n", {"A": "", "B": "="}),
