@@ -132,17 +132,19 @@ class Mentions:
 
     def _extensions(self, text: str) -> Iterator[Match[str]]:
         """Where a text has an extension behind what may be a candidate's name, or the end of one."""
+        endings, longest = self._endings, self._longest_ending
         for found in self._anchor.finditer(text) if self._anchor else ():
-            dot = found.start()
-            before = text[max(0, dot - self._longest_ending) : dot]
+            dot, end = found.span()
+            before = text[dot - longest if dot > longest else 0 : dot]
             rest = before.rstrip(_PLAIN)
-            if rest and rest[-1] not in _SIMPLE:
-                # A piece of something that is encoded, it may be.
-                yield found
-                continue
             # So it is nearly always: the whole name, or its last word, and that of another file.
-            ending = (before[len(rest) :] + found.group()).lower()
-            if ending in self._endings or ending.lstrip(_EMPHASIS) in self._endings:
+            ending = text[dot - len(before) + len(rest) : end].lower()
+            if (
+                ending in endings
+                # What is before it may encode a piece of the name.
+                or (rest and rest[-1] not in _SIMPLE)
+                or (ending[0] in _EMPHASIS and ending.lstrip(_EMPHASIS) in endings)
+            ):
                 yield found
 
     def _as_written(self, text: str) -> Iterator[Mention]:
