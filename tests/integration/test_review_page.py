@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import pytest
 
 from engine.config.keep import keep_of
 from engine.config.review import reviews
+from engine.quarantine.store import batches
+from engine.report.page.batches import Prospects, emit_batch
 from engine.report.page.document import Limits, emit_document
 from engine.report.page.page import Part, page, read_documents
 from engine.run import run
@@ -233,3 +236,45 @@ def test_hostile_names_are_text_on_the_page_and_bytes_in_its_export(
     assert review.plan_id == document["plan_id"]
     kept = keep_of(review.keep)
     assert sorted([*kept.paths, *kept.files]) == names
+
+
+@pytest.mark.promise(10)
+def test_the_page_of_a_quarantine_gives_the_commands_that_restore_what_is_ticked(
+    tmp_path: Path, engine_site: EngineSite, browse: Browse
+) -> None:
+    engine_site.media.write("p/a b's.jpg", "p/b.jpg", "p/c.jpg")
+    let_clock_tick()
+    kept_in = os.fsencode(tmp_path / "kept")
+    site = engine_site.orphans(quarantine=os.fsdecode(kept_in)).site
+    for _run in range(2):
+        run(engine_site.orphans(quarantine=os.fsdecode(kept_in)), check=False)
+        engine_site.media.write("p/d.jpg")
+        let_clock_tick()
+    texts: list[Any] = []
+    for info in batches(kept_in):
+        emit_batch(site, info, Prospects(["would be restored"], []), Limits(1 << 20, 10), texts.append)
+    first, second = read_documents("".join(texts))
+    html = written(tmp_path, *(Part("web", each["heading"], each) for each in (first, second)))
+    commands = "document.getElementById('lasting').value"
+    found = browse(
+        html,
+        ["axe"],
+        ["eval", "document.getElementById('title').textContent"],
+        ["click", "#list [aria-posinset='2']"],
+        ["eval", CHOSEN],
+        ["click", "#export"],
+        ["eval", commands],
+        ["axe"],
+        ["click", "#close"],
+        ["click", "#jobs li:nth-child(2) button"],
+        ["click", "#list .group"],
+        ["click", "#export"],
+        ["eval", commands],
+    )
+    values = found["values"]
+    assert (values[0], values[6]) == ([], [])
+    assert values[1] == "What is kept in quarantine"
+    assert values[3] == "1 of 4 items to come back"
+    only = f"media-cleanup restore kit {first['heading']} 'p/a b'\\''s.jpg'"
+    assert values[5] == only
+    assert values[11] == f"{only}\nmedia-cleanup restore kit {second['heading']}"

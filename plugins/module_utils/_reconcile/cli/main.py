@@ -173,7 +173,7 @@ def parsed(written: Sequence[str]) -> argparse.Namespace:
             parser.error("purge needs either a BATCH or --older-than-days")
     # What a process of the site's user leaves to its parent to write, by option; None in the parent.
     options.written, options.left, options.emit, options.emit_report = list(written), None, None, None
-    if getattr(options, "report", None) and options.approve:
+    if getattr(options, "report", None) and getattr(options, "approve", None):
         parser.error("--report only plans, and --approve carries a plan out")
     return options
 
@@ -288,6 +288,11 @@ def _add_check(commands: Any) -> None:
 def _add_batches(commands: Any) -> None:
     parser = _subcommand(commands, "batches", "list what is kept of a site", list_batches)
     parser.add_argument("paths", metavar="PATH", nargs="*", help="list only batches that hold one of these")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="make a page of the batches in FILE, with pictures, on which you choose what to restore",
+    )
 
 
 def _add_restore(commands: Any) -> None:

@@ -9,15 +9,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import nullcontext
 from typing import Sequence
 
+from ...apply.purge_items import carry_out
+from ...apply.restore import restore
+from ...config.options import REPORT_BYTES, REPORT_THUMBNAILS
 from ...config.site import Site
-from ...errors import Exit
+from ...errors import CleanupError, Exit
 from ...quarantine import store as quarantine
 from ...quarantine.store import BatchInfo
 from ...report import quarantine as report
+from ...report.page.batches import Prospects, emit_batch
+from ...report.page.document import Limits
+from ...report.page.file import PageFile
 from .. import described
 from ..terminal import complain, say
+from .purge import orders_of
 from .site_batches import below_root, kept
 
 
@@ -26,13 +34,39 @@ def list_batches(options: argparse.Namespace) -> Exit:
     for site in described.quarantined(options):
         for trouble in quarantine.survey(site.quarantine or b"")[1]:
             complain(trouble)
-    found = [info for site, info in kept(options) if _holds_any(site, info, below_root(site, options.paths))]
+    fitting = [each for each in kept(options) if _holds_any(*each, below_root(each[0], options.paths))]
+    found = [info for _site, info in fitting]
     if options.json:
         content = {"site": options.site, "batches": report.batches(found)["batches"]}
         say([json.dumps(content, indent=2)], sys.stdout)
     elif found or not options.quiet:
         say(report.batch_table(found), sys.stdout)
+    if options.report:
+        _write_page(options, fitting)
     return Exit.DONE
+
+
+def _write_page(options: argparse.Namespace, batches: Sequence[tuple[Site, BatchInfo]]) -> None:
+    limits = Limits(REPORT_BYTES // max(1, len(batches)), REPORT_THUMBNAILS // max(1, len(batches)))
+    # The parent of a site's process writes it itself.
+    with nullcontext() if options.emit_report else PageFile(options.report) as file:
+        emit = file.emit if file else options.emit_report
+        for site, info in batches:
+            emit_batch(site, info, _prospects(options, site, info), limits, emit)
+        emit(None)
+
+
+def _prospects(options: argparse.Namespace, site: Site, info: BatchInfo) -> Prospects:
+    """What a restore and a purge of a batch would do, by their dry runs."""
+    about = {"batch": info.name, "paths": [], "older_than_days": None, "accept": None}
+    try:
+        back = restore(site, info.name, [], check=True)
+        orders = orders_of(argparse.Namespace(**{**vars(options), **about}))
+        purges = [report.purged(carry_out(order, check=True), check=True) for order in orders]
+    except CleanupError as error:
+        return Prospects([], [], str(error))
+    summaries = [report.restored(back, check=True)["summary"], *(purge["summary"] for purge in purges)]
+    return Prospects(summaries, back.kept.items)
 
 
 def _holds_any(site: Site, info: BatchInfo, paths: Sequence[str]) -> bool:

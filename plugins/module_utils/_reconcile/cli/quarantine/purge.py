@@ -56,8 +56,8 @@ def purge_batches(options: argparse.Namespace) -> Exit:
 def _purge(options: argparse.Namespace) -> Purged | None:
     """Delete what the command line means and return it; None if nobody said yes."""
     if not must_ask(options, "nothing was deleted", "delete"):
-        return _all([carry_out(order, options.dry_run) for order in _orders(options)])
-    orders = _orders(options)
+        return _all([carry_out(order, options.dry_run) for order in orders_of(options)])
+    orders = orders_of(options)
     planned = [carry_out(order, check=True) for order in orders]
     shown = _all(planned)
     question = "This cannot be undone. Delete them for good?"
@@ -79,7 +79,7 @@ def _all(some: list[Purged]) -> Purged:
     return found
 
 
-def _orders(options: argparse.Namespace) -> list[Purge]:
+def orders_of(options: argparse.Namespace) -> list[Purge]:
     """What the command line means, for each quarantine of the site."""
     # Every job has to be usable: what it knows to be referenced is kept.
     described.quarantined(options)

@@ -13,9 +13,10 @@ import re
 import time
 from collections import Counter
 from itertools import islice
-from typing import Any, Iterable, Iterator, NamedTuple
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequence
 
-from ...config.site import OrphansJob, RecordsJob
+from ...config.site import OrphansJob, RecordsJob, Site
+from ...kept import Kept
 from ...media.store import MediaStore
 from ...plan.plan import Plan
 from ...session import open_store
@@ -36,7 +37,11 @@ NAMES_SHARE = 0.6
 # Thumbnails of each folder that come before those of the others.
 SAMPLES = 12
 _MOST_NOTES = 100
+_UNREADABLE = f"the file cannot be read, or is larger than {LONGEST >> 20} MiB"
 _PICTURE = re.compile(rb"\.(?:jpe?g|jpe|jfif|mpo|png|gif|webp|avif|bmp)\Z", re.IGNORECASE)
+
+# Reads the file of a path; None where it is not there, too long, or unreadable.
+Read = Callable[[bytes], Optional[bytes]]
 
 
 class Limits(NamedTuple):
@@ -46,37 +51,79 @@ class Limits(NamedTuple):
     thumbnails: int
 
 
+class Lists(NamedTuple):
+    """What is kept, what else is shown, and what reads the files of both."""
+
+    kept: Sequence[Kept]
+    subjects: Iterable[Subject]
+    read: Read
+
+
 def emit_document(job: OrphansJob | RecordsJob, plan: Plan, limits: Limits, emit: Emit) -> None:
     """Emit the document of a plan as one line. Ends no report."""
     of = describe(job, plan, None)
-    document = {**_about(of), **_kept(of, limits)}
-    subjects = _Subjects(of, int(limits.bytes * NAMES_SHARE))
-    document.update(subjects.as_dict(plan))
-    left = limits.bytes - len(json.dumps(document))
-    wanted = [*_kept_pictures(plan, len(document["kept"])), *subjects.pictures()]
-    with open_store(job.site, max_listed=0) as store, Thumbnails() as thumbnails:
-        pictures = _Pictures(store, thumbnails, left)
+    document = {**beginning(job.site, job.name, job.heading), **_about(of)}
+    document["kept_codes"] = {code.value: count for code, count in plan.kept_codes.most_common()}
+    document["kept_total"] = plan.kept.total
+    subjects = map(of.subject, islice(plan.items, MOST_ITEMS))
+    with open_store(job.site, max_listed=0) as store:
+        lists = Lists(plan.kept.items, subjects, _reader(store))
+        emit_with_pictures(document, lists, limits, emit)
+
+
+def _reader(store: MediaStore) -> Read:
+    return lambda path: store.content(path, LONGEST) if store.check(path).is_file else None
+
+
+def emit_with_pictures(
+    document: dict[str, Any],
+    lists: Lists,
+    limits: Limits,
+    emit: Emit,
+) -> None:
+    """Emit a document with its lists, and with pictures as long as there is room."""
+    document["kept"] = _kept(lists.kept, limits.bytes // 5)
+    listed = _Subjects(lists.subjects, int(limits.bytes * NAMES_SHARE))
+    document.update(listed.as_dict())
+    wanted = [*_kept_pictures(lists.kept[: len(document["kept"])]), *listed.pictures()]
+    room = limits.bytes - len(json.dumps(document))
+    why_none = "" if document["job"] == "missing" else _UNREADABLE
+    with Thumbnails() as thumbnails:
+        pictures = _Pictures(lists.read, thumbnails, room, why_none)
         for key, paths in wanted[: limits.thumbnails]:
             pictures.add(key, paths)
     document["pictures"], document["no_picture"] = pictures.found, pictures.lacking
     emit(json.dumps(document) + "\n")
 
 
-def _about(of: Description) -> dict[str, Any]:
-    plan, job = of.plan, of.job
+def beginning(site: Site, job: str, heading: str) -> dict[str, Any]:
+    """What each document has, with nothing in its lists yet."""
     return {
         "format": FORMAT,
         "release": VERSION,
         "made": time.time(),
         "host": platform.node(),
-        "site": job.site.name,
-        "job": job.name,
-        "heading": job.heading,
-        "table": getattr(job, "table", ""),
+        "site": site.name,
+        "job": job,
+        "heading": heading,
+        **dict.fromkeys(("table", "plan_id", "plan"), ""),
+        **dict.fromkeys(("young", "dependent_rows_total", "relinks_total", "kept_total"), 0),
+        **{name: [] for name in ("unlisted", "dependent_rows", "relinks")},
+        **{name: {} for name in ("examined", "labels", "dependents", "kept_codes")},
+        "is_itemized": True,
+        "is_permanent": site.quarantine is None,
+    }
+
+
+def _about(of: Description) -> dict[str, Any]:
+    plan = of.plan
+    return {
+        "kind": "plan",
+        "table": getattr(of.job, "table", ""),
         "plan_id": plan.plan_id,
         "plan": plan.token,
         "is_itemized": plan.is_itemized,
-        "is_permanent": job.site.quarantine is None,
+        "items_total": len(plan.items),
         "examined": plan.examined,
         "found": plan.found.as_dict(),
         "young": plan.young,
@@ -95,34 +142,32 @@ def _about(of: Description) -> dict[str, Any]:
     }
 
 
-def _kept(of: Description, limits: Limits) -> dict[str, Any]:
-    kept, room = [], limits.bytes // 5
-    for each in of.plan.kept.items:
+def _kept(items: Sequence[Kept], room: int) -> list[list[str]]:
+    kept: list[list[str]] = []
+    for each in items:
         entry = [escaped(each.name), each.code.value, printable(each.reason), escaped(each.other)]
         room -= sum(map(len, entry)) + 20
         if room < 0:
             break
         kept.append(entry)
-    codes = {code.value: count for code, count in of.plan.kept_codes.most_common()}
-    return {"kept": kept, "kept_codes": codes, "kept_total": of.plan.kept.total}
+    return kept
 
 
-def _kept_pictures(plan: Plan, listed: int) -> Iterator[tuple[str, list[bytes]]]:
+def _kept_pictures(kept: Sequence[Kept]) -> Iterator[tuple[str, list[bytes]]]:
     """What a person compares: a file that is likely one with another that a record is missing."""
-    for number, each in enumerate(plan.kept.items[:listed]):
+    for number, each in enumerate(kept):
         if each.other:
             yield f"kept-{number}", [each.name, each.other]
 
 
 class _Subjects:
-    """The items of a plan as a page lists them, up to some bytes; their folders are listed once."""
+    """The items as a page lists them, up to some bytes; their folders are listed once."""
 
-    def __init__(self, of: Description, room: int) -> None:
+    def __init__(self, subjects: Iterable[Subject], room: int) -> None:
         self._rows: list[list[Any]] = []
         self._paths: list[list[bytes]] = []
         self._folders: dict[bytes, int] = {}
-        for item in islice(of.plan.items, MOST_ITEMS):
-            subject = of.subject(item)
+        for subject in subjects:
             row = self._row(subject)
             room -= len(json.dumps(row)) + 2
             if room < 0:
@@ -136,12 +181,8 @@ class _Subjects:
         entry = "" if subject.entry == escaped(subject.path) else subject.entry
         return [number, escaped(name), subject.size, subject.modified, entry, subject.about]
 
-    def as_dict(self, plan: Plan) -> dict[str, Any]:
-        return {
-            "folders": list(map(escaped, self._folders)),
-            "items": self._rows,
-            "items_total": len(plan.items),
-        }
+    def as_dict(self) -> dict[str, Any]:
+        return {"folders": list(map(escaped, self._folders)), "items": self._rows}
 
     def pictures(self) -> Iterator[tuple[str, list[bytes]]]:
         """The items that are pictures, by number: first some of each folder, then the others."""
@@ -160,23 +201,22 @@ class _Subjects:
 class _Pictures:
     """The thumbnails of a document, as long as there is room."""
 
-    def __init__(self, store: MediaStore, thumbnails: Thumbnails, room: int) -> None:
-        self._store = store
+    def __init__(self, read: Read, thumbnails: Thumbnails, room: int, why_none: str) -> None:
+        self._read = read
+        # Empty where it is no news that a file is not there.
+        self._why_none = why_none
         self._thumbnails = thumbnails
         self._room = room
         self.found: dict[str, str] = {}
         self.lacking: dict[str, str] = {}
 
     def add(self, key: str, paths: Iterable[bytes]) -> None:
-        """Add the thumbnail of the first of these files that is a picture and there, or why there is none."""
-        path = next(
-            (path for path in paths if _PICTURE.search(path) and self._store.check(path).is_file), None
-        )
-        if path is None:
-            return
-        content = self._store.content(path, LONGEST)
+        """Add the thumbnail of the first of these files that can be read, or why there is none."""
+        contents = (self._read(path) for path in paths if _PICTURE.search(path))
+        content = next((content for content in contents if content is not None), None)
         if content is None:
-            self._note(key, f"the file cannot be read, or is larger than {LONGEST >> 20} MiB")
+            if self._why_none:
+                self._note(key, self._why_none)
             return
         thumbnail = self._thumbnails.of(content)
         text = base64.b64encode(thumbnail.jpeg).decode()

@@ -6,7 +6,9 @@ const [FOLDER, NAME, SIZE, MODIFIED, ENTRY, ABOUT] = [0, 1, 2, 3, 4, 5];
 const [GROUP_HEIGHT, ROW_HEIGHT, KEPT_HEIGHT, CARD_WIDTH, GAP] = [40, 54, 106, 164, 10];
 const parts = data.parts;
 // For each plan the numbers of the items that are to be kept.
-const unticked = parts.map(() => new Set());
+const isOfBatches = data.is_of_batches;
+// In a quarantine, nothing comes back unless somebody ticks it.
+const unticked = parts.map((part) => new Set(isOfBatches && part.items ? part.items.keys() : []));
 const view = { part: 0, tab: "removed", filter: "", group: "folder", view: "sheet", codes: new Set() };
 
 function make(tag, text, name) {
@@ -48,6 +50,15 @@ function showHead() {
   const hosts = new Set(parts.map((part) => part.host)).size;
   $("made").textContent = `Made ${minute(data.made)} · ${count(hosts, "host")}, ${count(parts.length, "job")} · `
     + `to be acted on until ${minute(data.good_until)}`;
+  if (isOfBatches) {
+    $("title").textContent = "What is kept in quarantine";
+    document.title = "Media cleanup: what is kept in quarantine";
+    $("made").textContent = `Made ${minute(data.made)} · ${count(parts.length, "batch")}`.replace("batchs", "batches");
+    $("help-title").textContent = "Restore what you ticked";
+    $("export").textContent = "Restore commands";
+    $("of-plans").hidden = $("how").hidden = true;
+    $("of-batches").hidden = false;
+  }
   $("jobs").append(...parts.map((part, at) => {
     const entry = make("li"), button = make("button");
     button.type = "button";
@@ -63,10 +74,10 @@ function showHead() {
 }
 
 function showAge() {
-  const isOld = Date.now() / 1000 > data.good_until;
+  const isOld = !isOfBatches && Date.now() / 1000 > data.good_until;
   $("age").hidden = !isOld;
   $("age").textContent = isOld ? "This page is too old to act on. Make it again; its list would be refused." : "";
-  $("export").disabled = isOld || !parts.some((part) => part.plan_id);
+  $("export").disabled = isOld || !parts.some((part) => part.kind);
 }
 
 function foundWords(part) {
@@ -94,14 +105,14 @@ function showPart(at) {
     else button.removeAttribute("aria-current");
   });
   $("heading").textContent = `${part.heading} on ${part.host}`;
-  $("plan").textContent = part.message ? "" : `${foundWords(part)}${share(part)} · plan ${part.plan_id} · `
+  $("plan").textContent = part.message ? "" : isOfBatches ? `${foundWords(part)} · ${part.summary.join(" · ")}` : `${foundWords(part)}${share(part)} · plan ${part.plan_id} · `
     + (part.is_permanent ? "deleted for good" : "moved into quarantine");
   const refusals = part.message ? [{ message: part.message, lifted_by: "" }] : part.refused;
   $("refused").replaceChildren(...refusals.map((each) => make("p", refusal(each), "refusal")));
   const hasPictures = Object.keys(part.pictures || {}).some((key) => !key.startsWith("kept"));
   view.view = hasPictures ? "sheet" : "table";
   const groups = [["folder", "folder"], ["age", "age"], ["size", "size"]];
-  if (part.job !== "orphans") groups.push(["owner", "owner"]);
+  if (part.job !== "orphans" && !isOfBatches) groups.push(["owner", "owner"]);
   view.group = part.job === "missing" && Object.keys(part.labels || {}).length ? "owner" : "folder";
   $("group").replaceChildren(...groups.map(([value, text]) => {
     const option = make("option", text);
@@ -121,7 +132,8 @@ function showTab(tab) {
   view.tab = tab;
   const part = parts[view.part], isPlan = !part.message;
   const tabs = isPlan
-    ? [["removed", `Would be removed (${number(part.items_total)})`], ["kept", `Kept (${number(part.kept_total)})`],
+    ? [["removed", `${isOfBatches ? "In the batch" : "Would be removed"} (${number(part.items_total)})`],
+      ["kept", `${isOfBatches ? "Would not come back" : "Kept"} (${number(part.kept_total)})`],
       ["about", "About"]] : [];
   $("tabs").replaceChildren(...tabs.map(([name, text]) => {
     const button = make("button", text);
@@ -163,7 +175,7 @@ function showCodes(part) {
 
 function showAbout(part) {
   const about = $("about");
-  about.replaceChildren(make("h3", "What was examined"), make("pre", part.summary.map((line) => line.trim()).join("\n")));
+  about.replaceChildren(make("h3", isOfBatches ? "The batch" : "What was examined"), make("pre", part.summary.map((line) => line.trim()).join("\n")));
   const table = (title, heads, rows) => {
     if (!rows.length) return;
     const table = make("table"), head = make("tr");
@@ -191,7 +203,7 @@ function showAbout(part) {
       ...part.unlisted.map((words) => make("pre", words)));
   }
   if (part.notes.length) {
-    about.append(make("h3", "Notes"), ...part.notes.map((note) => make("pre", note)));
+    about.append(make("h3", isOfBatches ? "What a restore and a purge would do" : "Notes"), ...part.notes.map((note) => make("pre", note)));
   }
   if (part.young) about.append(make("p", `${number(part.young)} more are too young and kept.`));
 }
@@ -245,7 +257,7 @@ function showRemoved(part) {
   const width = $("list").clientWidth - 4, cells = [];
   const columns = view.view === "sheet" ? Math.max(1, Math.floor((width + GAP) / (CARD_WIDTH + GAP))) : 1;
   const cardWidth = Math.floor((width - GAP * (columns - 1)) / columns);
-  const cardHeight = part.job === "orphans" ? 188 : 206;
+  const cardHeight = part.job === "orphans" && !isOfBatches ? 188 : 206;
   let y = 0;
   for (const [name, items] of inOrder(groups)) {
     const sizes = items.map((at) => part.items[at][SIZE]).filter((each) => each >= 0);
@@ -278,70 +290,6 @@ function showKept(part) {
   list.show(cells, cells.length * KEPT_HEIGHT);
 }
 
-function paint(element, cell) {
-  const part = parts[view.part];
-  element.classList.add(cell.kind);
-  if (cell.kind === "kept") return paintKept(element, part, cell.at);
-  const kept = unticked[view.part];
-  const items = cell.kind === "group" ? cell.items : [cell.at];
-  const away = items.filter((at) => !kept.has(at)).length;
-  element.setAttribute("aria-checked", away === items.length ? "true" : away ? "mixed" : "false");
-  element.append(make("span", undefined, "tick"));
-  if (cell.kind === "group") {
-    const sum = `${number(away)} of ${number(items.length)} removed${cell.size < 0 ? "" : ` · ${bytes(cell.size)}`}`;
-    element.append(make("span", cell.name, "name path"), make("span", sum, "sum"));
-    return;
-  }
-  const item = part.items[cell.at], word = away ? "" : "kept · ";
-  element.title = pathOf(part, item);
-  const more = [bytes(item[SIZE]), item[MODIFIED] ? day(item[MODIFIED]) : ""].filter(Boolean).join(" · ");
-  const picture = pictureOf(part, String(cell.at), item[NAME]);
-  if (cell.kind === "card") {
-    const text = make("div", undefined, "text"), first = make("div", undefined, "more");
-    if (word) first.append(make("span", word, "kept-word"));
-    first.append(item[ABOUT] || more);
-    text.append(make("div", item[NAME], "name path"), first);
-    if (item[ABOUT]) text.append(make("div", more, "more"));
-    element.prepend(picture);
-    element.append(text);
-  } else {
-    element.append(picture, make("span", pathOf(part, item), "name path"));
-    if (word) element.append(make("span", "kept", "kept-word"));
-    element.append(make("span", item[ABOUT], "more"), make("span", bytes(item[SIZE]), "size"),
-      make("span", item[MODIFIED] ? day(item[MODIFIED]) : "", "date"));
-  }
-}
-
-function paintKept(element, part, at) {
-  const [name, code, reason, other] = part.kept[at];
-  if (other) element.append(pictureOf(part, `kept-${at}`, name));
-  const text = make("div", undefined, "text"), title = make("div", undefined, "name");
-  title.append(make("span", code, "badge"), make("span", name, "path"));
-  if (other) title.append(" ⇄ ", make("span", other, "path"));
-  text.append(title, make("div", reason, "more"));
-  element.append(text);
-}
-
-function pictureOf(part, key, name) {
-  const box = make("div", undefined, "picture");
-  if (Object.hasOwn(part.pictures, key)) {
-    const image = make("img");
-    image.alt = "";
-    image.src = `data:image/jpeg;base64,${part.pictures[key]}`;
-    box.append(image);
-    return box;
-  }
-  const dot = name.lastIndexOf(".");
-  const kind = dot > 0 && name.length - dot < 7 ? name.slice(dot + 1).toUpperCase() : "FILE";
-  const text = make("div");
-  text.append(make("b", kind));
-  const why = part.job === "missing" && !Object.hasOwn(part.no_picture, key) ? "the file is missing"
-    : Object.hasOwn(part.no_picture, key) ? part.no_picture[key] : "";
-  if (why) text.append(make("br"), make("small", why));
-  box.append(text);
-  return box;
-}
-
 function toggle(cell) {
   const part = parts[view.part], kept = unticked[view.part];
   if (cell.kind === "kept" || !part.is_itemized) return;
@@ -363,7 +311,7 @@ function describe(cell) {
     $("detail").textContent = `${name}${other ? ` ⇄ ${other}` : ""} · ${code}: ${reason}`;
   } else {
     const item = part.items[cell.at], why = part.no_picture[String(cell.at)];
-    const isOfCompanion = part.job === "missing" && Object.hasOwn(part.pictures, String(cell.at));
+    const isOfCompanion = !isOfBatches && part.job === "missing" && Object.hasOwn(part.pictures, String(cell.at));
     const words = [pathOf(part, item), item[ABOUT], item[SIZE] >= 0 ? `${number(item[SIZE])} bytes` : "",
       item[MODIFIED] ? minute(item[MODIFIED]) : "", reasonOf(part), why ? `no picture: ${why}` : "",
       isOfCompanion ? "the picture is that of its companion file" : ""];
@@ -372,61 +320,8 @@ function describe(cell) {
 }
 
 function reasonOf(part) {
+  if (isOfBatches) return "";
   return { orphans: "nothing references it", missing: "its file does not exist", incomplete: "never attached to anything" }[part.job];
-}
-
-// What is kept, and its export.
-
-function showChosen() {
-  const kept = unticked.reduce((total, some) => total + some.size, 0);
-  const all = parts.reduce((total, part) => total + (part.items_total || 0), 0);
-  $("chosen").textContent = `${number(all - kept)} of ${count(all, "item")} to be removed, ${number(kept)} kept by you`;
-}
-
-function checksum(text) {
-  let sum = 0xffffffff;
-  for (const byte of new TextEncoder().encode(text)) {
-    sum ^= byte;
-    for (let bit = 0; bit < 8; bit++) sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
-  }
-  return ((sum ^ 0xffffffff) >>> 0).toString(16).padStart(8, "0");
-}
-
-function entriesOf(at) {
-  const part = parts[at];
-  return [...unticked[at]].sort((one, other) => one - other)
-    .map((item) => part.items[item][ENTRY] || pathOf(part, part.items[item]));
-}
-
-function exported() {
-  const jobs = parts.flatMap((part, at) => {
-    if (part.message) return [];
-    const keep = entriesOf(at);
-    const about = [part.host, part.site, part.job, part.heading, part.plan_id, part.plan];
-    const [host, site, job, heading, plan_id, plan] = about;
-    const sum = checksum([...about, ...keep].join("\n"));
-    return [{ host, site, job, heading, plan_id, plan, keep, count: keep.length, checksum: sum }];
-  });
-  const about = "What a reviewer keeps of the plans of a page. Pass it on as it is: -e @keep.yml, or --keep FILE.";
-  return JSON.stringify({ media_cleanup_keep: { about, version: 1, made: data.made, jobs } }, null, 1) + "\n";
-}
-
-function lasting() {
-  const sites = new Map();
-  parts.forEach((part, at) => {
-    if (unticked[at].size) sites.set(part.site, [...(sites.get(part.site) || []), ...entriesOf(at)]);
-  });
-  if (!sites.size) return "# Nothing is unticked.";
-  return [...sites].map(([site, entries]) =>
-    `# ${site}\nkeep:\n${[...new Set(entries)].map((entry) => `  - ${JSON.stringify(entry)}`).join("\n")}`).join("\n");
-}
-
-function save() {
-  const link = make("a");
-  link.href = URL.createObjectURL(new Blob([exported()], { type: "application/yaml" }));
-  link.download = "keep.yml";
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
 function setTheme(theme) {
@@ -435,6 +330,7 @@ function setTheme(theme) {
 }
 
 function start() {
+  if (!isOfBatches) document.body.classList.add("of-plans");
   setTheme(matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   $("theme").addEventListener("click", () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
   let typed;
@@ -449,11 +345,11 @@ function start() {
     list.top();
     showList();
   });
-  $("export").addEventListener("click", save);
+  $("export").addEventListener("click", () => isOfBatches ? $("how").click() : save());
   $("how").addEventListener("click", () => {
     const part = parts[view.part] || {};
     $("command").textContent = `media-cleanup ${part.job || "JOB"} ${part.site || "SITE"} --keep keep.yml`;
-    $("lasting").value = lasting();
+    $("lasting").value = isOfBatches ? restoring() : lasting();
     $("help").showModal();
   });
   new ResizeObserver(() => showList()).observe($("list"));

@@ -37,8 +37,9 @@ def page(parts: Sequence[Part]) -> str:
     """The page as HTML. Raises CleanupError for a document that is none."""
     made = [part.document["made"] for part in parts if part.document]
     about = {"made": time.time(), "good_until": min(made, default=time.time()) + DAYS * 86400}
+    about["is_of_batches"] = any(part.document["kind"] == "batch" for part in parts if part.document)
     data = json.dumps({**about, "parts": [_shown(part) for part in parts]})
-    style, script = _file("page.css"), _file("list.js") + _file("page.js")
+    style, script = _file("page.css"), "".join(map(_file, ("list.js", "cells.js", "export.js", "page.js")))
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
@@ -120,7 +121,7 @@ def _is_picture(value: Any) -> bool:
 
 
 _FIELDS: Mapping[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("host", "heading", "site", "job", "table", "plan_id", "plan"), _is_text),
+    **dict.fromkeys(("kind", "host", "heading", "site", "job", "table", "plan_id", "plan"), _is_text),
     **dict.fromkeys(
         ("young", "items_total", "kept_total", "dependent_rows_total", "relinks_total"), _is_number
     ),

@@ -104,3 +104,32 @@ def test_a_page_is_of_what_is_only_planned(site: Any, tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         site.run("orphans", "--report", str(tmp_path / "page.html"), "--approve", "plan.json")
     assert len(site.files) == 3
+
+
+@pytest.mark.promise(10)
+def test_a_page_shows_the_batches_and_what_would_come_back(
+    any_site: Any, tmp_path: Path, capsys: Any
+) -> None:
+    page = tmp_path / "batches.html"
+    any_site.write("first.jpg")
+    capsys.readouterr()
+    assert any_site.run("batches", "--report", str(page)) == Exit.DONE
+    assert page.stat().st_mode & 0o777 == 0o600
+    first, second = data_of(page)["parts"]
+    assert [first["heading"], second["heading"]] == any_site.batches
+    assert (paths_of(first), paths_of(second)) == (["photos/first.jpg"], ["photos/second.jpg"])
+    assert [entry[:2] for entry in first["kept"]] == [["photos/first.jpg", "in_the_way"]]
+    assert second["kept"] == []
+    restoring, purging = second["notes"]
+    assert "would be restored: 1 file" in restoring
+    assert "purge (dry run): 1 batch" in purging
+    assert len(any_site.batches) == 2
+
+
+def test_a_page_of_batches_says_where_nothing_is_known_of_them(site: Any, tmp_path: Path) -> None:
+    (site.folder / "db.sqlite3").write_bytes(b"damaged")
+    page = tmp_path / "batches.html"
+    assert site.run("batches", "--quiet", "--report", str(page)) == Exit.DONE
+    for part in data_of(page)["parts"]:
+        assert len(paths_of(part)) == 1
+        assert "database" in part["refused"][0]["message"]

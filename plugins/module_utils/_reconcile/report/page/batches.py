@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What a page shows of one batch in quarantine: what is in it, and what would come back or be deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
+
+from ...config.site import Site
+from ...kept import Kept
+from ...quarantine import store as quarantine
+from ...quarantine.format import Batch, as_path
+from ...quarantine.store import BatchInfo
+from ...text import escaped_value, moment, printable
+from ..description import Subject
+from ..lists import Emit
+from .document import MOST_ITEMS, Limits, Lists, beginning, emit_with_pictures
+from .thumbnails import LONGEST
+
+
+class Prospects(NamedTuple):
+    """What a restore and a purge of a batch would do: in words, and what would not come back."""
+
+    lines: Sequence[str]
+    kept: Sequence[Kept]
+    # Why that is not known.
+    trouble: str = ""
+
+
+def emit_batch(site: Site, info: BatchInfo, prospects: Prospects, limits: Limits, emit: Emit) -> None:
+    """Emit the document of a batch as one line. Ends no report."""
+    trouble = {"guard": "", "message": printable(prospects.trouble), "lifted_by": ""}
+    document: dict[str, Any] = {
+        **beginning(site, info.job, info.name),
+        "kind": "batch",
+        "found": {"records": info.rows, "files": info.files, "bytes": info.bytes},
+        "summary": [
+            f"removed {moment(info.moment)} by the job {info.job}",
+            "pinned: no purge deletes it" if info.pinned else "not pinned",
+        ],
+        "notes": list(map(printable, prospects.lines)),
+        "refused": [trouble] if prospects.trouble else [],
+        "kept_total": len(prospects.kept),
+        "kept_codes": dict(Counter(each.code.value for each in prospects.kept)),
+    }
+    with quarantine.in_words(), quarantine.opened(site.quarantine or b"", info.name) as batch:
+        subjects = list(islice(_subjects(batch), MOST_ITEMS))
+        document["items_total"] = max(info.files, len(subjects))
+        emit_with_pictures(document, Lists(prospects.kept, subjects, _reader(batch)), limits, emit)
+
+
+def _subjects(batch: Batch) -> Iterator[Subject]:
+    """The files in a batch, and the rows of which no file is in it."""
+    rows = list(islice(batch.rows(), MOST_ITEMS))
+    words = {path: _row_words(row) for row in rows for path in row["files"]}
+    there: set[str] = set()
+    for file in batch.files():
+        if batch.holds(file):
+            name = file.path.decode("utf-8", "surrogateescape")
+            there.add(name)
+            about = words.get(name) or printable(file.reason)
+            yield Subject(file.path, "", [file.path], file.size, file.mtime_ns // 10**9, about)
+    for row in rows:
+        if not there.intersection(row["files"]):
+            path = as_path(row["files"][0]) if row["files"] else b"(no file)"
+            yield Subject(path, "", [], about=_row_words(row))
+
+
+def _row_words(row: Mapping[str, Any]) -> str:
+    key = ", ".join(escaped_value(value) for value in row["key"])
+    return printable(f"row {key} of {row['table']}")
+
+
+def _reader(batch: Batch) -> Callable[[bytes], bytes | None]:
+    """Reads files of a batch by their paths; None for one that is too long or cannot be read."""
+    files = {file.path: file for file in islice(batch.files(), MOST_ITEMS)}
+
+    def read(path: bytes) -> bytes | None:
+        try:
+            file = files[path]
+            with batch.folder_of(file).read(file.name) as opened:
+                content = opened.read(LONGEST + 1)
+        except (KeyError, OSError):
+            return None
+        return content if len(content) <= LONGEST else None
+
+    return read
