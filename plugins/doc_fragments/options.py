@@ -25,8 +25,8 @@ options:
         as the O(user), which has to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1)
         then, by which code can know it. No request is made and no connection
         to a database is opened; what takes more than two minutes is killed.
-      - What is said beside it adds to what the project says (O(references),
-        O(derived), O(exclude), O(keep)) or replaces it.
+      - What is said beside it adds to what the project says (C(references),
+        C(derived), C(exclude), C(keep)) or replaces it.
     type: dict
     suboptions:
       project:
@@ -785,8 +785,8 @@ options:
         has to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1) then, by which code can know
         it. No request is made and no connection to a database is opened; what takes more than two minutes
         is killed.
-      - What is said beside it adds to what the project says (O(references), O(derived), O(exclude),
-        O(keep)) or replaces it.
+      - What is said beside it adds to what the project says (C(references), C(derived), C(exclude),
+        C(keep)) or replaces it.
     type: dict
     suboptions:
       project:
@@ -937,7 +937,7 @@ options:
         to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1) then, by which code can know it.
         No request is made and no connection to a database is opened; what takes more than two minutes
         is killed.
-      - What is said beside it adds to what the project says (O(references), O(derived), O(exclude), O(keep))
+      - What is said beside it adds to what the project says (C(references), C(derived), C(exclude), C(keep))
         or replaces it.
     type: dict
     suboptions:
@@ -1014,7 +1014,7 @@ options:
         to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1) then, by which code can know it.
         No request is made and no connection to a database is opened; what takes more than two minutes
         is killed.
-      - What is said beside it adds to what the project says (O(references), O(derived), O(exclude), O(keep))
+      - What is said beside it adds to what the project says (C(references), C(derived), C(exclude), C(keep))
         or replaces it.
     type: dict
     required: true
