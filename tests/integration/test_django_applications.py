@@ -19,10 +19,11 @@ import psycopg2
 import pytest
 import yaml
 
+from engine import work
 from helpers.checkout import REPOSITORY
 from helpers.commands import Command
 from helpers.databases import TestDatabase
-from helpers.django_applications import Application, Rows, built, differing
+from helpers.django_applications import AT_ONCE, Application, Rows, built, differing
 
 
 def recipe(page: str) -> dict[str, Any]:
@@ -185,3 +186,24 @@ def test_check_works_on_what_a_project_describes(
     done = command.run("check", "gallery")
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.promise(10)
+def test_what_was_removed_comes_back_by_modules_that_know_the_project_alone(
+    judged: dict[str, Judged], tmp_path: Path
+) -> None:
+    site = judged["gallery"].application.copy(tmp_path)
+    before = site.files
+    common = {"django": site.described()["django"], "accept": [], "max_listed": 10}
+
+    def done(task: str, **options: Any) -> Any:
+        request = {"task": task, "check": False, "verbose": False, "diff": False}
+        answer = work.do({**request, "options": {"approved_plan": None, **common, **options}}, print)
+        assert answer["failure"] == ""
+        return answer["result"]
+
+    assert done("orphans", **AT_ONCE)["removed"]["files"] == len(judged["gallery"].unreferenced)
+    [batch] = done("quarantine_info")["batches"]
+    assert batch["files"] == len(before - site.files)
+    done("quarantine", state="restored", batch="latest")
+    assert site.files == before

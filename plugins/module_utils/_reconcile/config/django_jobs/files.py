@@ -89,7 +89,7 @@ def files_of(facts: Facts, place: Place) -> Files:
         claiming=_each_once(file.column for file in claiming),
         derived=derived,
         keep=[
-            *dict.fromkeys(f"{escape(file.prefix)}/*" for file in below if file.prefix),
+            *dict.fromkeys(chain.from_iterable(_kept_folder(file.prefix or "") for file in below)),
             *_defaults(fields),
             *_caches_without_source(facts.thumbnails),
         ],
@@ -199,9 +199,15 @@ def _caches_without_source(thumbnails: Thumbnails) -> Iterator[str]:
     """What keeps the folders of files whose names are hashes: their own library knows them."""
     if "sorl.thumbnail" in thumbnails:
         folder = _folder(thumbnails["sorl.thumbnail"], "THUMBNAIL_PREFIX") or "cache"
-        yield f"{escape(folder)}/*"
+        yield from _kept_folder(folder)
     if "imagekit" in thumbnails and not _names_by_source(thumbnails, _IMAGEKIT):
-        yield f"{escape(_folder(thumbnails['imagekit'], 'IMAGEKIT_CACHEFILE_DIR') or 'CACHE/images')}/*"
+        yield from _kept_folder(_folder(thumbnails["imagekit"], "IMAGEKIT_CACHEFILE_DIR") or "CACHE/images")
+
+
+def _kept_folder(folder: str) -> list[str]:
+    """What keeps a folder with all that is in it, also where its name looks like a glob."""
+    plain = escape(folder)
+    return [folder] if plain == folder else [plain, f"{plain}/*"]
 
 
 def _folder(settings: Mapping[str, Scalar], name: str) -> str:

@@ -110,7 +110,7 @@ def test_a_storage_below_the_store_keeps_its_folder() -> None:
     private = model("album.Paper", file_field("scan", "scans", storage=1))
     found = files(PHOTO, private, storages=[STORE, storage("/srv/media/private")])
     assert columns(found.references) == ["album_photo.image"]
-    assert found.keep == ["private/*"]
+    assert found.keep == ["private"]
     assert "album.Paper.scan" in found.notes[0]
 
 
@@ -146,6 +146,12 @@ def test_a_store_with_references_that_cannot_be_read_is_refused(
 ) -> None:
     with pytest.raises(SiteError, match=words):
         files(*models, **parts)
+
+
+def test_a_folder_is_kept_although_its_name_looks_like_a_glob() -> None:
+    private = model("album.Paper", file_field("scan", "scans", storage=1))
+    found = files(PHOTO, private, storages=[STORE, storage("/srv/media/p[1]")])
+    assert found.keep == ["p[[]1]", "p[[]1]/*"]
 
 
 def test_a_default_is_kept_for_nobody_uploaded_it() -> None:
@@ -187,7 +193,7 @@ def test_a_thumbnail_library_has_its_pattern_and_its_folder(
 def test_a_cache_whose_names_do_not_say_their_source_is_kept() -> None:
     odd = {"IMAGEKIT_SPEC_CACHEFILE_NAMER": "imagekit.cachefiles.namers.hash"}
     found = files(PHOTO, thumbnails={"sorl.thumbnail": {"THUMBNAIL_PREFIX": "cache/"}, "imagekit": odd})
-    assert found.keep == ["cache/*", "CACHE/images/*"]
+    assert found.keep == ["cache", "CACHE/images"]
     assert found.derived == []
 
 
