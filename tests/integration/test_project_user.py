@@ -32,6 +32,12 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": FOLDER 
 MEDIA_ROOT = FOLDER + "/media"
 with open(FOLDER + "/asked", "w") as file:
     file.write(f"{os.getuid()} {os.getgroups()}")
+for process in os.listdir("/proc"):
+    try:
+        with open(f"/proc/{process}/cmdline") as shown:
+            assert SECRET_KEY not in shown.read(), "the process list shows it"
+    except (OSError, UnicodeDecodeError):
+        pass
 if os.path.exists(FOLDER + "/fails"):
     print("it is", SECRET_KEY)
     raise RuntimeError("no login with " + SECRET_KEY)
@@ -93,6 +99,7 @@ def gallery() -> Iterator[Gallery]:
         yield Gallery(folder)
 
 
+@pytest.mark.promise(12)
 def test_a_module_lets_the_site_s_user_ask(gallery: Gallery) -> None:
     result = run_module({ORPHANS: gallery.said()})
     assert result["removed"]["files"] == 1, result

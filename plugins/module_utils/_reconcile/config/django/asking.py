@@ -50,6 +50,7 @@ for name, source in json.loads(sys.stdin.buffer.read().decode()):
     exec(compile(source, name, "exec"), module.__dict__)
 module.main()
 """
+_BEGIN = f"\n{program.BEGIN}".encode()
 _PASSED_ON = ("HOME", "USER", "LOGNAME", "PATH", "LANG", "TZ", "TMPDIR")
 _CHUNK = 1 << 16
 _PRINTED_KEPT = 1 << 14
@@ -93,8 +94,8 @@ class _Probe:
             self._listen(process)
         finally:
             _kill(process)
-        line, end, _rest = bytes(self._answer).partition(b"\n")
-        if not end:
+        line = self._line()
+        if line is None:
             raise self.failure.error(f"it ended without an answer (status {process.returncode})")
         try:
             return json.loads(line)
@@ -134,13 +135,19 @@ class _Probe:
                     if not chunk:
                         selector.unregister(key.fileobj)
                     self._take(chunk, is_answer=key.fileobj is output)
-                if b"\n" in self._answer or (has_ended and not ready):
+                if self._line() is not None or (has_ended and not ready):
                     break
                 if time.monotonic() > self._deadline:
                     raise self.failure.error(f"it was killed, because it took more than {TIME_LIMIT} s")
         # What was printed before the answer may still be in its pipe.
         os.set_blocking(errors.fileno(), False)
         self._take(errors.read(_CHUNK) or b"", is_answer=False)
+
+    def _line(self) -> bytes | None:
+        """The line of the answer, once it is whole."""
+        begin = self._answer.find(_BEGIN)
+        end = self._answer.find(b"\n", begin + 1)
+        return None if begin < 0 or end < 0 else bytes(self._answer[begin + len(_BEGIN) : end])
 
     def _take(self, chunk: bytes, is_answer: bool) -> None:
         if not is_answer:

@@ -4,7 +4,8 @@
 
 """The probe's program: one line of JSON on what was its standard output.
 
-That is ``{"facts": …}``, which ``answer.py`` validates, or ``{"error": …}``: what failed, and where.
+Behind ``BEGIN``, that is ``{"facts": …}``, which ``answer.py`` validates, or ``{"error": …}``: what failed,
+and where.
 """
 
 import json
@@ -22,6 +23,8 @@ from .values import is_scalar, text
 _SECRET = re.compile(
     "API_?KEY|AUTH(?!_USER_MODEL)|TOKEN|_KEY|SECRET|PASS|SIGNATURE|CREDENTIAL|DSN", re.IGNORECASE
 )
+# How the line of the answer begins: the interpreter may have said something before.
+BEGIN = "media-cleanup-probe:"
 _MOST_SECRETS = 1000
 _LONGEST = 5000
 
@@ -71,7 +74,7 @@ def main() -> None:
         # It may be what the project has put in its place.
         with suppress(Exception):
             stream.flush()
-    _write(answer_to, (json.dumps(answer) + "\n").encode())
+    _write(answer_to, f"\n{BEGIN}{json.dumps(answer)}\n".encode())
     # Nothing that the project has started is waited for.
     os._exit(0)
 

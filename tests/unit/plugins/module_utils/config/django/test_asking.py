@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from engine.config.django import asking
+from engine.config.django.probe.program import BEGIN
 from engine.errors import Exit, SiteError
 from helpers.checkout import REPOSITORY
 from helpers.django_projects import MODELS, PYTHON, SETTINGS, asked, needs_django, write_project
@@ -67,6 +68,14 @@ sys.stdin.read()
 """
     write_project(tmp_path, settings=SETTINGS + prints, models="print('hello from models')\n" + MODELS)
     assert asked(tmp_path).models[0].label == "gallery.Photo"
+
+
+def test_what_an_interpreter_prints_before_it_begins_does_not_disturb_either(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho Welcome\nprintf "no end of a line"\nexec {PYTHON} "$@"\n')
+    python.chmod(0o755)
+    assert asked(tmp_path, python="python").models
 
 
 def test_a_project_can_know_that_it_is_only_asked(tmp_path: Path) -> None:
@@ -209,7 +218,7 @@ def test_what_somebody_else_sends_is_no_answer(tmp_path: Path, sends: str, says:
     forges = f"""
 import os
 for descriptor in range(3, 20):
-    try: os.write(descriptor, {sends + chr(10)!r}.encode())
+    try: os.write(descriptor, {chr(10) + BEGIN + sends + chr(10)!r}.encode())
     except OSError: pass
 os._exit(0)
 """

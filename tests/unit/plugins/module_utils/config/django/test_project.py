@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.django import project as django_project
 from engine.config.django.project import Project, project_of, python_of
 from engine.errors import SiteError
 
@@ -80,6 +81,12 @@ def test_packages_of_others_say_nothing_of_the_project(tmp_path: Path) -> None:
     (tmp_path / "environment/pyvenv.cfg").touch()
     others = {f"{folder}/manage": "other" for folder in ("environment/x", ".tox/x", "node_modules/x")}
     assert project(tmp_path, manage="kit.settings", **others).settings == "kit.settings"
+
+
+def test_a_search_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(django_project, "_MOST_FOLDERS", 2)
+    files = {f"{folder}/x": "no starter" for folder in "ab"}
+    assert "more than 2 folders" in refused(tmp_path, manage="kit.settings", **files)
 
 
 def test_what_is_said_is_not_searched_for(tmp_path: Path) -> None:
