@@ -22,6 +22,7 @@ from typing import Any, Callable
 
 import psycopg
 import psycopg2
+import pymysql
 
 from engine.errors import (
     BusyError,
@@ -37,7 +38,7 @@ CALLS = (
 CALLS_THAT_FAIL = tuple(call for call in CALLS if call not in ("replace", "rmdir"))
 ERRORS = (errno.EIO, errno.EACCES, errno.ENOSPC, errno.ESTALE)
 # Whose connections are cut.
-DRIVERS: tuple[Any, ...] = (psycopg2, psycopg, sqlite3)
+DRIVERS: tuple[Any, ...] = (psycopg2, psycopg, pymysql, sqlite3)
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,14 @@ class Steps:
             real = connect(*arguments, **named)
 
             def cut() -> None:
-                if not isinstance(real, sqlite3.Connection):
-                    with closing(connect(*arguments, **named)) as other:
-                        _terminate(other, f"pid = {real.info.backend_pid}")
-                else:
+                if isinstance(real, sqlite3.Connection):
                     real.close()
+                    return
+                with closing(connect(*arguments, **named)) as other:
+                    if hasattr(real, "thread_id"):
+                        other.cursor().execute(f"KILL {real.thread_id()}")
+                    else:
+                        _terminate(other, f"pid = {real.info.backend_pid}")
 
             def cut_and_tell() -> None:
                 cut()

@@ -74,6 +74,9 @@ def dump(database: Any) -> dict[str, list[Any]]:
             connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
             cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
             wanted = "SELECT * FROM {}"
+        elif database.kind == "mariadb":
+            cursor.execute("SHOW TABLES")
+            wanted = "SELECT * FROM {}"
         else:
             cursor.execute(
                 "SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables "
@@ -141,7 +144,11 @@ class FullSite:
         tables = SCHEMA.replace(
             "cover_id integer\n  REFERENCES photo (id) DEFERRABLE INITIALLY DEFERRED", "cover_id integer"
         )
-        self.database.run(tables + "ALTER TABLE album ADD FOREIGN KEY (cover_id) " + CIRCLE[:-2] + ";")
+        script = f"{tables} ALTER TABLE album ADD FOREIGN KEY (cover_id) {CIRCLE[:-2]};"
+        if self.database.kind == "mariadb":
+            script = script.replace(" DEFERRABLE INITIALLY DEFERRED", "")
+            script = script.replace("timestamp with time zone", "datetime(6)")
+        self.database.run(script)
 
     def _fill(self) -> None:
         self.database.insert("album", [{"id": 1, "title": "summer"}, {"id": 2, "title": "winter"}])
@@ -165,6 +172,9 @@ class FullSite:
 
     def photo(self, number: int, image: str, on_disk: bool = True, **more: Any) -> None:
         row = {"id": number, "image": image, "slug": f"photo-{number}", "uploaded_at": TWO_DAYS_AGO, **more}
+        if self.database.kind == "mariadb":
+            # As Django writes it there.
+            row["uploaded_at"] = row["uploaded_at"].replace("+00:00", "")
         self.database.insert("photo", [row])
         if on_disk:
             self.write(image)

@@ -58,6 +58,12 @@ def psycopg3_full_site(postgresql_psycopg3: Any) -> Iterator[FullSite]:
     yield from full_site_in_memory(postgresql_psycopg3)
 
 
+@pytest.fixture
+def mariadb_full_site(mariadb: Any) -> Iterator[FullSite]:
+    """The same with MariaDB."""
+    yield from full_site_in_memory(mariadb)
+
+
 def full_site_in_memory(database: Any) -> Iterator[FullSite]:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         yield settled(FullSite(Path(folder), database))

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import contextmanager
+import sys
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Iterator
 from urllib.parse import urlsplit
@@ -16,7 +17,10 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
-from .project import SCHEMA, Project, file_of, of_postgresql, on_server, used_by_django
+from helpers.databases import TestDatabase, connect_mariadb
+from helpers.mariadb import mysqlclient
+
+from .project import SCHEMA, Project, copy_mariadb, file_of, of_postgresql, on_server, used_by_django
 
 
 def _migrate() -> None:
@@ -43,6 +47,18 @@ def migrated_postgresql(postgresql_server: str) -> str:
             cursor.execute(f"CREATE SCHEMA {SCHEMA}")
             cursor.execute(f"ALTER TABLE album_viewing SET SCHEMA {SCHEMA}")
     return name
+
+
+@pytest.fixture(scope="session")
+def migrated_mariadb(mariadb_server: str) -> TestDatabase:
+    """A database of the project, to copy, for Django's own backend, which works with mysqlclient only."""
+    sys.path.append(str(mysqlclient()))
+    template = TestDatabase("mariadb", urlsplit(mariadb_server)._replace(path="/migrated").geturl())
+    with closing(connect_mariadb(mariadb_server)) as connection:
+        connection.cursor().execute("CREATE DATABASE migrated")
+    with used_by_django(template.url):
+        _migrate()
+    return template
 
 
 @contextmanager
@@ -72,6 +88,14 @@ def postgresql_project(
         f"CREATE DATABASE {name} TEMPLATE {migrated_postgresql}",
     )
     with _project(postgresql, tmp_path / "media") as project:
+        yield project
+
+
+@pytest.fixture
+def mariadb_project(mariadb: Any, migrated_mariadb: TestDatabase, tmp_path: Path) -> Iterator[Project]:
+    """The project on a new MariaDB database, as ``migrate`` leaves it."""
+    copy_mariadb(migrated_mariadb, mariadb)
+    with _project(mariadb, tmp_path / "media") as project:
         yield project
 
 

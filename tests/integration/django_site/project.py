@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg2
 from django.db import connection, connections, transaction
@@ -89,6 +89,10 @@ class Project:
         """The names of the tables, alone and as they are written in a statement."""
         if self.kind == "sqlite":
             cursor.execute("SELECT name, name FROM sqlite_master WHERE type = 'table'")
+        elif self.kind == "mariadb":
+            cursor.execute(
+                "SELECT table_name, table_name FROM information_schema.tables WHERE table_schema = database()"
+            )
         else:
             cursor.execute(
                 "SELECT relname, oid::regclass::text FROM pg_class "
@@ -160,6 +164,15 @@ def of_postgresql(url: str, database: str) -> str:
     return urlsplit(url)._replace(path=f"/{database}").geturl()
 
 
+def copy_mariadb(template: Any, database: Any) -> None:
+    """Copy the tables of one database of MariaDB to another one, which is empty."""
+    name = urlsplit(template.url).path[1:]
+    tables = [table for (table,) in template.rows("SHOW TABLES")]
+    definitions = [template.rows(f'SHOW CREATE TABLE "{table}"')[0][1] for table in tables]
+    filled = [f'INSERT INTO "{table}" SELECT * FROM "{name}"."{table}"' for table in tables]
+    database.run("; ".join(["SET foreign_key_checks = 0", *definitions, *filled]))
+
+
 def file_of(database: Any) -> Path:
     return Path(database.url[len("sqlite:///") :])
 
@@ -180,6 +193,14 @@ def used_by_django(url: str) -> Iterator[None]:
     """Let Django work on this database."""
     if url.startswith("sqlite:"):
         settings = {"ENGINE": "django.db.backends.sqlite3", "NAME": url[len("sqlite:///") :]}
+    elif url.startswith("mysql:"):
+        parts = urlsplit(url)
+        settings = {
+            "ENGINE": "django.db.backends.mysql",
+            "NAME": parts.path[1:],
+            "USER": parts.username,
+            "HOST": parse_qs(parts.query)["unix_socket"][0],
+        }
     else:
         settings = {
             "ENGINE": "django.db.backends.postgresql",
