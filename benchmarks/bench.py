@@ -16,10 +16,10 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Tuple
 
 import contests
 import psycopg2
@@ -29,16 +29,20 @@ from contests import Contest
 from measure import Bench, Measurement
 from sites import SHAPES, Site, build
 
-from helpers.servers import running
+from helpers.databases import connect_mariadb
+from helpers.debian_packages import CannotBeHad
+from helpers.servers import Server, running, running_mariadb
 
 RESULTS = Path(__file__).parent / "results.md"
-KINDS = ("postgresql", "sqlite")
+KINDS = ("postgresql", "mariadb", "sqlite")
 # What the playbook of find and difference can take within half a minute.
 FOR_A_PLAYBOOK = 100_000
 # So few that the start of a process counts.
 FOR_A_PROCESS = 10_000
 # A gigabyte of text at the usual size.
 ROWS_FOR_A_FILE = 5
+# The URLs of PostgreSQL and of MariaDB.
+Servers = Tuple[str, str]
 _HEADING = """\
 | work | who | time | processors | memory | time, ratio | memory, ratio |
 |---|---|--:|--:|--:|--:|--:|"""
@@ -49,16 +53,30 @@ def main() -> None:
     rows: list[str] = []
     with tempfile.TemporaryDirectory(prefix="media-cleanup-bench-", dir=options.folder) as name:
         folder = Path(name)
-        with running(settings=()) as server:
-            bench = Bench(server.process, contests.environment(), folder)
-            for contest in _contests(folder, server.url, options):
+        with running(settings=()) as server, _mariadb() as mariadb:
+            processes = [each.process for each in (server, mariadb) if each]
+            bench = Bench(processes, contests.environment(), folder)
+            servers = (server.url, mariadb.url if mariadb else "")
+            for contest in _contests(folder, servers, options):
                 rows += _rows(contest, contest.run(bench, options.rounds))
                 say("\n".join(rows[-len(contest.contestants) :]))
-            shape = machine(server.url)
+            shape = machine(*servers)
     before = RESULTS.read_text().splitlines() if options.only and RESULTS.exists() else []
     works = {**_works(line for line in before if line.endswith(" |")), **_works(rows)}
     RESULTS.write_text(_page([line for lines in works.values() for line in lines], shape, options))
     say(f"written to {RESULTS.relative_to(contests.REPOSITORY)}")
+
+
+@contextmanager
+def _mariadb() -> Iterator[Server | None]:
+    """A MariaDB, if this machine can have one."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(running_mariadb())
+        except CannotBeHad as error:
+            say(f"without MariaDB: {error}")
+            server = None
+        yield server
 
 
 def _options() -> argparse.Namespace:
@@ -73,29 +91,30 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _contests(folder: Path, server: str, options: argparse.Namespace) -> Iterator[Contest]:
+def _contests(folder: Path, servers: Servers, options: argparse.Namespace) -> Iterator[Contest]:
     """All that is measured; a site lives as long as its contests."""
     for shape in SHAPES:
         chosen = _scans(options, ("orphans", "missing"), options.size, shape)
+        chosen = [(job, kind) for job, kind in chosen if kind != "mariadb" or servers[1]]
         if chosen:
-            with _Built(shape, options.size, folder, server) as site:
+            with _Built(shape, options.size, folder, servers) as site:
                 for job, kind in chosen:
                     yield contests.scan(job, site, kind, with_others=shape == "sharded")
     chosen = _scans(options, ("orphans",), options.flat_size, "flat")
     if options.flat_size and chosen:
-        with _Built("flat", options.flat_size, folder, server) as site:
+        with _Built("flat", options.flat_size, folder, servers) as site:
             for job, kind in chosen:
                 yield contests.scan(job, site, kind, with_others=False)
     if options.only in "whole runs":
-        with _Built("sharded", min(options.size, FOR_A_PLAYBOOK), folder, server) as site:
+        with _Built("sharded", min(options.size, FOR_A_PLAYBOOK), folder, servers) as site:
             yield contests.playbook(site)
     if options.only in "site's process":
-        with _Built("sharded", min(options.size, FOR_A_PROCESS), folder, server) as site:
+        with _Built("sharded", min(options.size, FOR_A_PROCESS), folder, servers) as site:
             yield contests.site_process(site)
     if options.only in "removal":
-        yield from removal.contests(folder, server, min(options.size, removal.MOST))
+        yield from removal.contests(folder, servers[0], min(options.size, removal.MOST))
     if options.only in "sweep":
-        yield from sweep.contests(folder, server, ROWS_FOR_A_FILE * options.size)
+        yield from sweep.contests(folder, servers[0], ROWS_FOR_A_FILE * options.size)
 
 
 def _scans(options: argparse.Namespace, jobs: Iterable[str], size: int, shape: str) -> list[tuple[str, str]]:
@@ -107,9 +126,9 @@ def _scans(options: argparse.Namespace, jobs: Iterable[str], size: int, shape: s
 class _Built:
     """A site that is there while it is needed: a million files are many for a disk."""
 
-    def __init__(self, shape: str, size: int, folder: Path, server: str) -> None:
+    def __init__(self, shape: str, size: int, folder: Path, servers: Servers) -> None:
         say(f"building {size:,} files, {shape}")
-        self._site = build(shape, size, folder, server)
+        self._site = build(shape, size, folder, *servers)
 
     def __enter__(self) -> Site:
         return self._site
@@ -139,11 +158,17 @@ def _works(lines: Iterable[str]) -> dict[str, list[str]]:
     return works
 
 
-def machine(server: str) -> dict[str, str]:
+def machine(server: str, mariadb: str = "") -> dict[str, str]:
     """What the figures depend on."""
     with closing(psycopg2.connect(server)) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
         ((postgresql,),) = cursor.fetchall()
+    more = {}
+    if mariadb:
+        with closing(connect_mariadb(mariadb)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT version()")
+            ((version_of_mariadb,),) = cursor.fetchall()
+            more = {"MariaDB": version_of_mariadb, "PyMySQL": version("PyMySQL")}
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "processors": f"{os.cpu_count()}",
@@ -154,6 +179,7 @@ def machine(server: str) -> dict[str, str]:
         "PostgreSQL": postgresql,
         "psycopg2": psycopg2.__version__,
         "psycopg 3": version("psycopg"),
+        **more,
         "SQLite": sqlite3.sqlite_version,
     }
 

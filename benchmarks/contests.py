@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable
@@ -18,6 +19,8 @@ from sites import Site
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
+from helpers.debian_packages import CannotBeHad
+from helpers.mariadb import installation, library
 from helpers.servers import wheels
 
 PEERS = Path(__file__).parent / "peers"
@@ -171,10 +174,15 @@ def site_process(site: Site) -> Contest:
 
 def environment() -> dict[str, str]:
     """The checkout's collection, and the programs of the server that the wheel carries."""
+    more: dict[str, str] = {}
     programs = wheels()[-1]
     here = Path(sys.executable).parent
+    with suppress(CannotBeHad):
+        mariadb = installation()
+        more = {"MARIADB": str(mariadb / "usr" / "bin" / "mariadb"), "MARIADB_LIBRARY": str(library(mariadb))}
     return {
         **os.environ,
+        **more,
         "PATH": f"{here}:{os.environ['PATH']}:{programs}",
         "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,

@@ -39,16 +39,16 @@ class Measurement(NamedTuple):
 
 
 class Bench:
-    """Runs commands, and knows the server whose work counts as theirs."""
+    """Runs commands, and knows the servers whose work counts as theirs."""
 
-    def __init__(self, server: int, environment: Mapping[str, str], folder: Path) -> None:
-        self._server = server
+    def __init__(self, servers: Sequence[int], environment: Mapping[str, str], folder: Path) -> None:
+        self._servers = servers
         self._environment = dict(environment)
         self._report = folder / "report"
 
     def run(self, command: Sequence[str]) -> Measurement:
         """Run a command to its end. Raises RuntimeError if it fails."""
-        served = _processor_seconds(self._server)
+        served = self._served()
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(LAUNCHER), str(self._report), *command],
             stdout=subprocess.PIPE,
@@ -64,7 +64,10 @@ class Bench:
         wall, cpu, peak = map(float, self._report.read_text().split())
         # The server's process for this connection is counted once the server has seen it end.
         time.sleep(0.1)
-        return Measurement(wall, cpu + _processor_seconds(self._server) - served, peak, done.stdout)
+        return Measurement(wall, cpu + self._served() - served, peak, done.stdout)
+
+    def _served(self) -> float:
+        return sum(map(_processor_seconds, self._servers))
 
 
 def _processor_seconds(pid: int) -> float:

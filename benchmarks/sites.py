@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 
 import psycopg2
 
+from helpers.databases import connect_mariadb
+
 # One file of so many has no row, and one row of so many has no file.
 ONE_IN = 100
 
@@ -32,7 +34,7 @@ SHAPES: dict[str, Callable[[int, int], str]] = {
 
 @dataclass(frozen=True)
 class Site:
-    """A media root, and two databases that belong to it.
+    """A media root, and a database of each kind that belongs to it.
 
     Their table ``photo`` names most of the files, ``lost`` the same and others that are gone.
     """
@@ -48,8 +50,8 @@ class Site:
         return len(range(0, self.size, ONE_IN))
 
 
-def build(shape: str, size: int, folder: Path, server: str) -> Site:
-    """Make the tree below the folder, and the tables in both databases."""
+def build(shape: str, size: int, folder: Path, server: str, mariadb: str = "") -> Site:
+    """Make the tree below the folder, and the tables in a file and on the servers with these URLs."""
     media_root = folder / shape
     paths = list(make_tree(media_root, shape, size))
     # Neither the table nor the directory is in the order of the names.
@@ -66,6 +68,9 @@ def build(shape: str, size: int, folder: Path, server: str) -> Site:
     postgresql = urlsplit(server)._replace(path=f"/{database}").geturl()
     _fill_postgresql(postgresql, tables)
     urls = {"sqlite": f"sqlite:///{sqlite_file}", "postgresql": postgresql}
+    if mariadb:
+        urls["mariadb"] = urlsplit(mariadb)._replace(path=f"/{database}").geturl()
+        _fill_mariadb(mariadb, database, tables)
     return Site(shape, size, media_root, urls)
 
 
@@ -105,6 +110,19 @@ def _fill_postgresql(url: str, tables: dict[str, list[str]]) -> None:
             lines = "".join(f"{number}\t{path}\n" for number, path in enumerate(paths))
             cursor.copy_expert(f"COPY {table} FROM STDIN", io.StringIO(lines))
         cursor.execute("VACUUM ANALYZE")
+
+
+def _fill_mariadb(server: str, database: str, tables: dict[str, list[str]]) -> None:
+    with closing(connect_mariadb(server)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {database}")
+        cursor.execute(f"CREATE DATABASE {database}")
+        connection.select_db(database)
+        for table, paths in tables.items():
+            cursor.execute(f"CREATE TABLE {table} (id bigint PRIMARY KEY, image varchar(100) NOT NULL)")
+            connection.begin()
+            cursor.executemany(f"INSERT INTO {table} VALUES (%s, %s)", list(enumerate(paths)))
+            connection.commit()
+            cursor.execute(f"ANALYZE TABLE {table}")
 
 
 def execute(url: str, *statements: str) -> None:
