@@ -12,6 +12,7 @@ class ModuleDocFragment:
 requirements:
   - Linux with C(/proc) and Python 3.8 or later on the target.
   - psycopg2 2.8 or later, or psycopg 3.1 or later, for O(python), for PostgreSQL only.
+  - mysqlclient or PyMySQL for O(python), for MySQL and MariaDB only.
 attributes:
   check_mode:
     description: Makes the plan and reports it, changes nothing. The session with the database is read-only.

@@ -85,6 +85,10 @@ options:
         takes all that PostgreSQL's client library takes, such as sockets (V(postgresql:///footycollect)),
         services (V(postgresql://?service=album)) and a C(.pgpass) file, which
         is the better place for a password.
+      - V(mysql://USER@HOST/DATABASE) (also V(mariadb://)) takes C(unix_socket),
+        C(read_default_file), which is the better place for a password, C(read_default_group),
+        C(connect_timeout), and C(ssl_mode), C(ssl_ca), C(ssl_cert) and C(ssl_key)
+        as parameters.
       - V(sqlite:////PATH/TO/db.sqlite3) names a SQLite file by its absolute
         path. It is never created.
     type: str

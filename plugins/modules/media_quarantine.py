@@ -29,6 +29,7 @@ extends_documentation_fragment:
 requirements:
   - Linux with C(/proc) and Python 3.8 or later on the target.
   - psycopg2 2.8 or later, or psycopg 3.1 or later, for the Python that runs the module, for PostgreSQL only.
+  - mysqlclient or PyMySQL for the Python that runs the module, for MySQL and MariaDB only.
 attributes:
   check_mode:
     description: Says what would be restored or deleted, changes nothing.
