@@ -180,7 +180,7 @@ MARIADB = Implementation(
     },
     generated="GENERATED ALWAYS AS (id * 2) STORED",
     read_all=_all_rows_of_mariadb,
-    on_delete=("NO ACTION", "RESTRICT", "CASCADE", "SET NULL"),
+    on_delete=("NO ACTION", "CASCADE", "SET NULL"),
     defers=False,
     addresses_rows_without_key=False,
     marks_changes=False,

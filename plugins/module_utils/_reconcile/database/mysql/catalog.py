@@ -151,5 +151,6 @@ def _link(parts: Sequence[Any]) -> ForeignKey:
         "" if target_schema == ours else target_schema,
         target,
         tuple(part[5] for part in parts),
-        rule,
+        # MariaDB says RESTRICT where no rule was written, as Django writes none, and both do the same there.
+        "NO ACTION" if rule == "RESTRICT" else rule,
     )

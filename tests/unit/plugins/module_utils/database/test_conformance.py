@@ -23,6 +23,7 @@ from helpers.implementations import (
     PHOTO,
     Implementation,
     ids,
+    link,
     make_table_with_key,
     notes_of_photos,
     photo_keys,
@@ -64,6 +65,14 @@ def test_every_rule_of_a_foreign_key_is_known(
     assert [key.on_delete for key in sorted(found, key=lambda key: key.table)] == list(
         implementation.on_delete
     )
+
+
+@pytest.mark.promise(13)
+def test_a_foreign_key_without_a_rule_leaves_the_choice_to_the_description(
+    photos_with_notes: TestDatabase,
+) -> None:
+    with connect(photos_with_notes.url, read_only=True) as database:
+        assert link(database, "note").on_delete == "NO ACTION"
 
 
 def test_a_view_may_be_listed_but_has_no_key(photos_with_notes: TestDatabase) -> None:
