@@ -50,9 +50,7 @@ class DependentRows(Statements):
     def delete_dependents(self, root: Table, steps: Steps, keys: Keys) -> int:
         """Delete the dependent rows; returns how many."""
         matching, parameters = self._depending(root, steps, keys)
-        child = steps[-1][1]
-        statement = self.dialect.delete(child, "c", matching)
-        return self._change(f"deleting rows of {child.name}", child, statement, parameters)
+        return self._delete(steps[-1][1], "c", matching, parameters)
 
     def clear_dependents(
         self, root: Table, steps: Steps, keys: Keys, columns: Sequence[str], to_default: bool = False
@@ -144,8 +142,7 @@ class DependentRows(Statements):
     def delete(self, table: Table, keys: Keys) -> int:
         """Delete rows by their keys; returns how many there were."""
         matching, parameters = self._with_key(table, keys)
-        statement = self.dialect.delete(table, "t", matching)
-        return self._change(f"deleting rows of {table.name}", table, statement, parameters)
+        return self._delete(table, "t", matching, parameters)
 
     def count_keys(self, table: Table, keys: Keys) -> int:
         """Count those of the rows, by their keys, that exist."""

@@ -103,8 +103,7 @@ class Records(Statements):
         """Delete those of the rows that are still selected and reference the same file; returns how many."""
         table = selection.table
         matching, condition, parameters = self._still_selected(selection, rows)
-        statement = self.dialect.delete(table, "t", matching, condition)
-        return self._change(f"deleting rows of {table.name}", table, statement, parameters)
+        return self._delete(table, "t", matching, parameters, condition)
 
     def clear_selected(self, selection: Selection, rows: Sequence[Row], columns: Sequence[str]) -> int:
         """Empty columns of those of the rows that are still selected and reference the same file.

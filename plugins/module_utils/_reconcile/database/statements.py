@@ -40,6 +40,13 @@ class Statements(Catalog):
         """Run a statement that changes a table's rows, so that the site's triggers work as for the site."""
         return self._execute(doing, statement, parameters)
 
+    def _delete(
+        self, table: Table, alias: str, matching: Matching, parameters: Sequence[Any], condition: str = ""
+    ) -> int:
+        """Delete the matching rows, or those of them that meet a condition; returns how many."""
+        statement = self.dialect.delete(table, alias, matching, condition)
+        return self._change(f"deleting rows of {table.name}", table, statement, parameters)
+
     @abstractmethod
     def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
         """Make rows of values available as a source ``wanted(k0, k1, …)`` to join with."""

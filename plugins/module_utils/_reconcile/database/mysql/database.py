@@ -17,6 +17,7 @@ from ...spool import Spool
 from ..base import DriverError
 from ..catalog import BATCH, ForeignKey, Table
 from .connection import MySQLConnection
+from .deletion import LeavesFirst
 from .dialect import INTEGERS, TEXTS, MySQLDialect, type_of
 from .server import ACCESS_DENIED, MySQLServer
 from .sweep import MySQLSweep
@@ -79,7 +80,7 @@ _INDEXED = 250
 _KEYS = "media_cleanup_keys"
 
 
-class MySQL(MySQLServer, MySQLSweep):
+class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
     """A database of MariaDB 10.4 or later, or of MySQL 8.0.17 or later."""
 
     def __init__(self, url: str, read_only: bool) -> None:

@@ -150,6 +150,33 @@ class MySQLDialect(Dialect):
             f"ON {matching.condition} WHERE {condition or '1 = 1'}"
         )
 
+    def count(self, table: Table, alias: str, matching: Matching, condition: str = "") -> str:
+        """The query that counts the rows that the same would delete."""
+        return (
+            f"SELECT count(*) FROM {matching.source} JOIN {self.relation(table)} AS {alias} "
+            f"ON {matching.condition} WHERE {condition or '1 = 1'}"
+        )
+
+    def delete_leaves(
+        self,
+        table: Table,
+        alias: str,
+        links: Sequence[ForeignKey],
+        matching: Matching,
+        condition: str = "",
+    ) -> str:
+        """The same for those of the rows that no row of the table references by one of the links."""
+        relation = self.relation(table)
+        joins, tests = [], [condition or "1 = 1"]
+        for number, link in enumerate(links):
+            other = f"other{number}"
+            joins.append(f" LEFT JOIN {relation} AS {other} ON {self.references(link, other, alias)}")
+            tests.append(f"{self.field(other, link.columns[0])} IS NULL")
+        return (
+            f"DELETE {alias} FROM {matching.source} JOIN {relation} AS {alias} "
+            f"ON {matching.condition}{''.join(joins)} WHERE {' AND '.join(tests)}"
+        )
+
     def update(
         self,
         table: Table,

@@ -297,3 +297,20 @@ def test_hosts_cloned_from_one_image_have_two_databases(
 def test_a_database_where_the_site_writes_is_no_replica(empty_database: TestDatabase) -> None:
     with connect(empty_database.url, read_only=True) as database:
         assert database.is_replica() is False
+
+
+@pytest.mark.parametrize("links", [[None, 1, 2], [2, 3, None], [1, 1, 1], [2, 3, 1]])
+def test_rows_that_reference_each_other_are_deleted_together(
+    empty_database: TestDatabase, links: list[int | None]
+) -> None:
+    empty_database.run("CREATE TABLE node (id integer PRIMARY KEY, up integer REFERENCES node (id))")
+    for number in (1, 2, 3):
+        empty_database.insert("node", [{"id": number, "up": None}])
+    for number, up in enumerate(links, 1):
+        empty_database.run(f"UPDATE node SET up = {up or 'NULL'} WHERE id = {number}")
+    with connect(empty_database.url, read_only=False) as database:
+        node = database.table("node")
+        keys = [("1",), ("2",), ("3",)] if empty_database.kind != "sqlite" else [(1,), (2,), (3,)]
+        with database.transaction():
+            assert database.delete(node, keys) == 3
+    assert ids(empty_database, "node") == []
