@@ -115,6 +115,19 @@ def _is_protected(row: Model) -> bool:
 def test_every_row_fares_as_with_djangos_own_delete_and_as_predicted(
     project: Project, described: Described
 ) -> None:
+    fares_as_with_django(project, described)
+
+
+@pytest.mark.promise(6)
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@given(described=albums)
+def test_every_row_on_mariadb_fares_as_with_djangos_own_delete(
+    mariadb_project: Project, described: Described
+) -> None:
+    fares_as_with_django(mariadb_project, described)
+
+
+def fares_as_with_django(project: Project, described: Described) -> None:
     fill(described, project)
     wanted = project.rows_after(lambda: delete_with_django(project))
     for job in (PHOTOS, VIDEOS):

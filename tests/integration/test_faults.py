@@ -127,6 +127,19 @@ def test_a_commit_whose_answer_is_lost_through_psycopg3_loses_nothing(psycopg3_f
     assert_nothing_lost(figures)
 
 
+@pytest.mark.promise(4)
+@pytest.mark.parametrize("kind", ["kill", "cut"])
+def test_a_run_on_mariadb_that_ends_at_any_statement_loses_nothing(mariadb_full_site: FullSite, kind: str):
+    figures = Figures()
+    for job in JOBS:
+        work = cleaning(mariadb_full_site, job)
+        for step in range(4, 150, 29):
+            if round_of(mariadb_full_site, work, Fault(kind, step, "sql"), figures).how == "done":
+                break
+    assert set(figures.ends) >= {"done", "killed" if kind == "kill" else "failed"}
+    assert_nothing_lost(figures)
+
+
 @pytest.mark.promise(1)
 @pytest.mark.parametrize("call", CALLS_THAT_FAIL)
 def test_a_system_call_that_fails_loses_nothing_and_is_told(sqlite_full_site: FullSite, call: str):

@@ -15,12 +15,17 @@ from hypothesis import strategies as st
 
 from engine.kept import Code
 from engine.quarantine import store as quarantine
-from helpers.full_sites import FullSite, cleaned, report_of
+from helpers.full_sites import FullSite, cleaned, report_of, settled
 
 pytestmark = [pytest.mark.promise(6), pytest.mark.promise(10)]
 
 ORPHAN = b"photos/left over.jpg"
 Undo = Callable[[], object]
+# Lets rows go as if there were no foreign keys.
+UNCHECKED = {
+    "postgresql": "SET session_replication_role = replica; ",
+    "mariadb": "SET foreign_key_checks = 0; ",
+}
 
 
 def file_in_the_way(site: FullSite) -> Undo:
@@ -37,7 +42,7 @@ def file_in_the_way(site: FullSite) -> Undo:
 def row_in_the_way(site: FullSite) -> Undo:
     site.photo(21, "photos/another.jpg", on_disk=False, slug="another")
     # Restored rows reference it by now: it goes as if there were no foreign keys.
-    unchecked = "SET session_replication_role = replica; " if site.database.kind == "postgresql" else ""
+    unchecked = UNCHECKED.get(site.database.kind, "")
     return lambda: site.database.run(unchecked + "DELETE FROM photo WHERE id = 21 AND slug = 'another'")
 
 
@@ -154,6 +159,23 @@ def test_what_is_predicted_is_done_and_nothing_is_lost(full_site: FullSite) -> N
         assert full_site.batches() == []
 
     follow()
+
+
+def test_what_is_predicted_on_mariadb_is_done_and_nothing_is_lost(mariadb: Any, tmp_path: Path) -> None:
+    site = settled(FullSite(tmp_path, mariadb))
+    for disturbances in (
+        (),
+        (file_in_the_way, row_in_the_way),
+        (unique_value_in_the_way, parent_gone, cover_chosen),
+    ):
+        cleaned(site)
+        undos = [disturb(site) for disturb in disturbances]
+        _restored_as_predicted(site)
+        for undo in reversed(undos):
+            undo()
+        site.restore_all()
+        assert site.state() == site.start
+        assert site.batches() == []
 
 
 @pytest.mark.parametrize("disturb", DISTURBANCES)

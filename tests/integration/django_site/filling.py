@@ -37,7 +37,7 @@ from .album.models import (
     Video,
     Viewing,
 )
-from .project import Project
+from .project import Project, foreign_keys_deferred
 
 Described = Mapping[str, Sequence[Any]]
 
@@ -189,7 +189,7 @@ def fill(described: Described, project: Project) -> None:
     """Replace all rows and files by those described."""
     ContentType.objects.clear_cache()
     filling = _Filling(described)
-    with transaction.atomic():
+    with transaction.atomic(), foreign_keys_deferred():
         _empty()
         filling.album()
         filling.media()

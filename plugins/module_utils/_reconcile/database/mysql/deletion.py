@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Sequence
 
-from ..catalog import Table
+from ..catalog import ForeignKey, Table
 from ..dialect import Matching
 from .catalog import MySQLCatalog
 
@@ -16,15 +16,23 @@ from .catalog import MySQLCatalog
 class LeavesFirst(MySQLCatalog):
     """Deletes rows in such an order that none is referenced by another one of its table when it goes."""
 
+    _links: list[ForeignKey] | None = None
+
+    def _links_within(self, table: Table) -> list[ForeignKey]:
+        if self._links is None:
+            # Reading them takes long where there are many tables, and there are many deletions.
+            self._links = self.foreign_keys()
+        return [
+            link
+            for link in self._links
+            if table.identity == (link.schema, link.table) == (link.target_schema, link.target_table)
+        ]
+
     def _delete(
         self, table: Table, alias: str, matching: Matching, parameters: Sequence[Any], condition: str = ""
     ) -> int:
         deleted = 0
-        links = [
-            link
-            for link in self.foreign_keys()
-            if table.identity == (link.schema, link.table) == (link.target_schema, link.target_table)
-        ]
+        links = self._links_within(table)
         if links:
             leaves = self.dialect.delete_leaves(table, alias, links, matching, condition)
             doing = f"deleting rows of {table.name} that no other one references"
