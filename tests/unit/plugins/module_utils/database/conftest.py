@@ -29,7 +29,7 @@ def each_driver(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(params=["postgresql_psycopg2", "postgresql_psycopg3", "sqlite"])
+@pytest.fixture(params=["postgresql_psycopg2", "postgresql_psycopg3", "sqlite", "mariadb"])
 def database(request: pytest.FixtureRequest) -> TestDatabase:
     """A new, empty database of each kind and driver in turn."""
     return request.getfixturevalue(request.param)

@@ -20,6 +20,7 @@ from engine.database import connect
 from engine.database.catalog import (
     Selection,
 )
+from engine.database.mysql import database as mysql_module
 from engine.database.sqlite import database as sqlite_module
 from engine.errors import SiteError
 from engine.media.paths import stem
@@ -68,8 +69,10 @@ def test_how_many_paths_there_may_be_is_about_right(photo_table: Any) -> None:
     if photo_table.kind == "postgresql":
         photo_table.run("ANALYZE photo")
     with connect(photo_table.url, read_only=True) as opened:
-        assert abs(opened.estimate_references([IMAGE]) - 750) < 20
-        assert abs(opened.estimate_references([IMAGE, IMAGE]) - 1500) < 40
+        # MySQL knows how many rows a table has, and not how many of them hold a path.
+        about = 1000 if photo_table.kind == "mariadb" else 750
+        assert abs(opened.estimate_references([IMAGE]) - about) < 20
+        assert abs(opened.estimate_references([IMAGE, IMAGE]) - 2 * about) < 40
 
 
 def quoted(name: str) -> str:
@@ -158,6 +161,8 @@ def test_a_postgresql_column_that_cannot_hold_a_path_is_told(postgresql: Any, ki
 
 @pytest.mark.parametrize("kind", ["text", "varchar", "varchar(100)", "character(9)"])
 def test_any_column_of_text_may_hold_paths(database: Any, kind: str) -> None:
+    if kind == "varchar" and database.kind == "mariadb":
+        kind = "mediumtext"  # a length is needed there
     database.run(f"CREATE TABLE photo (image {kind}); INSERT INTO photo VALUES ('a b/ä'), (''), (NULL)")
     assert references(database.url) == ["a b/ä".encode()]
 
@@ -169,7 +174,7 @@ def test_a_domain_over_text_may_hold_paths(postgresql: Any) -> None:
 
 
 def test_the_parts_of_a_key_come_in_the_order_of_the_key(database: Any) -> None:
-    database.run("CREATE TABLE photo (c text, b integer, a integer, image text, PRIMARY KEY (a, c))")
+    database.run("CREATE TABLE photo (c varchar(9), b integer, a integer, image text, PRIMARY KEY (a, c))")
     with connect(database.url, read_only=True) as opened:
         table = opened.table("photo")
         assert (table.key, table.has_primary_key) == (("a", "c"), True)
@@ -183,12 +188,14 @@ def test_a_table_without_a_primary_key_is_known_as_such(database: Any) -> None:
 
 
 def test_foreign_keys_are_read_from_the_catalog(database: Any) -> None:
+    # Where the standard lets it be left out, MySQL does not.
+    target = " (id)" if database.kind == "mariadb" else ""
     database.run(
         "CREATE TABLE photo (a integer, b integer, image text, PRIMARY KEY (a, b));"
         'CREATE TABLE "Ä 1" (id integer PRIMARY KEY, "x%" integer, y integer,'
         ' FOREIGN KEY ("x%", y) REFERENCES photo (a, b) ON DELETE SET NULL);'
         "CREATE TABLE note (id integer PRIMARY KEY,"
-        ' note_id integer REFERENCES "Ä 1" ON DELETE CASCADE, up integer REFERENCES note (id))'
+        f' note_id integer REFERENCES "Ä 1"{target} ON DELETE CASCADE, up integer REFERENCES note (id))'
     )
     with connect(database.url, read_only=True) as opened:
         found = {(key.table, key.columns): key for key in opened.foreign_keys()}
@@ -233,6 +240,7 @@ def test_references_come_in_lists_of_a_bounded_length(
     photo_table: Any, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setattr(sqlite_module, "BATCH", 7)
+    monkeypatch.setattr(mysql_module, "BATCH", 7)
     monkeypatch.setattr(spool, "BLOCK", 7 * len("00\n"))
     photo_table.insert("photo", [{"id": number, "image": f"{number:02}"} for number in range(count)])
     with connect(photo_table.url, read_only=True) as database:
@@ -314,7 +322,9 @@ def incomplete(database: Any, cutoff: float, zone: str | None = None) -> list[by
 @pytest.mark.parametrize("zone", [None, "UTC", "Asia/Tokyo", "America/New_York"])
 def test_rows_are_old_by_the_moment_and_not_by_its_writing(database: Any, zone: str | None) -> None:
     """The cutoff is 12:00 UTC; a time without a zone is one of the site."""
-    database.run("CREATE TABLE photo (id integer PRIMARY KEY, image text, album_id integer, taken timestamp)")
+    # A timestamp of MySQL is a moment; what Django makes has no zone.
+    kind = "datetime(6)" if database.kind == "mariadb" else "timestamp"
+    database.run(f"CREATE TABLE photo (id integer PRIMARY KEY, image text, album_id integer, taken {kind})")
     if database.kind == "postgresql" and zone is None:
         ((name,),) = database.rows("SELECT current_database()")
         database.run(f"ALTER DATABASE {name} SET timezone = 'UTC'")
@@ -326,7 +336,7 @@ def test_rows_are_old_by_the_moment_and_not_by_its_writing(database: Any, zone: 
     database.insert("photo", [{"id": 8, "image": "attached", "album_id": 1, "taken": "2020-01-01 00:00:00"}])
     database.insert("photo", [{"id": 9, "image": "never", "taken": None}])
     with connect(database.url, read_only=True) as opened:
-        if local and database.kind == "sqlite" and sys.version_info < (3, 9):
+        if local and database.kind != "postgresql" and sys.version_info < (3, 9):
             # The standard library knows of no zones yet.
             with pytest.raises(SiteError, match=r"needs Python 3\.9 or later on the target"):
                 incomplete(opened, 1751371200.0, zone)

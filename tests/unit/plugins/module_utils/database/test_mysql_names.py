@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Iterator
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from engine.config.site import Column
 from engine.database import connect
@@ -91,6 +93,17 @@ def test_each_name_is_referenced_by_itself_alone(database: TestDatabase) -> None
                 assert [
                     path for path, _key in opened.rows_referencing(opened.table("photo"), "image", [name])
                 ] == [name], kind
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20), max_size=8))
+@example(["a\\b", "a\\nb", "a\nb", "\\N", "%s", "a\0b", "'", '"', "`", "\x1a", "\u2028"])
+def test_names_come_as_they_are(mariadb: TestDatabase, names: list[str]) -> None:
+    expected = filled(mariadb, "varchar(100)", names)
+    with connect(mariadb.url, read_only=True) as opened:
+        assert read(opened.references([IMAGE])) == expected
+        counts = opened.count_references([IMAGE], expected)
+        assert counts == {name: expected.count(name) for name in expected}
 
 
 def test_columns_of_several_charsets_are_read_together(database: TestDatabase) -> None:
