@@ -80,22 +80,23 @@ class UnlistedColumn(NamedTuple):
     @property
     def words(self) -> str:
         """What a summary says of it."""
-        how = "" if self.is_strong else "the names of "
+        names, kept = ("name", "it is kept") if self.files == 1 else ("names", "they are kept")
+        how = "" if self.is_strong else f"the {names} of "
         found = f"{self.place} mentions {how}{self.files:,} of these files, such as '{escaped(self.example)}'"
         if not self.keeps:
-            return f"{found}, and keeps none: {self.place.kind or 'the rows go with them'}"
-        what = f"list it: add {self.line} to references" if self.line else "they are kept"
+            return printable(f"{found}, and keeps none: {self.place.kind or 'the rows go with them'}")
+        what = f"list it: add {self.line} to references" if self.line else kept
         return printable(f"{found}: {what}")
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "table": self.place.table,
-            "column": self.place.column,
+            "table": printable(self.place.table),
+            "column": printable(self.place.column),
             "strength": self.strength,
             "files": self.files,
             "example": escaped(self.example),
             "keeps": self.keeps,
-            "reference": self.line,
+            "reference": printable(self.line),
         }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from engine import run as runs
+from engine.database.postgresql import database as postgresql_module
 from engine.database.sweep import Sweep as Texts
 from engine.errors import CleanupError, DatabaseError
 from engine.kept import Code
@@ -297,6 +298,44 @@ def test_a_table_that_may_not_be_read_refuses_the_plan(postgresql: Any, media: A
         assert run(site.orphans(database_url=url, sweep_exclude=["secret"]))[1].removed.files == 1
     finally:
         postgresql.run("DROP OWNED BY sweeper; DROP ROLE sweeper")
+
+
+@pytest.mark.promise(1)
+def test_a_table_that_is_locked_refuses_the_plan(
+    postgresql: Any, media: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(postgresql, media)
+    postgresql.run("CREATE TABLE news (body text); CREATE TABLE zoo (body text)")
+    media.write("p/a.jpg")
+    monkeypatch.setattr(postgresql_module, "LOCK_TIMEOUT", "50ms")
+    with postgresql.connect() as migration:
+        migration.autocommit = False
+        migration.cursor().execute("LOCK TABLE news")
+        plan, outcome = run(site.orphans())
+    assert (guards(plan), outcome, media.files) == (["sweep"], None, {b"p/a.jpg"})
+    assert "the table news could not be searched" in plan.refusals[0].message
+    assert run(site.orphans())[1].removed.files == 1
+
+
+@pytest.mark.promise(1)
+def test_a_connection_that_is_lost_in_the_search_removes_nothing(
+    postgresql: Any, media: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(postgresql, media)
+    media.write("p/a.jpg")
+    texts = Texts.texts
+
+    def cut(*arguments: Any, **options: Any) -> Any:
+        postgresql.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return texts(*arguments, **options)
+
+    monkeypatch.setattr(Texts, "texts", cut)
+    with pytest.raises(DatabaseError):
+        run(site.orphans())
+    assert media.files == {b"p/a.jpg"}
 
 
 @pytest.mark.promise(1)
