@@ -30,6 +30,9 @@ _BEFORE = 4096
 # Characters of a mention that are shown.
 _SHOWN = 200
 
+# Candidates of one name that are yielded each time.
+_FEW = 10
+
 # What counts as an extension. Where there are more different ones, any of this form is the anchor.
 _EXTENSION = re.compile(r"[a-z0-9]{1,16}")
 _MOST_EXTENSIONS = 100
@@ -106,10 +109,14 @@ class Mentions:
         self._longest_ending = max(map(len, self._endings), default=0) + len(_EMPHASIS)
         self._by_path = lru_cache(maxsize=100)(self._folded_paths)
 
-    def in_texts(self, texts: Sequence[str | None]) -> Iterator[tuple[int, Mention]]:
+    def in_texts(
+        self, texts: Sequence[str | None], told: Sequence[set[str]] = ()
+    ) -> Iterator[tuple[int, Mention]]:
         """Yield the mentions in some texts, each with the number of its text.
 
-        Many texts are searched as one, which is several times faster than one by one.
+        Many texts are searched as one, which is several times faster than one by one. ``told`` is for as
+        many columns as the texts come from, in turn: where a name that many candidates have is mentioned
+        alone, they are yielded once for each column.
         """
         joined = _BREAK.join([text or "" for text in texts])
         places = [*(found.start() for found in self._extensions(joined)), *hidden_places(joined)]
@@ -117,15 +124,15 @@ class Mentions:
             places += self._bare_places(joined)
         numbers = {*_numbers(places, texts), *self._at_the_root(texts)}
         for number in sorted(numbers):
-            for mention in self.in_text(texts[number] or ""):
+            for mention in self.in_text(texts[number] or "", told[number % len(told)] if told else None):
                 yield number, mention
 
-    def in_text(self, text: str) -> Iterator[Mention]:
+    def in_text(self, text: str, told: set[str] | None = None) -> Iterator[Mention]:
         """Yield the mentions in a text; a file that is mentioned several times comes as often."""
-        yield from self._as_written(text)
+        yield from self._as_written(text, told)
         if next(hidden_places(text), None) is not None:
             for reading in readings(text):
-                yield from self._as_written(reading)
+                yield from self._as_written(reading, told)
         if self._bare:
             for reading in readings(text):
                 yield from self._without_extension(reading)
@@ -147,26 +154,38 @@ class Mentions:
             ):
                 yield found
 
-    def _as_written(self, text: str) -> Iterator[Mention]:
+    def _as_written(self, text: str, told: set[str] | None) -> Iterator[Mention]:
         """The mentions of candidates with an extension, where the extension is written as it is."""
         for found in self._extensions(text):
             end = found.end()
             start = max(0, end - self._before_end)
-            yield from self._before(text[start:end], is_whole=start == 0 and end == len(text))
+            is_whole = start == 0 and end == len(text)
+            strong, names = self._before(text[start:end], is_whole)
+            for path in strong:
+                yield Mention(path, True, _shown(text[start:end]))
+            for path in () if strong else self._not_told(names, told):
+                yield Mention(path, False, _shown(text[start:end]))
 
-    def _before(self, written: str, is_whole: bool) -> Iterator[Mention]:
-        """The mentions with which a piece of text ends: by whole paths in any reading, or else by names."""
-        found: dict[bool, dict[bytes, None]] = {True: {}, False: {}}
+    def _before(self, written: str, is_whole: bool) -> tuple[Collection[bytes], Collection[str]]:
+        """What a piece of text ends with in one of its readings: whole paths, and names of candidates."""
+        paths: dict[bytes, None] = {}
+        names: dict[str, None] = {}
         for reading in readings(written):
             plain = _SLASHES.sub("/", folded(reading))
             for start in _beginnings(plain, max(0, len(plain) - self._longest - 1)):
-                paths = self._named.get(plain[start:])
-                if paths:
-                    meant, is_strong = self._meant(plain, start, _all(paths), is_whole)
-                    found[is_strong].update(dict.fromkeys(meant))
-        is_strong = bool(found[True])
-        for path in found[is_strong]:
-            yield Mention(path, is_strong, _shown(written))
+                if plain[start:] in self._named:
+                    names[plain[start:]] = None
+                    paths.update(dict.fromkeys(self._whole(plain, start, is_whole)))
+        return paths, names
+
+    def _not_told(self, names: Iterable[str], told: set[str] | None) -> Iterator[bytes]:
+        """All candidates of some names, except those of which it was told that there are many."""
+        for name in names:
+            paths = _all(self._named[name])
+            if told is None or len(paths) <= _FEW or name not in told:
+                yield from paths
+            if told is not None:
+                told.add(name)
 
     def _without_extension(self, text: str) -> Iterator[Mention]:
         """The mentions of candidates without an extension: by their whole path, behind a slash."""
@@ -183,8 +202,7 @@ class Mentions:
                 name = following[:end]
                 if name in self._bare:
                     before = plain[max(0, start - self._before_end) : start]
-                    meant, is_strong = self._meant(before + name, len(before), _all(self._bare[name]), False)
-                    for path in meant if is_strong else ():
+                    for path in self._whole(before + name, len(before), False):
                         yield Mention(path, True, _shown(before + name))
             slash = plain.find("/", start)
 
@@ -202,20 +220,17 @@ class Mentions:
             if text and folded(text).strip() in self._bare:
                 yield number
 
-    def _meant(
-        self, plain: str, start: int, paths: Sequence[bytes], is_whole: bool
-    ) -> tuple[Sequence[bytes], bool]:
-        """Which of the paths with one name a text means that ends with that name, which begins at ``start``.
-
-        Those by their whole paths, or all of them.
-        """
+    def _whole(self, plain: str, start: int, is_whole: bool) -> Sequence[bytes]:
+        """The candidates by whose whole path a text ends, the name in which begins at ``start``."""
         by_path, longest = self._by_path(plain[start:])
         first = max(0, len(plain) - longest - 1)
         found = (by_path.get(plain[each:], ()) for each in _beginnings(plain, first))
         whole = [path for some in found for path in some if b"/" in path]
-        if not whole and ((is_whole and start == 0) or f"/{plain[:start]}".endswith(self._prefixes)):
-            whole = [path for path in paths if b"/" not in path]
-        return whole or paths, bool(whole)
+        if whole:
+            return whole
+        # The path of a file at the root is its name: it needs a prefix, or to be alone.
+        is_at_root = (is_whole and start == 0) or f"/{plain[:start]}".endswith(self._prefixes)
+        return by_path.get(plain[start:], ()) if is_at_root else ()
 
     def _folded_paths(self, name: str) -> tuple[dict[str, list[bytes]], int]:
         """The candidates of a name by their folded paths, and the length of the longest of these."""

@@ -178,13 +178,15 @@ class Sweep:
         first = len(self.places)
         self.places += [Place(table.identity, name) for name in table.columns]
         found = [self._collected(place) for place in self.places[first:]]
+        is_told_apart = table.identity in self._told_apart
+        told: list[set[str]] = [] if is_told_apart else [set() for _column in table.columns]
         try:
-            for rows in self.database.texts(table, table.identity in self._told_apart):
+            for rows in self.database.texts(table, is_told_apart):
                 # Hardly ever with a key; then, this is twice as fast.
                 texts = [
                     *chain.from_iterable(rows if len(rows[0]) == width else (row[-width:] for row in rows))
                 ]
-                for number, mention in mentions.in_texts(texts):
+                for number, mention in mentions.in_texts(texts, told):
                     row, column = divmod(number, width)
                     found[column].add(mention, texts[number] or "", tuple(rows[row][:-width]))
                 self._show(len(rows))

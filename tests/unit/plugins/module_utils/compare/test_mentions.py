@@ -131,6 +131,20 @@ def test_a_mention_is_shown_as_it_is_written() -> None:
     assert mention == (b"p/a b.jpg", True, "/m/p/a%20b.jpg")
 
 
+def test_many_candidates_of_one_name_are_yielded_once_for_each_column() -> None:
+    many = [b"%d/image.jpg" % number for number in range(100)]
+    mentions = Mentions([*many, b"1/other.jpg"], SPELLINGS)
+    texts = ["x/image.jpg x/other.jpg", "image.jpg", "/m/7/image.jpg", "x"] * 50
+    found = list(mentions.in_texts(texts, told=[set(), set()]))
+    weak = [(number % 2, mention.path) for number, mention in found if not mention.is_strong]
+    assert sorted(set(weak)) == sorted(
+        [(0, path) for path in [*many, b"1/other.jpg"]] + [(1, path) for path in many]
+    )
+    assert len(weak) == 200 + 50
+    assert sum(mention.is_strong for _number, mention in found) == 50
+    assert len(list(mentions.in_texts(texts))) == 50 * (100 + 1 + 100 + 1)
+
+
 def test_names_that_are_no_utf8_are_found() -> None:
     name = b"photos/caf\xe9.jpg".decode("utf-8", "surrogateescape")
     for text in (name, "photos/caf%E9.jpg", json.dumps(name), "/m/photos/caf%e9.jpg?x"):
