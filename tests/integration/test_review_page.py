@@ -30,6 +30,8 @@ from helpers.builders import Media
 from helpers.builders import Site as EngineSite
 from helpers.checkout import REPOSITORY
 from helpers.clock import let_clock_tick
+from helpers.pages import data_of, exported
+from helpers.sites import Site
 
 Browse = Callable[..., dict[str, Any]]
 NAMES_ON_PAGE = "[...document.querySelectorAll('[role=option] .name')].map((each) => each.textContent)"
@@ -153,6 +155,35 @@ def test_what_is_unticked_on_the_page_of_the_demo_is_exactly_what_the_playbook_k
         [(photos,)] = database.execute("SELECT count(*) FROM album_photo")
     # Of ten photos without a file, eight are in the group.
     assert photos == 414 - 2
+
+
+@pytest.mark.promise(6)
+@pytest.mark.promise(7)
+def test_the_playbook_leaves_nothing_of_a_page_behind_and_refuses_a_list_that_was_changed(
+    sqlite_site: Site, ansible: Ansible, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    beside = tmp_path_factory.mktemp("beside")
+    sqlite_site.keep(*(f"photos/{number}.jpg" for number in range(9)))
+    sqlite_site.write("photos/a.jpg", "photos/b.jpg")
+    html, keep, places = beside / "review.html", beside / "keep.yml", beside / "temporary"
+    places.mkdir()
+    ansible.environment["TMPDIR"] = str(places)
+    before = sqlite_site.state()
+    playbook = ("ansible-playbook", "-i", ansible.sites({"web": [sqlite_site.described()]}), CLEANUP)
+
+    checked = ansible.run(*playbook, "--check", "-e", f"media_cleanup_report={html}")
+    assert checked.status == 0, checked.output
+    assert {part["host"] for part in data_of(html)["parts"]} == {"web"}
+    assert list(places.glob("media-cleanup-*")) == []
+    assert sqlite_site.state() == before
+
+    changed = exported(html, "photos/b.jpg")
+    changed["media_cleanup_keep"]["jobs"][0]["keep"].append("photos/a.jpg")
+    keep.write_text(json.dumps(changed))
+    refused = ansible.run(*playbook, "-e", f"@{keep}", "-e", "media_cleanup_force=true")
+    assert refused.status != 0
+    assert "the keep list was changed or cut off" in refused.words
+    assert sqlite_site.state() == before
 
 
 def test_a_page_of_fifty_thousand_rows_is_quick(

@@ -89,7 +89,7 @@ class Thumbnails:
     @staticmethod
     def _exchange(process: subprocess.Popen[bytes], content: bytes) -> Thumbnail:
         """Raises OSError or ValueError where the process ended, or does not keep to the form."""
-        pictures, answers = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+        pictures, answers = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout)
         pictures.write(thumbnailer.LENGTH.pack(len(content)) + content)
         pictures.flush()
         head = answers.read(1 + thumbnailer.LENGTH.size)
