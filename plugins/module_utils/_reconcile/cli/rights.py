@@ -40,10 +40,11 @@ def _finding(url: str, runs: Sequence[Run]) -> Finding:
             return Finding(what)
         sweeps = any(run.job.site.enabled("sweep") for run in runs)
         searched = database.searched_columns().tables if sweeps else ()
+        enough = database.sufficient_grants() or _grants(runs, searched)
     return Finding(
         what,
         f"{user} is a superuser, or a member of one. The site's own triggers and functions run with these "
-        f"rights when rows are removed. Use a role of its own; this is enough: {_grants(runs, searched)}",
+        f"rights when rows are removed. Use a role of its own; this is enough: {enough}",
     )
 
 

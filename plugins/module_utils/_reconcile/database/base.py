@@ -70,6 +70,10 @@ class Database(References, Records, DependentRows, RowArchive, Sweep):
         """The name of this database user if it is a superuser or may become one; empty otherwise."""
         return ""
 
+    def sufficient_grants(self) -> str:
+        """The statements that give a role what any job needs; empty where that depends on the job."""
+        return ""
+
     def open_transactions(self) -> dict[str, str]:
         """The transactions of others that are open now and may still write, each with words for it.
 

@@ -10,7 +10,6 @@ import hashlib
 import secrets
 import time
 from abc import abstractmethod
-from contextlib import suppress
 from typing import Any
 from urllib.parse import quote as percent_encode
 
@@ -23,6 +22,12 @@ from .connection import MySQLConnection
 ACCESS_DENIED = ("1044", "1142", "1143", "1227")
 # Where a statement has another name in another version.
 _UNKNOWN = "1064"
+_SUPERUSER = (
+    "SELECT CASE WHEN count(*) > 0 THEN current_user() ELSE '' END FROM information_schema.user_privileges "
+    "WHERE privilege_type = 'SUPER'"
+)
+# Not allowed to see what is prepared.
+_NOT_ALLOWED_XA = "1401"
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 _TRANSACTIONS = (
     "SELECT t.trx_mysql_thread_id, t.trx_started, p.user, t.trx_query "
@@ -82,6 +87,15 @@ class MySQLServer(MySQLCatalog):
                 raise
         return False
 
+    def superuser(self) -> str:
+        with self._doing("asking what this user may do"):
+            return str(self._one(_SUPERUSER))
+
+    def sufficient_grants(self) -> str:
+        name = self._name.replace("`", "``").replace("_", "\\_")
+        rights = "SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES, TRIGGER"
+        return f"GRANT {rights} ON `{name}`.* TO ROLE; GRANT PROCESS ON *.* TO ROLE;"
+
     def lock(self) -> None:
         with self._doing("taking the lock of the site"):
             if self._all("SELECT GET_LOCK(%s, 0)", [self._lock_name()])[0][0] == 1:
@@ -117,10 +131,17 @@ class MySQLServer(MySQLCatalog):
                 f"{thread} {started}": f"{user or 'no name'}, connection {thread} of the server"
                 for thread, started, user in self._sessions_in_transaction()
             }
-            with suppress(DriverError):
-                for row in self._connection.fetch("XA RECOVER", []):
-                    found[f"{PREPARED}{row[-1]!r}"] = f"prepared as {row[-1]!r}"
+            found.update((f"{PREPARED}{row[-1]!r}", f"prepared as {row[-1]!r}") for row in self._prepared())
         return found
+
+    def _prepared(self) -> list[Any]:
+        """The transactions that are prepared for a commit in two phases, as far as this user may see them."""
+        try:
+            return self._connection.fetch("XA RECOVER", [])
+        except DriverError as error:
+            if error.code not in (*ACCESS_DENIED, _NOT_ALLOWED_XA):
+                raise
+            return []
 
     def _sessions_in_transaction(self) -> list[Any]:
         """The connections of others that are in a transaction: each with its beginning, and its user."""

@@ -254,6 +254,21 @@ def test_triggers_that_may_not_be_seen_count_as_there(photos: TestDatabase) -> N
     photos.run(f"DROP USER {name}")
 
 
+def test_a_superuser_is_known_and_so_is_what_is_enough(photos: TestDatabase) -> None:
+    name = urlsplit(photos.url).path[1:]
+    photos.run(f"CREATE USER {name} IDENTIFIED BY 'x'")
+    with connect(photos.url, read_only=True) as opened:
+        assert opened.superuser().startswith("root@")
+        grants = opened.sufficient_grants().replace("ROLE", name)
+    photos.run(grants)
+    with connect(photos.url.replace("root@", f"{name}:x@"), read_only=False) as opened:
+        assert (opened.superuser(), list(opened.notes)) == ("", [])
+        assert opened.delete_triggers(opened.table("photo")) == []
+        with opened.transaction():
+            assert opened.delete(opened.table("photo"), [row.key for row in rows_of(opened)]) == 3
+    photos.run(f"DROP USER {name}")
+
+
 def test_a_lock_that_is_lost_with_its_connection_stops_the_run(photos: TestDatabase) -> None:
     with connect(photos.url, read_only=False) as first:
         first.lock()
