@@ -102,11 +102,16 @@ class Sweep:
 
     def search_for(
         self, paths: Iterable[bytes], known: KnownColumns, deletes_from: Collection[Table] = ()
-    ) -> None:
-        """Search for some files, too; ``deletes_from`` are tables from which their job may delete rows."""
+    ) -> bool:
+        """Search for some files, too, and say whether there are any.
+
+        ``deletes_from`` are tables from which their job may delete rows.
+        """
+        before = len(self._pending)
         self._pending.extend(paths)
         self._known.append(known)
         self._told_apart.update(table.identity for table in deletes_from)
+        return len(self._pending) > before
 
     def found(self, paths: Collection[bytes]) -> Iterator[Mentioned]:
         """Where some files are mentioned. Nobody is told that a file was searched for that was not."""

@@ -107,17 +107,20 @@ class Unlisted:
         self._sweep = sweep
         self._known = Known(sweep.database, listed, site.sweep_exclude)
         self.is_on = site.enabled("sweep")
+        # Another job of the session may have files to search for where this one has none.
+        self._has_files = False
         self._columns: dict[tuple[int, bool], UnlistedColumn] = {}
 
     def search_for(self, paths: Iterable[bytes], deletes_from: Collection[Table] = ()) -> None:
         """Say what the job may remove, and the tables from which it may delete rows."""
-        if self.is_on:
-            self._sweep.search_for(paths, self._known, deletes_from)
+        if self.is_on and self._sweep.search_for(paths, self._known, deletes_from):
+            self._has_files = True
 
     def mentions(self, paths: Collection[bytes]) -> dict[bytes, list[Mentioned]]:
         """Where some files are mentioned; those that nothing mentions are left out."""
         found: dict[bytes, list[Mentioned]] = {}
         if self.is_on and paths:
+            self._has_files = True
             for mentioned in self._sweep.found(paths):
                 if not self._is_known(mentioned):
                     found.setdefault(mentioned.path, []).append(mentioned)
@@ -181,7 +184,7 @@ class Unlisted:
     @property
     def unsearchable(self) -> list[Unsearchable]:
         """The tables that could not be searched for the job."""
-        return self._sweep.unsearchable_but(self._known) if self.is_on else []
+        return self._sweep.unsearchable_but(self._known) if self._has_files else []
 
     def tables_of(self, found: Mapping[bytes, Sequence[Mentioned]]) -> frozenset[Identity]:
         """The tables whose rows are told apart in these mentions."""

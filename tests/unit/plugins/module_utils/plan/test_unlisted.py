@@ -353,6 +353,21 @@ def test_a_search_that_fails_refuses_the_plan(news: Site, monkeypatch: pytest.Mo
     assert (guards(plan), outcome, news.media.files) == (["sweep"], None, {b"p/a.jpg"})
 
 
+def test_a_job_without_files_needs_no_search(sqlite_news: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    sqlite_news.media.write("p/a.jpg")
+    sqlite_news.insert("p/gone.jpg")
+
+    def failing(*_arguments: Any, **_options: Any) -> Any:
+        raise _too_long()
+
+    monkeypatch.setattr(Texts, "texts", failing)
+    time.sleep(A_TICK)
+    jobs = [sqlite_news.orphans(), sqlite_news.missing()]
+    ended = runs.run_all(jobs, False, [], lambda _job: nullcontext())
+    assert [guards(run.plan) for run in ended if run.plan] == [["sweep"] * 2, []]
+    assert (sqlite_news.images, sqlite_news.media.files) == ([], {b"p/a.jpg"})
+
+
 def test_a_search_that_fails_at_the_removal_removes_nothing(
     news: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
