@@ -67,7 +67,7 @@ class RecordsPlanner(Planner):
         self.plan.links = Dependents(job, selection.table, self.database)
         for table in (selection.table, *self.plan.links.order, *self.plan.links.order_after):
             self.database.require_transactions(table)
-        self.plan.warnings += [*self.plan.links.warnings, *job.notes]
+        self.plan.warnings += self.plan.links.warnings
         # The links for which records are kept, in the order in which they are met.
         self.undeclared: dict[Link, None] = {}
         self.check = MissingCheck(self.store, self.spellings, self.derived, self.plan.keep)
@@ -364,6 +364,8 @@ class RecordsPlanner(Planner):
             items = counted(self.approval.left, "item")
             plan.warnings.append(f"deleted, attached or not missing any more: {items} of the approved plan")
         plan.warnings += undeclared.notes(self.undeclared, plan.links)
+        # What does not run when rows are deleted is no news where none is.
+        plan.warnings += self.job.notes if len(plan.items) else ()
         self.seal()
         guard_durable(plan, self.database.lost_by_crash(), site.accept)
         most = site.max_removal_percent
