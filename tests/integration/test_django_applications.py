@@ -9,6 +9,7 @@ every table.
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -175,6 +176,25 @@ def test_what_django_alone_can_do_is_kept(
 
     assert words in done.stdout + done.stderr
     assert not differing(site.rows(), judged[name].before)
+
+
+@pytest.mark.parametrize("name", ["newsroom", "shop"])
+def test_what_discover_proposes_can_be_run(
+    name: str, judged: dict[str, Judged], tmp_path: Path, command: Command
+) -> None:
+    site = judged[name].application.copy(tmp_path)
+    described = site.described()
+    discovered = command.run(
+        *("discover", str(site.folder), "--user", described["user"], "--json"),
+        *("--python", described["django"]["python"]),
+    )
+    found = json.loads(discovered.stdout)
+    assert len(found["missing"]) > 1
+    command.describe({**described, **found["site"], "missing": found["missing"]})
+
+    for job in ("orphans", "missing"):
+        done = command.run(job, name, "--dry-run")
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_check_works_on_what_a_project_describes(

@@ -19,6 +19,8 @@ from ..text import counted
 from .yaml_text import comment, entries, entry, flow
 
 _INDENT = "    "
+# What the field is called that says since when a row is there, where Django does not set it.
+_USUAL_TIME = "uploaded_at"
 
 
 class Discovered(NamedTuple):
@@ -44,7 +46,7 @@ def discover(facts: Facts, site: Mapping[str, Any]) -> Discovered:
     files, why_not = _files(facts, place)
     owners = [model for model in facts.models if any(_files_of_model(facts, place, model))]
     found = {**site, **({"orphans": {}} if files else {})}
-    incomplete = [{"model": model.label} for model in owners if _may_be_incomplete(model)]
+    incomplete = [job for model in owners for job in _incomplete(model)]
     if incomplete:
         found["incomplete"] = incomplete
     missing = [_missing(facts, place, model) for model in owners]
@@ -140,14 +142,17 @@ def _files_of_model(facts: Facts, place: Place, model: ModelFacts) -> Iterator[F
         yield from (field for field in files if place.is_ours(facts, field))
 
 
-def _may_be_incomplete(model: ModelFacts) -> bool:
-    """Whether rows may wait to be attached to something, and a column says since when."""
+def _incomplete(model: ModelFacts) -> Iterator[dict[str, Any]]:
+    """The job for a model whose rows may wait to be attached to something, if a field says since when."""
     if len(model.generic_foreign_keys) != 1:
-        return False
+        return
     column = model.generic_foreign_keys[0].content_type_column
-    may_wait = any(key.column == column and key.null for key in model.foreign_keys)
-    dated = [field for field in model.fields if field.kind == "datetime" and field.auto_now_add]
-    return may_wait and (len(dated) == 1 or any(field.name == "uploaded_at" for field in model.fields))
+    if not any(key.column == column and key.null for key in model.foreign_keys):
+        return
+    if sum(field.auto_now_add for field in model.fields) == 1:
+        yield {"model": model.label}
+    elif any(field.name == _USUAL_TIME for field in model.fields):
+        yield {"model": model.label, "uploaded_at": _USUAL_TIME}
 
 
 def _missing(facts: Facts, place: Place, model: ModelFacts) -> dict[str, Any]:

@@ -137,6 +137,14 @@ def test_where_no_field_writes_to_the_store_orphans_are_not_described() -> None:
     assert any("no job orphans is possible" in note for note in told.review)
 
 
+def test_a_time_that_django_does_not_set_is_named() -> None:
+    dated = {**PHOTO, "fields": [django.file_field("image"), django.field("uploaded_at", "datetime")]}
+    undated = {**PHOTO, "fields": [django.file_field("image")]}
+
+    assert found(dated).site["incomplete"] == [{"model": "collection.Photo", "uploaded_at": "uploaded_at"}]
+    assert "incomplete" not in found(undated).site
+
+
 def test_a_generic_key_that_must_be_set_waits_for_nothing() -> None:
     attached = {**PHOTO, "foreign_keys": [django.foreign_key("content_type", "contenttypes.ContentType")]}
 
