@@ -20,7 +20,7 @@ from sites import Site
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
 from helpers.debian_packages import CannotBeHad
-from helpers.mariadb import installation, library
+from helpers.mariadb import installation, library, mysqlclient
 from helpers.servers import wheels
 
 PEERS = Path(__file__).parent / "peers"
@@ -119,6 +119,10 @@ def scan(job: str, site: Site, kind: str, with_others: bool) -> Contest:
     ]
     if kind == "postgresql":
         contestants.append(Contestant("engine through psycopg 3", [*engine(job, options), "psycopg3"]))
+    if kind == "mariadb":
+        # The other tools know nothing of it.
+        contestants.append(Contestant("engine through PyMySQL", [*engine(job, options), "pymysql"]))
+        return Contest(scan_name(job, site.size, site.shape, kind), contestants, site.orphans)
     if with_others:
         module = ["ansible", "localhost", "--check", "-m", f"django_media.cleanup.{MODULES[job]}"]
         nothing = ["ansible", "localhost", "-m", "ping"]
@@ -180,6 +184,8 @@ def environment() -> dict[str, str]:
     with suppress(CannotBeHad):
         mariadb = installation()
         more = {"MARIADB": str(mariadb / "usr" / "bin" / "mariadb"), "MARIADB_LIBRARY": str(library(mariadb))}
+        # The engine uses it wherever it is.
+        more["PYTHONPATH"] = str(mysqlclient())
     return {
         **os.environ,
         **more,

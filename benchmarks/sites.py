@@ -9,6 +9,7 @@ import io
 import os
 import random
 import sqlite3
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Callable, Iterator
 from urllib.parse import urlsplit
 
 import psycopg2
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
 from helpers.databases import connect_mariadb
 

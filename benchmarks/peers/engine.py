@@ -17,9 +17,12 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "plugins" / "module_utils"))
 from _reconcile import run as jobs
 from _reconcile.config import jobs as site
 from _reconcile.database import drivers
+from _reconcile.database.mysql import connection
 
 kind, mode, options, *driver = sys.argv[1:]
-if driver:
+if driver == ["pymysql"]:
+    connection.DRIVERS = driver
+elif driver:
     drivers.POSTGRESQL_DRIVERS = [getattr(drivers, f"{name}_connection") for name in driver]
 build = site.orphans_job if kind == "orphans" else site.records_job
 plan, outcome = jobs.run(build(json.loads(options)), check=mode == "check")
