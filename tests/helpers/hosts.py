@@ -182,7 +182,8 @@ def given_away(folder: Path, user: pwd.struct_passwd = USER) -> None:
     if AS_ROOT:
         for parent, _directories, files in os.walk(folder):
             for path in (parent, *(os.path.join(parent, file) for file in files)):
-                os.chown(path, user.pw_uid, user.pw_gid)
+                # The interpreter that a project links to is the system's own.
+                os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
     # What changes while a run begins is young.
     time.sleep(0.02)
 
