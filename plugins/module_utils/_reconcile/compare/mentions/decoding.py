@@ -25,6 +25,7 @@ _ESCAPE = re.compile(
     r"|\\u\{([0-9A-Fa-f]{1,6})\}|\\U([0-9A-Fa-f]{8})|\\(.)",
     re.DOTALL,
 )
+_UNIT = re.compile(r"\\x([0-9A-Fa-f]{2})")
 _OLD_UNIT = re.compile(r"%u([0-9A-Fa-f]{4})")
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 _QUOTED = re.compile(r"(?:=[0-9A-Fa-f]{2})+")
@@ -107,6 +108,11 @@ def _without_backslashes(text: str) -> str:
     return _ESCAPE.sub(_unescaped, text)
 
 
+def _without_backslashes_of_units(text: str) -> str:
+    """As JavaScript and Python write text, of which each hexadecimal number is a character and no byte."""
+    return _without_backslashes(_UNIT.sub(lambda found: chr(int(found.group(1), 16)), text))
+
+
 def _unescaped(found: Match[str]) -> str:
     units, hexadecimal, octal, braced, long, character = found.groups()
     if units:
@@ -149,6 +155,7 @@ _ENCODINGS = (
     _Encoding("%", _without_old_percent),
     _Encoding("&", html.unescape),
     _Encoding("\\", _without_backslashes),
+    _Encoding("\\x", _without_backslashes_of_units),
     _Encoding("\\", lambda text: text.replace("\\", "/")),
     _Encoding("+", lambda text: text.replace("+", " ")),
     _Encoding("=", _without_quoted_printable),

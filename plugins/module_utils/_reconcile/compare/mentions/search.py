@@ -42,6 +42,8 @@ _BREAK = "\0"
 _PLAIN = f"{ascii_letters}{digits}_.-"
 _SIMPLE = frozenset("\0/ \n\r\t\"'()<>[],:|*`!?@$^{")
 _EMPHASIS = "_.-"
+# Characters of what encodes one before a name's last word, which look like that word: \\U0001F600.
+_LONGEST_ESCAPE = 16
 # What follows a path, besides: a query or a fragment.
 _AFTER_PATH = ("", "#", "?", "}")
 # A slash as it is or as it may be encoded, a word, and what follows it.
@@ -106,7 +108,7 @@ class Mentions:
         self._before_end = min(_BEFORE, _ENCODED * (longest + 1))
         self._longest = max(map(len, self._named), default=0)
         self._longest_bare = max(map(len, self._bare), default=0)
-        self._longest_ending = max(map(len, self._endings), default=0) + len(_EMPHASIS)
+        self._longest_ending = max(map(len, self._endings), default=0) + _LONGEST_ESCAPE
         self._by_path = lru_cache(maxsize=100)(self._folded_paths)
 
     def in_texts(

@@ -70,6 +70,7 @@ WEAK = {("photos/a b.jpg", False)}
         "photos/a&nbsp;b.jpg",
         "photos%u002fa%u0020b.jpg",
         r"photos/a\ b\.jpg",
+        r"photos/a\U00000020b.jpg",
         "photos/a b.jpg.300x200_q85.jpg",
         "_photos/a b.jpg_",
         "photos/a b.jpg.",
@@ -194,6 +195,7 @@ ENCODINGS: list[Callable[[str], str]] = [
     lambda text: text.encode("ascii", "xmlcharrefreplace").decode(),
     lambda text: unicodedata.normalize("NFD", text),
     lambda text: unicodedata.normalize("NFC", text),
+    lambda text: text.encode("unicode_escape").decode(),
     lambda text: quopri.encodestring(text.encode()).decode("ascii"),
     lambda text: "".join(f"&#{ord(sign)};" for sign in text),
 ]
