@@ -24,6 +24,10 @@ _JOBS = {
     "data": {"type": "path"},
     "message": {"type": "str", "default": ""},
 }
+ARGUMENTS = {
+    "dest": {"type": "path", "required": True},
+    "jobs": {"type": "list", "elements": "dict", "required": True, "options": _JOBS},
+}
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -34,12 +38,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Make the page."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _validation, options = self.validate_argument_spec(
-            argument_spec={
-                "dest": {"type": "path", "required": True},
-                "jobs": {"type": "list", "elements": "dict", "required": True, "options": _JOBS},
-            }
-        )
+        _validation, options = self.validate_argument_spec(argument_spec=ARGUMENTS)
         dest = os.path.abspath(options["dest"])
         try:
             text = page([_part(job) for job in options["jobs"]])

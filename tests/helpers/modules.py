@@ -78,6 +78,11 @@ def plugin(module: str) -> Any:
     return import_module(f"ansible_collections.django_media.cleanup.plugins.modules.{module}")
 
 
+def action_of(module: str) -> Any:
+    """The action that does the work of a module on the controller."""
+    return import_module(f"ansible_collections.django_media.cleanup.plugins.action.{module}")
+
+
 def names(entries: Iterable[Mapping[str, Any]], key: str = "name") -> set[str]:
     return {entry[key] for entry in entries}
 

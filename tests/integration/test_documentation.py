@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from helpers.ansible_runs import Ansible
 from helpers.checkout import REPOSITORY
-from helpers.modules import plugin
+from helpers.modules import action_of, plugin
 
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins" / "modules").glob("*.py"))
 # What a plain option is, where its documentation or its specification says nothing of it.
@@ -38,7 +38,9 @@ class Caught(Exception):
 
 @lru_cache(maxsize=None)
 def specification(name: str) -> Mapping[str, Any]:
-    """The argument spec of a module."""
+    """The argument spec of a module, or of the action that does its work on the controller."""
+    if (REPOSITORY / "plugins" / "action" / f"{name}.py").exists():
+        return action_of(name).ARGUMENTS
 
     def catch(_module: AnsibleModule, argument_spec: Mapping[str, Any], **_more: Any) -> None:
         raise Caught(argument_spec)
@@ -103,7 +105,8 @@ def unknown(options: Any, known: Mapping[str, Any]) -> set[str]:
     wrong |= {name for name, option in known.items() if option.get("required") and name not in options}
     for name, value in options.items():
         inner = known.get(name, {}).get("options")
-        for entry in value if inner else ():
+        entries = value if isinstance(value, list) else [value]
+        for entry in entries if inner else ():
             wrong |= {f"{name}.{key}" for key in unknown(entry, inner)}
     return wrong
 
@@ -111,5 +114,5 @@ def unknown(options: Any, known: Mapping[str, Any]) -> set[str]:
 def test_the_action_group_holds_the_modules_that_clean():
     """So that module_defaults can set the options of the site once for all of them."""
     runtime = yaml.safe_load((REPOSITORY / "meta" / "runtime.yml").read_text())
-    cleaning = [name for name in MODULES if specification(name).get("database_url", {}).get("required")]
+    cleaning = [name for name in MODULES if "max_removal_percent" in specification(name)]
     assert sorted(runtime["action_groups"]["cleanup"]) == cleaning
