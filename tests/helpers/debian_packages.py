@@ -26,9 +26,12 @@ class CannotBeHad(Exception):
     """Why a program is not to be had on this machine."""
 
 
-def unpacked(name: str, packages: Sequence[str]) -> Path:
-    """The folder of this name with these packages, fetched if need be; raises CannotBeHad."""
-    return made_once(PLACE / name, lambda folder: _unpack(folder, packages))
+def unpacked(name: str, packages: Sequence[str], with_needed: bool = False) -> Path:
+    """The folder of this name with these packages, fetched if need be; raises CannotBeHad.
+
+    What they need is there too if asked for, unless this machine has it installed.
+    """
+    return made_once(PLACE / name, lambda folder: _unpack(folder, packages, with_needed))
 
 
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
@@ -45,22 +48,28 @@ def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _unpack(folder: Path, packages: Sequence[str]) -> None:
+def _unpack(folder: Path, packages: Sequence[str], with_needed: bool) -> None:
     apt = folder.with_name(f"{folder.name}.apt")
     shutil.rmtree(apt, ignore_errors=True)
-    for part in ("state/lists/partial", "cache/archives/partial", "packages"):
+    for part in ("state/lists/partial", "cache/archives/partial"):
         (apt / part).mkdir(parents=True)
-    (apt / "state" / "status").touch()
     options = (
         f"-oDir::State={apt / 'state'}",
-        f"-oDir::State::status={apt / 'state' / 'status'}",
+        # What is installed need not be fetched, whatever a distribution calls it.
+        "-oDir::State::status=/var/lib/dpkg/status",
         f"-oDir::Cache={apt / 'cache'}",
         "-oAPT::Sandbox::User=",
+        "-oDebug::NoLocking=1",
         "-qq",
     )
     run(["apt-get", *options, "update"])
-    run(["apt-get", *options, "download", *packages], apt / "packages")
-    for package in sorted((apt / "packages").glob("*.deb")):
+    if with_needed:
+        fetch = ["install", "--yes", "--download-only", "--reinstall", "--no-install-recommends"]
+    else:
+        fetch = ["download"]
+    archives = apt / "cache" / "archives"
+    run(["apt-get", *options, *fetch, *packages], archives)
+    for package in sorted(archives.glob("*.deb")):
         run(["dpkg", "-x", str(package), str(folder)])
     shutil.rmtree(apt)
 

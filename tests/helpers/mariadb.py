@@ -11,10 +11,6 @@ from pathlib import Path
 from helpers.debian_packages import PLACE, made_once, run, unpacked
 
 PACKAGES = (
-    "libaio1",
-    "liburing2",
-    "mysql-common",
-    "mariadb-common",
     "libmariadb3",
     "mariadb-client-core",
     "mariadb-server-core",
@@ -25,7 +21,7 @@ PACKAGES = (
 
 def installation() -> Path:
     """The folder of the unpacked packages, which are fetched if need be; raises CannotBeHad."""
-    return unpacked("mariadb", PACKAGES)
+    return unpacked("mariadb", PACKAGES, with_needed=True)
 
 
 def library(root: Path) -> Path:

@@ -211,8 +211,8 @@ def test_a_sqlite_database_that_cannot_be_used(sqlite_site: Site, tmp_path: Path
         "empty": (at(f"{elsewhere}/empty.sqlite3"), ["there is no table 'collection_photo'"]),
         "UTF-16": (at(f"{elsewhere}/utf16.sqlite3"), ["UTF-16le", "Rebuild it as UTF-8"]),
         "scheme": (
-            sqlite_site.orphans(database_url="mysql://user:Hush-42@db/site"),
-            ["'mysql'", "not supported", "postgresql://", "sqlite:////"],
+            sqlite_site.orphans(database_url="oracle://user:Hush-42@db/site"),
+            ["'oracle'", "not supported", "postgresql://", "mysql://", "sqlite:////"],
         ),
         "no scheme": (sqlite_site.orphans(database_url="Hush-42/db.sqlite3"), ["no scheme"]),
     }
