@@ -750,7 +750,8 @@ options:
       - unpinned
   quarantine:
     description:
-      - The folder that the batches are in, as given to the module that removed them.
+      - The folder that the batches are in, as given to the module that removed them. Required without
+        O(django); with it, default is MEDIA_ROOT-quarantine.
     type: path
   quarantine_in_media_root:
     description:
