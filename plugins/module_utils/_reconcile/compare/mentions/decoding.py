@@ -42,6 +42,7 @@ _HIDDEN = (
     ("#", re.compile(f"&(?:amp;)*(?:#0*{_DECIMAL}|#[xX]0*{_HEX})")),
     # Quoted-printable breaks lines within words, and encodes no letter.
     ("\n", re.compile(r"=\r?\n")),
+    ("\\", re.compile(r"=(?:\\+r)?\\+n")),
 )
 
 

@@ -62,6 +62,7 @@ WEAK = {("photos/a b.jpg", False)}
         '{"(1,\\"photos/a b.jpg\\")"}',
         "photos/a=20b.jpg",
         "photos/a =\nb.j=\r\npg",
+        r"photos/a =\nb.j=\r\npg",
         "photos/a \u200bb.j\u00adpg",
         "".join(f"&#{ord(sign)};" for sign in "photos/a b.jpg"),
         "".join(f"%{ord(sign):02x}" for sign in "photos/a b.jpg"),
