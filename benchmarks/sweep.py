@@ -74,10 +74,12 @@ def _fill_postgresql(server: str, rows: int) -> str:
     url = urlsplit(server)._replace(path=f"/{name}").geturl()
     execute(url, "CREATE TABLE page (id bigserial PRIMARY KEY, body text)")
     texts = "".join(f"{text}\n".replace("\\", "\\\\") for text in _texts())
-    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
-        for _part in range(rows // _TEXTS):
-            cursor.copy_expert("COPY page (body) FROM STDIN", io.StringIO(texts))
-        cursor.execute("INSERT INTO page (body) SELECT unnest(%s)", [list(_mentions())])
+    with closing(psycopg2.connect(url)) as connection:
+        with connection.cursor() as cursor:
+            for _part in range(rows // _TEXTS):
+                cursor.copy_expert("COPY page (body) FROM STDIN", io.StringIO(texts))
+            cursor.execute("INSERT INTO page (body) SELECT unnest(%s)", [list(_mentions())])
+        connection.commit()
     execute(url, "VACUUM ANALYZE")
     return url
 

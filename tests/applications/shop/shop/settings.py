@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oscar.defaults import *  # noqa: F403
+from oscar import defaults
+
+globals().update({name: getattr(defaults, name) for name in dir(defaults) if name.isupper()})
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 SECRET_KEY = "of no use: nothing is signed here"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from collections import deque
 from typing import Callable, Iterator, Match, NamedTuple
 from urllib.parse import unquote
 
@@ -75,17 +76,16 @@ def readings(text: str) -> Iterator[str]:
     """Yield a text as it is, and all that it may stand for."""
     most = _MOST_READINGS if len(text) < _LONG_TEXT else _MOST_OF_LONG_TEXT
     found = {text: None}
-    # It grows while it is read: what was encoded twice is decoded twice.
-    waiting = [text]
-    for encoded in waiting:
+    # What was encoded twice is decoded twice.
+    waiting = deque([text])
+    while waiting and len(found) < most:
+        encoded = waiting.popleft()
         for encoding in _ENCODINGS if encoded.isascii() else (*_ENCODINGS, *_BEYOND_ASCII):
             if encoding.sign in encoded:
                 plain = encoding.decode(encoded)
                 if plain not in found:
                     found[plain] = None
                     waiting.append(plain)
-        if len(found) >= most:
-            break
     return iter(found)
 
 

@@ -47,7 +47,11 @@ def test_the_interpreter_of_the_project_does_the_work(folder: Path) -> None:
 
 
 def test_who_is_not_root_asks_as_himself(folder: Path) -> None:
-    uid, python = as_nobody(lambda: (lambda worker: (worker.uid, worker.python))(worker_of([site(folder)])))
+    def asked() -> tuple[int, str]:
+        worker = worker_of([site(folder)])
+        return worker.uid, worker.python
+
+    uid, python = as_nobody(asked)
     assert uid == (NOBODY if os.geteuid() == 0 else os.geteuid())
     assert python == f"{folder}/venv/bin/python"
 
