@@ -14,6 +14,12 @@ async function take(page, client, [what, ...about]) {
   switch (what) {
     case "eval": return page.evaluate(about[0]);
     case "press": for (const key of about) await page.keyboard.press(key); return wait(30);
+    case "tab":
+      for (let times = 1; times < 100; times++) {
+        await page.keyboard.press("Tab");
+        if (await page.evaluate(`document.activeElement.matches(${JSON.stringify(about[0])})`)) return times;
+      }
+      throw new Error(`no Tab leads to ${about[0]}`);
     case "type": await page.keyboard.type(about[0]); return wait(300);
     case "click": await page.click(about[0]); return wait(60);
     case "wait": return wait(about[0]);

@@ -247,10 +247,14 @@ def test_hostile_names_are_text_on_the_page_and_bytes_in_its_export(
         html,
         ["eval", NAMES_ON_PAGE],
         ["eval", "typeof hacked"],
-        ["click", "#list .group"],
-        ["click", "#export"],
+        # By the keyboard alone: the whole group, and the export.
+        ["tab", "#list"],
+        ["press", " "],
+        ["tab", "#export"],
+        ["press", "Enter"],
         ["wait", 500],
-        ["click", "#jobs li:nth-child(2) button"],
+        ["tab", "#jobs li:nth-child(2) button"],
+        ["press", "Enter"],
         ["eval", "document.getElementById('refused').textContent"],
         ["axe"],
         ["eval", "typeof hacked"],
@@ -259,9 +263,9 @@ def test_hostile_names_are_text_on_the_page_and_bytes_in_its_export(
     assert len(values[0]) == 1 + len(names)
     assert "p/<img src=x onerror=hacked=1>.jpg" in values[0]
     assert r"p/\x1b[31mred\x07\n.jpg" in values[0]
-    assert (values[1], values[8]) == ("undefined", "undefined")
-    assert values[6] == "<script>hacked=1</script>"
-    assert values[7] == []
+    assert (values[1], values[11]) == ("undefined", "undefined")
+    assert values[9] == "<script>hacked=1</script>"
+    assert values[10] == []
     exported = json.loads((tmp_path / "keep.yml").read_text())
     [review] = reviews(exported, "web</script><script>hacked=1</script>", [document["heading"]])
     assert review.plan_id == document["plan_id"]
