@@ -35,10 +35,10 @@ QUARANTINE = tuple(f"tests/integration/test_{name}.py" for name in ("quarantine"
 ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, *QUARANTINE)
 
 PYTEST = ("pytest >= 8.3", "hypothesis >= 6.100", "PyYAML >= 6")
-DRIVERS = ("psycopg2-binary >= 2.9.9", "psycopg[binary] >= 3.2")
+DRIVERS = ("psycopg2-binary >= 2.9.9", "psycopg[binary] >= 3.2", "PyMySQL >= 1.1")
 # Of the first series that we support, releases that there are for old Pythons.
-OLDEST_DRIVERS = ("psycopg2-binary == 2.8.6", "psycopg[binary] == 3.1.8")
-DISTRIBUTED = ("python3-psycopg2", "python3-psycopg", "python3-typing-extensions")
+OLDEST_DRIVERS = ("psycopg2-binary == 2.8.6", "psycopg[binary] == 3.1.8", "PyMySQL == 1.0.2")
+DISTRIBUTED = ("python3-psycopg2", "python3-psycopg", "python3-typing-extensions", "python3-pymysql")
 NEWEST = "newest"
 CONTROLLERS = {
     "2.18": "ansible-core ~= 2.18.0",
