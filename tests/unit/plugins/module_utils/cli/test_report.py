@@ -75,6 +75,17 @@ def test_a_forced_run_and_one_with_an_approved_plan_keep_it_too(site: Any, tmp_p
 
 
 @pytest.mark.promise(7)
+def test_a_list_stands_for_no_confirmation(site: Any, tmp_path: Path) -> None:
+    page, keep = tmp_path / "page.html", tmp_path / "keep.yml"
+    file = site.folder / "config" / "sites" / "kit.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "confirm_scans": 2}))
+    assert site.run("orphans", "--quiet", "--report", str(page)) == Exit.DONE
+    keep.write_text(json.dumps(exported(page)))
+    assert site.run("orphans", "--quiet", "--force", "--keep", str(keep)) == Exit.DONE
+    assert len(site.files) == 3
+
+
+@pytest.mark.promise(7)
 def test_a_list_of_another_host_or_plan_refuses_the_run(site: Any, tmp_path: Path, capsys: Any) -> None:
     page, keep = tmp_path / "page.html", tmp_path / "keep.yml"
     assert site.run("orphans", "--quiet", "--report", str(page)) == Exit.DONE

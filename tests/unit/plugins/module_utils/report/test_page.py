@@ -22,8 +22,9 @@ from engine import work
 from engine.config.keep import keep_of
 from engine.config.site_user import this_process
 from engine.errors import CleanupError
+from engine.report.page.document import Limits, emit_document
 from engine.report.page.page import Part, page, read_documents
-from helpers.builders import A_TICK, Site
+from helpers.builders import A_TICK, Site, run
 from helpers.pages import paths_of
 
 HOSTILE = [
@@ -109,6 +110,24 @@ def test_names_and_pictures_are_bounded(sqlite_site: Site, tmp_path: Path) -> No
     sqlite_site.media.write(*(f"p/{number:04}.jpg" for number in range(20)), content=picture())
     [found] = read_documents(document(sqlite_site, tmp_path, most_thumbnails=13))
     assert set(found["pictures"]) == {*map(str, range(12)), "2000"}
+
+
+@pytest.mark.parametrize("job", ["orphans", "missing"])
+def test_a_likely_move_is_shown_with_its_other_path_and_its_picture(sqlite_site: Site, job: str) -> None:
+    sqlite_site.media.write("q/1.jpg", content=picture())
+    sqlite_site.media.mkdir("p")
+    sqlite_site.insert("p/1.jpg")
+    described = getattr(sqlite_site, job)(include_likely_moves=False)
+    time.sleep(A_TICK)
+    plan, _outcome = run(described, check=True)
+    texts: list[Any] = []
+    emit_document(described, plan, Limits(1 << 20, 10), texts.append)
+    [found] = read_documents("".join(texts))
+    paths = ["q/1.jpg", "p/1.jpg"] if job == "orphans" else ["p/1.jpg", "q/1.jpg"]
+    [[name, code, _reason, other]] = found["kept"]
+    assert ([name, other], code) == (paths, "likely_move")
+    assert found["kept_codes"] == {"likely_move": 1}
+    assert set(found["pictures"]) == {"kept-0"}
 
 
 @pytest.mark.promise(8)
