@@ -43,6 +43,8 @@ class Unsearchable(NamedTuple):
     identity: Identity
     reason: str
     remedy: str
+    # False for tables that are not known by their names.
+    is_table: bool = True
 
     @property
     def name(self) -> str:

@@ -249,11 +249,16 @@ def guard_sweep(plan: Refusable, unsearchable: Sequence[Unsearchable]) -> None:
 
 def not_searched(table: Unsearchable) -> str:
     """Why a table could not be searched, and what can be done."""
+    what = "table" if table.is_table else "database"
     first = f"Run: {table.remedy} " if table.remedy else ""
+    otherwise = (
+        f"If nothing in it mentions a file of the site, set sweep_exclude: [{table.name}]."
+        if table.is_table
+        else "Without that right only sweep: false goes on, and then a forgotten column protects nothing."
+    )
     return (
-        f"the table {table.name} could not be searched for the files that would go: "
-        f"{table.reason.rstrip('.')}. {first}If nothing in it mentions a file of the site, set "
-        f"sweep_exclude: [{table.name}]."
+        f"the {what} {table.name} could not be searched for the files that would go: "
+        f"{table.reason.rstrip('.')}. {first}{otherwise}"
     )
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import time
 from itertools import chain
 from typing import AbstractSet, Any, Callable, Collection, Iterable, Iterator, NamedTuple, Protocol
 
@@ -21,6 +22,8 @@ from .search import CANDIDATES_AT_ONCE, Mention, Mentions
 
 # Rows that mention one file in one column and are told apart; if there are more, the file is kept.
 MOST_ROWS = 100
+# Seconds that one search may take: what has not ended then is incomplete. 1 GB of text takes some seconds.
+LIMIT_SECONDS = 2 * 3600
 
 _CACHES = re.compile(r"easy_thumbnails_\w+|thumbnail_kvstore")
 _LOGS = frozenset(("django_session", "django_admin_log"))
@@ -166,18 +169,19 @@ class Sweep:
 
     def _search(self, files: Collection[bytes]) -> None:
         """Search all columns for some files, as many as memory may hold."""
+        until = time.monotonic() + LIMIT_SECONDS
         mentions = Mentions(files, self.spellings)
         searched = self.database.searched_columns()
         self._unsearchable.update((table.identity, table) for table in searched.unsearchable)
         for table in searched.tables:
             wanted = tuple(name for name in table.columns if self._is_wanted(Place(table.identity, name)))
             if wanted:
-                self._found.extend(self._mentioned(table._replace(columns=wanted), mentions))
+                self._found.extend(self._mentioned(table._replace(columns=wanted), mentions, until))
 
     def _is_wanted(self, place: Place) -> bool:
         return not all(known.excludes(place) for known in self._known)
 
-    def _mentioned(self, table: SearchedTable, mentions: Mentions) -> Iterable[Mentioned]:
+    def _mentioned(self, table: SearchedTable, mentions: Mentions, until: float) -> Iterable[Mentioned]:
         """What the columns of one table mention, each file of each column once."""
         width = len(table.columns)
         first = len(self.places)
@@ -186,7 +190,7 @@ class Sweep:
         is_told_apart = table.identity in self._told_apart
         told: list[set[str]] = [] if is_told_apart else [set() for _column in table.columns]
         try:
-            for rows in self.database.texts(table, is_told_apart):
+            for rows in self.database.texts(table, is_told_apart, until):
                 # Hardly ever with a key; then, this is twice as fast.
                 texts = [
                     *chain.from_iterable(rows if len(rows[0]) == width else (row[-width:] for row in rows))

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator, Match, Sequence
 
 from ..catalog import Table
 from ..sweep import OVERLAP, PIECE, TEXTS_AT_ONCE, SearchedColumns, SearchedTable, Unsearchable
@@ -24,6 +25,12 @@ _COLUMNS = (
 )
 # Characters, each of four bytes at most.
 _LENGTH, _COMMON = PIECE, OVERLAP
+# A line of SHOW GRANTS, for all databases or for those that a pattern fits.
+_NAME = r"`(?P<backticks>(?:[^`]|``)+)`|\"(?P<quotes>(?:[^\"]|\"\")+)\""
+_GRANT = re.compile(
+    rf"GRANT (?P<rights>.+?) ON (?:(?P<everywhere>\*)|{_NAME})\.\* TO ", re.IGNORECASE | re.DOTALL
+)
+_WILDCARDS = {"%": ".*", "_": "."}
 
 
 class MySQLSweep(MySQLCatalog):
@@ -38,16 +45,25 @@ class MySQLSweep(MySQLCatalog):
     def _text_columns(self) -> SearchedColumns:
         with self._doing("reading which columns hold text"):
             rows = self._all(_COLUMNS, [])
+            database, account = self._all("SELECT database(), current_user()", [])[0]
+            grants = [str(row[0]) for row in self._all("SHOW GRANTS", [])]
+        user, _at, host = account.rpartition("@")
+        to = f"TO {_quoted(user)}@{_quoted(host)};"
         found: dict[str, list[str]] = {}
         hidden: dict[str, Unsearchable] = {}
         for table, column, is_readable in rows:
             if is_readable:
                 found.setdefault(table, []).append(column)
             else:
-                remedy = f"GRANT SELECT ON {table} TO this database user;"
-                hidden[table] = Unsearchable(("", table), f"SELECT on {column} is not granted", remedy)
+                reason = f"SELECT on {column} is not granted"
+                hidden[table] = Unsearchable(("", table), reason, f"GRANT SELECT ON {_quoted(table)} {to}")
+        unsearchable = [*hidden.values()]
+        if not any(_reads_all_of(database, grant) for grant in grants):
+            reason = "tables on which this database user has no right at all are hidden from it"
+            remedy = f"GRANT SELECT ON {_quoted(database)}.* {to}"
+            unsearchable.append(Unsearchable(("", f"{database}.*"), reason, remedy, is_table=False))
         tables = [SearchedTable(("", table), tuple(columns)) for table, columns in found.items()]
-        return SearchedColumns(tables, list(hidden.values()))
+        return SearchedColumns(tables, unsearchable)
 
     def _text_rows(self, searched: SearchedTable, keyed: Table | None) -> Iterator[list[Sequence[Any]]]:
         sql, table = self.dialect, self._table(searched)
@@ -73,6 +89,32 @@ class MySQLSweep(MySQLCatalog):
                         yield [_with_piece(row, len(key), number, len(texts)) for row in batch]
         finally:
             reading.close()
+
+
+def _reads_all_of(database: str, grant: str) -> bool:
+    """Whether a line of SHOW GRANTS allows to read all tables of a database."""
+    found = _GRANT.match(grant)
+    if not found:
+        return False
+    rights = {right.strip().upper() for right in found["rights"].split(",")}
+    if not rights & {"SELECT", "ALL", "ALL PRIVILEGES"}:
+        return False
+    return bool(found["everywhere"]) or _fits(_unquoted(found), database)
+
+
+def _unquoted(found: Match[str]) -> str:
+    return (found["backticks"] or "").replace("``", "`") or (found["quotes"] or "").replace('""', '"')
+
+
+def _fits(pattern: str, name: str) -> bool:
+    """Whether the name of a database fits the pattern of a grant."""
+    signs = re.findall(r"\\?.", pattern, re.DOTALL)
+    parts = (_WILDCARDS.get(sign) or re.escape(sign[-1]) for sign in signs)
+    return re.fullmatch("".join(parts), name, re.DOTALL) is not None
+
+
+def _quoted(name: str) -> str:
+    return "`{}`".format(name.replace("`", "``"))
 
 
 def _with_piece(row: Sequence[Any], width: int, number: int, columns: int) -> Sequence[Any]:

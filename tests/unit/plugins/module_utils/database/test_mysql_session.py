@@ -254,6 +254,41 @@ def test_triggers_that_may_not_be_seen_count_as_there(photos: TestDatabase) -> N
     photos.run(f"DROP USER {name}")
 
 
+@pytest.mark.promise(14)
+@pytest.mark.parametrize(
+    ("grants", "is_complete"),
+    [
+        ("GRANT SELECT ON {0}.photo TO {1}", False),
+        ("GRANT INSERT ON {0}.* TO {1}; GRANT SELECT ON {0}.photo TO {1}", False),
+        ("GRANT SELECT ON elsewhere.* TO {1}; GRANT SELECT ON {0}.photo TO {1}", False),
+        ("GRANT SELECT ON {0}.* TO {1}", True),
+        ("GRANT ALL ON `{2}%`.* TO {1}", True),
+        ("GRANT SELECT, INSERT ON *.* TO {1}", True),
+        (
+            "CREATE ROLE {1}_r; GRANT SELECT ON {0}.* TO {1}_r; GRANT {1}_r TO {1}; "
+            "SET DEFAULT ROLE {1}_r FOR {1}",
+            True,
+        ),
+    ],
+)
+def test_the_sweep_is_complete_only_for_who_may_see_all_tables(
+    photos: TestDatabase, grants: str, is_complete: bool
+) -> None:
+    """The server hides tables on which a user has no right at all."""
+    name = urlsplit(photos.url).path[1:]
+    photos.run("CREATE TABLE hidden (body text)")
+    photos.run(f"CREATE USER {name} IDENTIFIED BY 'x'; {grants.format(name, name, name[:-1])}")
+    try:
+        with connect(photos.url.replace("root@", f"{name}:x@"), read_only=True) as opened:
+            found = opened.searched_columns()
+    finally:
+        photos.run(f"DROP USER {name}; DROP ROLE IF EXISTS {name}_r")
+    assert {table.name for table in found.tables} >= {"photo"}
+    assert (("", "hidden") in {table.identity for table in found.tables}) == is_complete
+    remedies = [table.remedy for table in found.unsearchable if not table.is_table]
+    assert remedies == ([] if is_complete else [f"GRANT SELECT ON `{name}`.* TO `{name}`@`%`;"])
+
+
 def test_a_superuser_is_known_and_so_is_what_is_enough(photos: TestDatabase) -> None:
     name = urlsplit(photos.url).path[1:]
     photos.run(f"CREATE USER {name} IDENTIFIED BY 'x'")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from engine import run as runs
+from engine.compare.mentions import sweep
 from engine.database.postgresql import database as postgresql_module
 from engine.database.sweep import Sweep as Texts
 from engine.errors import CleanupError, DatabaseError
@@ -281,6 +282,20 @@ def test_a_mention_that_came_after_the_plan_keeps_the_file(news: Site, kind: str
 
 
 # What cannot be searched.
+
+
+@pytest.mark.promise(14)
+def test_a_search_that_does_not_end_in_time_refuses_the_plan(
+    news: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "LIMIT_SECONDS", 0)
+    news.media.write("p/a.jpg")
+    news.database.insert("news", [{"id": 1, "body": "nothing"}])
+    plan, outcome = run(news.orphans())
+    assert (guards(plan), outcome) == (["sweep"], None)
+    assert "the time was up" in plan.refusals[0].message
+    assert "sweep_exclude: [news]" in plan.refusals[0].message
+    assert news.media.files == {b"p/a.jpg"}
 
 
 def test_a_table_that_may_not_be_read_refuses_the_plan(postgresql: Any, media: Any) -> None:
