@@ -10,6 +10,7 @@ row references in another storage shows no folder in this one.
 
 from __future__ import annotations
 
+from posixpath import normpath
 from typing import Iterator, Sequence
 
 from ..config.site import Claims, Column, OrphansJob
@@ -51,7 +52,8 @@ def _shown_by(column: Column, database: Database, store: MediaStore, ignored: fr
     elsewhere: set[bytes] = set()
     for values in database.references([column]):
         for value in values:
-            first, slash, _rest = value.partition(b"/")
+            # Written as "./docs/a.pdf", it would show the media root itself.
+            first, slash, _rest = normpath(value).partition(b"/")
             if first in found or first in elsewhere or not slash or value in ignored or no_path(value):
                 continue
             if store.check(first).is_absent:

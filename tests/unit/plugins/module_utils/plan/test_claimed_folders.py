@@ -57,6 +57,17 @@ def test_where_code_decides_the_folders_of_references_are_judged(site: Site) -> 
     assert found(plan) == [b"docs/2019/orphan.pdf"]
 
 
+@pytest.mark.promise(13)
+@pytest.mark.parametrize("written", ["./docs/a.pdf", "docs/.//a.pdf", ".//./docs/a.pdf"])
+def test_a_reference_written_with_a_dot_shows_the_folder_of_its_file_alone(site: Site, written: str) -> None:
+    site.insert(written, "./top.pdf")
+    site.media.write("docs/a.pdf", "docs/orphan.pdf", "users/b.jpg", "top.pdf")
+    plan, _outcome = run(orphans(site, by_references=True))
+    assert plan.directories == (b"docs",)
+    assert unclaimed(plan) == {b"users"}
+    assert site.media.files >= {b"docs/a.pdf", b"users/b.jpg", b"top.pdf"}
+
+
 @pytest.mark.promise(14)
 def test_a_default_shows_no_folder(site: Site) -> None:
     site.insert("defaults/none.png", "docs/a.pdf")
