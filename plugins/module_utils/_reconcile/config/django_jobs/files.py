@@ -233,6 +233,11 @@ def _notes(fields: list[FileField], below: list[FileField]) -> Iterator[str]:
                 f"where the files of {file} are is not known for each row: what it references is kept, and "
                 "no row is judged to be missing its file"
             )
+        if file.field.default.kind in ("callable", "unknown"):
+            yield (
+                f"the default of {file} is decided by code, which does not say it: if it is a file of the "
+                "store, add it to keep"
+            )
     for file in below:
         yield f"the storage of {file} lies in {file.prefix!r} of the store, and nothing in there is judged"
 

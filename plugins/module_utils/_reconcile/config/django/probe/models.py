@@ -83,7 +83,7 @@ def _field(field: Any, storages: Storages) -> Dict[str, Any]:
         "null": bool(field.null),
         "unique": bool(field.unique),
         "auto_now_add": bool(getattr(field, "auto_now_add", False)),
-        "default": _default(field),
+        "default": _default_of_file(field) if kind == "file" else _default(field),
         "storage": None if storage is None else storages.number(storage),
         "storage_by_row": kind == "file" and _is_storage_by_row(field),
         "other_storages": [storages.number(each) for each in others.values()]
@@ -141,6 +141,20 @@ def _default(field: Any) -> Dict[str, Any]:
         return {"kind": "none", "value": None}
     # An expression of the database has a value of its own only if it is a literal.
     return _value(getattr(in_database, "value", object()) if not is_scalar(in_database) else in_database)
+
+
+def _default_of_file(field: Any) -> Dict[str, Any]:
+    """The default of a file field, also where code says it, as it does for each new row."""
+    said = _default(field)
+    if said["kind"] != "callable":
+        return said
+    try:
+        value, again = text(field.default()), text(field.default())
+    except Exception as error:
+        sys.stderr.write(f"the default of {field} is not known: {type(error).__name__}\n")
+        return said
+    # What is another one each time is no file that rows share.
+    return _value(value) if value == again else said
 
 
 def _value(value: Any) -> Dict[str, Any]:

@@ -164,6 +164,10 @@ def test_a_default_is_kept_for_nobody_uploaded_it() -> None:
         )
     )
     assert found.keep == ["avatars/none[[]1].png"]
+    assert [note for note in found.notes if "default" in note] == [
+        "the default of accounts.Profile.cover is decided by code, which does not say it: if it is a file of "
+        "the store, add it to keep"
+    ]
 
 
 @pytest.mark.parametrize(
