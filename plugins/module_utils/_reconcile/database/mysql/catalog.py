@@ -18,7 +18,9 @@ from ..catalog import ColumnType, ForeignKey, Table
 from .dialect import TEXTS, MySQLDialect
 
 _FIND = (
-    "SELECT t.table_name, coalesce(e.transactions, 'NO') = 'YES' FROM information_schema.tables AS t "
+    "SELECT t.table_name, coalesce(e.transactions, 'NO') = 'YES', "
+    "       CAST(t.table_schema AS BINARY) = CAST(database() AS BINARY) "
+    "FROM information_schema.tables AS t "
     "LEFT JOIN information_schema.engines AS e ON e.engine = t.engine "
     "WHERE t.table_schema = coalesce(nullif(%s, ''), database()) AND t.table_name = %s"
 )
@@ -91,8 +93,10 @@ class MySQLCatalog(Database):
             # Where the server ignores case, the name comes as it has it.
             exact = [row for row in found if row[0] == relation] or found
             if exact:
-                self._has_transactions[(place, exact[0][0])] = bool(exact[0][1])
-                return place, exact[0][0]
+                relation, has_transactions, is_ours = exact[0]
+                identity = "" if is_ours else place, relation
+                self._has_transactions[identity] = bool(has_transactions)
+                return identity
         raise SiteError(
             f"there is no table {name!r} in {f'the database {schema!r}' if schema else 'the database'}, or "
             "this database user may not see it. Django calls a table APP_MODEL in lower case."

@@ -47,6 +47,8 @@ _SETTINGS: dict[str, Any] = {
     "sql_safe_updates": 0,
     # What is beyond this length would not be sorted.
     "max_sort_length": LONGEST_PATH * 2,
+    # A value that is too large to be read is no more than a warning, which must not be lost among others.
+    "max_error_count": 65_535,
     "innodb_lock_wait_timeout": LOCK_TIMEOUT,
     "lock_wait_timeout": LOCK_TIMEOUT,
     "wait_timeout": _IDLE,
@@ -55,6 +57,8 @@ _SETTINGS: dict[str, Any] = {
 }
 
 _DUPLICATE = "1062"
+# A warning: a value is larger than ``max_allowed_packet``, and NULL came in its place.
+_TOO_LARGE = 1301
 _LOCK_WAIT = f"Another session held a lock for {LOCK_TIMEOUT} s; try again when the site is quieter."
 _TOO_LONG = f"It took longer than {STATEMENT_TIMEOUT // 60} min, or somebody cancelled it."
 _REFERENCED = "Rows of another table still reference these; say what becomes of them in dependents."
@@ -253,7 +257,16 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
         rows: Spool[Any] = Spool(pack=tuple, unpack=lambda *row: row)
         for batch in self._connection.stream(statement, parameters, BATCH):
             rows.extend(batch)
+        self._require_whole_values()
         yield from rows.chunks()
+
+    def _require_whole_values(self) -> None:
+        """Raise DatabaseError where the last statement returned NULL for what is too large to be read."""
+        if any(number == _TOO_LARGE for _level, number, _text in self._connection.fetch("SHOW WARNINGS", [])):
+            raise DatabaseError(
+                "reading rows failed: one of them holds a value that is too large for max_allowed_packet of "
+                "the server, and would be lost. Let that be more than twice the largest value, in bytes."
+            )
 
     def _stream_paths(self, statement: str) -> Iterator[list[bytes]]:
         self._require_not_rolled_back()

@@ -42,6 +42,8 @@ class Dependents:
         self.root = table
         self._foreign_keys = database.foreign_keys()
         rules = list(with_table(job.dependents, database))
+        # What the user says comes after what the project says, and replaces it under whatever name.
+        rules.sort(key=lambda rule: not rule.is_implied)
         self._rules = {(database.table(rule.column.table).identity, rule.column.name): rule for rule in rules}
         self.parents = Parents(job.parents, rules, table, database)
         self._site = job.site

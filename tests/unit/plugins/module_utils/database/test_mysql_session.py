@@ -51,6 +51,31 @@ def kill(photos: TestDatabase, opened: Any) -> None:
     photos.run(f"KILL {number}")
 
 
+@pytest.mark.promise(13)
+def test_a_table_is_the_same_with_the_name_of_its_database(photos: TestDatabase) -> None:
+    [(own,)] = photos.rows("SELECT database()")
+    with connect(photos.url, read_only=True) as opened:
+        assert opened.table(f"{own}.photo") == opened.table("photo")
+        opened.require_transactions(opened.table(f"{own}.photo"))
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("longblob", "repeat('x', 800000)"), ("longtext CHARACTER SET latin1", "repeat('é', 800000)")],
+)
+def test_a_value_that_is_too_large_to_be_read_is_an_error(
+    photos: TestDatabase, server: Any, kind: str, value: str
+) -> None:
+    photos.run(f"ALTER TABLE photo ADD large {kind}; UPDATE photo SET large = {value} WHERE id = 2")
+    server("max_allowed_packet", 1024 * 1024)
+    with connect(photos.url, read_only=True) as opened:
+        photo = opened.table("photo")
+        assert len(list(opened.rows_for_archive(photo, [("1",), ("3",)]))) == 2
+        with pytest.raises(DatabaseError, match=r"too large for max_allowed_packet"):
+            list(opened.rows_for_archive(photo, [("2",)]))
+
+
 # Settings.
 
 

@@ -68,6 +68,15 @@ def test_a_rule_without_effect_or_table_is_none(site: Site) -> None:
 
 
 @pytest.mark.promise(13)
+def test_what_the_user_says_of_a_column_replaces_it_under_whatever_name(site: Site) -> None:
+    site.database.run(f"CREATE TABLE caption (id integer PRIMARY KEY, photo_id integer {TO_PHOTO})")
+    schema = "main" if site.database.kind == "sqlite" else "public"
+    said = DependentRule(Column(f"{schema}.caption", "photo_id"), "restrict")
+    implied_rule = implied("caption", "photo_id", "delete")
+    assert links(site, said, implied_rule) == {"caption.photo_id": "restrict"}
+
+
+@pytest.mark.promise(13)
 def test_rows_without_a_primary_key_keep_the_record(site: Site) -> None:
     site.database.run("CREATE VIEW shown AS SELECT id AS photo_id FROM photo")
     assert links(site, implied("shown", "photo_id", "delete")) == {"shown.photo_id": "restrict"}
