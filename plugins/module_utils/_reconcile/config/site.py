@@ -236,10 +236,12 @@ class RecordsJob:
     derived: tuple[str, ...]
     # Of a Django project: other columns that are NULL in a row that is not attached, where the objects are to
     # which rows are attached, why none of the records may be removed, and what a person should know.
+    # ``parent_links`` are the columns of each of its tables that lead to the rows of parents.
     more_unattached_columns: tuple[str, ...] = ()
     dangling: GenericTargets | None = None
     doubt: Doubt | None = None
     notes: tuple[str, ...] = ()
+    parent_links: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def name(self) -> str:

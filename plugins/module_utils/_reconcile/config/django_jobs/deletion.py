@@ -9,7 +9,7 @@ A rule that SQL cannot carry out keeps the record, and so does one that is not k
 
 from __future__ import annotations
 
-from typing import Iterator, Mapping, NamedTuple
+from typing import Iterable, Iterator, Mapping, NamedTuple
 
 from ...errors import SiteError
 from ...kept import Code, Doubt
@@ -39,6 +39,8 @@ class Deletion(NamedTuple):
     rules: tuple[DependentRule, ...]
     # Whether the rows of its parents are deleted with them.
     parents: str
+    # The columns of each table of the project that lead to parents: no other column does.
+    parent_links: tuple[tuple[str, tuple[str, ...]], ...]
     # Why none of the records may be removed.
     doubt: Doubt | None
     notes: tuple[str, ...]
@@ -69,6 +71,7 @@ def deletion_of(
     return Deletion(
         rules=tuple(collector.rules()),
         parents="delete" if model.parents else "keep",
+        parent_links=tuple(_parent_links(collector.models).items()),
         doubt=_tree_doubt(model) if is_kept else None,
         notes=tuple(collector.notes()),
     )
@@ -83,7 +86,7 @@ class _Collector:
         self._facts = facts
         self._accept = accept
         self._said = said
-        self._models = [model for model in facts.models if not model.swapped and database in model.databases]
+        self.models = [model for model in facts.models if not model.swapped and database in model.databases]
         self._by_label = {model.label: model for model in facts.models}
         # Models from which rows are deleted, in the order in which they are met; and those that are met only
         # as parents of such rows, of which Django collects nothing else.
@@ -149,7 +152,7 @@ class _Collector:
     def _referencing(self, model: ModelFacts) -> Iterator[tuple[ModelFacts, ForeignKeyFacts]]:
         """The foreign keys to the rows of a model, and to the rows of its parents, which go with them."""
         labels = {model.label, *(parent.label for parent in self._parents(model))}
-        for child in self._models:
+        for child in self.models:
             for key in child.foreign_keys:
                 if key.to in labels and not (key.is_parent_link and child.label in labels):
                     self._require_plain(child, key)
@@ -220,6 +223,14 @@ class _Collector:
             name=child.label,
             is_implied=True,
         )
+
+
+def _parent_links(models: Iterable[ModelFacts]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for model in models:
+        columns = [column for _label, column in model.parents]
+        found[model.table] = (*found.get(model.table, ()), *columns)
+    return found
 
 
 def _tree_doubt(model: ModelFacts) -> Doubt:

@@ -95,6 +95,7 @@ def _with_rules(built: RecordsJob, found: Records, facts: Facts, place: Place) -
         built,
         dependents=(*built.dependents, *implied),
         parents=built.parents or deletion.parents,
+        parent_links=deletion.parent_links,
         more_unattached_columns=found.unattached[1:],
         dangling=found.dangling,
         doubt=deletion.doubt,

@@ -45,7 +45,7 @@ class Dependents:
         # What the user says comes after what the project says, and replaces it under whatever name.
         rules.sort(key=lambda rule: not rule.is_implied)
         self._rules = {(database.table(rule.column.table).identity, rule.column.name): rule for rule in rules}
-        self.parents = Parents(job.parents, rules, table, database)
+        self.parents = Parents(job, rules, table, database)
         self._site = job.site
         # Each table from which rows would be deleted and whose triggers are not known.
         self.triggers: dict[Table, str] = {}

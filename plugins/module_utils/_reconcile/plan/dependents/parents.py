@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from ...config.site import DependentRule
+from ...config.site import DependentRule, RecordsJob
 from ...database.base import Database
 from ...database.catalog import ForeignKey, Table
 from ...errors import SiteError
@@ -26,15 +26,16 @@ class Parents:
     """The foreign keys that lead to parents, and what is said of these, by the table of the child."""
 
     def __init__(
-        self, of_records: str | None, rules: Iterable[DependentRule], table: Table, database: Database
+        self, job: RecordsJob, rules: Iterable[DependentRule], table: Table, database: Database
     ) -> None:
         self._database = database
         self._keys: dict[tuple[str, str], list[ForeignKey]] = {}
         for key in database.foreign_keys():
             self._keys.setdefault((key.schema, key.table), []).append(key)
+        self._known = dict(job.parent_links)
         self._said: dict[tuple[str, str], str] = {}
-        if of_records:
-            self._say(table, of_records)
+        if job.parents:
+            self._say(table, job.parents)
         for rule in rules:
             if rule.parents:
                 self._say(database.table(rule.column.table), rule.parents)
@@ -45,6 +46,10 @@ class Parents:
         if not table.has_primary_key:
             return []
         keys = self._keys.get(table.identity, [])
+        known = self._known.get(table.relation, self._known.get(table.name))
+        if known is not None:
+            # A project knows what the catalog only suggests.
+            return [key for key in keys if len(key.columns) == 1 and key.columns[0] in known]
         found = [key for key in keys if set(key.columns) == set(table.key)]
         if found:
             found += [key for key in keys if key not in found and key.columns[0].endswith(_FURTHER_PARENT)]

@@ -14,7 +14,7 @@ from engine.config.site import Column, DependentRule
 from engine.database import connect
 from engine.kept import Code, Doubt
 from engine.plan.dependents.links import Dependents
-from helpers.builders import TO_PHOTO, Site, ids, run
+from helpers.builders import DEFERRED, TO_PHOTO, Site, ids, run
 
 
 def implied(table: str, column: str, action: str, **more: Any) -> DependentRule:
@@ -74,6 +74,28 @@ def test_what_the_user_says_of_a_column_replaces_it_under_whatever_name(site: Si
     said = DependentRule(Column(f"{schema}.caption", "photo_id"), "restrict")
     implied_rule = implied("caption", "photo_id", "delete")
     assert links(site, said, implied_rule) == {"caption.photo_id": "restrict"}
+
+
+@pytest.mark.promise(13)
+def test_a_parent_is_deleted_only_over_the_links_that_the_project_knows(site: Site) -> None:
+    # A face is a profile, and a profile has the key of its person, who is no parent of it; nor is an owner.
+    site.database.run(
+        "CREATE TABLE person (id integer PRIMARY KEY);"
+        f"CREATE TABLE profile (person_id integer PRIMARY KEY NOT NULL REFERENCES person (id) {DEFERRED});"
+        "CREATE TABLE face (profile_ptr_id integer PRIMARY KEY NOT NULL"
+        f" REFERENCES profile (person_id) {DEFERRED}, image varchar(100),"
+        f" owner_ptr_id integer NOT NULL REFERENCES person (id) {DEFERRED});"
+        "INSERT INTO person VALUES (1), (2), (3); INSERT INTO profile VALUES (1), (2);"
+        "INSERT INTO face VALUES (1, 'p/1.jpg', 3), (2, 'p/2.jpg', 3)"
+    )
+    site.media.write("p/1.jpg")
+    known = (("face", ("profile_ptr_id",)), ("profile", ()), ("person", ()))
+    job = site.missing(table="face", parents="delete", confirm_scans=1)
+    _plan, outcome = run(replace(job, parent_links=known))
+    assert outcome.error == ""
+    assert site.database.rows("SELECT profile_ptr_id FROM face") == [(1,)]
+    assert site.database.rows("SELECT person_id FROM profile") == [(1,)]
+    assert ids(site, "person") == [1, 2, 3]
 
 
 @pytest.mark.promise(13)

@@ -166,6 +166,26 @@ def test_parents_go_with_their_child_and_what_references_them_too() -> None:
     }
 
 
+@pytest.mark.promise(13)
+def test_only_links_of_inheritance_lead_to_parents() -> None:
+    entry, item, photo, *others = inherited()
+    owner = foreign_key("owner_ptr", "album.Entry")
+    profile = {**foreign_key("user", "album.Entry", unique=True)}
+    found = deletion(
+        {**entry, "foreign_keys": [profile], "primary_key": "user_id"},
+        item,
+        *others,
+        photo={**photo, "foreign_keys": [*photo["foreign_keys"], owner]},
+    )
+    links = {table: columns for table, columns in found.parent_links if columns or table == "album_entry"}
+    assert links == {
+        "album_entry": (),
+        "album_item": ("entry_ptr_id",),
+        "album_photo": ("item_ptr_id",),
+        "album_video": ("item_ptr_id",),
+    }
+
+
 def test_children_go_with_their_parent() -> None:
     entry, item, photo, video, *others = inherited()
     renamed = {**PHOTO, "label": "album.Photo"}
