@@ -29,6 +29,8 @@ _ACTIONS = {
     # Nobody may rely on what is none of Django's own rules.
     "unknown": "restrict",
 }
+# What removes or changes a row; all else keeps its record.
+_CHANGING = ("delete", "set_null", "set_default")
 # What the database itself does, as its catalog says.
 _BY_DATABASE = ("DB_CASCADE", "DB_SET_NULL", "DB_SET_DEFAULT")
 
@@ -113,14 +115,17 @@ class _Collector:
             pending += [self._by_label[relation.to] for relation in model.generic_relations]
 
     def rules(self) -> Iterator[DependentRule]:
-        found: dict[Column, None] = {}
+        found: dict[Column, list[DependentRule]] = {}
         for model in self._deleted.values():
             for child, key in self._referencing(model):
-                column = Column(child.table, key.column)
                 action = self._action(child, key)
-                if column not in found and action:
-                    found[column] = None
-                    yield self._rule(child, key, action)
+                if action:
+                    rule = self._rule(child, key, action)
+                    found.setdefault(rule.column, []).append(rule)
+        for rules in found.values():
+            # Several models may be of one table, and Django obeys each of them.
+            keeping = (rule for rule in rules if rule.action not in _CHANGING)
+            yield next(keeping, rules[0])
         for model in self._deleted.values():
             for relation in model.generic_relations:
                 yield self._generic_rule(model, relation)

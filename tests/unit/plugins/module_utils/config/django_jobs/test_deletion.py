@@ -167,6 +167,15 @@ def test_parents_go_with_their_child_and_what_references_them_too() -> None:
 
 
 @pytest.mark.promise(13)
+def test_of_two_models_of_a_table_the_one_that_keeps_decides() -> None:
+    mirror = model("report.Row", foreign_key("photo", "album.Photo"), table="album_row", managed=False)
+    row = model("album.Row", foreign_key("photo", "album.Photo", "PROTECT"))
+    assert (
+        actions(deletion(mirror, row)) == actions(deletion(row, mirror)) == {"album_row.photo_id": "restrict"}
+    )
+
+
+@pytest.mark.promise(13)
 def test_only_links_of_inheritance_lead_to_parents() -> None:
     entry, item, photo, *others = inherited()
     owner = foreign_key("owner_ptr", "album.Entry")
