@@ -30,6 +30,8 @@ PROGRAMS = ("ansible-playbook", "ansible-doc", "media-cleanup")
 # What the pages call things, and what the demo calls them.
 HOSTS = {"HOST": "footycollect", "INVENTORY": "inventory", "www-data": getpass.getuser()}
 BATCH = re.compile(r"\d{8}T\d{4}(\d\dZ-orphans-\w+)?")
+# What a browser exports; test_review_page.py exports and applies it.
+EXPORTED = {"keep.yml"}
 # Without a terminal, what would ask a person ends with these words.
 UNCONFIRMED = "because nobody typed yes"
 
@@ -39,7 +41,8 @@ def commands(page: Path) -> list[list[str]]:
     blocks = re.findall(r"^ *```console\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     split = [shlex.split(line.strip()[2:], comments=True) for line in lines if line.strip().startswith("$ ")]
-    return [words for words in split if Path(words[0]).name in PROGRAMS]
+    known = [words for words in split if Path(words[0]).name in PROGRAMS]
+    return [words for words in known if not EXPORTED & {Path(word.lstrip("@")).name for word in words}]
 
 
 WITH_COMMANDS = [page for page in PAGES if commands(page)]
@@ -77,8 +80,10 @@ def in_demo(words: list[str], demo: Path) -> Iterator[str]:
     for word in words:
         if word in ("inventory", ".demo/inventory.yml"):
             yield str(demo / "inventory.yml")
-        elif word == "missing.list":
-            yield str(demo / word)
+        elif word == "missing.list" or word.startswith("/root/"):
+            yield str(demo / Path(word).name)
+        elif word == "media_cleanup_report=review.html":
+            yield f"media_cleanup_report={demo / 'review.html'}"
         elif word == "/var/www/footycollect":
             yield str(demo / "footycollect")
         else:
