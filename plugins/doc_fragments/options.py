@@ -414,18 +414,19 @@ options:
 options:
   directories:
     description:
-      - The directories to examine with all that is below them, relative to O(media_root). V(.) is the whole
-        media root.
-      - A folder below them in which nothing is referenced is kept from ten files on, until it is in O(accept)
-        or is listed here itself.
-      - Symbolic links and mounts below them are not entered, bind mounts of the same file system included. A
-        listed directory may be a disk of its own, but no bind mount of a folder of the disk of O(media_root).
+      - The directories to examine with all that is below them, relative to O(media_root). V(.) is
+        the whole media root.
+      - A folder below them in which nothing is referenced is kept from ten files on, until it is
+        in O(accept) or is listed here itself.
+      - Symbolic links and mounts below them are not entered, bind mounts of the same file system
+        included. A listed directory may be a disk of its own, but no bind mount of a folder of the
+        disk of O(media_root).
     type: list
     elements: str
   references:
     description:
-      - All columns that hold references to files in these directories. A column that is forgotten here makes
-        its files orphans.
+      - All columns that hold references to files in these directories. A column that is forgotten
+        here makes its files orphans.
     type: list
     elements: dict
     suboptions:
@@ -439,22 +440,29 @@ options:
           - The column of the FileField or ImageField.
         type: str
         required: true
+      prefix:
+        description:
+          - 'The folder below which its paths lie, relative to the media root, such as V(private):
+            that of a storage of its own below the media root. It may have letters and digits of ASCII
+            and C(. _ ~ -) only. Such a column is neither that of a job C(missing) or C(incomplete),
+            nor one of their companion columns.'
+        type: str
       size_column:
         description:
-          - The column of the same table that holds the size of the file, in bytes. An orphan of the same name
-            and another size is no likely move of it (O(include_likely_moves)).
+          - The column of the same table that holds the size of the file, in bytes. An orphan of the
+            same name and another size is no likely move of it (O(include_likely_moves)).
         type: str
       checksum_column:
         description:
-          - The same for a checksum of the file, in hexadecimal digits. Their number tells whether it is MD5,
-            SHA-1 or SHA-2.
-          - With O(references[].size_column) too, an orphan that was given another name is recognized as moved
-            as well. Only orphans of the right size are read for it.
+          - The same for a checksum of the file, in hexadecimal digits. Their number tells whether
+            it is MD5, SHA-1 or SHA-2.
+          - With O(references[].size_column) too, an orphan that was given another name is recognized
+            as moved as well. Only orphans of the right size are read for it.
         type: str
   exclude:
     description:
-      - Globs of files and directories that are kept. A glob is compared with the name and with the whole path
-        below O(media_root).
+      - Globs of files and directories that are kept. A glob is compared with the name and with the
+        whole path below O(media_root).
     type: list
     elements: str
     default:
@@ -706,6 +714,13 @@ options:
           - The column of the FileField or ImageField.
         type: str
         required: true
+      prefix:
+        description:
+          - 'The folder below which its paths lie, relative to the media root, such as V(private):
+            that of a storage of its own below the media root. It may have letters and digits
+            of ASCII and C(. _ ~ -) only. Such a column is neither that of a job C(missing)
+            or C(incomplete), nor one of their companion columns.'
+        type: str
       size_column:
         description:
           - The column of the same table that holds the size of the file, in bytes.
@@ -870,6 +885,13 @@ options:
           - The column.
         type: str
         required: true
+      prefix:
+        description:
+          - 'The folder below which its paths lie, relative to the media root, such as V(private): that
+            of a storage of its own below the media root. It may have letters and digits of ASCII and
+            C(. _ ~ -) only. Such a column is neither that of a job C(missing) or C(incomplete), nor
+            one of their companion columns.'
+        type: str
   derived:
     description:
       - The derived files of the site, as for M(django_media.cleanup.media_orphans). With O(state=purged),

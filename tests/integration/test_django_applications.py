@@ -54,8 +54,8 @@ BY_SIGNALS = {
     # sorl forgets what it knows of the file.
     "shop": {"thumbnail_kvstore"},
 }
-# Folders that are not judged: a storage below the media root, and a cache whose names are hashes.
-NOT_JUDGED = {"gallery": "posters/", "shop": "cache/"}
+# A cache whose names are hashes is not judged.
+NOT_JUDGED = {"shop": "cache/"}
 
 
 class Judged(NamedTuple):

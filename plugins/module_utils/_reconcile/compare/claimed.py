@@ -48,13 +48,17 @@ def claimed_folders(
 
 def _shown_by(column: Column, database: Database, store: MediaStore, ignored: frozenset[bytes]) -> set[bytes]:
     """The first folders of what a column references and the store has, up to one more than the most."""
+    # Where the storage of the field begins.
+    begin = len(column.prefix) + 1 if column.prefix else 0
     found: set[bytes] = set()
     elsewhere: set[bytes] = set()
     for values in database.references([column]):
         for value in values:
+            held = value[begin:]
             # Written as "./docs/a.pdf", it would show the media root itself.
-            first, slash, _rest = normpath(value).partition(b"/")
-            if first in found or first in elsewhere or not slash or value in ignored or no_path(value):
+            name, slash, _rest = normpath(held).partition(b"/")
+            first = value[:begin] + name
+            if first in found or first in elsewhere or not slash or value in ignored or no_path(held):
                 continue
             if store.check(first).is_absent:
                 elsewhere.add(first)

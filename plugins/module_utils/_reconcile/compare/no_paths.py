@@ -42,14 +42,14 @@ def columns_without_paths(
         values = paths = 0
         for some in database.sample_values(column, ROWS):
             values += len(some)
-            paths += sum(_is_path(value, store, spellings) for value in some)
+            paths += sum(_is_path(value, column.prefix.encode(), store, spellings) for value in some)
         if values >= FEW_VALUES and paths * ONE_IN < values:
             yield ColumnWithoutPaths(column, paths, values)
 
 
-def _is_path(value: bytes, store: MediaStore, spellings: Spellings) -> bool:
+def _is_path(value: bytes, prefix: bytes, store: MediaStore, spellings: Spellings) -> bool:
     """Whether a value looks like a path, or is one that looks like anything."""
-    shown = value.strip()
+    shown = value[len(prefix) + 1 if prefix else 0 :].strip()
     if _NO_PATH.search(shown):
         return False
     before_query = re.split(rb"[?#]", shown, maxsplit=1)[0]

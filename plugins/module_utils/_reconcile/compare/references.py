@@ -51,7 +51,8 @@ class ReferenceCheck:
         self._database = database
         self._columns = columns
         self._derived = derived
-        self.spellings = spellings
+        self._prefixes = sorted({column.prefix.encode() for column in columns if column.prefix})
+        self.spellings = spellings.with_folders(self._prefixes)
         self.store = store
         self._has_segments = any(pattern.is_of_segments for pattern in derived)
         self._meanings: Spool[_Meaning] = Spool(tuple, _Meaning)
@@ -129,7 +130,7 @@ class ReferenceCheck:
 
         ``leaving`` says how many rows that are about to be removed reference a path: those do not count.
         """
-        sources = {path: sources_of(self._derived, path) for path in paths} if self._derived else {}
+        sources = {path: self._sources(path) for path in paths} if self._derived else {}
         wanted = {source for some in sources.values() for source in some}
         exact = [*paths, *(source.path for source in wanted if not (source.is_stem or source.is_folder))]
         stems = {source.path for source in wanted if source.is_stem}
@@ -154,6 +155,16 @@ class ReferenceCheck:
             if doubt:
                 found[path] = doubt
         return found
+
+    def _sources(self, path: bytes) -> set[Source]:
+        """What a file may be derived from: also from a file that its column names without the prefix."""
+        found = sources_of(self._derived, path)
+        below = [
+            source._replace(path=posixpath.join(prefix, source.path))
+            for source in found
+            for prefix in self._prefixes
+        ]
+        return found.union(below)
 
     def _remembered(
         self, paths: Iterable[bytes], stems: Iterable[bytes], folders: AbstractSet[bytes]

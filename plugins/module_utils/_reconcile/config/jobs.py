@@ -234,7 +234,8 @@ def columns_of(entries: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
 
 def _column(entry: Mapping[str, Any]) -> Column:
     size, checksum = entry.get("size_column"), entry.get("checksum_column")
-    return Column(entry["table"], entry["column"], size or None, checksum or None)
+    prefix = (entry.get("prefix") or "").rstrip("/")
+    return Column(entry["table"], entry["column"], size or None, checksum or None, prefix)
 
 
 def _review(given: Mapping[str, Any] | None) -> Reviewed | None:

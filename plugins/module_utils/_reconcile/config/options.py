@@ -85,6 +85,7 @@ class Option:
 
 
 _TABLE_AND_COLUMN = (Option("table", required=True), Option("column", required=True))
+_PREFIX = Option("prefix")
 _CONTENT = (Option("size_column"), Option("checksum_column"))
 _DEPENDENT = (
     *_TABLE_AND_COLUMN,
@@ -181,7 +182,7 @@ OPTIONS = (
         "list",
         required=True,
         by_project=True,
-        suboptions=(*_TABLE_AND_COLUMN, *_CONTENT),
+        suboptions=(*_TABLE_AND_COLUMN, _PREFIX, *_CONTENT),
         scope=_JOB,
         jobs=_ORPHANS,
     ),
@@ -208,7 +209,7 @@ OPTIONS = (
         "references",
         "list",
         default=(),
-        suboptions=(*_TABLE_AND_COLUMN, *_CONTENT),
+        suboptions=(*_TABLE_AND_COLUMN, _PREFIX, *_CONTENT),
         scope=_JOB,
         jobs=_RECORDS,
     ),
@@ -261,7 +262,7 @@ QUARANTINE = (
     replace(_shared("database_url"), required=False),
     replace(_shared("media_root"), required=False),
     _shared("media_url"),
-    Option("references", "list", default=(), suboptions=_TABLE_AND_COLUMN),
+    Option("references", "list", default=(), suboptions=(*_TABLE_AND_COLUMN, _PREFIX)),
     _shared("derived"),
     _shared("sweep"),
     _shared("sweep_exclude"),

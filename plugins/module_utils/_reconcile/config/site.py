@@ -11,28 +11,57 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Sequence
 
+from ..errors import SiteError
 from ..kept import Code, Doubt
 from .only import Only
 from .options import AGE_STAMPS
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+# One spelling only, in every encoding of a database, and nothing that SQL would understand.
+_PREFIX = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
 
 @dataclass(frozen=True, order=True)
 class Column:
     """A column as the user writes it; the table may carry its schema: ``gallery.photo``.
 
-    ``size`` and ``checksum`` are columns of the same table that say of what is in the named file.
+    ``size`` and ``checksum`` are columns of the same table that say of what is in the named file. What it
+    holds are paths below ``prefix``, a folder of the media store; raises SiteError for one that is not plain.
     """
 
     table: str
     name: str
     size: str | None = field(default=None, compare=False)
     checksum: str | None = field(default=None, compare=False)
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if self.prefix and not is_plain_prefix(self.prefix):
+            raise SiteError(
+                f"the prefix {self.prefix!r} of the column {self} is no plain folder. Write it relative to "
+                "the media root, without a slash at its ends, of letters, digits and . _ ~ - of ASCII only."
+            )
+
+    @property
+    def written(self) -> list[str]:
+        """What it is, as a batch and the state write it."""
+        return [self.table, self.name, *([self.prefix] if self.prefix else [])]
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name}"
+
+
+def column_of(written: Sequence[str]) -> Column:
+    """The column that was written so. Raises SiteError for a prefix that none has."""
+    table, name, *prefix = written
+    return Column(table, name, prefix="".join(prefix))
+
+
+def is_plain_prefix(folder: str) -> bool:
+    """Whether a folder has a name by which references may be completed."""
+    return bool(_PREFIX.fullmatch(folder))
 
 
 @dataclass(frozen=True)

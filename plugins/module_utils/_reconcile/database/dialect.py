@@ -60,6 +60,10 @@ class Dialect(ABC):
     # Expressions.
 
     @abstractmethod
+    def below(self, folder: str, expression: str) -> str:
+        """A text with a folder before it, whose name is that of a column's prefix: it needs no quotes."""
+
+    @abstractmethod
     def path(self, expression: str) -> str:
         """The value of a path column, sorted and compared as bytes."""
 

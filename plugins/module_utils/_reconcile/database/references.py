@@ -63,7 +63,7 @@ class References(Statements):
         source, parameters = keys
         compared = self.dialect.stem if stems else self.dialect.path
         parts = [
-            f"SELECT {compared(self.dialect.field('t', column.name))} AS path FROM {self._rows_of(column)}"
+            f"SELECT {compared(self._whole(column))} AS path FROM {self._rows_of(column)}"
             for column in columns
         ]
         statement = (
@@ -82,8 +82,7 @@ class References(Statements):
             return []
         source, parameters = keys
         parts = [
-            self._paths_of(column, f"{self.dialect.name(self.dialect.field('t', column.name))} AS name")
-            for column in columns
+            self._paths_of(column, f"{self.dialect.name(self._whole(column))} AS name") for column in columns
         ]
         statement = (
             f"SELECT r.path FROM {source} JOIN ({' UNION ALL '.join(parts)}) AS r ON r.name = wanted.k0"
@@ -149,18 +148,25 @@ class References(Statements):
 
     def _paths_of(self, column: Column, *others: str, where_filled: bool = False) -> str:
         """The query for the paths in a column, and other expressions beside them."""
-        path = f"{self.dialect.read_path(self.dialect.field('t', column.name))} AS path"
+        path = f"{self.dialect.read_path(self._whole(column))} AS path"
         rows = self._filled_rows_of(column) if where_filled else self._rows_of(column)
         return f"SELECT {', '.join([path, *others])} FROM {rows}"
 
+    def _whole(self, column: Column) -> str:
+        """What a column holds, as a path in the media store: the database compares and sorts the whole."""
+        value = self.dialect.field("t", column.name)
+        return self.dialect.below(column.prefix, value) if column.prefix else value
+
     def _rows_of(self, column: Column) -> str:
-        """The rows of a column's table, as what follows FROM."""
+        """The rows of a column's table, as what follows FROM. A prefix makes no path of nothing."""
+        if column.prefix:
+            return self._filled_rows_of(column)
         return f"{self.dialect.relation(self.path_column(column))} AS t"
 
     def _filled_rows_of(self, column: Column) -> str:
         """The rows that hold a path in a column, as what follows FROM."""
         filled = self.dialect.is_filled(self.dialect.field("t", column.name))
-        return f"{self._rows_of(column)} WHERE {filled}"
+        return f"{self.dialect.relation(self.path_column(column))} AS t WHERE {filled}"
 
     def _text_or_null(self, name: str | None) -> str:
         return self.dialect.as_text(self.dialect.field("t", name) if name else "NULL")

@@ -71,11 +71,26 @@ def decomposed(path: bytes) -> Iterator[bytes]:
 
 
 class Spellings:
-    """Knows the prefixes that a site puts before its paths: MEDIA_URL and the media root."""
+    """Knows the prefixes that a site puts before its paths: MEDIA_URL and the media root.
 
-    def __init__(self, media_root: bytes, media_url: bytes) -> None:
+    ``folders`` are those that the prefixes of columns have put before what these hold.
+    """
+
+    def __init__(self, media_root: bytes, media_url: bytes, folders: Iterable[bytes] = ()) -> None:
+        self._site = media_root, media_url
         prefixes = (media_url, media_root, posixpath.basename(media_root.rstrip(b"/")))
         self._prefixes = sorted({canonical(prefix) + b"/" for prefix in prefixes} - {b"/"})
+        self._folders = sorted({folder + b"/" for folder in folders})
+        # What is behind such a folder may begin as any value does, or name that folder itself.
+        behind = (*self._prefixes, *self._folders)
+        self._unusual = (
+            *self._prefixes,
+            *(folder + prefix for folder in self._folders for prefix in behind),
+        )
+
+    def with_folders(self, folders: Iterable[bytes]) -> Spellings:
+        """The same where columns have these prefixes."""
+        return Spellings(*self._site, folders)
 
     @property
     def prefixes(self) -> list[bytes]:
@@ -92,6 +107,17 @@ class Spellings:
             return
         for variant in _without_what_may_follow(value):
             yield from self._meant_by(variant)
+        for folder in self._folders:
+            if value.startswith(folder):
+                yield from self._meant_behind(folder, value[len(folder) :])
+
+    def _meant_behind(self, folder: bytes, held: bytes) -> Iterator[bytes]:
+        """What a value means that a column holds, where it is not just a path below the column's prefix."""
+        if self._is_unusual(held) or held.startswith(tuple(self._folders)):
+            for variant in _without_what_may_follow(held):
+                for path in self._meant_by(variant):
+                    yield path
+                    yield folder + path
 
     def _meant_by(self, value: bytes) -> Iterator[bytes]:
         whole = canonical(_SCHEME.sub(b"", value))
@@ -108,7 +134,7 @@ class Spellings:
 
     def has_no_other(self, path: bytes) -> bool:
         """Whether a path surely has one spelling only; asked first, because nearly all have."""
-        return bool(_UNRESERVED.fullmatch(path)) and not path.startswith(tuple(self._prefixes))
+        return bool(_UNRESERVED.fullmatch(path)) and not path.startswith(self._unusual)
 
     def unusual(self, values: list[bytes]) -> list[bytes]:
         """Those of some values in byte order that may stand for a path other than themselves, or for none.
@@ -123,14 +149,14 @@ class Spellings:
             and not any(sign in joined for sign in (b"\\", b"?", b"#"))
             and not _has_space_around(joined)
             and joined.translate(_SEPARATORS).rfind(b"//") < 0
-            and not any(_has_prefix(values, prefix) for prefix in self._prefixes)
+            and not any(_has_prefix(values, prefix) for prefix in self._unusual)
             and not _holds_too_long(joined)
         ):
             return []
         return [value for value in values if self._is_unusual(value)]
 
     def _is_unusual(self, value: bytes) -> bool:
-        if is_too_long(value) or _ODD.search(value) or value.startswith(tuple(self._prefixes)):
+        if is_too_long(value) or _ODD.search(value) or value.startswith(self._unusual):
             return True
         return not value.isascii() and canonical(value) != value
 

@@ -294,7 +294,7 @@ class OrphansPlanner(Planner):
     def _other_names(self, files: Spool[Seen]) -> OtherNames:
         """The other names by which rows reference some of the files; they are searched for once."""
         if self.names is None:
-            self.names = OtherNames(self.store, self.check, self.spellings)
+            self.names = OtherNames(self.store, self.check, self.check.spellings)
             self.names.read(files, self.without_file.chunks())
             self.names.read_listed(files, self.store.links)
         return self.names
@@ -388,4 +388,5 @@ def _is_below(path: bytes, directory: bytes) -> bool:
 def _scope(job: OrphansJob) -> str:
     # What a project claims may grow by each upload.
     parts = [job.site.media_root, *(() if job.claims else job.directories)]
-    return "\0".join([*map(os.fsdecode, parts), *map(str, job.references)])
+    prefixes = [f"{column}:{column.prefix}" for column in job.references if column.prefix]
+    return "\0".join([*map(os.fsdecode, parts), *map(str, job.references), *prefixes])

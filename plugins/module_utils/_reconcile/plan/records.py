@@ -294,3 +294,25 @@ def owner_path(job: RecordsJob, selection: Selection, database: Database) -> lis
         table = database.table(f"{found[0].target_schema}.{found[0].target_table}")
     database.column(table, last)
     return [*steps, last]
+
+
+def require_whole_paths(job: RecordsJob, database: Database) -> None:
+    """Refuse a job whose paths are said to lie below a prefix: their files would be searched elsewhere.
+
+    Of a field whose storage was such a folder once, the project knows better. Raises SiteError.
+    """
+    project = job.site.project.columns if job.site.project else ()
+    below = {
+        (database.table(column.table).identity, column.name): column.prefix
+        for column in job.references
+        if column.prefix
+    }
+    dependents = (rule.column for rule in job.dependents if rule.holds_path)
+    for column in (*job.own_columns, *dependents):
+        prefix = below.get((database.table(column.table).identity, column.name))
+        if prefix and column not in project:
+            raise SiteError(
+                f"the column {column} holds paths below {prefix!r}, as references say, and the job "
+                f"{job.name} would search its files in the media root itself. Describe a site of its own for "
+                "that folder, with its path as media_root."
+            )

@@ -41,6 +41,7 @@ from .records import (
     apart,
     owner_path,
     reference_check,
+    require_whole_paths,
     restriction,
     spool,
     triggered,
@@ -79,6 +80,7 @@ class RecordsPlanner(Planner):
         self.mentions = RecordMentions(self.unlisted)
         for column in job.referencing_columns:
             self.database.path_column(column)
+        require_whole_paths(job, self.database)
 
     @property
     def _examined(self) -> Selection:
@@ -326,7 +328,7 @@ class RecordsPlanner(Planner):
         doubts = check.doubts([file.path for file in files], own)
         left = [file for file in files if file.path not in doubts]
         if left:
-            names = OtherNames(self.store, check, self.spellings)
+            names = OtherNames(self.store, check, check.spellings)
             names.read(left, self.database.references(self.job.referencing_columns))
             doubts.update(names.doubts(left))
         return doubts

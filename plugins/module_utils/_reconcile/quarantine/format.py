@@ -30,7 +30,7 @@ from itertools import islice
 from types import TracebackType
 from typing import Any, Collection, Iterator, Mapping, NamedTuple
 
-from ..config.site import Column
+from ..config.site import Column, column_of
 from ..errors import QuarantineError, SiteError
 from ..media.copy import DIGEST_SIZE
 from ..media.private_folder import PrivateFolder
@@ -124,7 +124,8 @@ def _has_types(line: Mapping[str, Any], fields: Mapping[str, type]) -> bool:
 def _describes_run(header: Mapping[str, Any]) -> bool:
     columns = header.get("references", [])
     return _has_types(header, _HEADER_FIELDS) and all(
-        isinstance(column, list) and [str, str] == list(map(type, column)) for column in columns
+        isinstance(column, list) and len(column) in (2, 3) and set(map(type, column)) == {str}
+        for column in columns
     )
 
 
@@ -212,7 +213,7 @@ class Batch:
 
     def columns(self) -> list[Column]:
         """The columns that were asked for references to its files."""
-        return [Column(table, name) for table, name in (self.header() or {}).get("references", [])]
+        return list(map(column_of, (self.header() or {}).get("references", [])))
 
     def files(self) -> Iterator[QuarantinedFile]:
         """The files that the manifest names, whether they are in the batch or not."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..config.site import Column, ProjectParts
+from ..config.site import ProjectParts, column_of
 from .state import KNOWN_FIELDS, State
 
 _COLUMNS, _RECEIVERS = "columns", "receivers"
@@ -26,22 +26,24 @@ def earlier(state: State) -> ProjectParts | None:
     if not facts:
         return None
     columns, receivers = facts.get(_COLUMNS, ()), facts.get(_RECEIVERS, ())
-    if set(facts) != {_COLUMNS, _RECEIVERS} or not _are_pairs(columns) or not _are_texts(receivers):
+    if set(facts) != {_COLUMNS, _RECEIVERS} or not _are_columns(columns) or not _are_texts(receivers):
         raise state.damaged("what it says of the fields of the project is not complete")
-    return ProjectParts(tuple(Column(table, name) for table, name in columns), tuple(receivers))
+    return ProjectParts(tuple(map(column_of, columns)), tuple(receivers))
 
 
 def record(state: State, project: ProjectParts) -> None:
     """Record this instead of what was recorded before, if it differs."""
-    columns = sorted({(column.table, column.name) for column in project.columns})[:MOST]
+    columns = [column.written for column in sorted(set(project.columns))[:MOST]]
     receivers = sorted(set(project.delete_receivers))[:MOST]
-    facts = {_COLUMNS: [list(column) for column in columns], _RECEIVERS: receivers}
+    facts = {_COLUMNS: columns, _RECEIVERS: receivers}
     if facts != state.part(KNOWN_FIELDS):
         state.record(KNOWN_FIELDS, facts)
 
 
-def _are_pairs(written: Any) -> bool:
-    return isinstance(written, list) and all(_are_texts(pair) and len(pair) == 2 for pair in written)
+def _are_columns(written: Any) -> bool:
+    return isinstance(written, list) and all(
+        _are_texts(column) and len(column) in (2, 3) for column in written
+    )
 
 
 def _are_texts(written: Any) -> bool:

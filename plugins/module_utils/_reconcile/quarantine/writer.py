@@ -215,7 +215,7 @@ class QuarantineWriter(BatchWriter):
         name = f"{plan_id.partition('-')[0]}-{job}-{plan_id.partition('-')[2][:8]}"
         header = {
             **_header(site, job, plan_id, file_system),
-            "references": [[column.table, column.name] for column in columns],
+            "references": [column.written for column in columns],
         }
         super().__init__(prepared(site.quarantine or b""), name, header)
 

@@ -13,6 +13,7 @@ from typing import Iterable, Iterator, Mapping, NamedTuple
 
 from ...errors import SiteError
 from ..django.facts import Facts, FieldFacts, ModelFacts, Scalar
+from ..site import is_plain_prefix
 from .place import Place, is_of_tenants
 
 Thumbnails = Mapping[str, Mapping[str, Scalar]]
@@ -38,7 +39,8 @@ class FileField(NamedTuple):
 
     @property
     def column(self) -> dict[str, str]:
-        return {"table": self.model.table, "column": self.field.column}
+        prefix = {"prefix": self.prefix} if self.prefix else {}
+        return {"table": self.model.table, "column": self.field.column, **prefix}
 
 
 class Files(NamedTuple):
@@ -70,30 +72,30 @@ def files_of(facts: Facts, place: Place) -> Files:
             "every schema."
         )
     fields = list(_of_store(facts, place))
-    claiming = [file for file in fields if _is_shown_by_references(facts, place, file)]
-    if not claiming and not any(file.prefix == "" for file in fields):
+    recorded = list(_recorded_thumbnails(facts))
+    kept = list(_below_and_kept(fields, bool(recorded)))
+    compared = [file for file in fields if file not in kept]
+    claiming = [file for file in compared if _is_shown_by_references(facts, place, file)]
+    if all(file.prefix for file in claiming) and not any(file.prefix == "" for file in fields):
         raise SiteError(
             f"django: no file field of the project has the storage in {place.store.location!r}, so nothing "
             "would be known of its files. Choose the storage by its alias in storage of django."
         )
     for file in fields:
         _require_same_database(file, place)
-    folders, notes = _folders(file for file in fields if file.prefix == "")
+    folders, notes = _folders(file for file in compared if file.prefix is not None)
     derived, caches = _derived(facts.thumbnails)
-    below = [file for file in fields if file.prefix]
     return Files(
-        references=_each_once(
-            chain((file.column for file in fields if not file.prefix), _recorded_thumbnails(facts))
-        ),
+        references=_each_once(chain((file.column for file in compared), recorded)),
         directories=outermost([*folders, *caches]),
         claiming=_each_once(file.column for file in claiming),
         derived=derived,
         keep=[
-            *dict.fromkeys(chain.from_iterable(_kept_folder(file.prefix or "") for file in below)),
+            *dict.fromkeys(chain.from_iterable(_kept_folder(file.prefix or "") for file in kept)),
             *_defaults(fields),
             *_caches_without_source(facts.thumbnails),
         ],
-        notes=[*notes, *_notes(fields, below)],
+        notes=[*notes, *_notes(fields, kept)],
     )
 
 
@@ -118,9 +120,21 @@ def _of_store(facts: Facts, place: Place) -> Iterator[FileField]:
             yield from (FileField(model, field, prefix) for prefix in prefixes)
 
 
+def _below_and_kept(fields: list[FileField], are_thumbnails_recorded: bool) -> Iterator[FileField]:
+    """The fields with a storage below the store of which nothing is judged.
+
+    A field whose storage is not known may have files in there, and so may recorded thumbnails: what they
+    hold begins nobody knows where.
+    """
+    is_known = not are_thumbnails_recorded and all(file.prefix is not None for file in fields)
+    for file in fields:
+        if file.prefix and not (is_known and is_plain_prefix(file.prefix)):
+            yield file
+
+
 def _is_shown_by_references(facts: Facts, place: Place, file: FileField) -> bool:
     """Whether only what a field references shows the folders that it writes to in the store."""
-    if file.prefix == "":
+    if file.prefix is not None:
         return file.field.upload_to is None
     others = [facts.storages[index] for index in file.field.other_storages]
     return file.field.storage_by_row and any(place.prefix_of(storage) == "" for storage in others)
@@ -147,11 +161,12 @@ def _folders(fields: Iterator[FileField]) -> tuple[list[str], list[str]]:
             continue
         folder = static_folder(file.field.upload_to)
         if folder:
-            folders[folder] = None
+            folders[posixpath.join(file.prefix or "", folder)] = None
         else:
+            where = f"the folder {file.prefix!r} of its storage" if file.prefix else "the media root"
             notes.append(
                 f"{file} has no folder of its own in upload_to, so it claims none: files that it writes into "
-                "the media root itself are not judged"
+                f"{where} itself are not judged"
             )
     return list(folders), notes
 
@@ -220,13 +235,13 @@ def _defaults(fields: list[FileField]) -> list[str]:
     for file in fields:
         value = file.field.default.value
         if file.field.default.kind == "value" and isinstance(value, str) and value.strip("/"):
-            path = posixpath.normpath(value.lstrip("/"))
+            path = posixpath.normpath(posixpath.join(file.prefix or "", value.lstrip("/")))
             if ".." not in path.split("/"):
                 found[escape(path)] = None
     return list(found)
 
 
-def _notes(fields: list[FileField], below: list[FileField]) -> Iterator[str]:
+def _notes(fields: list[FileField], kept: list[FileField]) -> Iterator[str]:
     for file in fields:
         if file.prefix is None:
             yield (
@@ -238,8 +253,11 @@ def _notes(fields: list[FileField], below: list[FileField]) -> Iterator[str]:
                 f"the default of {file} is decided by code, which does not say it: if it is a file of the "
                 "store, add it to keep"
             )
-    for file in below:
-        yield f"the storage of {file} lies in {file.prefix!r} of the store, and nothing in there is judged"
+    for file in kept:
+        yield (
+            f"the storage of {file} lies in {file.prefix!r} of the store, and nothing in there is judged: "
+            "its name is not plain, or not all that may reference files in there is known"
+        )
 
 
 def outermost(folders: Iterable[str]) -> list[str]:

@@ -62,6 +62,10 @@ class MySQLDialect(Dialect):
 
     # Expressions.
 
+    def below(self, folder: str, expression: str) -> str:
+        # Of a text that is longer than a packet, the whole would be NULL.
+        return f"CONCAT('{folder}/', LEFT({self.text(expression)}, {LONGEST_PATH + 1}))"
+
     def path(self, expression: str) -> str:
         # Without the first step, the bytes of a column that is not in UTF-8 would not be those of the name.
         return f"CAST({self.text(expression)} AS BINARY)"

@@ -38,6 +38,9 @@ class PostgreSQLDialect(Dialect):
         # For the driver, a percent sign begins a placeholder.
         return super().quote(identifier).replace("%", "%%")
 
+    def below(self, folder: str, expression: str) -> str:
+        return f"('{folder}/'::text OPERATOR(pg_catalog.||) {expression}::text)"
+
     def path(self, expression: str) -> str:
         if self.is_utf8:
             return f'{expression}::text COLLATE pg_catalog."C"'

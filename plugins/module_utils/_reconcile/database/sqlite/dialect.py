@@ -22,6 +22,9 @@ class SQLiteDialect(Dialect):
     path_type = "BLOB"
     new_path = "CAST(? AS TEXT)"
 
+    def below(self, folder: str, expression: str) -> str:
+        return f"('{folder}/' || {expression})"
+
     def path(self, expression: str) -> str:
         return f"CAST({expression} AS BLOB)"
 

@@ -123,6 +123,39 @@ def test_references_are_found_by_path_name_and_size(empty_database: TestDatabase
         ]
 
 
+def test_a_prefix_makes_whole_paths_of_what_a_column_holds(empty_database: TestDatabase) -> None:
+    """Also in the order: ``b-/x`` comes before ``b/a``, which comes before ``b0``."""
+    empty_database.run("CREATE TABLE photo (image varchar(200), scan text, size bigint, sha text)")
+    empty_database.insert("photo", [{"image": path} for path in ("b-/x", "b/c.tar.gz", "b0", "a")])
+    scans = ["a.png", "é.png", "/abs.png", "%s'.png", "", None, "z" * (LONGEST_PATH + 9)]
+    empty_database.insert("photo", [{"scan": path, "size": 5, "sha": "s"} for path in scans])
+    scan = Column("photo", "scan", "size", "sha", prefix="b/in")
+    with connect(empty_database.url, read_only=True) as database:
+        [references] = database.references([IMAGE, scan])
+        assert [path for path in references if len(path) < 99] == [
+            *(b"a", b"b-/x", b"b/c.tar.gz", b"b/in/%s'.png", b"b/in//abs.png", b"b/in/a.png"),
+            *("b/in/é.png".encode(), b"b0"),
+        ]
+        assert references == sorted(references)
+        [cut] = [path for path in references if len(path) >= 99]
+        assert len(cut) > LONGEST_PATH
+        assert cut.startswith(b"b/in/zzz")
+        asked = [b"a.png", b"b/in/a.png", b"b/in/%s'.png", b"b/in/", b"b/in", b"b0"]
+        assert database.count_references([IMAGE, scan], asked) == {
+            b"b/in/a.png": 1,
+            b"b/in/%s'.png": 1,
+            b"b0": 1,
+        }
+        stems = database.count_references([IMAGE, scan], [b"b/in/a", b"a", b"b/c.tar"], stems=True)
+        assert stems == {b"b/in/a": 1, b"a": 1, b"b/c.tar": 1}
+        assert database.references_by_name([scan], [b"a.png"]) == [b"b/in/a.png"]
+        assert set(database.references_by_size([scan], [5])) > {b"b/in/a.png"}
+        assert list(database.recorded_contents([scan], [b"b/in/a.png", b"a.png"])) == [
+            (b"b/in/a.png", "5", "s")
+        ]
+        assert b"b/in/a.png" in next(database.sample_values(scan, 100))
+
+
 def test_what_the_columns_do_not_record_is_not_asked_for(photos_with_notes: TestDatabase) -> None:
     with connect(photos_with_notes.url, read_only=True) as database:
         assert database.references_by_size([IMAGE], [5]) == []

@@ -106,12 +106,52 @@ def test_where_each_row_decides_the_references_show_the_folders() -> None:
     assert columns(found.references) == columns(found.claiming) == ["filer_file.file"]
 
 
-def test_a_storage_below_the_store_keeps_its_folder() -> None:
+BELOW = storage("/srv/media/private")
+
+
+def test_a_storage_below_the_store_completes_what_its_fields_hold() -> None:
+    default = {"kind": "value", "value": "scans/none.png"}
+    found = files(
+        PHOTO,
+        model(
+            "album.Paper",
+            file_field("scan", "scans/%Y", storage=1, default=default),
+            file_field("draft", None, storage=1),
+            file_field("note", "", storage=1),
+        ),
+        storages=[STORE, BELOW],
+    )
+    assert found.references[1:] == [
+        {"table": "album_paper", "column": name, "prefix": "private"} for name in ("scan", "draft", "note")
+    ]
+    assert found.claiming == [found.references[2]]
+    assert found.directories == ["photos", "private/scans"]
+    assert found.keep == ["private/scans/none.png"]
+    assert ["the folder 'private' of its storage" in note for note in found.notes] == [True]
+
+
+@pytest.mark.promise(14)
+@pytest.mark.parametrize(
+    ("folder", "others", "parts"),
+    [
+        ("pri vate", [], {}),
+        # What these hold may be paths below that folder.
+        ("private", [model("old.File", file_field("file", storage=None))], {}),
+        (
+            "private",
+            [model("easy_thumbnails.Thumbnail", field("name", "text"))],
+            {"thumbnails": {"easy_thumbnails": {"THUMBNAIL_NAMER": "own.namer"}}},
+        ),
+    ],
+)
+def test_a_storage_below_the_store_keeps_its_folder_where_references_do_not_say_all(
+    folder: str, others: list[Any], parts: dict[str, Any]
+) -> None:
     private = model("album.Paper", file_field("scan", "scans", storage=1))
-    found = files(PHOTO, private, storages=[STORE, storage("/srv/media/private")])
-    assert columns(found.references) == ["album_photo.image"]
-    assert found.keep == ["private"]
-    assert "album.Paper.scan" in found.notes[0]
+    found = files(PHOTO, private, *others, storages=[STORE, storage(f"/srv/media/{folder}")], **parts)
+    assert "album_paper.scan" not in columns(found.references)
+    assert (found.keep, found.directories) == ([folder], ["photos"])
+    assert any("album.Paper.scan" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(
