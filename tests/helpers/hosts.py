@@ -130,7 +130,11 @@ def python_for_all() -> str:
 
 
 # The files of each driver in an environment, by what Python calls it.
-DRIVERS = {"psycopg2": ("psycopg2*",), "psycopg": ("psycopg", "psycopg_binary*", "typing_extensions.py")}
+DRIVERS = {
+    "psycopg2": ("psycopg2*",),
+    "psycopg": ("psycopg", "psycopg_binary*", "typing_extensions.py"),
+    "pymysql": ("pymysql",),
+}
 
 
 def python_with(driver: str, folder: Path) -> str:

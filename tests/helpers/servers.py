@@ -77,19 +77,50 @@ def running_mariadb(settings: Sequence[str] = ()) -> Iterator[Server]:
         yield server
 
 
+def lasting_mariadb() -> tuple[Server, int]:
+    """A server of MariaDB that outlives this process, and the process that stops it when it gets SIGTERM.
+
+    Raises OSError if it cannot be started, and CannotBeHad where this machine can have none.
+    """
+    root = installation()
+    # It holds the other end of its input itself, so that this never ends.
+    reading, writing = os.pipe()
+    try:
+        owner = subprocess.Popen(
+            _command("mariadb", str(root), SMALL, str(library(root))),
+            stdin=reading,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # who reads ours would wait for it
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+    return _started("mariadb", owner), owner.pid
+
+
 @contextmanager
 def _owned(kind: str, programs: str, settings: Sequence[str], other: str) -> Iterator[Server]:
-    options = [kind, place(), programs, settings, other]
     owner = subprocess.Popen(
-        [sys.executable, "-ISB", Path(__file__).with_name("server_process.py"), json.dumps(options)],
+        _command(kind, programs, settings, other),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,  # what the terminal says to a run must not reach it
     )
     # The end of its input is what stops it.
     with owner:
-        assert owner.stdout is not None
-        told = json.loads(owner.stdout.readline() or '{"error": "the process of the server was ended"}')
-        if "error" in told:
-            raise OSError(f"no {kind} could be started: {told['error']}")
-        yield Server(**told)
+        yield _started(kind, owner)
+
+
+def _command(kind: str, programs: str, settings: Sequence[str], other: str) -> list[str]:
+    options = json.dumps([kind, place(), programs, settings, other])
+    return [sys.executable, "-ISB", str(Path(__file__).with_name("server_process.py")), options]
+
+
+def _started(kind: str, owner: subprocess.Popen[bytes]) -> Server:
+    assert owner.stdout is not None
+    told = json.loads(owner.stdout.readline() or '{"error": "the process of the server was ended"}')
+    if "error" in told:
+        raise OSError(f"no {kind} could be started: {told['error']}")
+    return Server(**told)

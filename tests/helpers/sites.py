@@ -62,10 +62,12 @@ class Site:
         self.media = folder / f"{name}-media"
         for directory in ("photos", "avif"):
             (self.media / directory).mkdir(parents=True)
+        # As Django has it: MariaDB keeps no zone with a time.
+        moment = "datetime(6)" if database.kind == "mariadb" else "timestamp with time zone"
         database.run(
             "CREATE TABLE collection_photo ("
             " id integer PRIMARY KEY, image varchar(300) NOT NULL, image_avif varchar(300),"
-            " content_type_id integer, uploaded_at timestamp with time zone NOT NULL)"
+            f" content_type_id integer, uploaded_at {moment} NOT NULL)"
         )
 
     def write(self, *paths: str | bytes, hours: float = 48, content: bytes = b"picture") -> None:
@@ -80,7 +82,8 @@ class Site:
     def insert(self, *images: str, attached: bool = True, **more: Any) -> None:
         """Insert a row for each image, uploaded two days ago."""
         [(last,)] = self.database.rows("SELECT coalesce(max(id), 0) FROM collection_photo")
-        two_days_ago = time.strftime("%Y-%m-%d %H:%M:%S+00:00", time.gmtime(time.time() - 172800))
+        zone = "" if self.database.kind == "mariadb" else "+00:00"
+        two_days_ago = time.strftime(f"%Y-%m-%d %H:%M:%S{zone}", time.gmtime(time.time() - 172800))
         rows = [
             {
                 "id": number,

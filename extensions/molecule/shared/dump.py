@@ -13,4 +13,5 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[3] / "tests")]
 from helpers.databases import TestDatabase  # noqa: E402
 
 url = sys.stdin.read().strip()
-sys.stdout.write(f"{TestDatabase(url.partition(':')[0], url).dump()}\n")
+scheme = url.partition(":")[0]
+sys.stdout.write(f"{TestDatabase('mariadb' if scheme == 'mysql' else scheme, url).dump()}\n")
