@@ -223,6 +223,8 @@ class Walk:
         for level in self._levels:
             if level.handle >= 0:
                 os.close(level.handle)
+            # The reader knows its level: both would wait for the collector, with names and a descriptor.
+            level.lists = iter(())
         self._levels.clear()
 
     def _climb(self, level: _Level, parent: _Level) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 import tempfile
@@ -75,6 +76,24 @@ def test_what_is_as_read_comes_before_what_is_in_subdirectories(tree: LocalStore
         runs.append((run.prefix, sorted(run.names)))
         assert all(tree.check_in(run, name).is_found for name in run.names)
     assert runs == [(b"a/", [b"1", b"z"]), (b"a/m/", [b"x"])]
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("in_order", [True, False])
+def test_a_walk_that_is_given_up_leaves_nothing_to_the_collector(
+    tree: LocalStore, media: Media, in_order: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Which may not come for long, while the search for emptied folders goes on from folder to folder.
+    monkeypatch.setattr(walk, "ENTRIES", 1)
+    media.write("a/1", "a/2", "a/3")
+    before = open_handles()
+    gc.disable()
+    try:
+        for _round in range(3):
+            next(tree.walk(b"a", None, in_order))
+        assert len(os.listdir("/proc/self/fd")) == before
+    finally:
+        gc.enable()
 
 
 def test_a_run_holds_the_names_of_one_directory_and_a_handle_to_look_at_them(
