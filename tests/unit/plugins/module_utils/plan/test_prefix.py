@@ -137,6 +137,16 @@ def test_no_record_is_judged_by_a_file_below_a_prefix(
         run(getattr(sqlite_site, job)(references=[below], **options), check=True)
 
 
+def test_where_the_storage_was_such_a_folder_once_records_are_judged(sqlite_site: Site) -> None:
+    """An earlier field leaves its prefix in the state; that of today has none."""
+    hold(sqlite_site, "in/a.jpg")
+    sqlite_site.media.write("in/b.jpg")
+    made = sqlite_site.missing(references=COLUMNS, file_column="thumbnail")
+    project = ProjectParts((Column("photo", "thumbnail"),), ())
+    plan, _outcome = run(replace(made, site=replace(made.site, project=project)), check=True)
+    assert len(found(plan)) == 1
+
+
 @pytest.mark.parametrize("prefix", ["/private", "a//b", "../x", ".hidden", "a'b", "a b", "a\\b", "é", "a%b"])
 def test_a_prefix_that_is_not_plain_is_refused(sqlite_site: Site, prefix: str) -> None:
     with pytest.raises(SiteError, match="is no plain folder"):
