@@ -22,9 +22,10 @@ from ..text import escaped
 from .django.project import directory_of, python_of
 from .jobs import absolute, sqlite_path
 from .options import JOBS, module_options
-from .trusted import ROOT, is_writable_by_others, why_untrusted
+from .trusted import ROOT, is_writable_by_others, why_untrusted, why_untrusted_code
 from .values import checked
 
+_PROJECT = "the Django project"
 _NAMES = ("user", "python", "django", "media_root", "quarantine", "state_directory", "database_url")
 _DECIDING = [replace(option, required=False) for option in module_options(JOBS[0]) if option.name in _NAMES]
 
@@ -191,7 +192,7 @@ def _require_roots_own(sites: Sequence[Mapping[str, Any]], python: str) -> None:
         places += [("the SQLite database", database), ("the folder of", os.path.dirname(database))]
     for what, path in sorted({(what, path) for what, path in places if path}):
         try:
-            why = why_untrusted(path)
+            why = why_untrusted(path) or (why_untrusted_code(path) if what == _PROJECT else None)
         except OSError as error:
             why = f"{path} cannot be examined: {error.strerror}."
         if why:
@@ -207,7 +208,7 @@ def _of_project(django: Mapping[str, Any] | None) -> list[tuple[str, str]]:
         return []
     python, file = python_of(django), django["environment_file"]
     return [
-        ("the Django project", directory_of(django)),
+        (_PROJECT, directory_of(django)),
         ("its interpreter", python or ""),
         ("its environment file", file or ""),
     ]

@@ -19,6 +19,7 @@ from ..errors import SiteError
 ROOT = 0
 # As many as the kernel follows.
 _LINKS_ON_THE_WAY = 40
+_CODE = (".py", ".pyc", ".so", ".pth")
 
 
 def why_untrusted(path: str) -> str | None:
@@ -36,6 +37,24 @@ def why_untrusted(path: str) -> str | None:
         if why:
             return why
     return None
+
+
+def why_untrusted_code(folder: str) -> str | None:
+    """The same of what Python may run in a folder: its files there, and the folders that hold some.
+
+    Raises OSError where something cannot be examined.
+    """
+    for here, _folders, names in os.walk(folder, onerror=_unreadable):
+        code = [name for name in names if name.endswith(_CODE)]
+        for path in [here, *(os.path.join(here, name) for name in code)] if code else ():
+            why = why_untrusted(path)
+            if why:
+                return why
+    return None
+
+
+def _unreadable(error: OSError) -> None:
+    raise error
 
 
 def require_own_folder(path: str, what: str) -> None:

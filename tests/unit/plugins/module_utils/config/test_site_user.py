@@ -73,3 +73,19 @@ def test_root_runs_no_project_that_somebody_else_may_change(folder: Path) -> Non
         django = {"project": str(place), **{key: f"{ours}/{value}" for key, value in said.items()}}
         with pytest.raises(SiteError, match="somebody else may exchange it"):
             worker_of([{"user": "root", "django": django}])
+
+
+@needs_root
+@pytest.mark.promise(15)
+@pytest.mark.parametrize("theirs", ["gallery", "gallery/models.py", "venv/lib/hook.pth"])
+def test_root_runs_no_code_that_somebody_else_may_change(folder: Path, theirs: str) -> None:
+    for name in ("gallery/models.py", "venv/lib/hook.pth", "media/photo.jpg"):
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).touch()
+    give(folder / "media")
+    said = {"user": "root", **site(folder, python="/usr/bin/python3")}
+    said["django"]["python"] = "/usr/bin/python3"
+    assert worker_of([said]).uid == 0
+    give(folder / theirs)
+    with pytest.raises(SiteError, match="somebody else may exchange it"):
+        worker_of([said])
