@@ -58,7 +58,6 @@ def _part(job: Mapping[str, Any]) -> Part:
         with open(job["data"], encoding="utf-8") as file:
             [document] = read_documents(file.read(REPORT_BYTES + BESIDE_LISTS))
     except (CleanupError, OSError, ValueError) as error:
-        raise AnsibleActionFail(
-            f"the data of {job['heading']} from the host {job['host']} cannot be used: {error}"
-        ) from None
+        # One host does not keep the others from being reviewed; without a plan, nothing of it is exported.
+        return Part(job["host"], job["heading"], None, f"what the host sent cannot be used: {error}")
     return Part(job["host"], job["heading"], document)

@@ -148,7 +148,8 @@ options:
         as V(campaigns/*.jpg), which also matches a name alone (V(*.pdf));
         or it is a row by its table and key, V(row:album_photo:17), as summaries
         show them. V(file:) before a path that is percent-encoded keeps that
-        file whatever its name holds, such as V(file:cups/a%5B1%5D.jpg).
+        file whatever its name holds, such as V(file:cups/a%5B1%5D.jpg); V(encoded-row:)
+        does so for a row.
       - A record is kept with each of its files that is listed, a listed record
         keeps its files, and a record is kept with which a listed row would
         be deleted. What a job lists comes on top of what its site lists. See

@@ -17,8 +17,12 @@ description:
 positional: _input, host, jobs
 options:
   _input:
-    description: The exported list, the value of C(media_cleanup_keep). Of an empty one nothing is returned.
-    type: dict
+    description:
+      - The value of C(media_cleanup_keep), which is the exported list or the path of its file on the
+        controller. Of an empty one nothing is returned.
+      - A file is read as data. What C(-e @keep.yml) reads is as good as the playbook itself, since whoever
+        writes it can set any variable and run any template on the controller.
+    type: raw
     required: true
   host:
     description: The host, as the inventory calls it.
@@ -49,12 +53,15 @@ _value:
   type: dict
 """
 
+import json
+import os
 from typing import Any, Callable, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 
 from ..module_utils._reconcile.config.review import reviews
 from ..module_utils._reconcile.errors import SiteError
+from ..module_utils._reconcile.process import MOST_SENT
 
 
 def cleanup_reviews(document: Any, host: str, jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -62,6 +69,8 @@ def cleanup_reviews(document: Any, host: str, jobs: Sequence[Mapping[str, Any]])
     if not document:
         return {}
     try:
+        if isinstance(document, str):
+            document = _read(document)
         found = reviews(document, host, [job["heading"] for job in jobs])
     except SiteError as error:
         raise AnsibleFilterError(str(error)) from None
@@ -72,6 +81,19 @@ def cleanup_reviews(document: Any, host: str, jobs: Sequence[Mapping[str, Any]])
         }
         for job, review in zip(jobs, found)
     }
+
+
+def _read(path: str) -> Any:
+    """A list from its file, as data and never as variables. Raises SiteError."""
+    try:
+        with open(os.path.expanduser(path), encoding="utf-8") as file:
+            return json.loads(file.read(MOST_SENT))
+    except OSError as error:
+        raise SiteError(f"the keep list {path} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise SiteError(
+            f"the keep list {path} is no JSON text: pass on the file that the page exported, as it is."
+        ) from None
 
 
 class FilterModule:

@@ -16,7 +16,7 @@ description:
     M(django_media.cleanup.photo_records) wrote for it (their option C(report)), once that was fetched from
     all hosts.
   - The page shows the plans with pictures. Whoever reads it may untick what is to be kept and export that as
-    C(keep.yml), for C(-e @keep.yml) of the playbook C(django_media.cleanup.cleanup).
+    C(keep.yml), for C(-e media_cleanup_keep=keep.yml) of the playbook C(django_media.cleanup.cleanup).
   - The page loads nothing from anywhere, and its owner alone can read it.
   - It runs on the controller, in check mode too.
 attributes:

@@ -145,7 +145,8 @@ def test_what_is_unticked_on_the_page_of_the_demo_is_exactly_what_the_playbook_k
     assert '  - "row:album_photo:309"\n' in values[17]
     assert values[21] == 390
 
-    applied = ansible.run(*playbook, "-e", f"@{keep}", "-e", "media_cleanup_force=true", "-v")
+    applying = ("-e", f"media_cleanup_keep={keep}", "-e", "media_cleanup_force=true", "-v")
+    applied = ansible.run(*playbook, *applying)
     assert applied.status == 0, applied.output
     assert "item_photos/deleted_item_klm.jpg: a reviewer unticked it" in applied.words
     left = {file.name for file in (demo / "footycollect/media/item_photos").iterdir()}
@@ -277,18 +278,18 @@ def test_hostile_names_are_text_on_the_page_and_bytes_in_its_export(
 def test_the_page_of_a_quarantine_gives_the_commands_that_restore_what_is_ticked(
     tmp_path: Path, engine_site: EngineSite, browse: Browse
 ) -> None:
-    engine_site.media.write("p/a b's.jpg", "p/b.jpg", "p/c.jpg")
+    engine_site.media.write("--force", "p/a b's.jpg", "p/b.jpg")
     let_clock_tick()
     kept_in = os.fsencode(tmp_path / "kept")
-    site = engine_site.orphans(quarantine=os.fsdecode(kept_in)).site
+    job = engine_site.orphans(quarantine=os.fsdecode(kept_in), directories=["."])
     for _run in range(2):
-        run(engine_site.orphans(quarantine=os.fsdecode(kept_in)), check=False)
+        run(job, check=False)
         engine_site.media.write("p/d.jpg")
         let_clock_tick()
     texts: list[Any] = []
     for info in batches(kept_in):
-        emit_batch(site, info, Prospects(["would be restored"], []), Limits(1 << 20, 10), texts.append)
-    first, second = read_documents("".join(texts))
+        emit_batch(job.site, info, Prospects(["would be restored"], []), Limits(1 << 20, 10), texts.append)
+    first, second = read_documents("".join(texts), "batch")
     html = written(tmp_path, *(Part("web", each["heading"], each) for each in (first, second)))
     commands = "document.getElementById('lasting').value"
     found = browse(
@@ -296,6 +297,7 @@ def test_the_page_of_a_quarantine_gives_the_commands_that_restore_what_is_ticked
         ["axe"],
         ["eval", "document.getElementById('title').textContent"],
         ["click", "#list [aria-posinset='2']"],
+        ["click", "#list [aria-posinset='4']"],
         ["eval", CHOSEN],
         ["click", "#export"],
         ["eval", commands],
@@ -307,9 +309,9 @@ def test_the_page_of_a_quarantine_gives_the_commands_that_restore_what_is_ticked
         ["eval", commands],
     )
     values = found["values"]
-    assert (values[0], values[6]) == ([], [])
+    assert (values[0], values[7]) == ([], [])
     assert values[1] == "What is kept in quarantine"
-    assert values[3] == "1 of 4 items to come back"
-    only = f"media-cleanup restore kit {first['heading']} 'p/a b'\\''s.jpg'"
-    assert values[5] == only
-    assert values[11] == f"{only}\nmedia-cleanup restore kit {second['heading']}"
+    assert values[4] == "2 of 4 items to come back"
+    only = f"media-cleanup restore kit {first['heading']} -- --force 'p/a b'\\''s.jpg'"
+    assert values[6] == only
+    assert values[12] == f"{only}\nmedia-cleanup restore kit {second['heading']}"

@@ -167,7 +167,7 @@ def _write_report(options: argparse.Namespace, runs: Sequence[Run]) -> None:
     if len(planned) < len(runs):
         raise SiteError(f"not every plan could be made, so {options.report} was not written.")
     # The parent of a site's process writes it itself.
-    with nullcontext() if options.emit_report else PageFile(options.report) as file:
+    with nullcontext() if options.emit_report else PageFile(options.report, "plan", options.site) as file:
         emit = file.emit if file else options.emit_report
         for run in planned:
             limits = Limits(REPORT_BYTES // len(planned), REPORT_THUMBNAILS // len(planned))

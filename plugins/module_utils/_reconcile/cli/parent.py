@@ -46,9 +46,10 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
     }
     path = getattr(options, "list", None)
     report = getattr(options, "report", None)
+    kind = "batch" if options.command == "batches" else "plan"
     with ExitStack() as stack:
         listed = stack.enter_context(ListFile(path)) if path else None
-        reported = stack.enter_context(PageFile(report)) if report else None
+        reported = stack.enter_context(PageFile(report, kind, options.site)) if report else None
         emit = None if listed is None else partial(_listed, listed, options.list_format)
         hear = _Hearing(options, emit, reported.emit if reported else None).hear
         status, left = _validated(process.run(worker, "cli.child", request, hear))

@@ -2,7 +2,11 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The entries of the option ``keep``: a path, a glob, ``file:PATH`` percent-encoded, ``row:TABLE:KEY``."""
+"""The entries of the option ``keep``: a path, a glob, ``row:TABLE:KEY``, or one of these percent-encoded.
+
+``file:PATH`` and ``encoded-row:TABLE:KEY`` say whatever names and keys hold. No entry made here holds a
+brace: Ansible reads entries as variables, and would run what an uploaded file is called as a template.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,15 @@ import os
 import posixpath
 import re
 from typing import Sequence
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from ..errors import SiteError
 from ..text import escaped
 from .site import Keep
 
-_ROW, _FILE = "row:", "file:"
+_ROW, _FILE, _ENCODED_ROW = "row:", "file:", "encoded-row:"
 # What a plain entry would mean otherwise, or show otherwise.
-_SPECIAL = re.compile(r"[*?\[%\\]|^(?:row|file):")
+_SPECIAL = re.compile(r"[*?\[%\\{}]|^(?:row|file|encoded-row):")
 
 
 def entry_of_file(path: bytes) -> str:
@@ -31,25 +35,28 @@ def entry_of_file(path: bytes) -> str:
 
 def entry_of_row(table: str, key: str) -> str:
     """The entry that keeps a row, by its key as reports show it."""
-    return f"{_ROW}{table}:{key}"
+    if not re.search("[{}]", table + key):
+        return f"{_ROW}{table}:{key}"
+    return f"{_ENCODED_ROW}{quote(table)}:{quote(key)}"
 
 
 def keep_of(entries: Sequence[str]) -> Keep:
     """What entries keep. Raises SiteError for one that is none."""
-    rows = [entry[len(_ROW) :] for entry in entries if entry.startswith(_ROW)]
+    rows = [entry for entry in entries if entry.startswith((_ROW, _ENCODED_ROW))]
     files = [entry for entry in entries if entry.startswith(_FILE)]
-    paths = [entry for entry in entries if not entry.startswith((_ROW, _FILE))]
-    split = [(table, key) for table, _colon, key in (row.partition(":") for row in rows)]
-    for row, (table, key) in zip(rows, split):
-        if not table or not key:
-            raise SiteError(
-                f"keep: the entry {_ROW + row!r} must be row:TABLE:KEY, such as row:album_photo:17."
-            )
+    paths = [entry for entry in entries if not entry.startswith((_ROW, _ENCODED_ROW, _FILE))]
     return Keep(
         tuple(below_root("keep: the entry", path) for path in paths),
-        tuple(split),
+        tuple(map(_row, rows)),
         tuple(map(_encoded, files)),
     )
+
+
+def _row(entry: str) -> tuple[str, str]:
+    kind, table, key = (*entry.split(":", 2), "")[:3]
+    if not table or not key:
+        raise SiteError(f"keep: the entry {entry!r} must be row:TABLE:KEY, such as row:album_photo:17.")
+    return (unquote(table), unquote(key)) if kind + ":" == _ENCODED_ROW else (table, key)
 
 
 def _encoded(entry: str) -> bytes:

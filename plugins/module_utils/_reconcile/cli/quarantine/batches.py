@@ -49,7 +49,7 @@ def list_batches(options: argparse.Namespace) -> Exit:
 def _write_page(options: argparse.Namespace, batches: Sequence[tuple[Site, BatchInfo]]) -> None:
     limits = Limits(REPORT_BYTES // max(1, len(batches)), REPORT_THUMBNAILS // max(1, len(batches)))
     # The parent of a site's process writes it itself.
-    with nullcontext() if options.emit_report else PageFile(options.report) as file:
+    with nullcontext() if options.emit_report else PageFile(options.report, "batch", options.site) as file:
         emit = file.emit if file else options.emit_report
         for site, info in batches:
             emit_batch(site, info, _prospects(options, site, info), limits, emit)

@@ -30,6 +30,8 @@ from .thumbnails import LONGEST, Thumbnails
 FORMAT = 1
 # Bytes of what is no list: the token of the plan, notes and messages.
 BESIDE_LISTS = 1 << 20
+# Where the calendar of browsers and of Python ends, in seconds; file systems go on.
+LAST_MOMENT = 253_402_300_800
 # Items that a page lists; it counts the others.
 MOST_ITEMS = 50_000
 # The share of the bytes that names may take; the rest is for pictures.
@@ -179,7 +181,8 @@ class _Subjects:
         folder, _slash, name = subject.path.rpartition(b"/")
         number = self._folders.setdefault(folder, len(self._folders))
         entry = "" if subject.entry == escaped(subject.path) else subject.entry
-        return [number, escaped(name), subject.size, subject.modified, entry, subject.about]
+        modified = subject.modified if 0 < subject.modified < LAST_MOMENT else 0
+        return [number, escaped(name), subject.size, modified, entry, subject.about]
 
     def as_dict(self) -> dict[str, Any]:
         return {"folders": list(map(escaped, self._folders)), "items": self._rows}

@@ -31,7 +31,7 @@ function exported() {
     const sum = checksum([...about, ...keep].join("\n"));
     return [{ host, site, job, heading, plan_id, plan, keep, count: keep.length, checksum: sum }];
   });
-  const about = "What a reviewer keeps of the plans of a page. Pass it on as it is: -e @keep.yml, or --keep FILE.";
+  const about = "What a reviewer keeps of the plans of a page. Pass it on as it is: -e media_cleanup_keep=FILE, or --keep FILE.";
   return JSON.stringify({ media_cleanup_keep: { about, version: 1, made: data.made, jobs } }, null, 1) + "\n";
 }
 
@@ -56,7 +56,9 @@ function restoring() {
     const isWhole = !unticked[at].size && part.items.length === part.items_total;
     const ticked = part.items.filter((item, number) => !unticked[at].has(number));
     const paths = isWhole ? [] : [...new Set(ticked.map((item) => pathOf(part, item)))];
-    return [["media-cleanup restore", quoted(part.site), part.heading, ...paths.map(quoted)].join(" ")];
+    // What begins with a dash is a path here, and no option.
+    const dashes = paths.some((path) => path.startsWith("-")) ? ["--"] : [];
+    return [["media-cleanup restore", quoted(part.site), quoted(part.heading), ...dashes, ...paths.map(quoted)].join(" ")];
   });
   return commands.join("\n") || "# Nothing is ticked.";
 }

@@ -348,7 +348,7 @@ function start() {
   $("export").addEventListener("click", () => isOfBatches ? $("how").click() : save());
   $("how").addEventListener("click", () => {
     const part = parts[view.part] || {};
-    $("command").textContent = `media-cleanup ${part.job || "JOB"} ${part.site || "SITE"} --keep keep.yml`;
+    $("command").textContent = `media-cleanup ${part.job || "JOB"} ${quoted(part.site || "SITE")} --keep keep.yml`;
     $("lasting").value = isOfBatches ? restoring() : lasting();
     $("help").showModal();
   });

@@ -4,7 +4,8 @@
 
 """Makes the page: one file that loads nothing and runs nothing but its own script.
 
-What comes from the site's processes is their users' word. It is checked here, and only ever data there.
+What comes from the site's processes is their users' word. It is checked here, and only ever data there; what
+of it a person may copy to a terminal, or Ansible reads as a variable, is neither command nor template.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ import os
 import re
 import time
 from string import Template
-from typing import Any, Callable, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from ...errors import CleanupError
 from ...plan.reviewed import DAYS
+from ...text import printable
+from .document import LAST_MOMENT
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_TOKEN = re.compile(r"[A-Za-z0-9_=-]*")
+_JOBS = ("orphans", "incomplete", "missing")
 
 
 class Part(NamedTuple):
@@ -53,15 +58,28 @@ def page(parts: Sequence[Part]) -> str:
     )
 
 
-def read_documents(text: str) -> list[Mapping[str, Any]]:
-    """The documents that were written one a line. Raises CleanupError for what is none."""
+def read_documents(text: str, kind: str = "plan") -> list[Mapping[str, Any]]:
+    """The documents of one kind that were written one a line. Raises CleanupError for what is none."""
     try:
-        documents = [json.loads(line) for line in text.splitlines()]
+        documents = [_as_printable(json.loads(line)) for line in text.splitlines()]
     except (ValueError, RecursionError):
         raise CleanupError("what the site's process sent for the page cannot be read.") from None
     for document in documents:
         _require_document(document)
+        if document["kind"] != kind:
+            raise CleanupError(f"what the site's process sent for the page is no {kind} of this version.")
     return documents
+
+
+def _as_printable(value: Any) -> Any:
+    """A value of JSON with all its texts as a terminal may show them."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [_as_printable(each) for each in value]
+    if isinstance(value, dict):
+        return {printable(key): _as_printable(each) for key, each in value.items()}
+    return value
 
 
 def _shown(part: Part) -> dict[str, Any]:
@@ -85,6 +103,23 @@ def _hash(text: str) -> str:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _is_line(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable()
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is one line that Ansible does not take for a template."""
+    return _is_line(value) and "{" not in value
+
+
+def _is_token(value: Any) -> bool:
+    return isinstance(value, str) and bool(_TOKEN.fullmatch(value))
+
+
+def _is_moment(value: Any) -> bool:
+    return _is_number(value) and 0 <= value < LAST_MOMENT
 
 
 def _is_number(value: Any) -> bool:
@@ -121,18 +156,23 @@ def _is_picture(value: Any) -> bool:
 
 
 _FIELDS: Mapping[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("kind", "host", "heading", "site", "job", "table", "plan_id", "plan"), _is_text),
+    "kind": lambda value: value in ("plan", "batch"),
+    "job": lambda value: value in _JOBS,
+    **dict.fromkeys(("host", "heading", "site"), _is_plain),
+    **dict.fromkeys(("plan_id", "plan"), _is_token),
+    "table": _is_text,
     **dict.fromkeys(
         ("young", "items_total", "kept_total", "dependent_rows_total", "relinks_total"), _is_number
     ),
     **dict.fromkeys(("is_itemized", "is_permanent"), _is_flag),
-    **dict.fromkeys(("summary", "notes", "unlisted", "dependent_rows", "folders"), _list_of(_is_text)),
+    **dict.fromkeys(("summary", "notes", "unlisted", "dependent_rows"), _list_of(_is_text)),
+    "folders": _list_of(_is_line),
     **dict.fromkeys(("examined", "found", "labels", "kept_codes"), _table_of(_is_number)),
-    "made": _is_number,
+    "made": _is_moment,
     "dependents": _table_of(_table_of(_is_number)),
     "refused": _list_of(_is_refusal),
     "relinks": _list_of(_row_of(_is_text, _is_text)),
-    "items": _list_of(_row_of(_is_number, _is_text, _is_number, _is_number, _is_text, _is_text)),
+    "items": _list_of(_row_of(_is_number, _is_line, _is_number, _is_moment, _is_line, _is_text)),
     "kept": _list_of(_row_of(_is_text, _is_text, _is_text, _is_text)),
     "pictures": _table_of(_is_picture),
     "no_picture": _table_of(_is_text),
@@ -148,5 +188,13 @@ def _require_document(document: Any) -> None:
         not is_whole
         or not all(name in document["found"] for name in totals)
         or any(not isinstance(item[0], int) or not 0 <= item[0] < folders for item in document["items"])
+        or (document["kind"] == "plan" and not all(map(_is_plain, _entries(document))))
     ):
         raise CleanupError("what the site's process sent for the page is no plan of this version.")
+
+
+def _entries(document: Mapping[str, Any]) -> Iterator[str]:
+    """What the page would export to keep each item."""
+    folders = document["folders"]
+    for folder, name, _size, _modified, entry, _about in document["items"]:
+        yield entry or (f"{folders[folder]}/{name}" if folders[folder] else name)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from engine.config.keep import entry_of_row, keep_of
 from engine.errors import SiteError
 from engine.kept import Code
 from engine.plan import approval, reviewed
@@ -69,6 +70,13 @@ def test_an_unticked_row_is_kept_with_its_files(site: Site) -> None:
     assert not again.warnings
     assert site.media.files == {b"p/a.jpg", b"t/a.jpg"}
     assert site.images == ["p/a.jpg"]
+
+
+@pytest.mark.parametrize("key", ["{{ 1 }}:%7B", "a:b"])
+def test_a_row_whose_key_is_a_template_has_an_entry_that_is_none(key: str) -> None:
+    entry = entry_of_row("photo", key)
+    assert "{" not in entry
+    assert keep_of([entry]).rows == (("photo", key),)
 
 
 def test_a_record_is_kept_with_which_an_unticked_row_would_be_deleted(sqlite_site: Site) -> None:

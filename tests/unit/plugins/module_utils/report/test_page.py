@@ -9,6 +9,7 @@ import base64
 import hashlib
 import io
 import json
+import platform
 import re
 import time
 from dataclasses import replace
@@ -22,10 +23,12 @@ from engine import work
 from engine.config.keep import keep_of
 from engine.config.site_user import this_process
 from engine.errors import CleanupError
-from engine.report.page.document import Limits, emit_document
+from engine.report.description import Subject
+from engine.report.page.document import Limits, Lists, beginning, emit_document, emit_with_pictures
+from engine.report.page.file import PageFile
 from engine.report.page.page import Part, page, read_documents
 from helpers.builders import A_TICK, Site, run
-from helpers.pages import paths_of
+from helpers.pages import data_of, paths_of
 
 HOSTILE = [
     "p/</script><script>alert(1)</script>.jpg",
@@ -40,9 +43,14 @@ ODD = [
     b"row:x:1.jpg",
     b"file:x",
     b"p/a\\x41.jpg",
+    b"{{ lookup('pipe', 'id') }}.jpg",
+    b"p/{%x",
     b" a ",
     b"p/a",
 ]
+
+
+EMPTY = {"records": 0, "files": 0, "bytes": 0}
 
 
 @pytest.fixture(params=["this process", "a process of its own"])
@@ -140,6 +148,8 @@ def test_each_name_has_an_entry_that_keeps_exactly_its_file(sqlite_site: Site, t
         keep = keep_of([entry])
         assert [*keep.paths, *keep.files] == [name], entry
         assert entry.isprintable()
+        # Ansible would run it as a template where it reads the exported list as variables.
+        assert "{" not in entry
 
 
 def test_nothing_of_a_name_is_markup_or_script(sqlite_site: Site, tmp_path: Path) -> None:
@@ -189,7 +199,44 @@ CHANGES = [
     {"made": float("nan")},
     {"made": 1e300},
     {"plan": None},
+    {"kind": "batch"},
+    {"job": "orphans x; reboot"},
+    {"plan_id": "{{ lookup('pipe', 'id') }}"},
+    {"plan": "{% raw %}"},
+    {"site": "kit\nkeep: []"},
+    {"heading": "kit\nreboot"},
+    {"heading": "kit {{ 1 }}"},
+    {"folders": ["{{ lookup('pipe', 'id') }}"]},
+    {"items": [[0, "{{ lookup('pipe', 'id') }}", 1, 1, "", ""]]},
+    {"items": [[0, "a", 1, 1, "row:photo:{{ 1 }}", ""]]},
+    {"items": [[0, "a\nb", 1, 1, "", ""]]},
+    {"items": [[0, "a", 1, 1e15, "", ""]]},
 ]
+
+
+@pytest.mark.promise(15)
+def test_what_a_process_shows_is_its_own_site_without_what_a_terminal_obeys(
+    sqlite_site: Site, tmp_path: Path
+) -> None:
+    forged = {**whole(sqlite_site, tmp_path), "site": "other", "host": "other", "notes": ["\x1b[2J\u202e"]}
+    target = tmp_path / "page.html"
+    with PageFile(str(target), "plan", "kit") as file:
+        file.emit(json.dumps(forged))
+        file.emit(None)
+    [part] = data_of(target)["parts"]
+    assert (part["site"], part["host"]) == ("kit", platform.node())
+    assert part["notes"] == ["\\x1b[2J\\u202e"]
+
+
+@pytest.mark.parametrize("seconds", [-10_000, 1 << 40])
+def test_a_time_that_no_calendar_has_is_shown_as_unknown(sqlite_site: Site, seconds: int) -> None:
+    subject = Subject(b"p/1.jpg", "p/1.jpg", [], 1, seconds)
+    texts: list[Any] = []
+    document = {**beginning(sqlite_site.orphans().site, "orphans", "kit"), "found": EMPTY, "items_total": 1}
+    document.update(kind="plan", summary=[], refused=[], notes=[])
+    emit_with_pictures(document, Lists([], [subject], lambda path: None), Limits(1 << 20, 1), texts.append)
+    [found] = read_documents("".join(texts))
+    assert found["items"][0][3] == 0
 
 
 @pytest.mark.promise(15)
