@@ -24,6 +24,13 @@ PACKAGES = ("@sparticuz/chromium@147.0.0", "puppeteer-core@24.43.1", "axe-core@4
 # Seconds for one step; on a fresh machine npm takes about fifteen.
 LIMIT = 300
 
+# Those that the packages bring name folders of a service, without which no text can be drawn.
+_FONTS = """\
+<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>{place}/fonts</dir><cachedir>{place}/fonts-cache</cachedir></fontconfig>
+"""
+
 Step = Sequence[Any]
 
 
@@ -60,10 +67,13 @@ def watched(page: Path, steps: Sequence[Step], downloads: Path, **more: Any) -> 
 def _node(folder: Path, scenario: Mapping[str, Any]) -> str:
     unpacked = folder / "unpacked"
     unpacked.mkdir(exist_ok=True)
+    fonts = unpacked / "fonts.conf"
+    fonts.write_text(_FONTS.format(place=unpacked))
     # It is made for a service that has none of the libraries it needs, and brings them for that.
     service = {
         "AWS_LAMBDA_JS_RUNTIME": "nodejs20.x",
         "TMPDIR": str(unpacked),
+        "FONTCONFIG_FILE": str(fonts),
         "NODE_PATH": f"{folder}/node_modules",
     }
     return _run(["node", str(DRIVER)], service, json.dumps(scenario))
