@@ -66,7 +66,7 @@ def test_options_that_cannot_be_meant(sqlite_site: Site):
         "derived outside": (orphans(derived=["../{dir}/{name}"]), ["must lie below media_root"]),
         "no plan": (orphans(approved_plan="yes"), ["approved_plan cannot be read", "as it is"]),
         "select": (records(select="orphans"), ["select", "missing, incomplete"]),
-        "label": (records(label="title"), ["label 'title'", "such as album_id.title"]),
+        "label": (records(label="title"), ["no column 'title'", "Its columns are: content_type_id"]),
         "label without key": (records(label="image.title"), ["collection_photo.image is no foreign key"]),
         "unattached": (
             records(select="incomplete", unattached_column="item_id"),

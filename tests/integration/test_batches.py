@@ -49,7 +49,7 @@ def full_site_on_each(tmp_path: Path, database: Any) -> FullSite:
 
 
 def _told(listed: Any) -> dict[str, str]:
-    return {os.fsdecode(name): reason for name, _code, reason in listed.items}
+    return {os.fsdecode(item.name): item.reason for item in listed.items}
 
 
 # Extended attributes and ACLs.

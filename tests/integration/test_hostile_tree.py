@@ -85,7 +85,7 @@ def immutable(*paths: bytes | Path) -> Iterator[None]:
 
 
 def reasons(listed: Any) -> dict[str, str]:
-    return {os.fsdecode(name): reason for name, _code, reason in listed.items}
+    return {os.fsdecode(item.name): item.reason for item in listed.items}
 
 
 # Links.

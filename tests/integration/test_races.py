@@ -37,7 +37,7 @@ def job(task: Task) -> OrphansJob | RecordsJob:
 
 
 def reasons(outcome: Any) -> dict[str, str]:
-    return {os.fsdecode(name): reason for name, _code, reason in outcome.kept.items}
+    return {os.fsdecode(item.name): item.reason for item in outcome.kept.items}
 
 
 def test_a_row_that_comes_while_the_tree_is_walked_protects_its_file(site: Site):

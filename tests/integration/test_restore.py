@@ -143,7 +143,7 @@ def test_a_file_in_the_way_stays_and_the_rest_comes_back(full_site: FullSite):
 
     for check in (True, False):
         found = full_site.restore(batch, check=check)
-        assert [name for name, _code, _reason in found.kept.items] == [b"photos/left over.jpg"]
+        assert [name for name, *_why in found.kept.items] == [b"photos/left over.jpg"]
         assert found.totals.files == 3
     assert Path(os.fsdecode(full_site.path("photos/left over.jpg"))).read_bytes() == b"a new upload"
 
@@ -160,7 +160,7 @@ def test_a_row_in_the_way_stays_and_the_rest_comes_back(full_site: FullSite):
 
     found = full_site.restore(batch)
 
-    stays = {name.decode() for name, _code, _reason in found.kept.items}
+    stays = {name.decode() for name, *_why in found.kept.items}
     assert stays == {"photo 13", "favorite 3"}
     assert full_site.database.rows("SELECT id FROM photo WHERE slug = 'photo-13'") == [(99,)]
     assert full_site.database.rows("SELECT count(*) FROM photo WHERE id IN (11, 12)") == [(2,)]
@@ -178,7 +178,7 @@ def test_a_record_that_stays_does_not_keep_the_others_from_coming_back(full_site
     full_site.photo(99, "photos/new.jpg", slug="photo-12")
     [batch] = full_site.batches()
     found = full_site.restore(batch)
-    assert {name.decode() for name, _code, _reason in found.kept.items} == {"photo 12", "album 1"}
+    assert {name.decode() for name, *_why in found.kept.items} == {"photo 12", "album 1"}
     assert full_site.database.rows("SELECT count(*) FROM photo WHERE id IN (11, 13)") == [(2,)]
 
 
@@ -187,7 +187,7 @@ def test_a_changed_row_is_not_set_back(full_site: FullSite):
     full_site.database.run("UPDATE album SET cover_id = 1 WHERE id = 1")
     [batch] = full_site.batches()
     found = full_site.restore(batch)
-    assert [name for name, _code, _reason in found.kept.items] == [b"album 1"]
+    assert [name for name, *_why in found.kept.items] == [b"album 1"]
     assert full_site.database.rows("SELECT cover_id FROM album WHERE id = 1") == [(1,)]
 
 
@@ -197,7 +197,7 @@ def test_a_row_does_not_come_back_without_its_file(full_site: FullSite):
     (full_site.media / "photos" / "2" / "a").write_bytes(b"a file where the directory was")
     [batch] = full_site.batches()
     found = full_site.restore(batch)
-    assert {name.decode() for name, _code, _reason in found.kept.items} >= {
+    assert {name.decode() for name, *_why in found.kept.items} >= {
         "photo 13",
         "photos/2/a/never attached.jpg",
     }
@@ -211,7 +211,7 @@ def test_a_row_does_not_come_back_without_a_companion(full_site: FullSite):
     (full_site.media / "thumbs").write_bytes(b"a file where the directory was")
     [batch] = full_site.batches()
     found = full_site.restore(batch)
-    assert {name.decode() for name, _code, _reason in found.kept.items} >= {
+    assert {name.decode() for name, *_why in found.kept.items} >= {
         "thumbs/never attached.jpg",
         "photo 11",
         "favorite 2",

@@ -70,7 +70,9 @@ def deploy(site: Path, python: str) -> None:
     models.write_text(models.read_text() + RECEIPT)
     manage = [python, "-B", "manage.py"]
     for words in (["makemigrations", "collection"], ["migrate"], ["shell", "-v0", "-c", UPLOAD]):
-        subprocess.run([*manage, *words], cwd=site, check=True, stdout=subprocess.DEVNULL)
+        # The settings of another project that tests may use are not those of this one.
+        own = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+        subprocess.run([*manage, *words], cwd=site, check=True, stdout=subprocess.DEVNULL, env=own)
     for file in (site / "media").rglob("*"):
         os.utime(file, (1e9, 1e9))
     given_away(site)

@@ -60,7 +60,7 @@ def test_the_strangers_code_would_be_run_in_an_ordinary_session(shadowing: Any, 
 
 
 def incomplete(database: Any) -> Selection:
-    return Selection(database.table("photo"), "image", "album_id", "taken", 1751371200.0, "UTC")
+    return Selection(database.table("photo"), "image", ("album_id",), "taken", 1751371200.0, "UTC")
 
 
 def test_reading_runs_no_code_of_a_stranger(shadowing: Any) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from engine.errors import SiteError
 from engine.kept import Code, Doubt
 from engine.plan import approval as approvals
+from engine.plan import plan as plan_module
 from engine.plan.approval import ITEMS_IN_TOKEN, Approval, Item
 from engine.plan.guards import guard_approval, guard_marker, guard_partial, guard_share
 from engine.plan.plan import Plan
@@ -344,7 +345,8 @@ def test_without_its_marker_the_media_is_taken_for_unmounted(present: bool) -> N
 
 
 @pytest.mark.promise(11)
-def test_what_is_skipped_is_listed_up_to_a_bound_and_counted() -> None:
+def test_what_is_skipped_is_listed_up_to_a_bound_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_module, "KEPT_LISTED", 2)
     made = Plan("orphans", "", MOMENT, Spool(tuple, Item), 2)
     for number in range(5):
         made.keep(b"%d" % number, Code.CHANGED, "because")
