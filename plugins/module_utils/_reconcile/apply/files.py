@@ -125,9 +125,9 @@ class FileRemoval:
         if moved:
             # What came back is where names lead to again.
             self._store.forget()
-            lost = self._names.lost_meanwhile()
+            others = self._names.other_names_after([*moved])
             require_readable(self._store)
-            self._put_back(moved, dict.fromkeys(moved, lost) if lost else {})
+            self._put_back(moved, others)
 
     def _doubts_after(self, paths: list[bytes]) -> Mapping[bytes, Doubt]:
         open_still = self._wait()

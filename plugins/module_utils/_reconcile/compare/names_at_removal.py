@@ -5,20 +5,18 @@
 """Who references a file at the moment of its removal, by its own name or by another one.
 
 Before a file is moved, what another name leads to is known by its inode. Afterwards that name leads
-nowhere, and nobody can tell to which file it led. So each reference that came meanwhile and leads
-nowhere keeps all files that were moved together.
+nowhere; what it would lead to is known by the folder and the name in it.
 """
 
 from __future__ import annotations
 
 from typing import Sequence
 
-from ..kept import Code, Doubt
+from ..kept import Doubt
 from ..media.quick_check import QuickCheck
 from ..spool import path_spool
-from ..text import escaped
-from .other_names import File, OtherNames
-from .references import ReferenceCheck
+from .other_names import File, OtherNames, meant_by
+from .references import ReferenceCheck, other_name
 
 
 class NamesAtRemoval:
@@ -32,18 +30,17 @@ class NamesAtRemoval:
         self._check = check
         self._store = check.store
         self._without_file = path_spool()
-        self._nowhere = path_spool()
         self._has_read = False
         self._ignores_case = False
 
     def doubts_before(self, files: Sequence[File]) -> dict[bytes, Doubt]:
         """Those of some files that must be kept, each with the reason."""
-        if not self._has_read or self._shows_that_case_is_ignored(files):
+        if self._shows_that_case_is_ignored(files) or not self._has_read:
             self._read()
         doubts = self._check.doubts([file.path for file in files])
         left = [file for file in files if file.path not in doubts]
-        names = self._names_of(left)
-        self._nowhere = names.nowhere
+        names = OtherNames(self._store, self._check, self._check.spellings)
+        names.read(left, self._without_file.chunks())
         return {**doubts, **names.doubts(left)}
 
     def doubts_after(self, paths: Sequence[bytes]) -> dict[bytes, Doubt]:
@@ -51,20 +48,25 @@ class NamesAtRemoval:
         self._read()
         return self._check.doubts(paths)
 
-    def lost_meanwhile(self) -> Doubt | None:
-        """Why all moved files must be kept; asked when those that ``doubts_after`` had are back."""
-        before = iter(self._nowhere)
-        known = next(before, None)
-        for value in self._names_of([]).nowhere:
-            while known is not None and known < value:
-                known = next(before, None)
-            if known != value:
-                reason = (
-                    f"a row has come meanwhile that references '{escaped(value)}', which leads to no file: "
-                    "it may be another name of one that was moved. Run again"
-                )
-                return Doubt(Code.OTHER_NAME, reason)
-        return None
+    def other_names_after(self, paths: Sequence[bytes]) -> dict[bytes, Doubt]:
+        """The same, by their other names; asked when those that ``doubts_after`` had are back."""
+        moved = {self._place_of(path): path for path in paths}
+        doubts: dict[bytes, Doubt] = {}
+        for some in self._without_file.chunks():
+            for value in some:
+                for path in meant_by(value, self._check.spellings):
+                    real = self._store.real_directory(path)
+                    file = moved.get(self._place_of(real)) if real else None
+                    if file and self._store.followed(path) is None:
+                        doubts[file] = other_name(value)
+        return doubts
+
+    def _place_of(self, path: bytes) -> tuple[object, bytes]:
+        """The folder of a file, by what it is on disk, and the file's name in it."""
+        folder, _slash, name = path.rpartition(b"/")
+        state = self._store.check(folder).state
+        place = (state.device, state.inode) if state else folder
+        return place, name.lower() if self._ignores_case else name
 
     def _read(self) -> None:
         self._has_read = True
@@ -74,11 +76,6 @@ class NamesAtRemoval:
             # On a disk that ignores case, a folder that is read may have another name.
             not_found = references if self._ignores_case else quick_check.not_found(references)
             self._without_file.extend(not_found)
-
-    def _names_of(self, files: Sequence[File]) -> OtherNames:
-        names = OtherNames(self._store, self._check, self._check.spellings)
-        names.read(files, self._without_file.chunks())
-        return names
 
     def _shows_that_case_is_ignored(self, files: Sequence[File]) -> bool:
         """Whether files are there in another case too, as none before was."""

@@ -19,7 +19,7 @@ from typing import Iterable, NamedTuple, Protocol, Sequence
 from ..kept import Doubt
 from ..media.paths import Spellings, no_path
 from ..media.store import FileState, MediaStore
-from ..spool import Spool, path_spool
+from ..spool import Spool
 from .references import ReferenceCheck, folders_of, other_name
 from .unreferenced_folders import Seen
 
@@ -34,6 +34,14 @@ class File(Protocol):
 
     @property
     def state(self) -> FileState | None: ...
+
+
+def meant_by(value: bytes, spellings: Spellings) -> Iterable[bytes]:
+    """The paths that a value may mean, as it is written too."""
+    if spellings.has_no_other(value):
+        return (value,)
+    paths = [] if no_path(value) else [value]
+    return dict.fromkeys([*paths, *spellings.meant_by(value)])
 
 
 class _OtherName(NamedTuple):
@@ -69,16 +77,14 @@ class OtherNames:
         self._check = check
         self._spellings = spellings
         self._found: Spool[_OtherName] = Spool(tuple, _OtherName)
-        # The references that were followed and lead to nothing, in the order in which they came.
-        self.nowhere = path_spool()
 
     def read(self, files: Iterable[File], references: Iterable[list[bytes]]) -> None:
         """Follow references to where they may lead: all of them, or those that no listed file has."""
         inodes = _Inodes(files)
         for some in references:
             for value in some:
-                if not [path for path in self._meant_by(value) if self._follow(path, value, inodes)]:
-                    self.nowhere.append(value)
+                for path in meant_by(value, self._spellings):
+                    self._follow(path, value, inodes)
 
     def read_listed(self, files: Iterable[Seen], links: Spool[bytes]) -> None:
         """Follow the listed links that are referenced, and search other names of files that have several."""
@@ -90,24 +96,16 @@ class OtherNames:
         if hard_linked.has_any:
             self._find_hard_links(hard_linked)
 
-    def _meant_by(self, value: bytes) -> Iterable[bytes]:
-        if self._spellings.has_no_other(value):
-            return (value,)
-        paths = [] if no_path(value) else [value]
-        return dict.fromkeys([*paths, *self._spellings.meant_by(value)])
-
-    def _follow(self, path: bytes, value: bytes, inodes: _Inodes) -> bool:
-        """Note what a path leads to if it is of interest; says whether it leads to anything."""
+    def _follow(self, path: bytes, value: bytes, inodes: _Inodes) -> None:
         followed = self._store.followed(path)
         if followed is None:
-            return False
+            return
         real, state = followed
         is_folder = state.kind == "directory"
         # To a folder by its own name, the reference check itself has the answer.
         if (is_folder and real and real != path) or (state.kind == "file" and inodes.may_have(state.inode)):
             folder = real if is_folder else b""
             self._found.append(_OtherName(state.device, state.inode, folder, path, value))
-        return True
 
     def _find_hard_links(self, inodes: _Inodes) -> None:
         """Search the whole store for other names of some files; an inode does not tell them."""
