@@ -75,8 +75,9 @@ _ADVICE = {
     "1290": "The server accepts no changes (a replica?); point database_url at the primary.",
     "1836": "The server accepts no changes (a replica?); point database_url at the primary.",
 }
-# With these, the server may have rolled back the whole transaction.
-_ROLLED_BACK = ("1205", "1213")
+# With these, the server may have rolled back the whole transaction: a lock or a deadlock, no room for more
+# locks, a row that changed, and a savepoint that is not there any more.
+_ROLLED_BACK = ("1020", "1205", "1206", "1213", "1305")
 # Rows of keys that one statement passes.
 _KEYS_AT_ONCE = 1_000
 # Only the beginning of a long part of a key is in its index.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any, Iterator
 from urllib.parse import urlsplit
 
@@ -156,6 +156,28 @@ def test_nothing_is_committed_after_the_server_rolled_back(photos: TestDatabase)
         with opened.transaction():
             assert opened.delete(table, [keys[b"p/2.jpg"]]) == 1
     assert ids(photos, "photo") == [1, 3]
+
+
+@pytest.mark.promise(6)
+def test_a_savepoint_that_is_gone_ends_the_transaction(photos: TestDatabase) -> None:
+    with connect(photos.url, read_only=False) as opened:
+        photo = opened.table("photo")
+
+        def lose_the_transaction() -> None:
+            with opened.savepoint():
+                # As the server does where it has no room for more locks.
+                opened._connection.execute("ROLLBACK", [])  # type: ignore[attr-defined]
+                raise DatabaseError("no room for more locks")
+
+        def rehearse() -> None:
+            with opened.rehearsal():
+                with suppress(DatabaseError):
+                    lose_the_transaction()
+                opened.delete(photo, [("1",)])
+
+        with pytest.raises(DatabaseError, match="the transaction was rolled back by the server"):
+            rehearse()
+    assert ids(photos, "photo") == [1, 2, 3]
 
 
 def _deadlock(opened: Any, table: Any, keys: Any, cursor: Any) -> None:
