@@ -599,7 +599,8 @@ options:
             database has for it (C(db_default)), V(restrict) keeps the record because of the
             row, and reports it.
           - V(restrict) is stricter than Django's C(RESTRICT). It keeps the record even where
-            the row would be deleted by another cascade.
+            the row would be deleted by another cascade. Where O(django) says the rules, such
+            a row keeps nothing, as in Django.
         type: str
         required: true
         choices:

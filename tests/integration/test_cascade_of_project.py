@@ -19,7 +19,7 @@ import test_cascade_inherited
 from django_site.filling import Described, albums
 from django_site.filling import fill as fill_albums
 from django_site.project import Project
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from engine import run as jobs
 from engine.config.django.answer import facts_of
@@ -78,6 +78,52 @@ def test_every_row_fares_as_with_djangos_own_delete(project: Project, described:
 @settings(max_examples=8, **_SETTINGS)
 @given(described=test_cascade_inherited.entries)
 def test_rows_with_parents_fare_as_with_djangos_own_delete(project: Project, described: Any) -> None:
+    test_cascade_inherited.fill(described, project)
+    wanted = project.rows_after(lambda: test_cascade_inherited.delete_with_django(project))
+    project._age_files()
+    for model in ("album.Picture", "album.Profile"):
+        clean(project, model)
+    assert project.rows() == wanted
+
+
+# All pictures but the third are lost. The first reminder keeps the second one, for its bookmark is of the
+# third; the others go with their bookmark, whatever they restrict.
+_RESTRICTED: dict[str, Any] = {
+    **dict.fromkeys(("items", "entries", "profiles", "likes", "marks", "receipts", "displays", "pins"), ()),
+    **dict.fromkeys(("hits", "notes"), ()),
+    "pictures": [
+        {"is_lost": is_lost, "previous": None, "best_of": None, "cover": None}
+        for is_lost in (True, True, False, True)
+    ],
+    "bookmarks": [{"entry": 0}, {"entry": 2}],
+}
+_REMINDERS = [
+    {"bookmark": 1, "picture": 1, "item": 2},
+    {"bookmark": 0, "picture": 0, "item": 0},
+    {"bookmark": 0, "picture": 3, "item": 0},
+]
+
+
+@pytest.mark.promise(13)
+@settings(max_examples=8, **_SETTINGS)
+@given(described=test_cascade_inherited.entries, reminders=test_cascade_inherited.reminders)
+@example(described=_RESTRICTED, reminders=_REMINDERS)
+def test_rows_that_restrict_fare_as_with_djangos_own_delete(
+    project: Project, described: Any, reminders: Any
+) -> None:
+    restricted_rows_fare_as_with_django(project, {**described, "reminders": reminders})
+
+
+@pytest.mark.promise(13)
+@settings(max_examples=4, **_SETTINGS)
+@given(described=test_cascade_inherited.entries, reminders=test_cascade_inherited.reminders)
+def test_rows_that_restrict_on_mariadb_fare_as_with_djangos_own_delete(
+    mariadb_project: Project, described: Any, reminders: Any
+) -> None:
+    restricted_rows_fare_as_with_django(mariadb_project, {**described, "reminders": reminders})
+
+
+def restricted_rows_fare_as_with_django(project: Project, described: Any) -> None:
     test_cascade_inherited.fill(described, project)
     wanted = project.rows_after(lambda: test_cascade_inherited.delete_with_django(project))
     project._age_files()

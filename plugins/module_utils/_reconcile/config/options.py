@@ -36,6 +36,8 @@ SELECTIONS = ("missing", "incomplete")
 ACTIONS = ("delete", "set_null", "set_default", "restrict")
 # What a Django project does that SQL cannot: such a rule keeps the record.
 SET_CALLABLE, TREE_MODEL = Code.SET_CALLABLE.value, Code.TREE_MODEL.value
+# Django's RESTRICT: the row keeps the record unless it is deleted itself, over another way.
+RESTRICT_UNLESS_DELETED = "restrict_unless_deleted"
 # What becomes of the parents of a row that is deleted.
 PARENTS = ("delete", "keep")
 # The first is the default.

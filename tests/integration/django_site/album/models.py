@@ -139,6 +139,14 @@ class Bookmark(models.Model):
     entry = models.ForeignKey(Entry, models.CASCADE)
 
 
+class Reminder(models.Model):
+    """Keeps its picture and its item, unless it goes itself with its bookmark."""
+
+    bookmark = models.ForeignKey(Bookmark, models.CASCADE)
+    picture = models.ForeignKey(Picture, models.RESTRICT)
+    item = models.ForeignKey(Item, models.RESTRICT)
+
+
 class Mark(models.Model):
     item = models.ForeignKey(Item, models.SET_NULL, null=True)
 

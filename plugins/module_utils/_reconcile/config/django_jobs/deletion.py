@@ -14,7 +14,7 @@ from typing import Iterable, Iterator, Mapping, NamedTuple
 from ...errors import SiteError
 from ...kept import Code, Doubt
 from ..django.facts import Facts, ForeignKeyFacts, GenericRelationFacts, ModelFacts
-from ..options import SET_CALLABLE, TREE_MODEL
+from ..options import RESTRICT_UNLESS_DELETED, SET_CALLABLE, TREE_MODEL
 from ..site import Column, DependentRule
 
 # Schemas that a description may leave out.
@@ -24,8 +24,7 @@ _ACTIONS = {
     "CASCADE": "delete",
     "SET_NULL": "set_null",
     "PROTECT": "restrict",
-    # Django lets a row go that is deleted over another way as well; here it keeps its record.
-    "RESTRICT": "restrict",
+    "RESTRICT": RESTRICT_UNLESS_DELETED,
     # Nobody may rely on what is none of Django's own rules.
     "unknown": "restrict",
 }
@@ -124,8 +123,7 @@ class _Collector:
                     found.setdefault(rule.column, []).append(rule)
         for rules in found.values():
             # Several models may be of one table, and Django obeys each of them.
-            keeping = (rule for rule in rules if rule.action not in _CHANGING)
-            yield next(keeping, rules[0])
+            yield max(rules, key=_strictness)
         for model in self._deleted.values():
             for relation in model.generic_relations:
                 yield self._generic_rule(model, relation)
@@ -236,6 +234,13 @@ def _parent_links(models: Iterable[ModelFacts]) -> dict[str, tuple[str, ...]]:
         columns = [column for _label, column in model.parents]
         found[model.table] = (*found.get(model.table, ()), *columns)
     return found
+
+
+def _strictness(rule: DependentRule) -> int:
+    """How much a rule keeps: always, unless the row is deleted over another way, or nothing."""
+    if rule.action in _CHANGING:
+        return 0
+    return 1 if rule.action == RESTRICT_UNLESS_DELETED else 2
 
 
 def _tree_doubt(model: ModelFacts) -> Doubt:

@@ -242,7 +242,12 @@ class KeyCascade(Cascade):
         for row in rows:
             if row.file:
                 self._files[row.file].add(row.key)
+        # Rows that keep records unless they turn out to be deleted themselves.
+        self._perhaps_keeping: list[tuple[Link, Reached]] = []
         self._follow({row.key: {row.key} for row in rows})
+        for link, reached in self._perhaps_keeping:
+            deleted = self._deleted.get(link.child, set())
+            self._restrict(link, {key: origins for key, origins in reached.items() if key not in deleted})
 
     def counts(self) -> Counts:
         result: Counts = {}
@@ -319,11 +324,10 @@ class KeyCascade(Cascade):
                 self._take(link, reached, pending)
 
     def _take(self, link: Link, reached: Reached, pending: dict[Table, Reached]) -> None:
-        if link.keeps:
-            for record in {record for origins in reached.values() for record in origins}:
-                links = self.restricted.setdefault(record, [])
-                if link not in links:
-                    links.append(link)
+        if link.keeps_unless_deleted:
+            self._perhaps_keeping.append((link, reached))
+        elif link.keeps:
+            self._restrict(link, reached)
         elif link.action in CLEARING:
             for key, origins in reached.items():
                 self._cleared[link.child, link.columns, link.to_default][key] |= origins
@@ -336,6 +340,12 @@ class KeyCascade(Cascade):
                     self._followed[link.child, key] |= fresh
                     self._origins[link.child, key] |= fresh
                     pending.setdefault(link.child, {}).setdefault(key, set()).update(fresh)
+
+    def _restrict(self, link: Link, reached: Reached) -> None:
+        for record in {record for origins in reached.values() for record in origins}:
+            links = self.restricted.setdefault(record, [])
+            if link not in links:
+                links.append(link)
 
     def _dependent_rows(self, link: Link, parents: Reached) -> list[tuple[RowKey, RowKey]]:
         database, keys = self._database, list(parents)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...config.options import SET_CALLABLE, TREE_MODEL
+from ...config.options import RESTRICT_UNLESS_DELETED, SET_CALLABLE, TREE_MODEL
 from ...database.catalog import ForeignKey, Table
 from ...kept import Code
 
@@ -21,6 +21,7 @@ TRIGGERED = "delete_trigger"
 ATTACHED = "referenced_row"
 _KEEPS = {
     "restrict": Code.RESTRICTED,
+    RESTRICT_UNLESS_DELETED: Code.RESTRICTED,
     UNDECLARED: Code.UNDECLARED_DEPENDENTS,
     UNDECLARED_PARENTS: Code.UNDECLARED_PARENTS,
     TRIGGERED: Code.DELETE_TRIGGER,
@@ -58,6 +59,11 @@ class Link:
     def keeps(self) -> Code | None:
         """For which reason a row keeps the record on which it depends; None if it does not."""
         return _KEEPS.get(self.action)
+
+    @property
+    def keeps_unless_deleted(self) -> bool:
+        """Whether a row keeps the record only if nothing else deletes it together with records."""
+        return self.action == RESTRICT_UNLESS_DELETED
 
     @property
     def to_default(self) -> bool:

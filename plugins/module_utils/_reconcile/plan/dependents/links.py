@@ -343,16 +343,22 @@ class Dependents:
     def _children_first(self) -> Iterator[Table]:
         """The tables in an order in which rows can be deleted; a cycle needs deferred constraints."""
         seen: set[Table] = set()
+        deleted = {link.child for link in self.links() if link.action == "delete"}
+
+        def below(table: Table) -> Iterator[Link]:
+            for link in self._links.get(table, ()):
+                is_deleted = link.action == "delete" or (link.keeps_unless_deleted and link.child in deleted)
+                if is_deleted and link.child not in seen:
+                    yield link
 
         def visit(table: Table) -> Iterator[Table]:
             seen.add(table)
-            for link in self._links.get(table, ()):
-                if link.action == "delete" and link.child not in seen and not link.is_upwards:
+            for link in below(table):
+                if not link.is_upwards:
                     yield from visit(link.child)
             yield table
-            for link in self._links.get(table, ()):
-                if link.action == "delete" and link.child not in seen:
-                    yield from visit(link.child)
+            for link in below(table):
+                yield from visit(link.child)
 
         return visit(self.root)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.config.options import RESTRICT_UNLESS_DELETED
 from engine.config.site import Column, DependentRule
 from engine.database import connect
 from engine.kept import Code, Doubt
@@ -130,6 +131,33 @@ def test_what_sql_cannot_do_keeps_the_record_and_says_how_to_accept_it(
     assert kept.code.value == code
     assert f"accept: ['{code}:album.Caption.photo']" in kept.reason
     assert ids(site, "photo") == [1]
+
+
+@pytest.mark.promise(13)
+def test_restrict_bears_with_rows_that_are_deleted_over_another_way(site: Site) -> None:
+    site.insert(*(f"p/{number}.jpg" for number in range(1, 6)))
+    site.media.write("p/3.jpg")
+    site.database.run(
+        f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer {TO_PHOTO});"
+        f"CREATE TABLE caption (id integer PRIMARY KEY, photo_id integer {TO_PHOTO});"
+        f"CREATE TABLE claim (id integer PRIMARY KEY, photo_id integer {TO_PHOTO},"
+        " favorite_id integer REFERENCES favorite, caption_id integer REFERENCES caption);"
+        "INSERT INTO favorite VALUES (1, 1), (2, 2), (3, 3);"
+        "INSERT INTO caption VALUES (1, 1);"
+        # Of the photo itself; of one that stays; of one that goes; of one that is kept because of the second.
+        "INSERT INTO claim VALUES (1, 1, 1, 1), (2, 2, 3, NULL), (3, 4, 1, NULL), (4, 5, 2, NULL)"
+    )
+    rules = (
+        implied("claim", "photo_id", RESTRICT_UNLESS_DELETED),
+        # Foreign keys are checked with each statement, so the claims must go before the captions.
+        implied("caption", "photo_id", "delete"),
+        implied("claim", "caption_id", RESTRICT_UNLESS_DELETED),
+        implied("favorite", "photo_id", "delete"),
+        implied("claim", "favorite_id", "delete"),
+    )
+    plan, _outcome = run(replace(site.missing(), dependents=rules))
+    assert [kept.code for kept in plan.kept.items] == [Code.RESTRICTED, Code.RESTRICTED]
+    assert (ids(site, "photo"), ids(site, "favorite"), ids(site, "claim")) == ([2, 3, 5], [2, 3], [2, 4])
 
 
 def test_a_doubt_about_all_records_keeps_each(site: Site) -> None:

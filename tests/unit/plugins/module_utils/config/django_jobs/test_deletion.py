@@ -39,7 +39,7 @@ def value(written: Any, kind: str = "value") -> dict[str, Any]:
     [
         ("CASCADE", {}, "delete"),
         ("PROTECT", {}, "restrict"),
-        ("RESTRICT", {}, "restrict"),
+        ("RESTRICT", {}, "restrict_unless_deleted"),
         ("SET_NULL", {"null": True}, "set_null"),
         ("SET_DEFAULT", {"null": True}, "set_null"),
         ("SET_DEFAULT", {"null": True, **value(None)}, "set_null"),
@@ -173,6 +173,9 @@ def test_of_two_models_of_a_table_the_one_that_keeps_decides() -> None:
     assert (
         actions(deletion(mirror, row)) == actions(deletion(row, mirror)) == {"album_row.photo_id": "restrict"}
     )
+    # What keeps the record in any case decides over what keeps it unless the row is deleted.
+    mirror["foreign_keys"][0]["on_delete"] = "RESTRICT"
+    assert actions(deletion(mirror, row)) == {"album_row.photo_id": "restrict"}
 
 
 @pytest.mark.promise(13)
