@@ -42,7 +42,12 @@ def commands(page: Path) -> list[list[str]]:
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     split = [shlex.split(line.strip()[2:], comments=True) for line in lines if line.strip().startswith("$ ")]
     known = [words for words in split if Path(words[0]).name in PROGRAMS]
-    return [words for words in known if not EXPORTED & {Path(word.lstrip("@")).name for word in words}]
+    return [words for words in known if not EXPORTED & set(map(_file_of, words))]
+
+
+def _file_of(word: str) -> str:
+    """The name of the file that a word of a command means, as a path or as the value of a variable."""
+    return Path(word.rpartition("=")[2].lstrip("@")).name
 
 
 WITH_COMMANDS = [page for page in PAGES if commands(page)]
