@@ -364,7 +364,7 @@ def test_root_reads_no_plan_that_somebody_else_may_exchange(
     done = described.run("orphans", "kit", "--approve", str(plan))
     assert done.returncode == 2
     assert "only for root" not in done.stderr
-    words = "is no plan that --save-plan wrote" if place == "a FIFO" else "somebody else may change it"
+    words = "is no JSON text" if place == "a FIFO" else "somebody else may change it"
     assert words in done.stderr
 
 

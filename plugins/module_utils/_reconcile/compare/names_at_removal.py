@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Sequence
 
 from ..kept import Doubt
+from ..media.paths import is_too_long
 from ..media.quick_check import QuickCheck
 from ..spool import path_spool
 from .other_names import File, OtherNames, meant_by
@@ -50,6 +51,8 @@ class NamesAtRemoval:
 
     def other_names_after(self, paths: Sequence[bytes]) -> dict[bytes, Doubt]:
         """The same, by their other names; asked when those that ``doubts_after`` had are back."""
+        if not len(self._without_file):
+            return {}
         moved = {self._place_of(path): path for path in paths}
         doubts: dict[bytes, Doubt] = {}
         for some in self._without_file.chunks():
@@ -72,7 +75,8 @@ class NamesAtRemoval:
         self._has_read = True
         self._without_file = path_spool()
         quick_check = QuickCheck(self._store)
-        for references in self._check.reading():
+        for values in self._check.reading():
+            references = [value for value in values if not is_too_long(value)]
             # On a disk that ignores case, a folder that is read may have another name.
             not_found = references if self._ignores_case else quick_check.not_found(references)
             self._without_file.extend(not_found)
@@ -81,7 +85,9 @@ class NamesAtRemoval:
         """Whether files are there in another case too, as none before was."""
         if self._ignores_case:
             return False
-        self._ignores_case = any(self._is_in_other_case(file) for file in files)
+        # Folders ignore case or do not, with all files in them.
+        first = {file.path.rpartition(b"/")[0]: file for file in reversed(files)}
+        self._ignores_case = any(self._is_in_other_case(file) for file in first.values())
         return self._ignores_case
 
     def _is_in_other_case(self, file: File) -> bool:
