@@ -48,13 +48,15 @@ def main() -> None:
     hosts = json.load(sys.stdin)
     wanted = {host["scenario_database"] for host in hosts.values()}
     servers = {kind: start(base) for kind, start in SERVERS.items() if kind in wanted}
+    # Before any host: one whose database is down wants an interpreter with a driver, too.
+    pythons = {kind: python_with(DRIVERS[kind], base) for kind, server in servers.items() if server}
     for name, host in hosts.items():
         folder = base / name
         folder.mkdir()
         kind = host["scenario_database"]
         if servers.get(kind):
             description = build(folder, NEW[kind](servers[kind], name), host)
-            description["python"] = python_with(DRIVERS[kind], base)
+            description["python"] = pythons[kind]
         else:
             description = build(folder, TestDatabase("sqlite", f"sqlite:///{folder}/site/db.sqlite3"), host)
         (folder / "site.json").write_text(json.dumps(description))

@@ -24,8 +24,6 @@ from .references import ReferenceCheck, folders_of, other_name
 from .unreferenced_folders import Seen
 
 _BITS = 1 << 22
-# Inodes that are held one by one.
-_FEW = 1_000
 
 
 class File(Protocol):
@@ -57,33 +55,18 @@ class _OtherName(NamedTuple):
 
 
 class _Inodes:
-    """Inodes in bounded memory: says of those of all files, and of few others, that they are."""
+    """Inodes in a memory of fixed size: says of those of all files, and of few others, that they are."""
 
     def __init__(self, files: Iterable[File]) -> None:
-        self._few: set[int] = set()
-        self._bits = bytearray()
+        self._bits = bytearray(_BITS // 8)
+        self.has_any = False
         for file in files:
             if file.state:
-                self._add(file.state.inode)
-
-    @property
-    def has_any(self) -> bool:
-        return bool(self._few or self._bits)
+                self._bits[file.state.inode % _BITS >> 3] |= 1 << (file.state.inode & 7)
+                self.has_any = True
 
     def may_have(self, inode: int) -> bool:
-        if not self._bits:
-            return inode in self._few
         return bool(self._bits[inode % _BITS >> 3] & 1 << (inode & 7))
-
-    def _add(self, inode: int) -> None:
-        if self._bits:
-            self._bits[inode % _BITS >> 3] |= 1 << (inode & 7)
-            return
-        self._few.add(inode)
-        if len(self._few) > _FEW:
-            few, self._few, self._bits = self._few, set(), bytearray(_BITS // 8)
-            for each in few:
-                self._add(each)
 
 
 class OtherNames:
