@@ -42,5 +42,6 @@ def _build_mysqlclient(folder: Path) -> None:
         "MYSQLCLIENT_CFLAGS": f"-I{root / 'usr' / 'include' / 'mariadb'}",
         "MYSQLCLIENT_LDFLAGS": f"-L{libraries} -lmariadb -Wl,-rpath,{libraries}",
     }
-    pip = [sys.executable, "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-deps"]
-    run([*pip, "--target", str(folder), "mysqlclient >= 2.2"], variables=flags)
+    # Without pip's cache: a wheel that another checkout built looks for its library in that checkout.
+    pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-cache-dir", "--disable-pip-version-check"]
+    run([*pip, "--no-deps", "--target", str(folder), "mysqlclient >= 2.2"], variables=flags)
