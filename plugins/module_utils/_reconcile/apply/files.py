@@ -12,8 +12,8 @@ from typing import Iterable, Mapping, Protocol, Sequence, TypeVar
 
 from ..compare.mentions.sweep import Sweep
 from ..compare.mentions.unlisted import Unlisted
-from ..compare.names_at_removal import NamesAtRemoval
-from ..compare.references import ReferenceCheck
+from ..compare.names.at_removal import NamesAtRemoval
+from ..compare.names.references import ReferenceCheck
 from ..config.site import OrphansJob, RecordsJob
 from ..database.base import PREPARED
 from ..errors import CleanupError, DatabaseError, UnreadableError

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ..compare.references import ReferenceCheck
+from ..compare.names.references import ReferenceCheck
 from ..config.site import OrphansJob
 from ..errors import CleanupError
 from ..media.derived import patterns

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Callable, Iterator, NamedTuple, NoReturn, Sequence
 
 from ..compare.mentions.unlisted import Unlisted
-from ..compare.references import ReferenceCheck
+from ..compare.names.references import ReferenceCheck
 from ..config.purge import Purge
 from ..config.site import Column
 from ..errors import RefusedError, SiteError

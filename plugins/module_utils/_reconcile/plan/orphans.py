@@ -18,8 +18,8 @@ from ..compare.mentions.derived import with_mentioned
 from ..compare.mentions.links import FileLinks
 from ..compare.merge import Merge, begun
 from ..compare.moves import LikelyMove, MoveSearch
-from ..compare.other_names import OtherNames
-from ..compare.references import ReferenceCheck
+from ..compare.names.other_names import OtherNames
+from ..compare.names.references import ReferenceCheck
 from ..compare.unreferenced_folders import Neighbours, Seen, UnreferencedFolders, seen_files
 from ..config.site import OrphansJob
 from ..errors import SiteError

@@ -14,7 +14,7 @@ from typing import AbstractSet, Any, Iterable, Iterator, NamedTuple, Sequence
 
 from ..compare.keep import KeepList
 from ..compare.mentions.unlisted import RowName
-from ..compare.references import ReferenceCheck
+from ..compare.names.references import ReferenceCheck
 from ..config.site import RecordsJob
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Row, Selection, Table

@@ -15,8 +15,8 @@ from typing import Any, Iterator
 from ..compare.age import AgeCheck, age_column
 from ..compare.mentions.unlisted import RecordMentions, RowName
 from ..compare.missing import MissingCheck
-from ..compare.other_names import OtherNames
-from ..compare.references import ReferenceCheck
+from ..compare.names.other_names import OtherNames
+from ..compare.names.references import ReferenceCheck
 from ..config.site import RecordsJob
 from ..database.catalog import Row, Selection, Table
 from ..kept import Code, Doubt

@@ -10,7 +10,7 @@ from typing import Any, Iterator, Sequence
 
 import pytest
 
-from engine.compare.references import ReferenceCheck
+from engine.compare.names.references import ReferenceCheck
 from engine.config.site import Column
 from engine.database import connect
 from engine.media.derived import patterns

@@ -10,14 +10,14 @@ import posixpath
 from collections import Counter
 from typing import AbstractSet, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
-from ..config.site import Column
-from ..database.base import Database
-from ..kept import Code, Doubt
-from ..media.derived import DerivedPattern, Source, is_playlist, sources_of
-from ..media.paths import Spellings, canonical, is_too_long, no_path, stem
-from ..media.store import MediaStore
-from ..spool import Spool
-from ..text import escaped
+from ...config.site import Column
+from ...database.base import Database
+from ...kept import Code, Doubt
+from ...media.derived import DerivedPattern, Source, is_playlist, sources_of
+from ...media.paths import Spellings, canonical, is_too_long, no_path, stem
+from ...media.store import MediaStore
+from ...spool import Spool
+from ...text import escaped
 
 
 class _Meaning(NamedTuple):

@@ -16,12 +16,12 @@ from __future__ import annotations
 
 from typing import Iterable, NamedTuple, Protocol, Sequence
 
-from ..kept import Doubt
-from ..media.paths import Spellings, no_path
-from ..media.store import FileState, MediaStore
-from ..spool import Spool
+from ...kept import Doubt
+from ...media.paths import Spellings, no_path
+from ...media.store import FileState, MediaStore
+from ...spool import Spool
+from ..unreferenced_folders import Seen
 from .references import ReferenceCheck, folders_of, other_name
-from .unreferenced_folders import Seen
 
 _BITS = 1 << 22
 

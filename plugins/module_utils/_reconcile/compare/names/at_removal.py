@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import Sequence
 
-from ..kept import Doubt
-from ..media.paths import is_too_long
-from ..media.quick_check import QuickCheck
-from ..spool import path_spool
+from ...kept import Doubt
+from ...media.paths import is_too_long
+from ...media.quick_check import QuickCheck
+from ...spool import path_spool
 from .other_names import File, OtherNames, meant_by
 from .references import ReferenceCheck, other_name
 
