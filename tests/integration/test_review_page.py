@@ -194,7 +194,7 @@ def test_a_page_of_fifty_thousand_rows_is_quick(
     document = planned(engine_site)
     document["folders"] = [f"photos/{number}" for number in range(100)]
     document["items"] = [
-        [at // 500, f"IMG_{at:05}.jpg", at, 1_700_000_000 + at, "", ""] for at in range(50_000)
+        [at // 500, f"IMG_{at:05}.jpg", at, 1_700_000_000 + at, "", "", "", []] for at in range(50_000)
     ]
     document["items_total"] = 50_000
     html = written(tmp_path, Part("web", "kit · orphans", document))

@@ -52,6 +52,8 @@ class Record(NamedTuple):
     dependents: str = ""
     # The file that it is to reference instead of being removed; empty if there is none.
     moved_to: bytes = b""
+    # Its dependent rows: the table, what becomes of them, and how many they are.
+    dependent_counts: tuple[tuple[str, str, int], ...] = ()
 
     @property
     def name(self) -> bytes:
@@ -180,6 +182,7 @@ class DependentsFound:
         # Those of the rows that would be deleted from the ``named`` tables.
         self.deleted: set[RowName] = set()
         self._sums: dict[tuple[Any, ...], int] = {}
+        self._counts: dict[tuple[Any, ...], Counter[tuple[str, str]]] = {}
         self.listed: Listed[str] = Listed(most)
         # Records with which a row would be deleted that is to be kept, each with such a row.
         self.held: dict[tuple[Any, ...], DependentRow] = {}
@@ -190,7 +193,9 @@ class DependentsFound:
                 self.deleted.add((row.table.identity, row.key))
             self.listed.add(f"{row.shown} ({row.verb})")
             digest = self._number(row)
+            what = (row.table.name, row.verb)
             for record in row.records:
+                self._counts.setdefault(record, Counter())[what] += 1
                 # A sum does not depend on the order in which the database returns rows.
                 self._sums[record] = (self._sums.get(record, 0) + digest) % _MODULUS
 
@@ -203,6 +208,12 @@ class DependentsFound:
         """The digest of the record's dependent rows; empty if there are none."""
         found = self._sums.get(record.key)
         return "" if found is None else f"{found:x}"
+
+    def added_to(self, record: Record) -> Record:
+        """The record with what depends on it."""
+        counts = self._counts.get(record.key, {})
+        listed = tuple((table, verb, number) for (table, verb), number in sorted(counts.items()))
+        return record._replace(dependents=self.of(record), dependent_counts=listed)
 
 
 def add_listed(total: Listed[str], more: Listed[str]) -> None:

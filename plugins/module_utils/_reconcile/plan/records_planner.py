@@ -279,7 +279,7 @@ class RecordsPlanner(Planner):
             if record.key in restricted:
                 self._keep_restricted(record, restricted[record.key])
             else:
-                left.append(record._replace(dependents=found.of(record)))
+                left.append(found.added_to(record))
         return cascade, found, left
 
     def _keep_restricted(self, record: Record, links: list[Link]) -> None:

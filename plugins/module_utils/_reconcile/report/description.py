@@ -28,8 +28,11 @@ class Subject(NamedTuple):
     # -1 and 0 where they are not known.
     size: int = -1
     modified: int = 0
-    # Who owns it, and what else a person wants to know.
+    # Which row it is, or why a file is in a batch.
     about: str = ""
+    owner: str = ""
+    # What else a person wants to know of it, a line for each.
+    details: Sequence[str] = ()
 
 
 class Description(ABC):

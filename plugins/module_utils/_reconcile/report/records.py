@@ -85,7 +85,12 @@ class RecordsDescription(Description):
             pictures=item.paths,
             size=state.size if state else -1,
             modified=state.mtime_ns // 10**9 if state else 0,
-            about=printable(f"row {item.shown_key}" + (f" · {item.owner}" if item.owner else "")),
+            about=printable(f"row {item.shown_key}"),
+            owner=printable(item.owner or ""),
+            details=[
+                printable(f"{counted(number, 'row')} of {table} {verb}")
+                for table, verb, number in item.dependent_counts
+            ],
         )
 
     @cached_property

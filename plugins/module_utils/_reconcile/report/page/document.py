@@ -182,7 +182,8 @@ class _Subjects:
         number = self._folders.setdefault(folder, len(self._folders))
         entry = "" if subject.entry == escaped(subject.path) else subject.entry
         modified = subject.modified if 0 < subject.modified < LAST_MOMENT else 0
-        return [number, escaped(name), subject.size, modified, entry, subject.about]
+        words = [subject.about, subject.owner, list(subject.details)]
+        return [number, escaped(name), subject.size, modified, entry, *words]
 
     def as_dict(self) -> dict[str, Any]:
         return {"folders": list(map(escaped, self._folders)), "items": self._rows}

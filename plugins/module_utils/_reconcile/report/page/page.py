@@ -90,7 +90,8 @@ def _shown(part: Part) -> dict[str, Any]:
 
 
 def _file(name: str) -> str:
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), name), encoding="utf-8") as file:
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "assets")
+    with open(os.path.join(folder, name), encoding="utf-8") as file:
         return file.read()
 
 
@@ -172,7 +173,12 @@ _FIELDS: Mapping[str, Callable[[Any], bool]] = {
     "dependents": _table_of(_table_of(_is_number)),
     "refused": _list_of(_is_refusal),
     "relinks": _list_of(_row_of(_is_text, _is_text)),
-    "items": _list_of(_row_of(_is_number, _is_line, _is_number, _is_moment, _is_line, _is_text)),
+    "items": _list_of(
+        _row_of(
+            *(_is_number, _is_line, _is_number, _is_moment, _is_line),
+            *(_is_text, _is_text, _list_of(_is_text)),
+        )
+    ),
     "kept": _list_of(_row_of(_is_text, _is_text, _is_text, _is_text)),
     "pictures": _table_of(_is_picture),
     "no_picture": _table_of(_is_text),
@@ -196,5 +202,5 @@ def _require_document(document: Any) -> None:
 def _entries(document: Mapping[str, Any]) -> Iterator[str]:
     """What the page would export to keep each item."""
     folders = document["folders"]
-    for folder, name, _size, _modified, entry, _about in document["items"]:
+    for folder, name, _size, _modified, entry, *_words in document["items"]:
         yield entry or (f"{folders[folder]}/{name}" if folders[folder] else name)

@@ -185,11 +185,11 @@ def whole(sqlite_site: Site, tmp_path: Path) -> Any:
 
 
 CHANGES = [
-    {"items": [[9, "a", 1, 1, "", ""]]},
-    {"items": [[-1, "a", 1, 1, "", ""]]},
-    {"items": [[0.5, "a", 1, 1, "", ""]]},
-    {"items": [[0, "a", "1", 1, "", ""]]},
-    {"items": [[0, {"a": 1}, 1, 1, "", ""]]},
+    {"items": [[9, "a", 1, 1, "", "", "", []]]},
+    {"items": [[-1, "a", 1, 1, "", "", "", []]]},
+    {"items": [[0.5, "a", 1, 1, "", "", "", []]]},
+    {"items": [[0, "a", "1", 1, "", "", "", []]]},
+    {"items": [[0, {"a": 1}, 1, 1, "", "", "", []]]},
     {"items": None},
     {"found": {}},
     {"found": {"records": 1, "files": True, "bytes": 1}},
@@ -207,10 +207,12 @@ CHANGES = [
     {"heading": "kit\nreboot"},
     {"heading": "kit {{ 1 }}"},
     {"folders": ["{{ lookup('pipe', 'id') }}"]},
-    {"items": [[0, "{{ lookup('pipe', 'id') }}", 1, 1, "", ""]]},
-    {"items": [[0, "a", 1, 1, "row:photo:{{ 1 }}", ""]]},
-    {"items": [[0, "a\nb", 1, 1, "", ""]]},
-    {"items": [[0, "a", 1, 1e15, "", ""]]},
+    {"items": [[0, "{{ lookup('pipe', 'id') }}", 1, 1, "", "", "", []]]},
+    {"items": [[0, "a", 1, 1, "row:photo:{{ 1 }}", "", "", []]]},
+    {"items": [[0, "a\nb", 1, 1, "", "", "", []]]},
+    {"items": [[0, "a", 1, 1e15, "", "", "", []]]},
+    {"items": [[0, "a", 1, 1, "", "", "", "b"]]},
+    {"items": [[0, "a", 1, 1, "", "", 7, []]]},
 ]
 
 
@@ -249,3 +251,35 @@ def test_what_is_no_document_is_refused(sqlite_site: Site, tmp_path: Path) -> No
     for text in ("{", "[" * 100_000, "[]", "null"):
         with pytest.raises(CleanupError):
             read_documents(text)
+
+
+@pytest.mark.parametrize("on_one_record", [True, False])
+def test_a_row_is_shown_with_its_owner_and_what_becomes_of_its_dependent_rows(
+    sqlite_site: Site, on_one_record: bool
+) -> None:
+    database = sqlite_site.database
+    database.run("CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer REFERENCES photo (id))")
+    database.run("CREATE TABLE album (id integer PRIMARY KEY, cover_id integer REFERENCES photo (id))")
+    sqlite_site.insert("p/1.jpg", "p/2.jpg", thumbnail="Ann · Bo")
+    database.insert("favorite", [{"id": number, "photo_id": 1} for number in (1, 2)])
+    database.insert("album", [{"id": number, "cover_id": number} for number in (1, 2)])
+    sqlite_site.media.mkdir("p")
+    dependents = [
+        {"table": "favorite", "column": "photo_id", "action": "delete"},
+        {"table": "album", "column": "cover_id", "action": "set_null"},
+    ]
+    if not on_one_record:
+        # Rows may depend on two records then, and are followed one by one.
+        database.run("ALTER TABLE album ADD COLUMN back_id integer REFERENCES photo (id)")
+        database.run("UPDATE album SET back_id = 1")
+        dependents.append({"table": "album", "column": "back_id", "action": "set_null"})
+    described = sqlite_site.missing(label="thumbnail", dependents=dependents)
+    plan, _outcome = run(described, check=True)
+    texts: list[Any] = []
+    emit_document(described, plan, Limits(1 << 20, 10), texts.append)
+    [found] = read_documents("".join(texts))
+    albums = "1 row of album updated" if on_one_record else "2 rows of album updated"
+    assert [item[5:] for item in found["items"]] == [
+        ["row 1", "Ann · Bo", [albums, "2 rows of favorite deleted"]],
+        ["row 2", "Ann · Bo", ["1 row of album updated"]],
+    ]

@@ -2,7 +2,7 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
-const [FOLDER, NAME, SIZE, MODIFIED, ENTRY, ABOUT] = [0, 1, 2, 3, 4, 5];
+const [FOLDER, NAME, SIZE, MODIFIED, ENTRY, ABOUT, OWNER, DETAILS] = [0, 1, 2, 3, 4, 5, 6, 7];
 const [GROUP_HEIGHT, ROW_HEIGHT, KEPT_HEIGHT, CARD_WIDTH, GAP] = [40, 54, 106, 164, 10];
 const parts = data.parts;
 // For each plan the numbers of the items that are to be kept.
@@ -36,6 +36,9 @@ function pathOf(part, item) {
   const folder = part.folders[item[FOLDER]];
   return folder ? `${folder}/${item[NAME]}` : item[NAME];
 }
+
+// What is known of an item beside its path, size and date.
+const wordsOf = (item) => [item[ABOUT], item[OWNER], ...item[DETAILS]].filter(Boolean);
 
 // The head of the page.
 
@@ -225,7 +228,7 @@ const groupOf = {
   folder: (part, item) => part.folders[item[FOLDER]] || "the media root",
   age: (part, item) => smallest(AGES, item[MODIFIED] ? (data.made - item[MODIFIED]) / 86400 : NaN),
   size: (part, item) => smallest(SIZES, item[SIZE] < 0 ? NaN : item[SIZE]),
-  owner: (part, item) => item[ABOUT].split(" · ").slice(1).join(" · ") || "no owner",
+  owner: (part, item) => item[OWNER] || "no owner",
 };
 
 // Folders are in the order of the plan; the owners with the most items come first.
@@ -248,7 +251,7 @@ function showRemoved(part) {
   const wanted = view.filter.toLowerCase(), groups = new Map();
   let shown = 0;
   part.items.forEach((item, at) => {
-    if (wanted && !`${pathOf(part, item)} ${item[ABOUT]}`.toLowerCase().includes(wanted)) return;
+    if (wanted && ![pathOf(part, item), ...wordsOf(item)].join(" ").toLowerCase().includes(wanted)) return;
     const name = groupOf[view.group](part, item);
     if (!groups.has(name)) groups.set(name, []);
     groups.get(name).push(at);
@@ -257,7 +260,9 @@ function showRemoved(part) {
   const width = $("list").clientWidth - 4, cells = [];
   const columns = view.view === "sheet" ? Math.max(1, Math.floor((width + GAP) / (CARD_WIDTH + GAP))) : 1;
   const cardWidth = Math.floor((width - GAP * (columns - 1)) / columns);
-  const cardHeight = part.job === "orphans" && !isOfBatches ? 188 : 206;
+  // A line for the name, one for date and size, and one each for what else there is.
+  const has = (...places) => part.items.some((item) => places.some((place) => item[place].length));
+  const cardHeight = 188 + (has(ABOUT, OWNER) ? 18 : 0) + (has(DETAILS) ? 18 : 0);
   let y = 0;
   for (const [name, items] of inOrder(groups)) {
     const sizes = items.map((at) => part.items[at][SIZE]).filter((each) => each >= 0);
@@ -312,7 +317,7 @@ function describe(cell) {
   } else {
     const item = part.items[cell.at], why = part.no_picture[String(cell.at)];
     const isOfCompanion = !isOfBatches && part.job === "missing" && Object.hasOwn(part.pictures, String(cell.at));
-    const words = [pathOf(part, item), item[ABOUT], item[SIZE] >= 0 ? `${number(item[SIZE])} bytes` : "",
+    const words = [pathOf(part, item), ...wordsOf(item), item[SIZE] >= 0 ? `${number(item[SIZE])} bytes` : "",
       item[MODIFIED] ? minute(item[MODIFIED]) : "", reasonOf(part), why ? `no picture: ${why}` : "",
       isOfCompanion ? "the picture is that of its companion file" : ""];
     $("detail").textContent = words.filter(Boolean).join(" · ");

@@ -21,15 +21,17 @@ function paint(element, cell) {
   if (cell.kind === "card") {
     const text = make("div", undefined, "text"), first = make("div", undefined, "more");
     if (word) first.append(make("span", word, "kept-word"));
-    first.append(item[ABOUT] || more);
+    const about = [item[ABOUT], item[OWNER]].filter(Boolean).join(" · ");
+    first.append(about || more);
     text.append(make("div", item[NAME], "name path"), first);
-    if (item[ABOUT]) text.append(make("div", more, "more"));
+    if (about) text.append(make("div", more, "more"));
+    if (item[DETAILS].length) text.append(make("div", item[DETAILS].join(" · "), "more"));
     element.prepend(picture);
     element.append(text);
   } else {
     element.append(picture, make("span", pathOf(part, item), "name path"));
     if (word) element.append(make("span", word.slice(0, -3), "kept-word"));
-    element.append(make("span", item[ABOUT], "more"), make("span", bytes(item[SIZE]), "size"),
+    element.append(make("span", wordsOf(item).join(" · "), "more"), make("span", bytes(item[SIZE]), "size"),
       make("span", item[MODIFIED] ? day(item[MODIFIED]) : "", "date"));
   }
 }
