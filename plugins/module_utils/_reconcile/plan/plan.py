@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
 from ..compare.mentions.unlisted import UnlistedColumn
 from ..config.guards import GUARDS
@@ -61,6 +61,8 @@ class Plan:
     warnings: list[str] = field(default_factory=list)
     # The columns that mention its files and are not listed.
     unlisted: Sequence[UnlistedColumn] = ()
+    # What mentions the first of its files, and keeps them not.
+    remarks: Mapping[bytes, str] = field(default_factory=dict)
     digest: str = ""
     token: str = ""
     kept: Listed[Kept] = field(init=False)

@@ -175,7 +175,7 @@ class Planner(ABC):
         self.store.verify_root()
         plan.seal()
         guard_partial(plan, self.store.unreadable)
-        plan.unlisted = self.unlisted.columns
+        plan.unlisted, plan.remarks = self.unlisted.columns, self.unlisted.remarks
         if len(plan.items):
             guard_sweep(plan, self.unlisted.unsearchable)
         guard_replica(plan, self.database.is_replica())

@@ -211,7 +211,7 @@ class DependentsFound:
 
     def added_to(self, record: Record) -> Record:
         """The record with what depends on it."""
-        counts = self._counts.get(record.key, {})
+        counts: Counter[tuple[str, str]] = self._counts.get(record.key, Counter())
         listed = tuple((table, verb, number) for (table, verb), number in sorted(counts.items()))
         return record._replace(dependents=self.of(record), dependent_counts=listed)
 

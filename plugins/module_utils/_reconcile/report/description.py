@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple, Sequence
+from itertools import islice
+from typing import Any, Iterator, NamedTuple, Sequence
 
 from ..apply.outcome import Outcome
 from ..plan.plan import Plan
@@ -65,6 +66,14 @@ class Description(ABC):
     @abstractmethod
     def subject(self, item: Any) -> Subject:
         """An item as a page to review shows it."""
+
+    def subjects(self, most: int) -> Iterator[Subject]:
+        """The first items, as a page to review shows them."""
+        return map(self.subject, islice(self.plan.items, most))
+
+    def remarks(self, paths: Sequence[bytes]) -> list[str]:
+        """What mentions these files and does not keep them."""
+        return [self.plan.remarks[path] for path in paths if path in self.plan.remarks]
 
     @abstractmethod
     def item_diff(self, item: Any) -> str:

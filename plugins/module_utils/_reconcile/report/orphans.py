@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import islice
+from typing import Any, Iterator
 
+from ..compare.names.nearest import NearestNames
 from ..config.keep import entry_of_file
 from ..config.site import OrphansJob
+from ..database.drivers import connect
 from ..plan.orphans import Orphan
 from ..text import age, counted, escaped, moment
 from .description import Description, Subject
@@ -52,7 +55,19 @@ class OrphansDescription(Description):
 
     def subject(self, item: Orphan) -> Subject:
         size, modified = item.state.size, int(self._stamp(item))
-        return Subject(item.path, entry_of_file(item.path), [item.path], size, modified)
+        details = self.remarks([item.path])
+        return Subject(item.path, entry_of_file(item.path), [item.path], size, modified, details=details)
+
+    def subjects(self, most: int) -> Iterator[Subject]:
+        """The first items, each with the reference that is most like it; all references are read for that."""
+        names = NearestNames(item.path for item in islice(self.plan.items, most))
+        if len(self.plan.items):
+            with connect(self.job.site.database_url, read_only=True) as database:
+                names.read(database.references(self.job.references))
+        for subject in super().subjects(most):
+            nearest = names.of(subject.path)
+            words = [f"most like it: {escaped(nearest.reference)} ({nearest.how})"] if nearest else []
+            yield subject._replace(details=[*words, *subject.details])
 
     def item_diff(self, item: Orphan) -> str:
         return f"{escaped(item.path)}  {item.state.size} bytes"

@@ -90,7 +90,8 @@ class RecordsDescription(Description):
             details=[
                 printable(f"{counted(number, 'row')} of {table} {verb}")
                 for table, verb, number in item.dependent_counts
-            ],
+            ]
+            + self.remarks(item.paths),
         )
 
     @cached_property

@@ -20,6 +20,8 @@ from .sweep import Mentioned, Place, Sweep
 # A row by its table's identity and its key.
 RowName = Tuple[Identity, Tuple[Any, ...]]
 NO_ROWS: AbstractSet[RowName] = frozenset()
+# Files about which it is noted what mentions them and keeps them not.
+_MOST_REMARKS = 5_000
 
 
 class Known:
@@ -110,6 +112,8 @@ class Unlisted:
         # Another job of the session may have files to search for where this one has none.
         self._has_files = False
         self._columns: dict[tuple[int, bool], UnlistedColumn] = {}
+        # Of the first files that something mentions which keeps none: what that is.
+        self.remarks: dict[bytes, str] = {}
 
     def search_for(self, paths: Iterable[bytes], deletes_from: Collection[Table] = ()) -> None:
         """Say what the job may remove, and the tables from which it may delete rows."""
@@ -164,12 +168,15 @@ class Unlisted:
         for path, mentions in found.items():
             for mentioned in mentions:
                 known = self._columns.get((mentioned.place, mentioned.is_strong))
+                keeps = self._keeps(mentioned, going)
+                if not keeps:
+                    self._remark(mentioned)
                 self._columns[mentioned.place, mentioned.is_strong] = UnlistedColumn(
                     self._place(mentioned),
                     mentioned.is_strong,
                     known.files + 1 if known else 1,
                     known.example if known else path,
-                    (known.keeps if known else False) or self._keeps(mentioned, going),
+                    (known.keeps if known else False) or keeps,
                     (known.holds_paths if known else True) and self._sweep.holds_paths(mentioned),
                 )
 
@@ -208,9 +215,16 @@ class Unlisted:
         return not mentioned.rows or not all((place.identity, key) in going for key in mentioned.rows)
 
     def _doubt(self, mentioned: Mentioned) -> Doubt:
-        place = self._place(mentioned)
+        return Doubt(Code.UNLISTED, self._words(mentioned))
+
+    def _words(self, mentioned: Mentioned) -> str:
         how = "it" if mentioned.is_strong else "a file of its name"
-        return Doubt(Code.UNLISTED, printable(f"{place} mentions {how}"))
+        return printable(f"{self._place(mentioned)} mentions {how}")
+
+    def _remark(self, mentioned: Mentioned) -> None:
+        if len(self.remarks) < _MOST_REMARKS:
+            why = self._place(mentioned).kind or "the rows go with it"
+            self.remarks.setdefault(mentioned.path, f"{self._words(mentioned)} and does not keep it: {why}")
 
 
 class RecordMentions:

@@ -67,9 +67,8 @@ def emit_document(job: OrphansJob | RecordsJob, plan: Plan, limits: Limits, emit
     document = {**beginning(job.site, job.name, job.heading), **_about(of)}
     document["kept_codes"] = {code.value: count for code, count in plan.kept_codes.most_common()}
     document["kept_total"] = plan.kept.total
-    subjects = map(of.subject, islice(plan.items, MOST_ITEMS))
     with open_store(job.site, max_listed=0) as store:
-        lists = Lists(plan.kept.items, subjects, _reader(store))
+        lists = Lists(plan.kept.items, of.subjects(MOST_ITEMS), _reader(store))
         emit_with_pictures(document, lists, limits, emit)
 
 

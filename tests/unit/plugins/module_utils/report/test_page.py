@@ -77,6 +77,15 @@ def document(site: Site, folder: Path, worker: Any = None, check: bool = True, *
     return (folder / "report").read_text()
 
 
+def shown(described: Any) -> Any:
+    """What a page shows of the plan of a job."""
+    plan, _outcome = run(described, check=True)
+    texts: list[Any] = []
+    emit_document(described, plan, Limits(1 << 20, 10), texts.append)
+    [found] = read_documents("".join(texts))
+    return found
+
+
 def picture() -> bytes:
     written = io.BytesIO()
     Image.new("RGB", (400, 300), "#08f").save(written, "JPEG")
@@ -273,13 +282,25 @@ def test_a_row_is_shown_with_its_owner_and_what_becomes_of_its_dependent_rows(
         database.run("ALTER TABLE album ADD COLUMN back_id integer REFERENCES photo (id)")
         database.run("UPDATE album SET back_id = 1")
         dependents.append({"table": "album", "column": "back_id", "action": "set_null"})
-    described = sqlite_site.missing(label="thumbnail", dependents=dependents)
-    plan, _outcome = run(described, check=True)
-    texts: list[Any] = []
-    emit_document(described, plan, Limits(1 << 20, 10), texts.append)
-    [found] = read_documents("".join(texts))
+    found = shown(sqlite_site.missing(label="thumbnail", dependents=dependents))
     albums = "1 row of album updated" if on_one_record else "2 rows of album updated"
     assert [item[5:] for item in found["items"]] == [
         ["row 1", "Ann · Bo", [albums, "2 rows of favorite deleted"]],
         ["row 2", "Ann · Bo", ["1 row of album updated"]],
     ]
+
+
+def test_an_orphan_is_shown_with_what_is_most_like_it_and_what_mentions_it(sqlite_site: Site) -> None:
+    sqlite_site.media.write("p/a.jpg", "p/b_Xk3fQ9z.jpg", "p/c.jpg", "p/b.jpg")
+    sqlite_site.insert("q/a.jpg", "p/b.jpg")
+    sqlite_site.database.run("CREATE TABLE django_session (name text)")
+    sqlite_site.database.insert("django_session", [{"name": "p/c.jpg"}, {"name": "b_Xk3fQ9z.jpg"}])
+    found = shown(sqlite_site.orphans(include_likely_moves=True))
+    assert dict(zip(paths_of(found), (item[7] for item in found["items"]))) == {
+        "p/a.jpg": ["most like it: q/a.jpg (another folder)"],
+        "p/b_Xk3fQ9z.jpg": [
+            "most like it: p/b.jpg (without the suffix)",
+            "django_session.name mentions a file of its name and does not keep it: a log",
+        ],
+        "p/c.jpg": ["django_session.name mentions it and does not keep it: a log"],
+    }
