@@ -26,6 +26,7 @@ from ..text import escaped
 from . import transfer
 from .copy import open_unnoticed
 from .directories import HANDLES, Directories, place_of, reason, require_same, state_of, status_of
+from .disk.folder import DiskFolder, handle_of
 from .links import Links
 from .mounts import Mounts
 from .private_folder import PrivateFolder
@@ -341,7 +342,7 @@ class LocalStore(MediaStore):
 
     def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> MovedOut:
         handle, source = self._way_to_remove(path)
-        return transfer.move(handle, source, folder.handle, name, state)
+        return transfer.move(handle, source, handle_of(folder), name, state)
 
     def check_put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
         folder.state(name)
@@ -351,7 +352,7 @@ class LocalStore(MediaStore):
         except FileNotFoundError:
             handle = self._directories.open_nearest(directory)
         else:
-            transfer.is_put_back(folder.handle, name, handle, target)
+            transfer.is_put_back(handle_of(folder), name, handle, target)
         self._mounts.require_no_bind_mount(handle)
         if not os.access(".", os.W_OK | os.X_OK, dir_fd=handle, effective_ids=True):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -363,7 +364,7 @@ class LocalStore(MediaStore):
 
     def folder_of_held(self) -> PrivateFolder | None:
         # Only this folder has to be private: whoever may write to the root may remove files there anyway.
-        root = PrivateFolder(os.dup(self._root), self._root_path, "the folder of held files")
+        root = DiskFolder(os.dup(self._root), self._root_path, "the folder of held files")
         with root, suppress(FileNotFoundError):
             return root.folder(os.fsdecode(HELD))
         return None
@@ -379,7 +380,7 @@ class LocalStore(MediaStore):
         self._mounts.require_no_bind_mount(handle)
         # The same for each attempt, so that the next one finds what a killed one left.
         unfinished = b".restoring-" + hashlib.blake2b(path, digest_size=12).hexdigest().encode()
-        transfer.put_back(folder.handle, name, handle, target, unfinished)
+        transfer.put_back(handle_of(folder), name, handle, target, unfinished)
 
 
 def _not_found(error: OSError | Blocked) -> PathStatus:

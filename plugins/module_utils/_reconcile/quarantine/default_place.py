@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from ..config.site import Site
 from ..errors import QuarantineError
-from ..media.private_folder import PrivateFolder
+from ..media.disk.folder import DiskFolder
 from ..media.store import MediaStore
 from ..text import escaped
 
@@ -28,7 +28,7 @@ def obstacle(site: Site, store: MediaStore) -> str | None:
         return None
     shown, root = escaped(site.quarantine), store.check(b"").state
     try:
-        device = PrivateFolder.check_make(site.quarantine, "the quarantine")
+        device = DiskFolder.check_make(site.quarantine, "the quarantine")
     except QuarantineError as error:
         return str(error)
     except OSError as error:

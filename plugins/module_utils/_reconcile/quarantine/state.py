@@ -18,8 +18,10 @@ from typing import IO, Any, Iterator, Mapping
 
 from ..config.site import Site
 from ..errors import QuarantineError, StateError
-from ..media.private_folder import PrivateFolder
+from ..media.disk.folder import DiskFolder
+from ..media.private_folder import NewFile, PrivateFolder
 from ..text import escaped
+from .place import make_folder, open_folder
 
 # The parts: which database and media store belong to the site; what earlier runs found; which fields the
 # project had; what was announced that a purge would delete.
@@ -89,11 +91,11 @@ class State:
         """Open the file of this suffix for reading; None where there is none."""
         name = self.beside(suffix)
         with self._in_words("read", name), suppress(FileNotFoundError), self._opened() as folder:
-            return folder.read(name)
+            return folder.read_here(name)
         return None
 
     @contextmanager
-    def replaced(self, suffix: str) -> Iterator[IO[bytes]]:
+    def replaced(self, suffix: str) -> Iterator[NewFile]:
         """Write the file of this suffix anew; at the end it is on disk, as a whole."""
         if not self._writes:
             raise RuntimeError("a run that holds no locks may not write the state")
@@ -102,12 +104,11 @@ class State:
             yield from self._replacing(folder, name)
 
     @staticmethod
-    def _replacing(folder: PrivateFolder, name: str) -> Iterator[IO[bytes]]:
+    def _replacing(folder: PrivateFolder, name: str) -> Iterator[NewFile]:
         new = f"{name}.new"
         with folder.create(new) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            file.sync()
         folder.rename(new, name)
         folder.sync()
 
@@ -157,12 +158,14 @@ class State:
         try:
             with self._opened() as folder, folder.read(name) as file:
                 # A read takes as much memory as it asks for, however small the file is.
-                return file.read(min(LARGEST, os.fstat(file.fileno()).st_size) + 1)
+                size = file.seek(0, os.SEEK_END)
+                file.seek(0)
+                return file.read(min(LARGEST, size) + 1)
         except FileNotFoundError:
             return None
 
     def _opened(self) -> PrivateFolder:
-        return PrivateFolder.open(self._folder, _WHAT)
+        return open_folder(self._folder, _WHAT)
 
     def _parts_of(self, content: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:
         parts = {part: content.get(part, {}) for part in PARTS}
@@ -187,10 +190,10 @@ class State:
 
     def _made(self) -> PrivateFolder:
         if self._site.quarantine is None:
-            return PrivateFolder.make(self._folder, _WHAT)
+            return make_folder(self._folder, _WHAT)
         # The quarantine first: a folder that is only made on the way to another one is not private.
-        PrivateFolder.make(self._site.quarantine, "the quarantine").close()
-        return PrivateFolder.make(self._folder, _WHAT)
+        make_folder(self._site.quarantine, "the quarantine").close()
+        return make_folder(self._folder, _WHAT)
 
     @contextmanager
     def _in_words(self, done: str, name: str | None = None) -> Iterator[None]:
@@ -211,7 +214,7 @@ def locked_beside(site: Site) -> Iterator[None]:
     """Lock a site without a quarantine, by a private file beside its state. Raises BusyError."""
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(PrivateFolder.make(_folder_of(site), _WHAT))
+            folder = stack.enter_context(DiskFolder.make(_folder_of(site), _WHAT))
             stack.enter_context(folder.locked_file(f"{site.file_name}.lock", f"the site {site.name!r}"))
         except OSError as error:
             raise StateError(

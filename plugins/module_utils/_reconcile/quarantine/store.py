@@ -7,14 +7,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from contextlib import ExitStack, contextmanager, suppress
-from typing import IO, Any, Iterable, Iterator, NamedTuple, Sequence
+from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
 from ..config.site import Site
 from ..errors import CleanupError, QuarantineError, SiteError
-from ..media.private_folder import PrivateFolder
+from ..media.private_folder import NewFile, PrivateFolder
 from ..text import escaped
 from .format import (
     LONGEST_LINE,
@@ -26,6 +25,7 @@ from .format import (
     as_path,
     as_text,
 )
+from .place import make_folder, open_folder
 
 # What may be said instead of the name of a batch.
 LATEST = "latest"
@@ -84,7 +84,7 @@ def opened_if_there(quarantine: bytes) -> Iterator[PrivateFolder | None]:
     with ExitStack() as stack:
         folder = None
         try:
-            folder = stack.enter_context(PrivateFolder.open(quarantine, _QUARANTINE))
+            folder = stack.enter_context(open_folder(quarantine, _QUARANTINE))
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
                 raise _unreadable(quarantine, error) from None
@@ -262,7 +262,7 @@ def locked(quarantine: bytes) -> Iterator[None]:
 def prepared(quarantine: bytes) -> PrivateFolder:
     """Open the quarantine, which is created if it is missing."""
     try:
-        return PrivateFolder.make(quarantine, _QUARANTINE)
+        return make_folder(quarantine, _QUARANTINE)
     except OSError as error:
         raise QuarantineError(
             f"the quarantine '{escaped(quarantine)}' cannot be created: {error.strerror}. "
@@ -293,7 +293,7 @@ def writing() -> Iterator[None]:
         ) from None
 
 
-def write_lines(file: IO[bytes], lines: Iterable[dict[str, Any]]) -> None:
+def write_lines(file: NewFile, lines: Iterable[dict[str, Any]]) -> None:
     """Write lines to a file of a batch; returns when they are on disk."""
     for line in lines:
         written = json.dumps(line).encode() + b"\n"
@@ -303,5 +303,4 @@ def write_lines(file: IO[bytes], lines: Iterable[dict[str, Any]]) -> None:
                 "What is not safely kept is not removed."
             )
         file.write(written)
-    file.flush()
-    os.fsync(file.fileno())
+    file.sync()

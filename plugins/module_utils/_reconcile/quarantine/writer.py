@@ -6,16 +6,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from contextlib import ExitStack, suppress
 from types import TracebackType
-from typing import IO, Any, Iterable, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from ..config.site import Column, Site
 from ..errors import CleanupError, QuarantineError
-from ..media.private_folder import PrivateFolder
+from ..media.private_folder import NewFile, PrivateFolder
 from ..media.store import Blocked, Changed, FileState, MediaStore
 from ..text import counted, escaped
 from .format import (
@@ -51,8 +50,8 @@ class BatchWriter:
         # How many files are in here; and the numbers of those for which nobody has asked once more.
         self._held = 0
         self._unconfirmed: set[int] = set()
-        self._rows: IO[bytes] | None = None
-        self._digests: IO[bytes] | None = None
+        self._rows: NewFile | None = None
+        self._digests: NewFile | None = None
         with writing(), ExitStack() as stack:
             stack.push(quarantine)
             self.name = _new_folder(quarantine, name)
@@ -129,7 +128,7 @@ class BatchWriter:
         with writing():
             if self._digests is None:
                 self._digests = self._folder.create(DIGESTS)
-            self._digests.seek(number * len(digest))
+            self._digests.fill_to(number * len(digest))
             self._digests.write(digest)
 
     def put_back(self, store: MediaStore, path: bytes) -> None:
@@ -156,8 +155,7 @@ class BatchWriter:
         """Sync what was moved in here, so that it survives a power failure."""
         with writing():
             if self._digests:
-                self._digests.flush()
-                os.fsync(self._digests.fileno())
+                self._digests.sync()
             for folder in self._filling.values():
                 folder.sync()
         self._close_filled()

@@ -26,8 +26,8 @@ from hypothesis import strategies as st
 
 from engine.errors import SiteError
 from engine.media import directories, transfer, walk
+from engine.media.disk.folder import DiskFolder
 from engine.media.local import LocalStore
-from engine.media.private_folder import PrivateFolder
 from engine.media.quick_check import QuickCheck
 from engine.media.store import Answer, Blocked, Capabilities, Changed, FileState, MediaStore, PathStatus
 from helpers.builders import TREES, FailingOs, unseen, walked
@@ -58,9 +58,9 @@ class LocalKit:
     def store(self, max_listed: int = 100) -> MediaStore:
         return LocalStore(os.fsencode(self.root), max_listed)
 
-    def folder(self) -> PrivateFolder:
+    def folder(self) -> DiskFolder:
         """The private folder to which files are moved."""
-        return PrivateFolder.make(os.fsencode(self.kept), "the quarantine")
+        return DiskFolder.make(os.fsencode(self.kept), "the quarantine")
 
     def _path(self, path: bytes) -> bytes:
         return os.path.join(os.fsencode(self.root), path)
@@ -170,7 +170,7 @@ def store(kit: LocalKit) -> Iterator[MediaStore]:
 
 
 @pytest.fixture
-def folder(kit: LocalKit) -> Iterator[PrivateFolder]:
+def folder(kit: LocalKit) -> Iterator[DiskFolder]:
     with kit.folder() as opened:
         yield opened
 
@@ -181,7 +181,7 @@ def state_of(store: MediaStore, path: bytes) -> FileState:
     return state
 
 
-def content_of(folder: PrivateFolder, name: str) -> bytes:
+def content_of(folder: DiskFolder, name: str) -> bytes:
     with folder.read(name) as file:
         return file.read()
 
@@ -365,7 +365,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_was_changed_is_neither_removed_nor_moved(
-    kit: LocalKit, store: MediaStore, folder: PrivateFolder, change: str
+    kit: LocalKit, store: MediaStore, folder: DiskFolder, change: str
 ) -> None:
     kit.write(b"a/1")
     state = state_of(store, b"a/1")
@@ -378,7 +378,7 @@ def test_what_was_changed_is_neither_removed_nor_moved(
     assert folder.names() == []
 
 
-def test_a_way_that_leads_nowhere_is_told(kit: LocalKit, store: MediaStore, folder: PrivateFolder) -> None:
+def test_a_way_that_leads_nowhere_is_told(kit: LocalKit, store: MediaStore, folder: DiskFolder) -> None:
     kit.write(b"a/1", b"b/2")
     state = state_of(store, b"b/2")
     for path, error in ((b"gone/2", FileNotFoundError), (b"../media/b/2", Blocked), (b"b/2\0", Blocked)):
@@ -405,7 +405,7 @@ def test_whether_this_user_may_remove_files_is_known(
 
 
 def test_a_file_moves_out_and_comes_back_as_it_was(
-    kit: LocalKit, store: MediaStore, folder: PrivateFolder
+    kit: LocalKit, store: MediaStore, folder: DiskFolder
 ) -> None:
     kit.write(*HOSTILE, content=b"a picture")
     before = {path: store.describe(path) for path in HOSTILE}
@@ -429,7 +429,7 @@ def test_marks_tell_size_times_and_mode(kit: LocalKit, store: MediaStore) -> Non
 
 
 def test_missing_directories_are_made_on_the_way_back(
-    kit: LocalKit, store: MediaStore, folder: PrivateFolder
+    kit: LocalKit, store: MediaStore, folder: DiskFolder
 ) -> None:
     kit.write(b"a/b/c/1")
     store.move_out(b"a/b/c/1", state_of(store, b"a/b/c/1"), folder, "1")
@@ -439,9 +439,7 @@ def test_missing_directories_are_made_on_the_way_back(
         assert walked(another) == [b"a/b/c/1"]
 
 
-def test_nothing_is_overwritten_on_the_way_back(
-    kit: LocalKit, store: MediaStore, folder: PrivateFolder
-) -> None:
+def test_nothing_is_overwritten_on_the_way_back(kit: LocalKit, store: MediaStore, folder: DiskFolder) -> None:
     kit.write(b"a/1")
     store.move_out(b"a/1", state_of(store, b"a/1"), folder, "1")
     kit.write(b"a/1", content=b"a new upload")
@@ -454,7 +452,7 @@ def test_nothing_is_overwritten_on_the_way_back(
 
 @pytest.mark.promise(10)
 def test_an_upload_at_the_last_moment_is_not_overwritten_on_the_way_back(
-    kit: LocalKit, store: MediaStore, folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch
+    kit: LocalKit, store: MediaStore, folder: DiskFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kit.write(b"a/1")
     store.move_out(b"a/1", state_of(store, b"a/1"), folder, "1")
@@ -467,7 +465,7 @@ def test_an_upload_at_the_last_moment_is_not_overwritten_on_the_way_back(
 
 
 def test_a_way_back_that_was_killed_before_its_end_is_gone_again(
-    kit: LocalKit, store: MediaStore, folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch
+    kit: LocalKit, store: MediaStore, folder: DiskFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed right before the file goes from the private folder: it is in both places then."""
     if kit.renames_back:
@@ -493,7 +491,7 @@ def test_a_way_back_that_was_killed_before_its_end_is_gone_again(
 
 
 def test_what_is_exchanged_at_the_last_moment_stays_or_is_put_back(
-    kit: LocalKit, store: MediaStore, folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch
+    kit: LocalKit, store: MediaStore, folder: DiskFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kit.write(b"a/1")
     state = state_of(store, b"a/1")
@@ -505,7 +503,7 @@ def test_what_is_exchanged_at_the_last_moment_stays_or_is_put_back(
 
 
 def test_a_move_that_fails_leaves_the_file_where_it_was(
-    kit: LocalKit, store: MediaStore, folder: PrivateFolder
+    kit: LocalKit, store: MediaStore, folder: DiskFolder
 ) -> None:
     kit.write(b"a/1")
     state = state_of(store, b"a/1")

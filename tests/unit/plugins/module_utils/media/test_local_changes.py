@@ -14,8 +14,8 @@ from typing import Iterator
 import pytest
 
 from engine.media import walk
+from engine.media.disk.folder import DiskFolder
 from engine.media.local import LocalStore
-from engine.media.private_folder import PrivateFolder
 from engine.media.store import Blocked, Changed
 from helpers.builders import DEEP, Media, open_handles, state_of, walked
 
@@ -39,9 +39,9 @@ def media_with_deep_file(tmp_path: Path) -> Iterator[Media]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[PrivateFolder]:
+def folder(tmp_path: Path) -> Iterator[DiskFolder]:
     """A private folder with a file on its way back."""
-    with PrivateFolder.make(os.fsencode(tmp_path / "kept"), "the quarantine") as opened:
+    with DiskFolder.make(os.fsencode(tmp_path / "kept"), "the quarantine") as opened:
         with opened.create("1") as file:
             file.write(b"picture")
         yield opened
@@ -151,7 +151,7 @@ def test_a_walk_that_is_given_up_leaves_no_handle_open(media_with_deep_file: Med
 
 @pytest.mark.promise(10)
 def test_missing_directories_are_made_as_their_parent_is(
-    tree: LocalStore, media: Media, folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, folder: DiskFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("photos/a")
     os.chmod(media.path("photos"), 0o2750)
@@ -181,7 +181,7 @@ def test_missing_directories_are_made_as_their_parent_is(
 
 @pytest.mark.promise(10)
 def test_a_new_directory_is_private_until_it_is_as_its_parent(
-    tree: LocalStore, media: Media, folder: PrivateFolder, monkeypatch: pytest.MonkeyPatch
+    tree: LocalStore, media: Media, folder: DiskFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.mkdir("photos")
     modes: list[int] = []
@@ -190,9 +190,7 @@ def test_a_new_directory_is_private_until_it_is_as_its_parent(
     assert modes == [0o700]
 
 
-def test_nothing_is_made_unless_it_is_asked_for(
-    tree: LocalStore, media: Media, folder: PrivateFolder
-) -> None:
+def test_nothing_is_made_unless_it_is_asked_for(tree: LocalStore, media: Media, folder: DiskFolder) -> None:
     with pytest.raises(FileNotFoundError):
         tree.describe(b"new/b")
     assert tree.check(b"new/b").is_absent
@@ -204,7 +202,7 @@ def test_nothing_is_made_unless_it_is_asked_for(
 @pytest.mark.promise(5)
 @pytest.mark.parametrize("path", [b"link/new/b", b"file/new/b", b"link/b"])
 def test_no_directory_is_made_through_what_stands_in_the_way(
-    tree: LocalStore, media: Media, folder: PrivateFolder, outside: Path, path: bytes
+    tree: LocalStore, media: Media, folder: DiskFolder, outside: Path, path: bytes
 ) -> None:
     media.write("file")
     media.link("link", outside)
@@ -218,9 +216,7 @@ def test_no_directory_is_made_through_what_stands_in_the_way(
 
 
 @pytest.mark.promise(8)
-def test_directories_of_any_depth_are_made_again(
-    tree: LocalStore, media: Media, folder: PrivateFolder
-) -> None:
+def test_directories_of_any_depth_are_made_again(tree: LocalStore, media: Media, folder: DiskFolder) -> None:
     path = b"/".join([b"d"] * 1200)
     tree.check_put_back(folder, "1", path)
     try:

@@ -22,8 +22,8 @@ from engine.apply.remover import PermanentRemover
 from engine.errors import SiteError
 from engine.kept import Code
 from engine.media import mounts
+from engine.media.disk.folder import DiskFolder
 from engine.media.local import LocalStore
-from engine.media.private_folder import PrivateFolder
 from engine.media.store import OtherMount
 from helpers.builders import Media, Site, open_handles, planned, reasons, run, state_of, unseen, walked
 
@@ -243,7 +243,7 @@ def test_a_batch_is_not_deleted_through_a_bind_mount(mirrored: Media) -> None:
 
     def delete() -> None:
         bind(mirrored, "photos", "batch/in")
-        with PrivateFolder.open(mirrored.root, "the quarantine") as folder, pytest.raises(
+        with DiskFolder.open(mirrored.root, "the quarantine") as folder, pytest.raises(
             OSError, match="mounted at 'in'"
         ):
             folder.remove_tree("batch")

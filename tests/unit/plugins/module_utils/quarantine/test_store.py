@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from engine.errors import BusyError, QuarantineError, SiteError
-from engine.media import private_folder
+from engine.media.disk import folder as disk_folder
 from engine.quarantine import store as quarantine
 from engine.quarantine.format import MANIFEST, ROWS, ArchivedRows
 from helpers.builders import FailingOs, open_handles
@@ -95,9 +95,7 @@ def test_paths_of_files_and_rows_are_found(kept: Any) -> None:
 
 def test_a_quarantine_that_cannot_be_listed_is_told(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.batch(b"a")
-    monkeypatch.setattr(
-        private_folder, "os", FailingOs("open", errno.EACCES, os.path.basename(kept.quarantine))
-    )
+    monkeypatch.setattr(disk_folder, "os", FailingOs("open", errno.EACCES, os.path.basename(kept.quarantine)))
     for attempt in (lambda: kept.names, lambda: purged(kept), lambda: quarantine.last_file_system(kept.site)):
         with pytest.raises(
             SiteError, match=r"cannot be listed: Permission denied. Run as the user who owns it"
@@ -187,7 +185,7 @@ def test_a_purge_waits_for_nobody(kept: Any) -> None:
 
 def test_a_purge_that_fails_is_told(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     name = kept.batch(b"a")
-    monkeypatch.setattr(private_folder, "os", FailingOs("rmdir", errno.EIO, "00000"))
+    monkeypatch.setattr(disk_folder, "os", FailingOs("rmdir", errno.EIO, "00000"))
     with pytest.raises(QuarantineError, match=f"batch {name} could not be purged whole: Input/output error"):
         purged(kept)
     monkeypatch.undo()

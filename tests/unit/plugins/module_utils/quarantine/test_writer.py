@@ -14,7 +14,7 @@ import pytest
 
 from engine.errors import QuarantineError
 from engine.media import local as tree_module
-from engine.media import private_folder
+from engine.media.disk import folder as disk_folder
 from engine.media.store import Blocked, Changed
 from engine.quarantine import store as quarantine
 from helpers.builders import FailingOs, open_handles
@@ -118,7 +118,7 @@ def test_a_batch_that_cannot_be_begun_is_told(
     kept: Any, monkeypatch: pytest.MonkeyPatch, failing: tuple[str, str]
 ) -> None:
     before = open_handles()
-    monkeypatch.setattr(private_folder, "os", FailingOs(failing[0], errno.ENOSPC, failing[1]))
+    monkeypatch.setattr(disk_folder, "os", FailingOs(failing[0], errno.ENOSPC, failing[1]))
     with pytest.raises(QuarantineError, match="could not be written to: No space left on device"):
         kept.writer()
     assert open_handles() == before

@@ -17,20 +17,20 @@ from typing import Any, Iterator
 import pytest
 
 from engine.errors import BusyError, QuarantineError
-from engine.media import private_folder
-from engine.media.private_folder import PrivateFolder
+from engine.media.disk import folder as disk_folder
+from engine.media.disk.folder import DiskFolder
 from helpers.builders import open_handles
 from helpers.users import NOBODY, as_nobody
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 
 
-def opened(path: Path) -> PrivateFolder:
-    return PrivateFolder.open(os.fsencode(path), "the quarantine")
+def opened(path: Path) -> DiskFolder:
+    return DiskFolder.open(os.fsencode(path), "the quarantine")
 
 
-def made(path: Path) -> PrivateFolder:
-    return PrivateFolder.make(os.fsencode(path), "the quarantine")
+def made(path: Path) -> DiskFolder:
+    return DiskFolder.make(os.fsencode(path), "the quarantine")
 
 
 def enter(place: Path) -> None:
@@ -45,7 +45,7 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def folder(place: Path) -> Iterator[PrivateFolder]:
+def folder(place: Path) -> Iterator[DiskFolder]:
     with made(place) as private:
         yield private
 
@@ -208,7 +208,7 @@ def test_a_folder_of_root_may_be_used_by_another_user_who_may(public: Path) -> N
 
 @pytest.mark.parametrize("what", ["file", "link", "fifo"])
 def test_a_folder_that_was_exchanged_leads_nowhere(
-    folder: PrivateFolder, place: Path, tmp_path: Path, what: str
+    folder: DiskFolder, place: Path, tmp_path: Path, what: str
 ) -> None:
     (tmp_path / "private").mkdir(mode=0o700)
     if what == "file":
@@ -225,7 +225,7 @@ def test_a_folder_that_was_exchanged_leads_nowhere(
 
 
 def test_the_descriptor_stays_with_the_folder_whatever_comes_into_its_place(
-    folder: PrivateFolder, place: Path, tmp_path: Path
+    folder: DiskFolder, place: Path, tmp_path: Path
 ) -> None:
     folder.make_folder("batch")
     with folder.folder("batch") as batch:
@@ -240,7 +240,7 @@ def test_the_descriptor_stays_with_the_folder_whatever_comes_into_its_place(
 
 
 @pytest.mark.parametrize("what", ["link", "directory", "fifo", "socket"])
-def test_only_regular_files_are_read(folder: PrivateFolder, place: Path, tmp_path: Path, what: str) -> None:
+def test_only_regular_files_are_read(folder: DiskFolder, place: Path, tmp_path: Path, what: str) -> None:
     (tmp_path / "secret").write_text("secret")
     if what == "link":
         (place / "1").symlink_to(tmp_path / "secret")
@@ -257,7 +257,7 @@ def test_only_regular_files_are_read(folder: PrivateFolder, place: Path, tmp_pat
 
 
 def test_a_new_file_is_private_and_takes_the_place_of_what_was_left(
-    folder: PrivateFolder, place: Path, tmp_path: Path
+    folder: DiskFolder, place: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_text("secret")
     (place / "1").symlink_to(tmp_path / "secret")
@@ -272,7 +272,7 @@ def test_a_new_file_is_private_and_takes_the_place_of_what_was_left(
 
 
 def test_what_is_there_is_told_apart_from_what_cannot_be_looked_at(
-    folder: PrivateFolder, place: Path, monkeypatch: pytest.MonkeyPatch
+    folder: DiskFolder, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (place / "dangling").symlink_to("nowhere")
     assert [folder.has(name) for name in ("dangling", "gone")] == [True, False]
@@ -280,12 +280,12 @@ def test_what_is_there_is_told_apart_from_what_cannot_be_looked_at(
     def failing(*_arguments: Any, **_how: Any) -> Any:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr(private_folder.os, "stat", failing)
+    monkeypatch.setattr(disk_folder.os, "stat", failing)
     with pytest.raises(OSError, match="Input/output error"):
         folder.has("gone")
 
 
-def test_one_process_at_a_time_has_the_lock(folder: PrivateFolder, place: Path) -> None:
+def test_one_process_at_a_time_has_the_lock(folder: DiskFolder, place: Path) -> None:
     folder.lock()
     words = rf"the quarantine '{place}' is in use by another run \(process {os.getpid()}\)"
     with opened(place) as other, pytest.raises(BusyError, match=words):
@@ -300,7 +300,7 @@ def test_one_process_at_a_time_has_the_lock(folder: PrivateFolder, place: Path) 
 
 
 def test_a_tree_goes_with_all_that_is_in_it_and_nothing_that_it_points_at(
-    folder: PrivateFolder, place: Path, tmp_path: Path
+    folder: DiskFolder, place: Path, tmp_path: Path
 ) -> None:
     private = tmp_path / "private"
     private.mkdir()
@@ -325,7 +325,7 @@ def test_a_tree_goes_with_all_that_is_in_it_and_nothing_that_it_points_at(
 
 
 def test_a_link_in_the_place_of_a_tree_is_not_followed(
-    folder: PrivateFolder, place: Path, tmp_path: Path
+    folder: DiskFolder, place: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "private").mkdir()
     (tmp_path / "private" / "precious").write_text("precious")
@@ -338,7 +338,7 @@ def test_a_link_in_the_place_of_a_tree_is_not_followed(
 
 
 @needs_root
-def test_a_mounted_file_system_in_a_tree_is_not_entered(folder: PrivateFolder, place: Path) -> None:
+def test_a_mounted_file_system_in_a_tree_is_not_entered(folder: DiskFolder, place: Path) -> None:
     mounted = place / "batch" / "mounted"
     mounted.mkdir(parents=True)
     done = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", mounted], check=False, capture_output=True)
