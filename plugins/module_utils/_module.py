@@ -116,7 +116,7 @@ def run_task(module: AnsibleModule, task: str) -> None:
     try:
         answer = work.done_by(worker_of([module.params]), request)
     except CleanupError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), status=error.exit_status.name.lower())
     for warning in answer["warnings"]:
         module.warn(warning)
     if answer["failure"]:

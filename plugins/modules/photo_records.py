@@ -295,6 +295,27 @@ batch:
   description: The quarantine batch that holds what was removed, empty if there is none.
   returned: when a plan could be made
   type: str
+identity:
+  description:
+    - What tells the database and the media store of the site from all others; neither holds a secret.
+    - Two hosts with the same ones have one site. Empty is what cannot be compared with other hosts, since
+      it is local to a host without a machine-id.
+  returned: when a plan could be made
+  type: dict
+  contains:
+    database:
+      description: The database.
+      type: str
+      sample: postgresql:7412345678901234567@db.internal:5432/footycollect
+    media:
+      description: The media store.
+      type: str
+      sample: nfs4 nas:/export:131
+status:
+  description: How the run ended that made no plan, as the exit statuses of the command are called.
+  returned: when no plan could be made
+  type: str
+  sample: busy
 summary:
   description: All this as text, for people.
   returned: when a plan could be made

@@ -65,7 +65,7 @@ def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, 
     cover_of_gone, _cover_of_kept = site.database.rows("SELECT photo_id FROM collection_cover ORDER BY id")
     assert cover_of_gone == (None,)
     for dry, done in zip(checked, applied):
-        for same in ("records", "found", "labels", "dependents", "left_alone", "diff"):
+        for same in ("records", "found", "labels", "dependents", "left_alone", "diff", "identity"):
             assert done[same] == dry[same], same
         assert done["removed"] == dry["found"]
         assert dry["removed"] == {"records": 0, "files": 0, "bytes": 0}

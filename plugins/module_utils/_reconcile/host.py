@@ -13,14 +13,16 @@ from hashlib import blake2b
 _MACHINE_ID_FILES = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 # So that what we write does not disclose the machine-id, which systemd asks to keep confidential.
 _PURPOSE = b"media-cleanup"
+# In place of the id of a host that has none: what is local to it cannot be told from that of others.
+NO_ID = "no-machine-id"
 
 
 def host_id() -> str:
-    """A digest of the machine-id; empty where this host has none."""
+    """A digest of the machine-id, or NO_ID where this host has none."""
     for path in _MACHINE_ID_FILES:
         with suppress(OSError), open(path, "rb") as file:
             found = file.read(100).strip()
             # An image that was never started holds a word instead.
             if re.fullmatch(b"[0-9a-f]{32}", found):
                 return blake2b(found, digest_size=8, key=_PURPOSE).hexdigest()
-    return ""
+    return NO_ID

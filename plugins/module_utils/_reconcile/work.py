@@ -54,11 +54,11 @@ class Files(NamedTuple):
 # Every key that a result may have. A site's process could else send keys that mean something to Ansible.
 RESULT_TYPES: Mapping[str, type] = {
     **dict.fromkeys(("changed", "truncated"), bool),
-    **dict.fromkeys(("batch", "plan", "plan_id", "summary"), str),
+    **dict.fromkeys(("batch", "plan", "plan_id", "status", "summary"), str),
     **dict.fromkeys(("left_alone_total", "young"), int),
     **dict.fromkeys(("announced", "batches", "left_alone", "not_removed", "orphans", "paths"), list),
     **dict.fromkeys(("records", "refused", "relinks", "unlisted"), list),
-    **dict.fromkeys(("dependents", "diff", "examined", "found", "labels", "purged"), dict),
+    **dict.fromkeys(("dependents", "diff", "examined", "found", "identity", "labels", "purged"), dict),
     **dict.fromkeys(("cleared", "relinked", "removed", "restored"), dict),
     # Of django_site_info.
     **dict.fromkeys(("known", "site"), dict),

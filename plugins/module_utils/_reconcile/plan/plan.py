@@ -16,6 +16,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 from ..compare.mentions.unlisted import UnlistedColumn
 from ..config.guards import GUARDS
 from ..kept import Code, Doubt, Kept
+from ..quarantine.identity import UNKNOWN, Identity
 from ..spool import Listed, Spool
 from ..text import printable
 from .approval import Confirmation, Item, PlanDigest, plan_id
@@ -73,6 +74,8 @@ class Plan:
     directories: tuple[bytes, ...] = ()
     # By which earlier scans its items are confirmed; None where that is not required.
     confirmation: Confirmation | None = None
+    # The database and the media store that it is about.
+    identity: Identity = UNKNOWN
 
     def __post_init__(self) -> None:
         self.kept = Listed(max(self.max_listed, KEPT_LISTED))

@@ -184,7 +184,7 @@ class Planner(ABC):
         if self.site.marker is not None:
             present = self.store.check(self.site.marker).is_file
             guard_marker(plan, escaped(self.site.marker), present)
-        now = self.session.identity
+        plan.identity = now = self.session.identity
         guard_identity(plan, earlier(self.session.state, now), now, self.site.accept)
         guard_file_system(plan, last_file_system(self.site), self.store.file_system, self.site.accept)
         guard_quarantine(plan, obstacle(self.site, self.store))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, NamedTuple
 
+from ..host import NO_ID
 from .state import IDENTITY, State
 
 
@@ -16,6 +17,13 @@ class Identity(NamedTuple):
 
     database: str
     media: str
+
+    def among_hosts(self) -> dict[str, str]:
+        """The same for a comparison with other hosts: empty is what may be the same there by chance."""
+        return {kind: "" if NO_ID in fact else fact for kind, fact in self._asdict().items()}
+
+
+UNKNOWN = Identity("", "")
 
 
 def earlier(state: State, now: Identity) -> Identity | None:

@@ -45,6 +45,7 @@ def result(of: Description, verbose: bool, with_diff: bool) -> dict[str, Any]:
         "labels": _bounded(of.labels, most),
         "dependents": of.dependents,
         "batch": outcome.batch if outcome else "",
+        "identity": plan.identity.among_hosts(),
         "summary": "\n".join(summary(of, verbose)),
         **of.own_data,
     }

@@ -72,6 +72,7 @@ def test_no_value_of_a_project_s_environment_shows() -> None:
     result = run_module({ORPHANS: {"django": django, "user": "nobody-at-all", "media_root": "/srv/pw"}})
     assert result["failed"]
     assert "nobody-at-all" in result["msg"]
+    assert result["status"] == "unusable"
     assert SECRET not in str(result)
     assert "environment" not in result["invocation"]["module_args"]["django"]
     # What is no secret does not blot out the rest.

@@ -93,6 +93,6 @@ def test_a_sqlite_file_is_the_same_by_each_name_of_it(sqlite: Any, tmp_path: Pat
 @pytest.mark.parametrize("content", ["", "\n", "uninitialized\n"])
 def test_a_host_without_an_id_has_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "machine-id").write_text(content)
-    assert host.host_id() == ""
+    assert host.host_id() == host.NO_ID
     (tmp_path / "machine-id").unlink()
-    assert host.host_id() == ""
+    assert host.host_id() == host.NO_ID
