@@ -28,7 +28,15 @@ ENGINE = ("tests/unit/plugins/module_utils",)
 CONTROLLER = ("tests/unit/plugins/filter", "tests/unit/plugins/modules")
 INTEGRATION = tuple(
     f"tests/integration/test_{name}.py"
-    for name in ("orphans_module", "records_module", "playbook", "documentation", "secrets", "archive")
+    for name in (
+        "orphans_module",
+        "records_module",
+        "playbook",
+        "documentation",
+        "secrets",
+        "archive",
+        "newcomer",
+    )
 )
 PROBE = ("tests/unit/plugins/module_utils/config/django",)
 QUARANTINE = tuple(f"tests/integration/test_{name}.py" for name in ("quarantine", "restore", "restored_rows"))
@@ -105,7 +113,11 @@ def controller_trials(wanted: Wanted) -> Iterator[Trial]:
         minor = max(usable) if version == NEWEST else min(usable)
         name = f"controller-{requirement.rpartition(' ')[2]}"
         tools = environment(name, found[minor], [requirement, *PYTEST, *DRIVERS])
-        yield Trial("controller", versions(tools, "ansible-core"), tools, (*CONTROLLER, *INTEGRATION))
+        # The sites that are Django projects have an interpreter of their own: this one.
+        variables = {"MEDIA_CLEANUP_TEST_DJANGO": sys.executable}
+        yield Trial(
+            "controller", versions(tools, "ansible-core"), tools, (*CONTROLLER, *INTEGRATION), variables
+        )
 
 
 def distribution_trials(wanted: Wanted) -> Iterator[Trial]:

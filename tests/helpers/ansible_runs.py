@@ -57,6 +57,8 @@ class Run:
 class Ansible:
     """Ansible, run from the top of the checkout, with an environment and a home of its own."""
 
+    folder = REPOSITORY
+
     def __init__(self, home: Path) -> None:
         self.home = home
         self.environment = {
@@ -82,7 +84,7 @@ class Ansible:
         """Run a command without a terminal; ``powerless`` obeys permissions even as root."""
         done = subprocess.run(
             [Path(sys.executable).with_name(command), *arguments],
-            cwd=REPOSITORY,
+            cwd=self.folder,
             env={**self.environment, **(variables or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -148,11 +150,34 @@ class Ansible:
         meanwhile: Callable[[], object] = lambda: None,
     ) -> Run:
         """Run the playbook cleanup.yml in a terminal; what happens ``meanwhile`` precedes the answer."""
-        command = [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("-i", str(self.sites(hosts)), str(CLEANUP)),
-        ]
-        return _in_terminal(command, self.environment, "Type yes to continue", answer, meanwhile)
+        return self.answered(["-i", self.sites(hosts), CLEANUP], answer, meanwhile)
+
+    def answered(
+        self,
+        arguments: Sequence[str | Path],
+        answer: str,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> Run:
+        """Run a playbook that asks whether to go on, in a terminal."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("ansible-playbook"), *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(theirs)
+        try:
+            said = _conversation(ours, b"Type yes to continue", answer.encode(), meanwhile)
+        finally:
+            # Hangs up, which ends a program that still waits.
+            os.close(ours)
+            status = process.wait(timeout=TIME_LIMIT)
+        return Run(status, re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", said.decode()).replace("\r", ""))
 
     def sites(self, hosts: Mapping[str, Sequence[Mapping[str, Any]]]) -> Path:
         return self.inventory({host: {"media_cleanup_sites": sites} for host, sites in hosts.items()})
@@ -179,34 +204,6 @@ def _give_up_power() -> None:
     for capability in (override, read_search) if os.geteuid() == 0 else ():
         if libc.prctl(drop_from_bounding_set, capability, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "prctl")
-
-
-def _in_terminal(
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    prompt: str,
-    answer: str,
-    meanwhile: Callable[[], object],
-) -> Run:
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command,
-        cwd=REPOSITORY,
-        env=environment,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
-    os.close(theirs)
-    try:
-        said = _conversation(ours, prompt.encode(), answer.encode(), meanwhile)
-    finally:
-        # Hangs up, which ends a program that still waits.
-        os.close(ours)
-        status = process.wait(timeout=TIME_LIMIT)
-    return Run(status, re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", said.decode()).replace("\r", ""))
 
 
 def _conversation(terminal: int, prompt: bytes, answer: bytes, meanwhile: Callable[[], object]) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any, Iterator
 import pytest
 
 from helpers.ansible_runs import Ansible
+from helpers.checkout import REPOSITORY
 from helpers.commands import Command
 from helpers.full_sites import FullSite, settled
 from helpers.sites import Site
@@ -22,6 +23,17 @@ from helpers.sites import Site
 def ansible(tmp_path_factory: pytest.TempPathFactory) -> Ansible:
     """Ansible with a home of its own, outside of the folder that the test looks at."""
     return Ansible(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection's archive, built from the checkout."""
+    folder = tmp_path_factory.mktemp("archive")
+    ansible = Ansible(tmp_path_factory.mktemp("home"))
+    run = ansible.run("ansible-galaxy", "collection", "build", REPOSITORY, "--output-path", folder)
+    assert run.status == 0, run.output
+    (path,) = folder.iterdir()
+    return path
 
 
 @pytest.fixture

@@ -21,19 +21,8 @@ from helpers.sites import Site
 # What an installed collection holds at its top: what runs, and what is read.
 RUN = {"meta", "playbooks", "plugins", "roles"}
 READ = {"CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "docs"}
-READ |= {"COPYING", "LICENSES"}
+READ |= {"COPYING", "LICENSES", "MAINTAINERS"}
 MADE_BY_GALAXY = {"FILES.json", "MANIFEST.json"}
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The collection's archive, built from the checkout."""
-    folder = tmp_path_factory.mktemp("archive")
-    ansible = Ansible(tmp_path_factory.mktemp("home"))
-    run = ansible.run("ansible-galaxy", "collection", "build", REPOSITORY, "--output-path", folder)
-    assert run.status == 0, run.output
-    (path,) = folder.iterdir()
-    return path
 
 
 @pytest.fixture(params=["as installed", "without what is only read"])

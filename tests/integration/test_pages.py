@@ -50,7 +50,28 @@ def _file_of(word: str) -> str:
     return Path(word.rpartition("=")[2].lstrip("@")).name
 
 
-WITH_COMMANDS = [page for page in PAGES if commands(page)]
+README = REPOSITORY / "README.md"
+# What the README says is done in a folder of its own: see test_newcomer.py.
+WITH_COMMANDS = [page for page in PAGES if commands(page) and page != README]
+# Where the pages are once they are published; Galaxy shows the README without the others.
+PUBLISHED = yaml.safe_load((REPOSITORY / "galaxy.yml").read_text())["repository"] + "/blob/main/"
+README_SECTIONS = [
+    "Description",
+    "Installation",
+    "The first run",
+    "What keeps it safe",
+    "Use cases",
+    "Testing",
+]
+README_SECTIONS += [
+    "Communication",
+    "Contributing",
+    "Support",
+    "Release notes",
+    "Related information",
+    "License",
+]
+PICTURES = "https://raw.githubusercontent.com/django-media/cleanup/main/"
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.name)
@@ -98,16 +119,26 @@ def in_demo(words: list[str], demo: Path) -> Iterator[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_links_lead_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
-        if "://" in target:
+        published = target.startswith((PUBLISHED, PICTURES))
+        if "://" in target and not published:
             continue
-        path, _hash, anchor = target.partition("#")
-        found = (page.parent / path).resolve() if path else page
+        path, _hash, anchor = target.replace(PUBLISHED, "").replace(PICTURES, "").partition("#")
+        found = ((REPOSITORY if published else page.parent) / path).resolve() if path else page
         assert found.exists(), target
         if anchor:
             titles = re.findall(r"^#+ (.*)$", found.read_text(), re.MULTILINE)
             assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], (
                 target
             )
+
+
+def test_the_readme_is_what_galaxy_and_the_community_ask_for():
+    """Sections by the names that readers of collections know, and links that work anywhere."""
+    text = README.read_text()
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == README_SECTIONS
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "playbooks/" not in text
 
 
 def test_the_page_on_architecture_names_every_room_and_no_other():
