@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping
+import secrets
+from typing import Any, Mapping, Sequence
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -16,7 +17,7 @@ from ..module_utils._reconcile.config.options import REPORT_BYTES
 from ..module_utils._reconcile.errors import CleanupError
 from ..module_utils._reconcile.report.lists import ListFile
 from ..module_utils._reconcile.report.page.document import BESIDE_LISTS
-from ..module_utils._reconcile.report.page.page import Part, page, read_documents
+from ..module_utils._reconcile.report.page.page import Page, Part, as_html, read_documents, read_page
 
 _JOBS = {
     "host": {"type": "str", "required": True},
@@ -27,6 +28,8 @@ _JOBS = {
 ARGUMENTS = {
     "dest": {"type": "path", "required": True},
     "jobs": {"type": "list", "elements": "dict", "required": True, "options": _JOBS},
+    "run": {"type": "str", "default": ""},
+    "hosts": {"type": "list", "elements": "str", "default": []},
 }
 
 
@@ -41,13 +44,36 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         _validation, options = self.validate_argument_spec(argument_spec=ARGUMENTS)
         dest = os.path.abspath(options["dest"])
         try:
-            text = page([_part(job) for job in options["jobs"]])
+            shown = _page(dest, options)
+            text = as_html(shown)
             with ListFile(dest, "the page") as file:
                 file.emit(text)
                 file.emit(None)
         except CleanupError as error:
             raise AnsibleActionFail(str(error)) from None
-        return {**result, "changed": True, "dest": dest, "bytes": len(text.encode())}
+        about = {"dest": dest, "bytes": len(text.encode()), "run": shown.run, "absent": list(shown.absent)}
+        return {**result, "changed": True, **about}
+
+
+def _page(dest: str, options: Mapping[str, Any]) -> Page:
+    """The page of these jobs, and of those of other hosts that the same run has put there before."""
+    parts = [_part(job) for job in options["jobs"]]
+    hosts = {part.host for part in parts}
+    before = _earlier(dest, options["run"]) if options["run"] else []
+    parts = [*(part for part in before if part.host not in hosts), *parts]
+    shown = {part.host for part in parts}
+    absent = [host for host in options["hosts"] if host not in shown]
+    return Page(options["run"] or secrets.token_hex(8), parts, absent)
+
+
+def _earlier(dest: str, run: str) -> Sequence[Part]:
+    """What is on the page of the same run; nothing where that page is not there any more."""
+    try:
+        with open(dest, encoding="utf-8") as file:
+            found = read_page(file.read())
+    except (CleanupError, OSError, ValueError):
+        return []
+    return found.parts if found.run == run else []
 
 
 def _part(job: Mapping[str, Any]) -> Part:

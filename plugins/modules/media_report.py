@@ -54,6 +54,17 @@ options:
         description: Why there is no plan; the page shows this then.
         type: str
         default: ""
+  run:
+    description:
+      - What an earlier call returned as C(run). Where O(dest) is still the page of that call, its jobs of
+        other hosts stay on it. So a play with C(serial) makes one page of all hosts.
+    type: str
+    default: ""
+  hosts:
+    description: All hosts of the run. The page names those of which it has no job.
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: django_media.cleanup.media_orphans
   - module: django_media.cleanup.photo_records
@@ -80,4 +91,14 @@ bytes:
   returned: success
   type: int
   sample: 3481022
+run:
+  description: What names the run, for further calls of it.
+  returned: success
+  type: str
+  sample: 3f0c9d5e1a2b4c6d
+absent:
+  description: The hosts of which the page has no job.
+  returned: success
+  type: list
+  elements: str
 """

@@ -21,7 +21,7 @@ from engine.config.review import reviews
 from engine.quarantine.store import batches
 from engine.report.page.batches import Prospects, emit_batch
 from engine.report.page.document import Limits, emit_document
-from engine.report.page.page import Part, page, read_documents
+from engine.report.page.page import Page, Part, as_html, page, read_documents
 from engine.run import run
 from helpers import browser
 from helpers.ansible_runs import CLEANUP, Ansible
@@ -187,6 +187,26 @@ def test_the_playbook_leaves_nothing_of_a_page_behind_and_refuses_a_list_that_wa
     assert sqlite_site.state() == before
 
 
+def test_a_play_that_works_on_some_hosts_at_a_time_makes_one_page_of_all(
+    sqlite_site: Site, ansible: Ansible, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    html = tmp_path_factory.mktemp("beside") / "review.html"
+    sqlite_site.keep(*(f"photos/{number}.jpg" for number in range(9)))
+    sqlite_site.write("photos/a.jpg")
+    described = {"media_cleanup_sites": [sqlite_site.described()], "media_cleanup_jobs": "orphans"}
+    hosts = {"one": described, "two": {**described, "media_cleanup_sitess": []}, "three": described}
+    serial = ("-e", "media_cleanup_serial=2", "-e", f"media_cleanup_report={html}")
+    # Of another run.
+    html.write_text(as_html(Page("abc", [Part("four", "kit · orphans", None, "gone")])))
+    checked = ansible.run(
+        *("ansible-playbook", "-i", ansible.inventory(hosts), CLEANUP, "--check", *serial),
+    )
+    assert "it has nothing yet of two, three" in checked.words
+    found = data_of(html)
+    assert [(part["host"], part["items_total"]) for part in found["parts"]] == [("one", 1), ("three", 1)]
+    assert found["absent"] == ["two"]
+
+
 def test_a_page_of_fifty_thousand_rows_is_quick(
     engine_site: EngineSite, tmp_path: Path, browse: Browse
 ) -> None:
@@ -239,11 +259,12 @@ def test_hostile_names_are_text_on_the_page_and_bytes_in_its_export(
     names = sorted(HOSTILE)
     engine_site.media.write(*names)
     document = planned(engine_site)
-    html = written(
-        tmp_path,
+    parts = [
         Part("web</script><script>hacked=1</script>", document["heading"], document),
         Part("web", "<b>none</b>", None, "<script>hacked=1</script>"),
-    )
+    ]
+    html = tmp_path / "page.html"
+    html.write_text(as_html(Page("", parts, ["<script>hacked=1</script>"])))
     found = browse(
         html,
         ["eval", NAMES_ON_PAGE],
@@ -259,8 +280,10 @@ def test_hostile_names_are_text_on_the_page_and_bytes_in_its_export(
         ["eval", "document.getElementById('refused').textContent"],
         ["axe"],
         ["eval", "typeof hacked"],
+        ["eval", "document.getElementById('absent').textContent"],
     )
     values = found["values"]
+    assert "of 1 host on this page: <script>hacked=1</script>." in values[12]
     assert len(values[0]) == 1 + len(names)
     assert "p/<img src=x onerror=hacked=1>.jpg" in values[0]
     assert r"p/\x1b[31mred\x07\n.jpg" in values[0]

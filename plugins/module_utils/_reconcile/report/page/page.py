@@ -26,6 +26,7 @@ from .document import LAST_MOMENT
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _TOKEN = re.compile(r"[A-Za-z0-9_=-]*")
+_DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 _JOBS = ("orphans", "incomplete", "missing")
 
 
@@ -38,11 +39,27 @@ class Part(NamedTuple):
     message: str = ""
 
 
+class Page(NamedTuple):
+    """What one run has put on a page by now."""
+
+    run: str
+    parts: Sequence[Part]
+    # Hosts of the run that are not on it.
+    absent: Sequence[str] = ()
+
+
 def page(parts: Sequence[Part]) -> str:
-    """The page as HTML. Raises CleanupError for a document that is none."""
+    """The page of these parts as HTML."""
+    return as_html(Page("", parts))
+
+
+def as_html(shown: Page) -> str:
+    """The page as HTML."""
+    parts = shown.parts
     made = [part.document["made"] for part in parts if part.document]
     about = {"made": time.time(), "good_until": min(made, default=time.time()) + DAYS * 86400}
     about["is_of_batches"] = any(part.document["kind"] == "batch" for part in parts if part.document)
+    about.update(run=shown.run, absent=list(shown.absent))
     data = json.dumps({**about, "parts": [_shown(part) for part in parts]})
     style, script = _file("page.css"), "".join(map(_file, ("list.js", "cells.js", "export.js", "page.js")))
     policy = (
@@ -56,6 +73,25 @@ def page(parts: Sequence[Part]) -> str:
         script=script,
         policy=policy,
     )
+
+
+def read_page(html: str) -> Page:
+    """What a page shows that an earlier batch of hosts made. Raises CleanupError for what is none."""
+    found = _DATA.search(html)
+    try:
+        data = json.loads(found[1] if found else "")
+        run, parts = data["run"], [_part(part) for part in data["parts"]]
+    except (ValueError, RecursionError, TypeError, KeyError):
+        raise CleanupError("it is no page of this release.") from None
+    return Page(str(run), parts)
+
+
+def _part(shown: Mapping[str, Any]) -> Part:
+    about = (shown["host"], shown["heading"])
+    if shown["message"]:
+        return Part(*about, None, shown["message"])
+    _require_document(shown)
+    return Part(*about, shown)
 
 
 def read_documents(text: str, kind: str = "plan") -> list[Mapping[str, Any]]:

@@ -26,7 +26,7 @@ from engine.errors import CleanupError
 from engine.report.description import Subject
 from engine.report.page.document import Limits, Lists, beginning, emit_document, emit_with_pictures
 from engine.report.page.file import PageFile
-from engine.report.page.page import Part, page, read_documents
+from engine.report.page.page import Page, Part, as_html, page, read_documents, read_page
 from helpers.builders import A_TICK, Site, run
 from helpers.pages import data_of, paths_of
 
@@ -304,3 +304,26 @@ def test_an_orphan_is_shown_with_what_is_most_like_it_and_what_mentions_it(sqlit
         ],
         "p/c.jpg": ["django_session.name mentions it and does not keep it: a log"],
     }
+
+
+@pytest.mark.promise(15)
+def test_a_page_is_read_again_as_it_was_made_and_nothing_else_is(sqlite_site: Site, tmp_path: Path) -> None:
+    sqlite_site.media.write(*HOSTILE[2:])
+    [found] = read_documents(document(sqlite_site, tmp_path))
+    parts = [Part("web", "kit · orphans", found), Part("</script>", "x", None, "<script>alert(2)</script>")]
+    html = as_html(Page("abc", parts, ["db"]))
+    again = read_page(html)
+    assert (again.run, again.parts[1]) == ("abc", parts[1])
+    pages = [tmp_path / "first.html", tmp_path / "second.html"]
+    for file, shown in zip(pages, (html, as_html(again))):
+        file.write_text(shown)
+    first, second = map(data_of, pages)
+    assert (first["parts"], first["good_until"]) == (second["parts"], second["good_until"])
+    for other in (
+        "",
+        html[: html.index('"parts"')],
+        html.replace('"items"', '"other"'),
+        html.replace('"job": "o', '"job": "x'),
+    ):
+        with pytest.raises(CleanupError):
+            read_page(other)

@@ -72,6 +72,9 @@ function showHead() {
     entry.append(button);
     return entry;
   }));
+  $("absent").hidden = !data.absent.length;
+  $("absent").textContent = `There is no plan of ${count(data.absent.length, "host")} on this page: ${data.absent.join(", ")}. `
+    + "They come later in the run, or could not be reached; nothing of theirs is exported.";
   showAge();
   setInterval(showAge, 60000);
 }
