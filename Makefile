@@ -19,7 +19,7 @@ IMPORTS := PYTHONPATH=.collections $(WITH_VENV) lint-imports --no-logo --cache-d
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast hooks lint unit integration pytest sanity targets integration-targets importer test-versions test-full coverage mutants generate docs clean distclean
+.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast hooks lint unit integration pytest sanity targets integration-targets importer gates test-versions test-full coverage mutants generate docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -37,7 +37,7 @@ demo-total-loss: .venv/demo.stamp ## the same sites with every upload missing: a
 
 test: ## all that has to pass: lint, sanity, importer, molecule, unit and integration tests
 	@echo "Two at a time, each is shown when it has ended; about a quarter of an hour in all …"
-	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target pytest sanity lint importer integration-targets molecule
+	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target pytest sanity lint importer gates integration-targets molecule
 
 test-fast: .venv/tests.stamp ## what each save should pass, within a minute: ruff, mypy, imports, unit tests except those of scale
 	$(WITH_VENV) ruff check --quiet .
@@ -89,6 +89,9 @@ integration-targets: .venv/tests.stamp
 
 importer: .venv/tests.stamp ## Galaxy's own importer, on the archive that users would install
 	$(WITH_VENV) python tests/run_importer.py
+
+gates: .venv/tests.stamp ## the community's own gates for collections, by antsibull-nox
+	$(WITH_VENV) python tests/run_gates.py
 
 bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000000 ROUNDS=5 FLAT=5000000
 	@$(WITH_VENV) python benchmarks/bench.py --size $(or $(SIZE),200000) --rounds $(or $(ROUNDS),3) \
