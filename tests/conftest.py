@@ -12,7 +12,7 @@ import sys
 import tempfile
 from contextlib import ExitStack, closing, nullcontext
 from pathlib import Path
-from typing import Iterator
+from typing import TYPE_CHECKING, Callable, Iterator
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -29,6 +29,9 @@ engine_alias.install()
 from helpers.databases import TestDatabase, connect_mariadb, new_sqlite  # noqa: E402
 from helpers.debian_packages import CannotBeHad  # noqa: E402
 from helpers.drivers import only_driver, only_mysql_driver  # noqa: E402
+
+if TYPE_CHECKING:
+    from helpers.s3_servers import S3Server, Service
 
 # Names a server that is there already, where tests are run with several versions of it, or each test
 # in a process of its own; ansible-test lets no variable through, so a file may do it too.
@@ -79,6 +82,23 @@ def mariadb_server() -> Iterator[str]:
         except CannotBeHad as error:
             pytest.skip(f"there is no MariaDB for the tests: {error}")
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def s3_servers() -> Iterator[Callable[[Service], S3Server]]:
+    """Gives a server of buckets, started when it is first asked for, which lives as long as the tests."""
+    # Not above: ansible-test runs where there is none of it.
+    from helpers.s3_servers import running_s3
+
+    started: dict[str, S3Server] = {}
+    with ExitStack() as stack:
+
+        def server(service: Service) -> S3Server:
+            if service.name not in started:
+                started[service.name] = stack.enter_context(running_s3(service))
+            return started[service.name]
+
+        yield server
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -94,8 +94,53 @@ options:
     type: str
   media_root:
     description:
-      - The site's MEDIA_ROOT on the target, an absolute path.
+      - 'Where the site''s files are: its MEDIA_ROOT on the target, an absolute
+        path, or V(s3://BUCKET/PREFIX) for media in a bucket of S3 or of what
+        speaks its protocol (see O(storage_options)).'
     type: path
+  storage_options:
+    description:
+      - 'How the service of a bucket is reached, named as in django-storages.
+        Best without keys: where none are set, those of the environment, of
+        the C(session_profile), or of the instance''s role are used. Needs
+        C(boto3) in the interpreter that does the work.'
+    type: dict
+    suboptions:
+      endpoint_url:
+        description:
+          - The address of the service alone, V(https://HOST:PORT), without
+            the name of the bucket. Default is that of AWS.
+        type: str
+      region_name:
+        description:
+          - The region. Default is that of the environment or the profile.
+        type: str
+      access_key:
+        description:
+          - The access key. Needs C(secret_key).
+        type: str
+      secret_key:
+        description:
+          - The secret key.
+        type: str
+      security_token:
+        description:
+          - The session token of temporary credentials.
+        type: str
+      addressing_style:
+        description:
+          - Whether the bucket's name is in the path of a request or in its
+            host. Many services other than AWS need V(path).
+        type: str
+        choices:
+          - auto
+          - path
+          - virtual
+      session_profile:
+        description:
+          - The profile of the configuration files of AWS of the user who does
+            the work. It excludes C(access_key).
+        type: str
   media_url:
     description:
       - The site's MEDIA_URL. Paths in the database that begin with it are
@@ -445,8 +490,8 @@ options:
         description:
           - 'The folder below which its paths lie, relative to the media root, such as V(private):
             that of a storage of its own below the media root. It may have letters and digits of ASCII
-            and C(. _ ~ -) only. Where it is the column of a job C(missing) or C(incomplete), or one
-            of their companion columns, the files of records are searched there.'
+            and C(. _ ~ -) only. Such a column is neither that of a job C(missing) or C(incomplete),
+            nor one of their companion columns.'
         type: str
       size_column:
         description:
@@ -720,8 +765,8 @@ options:
         description:
           - 'The folder below which its paths lie, relative to the media root, such as V(private):
             that of a storage of its own below the media root. It may have letters and digits
-            of ASCII and C(. _ ~ -) only. Where it is the column of a job C(missing) or C(incomplete),
-            or one of their companion columns, the files of records are searched there.'
+            of ASCII and C(. _ ~ -) only. Such a column is neither that of a job C(missing)
+            or C(incomplete), nor one of their companion columns.'
         type: str
       size_column:
         description:
@@ -865,6 +910,48 @@ options:
     description:
       - The site's MEDIA_ROOT. With O(state=purged), only batches that were taken from there are deleted.
     type: path
+  storage_options:
+    description:
+      - 'How the service of a bucket is reached, named as in django-storages. Best without keys: where
+        none are set, those of the environment, of the C(session_profile), or of the instance''s role
+        are used. Needs C(boto3) in the interpreter that does the work.'
+    type: dict
+    suboptions:
+      endpoint_url:
+        description:
+          - The address of the service alone, V(https://HOST:PORT), without the name of the bucket. Default
+            is that of AWS.
+        type: str
+      region_name:
+        description:
+          - The region. Default is that of the environment or the profile.
+        type: str
+      access_key:
+        description:
+          - The access key. Needs C(secret_key).
+        type: str
+      secret_key:
+        description:
+          - The secret key.
+        type: str
+      security_token:
+        description:
+          - The session token of temporary credentials.
+        type: str
+      addressing_style:
+        description:
+          - Whether the bucket's name is in the path of a request or in its host. Many services other
+            than AWS need V(path).
+        type: str
+        choices:
+          - auto
+          - path
+          - virtual
+      session_profile:
+        description:
+          - The profile of the configuration files of AWS of the user who does the work. It excludes
+            C(access_key).
+        type: str
   media_url:
     description:
       - The site's MEDIA_URL, with which references may begin. Default is as for the modules of the jobs.
@@ -891,8 +978,8 @@ options:
         description:
           - 'The folder below which its paths lie, relative to the media root, such as V(private): that
             of a storage of its own below the media root. It may have letters and digits of ASCII and
-            C(. _ ~ -) only. Where it is the column of a job C(missing) or C(incomplete), or one of their
-            companion columns, the files of records are searched there.'
+            C(. _ ~ -) only. Such a column is neither that of a job C(missing) or C(incomplete), nor
+            one of their companion columns.'
         type: str
   derived:
     description:
@@ -943,6 +1030,48 @@ options:
       - The folder that the batches are in. One that does not exist yet has none. Required without O(django);
         with it, default is MEDIA_ROOT-quarantine.
     type: path
+  storage_options:
+    description:
+      - 'How the service of a bucket is reached, named as in django-storages. Best without keys: where
+        none are set, those of the environment, of the C(session_profile), or of the instance''s role
+        are used. Needs C(boto3) in the interpreter that does the work.'
+    type: dict
+    suboptions:
+      endpoint_url:
+        description:
+          - The address of the service alone, V(https://HOST:PORT), without the name of the bucket. Default
+            is that of AWS.
+        type: str
+      region_name:
+        description:
+          - The region. Default is that of the environment or the profile.
+        type: str
+      access_key:
+        description:
+          - The access key. Needs C(secret_key).
+        type: str
+      secret_key:
+        description:
+          - The secret key.
+        type: str
+      security_token:
+        description:
+          - The session token of temporary credentials.
+        type: str
+      addressing_style:
+        description:
+          - Whether the bucket's name is in the path of a request or in its host. Many services other
+            than AWS need V(path).
+        type: str
+        choices:
+          - auto
+          - path
+          - virtual
+      session_profile:
+        description:
+          - The profile of the configuration files of AWS of the user who does the work. It excludes
+            C(access_key).
+        type: str
   user:
     description:
       - The user who does the work on the site, in a process of its own; the play becomes root, and never
@@ -962,18 +1091,18 @@ options:
       - The Django project of the site. It is asked at every run which columns reference files, where
         these are, and what becomes of rows, so that nothing of it has to be described, and a field that
         a deployment adds is known at once.
-      - To ask it runs the code of the project, C(AppConfig.ready()) included, as the O(user), which has
-        to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1) then, by which code can know it.
-        No request is made and no connection to a database is opened; what takes more than two minutes
+      - To ask it runs the code of the project, C(AppConfig.ready()) included, as the O(user), which
+        has to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1) then, by which code can know
+        it. No request is made and no connection to a database is opened; what takes more than two minutes
         is killed.
-      - What is said beside it adds to what the project says (C(references), C(derived), C(exclude), C(keep))
-        or replaces it.
+      - What is said beside it adds to what the project says (C(references), C(derived), C(exclude),
+        C(keep)) or replaces it.
     type: dict
     suboptions:
       project:
         description:
-          - The absolute path of the folder from which the application is started, as a rule the one that
-            has C(manage.py).
+          - The absolute path of the folder from which the application is started, as a rule the one
+            that has C(manage.py).
         type: path
         required: true
       python:
@@ -984,9 +1113,9 @@ options:
         type: str
       settings:
         description:
-          - The module with the settings of the running site, such as V(config.settings.production). Default
-            is E(DJANGO_SETTINGS_MODULE) of the environment that is described here, else what C(manage.py),
-            C(wsgi.py) and C(asgi.py) agree on; where they differ, the run is refused.
+          - The module with the settings of the running site, such as V(config.settings.production).
+            Default is E(DJANGO_SETTINGS_MODULE) of the environment that is described here, else what
+            C(manage.py), C(wsgi.py) and C(asgi.py) agree on; where they differ, the run is refused.
         type: str
       database:
         description:

@@ -13,10 +13,16 @@ from ansible.module_utils.common.parameters import remove_values
 
 from ._reconcile import work
 from ._reconcile.config.django.environment import secret_values
-from ._reconcile.config.options import Option
+from ._reconcile.config.options import DJANGO, STORAGE, Option
 from ._reconcile.config.site_user import worker_of
 from ._reconcile.errors import CleanupError
 from ._reconcile.text import printable
+
+# Suboptions that may be shown, where others are secret.
+_PUBLIC = {
+    option: {inner.name for inner in suboptions if not inner.no_log}
+    for option, suboptions in (("django", DJANGO), ("storage_options", STORAGE))
+}
 
 
 class Module(AnsibleModule):  # type: ignore[misc]
@@ -58,12 +64,14 @@ class Module(AnsibleModule):  # type: ignore[misc]
         return environment if isinstance(environment, dict) else {}
 
     def _shown(self) -> dict[str, Any]:
-        """The parameters without the environment of a Django project, whose values may all be secret."""
-        django = self.params.get("django")
-        if not django:
-            return dict(self.params)
-        named = django.items() if isinstance(django, dict) else ()
-        return {**self.params, "django": {name: value for name, value in named if name != "environment"}}
+        """The parameters without what is secret: the environment of a Django project, keys of a bucket."""
+        shown = dict(self.params)
+        for option, public in _PUBLIC.items():
+            if shown.get(option):
+                # A text where suboptions belong may hold anything.
+                named = shown[option].items() if isinstance(shown[option], dict) else ()
+                shown[option] = {name: value for name, value in named if name in public}
+        return shown
 
     def warn(self, warning: str, **kwargs: Any) -> None:
         """Warn without secrets: Ansible removes them from all of a result but its warnings."""

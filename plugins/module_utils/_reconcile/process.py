@@ -53,7 +53,7 @@ _PR_SET_PDEATHSIG = 1
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PASSED_ON = re.compile(r"LANG|LC_[A-Z]+|TZ|COVERAGE_[A-Z_]+")
 # They may name or hold what is secret: a password, a file. Passed on to the same user only.
-_OF_THE_USER = re.compile(r"PG[A-Z]+|XDG_STATE_HOME")
+_OF_THE_USER = re.compile(r"PG[A-Z]+|AWS_[A-Z0-9_]+|XDG_STATE_HOME")
 # Runs on any Python, to say in words that it is too old.
 _BOOTSTRAP = """\
 import sys

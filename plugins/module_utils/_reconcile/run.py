@@ -215,10 +215,11 @@ def _watched(session: Session, job: Job, watch: Watch) -> Iterator[None]:
         yield
 
 
-def _place(job: Job) -> tuple[str, str, bytes, bytes | None, bytes | None]:
+def _place(job: Job) -> tuple[object, ...]:
     """What jobs must have in common to share a session."""
     site = job.site
-    return site.name, site.database_url, site.media_root, site.quarantine, site.state_directory
+    places = site.media_root, site.storage_options, site.quarantine, site.state_directory
+    return site.name, site.database_url, *places
 
 
 @contextmanager

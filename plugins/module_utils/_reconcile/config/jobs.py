@@ -18,6 +18,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 from ..errors import SiteError
+from ..media.s3.place import bucket_place, is_in_bucket, storage_options
 from ..text import escaped, escaped_value
 from .keep import below_root, keep_of
 from .only import only_of
@@ -58,14 +59,13 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         raise SiteError("dangling is for the job incomplete of a model of a Django project. Leave it out.")
     references = columns_of(values["references"])
     deciding = _deciding_column(values, references)
-    companions = _companions(values)
     return RecordsJob(
         site=_site(values),
         table=deciding.table,
         file_column=deciding.name,
         size_column=deciding.size,
         checksum_column=deciding.checksum,
-        companion_columns=companions,
+        companion_columns=_companions(values),
         select=values["select"],
         unattached_column=values["unattached_column"] or UNATTACHED_COLUMN,
         uploaded_at_column=values["uploaded_at_column"],
@@ -80,7 +80,6 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         relink=values["relink"],
         references=references,
         derived=tuple(values["derived"]),
-        prefixes=_prefixes(deciding.table, (deciding.name, *companions), references),
     )
 
 
@@ -109,25 +108,13 @@ def _on_missing(values: Mapping[str, Any]) -> str:
 def _deciding_column(values: Mapping[str, Any], references: Sequence[Column]) -> Column:
     """The file column; what the site's references say of it need not be said again."""
     column = Column(values["table"], values["file_column"])
-    listed = _listed(column, references)
+    listed = next((reference for reference in references if reference == column), column)
     return Column(
         column.table,
         column.name,
         values["size_column"] or listed.size,
         values["checksum_column"] or listed.checksum,
     )
-
-
-def _listed(column: Column, references: Sequence[Column]) -> Column:
-    """A column as the site's references have it first."""
-    same = (one for one in references if (one.table, one.name) == (column.table, column.name))
-    return next(same, column)
-
-
-def _prefixes(table: str, names: Sequence[str], references: Sequence[Column]) -> tuple[tuple[str, str], ...]:
-    """The folders below which columns of a table hold paths, as the site's references say."""
-    listed = ((name, _listed(Column(table, name), references).prefix) for name in names)
-    return tuple((name, prefix) for name, prefix in listed if prefix)
 
 
 def _companions(values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -169,14 +156,14 @@ def site(options: Mapping[str, Any]) -> Site:
 def _site(values: Mapping[str, Any]) -> Site:
     marker = values["marker"]
     kept_in = quarantine_of(values)
-    media_root = absolute("media_root", values["media_root"])
+    media_root = place_in("media_root", values["media_root"])
     state = values["state_directory"]
     found = Site(
         name=escaped_value(values["name"] or values["media_root"]),
         database_url=values["database_url"],
         media_root=media_root,
         media_url=(values["media_url"] or MEDIA_URL).encode(),
-        quarantine=None if kept_in is None else absolute("quarantine", kept_in),
+        quarantine=None if kept_in is None else place_in("quarantine", kept_in),
         state_directory=None if state is None else absolute("state_directory", state),
         marker=None if marker is None else below_root("marker", marker),
         max_removal_percent=values["max_removal_percent"],
@@ -189,6 +176,7 @@ def _site(values: Mapping[str, Any]) -> Site:
         sweep_exclude=tuple(values["sweep_exclude"]),
         review=_review(values["review"]),
         has_default_quarantine=kept_in is not None and values["quarantine"] is None,
+        storage_options=storage_options(values["storage_options"]),
     )
     _check_quarantine(found)
     return found
@@ -200,9 +188,20 @@ def sqlite_path(url: str) -> str:
     return unquote(rest.partition("?")[0])[1:] if scheme.lower() == "sqlite" else ""
 
 
+def place_in(option: str, written: str) -> bytes:
+    """A folder by its absolute path, or a place in a bucket by its URL. Raises SiteError."""
+    if is_in_bucket(written):
+        return bucket_place(option, written).url.encode()
+    return absolute(option, written)
+
+
 def absolute(option: str, written: str) -> bytes:
     if not written.startswith("/"):
-        raise SiteError(f"{option} {written!r} is not an absolute path. Write it from / on.")
+        is_media = option in ("media_root", "quarantine")
+        raise SiteError(
+            f"{option} {written!r} is not an absolute path. Write it from / on"
+            f"{', or a place in a bucket as s3://BUCKET/PREFIX' if is_media else ''}."
+        )
     try:
         return os.fsencode(posixpath.normpath(written))
     except UnicodeEncodeError:
@@ -216,7 +215,7 @@ def quarantine_of(options: Mapping[str, Any]) -> str | None:
     """
     named: str | None = options.get("quarantine")
     if not options.get("permanent"):
-        return named or posixpath.normpath(str(options["media_root"])) + QUARANTINE_SUFFIX
+        return named or _beside(str(options["media_root"]))
     if named:
         raise SiteError(
             f"quarantine and permanent are both set. Remove permanent to keep what is removed in {named!r}, "
@@ -225,9 +224,25 @@ def quarantine_of(options: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _beside(media_root: str) -> str:
+    """The quarantine that nobody has named. Raises SiteError where none can be beside the media root."""
+    if not is_in_bucket(media_root):
+        return posixpath.normpath(media_root) + QUARANTINE_SUFFIX
+    place = bucket_place("media_root", media_root)
+    if not place.prefix:
+        raise SiteError(
+            f"media_root '{place.url}' is a whole bucket, so no quarantine can be beside it. Set quarantine "
+            "to a place in another bucket of the same service, or permanent to delete for good."
+        )
+    return place.url + QUARANTINE_SUFFIX
+
+
 def _check_quarantine(site: Site) -> None:
     """A web server publishes the media root, and what was removed should not be published."""
     if site.quarantine is None:
+        return
+    if is_in_bucket(site.media_root) or is_in_bucket(site.quarantine):
+        _check_quarantine_in_bucket(site, site.quarantine)
         return
     real, root = os.path.realpath(site.quarantine), os.path.realpath(site.media_root)
     shown = escaped(site.quarantine)
@@ -238,6 +253,25 @@ def _check_quarantine(site: Site) -> None:
         raise SiteError(
             f"quarantine '{shown}' lies inside media_root, which a web server publishes. Use a folder "
             "beside it, on the same file system; or set quarantine_in_media_root to allow it."
+        )
+
+
+def _check_quarantine_in_bucket(site: Site, quarantine: bytes) -> None:
+    if is_in_bucket(site.media_root) != is_in_bucket(quarantine):
+        raise SiteError(
+            f"media_root is '{escaped(site.media_root)}' and quarantine '{escaped(quarantine)}': one of them "
+            "is in a bucket, and files are not carried from one to the other. Set quarantine to a place of "
+            "the same kind."
+        )
+    root, kept = bucket_place("media_root", site.media_root), bucket_place("quarantine", quarantine)
+    if kept.holds(root):
+        raise SiteError(
+            f"quarantine '{kept.url}' holds the media root itself. Set it to a prefix of its own."
+        )
+    if root.holds(kept):
+        raise SiteError(
+            f"quarantine '{kept.url}' lies inside media_root, which is published. Use a prefix beside it, or "
+            "another bucket of the same service."
         )
 
 

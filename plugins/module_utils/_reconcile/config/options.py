@@ -115,6 +115,16 @@ _REPORT = (
     Option("most_bytes", "int", default=REPORT_BYTES),
     Option("most_thumbnails", "int", default=REPORT_THUMBNAILS),
 )
+# How the service of a bucket is reached, in the words of django-storages.
+STORAGE = (
+    Option("endpoint_url"),
+    Option("region_name"),
+    Option("access_key", no_log=True),
+    Option("secret_key", no_log=True),
+    Option("security_token", no_log=True),
+    Option("addressing_style", choices=("auto", "path", "virtual")),
+    Option("session_profile"),
+)
 _REVIEW = (Option("plan_id", required=True), Option("keep", "list", default=()))
 _BY_JOB = tuple(Option(job) for job in (*JOBS, "purge"))
 
@@ -125,6 +135,7 @@ OPTIONS = (
     Option("django", "dict", suboptions=DJANGO, scope=_SITE),
     Option("database_url", required=True, by_project=True, no_log=True),
     Option("media_root", "path", required=True, by_project=True),
+    Option("storage_options", "dict", suboptions=STORAGE),
     Option("media_url"),
     Option("user", scope=_SITE),
     Option("python", "path", scope=_SITE),
@@ -263,6 +274,7 @@ QUARANTINE = (
     _shared("django"),
     replace(_shared("database_url"), required=False),
     replace(_shared("media_root"), required=False),
+    _shared("storage_options"),
     _shared("media_url"),
     Option("references", "list", default=(), suboptions=(*_TABLE_AND_COLUMN, _PREFIX)),
     _shared("derived"),
@@ -273,6 +285,7 @@ QUARANTINE = (
 )
 QUARANTINE_INFO = (
     replace(_shared("quarantine"), required=True, by_project=True),
+    _shared("storage_options"),
     _shared("user"),
     _shared("python"),
     _shared("django"),

@@ -15,6 +15,7 @@ from typing import Sequence
 
 from ..errors import SiteError
 from ..kept import Code, Doubt
+from ..media.s3.place import StorageOptions
 from .only import Only
 from .options import AGE_STAMPS
 
@@ -121,6 +122,8 @@ class Site:
     # Where it has a Django project.
     project: ProjectParts | None = None
     review: Reviewed | None = None
+    # How the service is reached where media root and quarantine are in a bucket.
+    storage_options: StorageOptions = StorageOptions()  # noqa: RUF009 (it is frozen)
 
     def enabled(self, option: str) -> bool:
         """Whether a boolean option is set. Raises KeyError for a name that is none of them."""
@@ -271,8 +274,6 @@ class RecordsJob:
     doubt: Doubt | None = None
     notes: tuple[str, ...] = ()
     parent_links: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    # The folders of the media store below which its own columns hold paths, by the name of the column.
-    prefixes: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -300,21 +301,11 @@ class RecordsJob:
 
     @property
     def deciding_column(self) -> Column:
-        prefix = self._prefix_of(self.file_column)
-        return Column(self.table, self.file_column, self.size_column, self.checksum_column, prefix)
-
-    @property
-    def companions(self) -> tuple[Column, ...]:
-        return tuple(
-            Column(self.table, name, prefix=self._prefix_of(name)) for name in self.companion_columns
-        )
-
-    def _prefix_of(self, column: str) -> str:
-        return dict(self.prefixes).get(column, "")
+        return Column(self.table, self.file_column, self.size_column, self.checksum_column)
 
     @property
     def own_columns(self) -> tuple[Column, ...]:
-        return (self.deciding_column, *self.companions)
+        return (self.deciding_column, *(Column(self.table, name) for name in self.companion_columns))
 
     @property
     def referencing_columns(self) -> tuple[Column, ...]:

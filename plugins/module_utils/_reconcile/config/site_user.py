@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Mapping, Sequence
 
 from ..errors import SiteError
+from ..media.s3.place import is_in_bucket
 from ..text import escaped
 from .django.project import directory_of, python_of
 from .jobs import absolute, sqlite_path
@@ -91,6 +92,11 @@ def _entry(sites: Sequence[Mapping[str, Any]]) -> pwd.struct_passwd:
         raise SiteError(
             "the site has a Django project and no user. To ask a project runs its code, and root does not "
             "choose by itself who does that. Set user to the user who runs the site."
+        )
+    if any(is_in_bucket(site["media_root"] or site["quarantine"]) for site in sites):
+        raise SiteError(
+            "the media are in a bucket, which has no owner on this host, and the site has no user. Set user "
+            "to the user who runs the site, and whose credentials are used."
         )
     owners = {_owner_of(*_folder(site)) for site in sites}
     if len(owners) > 1:
@@ -190,7 +196,7 @@ def _require_roots_own(sites: Sequence[Mapping[str, Any]], python: str) -> None:
         # SQLite makes files of its own beside the database.
         places += _of_project(site["django"])
         places += [("the SQLite database", database), ("the folder of", os.path.dirname(database))]
-    for what, path in sorted({(what, path) for what, path in places if path}):
+    for what, path in sorted({(what, path) for what, path in places if path and not is_in_bucket(path)}):
         try:
             why = why_untrusted(path) or (why_untrusted_code(path) if what == _PROJECT else None)
         except OSError as error:

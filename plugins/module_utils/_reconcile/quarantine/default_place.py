@@ -15,6 +15,7 @@ from contextlib import suppress
 from ..config.site import Site
 from ..errors import QuarantineError
 from ..media.disk.folder import DiskFolder
+from ..media.s3.place import is_in_bucket
 from ..media.store import MediaStore
 from ..text import escaped
 
@@ -26,6 +27,8 @@ def obstacle(site: Site, store: MediaStore) -> str | None:
     """
     if site.quarantine is None or not site.has_default_quarantine:
         return None
+    if is_in_bucket(site.quarantine):
+        return f"'{escaped(site.quarantine)}' is in a bucket, where nothing is kept yet. Set permanent"
     shown, root = escaped(site.quarantine), store.check(b"").state
     try:
         device = DiskFolder.check_make(site.quarantine, "the quarantine")

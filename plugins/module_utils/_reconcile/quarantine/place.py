@@ -6,15 +6,27 @@
 
 from __future__ import annotations
 
+from ..errors import QuarantineError
 from ..media.disk.folder import DiskFolder
 from ..media.private_folder import PrivateFolder
+from ..media.s3.place import is_in_bucket
+from ..text import escaped
 
 
 def open_folder(place: bytes, what: str) -> PrivateFolder:
     """Open the folder at an absolute path; ``what`` is its name in messages: "the quarantine"."""
-    return DiskFolder.open(place, what)
+    return DiskFolder.open(_on_disk(place), what)
 
 
 def make_folder(place: bytes, what: str) -> PrivateFolder:
     """The same; the folder is made, with those above it, so that it survives a power failure."""
-    return DiskFolder.make(place, what)
+    return DiskFolder.make(_on_disk(place), what)
+
+
+def _on_disk(place: bytes) -> bytes:
+    if is_in_bucket(place):
+        raise QuarantineError(
+            f"'{escaped(place)}' is in a bucket, where this release keeps nothing yet. Set permanent to "
+            "delete for good. Nothing was removed."
+        )
+    return place

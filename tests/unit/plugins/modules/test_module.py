@@ -88,6 +88,24 @@ def test_no_environment_that_is_wrong_shows(environment: Any) -> None:
 
 
 @pytest.mark.promise(12)
+@pytest.mark.parametrize(
+    "storage",
+    [
+        {"access_key": "key", "secret_key": SECRET, "addressing_style": "nowhere"},
+        {"access_key": "key", "secret_key": SECRET, "session_profile": "p"},
+        f"access_key=key secret_key='{SECRET}'",
+        f"{SECRET}",
+        {"secret_key": [SECRET], "access_key": {"x": SECRET}},
+        {"secret": SECRET},
+    ],
+)
+def test_no_key_of_a_bucket_shows(storage: Any) -> None:
+    result = run_module({ORPHANS: {"media_root": "s3://b/media", "user": "root", "storage_options": storage}})
+    assert result["failed"]
+    assert SECRET not in str(result)
+
+
+@pytest.mark.promise(12)
 def test_no_project_that_is_wrong_shows() -> None:
     result = run_module({ORPHANS: {"django": f"project=/srv environment={{'DB_PASS':'{SECRET}'}}"}})
     assert result["failed"]
