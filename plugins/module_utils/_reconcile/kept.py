@@ -40,6 +40,8 @@ class Code(str, Enum):
     REFERENCED_ROW = "referenced_row"
     SET_CALLABLE = "set_callable"
     TREE_MODEL = "tree_model"
+    REPLACEMENT = "replacement"
+    NO_REPLACEMENT = "no_replacement"
     RECORD_KEPT = "record_kept"
     YOUNG = "young"
     DATABASE = "database"
@@ -82,6 +84,8 @@ MEANING = {
     Code.UNREFERENCED_FOLDER: "Nothing in the folder is referenced, and ten files or more are in it.",
     Code.SET_CALLABLE: "A dependent row would get a value that only the project's own code knows.",
     Code.TREE_MODEL: "Rows of a tree would be deleted, which only Django itself keeps right.",
+    Code.REPLACEMENT: "Rows are to reference it, as on_delete says, when another one is deleted.",
+    Code.NO_REPLACEMENT: "A dependent row would get a key that no row has, as on_delete says.",
     Code.UNCLAIMED_FOLDER: "No file field of the Django project writes to the folder: it is not judged.",
     Code.RECORD_KEPT: "The record of the file is kept, and so is the file.",
     Code.YOUNG: "The file, the row or a file of the record is younger than the age limit, or of unknown age.",

@@ -21,7 +21,8 @@ from ..errors import CleanupError, CommitUnknown, DatabaseError
 from ..kept import Code, Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings
-from ..plan.dependents.cascade import Cascade, CascadeRow, cascade_of, only_columns
+from ..plan.dependents.cascade import Cascade, CascadeRow, cascade_of
+from ..plan.dependents.update import only_columns
 from ..plan.records import (
     ALTERED,
     DependentsFound,

@@ -23,6 +23,7 @@ from .. import run as jobs
 from ..config.site import Site
 from ..database.base import Database
 from ..errors import CleanupError, Exit
+from ..plan.dependents.rules import UPDATING
 from ..run import Job, Run
 from ..session import open_session
 from ..spool import Listed
@@ -112,7 +113,7 @@ def _remove_nothing(database: Database, plan: Any) -> None:
     with database.transaction():
         database.still_selected(plan.selection, [])
         for link in plan.links.links():
-            if link.action == "set_null":
+            if link.action in UPDATING:
                 database.clear(link.child, link.columns, [])
             elif link.action == "delete":
                 database.delete(link.child, [])

@@ -36,6 +36,8 @@ SELECTIONS = ("missing", "incomplete")
 ACTIONS = ("delete", "set_null", "set_default", "restrict")
 # What a Django project does that SQL cannot: such a rule keeps the record.
 SET_CALLABLE, TREE_MODEL = Code.SET_CALLABLE.value, Code.TREE_MODEL.value
+# A value that a Django project sets, and that is a row's key: its SET(value), and a default of its models.
+SET_VALUE = "set_value"
 # Django's RESTRICT: the row keeps the record unless it is deleted itself, over another way.
 RESTRICT_UNLESS_DELETED = "restrict_unless_deleted"
 # What becomes of the parents of a row that is deleted.

@@ -217,7 +217,7 @@ class DependentRule:
 
     ``target`` is the table whose rows it references, where that is not the table of the records and no
     foreign key of the catalog says so. With ``is_implied`` it is the project's rule: it may have no effect,
-    ``name`` is what ``accept`` calls it, and ``value`` is the default that Django would write.
+    ``name`` is what ``accept`` calls it, and ``value`` is what it sets the column to.
     """
 
     column: Column

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SiteError
 from .catalog import GenericRelation, Key, Keys, Steps, Table
@@ -161,3 +161,14 @@ class DependentRows(Statements):
         matching, parameters = self._with_key(table, keys)
         statement = self.dialect.update(table, "t", self._cleared(table, columns, to_default), matching)
         return self._change(f"updating rows of {table.name}", table, statement, parameters)
+
+    def set_values(self, table: Table, values: Mapping[str, Any], keys: Keys) -> int:
+        """Set columns of rows to values that are as the archive has them; returns how many rows."""
+        sql = self.dialect
+        changes = {
+            name: sql.archived_placeholder(table.columns[name], value) for name, value in values.items()
+        }
+        given = list(map(sql.archived_parameter, values.values()))
+        matching, parameters = self._with_key(table, keys)
+        statement = sql.update(table, "t", changes, matching)
+        return self._change(f"updating rows of {table.name}", table, statement, [*given, *parameters])

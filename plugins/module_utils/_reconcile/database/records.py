@@ -238,6 +238,22 @@ class Records(Statements):
                         f"compared with {escaped_value(value)}: {reason}"
                     )
 
+    def row_with_value(self, table: Table, name: str, value: Any) -> tuple[Key, Any] | None:
+        """The key of the row that has a value in a unique column, and this value as the archive has it."""
+        column = self.column(table, name)
+        if self._not_comparable(table, name, value):
+            return None
+        sql, field = self.dialect, self.dialect.field("t", name)
+        statement = (
+            f"SELECT {sql.exact(field, column)}, {sql.key_list(table)} FROM {sql.relation(table)} AS t "
+            f"WHERE {sql.equals(field, sql.given_placeholder(column), column.equality)}"
+        )
+        with self._doing(f"searching for a row of {table.name}"):
+            for rows in self._stream(statement, [sql.given_parameter(value)]):
+                exact, *key = rows[0]
+                return tuple(key), sql.archive_value(exact)
+        return None
+
     @abstractmethod
     def _not_comparable(self, table: Table, name: str, value: Any) -> str:
         """Why a value cannot be compared with a column; empty where it can."""

@@ -236,9 +236,16 @@ _RESTRICTIONS = {
 # Of a Django project; with what accept calls them.
 _RESTRICTIONS_OF_PROJECT = {
     Code.SET_CALLABLE: "rows depend on its record by {}, and on_delete gives them a value that only the "
-    "project's code knows. Delete it with Django; if NULL will do, set accept: ['set_callable:{}']",
+    "project's code knows. Delete it with Django",
     Code.TREE_MODEL: "rows of a tree would be deleted with it by {}, and only Django keeps the rest of the "
     "tree right. Delete it there; if rows may go as they are, set accept: ['tree_model:{}']",
+}
+# Of a Django project; with the row that dependent ones are to reference instead.
+_RESTRICTIONS_OF_REPLACED = {
+    Code.NO_REPLACEMENT: "rows depend on its record by {}, and on_delete lets them reference {}, which was "
+    "not found. Create that row, or correct on_delete in the models",
+    Code.REPLACEMENT: "{1} would be deleted, which on_delete lets rows reference by {0} when another one is "
+    "deleted. If it is not needed any more, delete it with Django",
 }
 
 
@@ -260,7 +267,12 @@ def restriction(links: Sequence[Link], dependents: Dependents) -> Doubt:
     if code is Code.DELETE_TRIGGER:
         return triggered(links[0].child, dependents)
     if code in _RESTRICTIONS_OF_PROJECT:
-        return Doubt(code, _RESTRICTIONS_OF_PROJECT[code].format(links[0], links[0].name))
+        reason = _RESTRICTIONS_OF_PROJECT[code].format(links[0], links[0].name)
+        if code is Code.SET_CALLABLE and links[0].can_be_null:
+            reason += f"; if NULL will do, set accept: ['set_callable:{links[0].name}']"
+        return Doubt(code, reason)
+    if code in _RESTRICTIONS_OF_REPLACED:
+        return Doubt(code, _RESTRICTIONS_OF_REPLACED[code].format(links[0], links[0].replacement))
     return Doubt(code, _RESTRICTIONS[code].format(*[links[0]] * 2))
 
 

@@ -195,6 +195,6 @@ def _about_key(model: ModelFacts, key: str, on_delete: str, kind: str) -> Iterat
     where = f"{model.label}.{key}"
     if on_delete == "unknown":
         yield f"what becomes of {where} is decided by code of the project: say it in dependents"
-    elif on_delete == "SET" and kind in ("callable", "unknown"):
+    elif on_delete in ("SET", "SET_DEFAULT") and kind in ("callable", "unknown"):
         accepted = f"set_callable:{where}"
-        yield f"{where} is set by a callable: what it references is kept, unless {accepted} is accepted"
+        yield f"{where} is set by code: what it references is kept, unless {accepted} is accepted"

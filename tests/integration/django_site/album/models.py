@@ -165,6 +165,15 @@ class Pin(models.Model):
     entry = models.ForeignKey(Entry, models.SET_DEFAULT, default=1000, db_default=1000)
 
 
+class Badge(models.Model):
+    """Falls back to a photo that is said in two ways, and each is known in Python only."""
+
+    photo = models.ForeignKey(Photo, models.SET(1000))
+    instead = models.ForeignKey(
+        Photo, models.SET_DEFAULT, to_field="slug", default="fallback", related_name="badges_instead"
+    )
+
+
 class Hit(models.Model):
     """Counts on, whatever becomes of the picture."""
 

@@ -34,7 +34,7 @@ ON_DELETE = (
 )
 STORAGE_KINDS = ("filesystem", "s3", "other")
 FIELD_KINDS = ("file", "text", "json", "array", "datetime", "date", "other")
-# "none" is also a default that was not given; "unknown" is a value that JSON has no form for, such as a UUID.
+# "none" is also a default that was not given; "unknown" is a value without a form in JSON, such as a Decimal.
 VALUE_KINDS = ("none", "value", "callable", "unknown")
 TREES = ("", "treebeard", "mptt")
 
@@ -43,7 +43,7 @@ TREES = ("", "treebeard", "mptt")
 class Value:
     """A default, or what SET() sets; ``value`` counts for the kind "value" alone, and may be None then.
 
-    A model instance is its primary key.
+    A model instance is what the foreign key holds of it, usually its primary key.
     """
 
     kind: str = "none"

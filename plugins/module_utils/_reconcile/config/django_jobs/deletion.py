@@ -14,7 +14,7 @@ from typing import Iterable, Iterator, Mapping, NamedTuple
 from ...errors import SiteError
 from ...kept import Code, Doubt
 from ..django.facts import Facts, ForeignKeyFacts, GenericRelationFacts, ModelFacts
-from ..options import RESTRICT_UNLESS_DELETED, SET_CALLABLE, TREE_MODEL
+from ..options import RESTRICT_UNLESS_DELETED, SET_CALLABLE, SET_VALUE, TREE_MODEL
 from ..site import Column, DependentRule
 
 # Schemas that a description may leave out.
@@ -29,7 +29,7 @@ _ACTIONS = {
     "unknown": "restrict",
 }
 # What removes or changes a row; all else keeps its record.
-_CHANGING = ("delete", "set_null", "set_default")
+_CHANGING = ("delete", "set_null", SET_VALUE)
 # What the database itself does, as its catalog says.
 _BY_DATABASE = ("DB_CASCADE", "DB_SET_NULL", "DB_SET_DEFAULT")
 
@@ -194,8 +194,9 @@ class _Collector:
         """What SET and SET_DEFAULT come to in SQL."""
         if key.value.kind == "none" or (key.value.kind == "value" and key.value.value is None):
             return "set_null" if key.null else "restrict"
-        if key.on_delete == "SET_DEFAULT" and key.value.kind == "value":
-            return "set_default"
+        if key.value.kind == "value":
+            # Two rows cannot reference one where that is unique.
+            return "restrict" if key.unique else SET_VALUE
         accepted = self.accepts(SET_CALLABLE, f"{child.label}.{key.name}")
         return "set_null" if accepted and key.null else SET_CALLABLE
 
@@ -208,7 +209,7 @@ class _Collector:
             parents="delete" if child.parents else "keep",
             target=self._by_label[key.to].table,
             name=child.label if action == TREE_MODEL else f"{child.label}.{key.name}",
-            value=key.value.value if action == "set_default" else None,
+            value=key.value.value if action == SET_VALUE else None,
             is_implied=True,
         )
 

@@ -12,15 +12,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
+from ...config.options import SET_VALUE
 from ...database.base import Database
 from ...database.catalog import ForeignKey, GenericRelation, Row, StoredRow, Table
 from ...errors import DatabaseError
 from ...text import counted, escaped_value
-from .link import Link
+from .link import REPLACEMENT, Link
 from .links import Dependents
-from .rules import CLEARING
+from .rules import UPDATING
+from .update import Update
 
 RowKey = Tuple[Any, ...]
 # Rows, each with the records for whose sake it was reached.
@@ -84,8 +87,7 @@ class Cascade(ABC):
 def cascade_of(dependents: Dependents, database: Database, rows: list[Row]) -> tuple[Cascade, Restricted]:
     """The cascade of the rows without those that are restricted, and which those are, each with the links."""
     restricted: Restricted = {}
-    in_sets = dependents.on_one_record and not dependents.has_unconstrained and not dependents.delete_parents
-    kind = SetCascade if in_sets else KeyCascade
+    kind = SetCascade if dependents.fit_sets else KeyCascade
     cascade: Cascade = kind(dependents, database, rows)
     while cascade.restricted:
         restricted.update(cascade.restricted)
@@ -175,7 +177,8 @@ class SetCascade(Cascade):
                 if link.action == "delete":
                     yield CascadeRow("deleted", table, row, [key])
                 else:
-                    yield CascadeRow(_change(link.to_default), table, only_columns(link.columns, row), [key])
+                    update = Update.along(link)
+                    yield CascadeRow(update.action, table, update.to_archive(row), [key])
 
     def _rows(self, chain: _Chain) -> Iterator[tuple[Table, RowKey, StoredRow]]:
         if chain.last.action == "delete":
@@ -205,7 +208,7 @@ class SetCascade(Cascade):
         else:
             doing = f"updating rows of {link.child.name}"
             done = self._database.clear_dependents(
-                self._root, chain.steps, self._keys, link.columns, link.to_default
+                self._root, chain.steps, self._keys, link.columns, Update.along(link).to_default
             )
         # Were rows left, a foreign key would point at nothing, and the database undoes that by itself.
         _must_be_all(doing, done, wanted)
@@ -230,11 +233,8 @@ class KeyCascade(Cascade):
         self._database = database
         self.restricted = {}
         self._deleted: dict[Table, set[RowKey]] = defaultdict(set)
-        # By the table, the columns, and whether these are set to their defaults: columns of one row may be
-        # cleared for different records.
-        self._cleared: dict[tuple[Table, tuple[str, ...], bool], Reached] = defaultdict(
-            lambda: defaultdict(set)
-        )
+        # Columns of one row may be changed for different records.
+        self._updates: dict[Update, Reached] = defaultdict(lambda: defaultdict(set))
         self._followed: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
         # The records with which a row is deleted.
         self._origins: dict[tuple[Table, RowKey], set[RowKey]] = defaultdict(set)
@@ -245,6 +245,7 @@ class KeyCascade(Cascade):
         # Rows that keep records unless they turn out to be deleted themselves.
         self._perhaps_keeping: list[tuple[Link, Reached]] = []
         self._follow({row.key: {row.key} for row in rows})
+        self._keep_replacements({row.key for row in rows})
         for link, reached in self._perhaps_keeping:
             deleted = self._deleted.get(link.child, set())
             self._restrict(link, {key: origins for key, origins in reached.items() if key not in deleted})
@@ -271,20 +272,17 @@ class KeyCascade(Cascade):
         for table, keys in self._deleted.items():
             for part, key, row in self._database.whole_rows(table, sorted(keys, key=repr)):
                 yield CascadeRow("deleted", part, row, self._origins[table, key])
-        for (table, columns, to_default), reached in self._cleared.items():
-            for key, row in self._database.rows_for_archive(
-                table, sorted(self._not_deleted(table, reached), key=repr)
-            ):
-                action = _change(to_default)
-                changed = only_columns(columns, row)
-                yield CascadeRow(action, table, changed, reached[key])
+        for update, reached in self._updates.items():
+            left = sorted(self._not_deleted(update.table, reached), key=repr)
+            for key, row in self._database.rows_for_archive(update.table, left):
+                yield CascadeRow(update.action, update.table, update.to_archive(row), reached[key])
 
     def apply(self) -> None:
-        for (table, columns, to_default), reached in self._cleared.items():
-            left = self._not_deleted(table, reached)
+        for update, reached in self._updates.items():
+            left = self._not_deleted(update.table, reached)
             if left:
-                cleared = self._database.clear(table, columns, sorted(left, key=repr), to_default)
-                _must_be_all(f"updating rows of {table.name}", cleared, len(left))
+                done = update.make(self._database, sorted(left, key=repr))
+                _must_be_all(f"updating rows of {update.table.name}", done, len(left))
         self._delete(self._dependents.order)
 
     def apply_after(self) -> None:
@@ -300,11 +298,11 @@ class KeyCascade(Cascade):
                 _must_be_all(f"deleting rows of {table.name}", deleted, len(keys))
 
     def _updated(self) -> dict[Table, Reached]:
-        """The rows that lose columns and are not deleted; one that loses two columns is one row."""
+        """The rows that are changed and not deleted; one that is changed in two columns is one row."""
         updated: dict[Table, Reached] = defaultdict(lambda: defaultdict(set))
-        for (table, _columns, _to_default), reached in self._cleared.items():
-            for key in self._not_deleted(table, reached):
-                updated[table][key] |= reached[key]
+        for update, reached in self._updates.items():
+            for key in self._not_deleted(update.table, reached):
+                updated[update.table][key] |= reached[key]
         return updated
 
     def _not_deleted(self, table: Table, reached: Reached) -> set[RowKey]:
@@ -328,9 +326,9 @@ class KeyCascade(Cascade):
             self._perhaps_keeping.append((link, reached))
         elif link.keeps:
             self._restrict(link, reached)
-        elif link.action in CLEARING:
+        elif link.action in UPDATING:
             for key, origins in reached.items():
-                self._cleared[link.child, link.columns, link.to_default][key] |= origins
+                self._updates[Update.along(link)][key] |= origins
         else:
             self._deleted[link.child].update(reached)
             for key, origins in reached.items():
@@ -340,6 +338,15 @@ class KeyCascade(Cascade):
                     self._followed[link.child, key] |= fresh
                     self._origins[link.child, key] |= fresh
                     pending.setdefault(link.child, {}).setdefault(key, set()).update(fresh)
+
+    def _keep_replacements(self, records: set[RowKey]) -> None:
+        """Keep the rows that others come to reference, at whatever time, as on_delete says."""
+        for link in self._dependents.links():
+            replacement = link.replacement
+            if link.action == SET_VALUE and replacement:
+                own = {replacement.key} & records if link.parent == self._dependents.root else set()
+                origins = own | self._origins.get((link.parent, replacement.key), set())
+                self._restrict(replace(link, action=REPLACEMENT), {replacement.key: origins})
 
     def _restrict(self, link: Link, reached: Reached) -> None:
         for record in {record for origins in reached.values() for record in origins}:
@@ -358,16 +365,6 @@ class KeyCascade(Cascade):
             )
             return list(database.generic_dependent_keys(relation, keys))
         return list(database.dependent_keys(link.parent, [(link.key, link.child)], keys))
-
-
-def _change(to_default: bool) -> str:
-    """How the archive calls what is done to a row that is not deleted."""
-    return "defaulted" if to_default else "cleared"
-
-
-def only_columns(columns: Iterable[str], row: StoredRow) -> StoredRow:
-    """Of a row its key and some columns."""
-    return {**row, "row": {name: row["row"][name] for name in dict.fromkeys([*row["key"], *columns])}}
 
 
 def _must_be_all(doing: str, done: int, wanted: int) -> None:

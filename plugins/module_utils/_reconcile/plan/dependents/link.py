@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from ...config.options import RESTRICT_UNLESS_DELETED, SET_CALLABLE, TREE_MODEL
-from ...database.catalog import ForeignKey, Table
+from ...database.catalog import ForeignKey, Key, Table
 from ...kept import Code
+from ...text import escaped_value
 
 # What becomes of the rows is not known.
 UNDECLARED = "undeclared"
@@ -19,6 +21,9 @@ UNDECLARED_PARENTS = "undeclared_parents"
 TRIGGERED = "delete_trigger"
 # Of the job incomplete: the record was attached to the row.
 ATTACHED = "referenced_row"
+# The rows would reference another one instead, and that does not exist, or would be deleted itself.
+NO_REPLACEMENT = "no_replacement"
+REPLACEMENT = "replacement"
 _KEEPS = {
     "restrict": Code.RESTRICTED,
     RESTRICT_UNLESS_DELETED: Code.RESTRICTED,
@@ -28,7 +33,26 @@ _KEEPS = {
     ATTACHED: Code.REFERENCED_ROW,
     SET_CALLABLE: Code.SET_CALLABLE,
     TREE_MODEL: Code.TREE_MODEL,
+    NO_REPLACEMENT: Code.NO_REPLACEMENT,
+    REPLACEMENT: Code.REPLACEMENT,
 }
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """The row that dependent rows reference instead of a deleted one: the key that on_delete sets.
+
+    ``given`` is how the project writes it, ``value`` what the archive would have of it. Where there is no
+    such row, ``key`` is empty.
+    """
+
+    table: Table
+    given: Any
+    key: Key
+    value: Any = field(compare=False)
+
+    def __str__(self) -> str:
+        return f"the row {escaped_value(self.given)} of {self.table.name}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +74,7 @@ class Link:
     is_upwards: bool = False
     # What ``accept`` calls the doubt about it.
     name: str = ""
+    replacement: Replacement | None = None
 
     def __str__(self) -> str:
         table = self.parent if self.is_upwards else self.child
@@ -66,8 +91,8 @@ class Link:
         return self.action == RESTRICT_UNLESS_DELETED
 
     @property
-    def to_default(self) -> bool:
-        return self.action == "set_default"
+    def can_be_null(self) -> bool:
+        return all(self.child.columns[name].nullable for name in self.columns)
 
     @property
     def key(self) -> ForeignKey:

@@ -15,14 +15,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Iterable, Iterator
 
+from ...config.options import SET_VALUE
 from ...config.site import Column, DependentRule, RecordsJob
 from ...database.base import Database
 from ...database.catalog import ForeignKey, Table
 from ...errors import SiteError
 from ...kept import Code
-from .link import ATTACHED, TRIGGERED, UNDECLARED, UNDECLARED_PARENTS, Link
+from .link import ATTACHED, NO_REPLACEMENT, TRIGGERED, UNDECLARED, UNDECLARED_PARENTS, Link, Replacement
 from .parents import Parents, upwards
-from .rules import CLEARING, possible_action, require_key, with_table
+from .rules import UPDATING, possible_action, require_key, with_table
+from .update import replacement_of
 
 _BY_DATABASE = {
     "CASCADE": "delete",
@@ -85,14 +87,15 @@ class Dependents:
         )
 
     @property
-    def has_unconstrained(self) -> bool:
-        """Whether rows depend on records without a foreign key that the database itself enforces."""
-        return any(link.foreign_key is None for link in self.links())
+    def fit_sets(self) -> bool:
+        """Whether joins along foreign keys that the database itself enforces lead to each row once.
 
-    @property
-    def delete_parents(self) -> bool:
-        """Whether rows are deleted that deleted ones reference."""
-        return any(link.is_upwards and link.action == "delete" for link in self.links())
+        A row that others are to reference instead may be found among those that are deleted by its key only.
+        """
+        return self.on_one_record and not any(
+            link.foreign_key is None or link.replacement or (link.is_upwards and link.action == "delete")
+            for link in self.links()
+        )
 
     def links_along(self, table: Table) -> list[Link]:
         """The links by which rows of a table are deleted."""
@@ -143,8 +146,9 @@ class Dependents:
         if is_one_thing:
             action = "delete"
         said = [self._rules.get((child.identity, name)) for name in key.columns]
+        replacement = None
         for rule in filter(None, said):
-            action = possible_action(rule, child)
+            action, replacement = self._action(rule, key, child, database)
         # Only a deletion that somebody declared says that the row attaches the record to nothing.
         is_declared = any(rule and not rule.is_implied for rule in said)
         if action != "delete" or not (is_one_thing or is_declared):
@@ -158,13 +162,24 @@ class Dependents:
                 f"dependents: {child.name}.{', '.join(key.columns)} cannot be set to NULL, the table "
                 "forbids it. Choose delete or restrict."
             )
-        if action in CLEARING:
+        if action in UPDATING:
             require_key(child, ", ".join(key.columns))
         columns = nullable if action == "set_null" else key.columns
         if action == _BY_DATABASE.get(key.on_delete):
             columns = key.set_columns or columns
         name = next((rule.name for rule in said if rule), "")
-        return Link(parent, child, columns, action, foreign_key=key, name=name)
+        return Link(parent, child, columns, action, foreign_key=key, name=name, replacement=replacement)
+
+    @staticmethod
+    def _action(
+        rule: DependentRule, key: ForeignKey, child: Table, database: Database
+    ) -> tuple[str, Replacement | None]:
+        """What a rule comes to, and the row that dependent rows are to reference instead, if any."""
+        action = possible_action(rule, child)
+        if action != SET_VALUE:
+            return action, None
+        replacement = replacement_of(rule, key, database)
+        return (SET_VALUE if replacement.key else NO_REPLACEMENT), replacement
 
     def _only_joins(self, table: Table) -> bool:
         """Whether the rows of a table say nothing but that two others belong together.
@@ -203,8 +218,9 @@ class Dependents:
                 f"dependents: {rule.column} cannot be set to NULL, the table forbids it. "
                 "Choose delete or restrict."
             )
-        action = possible_action(rule, child)
-        if action in CLEARING:
+        key = ForeignKey(*child.identity, (rule.column.name,), *target.identity, target.key, "NO ACTION")
+        action, replacement = self._action(rule, key, child, database)
+        if action in UPDATING:
             require_key(child, rule.column.name)
         if rule.holds_path:
             database.path_column(rule.column)
@@ -229,6 +245,7 @@ class Dependents:
                 content_type_column=rule.content_type_column,
                 holds_path=rule.holds_path,
                 name=rule.name,
+                replacement=replacement,
             )
         )
         if action == "delete":

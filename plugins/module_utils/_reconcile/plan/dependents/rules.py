@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Iterable, Iterator
 
-from ...config.options import SET_CALLABLE, TREE_MODEL
+from ...config.options import SET_CALLABLE, SET_VALUE, TREE_MODEL
 from ...config.site import DependentRule
 from ...database.base import Database
 from ...database.catalog import Table
 from ...errors import SiteError
 
 # What leaves a row and changes it.
-CLEARING = ("set_null", "set_default")
+UPDATING = ("set_null", "set_default", SET_VALUE)
 _KEEPING = ("restrict", SET_CALLABLE, TREE_MODEL)
 
 
@@ -30,27 +30,20 @@ def with_table(rules: Iterable[DependentRule], database: Database) -> Iterator[D
 def possible_action(rule: DependentRule, table: Table) -> str:
     """The action of a rule; of a project's rule that SQL cannot carry out, that the record is kept.
 
-    Django keeps most defaults in Python, where nobody knows them here. Raises SiteError for a user's rule.
+    Raises SiteError for a user's rule.
     """
     if rule.is_implied and not table.has_primary_key and rule.action not in _KEEPING:
         # Such as an unmanaged model of a view, of which nobody knows what a statement would change.
         return "restrict"
-    if rule.action != "set_default":
-        return rule.action
-    default = table.columns[rule.column.name].default
-    if rule.is_implied:
-        return rule.action if _is_value(default, rule.value) else SET_CALLABLE
-    if default == "NULL":
+    if rule.action == SET_VALUE and rule.column.name in table.key:
+        # The row would have another key, by which it could not be found again to be set back.
+        return "restrict"
+    if rule.action == "set_default" and table.columns[rule.column.name].default == "NULL":
         raise SiteError(
             f"dependents: the database knows no default of {rule.column} (db_default in the model), so it "
             "cannot be set. Choose restrict."
         )
     return rule.action
-
-
-def _is_value(expression: str, value: str | float | None) -> bool:
-    """Whether the default of a column, as the catalog writes it, is surely this value."""
-    return value is not None and expression.partition("::")[0].strip("()'") == str(value)
 
 
 def require_key(table: Table, column: str) -> None:

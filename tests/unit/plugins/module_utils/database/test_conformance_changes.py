@@ -80,6 +80,49 @@ def test_a_row_is_pointed_at_another_file_and_back(photos_with_notes: TestDataba
     assert photos_with_notes.rows(images) == [("p/1.jpg",), ("p/2.jpg",), ("p/3.jpg",)]
 
 
+def test_rows_reference_another_row_instead_and_back(
+    photos_with_notes: TestDatabase, opened: Database
+) -> None:
+    photo, note = opened.table("photo"), opened.table("note")
+    for given in (99, "x", "3x", 0.5):
+        assert opened.row_with_value(photo, "id", given) is None
+    found = opened.row_with_value(photo, "id", 3)
+    assert found == opened.row_with_value(photo, "id", "3")
+    assert found is not None
+    key, value = found
+    assert [key] == photo_keys(opened, 3)
+    before = photos_with_notes.rows("SELECT id, photo_id FROM note ORDER BY id")
+    keys = [
+        row for _photo, row in opened.dependent_keys(photo, notes_of_photos(opened), photo_keys(opened, 1))
+    ]
+    archived = [row["row"] for _key, row in opened.rows_for_archive(note, keys)]
+    with opened.transaction():
+        assert opened.set_values(note, {"photo_id": value}, keys) == len(keys) == 2
+    assert photos_with_notes.rows("SELECT photo_id FROM note ORDER BY id") == [(3,), (3,), (2,)]
+    with opened.transaction():
+        for row in archived:
+            assert not opened.restore_relinked(note, ["id"], row, {"photo_id": archived[0]["photo_id"]})
+            assert opened.restore_relinked(note, ["id"], row, {"photo_id": value})
+    assert photos_with_notes.rows("SELECT id, photo_id FROM note ORDER BY id") == before
+
+
+def test_a_row_is_found_by_its_key_of_any_usual_type(
+    empty_database: TestDatabase, implementation: Implementation
+) -> None:
+    empty_database.run(
+        "CREATE TABLE photo (id varchar(20) PRIMARY KEY, number bigint UNIQUE, image varchar(100));"
+        "INSERT INTO photo VALUES ('none', 9007199254740993, 'a'), ('other', 2, 'b')"
+    )
+    with connect(empty_database.url, read_only=True) as database:
+        photo = database.table("photo")
+        assert database.row_with_value(photo, "id", "NONE") is None
+        assert database.row_with_value(photo, "id", "none") == (("none",), "none")
+        by_number = database.row_with_value(photo, "number", 9007199254740993)
+        assert by_number is not None
+        assert by_number[0] == ("none",)
+        assert str(by_number[1]) == "9007199254740993"
+
+
 def _comes_back(site: TestDatabase, implementation: Implementation) -> None:
     """Archive two rows as JSON, delete them and insert them again; they are as they were, and only once."""
     before = implementation.read_all(site, "photo")

@@ -105,16 +105,6 @@ def test_rows_without_a_primary_key_keep_the_record(site: Site) -> None:
     assert links(site, implied("shown", "photo_id", "delete")) == {"shown.photo_id": "restrict"}
 
 
-@pytest.mark.parametrize(
-    ("value", "action"), [(7, "set_default"), (8, "set_callable"), (None, "set_callable")]
-)
-def test_a_default_is_set_where_the_database_surely_has_the_same(
-    site: Site, value: int | None, action: str
-) -> None:
-    site.database.run(f"CREATE TABLE pin (id integer PRIMARY KEY, photo_id integer DEFAULT 7 {TO_PHOTO})")
-    assert links(site, implied("pin", "photo_id", "set_default", value=value)) == {"pin.photo_id": action}
-
-
 @pytest.mark.promise(13)
 @pytest.mark.parametrize(("action", "code"), [("set_callable", "set_callable"), ("tree_model", "tree_model")])
 def test_what_sql_cannot_do_keeps_the_record_and_says_how_to_accept_it(
@@ -131,6 +121,17 @@ def test_what_sql_cannot_do_keeps_the_record_and_says_how_to_accept_it(
     assert kept.code.value == code
     assert f"accept: ['{code}:album.Caption.photo']" in kept.reason
     assert ids(site, "photo") == [1]
+
+
+def test_null_is_offered_only_where_the_column_takes_it(site: Site) -> None:
+    site.insert("p/1.jpg")
+    site.database.run(
+        f"CREATE TABLE caption (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
+        "INSERT INTO caption VALUES (1, 1)"
+    )
+    rule = implied("caption", "photo_id", "set_callable", name="album.Caption.photo")
+    plan, _outcome = run(replace(site.missing(), dependents=(rule,)))
+    assert plan.kept.items[0].reason.endswith("Delete it with Django")
 
 
 @pytest.mark.promise(13)

@@ -117,6 +117,17 @@ def test_no_password_is_shown() -> None:
             "unless set_callable:shop.Image.of is accepted",
         ),
         (
+            django.model(
+                "shop.Image",
+                django.file_field("image"),
+                django.foreign_key(
+                    "of", "shop.Image", "SET_DEFAULT", value={"kind": "callable", "value": None}
+                ),
+            ),
+            {},
+            "unless set_callable:shop.Image.of is accepted",
+        ),
+        (
             django.model("shop.Invoice", django.file_field("pdf", storage=1)),
             {"storages": [django.storage(aliases=["default"]), django.storage("/srv/private")]},
             "shop.Invoice.pdf has another storage, '/srv/private'",

@@ -7,6 +7,7 @@
 import re
 import sys
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+from uuid import UUID
 
 from .storages import Storages, unwrapped
 from .values import is_scalar, named, text
@@ -131,11 +132,11 @@ def _upload_to(field: Any) -> Optional[str]:
     return str(field.upload_to)
 
 
-def _default(field: Any) -> Dict[str, Any]:
+def _default(field: Any, key: str = "pk") -> Dict[str, Any]:
     from django.db.models import NOT_PROVIDED
 
     if field.default is not NOT_PROVIDED:
-        return _value(field.default)
+        return _value(field.default, key)
     in_database = getattr(field, "db_default", NOT_PROVIDED)
     if in_database is NOT_PROVIDED or in_database is None:
         return {"kind": "none", "value": None}
@@ -157,11 +158,14 @@ def _default_of_file(field: Any) -> Dict[str, Any]:
     return _value(value) if value == again else said
 
 
-def _value(value: Any) -> Dict[str, Any]:
+def _value(value: Any, key: str = "pk") -> Dict[str, Any]:
+    """A value; of a model's instance what a foreign key has of it, which is this attribute."""
     from django.db.models import Model
 
     if isinstance(value, Model):
-        value = value.pk
+        value = getattr(value, key)
+    if isinstance(value, UUID):
+        value = str(value)
     if is_scalar(value):
         return {"kind": "value", "value": value}
     return {"kind": "callable" if callable(value) else "unknown", "value": None}
@@ -171,13 +175,15 @@ def _foreign_key(field: Any) -> Dict[str, Any]:
     from django.db import models
 
     is_simple = isinstance(field, models.ForeignKey)
-    rule, value = _on_delete(field.remote_field.on_delete)
+    to = _label(field.remote_field.model)
+    key = str(field.target_field.attname) if is_simple else "pk"
+    rule, value = _on_delete(field.remote_field.on_delete, key)
     if rule in ("SET_DEFAULT", "DB_SET_DEFAULT"):
-        value = _default(field)
+        value = _default(field, key)
     return {
         "name": str(field.name),
         "column": str(field.column) if is_simple else "",
-        "to": _label(field.remote_field.model),
+        "to": to,
         "to_column": str(field.target_field.column) if is_simple else "",
         "null": bool(field.null),
         "unique": bool(field.unique),
@@ -188,7 +194,7 @@ def _foreign_key(field: Any) -> Dict[str, Any]:
     }
 
 
-def _on_delete(rule: Any) -> Tuple[str, Dict[str, Any]]:
+def _on_delete(rule: Any, key: str) -> Tuple[str, Dict[str, Any]]:
     """The name of a rule, and what it sets."""
     from django.db.migrations.serializer import serializer_factory
 
@@ -196,7 +202,7 @@ def _on_delete(rule: Any) -> Tuple[str, Dict[str, Any]]:
     if hasattr(rule, "deconstruct"):
         path, arguments, _named_arguments = rule.deconstruct()
         if path in ("django.db.models.SET", "django.db.models.deletion.SET") and len(arguments) == 1:
-            return "SET", _value(arguments[0])
+            return "SET", _value(arguments[0], key)
     try:
         # Its own name may be a lie: others wrap the rules of Django, and teach migrations to unwrap them.
         match = _ON_DELETE.fullmatch(serializer_factory(rule).serialize()[0])

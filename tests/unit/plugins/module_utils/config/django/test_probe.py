@@ -52,6 +52,7 @@ class Router:
 """
 MODELS = """
 import uuid
+from decimal import Decimal
 from django.contrib.auth.models import AbstractUser, User
 from django.contrib.contenttypes.fields import GenericForeignKey, GenericRelation
 from django.contrib.contenttypes.models import ContentType
@@ -162,6 +163,8 @@ class Keys(models.Model):
     one = models.OneToOneField(Item, models.CASCADE, primary_key=True)
     title = models.ForeignKey(Item, models.CASCADE, "+", to_field="title", db_column="item_title")
     uuid = models.ForeignKey(Photo, models.SET_DEFAULT, default=uuid.UUID(int=1), related_name="+")
+    decimal = models.ForeignKey(Photo, models.SET(Decimal(1)), related_name="+")
+    instance = models.ForeignKey(Item, models.SET(Item(title="a title")), "+", to_field="title")
 
 class Document(models.Model):
     code = models.CharField(max_length=5, primary_key=True)
@@ -332,7 +335,9 @@ def test_defaults(facts: Facts) -> None:
         ("restrict", "RESTRICT", Value()),
         ("nothing", "DO_NOTHING", Value()),
         ("fallback", "SET_DEFAULT", Value("value", 7)),
-        ("uuid", "SET_DEFAULT", Value("unknown")),
+        ("uuid", "SET_DEFAULT", Value("value", "00000000-0000-0000-0000-000000000001")),
+        ("decimal", "SET", Value("unknown")),
+        ("instance", "SET", Value("value", "a title")),
         ("value", "SET", Value("value", 8)),
         ("named", "SET", Value("callable")),
         ("unnamed", "SET", Value("callable")),
