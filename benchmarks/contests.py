@@ -190,6 +190,9 @@ def environment() -> dict[str, str]:
         **os.environ,
         **more,
         "PATH": f"{here}:{os.environ['PATH']}:{programs}",
+        # An engine that is installed is not compiled at each start.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(REPOSITORY / ".build" / "bytecode"),
         "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "ANSIBLE_LOCALHOST_WARNING": "false",

@@ -94,8 +94,14 @@ class Spool(Generic[Item]):
             self._flush()
 
     def extend(self, items: Iterable[Item]) -> None:
-        for item in items:
-            self.append(item)
+        left = iter(items)
+        some = list(islice(left, self._chunk - len(self._tail)))
+        while some:
+            self._tail += some
+            self._length += len(some)
+            if len(self._tail) >= self._chunk:
+                self._flush()
+            some = list(islice(left, self._chunk - len(self._tail)))
 
     def __len__(self) -> int:
         return self._length

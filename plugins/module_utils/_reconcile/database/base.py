@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from types import TracebackType
-from typing import IO, Any, ContextManager, Iterator, Sequence
+from typing import Any, ContextManager, Iterator, Protocol, Sequence
 
 from ..errors import DatabaseError
 from .archived_rows import RowArchive
@@ -136,6 +136,12 @@ class DriverError(Exception):
         self.is_lost = is_lost
 
 
+class Lines(Protocol):
+    """What lines are written to; one that raises an error ends the writing."""
+
+    def write(self, line: Any, /) -> object: ...
+
+
 class Connection(ABC):
     """An open connection of a driver for PostgreSQL; every method raises DriverError only.
 
@@ -177,8 +183,8 @@ class Connection(ABC):
         """Yield the rows by a cursor in the server, in lists of at most ``size``, none of them empty."""
 
     @abstractmethod
-    def copy_to(self, file: IO[bytes], query: str) -> None:
-        """Write the rows of a query to a file, in the text format of COPY."""
+    def copy_to(self, file: Lines, query: str) -> None:
+        """Write the rows of a query to a file, each by a call of its own, in the text format of COPY."""
 
     @abstractmethod
     def commit(self) -> None: ...

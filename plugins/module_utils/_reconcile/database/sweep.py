@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import time
-from abc import abstractmethod
-from typing import Any, Collection, Iterator, NamedTuple, Sequence, Tuple
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from itertools import accumulate, chain
+from typing import Any, Callable, Collection, Iterator, NamedTuple, Sequence, Tuple
 
 from ..config.site import Column
 from ..errors import DatabaseError, SiteError
@@ -58,6 +60,74 @@ class SearchedColumns(NamedTuple):
     unsearchable: list[Unsearchable]
 
 
+class TextRow(NamedTuple):
+    """A row, or a piece of a long one: the values of its key, if they were asked for, and its texts."""
+
+    key: tuple[Any, ...]
+    texts: Sequence[str | None]
+
+
+class TextBlock(ABC):
+    """Some rows as a database sent them: searched as one text, of which hardly a row is ever looked at."""
+
+    def __init__(self, parts: Sequence[bytes], separator: bytes, parts_of_row: int = 1) -> None:
+        self._parts = parts
+        self._separator = separator
+        self._parts_of_row = parts_of_row
+
+    @property
+    def written(self) -> str:
+        """All texts by their bytes in UTF-8, each as one character; between them is what is in no name.
+
+        The database may have written signs of a text with a backslash.
+        """
+        return self._separator.join(self._parts).decode("latin-1")
+
+    def __len__(self) -> int:
+        return len(self._parts) // self._parts_of_row
+
+    def __iter__(self) -> Iterator[TextRow]:
+        return map(self._row, range(len(self)))
+
+    def at(self, places: Collection[int]) -> Iterator[TextRow]:
+        """The rows in which these places of ``written`` are, each once."""
+        if places:
+            starts = [*accumulate(len(part) + len(self._separator) for part in self._parts)]
+            rows = {bisect_right(starts, place) // self._parts_of_row for place in places}
+            yield from map(self._row, sorted(rows))
+
+    @abstractmethod
+    def _row(self, number: int) -> TextRow: ...
+
+
+class Rows(TextBlock):
+    """Rows from a driver: the values of the key, then the texts as bytes, then what is no text."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]], keys: int, columns: int) -> None:
+        texts = slice(keys, keys + columns)
+        found = (
+            [row[keys] for row in rows]
+            if columns == 1
+            else [*chain.from_iterable(row[texts] for row in rows)]
+        )
+        super().__init__([text or b"" for text in found], b"\0", columns)
+        self._rows = rows
+        self._keys, self._texts = slice(keys), texts
+
+    def _row(self, number: int) -> TextRow:
+        row = self._rows[number]
+        return TextRow(tuple(row[self._keys]), [as_text(text) for text in row[self._texts]])
+
+
+def as_text(written: bytes | None) -> str | None:
+    """A text as it was sent; it may be a piece, which begins and ends within a character."""
+    return None if written is None else written.decode("utf-8", "surrogateescape")
+
+
+# Takes what was read.
+Receive = Callable[[TextBlock], None]
+
+
 class Sweep(Statements):
     """Streams all text of a database. Whatever cannot be read raises DatabaseError: it is never "nothing"."""
 
@@ -76,23 +146,31 @@ class Sweep(Statements):
         ]
         return SearchedColumns([table for table in tables if table.columns], found.unsearchable)
 
-    def texts(
-        self, searched: SearchedTable, with_keys: bool = False, until: float | None = None
-    ) -> Iterator[list[Sequence[Any]]]:
-        """Yield the texts of a table, row by row: a text or None for each of its columns.
+    def read_texts(
+        self,
+        searched: SearchedTable,
+        receive: Receive,
+        with_keys: bool = False,
+        until: float | None = None,
+    ) -> None:
+        """Read the texts of a table, and hand them on in blocks: each has a text or None for each column.
 
-        With keys, the values of the table's ``key`` come first in each row. A row that is long comes as
+        With keys, the values of the table's ``key`` come with each row. A row that is long comes as
         several, each with a piece of one of its texts; memory is bounded, whatever the size of a text.
-        ``until`` (of ``time.monotonic``) is the moment at which the time is up, which is an error.
+        ``until`` (of ``time.monotonic``) is the moment at which the time is up, which is an error. Who
+        receives a block asks nothing of the database.
         """
+
+        def received(block: TextBlock) -> None:
+            receive(block)
+            if until is not None and time.monotonic() > until:
+                raise DatabaseError(
+                    f"searching {searched.name} for mentions of files was not finished when the time "
+                    "was up. Leave out what mentions no files, by sweep_exclude."
+                )
+
         with self._doing(f"searching {searched.name} for mentions of files"):
-            for rows in self._text_rows(searched, self._table(searched) if with_keys else None):
-                yield rows
-                if until is not None and time.monotonic() > until:
-                    raise DatabaseError(
-                        f"searching {searched.name} for mentions of files was not finished when the time "
-                        "was up. Leave out what mentions no files, by sweep_exclude."
-                    )
+            self._read_texts(searched, self._table(searched) if with_keys else None, received)
 
     def change_mark(self) -> str | None:
         """What is the same again only if nothing was written since, by nobody; None where that is not known.
@@ -112,5 +190,5 @@ class Sweep(Statements):
         """The same, with listed columns."""
 
     @abstractmethod
-    def _text_rows(self, searched: SearchedTable, keyed: Table | None) -> Iterator[list[Sequence[Any]]]:
-        """The rows of ``texts``; after the values of the key, where the table is given that has it."""
+    def _read_texts(self, searched: SearchedTable, keyed: Table | None, receive: Receive) -> None:
+        """The same; with the values of the key, where the table is given that has it."""

@@ -29,11 +29,11 @@ from _reconcile.database import connect
 from _reconcile.media.paths import Spellings
 mentions = Mentions([b"p/begin.jpg", b"p/middle.jpg", b"p/end.jpg", b"p/none.jpg"], Spellings(b"/m", b"/m/"))
 found = set()
+def search(block):
+    found.update(mention.path.decode() for _row, _column, mention in mentions.in_block(block))
 with connect(sys.argv[2], read_only=True) as database:
     for table in database.searched_columns().tables:
-        for rows in database.texts(table):
-            texts = [text for row in rows for text in row]
-            found.update(mention.path.decode() for _number, mention in mentions.in_texts(texts))
+        database.read_texts(table, search)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
 print(int(peak.split()[1]) * 1024, *sorted(found))
 """

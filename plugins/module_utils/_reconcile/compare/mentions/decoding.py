@@ -36,15 +36,23 @@ _BROKEN_LINE = re.compile(r"=\r?\n")
 # encodings, which may be encoded themselves.
 _HEX = "(?:2[3-6Ee]|3[0-9BbDd]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Cc])"
 _DECIMAL = "(?:3[5-8]|46|4[89]|5[0-79]|6[15-9]|[789][0-9]|1[01][0-9]|12[0-2])(?![0-9])"
-# Each with a character without which it does not come.
+# Each with a character without which it does not come, and with which it begins. Those beyond ASCII are
+# bytes of UTF-8: of signs that are not shown, and of the one that is a k in lower case.
 _HIDDEN = (
     ("%", re.compile(f"%(?:25)*{_HEX}")),
-    ("\\", re.compile(rf"\\(?:u00|u\{{0*|U000000|x){_HEX}|\\(?:056|[01][0-7]{{2}})")),
-    ("#", re.compile(f"&(?:amp;)*(?:#0*{_DECIMAL}|#[xX]0*{_HEX})")),
     # Quoted-printable breaks lines within words, and encodes no letter.
-    ("\n", re.compile(r"=\r?\n")),
-    ("\\", re.compile(r"=(?:\\+r)?\\+n")),
+    (
+        "\\",
+        re.compile(rf"\\(?:(?:u00|u\{{0*|U000000|x){_HEX}|056|[01][0-7]{{2}}|(?<==\\)\\*(?:r\\+)?n)"),
+    ),
+    ("\n", re.compile(r"(?:(?<==)|(?<==\r))\n")),
+    ("#", re.compile(f"(?<=[&;])#(?:0*{_DECIMAL}|[xX]0*{_HEX})")),
+    ("\xe2", re.compile("\xe2(?:\x80[\x8b-\x8f]|\x81\xa0|\x84\xaa)")),
+    ("\xc2", re.compile("\xc2\xad")),
+    ("\xef", re.compile("\xef\xbb\xbf")),
 )
+# One in so many characters, and looking for each of them takes longer than the pattern does.
+_DENSE = 64
 
 
 def folded(text: str) -> str:
@@ -55,21 +63,28 @@ def folded(text: str) -> str:
 
 def folded_path(path: bytes) -> str:
     """A path, or a name, as ``folded`` has it; bytes that are no UTF-8 are kept."""
-    return folded(path.decode("utf-8", "surrogateescape"))
+    text = path.decode("utf-8", "surrogateescape").lower()
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def hidden_places(text: str) -> Iterator[int]:
-    """Where a text may have an extension in a form in which no search finds it."""
+def bytewise(text: str) -> str:
+    """A text by its bytes in UTF-8, each as one character: so a pattern searches what a database sends."""
+    return text.encode("utf-8", "surrogatepass").decode("latin-1")
+
+
+def hidden_places(written: str) -> Iterator[int]:
+    """Where a text, by its bytes, may have an extension in a form in which no search finds it."""
     for sign, hidden in _HIDDEN:
-        # The search for one character is several times faster than that for a pattern.
-        for found in hidden.finditer(text) if sign in text else ():
-            yield found.start()
-    if not text.isascii():
-        for sign in _INVISIBLE_SIGNS:
-            place = text.find(sign)
-            while place >= 0:
+        place = written.find(sign)
+        # The search for one character is several times faster than that for a pattern, while there are few.
+        for _few in range(len(written) // _DENSE + 1):
+            if place < 0:
+                break
+            if hidden.match(written, place):
                 yield place
-                place = text.find(sign, place + 1)
+            place = written.find(sign, place + 1)
+        for found in hidden.finditer(written, place) if place >= 0 else ():
+            yield found.start()
 
 
 def readings(text: str) -> Iterator[str]:

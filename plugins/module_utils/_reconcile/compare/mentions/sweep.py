@@ -13,7 +13,7 @@ from typing import AbstractSet, Any, Callable, Collection, Iterable, Iterator, N
 
 from ...database.base import Database
 from ...database.catalog import Table, usual_name
-from ...database.sweep import Identity, SearchedTable, Unsearchable
+from ...database.sweep import Identity, SearchedTable, TextBlock, Unsearchable
 from ...errors import DatabaseError
 from ...media.paths import Spellings
 from ...spool import CHUNK, Spool, path_spool
@@ -183,22 +183,19 @@ class Sweep:
 
     def _mentioned(self, table: SearchedTable, mentions: Mentions, until: float) -> Iterable[Mentioned]:
         """What the columns of one table mention, each file of each column once."""
-        width = len(table.columns)
         first = len(self.places)
         self.places += [Place(table.identity, name) for name in table.columns]
         found = [self._collected(place) for place in self.places[first:]]
         is_told_apart = table.identity in self._told_apart
         told: list[set[str]] = [] if is_told_apart else [set() for _column in table.columns]
+
+        def search(block: TextBlock) -> None:
+            for row, column, mention in mentions.in_block(block, told):
+                found[column].add(mention, row.texts[column] or "", row.key)
+            self._show(len(block))
+
         try:
-            for rows in self.database.texts(table, is_told_apart, until):
-                # Hardly ever with a key; then, this is twice as fast.
-                texts = [
-                    *chain.from_iterable(rows if len(rows[0]) == width else (row[-width:] for row in rows))
-                ]
-                for number, mention in mentions.in_texts(texts, told):
-                    row, column = divmod(number, width)
-                    found[column].add(mention, texts[number] or "", tuple(rows[row][:-width]))
-                self._show(len(rows))
+            self.database.read_texts(table, search, is_told_apart, until)
         except DatabaseError as error:
             self._unsearchable[table.identity] = Unsearchable(table.identity, str(error), "")
         return chain.from_iterable(some.mentioned(first + column) for column, some in enumerate(found))

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from typing import Any, Iterator, Match, Sequence
+from typing import Any, Match, Sequence
 
 from ..catalog import Table
-from ..sweep import OVERLAP, PIECE, TEXTS_AT_ONCE, SearchedColumns, SearchedTable, Unsearchable
+from ..sweep import (
+    OVERLAP,
+    PIECE,
+    TEXTS_AT_ONCE,
+    Receive,
+    Rows,
+    SearchedColumns,
+    SearchedTable,
+    Unsearchable,
+)
 from .catalog import MySQLCatalog
 from .connection import MySQLConnection
 
@@ -65,7 +74,7 @@ class MySQLSweep(MySQLCatalog):
         tables = [SearchedTable(("", table), tuple(columns)) for table, columns in found.items()]
         return SearchedColumns(tables, unsearchable)
 
-    def _text_rows(self, searched: SearchedTable, keyed: Table | None) -> Iterator[list[Sequence[Any]]]:
+    def _read_texts(self, searched: SearchedTable, keyed: Table | None, receive: Receive) -> None:
         sql, table = self.dialect, self._table(searched)
         key = sql.key_values(keyed) if keyed else []
         texts = [sql.text(sql.field("t", name)) for name in searched.columns]
@@ -77,18 +86,25 @@ class MySQLSweep(MySQLCatalog):
             # Rows that grow meanwhile must be found by one of the two.
             reading.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", [])
             reading.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT", [])
-            whole = f"SELECT {', '.join([*key, *texts])} {rows} WHERE {length} <= {PIECE}"
-            yield from reading.stream(whole, [], TEXTS_AT_ONCE)
+            whole = f"SELECT {', '.join([*key, *map(_sent, texts)])} {rows} WHERE {length} <= {PIECE}"
+            for batch in reading.stream(whole, [], TEXTS_AT_ONCE):
+                receive(Rows(batch, len(key), len(texts)))
             for number, text in enumerate(texts):
                 longest = f"SELECT coalesce(max(CHAR_LENGTH({text})), 0) {rows} WHERE {length} > {PIECE}"
                 for start in range(0, int(reading.fetch(longest, [])[0][0]), _LENGTH):
-                    piece = f"SUBSTRING({text}, {start + 1}, {_LENGTH + _COMMON})"
+                    piece = _sent(f"SUBSTRING({text}, {start + 1}, {_LENGTH + _COMMON})")
                     long = f"{length} > {PIECE} AND CHAR_LENGTH({text}) > {start}"
                     statement = f"SELECT {', '.join([*key, piece])} {rows} WHERE {long}"
                     for batch in reading.stream(statement, [], TEXTS_AT_ONCE):
-                        yield [_with_piece(row, len(key), number, len(texts)) for row in batch]
+                        pieces = [_with_piece(row, len(key), number, len(texts)) for row in batch]
+                        receive(Rows(pieces, len(key), len(texts)))
         finally:
             reading.close()
+
+
+def _sent(text: str) -> str:
+    """A text as bytes, which no driver converts."""
+    return f"CAST({text} AS BINARY)"
 
 
 def _reads_all_of(database: str, grant: str) -> bool:

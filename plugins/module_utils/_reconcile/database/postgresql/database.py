@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import contextmanager, suppress
 from typing import Any, Iterator, Sequence
 from urllib.parse import quote as percent_encode
@@ -17,7 +16,7 @@ from ...host import host_id
 from ...spool import blocks, temporary_file, working_on_disk
 from ..base import PREPARED, Connection, DriverError
 from ..catalog import BATCH, Table
-from .dialect import PostgreSQLDialect
+from .dialect import PostgreSQLDialect, unescaped
 from .settled import SettledConnection
 from .sweep import PostgreSQLSweep
 
@@ -50,9 +49,6 @@ _ADVICE = {
     "23503": "Rows of another table still reference these; say what becomes of them in dependents.",
     "25006": "The server accepts no changes (a replica?); point database_url at the primary.",
 }
-# What COPY writes as a backslash and a letter; a backslash stands for itself.
-_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
-_ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 # Stands between texts that are passed as one; few names hold it.
 _SEPARATOR = "\x1f"
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
@@ -264,7 +260,7 @@ class PostgreSQL(PostgreSQLSweep):
 
     def _copied(self, line: bytes) -> bytes:
         """A value of one column, from the text format of COPY (PostgreSQL's manual, SQL COPY)."""
-        value = _ESCAPE.sub(lambda found: _ESCAPES.get(found.group(1), found.group(1)), line)
+        value = unescaped(line)
         return value if self.dialect.is_utf8 else bytes.fromhex(value[len(rb"\x") :].decode())
 
     def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:

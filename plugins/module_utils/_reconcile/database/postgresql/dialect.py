@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Iterable, Sequence
 
 from ...errors import SiteError
 from ...media.paths import LONGEST_PATH
 from ..catalog import ColumnType, ForeignKey, Selection, Table
 from ..dialect import Dialect
+
+# What COPY writes as a backslash and a letter; a backslash stands for itself.
+_ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
 
 class PostgreSQLDialect(Dialect):
@@ -156,3 +161,8 @@ class PostgreSQLDialect(Dialect):
 
 def _where_rows_lie(link: ForeignKey, child: str, parent: str) -> Iterable[tuple[str, Sequence[int]]]:
     return ((alias, of) for alias, of in ((child, link.own_tables), (parent, link.target_tables)) if of)
+
+
+def unescaped(value: bytes) -> bytes:
+    """A value as it is, from the text format of COPY (PostgreSQL's manual, SQL COPY)."""
+    return _ESCAPE.sub(lambda found: _ESCAPES.get(found.group(1), found.group(1)), value)

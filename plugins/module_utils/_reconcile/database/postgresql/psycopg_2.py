@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from typing import IO, Any
+from typing import Any
 
+from ..base import Lines
 from .libpq import LibpqConnection
 
 try:
@@ -38,7 +39,7 @@ class Psycopg2Connection(LibpqConnection):
         with self._translated():
             self._connection.set_session(isolation_level="READ COMMITTED", readonly=read_only)
 
-    def copy_to(self, file: IO[bytes], query: str) -> None:
+    def copy_to(self, file: Lines, query: str) -> None:
         with self._translated(), self._connection.cursor() as cursor:
             written = cursor.mogrify(query, []).decode()
             cursor.copy_expert(f"COPY ({written}) TO STDOUT", file)

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import select
-from typing import IO, Any, Iterator
+from typing import Any, Iterator
 
+from ..base import Lines
 from .libpq import LibpqConnection
 
 try:
@@ -48,7 +49,7 @@ class Psycopg3Connection(LibpqConnection):
             self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             self._connection.read_only = read_only
 
-    def copy_to(self, file: IO[bytes], query: str) -> None:
+    def copy_to(self, file: Lines, query: str) -> None:
         with self._translated(), self._connection.cursor() as cursor:
             # Without parameters, COPY would leave percent signs written twice.
             written = cursor.mogrify(query, [])

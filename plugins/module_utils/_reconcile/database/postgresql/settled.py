@@ -11,9 +11,9 @@ session then is another session's, and so is a lock that the session holds.
 from __future__ import annotations
 
 import secrets
-from typing import IO, Any, Iterator, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
-from ..base import Connection, DriverError
+from ..base import Connection, DriverError, Lines
 
 # A setting of our own, by which a session knows itself again.
 _MARK = "media_cleanup.run"
@@ -93,7 +93,7 @@ class SettledConnection(Connection):
         self._begin()
         yield from self._inner.stream(statement, parameters, size)
 
-    def copy_to(self, file: IO[bytes], query: str) -> None:
+    def copy_to(self, file: Lines, query: str) -> None:
         self._begin()
         self._inner.copy_to(file, query)
 

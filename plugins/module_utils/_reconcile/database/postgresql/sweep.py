@@ -7,13 +7,28 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Iterator, Sequence
+from typing import Sequence
 
 from ..catalog import Table
-from ..sweep import OVERLAP, PIECE, TEXTS_AT_ONCE, SearchedColumns, SearchedTable, Unsearchable
+from ..sweep import (
+    OVERLAP,
+    PIECE,
+    Receive,
+    Rows,
+    SearchedColumns,
+    SearchedTable,
+    TextBlock,
+    TextRow,
+    Unsearchable,
+    as_text,
+)
 from .catalog import Identity, PostgreSQLCatalog
-from .dialect import PostgreSQLDialect
+from .dialect import PostgreSQLDialect, unescaped
 from .settled import SettledConnection
+
+# Bytes that are handed on as one; what the server sends meanwhile waits in the connection's buffer.
+_BLOCK = 128 * 1024
+_TAB = ord("\t")
 
 # Text, what is written as text with text in it, and what is made of such types: domains, arrays, composites.
 _TEXT_COLUMNS = """
@@ -90,20 +105,22 @@ class PostgreSQLSweep(PostgreSQLCatalog):
         reason = "this database user may not read it"
         return Unsearchable(identity, reason, " ".join(needed).replace("%%", "%"))
 
-    def _text_rows(self, searched: SearchedTable, keyed: Table | None) -> Iterator[list[Sequence[Any]]]:
+    def _read_texts(self, searched: SearchedTable, keyed: Table | None, receive: Receive) -> None:
         statement = self._text_statement(searched, self.dialect.key_values(keyed) if keyed else [])
-        width = len(keyed.key) if keyed else 0
+        copied = _CopiedFile(receive, len(keyed.key) if keyed else 0)
         if not self._in_transaction:
             # What a type of the site's own runs to write its values as text must change nothing.
             self._connection.execute("SET TRANSACTION READ ONLY", [])
         try:
-            for rows in self._connection.stream(statement, [], TEXTS_AT_ONCE):
-                yield [row[:-2] if row[-2] is None else _with_piece(row, width) for row in rows]
+            self._connection.copy_to(copied, statement)
+            copied.hand_over()
         finally:
             self._end_reading()
 
     def _text_statement(self, searched: SearchedTable, key: Sequence[str]) -> str:
         """The rows of a table as they are or, where they are long, in pieces with the number of the column.
+
+        The number and the piece come first, and are empty where there is none.
 
         All in one statement, so that a row which grows or shrinks meanwhile is not left out of both. A
         long text becomes bytes once, of which a piece costs nothing more to take.
@@ -118,12 +135,13 @@ class PostgreSQLSweep(PostgreSQLCatalog):
         size = " + ".join(f"coalesce(octet_length(s.{text}), 0)" for text in texts)
         values = ", ".join(f"({number}, s.{text})" for number, text in enumerate(texts))
         nothing = ", ".join("NULL::text" for _text in texts)
+        read = [f"p.{text}" for text in texts]
         return (
-            f"SELECT {', '.join([*(f's.{name}' for name in keys), 'p.*'])} "
+            f"SELECT {', '.join(['p.number', 'p.piece', *(f's.{name}' for name in keys), *read])} "
             f"FROM (SELECT {', '.join(fields)} FROM {self._rows_of_its_own(searched)} AS t OFFSET 0) AS s "
-            f"CROSS JOIN LATERAL (SELECT {', '.join(f's.{text}' for text in texts)}, "
-            f"NULL::int4 AS number, NULL::bytea AS piece WHERE {size} <= {PIECE} "
-            f"UNION ALL SELECT {nothing}, w.number, substr(w.bytes, g.start, {PIECE + OVERLAP}) "
+            f"CROSS JOIN LATERAL (SELECT {', '.join(f's.{text} AS {text}' for text in texts)}, "
+            f"'' AS number, '' AS piece WHERE {size} <= {PIECE} UNION ALL SELECT {nothing}, "
+            f"w.number::text, encode(substr(w.bytes, g.start, {PIECE + OVERLAP}), 'hex') "
             f"FROM (SELECT v.number, convert_to(v.value, 'UTF8') AS bytes "
             f"FROM (VALUES {values}) AS v(number, value) WHERE {size} > {PIECE} OFFSET 0) AS w, "
             f"generate_series(1, octet_length(w.bytes), {PIECE}) AS g(start)) AS p"
@@ -136,9 +154,49 @@ class PostgreSQLSweep(PostgreSQLCatalog):
         return relation if is_partitioned else f"ONLY {relation}"
 
 
-def _with_piece(row: Sequence[Any], keys: int) -> Sequence[Any]:
-    """A row with one piece of a text in the place of that text."""
-    *found, number, piece = row
-    # A piece may begin and end within a character.
-    found[keys + number] = bytes(piece).decode("utf-8", "surrogateescape")
-    return found
+class _CopiedFile:
+    """The file that COPY writes the rows to, each by a call of its own: hands them on in blocks."""
+
+    def __init__(self, receive: Receive, keys: int) -> None:
+        self._receive = receive
+        self._keys = keys
+        self._lines: list[bytes] = []
+        self._size = 0
+
+    def write(self, line: bytes) -> None:
+        """Take a line, from a driver; it need not be of the type bytes."""
+        if line[0] == _TAB:
+            self._lines.append(line)
+            self._size += len(line)
+            if self._size > _BLOCK:
+                self.hand_over()
+        else:
+            number, piece, row = bytes(line).split(b"\t", 2)
+            key, texts = _values(row, self._keys)
+            texts[int(number)] = bytes.fromhex(piece.decode())
+            self._receive(Rows([[*key, *texts]], self._keys, len(texts)))
+
+    def hand_over(self) -> None:
+        """Hand on what is left."""
+        if self._lines:
+            lines, self._lines, self._size = self._lines, [], 0
+            self._receive(CopiedRows(lines, self._keys))
+
+
+class CopiedRows(TextBlock):
+    """Rows in the text format of COPY; before each are the two values of what is no piece."""
+
+    def __init__(self, lines: Sequence[bytes], keys: int) -> None:
+        super().__init__(lines, b"")
+        self._lines = lines
+        self._keys = keys
+
+    def _row(self, number: int) -> TextRow:
+        key, texts = _values(bytes(self._lines[number]).split(b"\t", 2)[2], self._keys)
+        return TextRow(tuple(key), [*map(as_text, texts)])
+
+
+def _values(row: bytes, keys: int) -> tuple[list[str | None], list[bytes | None]]:
+    """The values of the key, and the texts of a row."""
+    found = [None if value == rb"\N" else unescaped(value) for value in row[: -len(b"\n")].split(b"\t")]
+    return [*map(as_text, found[:keys])], found[keys:]

@@ -13,11 +13,12 @@ import time
 from abc import abstractmethod
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Iterator, NamedTuple, Sequence
 
 from ..base import Database
 from ..catalog import Table
-from ..sweep import OVERLAP, TEXTS_AT_ONCE, SearchedColumns, SearchedTable
+from ..sweep import OVERLAP, TEXTS_AT_ONCE, Receive, Rows, SearchedColumns, SearchedTable
 from .dialect import SQLiteDialect
 
 # Virtual tables keep their text in ordinary ones, or outside of the database.
@@ -102,7 +103,7 @@ class SQLiteSweep(Database):
         tables = [SearchedTable(("main", table), tuple(columns)) for table, columns in found.items()]
         return SearchedColumns(tables, [])
 
-    def _text_rows(self, searched: SearchedTable, keyed: Table | None) -> Iterator[list[Sequence[Any]]]:
+    def _read_texts(self, searched: SearchedTable, keyed: Table | None, receive: Receive) -> None:
         sql = self.dialect
         table = self._table(searched)
         fields = [sql.field("t", name) for name in searched.columns]
@@ -112,12 +113,12 @@ class SQLiteSweep(Database):
             searched.columns,
             self._row_number(table),
             [sql.key_column(table, name, "t") for name in keyed.key] if keyed else [],
-            [f"CASE typeof({field}) WHEN 'text' THEN {field} END" for field in fields],
+            # As bytes they come as they are stored.
+            [f"CASE typeof({field}) WHEN 'text' THEN CAST({field} AS blob) END" for field in fields],
         )
-        if query.row_number:
-            yield from self._numbered_rows(query)
-        else:
-            yield from self._stream(query.of_rows(""), [])
+        rows = self._numbered_rows(query) if query.row_number else self._stream(query.of_rows(""), [])
+        for some in rows:
+            receive(Rows(some, len(query.keys), len(query.columns)))
 
     def _row_number(self, table: Table) -> str:
         """The name by which rows of a table have a number; empty where they have none."""
@@ -143,8 +144,7 @@ class SQLiteSweep(Database):
             statement = numbered.of_rows(f"{condition} ORDER BY t.{query.row_number}")
             read.until = time.monotonic() + _LONGEST_READ if is_in_the_way else math.inf
             with self._long_rows_refused():
-                for rows in self._read(statement, read):
-                    yield [row[:-1] for row in rows]
+                yield from self._read(statement, read)
             if read.is_refused:
                 read.number = self._next_number(query, read.number)
                 if read.number is None:
@@ -153,20 +153,19 @@ class SQLiteSweep(Database):
 
     def _read(self, statement: str, read: _Read) -> Iterator[list[Sequence[Any]]]:
         """Read rows up to their end, to one that is too long, or to the end of the time."""
-        read.is_refused, read.is_at_end = False, True
+        read.is_refused = False
         rows: list[Sequence[Any]] = []
         with closing(self._connection.cursor()) as cursor:
             try:
+                cursor.execute(statement)
                 # Not fetchmany: where a row is refused, it loses those that it has read by then.
-                for row in cursor.execute(statement):
-                    rows.append(row)
-                    if len(rows) == TEXTS_AT_ONCE:
-                        read.number = row[-1]
-                        if time.monotonic() > read.until:
-                            read.is_at_end = False
-                            break
-                        yield rows
-                        rows = []
+                rows.extend(islice(cursor, TEXTS_AT_ONCE))
+                while len(rows) == TEXTS_AT_ONCE and time.monotonic() <= read.until:
+                    read.number = rows[-1][-1]
+                    yield rows
+                    rows = []
+                    rows.extend(islice(cursor, TEXTS_AT_ONCE))
+                read.is_at_end = len(rows) < TEXTS_AT_ONCE
             except sqlite3.DataError as error:
                 if "too big" not in str(error):
                     raise
@@ -207,17 +206,18 @@ class SQLiteSweep(Database):
                     texts[position] = piece
                     yield [(*keys, *texts)]
 
-    def _pieces(self, query: _Query, column: str, number: int) -> Iterator[str]:
+    def _pieces(self, query: _Query, column: str, number: int) -> Iterator[bytes]:
         readable: Any = self._connection
         try:
             blob = readable.blobopen(query.table, column, number, readonly=True)
         except sqlite3.OperationalError:
             # A generated column, which is stored nowhere, can only be read as a whole.
-            whole = f"SELECT {self.dialect.field('t', column)} FROM {query.relation} AS t"
+            field = f"CAST({self.dialect.field('t', column)} AS blob)"
+            whole = f"SELECT {field} FROM {query.relation} AS t"
             for (text,) in self._connection.execute(f"{whole} WHERE t.{query.row_number} = {number}"):
                 yield text
             return
         with blob:
             for start in range(0, len(blob), _PIECE):
                 blob.seek(start)
-                yield blob.read(_PIECE + OVERLAP).decode("utf-8", "surrogateescape")
+                yield blob.read(_PIECE + OVERLAP)

@@ -451,7 +451,7 @@ def test_nothing_is_purged_where_a_table_cannot_be_searched(
     def failing(*_arguments: Any, **_options: Any) -> Any:
         raise DatabaseError("searching photo failed: it took too long.")
 
-    monkeypatch.setattr(Texts, "texts", failing)
+    monkeypatch.setattr(Texts, "read_texts", failing)
     with pytest.raises(RefusedError, match=r"guard sweep: the table photo .* Nothing was purged"):
         sqlite_kept.purge()
     assert sqlite_kept.held == ["p/a.jpg"]

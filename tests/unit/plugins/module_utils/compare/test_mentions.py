@@ -9,7 +9,7 @@ import html
 import json
 import quopri
 import unicodedata
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 from urllib.parse import quote
 
 import pytest
@@ -17,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.compare.mentions import Mentions
+from engine.database.postgresql.sweep import CopiedRows
+from engine.database.sweep import Rows
 from engine.media.paths import Spellings
 
 pytestmark = pytest.mark.promise(14)
@@ -30,6 +32,21 @@ def found(text: str, *candidates: str) -> set[tuple[str, bool]]:
         (path.decode("utf-8", "surrogateescape"), is_strong)
         for path, is_strong, _text in mentions.in_text(text)
     }
+
+
+def in_texts(mentions: Mentions, texts: Sequence[str | None]) -> list[tuple[int, bytes]]:
+    """The numbers of the texts that mention a file, each with the file."""
+    raw = [text if text is None else text.encode("utf-8", "surrogateescape") for text in texts]
+    block = Rows([(number, text) for number, text in enumerate(raw)], 1, 1)
+    return [(row.key[0], mention.path) for row, _column, mention in mentions.in_block(block)]
+
+
+def is_found_in_copy(mentions: Mentions, path: bytes, text: str) -> bool:
+    """Whether a file is found in a text as PostgreSQL's COPY writes it."""
+    written = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    lines = [f"\t\t{line}\n".encode("utf-8", "surrogateescape") for line in ("x", written, r"\N")]
+    found = [mention.path for _row, _column, mention in mentions.in_block(CopiedRows(lines, 0))]
+    return path in found
 
 
 STRONG = {("photos/a b.jpg", True)}
@@ -111,7 +128,7 @@ def test_the_path_tells_files_of_one_name_apart() -> None:
     candidates = "p/1/a.jpg", "p/2/a.jpg", "a.jpg"
     assert found("/m/p/1/a.jpg", *candidates) == {("p/1/a.jpg", True)}
     assert found("/m/a.jpg", *candidates) == {("a.jpg", True)}
-    assert found("a.jpg", *candidates) == {("a.jpg", True)}
+    assert found("/m/a.jpg?x", *candidates) == {("a.jpg", True)}
     assert found("see a.jpg", *candidates) == {(path, False) for path in candidates}
 
 
@@ -136,15 +153,15 @@ def test_a_mention_is_shown_as_it_is_written() -> None:
 def test_many_candidates_of_one_name_are_yielded_once_for_each_column() -> None:
     many = [b"%d/image.jpg" % number for number in range(100)]
     mentions = Mentions([*many, b"1/other.jpg"], SPELLINGS)
-    texts = ["x/image.jpg x/other.jpg", "image.jpg", "/m/7/image.jpg", "x"] * 50
-    found = list(mentions.in_texts(texts, told=[set(), set()]))
-    weak = [(number % 2, mention.path) for number, mention in found if not mention.is_strong]
+    rows = [(b"x/image.jpg x/other.jpg", b"image.jpg"), (b"/m/7/image.jpg", b"x")] * 25
+    found = list(mentions.in_block(Rows(rows, 0, 2), told=[set(), set()]))
+    weak = [(column, mention.path) for _row, column, mention in found if not mention.is_strong]
     assert sorted(set(weak)) == sorted(
         [(0, path) for path in [*many, b"1/other.jpg"]] + [(1, path) for path in many]
     )
-    assert len(weak) == 200 + 50
-    assert sum(mention.is_strong for _number, mention in found) == 50
-    assert len(list(mentions.in_texts(texts))) == 50 * (100 + 1 + 100 + 1)
+    assert len(weak) == 200 + 25
+    assert sum(mention.is_strong for _row, _column, mention in found) == 25
+    assert len(list(mentions.in_block(Rows(rows, 0, 2)))) == 25 * (100 + 1 + 100 + 1)
 
 
 def test_names_that_are_no_utf8_are_found() -> None:
@@ -178,12 +195,12 @@ def test_signs_of_a_name_that_need_no_encoding_may_be_encoded(written: str) -> N
 def test_a_name_without_an_extension_is_found_among_other_texts(text: str) -> None:
     mentions = Mentions([b"docs/Read me", b"p/a.jpg"], SPELLINGS)
     texts = ["docs/Read", "other/Read me", "", text, "https://example.org/read/me/"]
-    assert {number for number, _mention in mentions.in_texts(texts)} == {3}
+    assert {number for number, _path in in_texts(mentions, texts)} == {3}
 
 
 def test_a_name_without_an_extension_at_the_root_is_found_as_a_whole_text() -> None:
     mentions = Mentions([b"README"], SPELLINGS)
-    assert [number for number, _mention in mentions.in_texts(["see README", " readme ", None])] == [1]
+    assert {number for number, _path in in_texts(mentions, ["see README", " readme ", None])} == {1}
 
 
 ENCODINGS: list[Callable[[str], str]] = [
@@ -243,7 +260,8 @@ def test_no_encoding_hides_a_mention(
     text = around.format(written)
     assert (path, True) in found(text, *candidates)
     mentions = Mentions([path.encode()], SPELLINGS)
-    assert 1 in {number for number, _mention in mentions.in_texts(["a.jpg", text, None, "50% = /&\\"])}
+    assert 1 in {number for number, _path in in_texts(mentions, ["a.jpg", text, None, "50% = /&\\"])}
+    assert is_found_in_copy(mentions, path.encode(), text)
 
 
 def test_many_texts_are_searched_as_one() -> None:
@@ -261,7 +279,7 @@ def test_many_texts_are_searched_as_one() -> None:
         "日",
     ]
     mentions = Mentions([b"p/a.jpg", b"p/b.jpg"], SPELLINGS)
-    found = [(number, mention.path) for number, mention in mentions.in_texts(texts)]
+    found = in_texts(mentions, texts)
     assert list(dict.fromkeys(found)) == [
         (0, b"p/a.jpg"),
         (4, b"p/a.jpg"),
@@ -269,6 +287,39 @@ def test_many_texts_are_searched_as_one() -> None:
         (8, b"p/b.jpg"),
         (9, b"p/b.jpg"),
     ]
-    assert list(mentions.in_texts([])) == []
-    [(number, bare)] = Mentions([b"p/a"], SPELLINGS).in_texts(["x", "see p/a"])
-    assert (number, bare.path) == (1, b"p/a")
+    assert in_texts(mentions, []) == []
+    assert in_texts(Mentions([b"p/a"], SPELLINGS), ["x", "see p/a"]) == [(1, b"p/a")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x\nb.jpg",
+        "\tp/b.jpg",
+        "p/b.j=\r\npg",
+        "p/b.j=\npg",
+        "docs\\README\n",
+        "\ndocs/README\n",
+        r"docs\u002fREADME",
+        "p/\u200bb.jpg",
+        "p/b\u00ad.jpg",
+        "film.m\u212av",
+        "\\\n" * 500 + r"p\u002fb\u002ejpg",
+        "%" * 3000 + "p%2fb%2ejpg",
+    ],
+)
+def test_what_a_database_writes_with_a_backslash_hides_no_mention(text: str) -> None:
+    candidates = [b"p/b.jpg", b"docs/README", b"p/film.mkv"]
+    mentions = Mentions(candidates, SPELLINGS)
+    [path] = {mention.path for mention in mentions.in_text(text)}
+    assert is_found_in_copy(mentions, path, text)
+    assert in_texts(mentions, ["x", text])[0] == (1, path)
+
+
+def test_a_path_that_may_be_another_ones_hides_no_name() -> None:
+    candidates = "photos/a.jpg", "2024/photos/a.jpg"
+    both = {("photos/a.jpg", True), ("2024/photos/a.jpg", False)}
+    for text in ("photos/a.jpg", "see photos%2Fa.jpg", "https://other.example/photos/a.jpg"):
+        assert found(text, *candidates) == both
+    assert found("/m/photos/a.jpg", *candidates) == {("photos/a.jpg", True)}
+    assert found("a.jpg", "a.jpg", "2024/a.jpg") == {("a.jpg", True), ("2024/a.jpg", False)}

@@ -13,9 +13,11 @@ import pytest
 from engine.config.site import Column
 from engine.database import connect
 from engine.database.base import Database
+from engine.database.sweep import TextBlock
 from engine.errors import DatabaseError, SiteError
 from helpers.databases import TestDatabase
 from helpers.implementations import Implementation, photo_keys
+from helpers.texts import rows_of
 
 pytestmark = pytest.mark.promise(14)
 
@@ -28,7 +30,7 @@ def columns_of(database: Database, *listed: Column) -> dict[str, tuple[str, ...]
 
 def texts_of(database: Database, name: str, **how: Any) -> list[tuple[Any, ...]]:
     [table] = [table for table in database.searched_columns().tables if table.name == name]
-    return [tuple(row) for rows in database.texts(table, **how) for row in rows]
+    return rows_of(database, table, **how)
 
 
 def test_every_text_is_streamed(empty_database: TestDatabase) -> None:
@@ -139,15 +141,42 @@ def test_a_table_that_vanishes_is_an_error(photos_with_notes: TestDatabase) -> N
         database.table("gone")
         photos_with_notes.run("DROP TABLE gone")
         with pytest.raises(DatabaseError, match="searching gone for mentions"):
-            list(database.texts(table))
+            rows_of(database, table)
+
+
+def test_places_lead_to_their_rows(empty_database: TestDatabase) -> None:
+    empty_database.run("CREATE TABLE note (id integer PRIMARY KEY, body text, more text)")
+    texts = {n: (f"ä\t{n} body;", f"more {n};" if n % 3 else None) for n in range(300)}
+    empty_database.insert("note", [{"id": n, "body": a, "more": b} for n, (a, b) in texts.items()])
+    blocks: list[TextBlock] = []
+    with connect(empty_database.url, read_only=True) as database:
+        database.read_texts(database.searched_columns().tables[0], blocks.append, with_keys=True)
+    assert sum(map(len, blocks)) == 300
+    for number in (0, 1, 128, 299):
+        for text in (f"{number} body;", f"more {number};"):
+            found = [row for block in blocks if text in block.written for row in block.at(_all(text, block))]
+            expected = [texts[number]] if text.startswith(f"{number}") or number % 3 else []
+            if not text.startswith("more"):
+                found = [row for row in found if int(row.key[0]) == number]
+            assert [tuple(row.texts) for row in found] == expected
+    assert not any([*block.at([])] for block in blocks)
+
+
+def _all(text: str, block: TextBlock) -> list[int]:
+    written = block.written
+    return [place for place in range(len(written)) if written.startswith(text, place)]
+
+
+def _interrupt(_block: TextBlock) -> None:
+    raise InterruptedError
 
 
 def test_the_sweep_leaves_no_transaction_open(empty_database: TestDatabase) -> None:
     empty_database.run("CREATE TABLE note (id integer PRIMARY KEY, body text)")
     empty_database.insert("note", [{"id": number, "body": "a"} for number in range(300)])
     with connect(empty_database.url, read_only=False) as database:
-        for _some in database.texts(database.searched_columns().tables[0]):
-            break
+        with pytest.raises(InterruptedError):
+            database.read_texts(database.searched_columns().tables[0], _interrupt)
         with connect(empty_database.url, read_only=True) as other:
             assert other.open_transactions() == {}
         with database.transaction():
@@ -172,7 +201,7 @@ def test_reading_changes_no_mark(implementation: Implementation, opened: Databas
         return
     assert before
     for searched in opened.searched_columns().tables:
-        list(opened.texts(searched, with_keys=True))
+        rows_of(opened, searched, with_keys=True)
     opened.count_references([Column("photo", "image")], [b"p/1.jpg"])
     with opened.rehearsal():
         pass

@@ -11,17 +11,16 @@ import pytest
 
 from engine.database import connect
 from engine.database.base import Database
+from engine.database.sweep import TextBlock
 from engine.errors import DatabaseError
 from helpers.databases import TestDatabase
+from helpers.texts import rows_of
 
 pytestmark = pytest.mark.promise(14)
 
 
 def all_texts(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    return {
-        table.name: [tuple(row) for rows in database.texts(table) for row in rows]
-        for table in database.searched_columns().tables
-    }
+    return {table.name: rows_of(database, table) for table in database.searched_columns().tables}
 
 
 def test_every_type_that_holds_text_is_read(postgresql: TestDatabase) -> None:
@@ -147,17 +146,31 @@ def test_a_policy_that_hides_rows_is_named(postgresql: TestDatabase, weak_user: 
 
 
 def test_a_lost_connection_is_an_error_and_not_the_end_of_the_rows(postgresql: TestDatabase) -> None:
-    postgresql.run("CREATE TABLE t AS SELECT 'text ' || n AS a FROM generate_series(1, 5000) AS s(n)")
+    postgresql.run("CREATE TABLE t AS SELECT repeat('text ', 200) AS a FROM generate_series(1, 20000)")
+    blocks: list[TextBlock] = []
+
+    def received(block: TextBlock) -> None:
+        if not blocks:
+            postgresql.run(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        blocks.append(block)
+
     with connect(postgresql.url, read_only=True) as database:
         [table] = database.searched_columns().tables
-        rows = database.texts(table)
-        next(rows)
-        postgresql.run(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
         with pytest.raises(DatabaseError, match="searching t for mentions"):
-            list(rows)
+            database.read_texts(table, received)
+    assert blocks
+
+
+def test_what_copy_writes_in_another_way_is_read_as_it_is(postgresql: TestDatabase) -> None:
+    texts = ["a\tb", "a\nb\r\n", "\\", "\\N", "\\n", "", None, "\b\f\v\x01", "100%", "\t\t", "ä€😀\\t"]
+    postgresql.run("CREATE TABLE t (id integer PRIMARY KEY, a text, b text)")
+    postgresql.insert("t", [{"id": n, "a": text, "b": "x"} for n, text in enumerate(texts)])
+    with connect(postgresql.url, read_only=True) as database:
+        [table] = database.searched_columns().tables
+        assert rows_of(database, table, with_keys=True) == [(f"{n}", t, "x") for n, t in enumerate(texts)]
 
 
 def test_nothing_is_written_by_reading(postgresql: TestDatabase) -> None:
@@ -172,5 +185,5 @@ def test_nothing_is_written_by_reading(postgresql: TestDatabase) -> None:
     with connect(postgresql.url, read_only=False) as database:
         [table] = database.searched_columns().tables
         with pytest.raises(DatabaseError, match="read-only transaction"):
-            list(database.texts(table))
+            rows_of(database, table)
     assert postgresql.rows("SELECT * FROM log") == []

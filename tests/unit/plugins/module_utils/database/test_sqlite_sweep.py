@@ -15,16 +15,15 @@ import pytest
 from engine.database import connect
 from engine.database.base import Database
 from engine.database.sqlite import sweep
+from engine.database.sweep import TextBlock
 from helpers.databases import TestDatabase
+from helpers.texts import rows_of
 
 pytestmark = pytest.mark.promise(14)
 
 
 def all_texts(database: Database) -> dict[str, list[tuple[Any, ...]]]:
-    return {
-        table.name: [tuple(row) for rows in database.texts(table) for row in rows]
-        for table in database.searched_columns().tables
-    }
+    return {table.name: rows_of(database, table) for table in database.searched_columns().tables}
 
 
 def test_text_is_read_in_columns_of_every_type(sqlite: TestDatabase) -> None:
@@ -98,8 +97,11 @@ def test_reading_goes_on_where_it_was_interrupted_for_writers(
     with connect(sqlite.url, read_only=True) as database:
         [table] = database.searched_columns().tables
         found = []
-        for number, rows in enumerate(database.texts(table)):
-            found += [text for (text,) in rows]
+
+        def received(block: TextBlock) -> None:
+            found.extend(row.texts[0] for row in block)
             # Nobody who writes waits for the rest.
-            sqlite.run(f"PRAGMA busy_timeout = 0; UPDATE t SET a = a WHERE id = {number}")
+            sqlite.run(f"PRAGMA busy_timeout = 0; UPDATE t SET a = a WHERE id = {len(found)}")
+
+        database.read_texts(table, received)
     assert found == [f"text {number}" for number in range(101)]
