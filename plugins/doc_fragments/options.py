@@ -490,8 +490,8 @@ options:
         description:
           - 'The folder below which its paths lie, relative to the media root, such as V(private):
             that of a storage of its own below the media root. It may have letters and digits of ASCII
-            and C(. _ ~ -) only. Such a column is neither that of a job C(missing) or C(incomplete),
-            nor one of their companion columns.'
+            and C(. _ ~ -) only. Where it is the column of a job C(missing) or C(incomplete), or one
+            of their companion columns, the files of records are searched there.'
         type: str
       size_column:
         description:
@@ -765,8 +765,8 @@ options:
         description:
           - 'The folder below which its paths lie, relative to the media root, such as V(private):
             that of a storage of its own below the media root. It may have letters and digits
-            of ASCII and C(. _ ~ -) only. Such a column is neither that of a job C(missing)
-            or C(incomplete), nor one of their companion columns.'
+            of ASCII and C(. _ ~ -) only. Where it is the column of a job C(missing) or C(incomplete),
+            or one of their companion columns, the files of records are searched there.'
         type: str
       size_column:
         description:
@@ -978,8 +978,8 @@ options:
         description:
           - 'The folder below which its paths lie, relative to the media root, such as V(private): that
             of a storage of its own below the media root. It may have letters and digits of ASCII and
-            C(. _ ~ -) only. Such a column is neither that of a job C(missing) or C(incomplete), nor
-            one of their companion columns.'
+            C(. _ ~ -) only. Where it is the column of a job C(missing) or C(incomplete), or one of their
+            companion columns, the files of records are searched there.'
         type: str
   derived:
     description:

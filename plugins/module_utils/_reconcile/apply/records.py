@@ -20,7 +20,6 @@ from ..config.site import RecordsJob
 from ..errors import CleanupError, CommitUnknown, DatabaseError
 from ..kept import Code, Doubt
 from ..media.derived import patterns
-from ..media.paths import Spellings
 from ..plan.dependents.cascade import Cascade, CascadeRow, cascade_of
 from ..plan.dependents.update import only_columns
 from ..plan.records import (
@@ -34,6 +33,7 @@ from ..plan.records import (
     reference_check,
     restriction,
     shared_paths,
+    spellings_of,
 )
 from ..quarantine.format import as_text
 from ..session import Session
@@ -142,7 +142,7 @@ class _Removal:
 
     def _with_same_companions(self, records: Sequence[Record]) -> set[tuple[Any, ...]]:
         """The keys of those whose companion columns still hold what the plan says; the rows are locked."""
-        columns = self.job.companion_columns
+        columns = self.job.companions
         if not columns or not records:
             return {record.key for record in records}
         rows = [record.row for record in records]
@@ -261,5 +261,5 @@ def _returned(session: Session, job: RecordsJob, records: Sequence[Record]) -> s
 
 def _check(session: Session, job: RecordsJob) -> MissingCheck:
     """What keeps a record or a file now was reported with the plan, or is reported for its record."""
-    spellings = Spellings(job.site.media_root, job.site.media_url)
+    spellings = spellings_of(job)
     return MissingCheck(session.media, spellings, patterns(job.derived), lambda _name, _code, _reason: None)

@@ -11,9 +11,10 @@ from typing import Any, Callable, Iterator, Sequence
 from ..config.site import RecordsJob
 from ..errors import DatabaseError
 from ..kept import Code, Doubt
-from ..plan.records import Record, RecordsPlan, Relink, reference_check
+from ..plan.records import Record, RecordsPlan, Relink, held_by_column, reference_check
 from ..quarantine.format import as_text
 from ..session import Session
+from ..text import escaped
 from .outcome import Outcome
 
 # Those of some records that are still what the plan says.
@@ -63,7 +64,7 @@ class Relinking:
         record, database = relink.record, self._session.database
         try:
             with database.savepoint():
-                changed = database.set_file(self._plan.selection, record.row, record.moved_to)
+                changed = database.set_file(self._plan.selection, record.row, self._held(record))
         except DatabaseError as error:
             self._outcome.keep(record.name, Code.NOT_WRITABLE, f"it is kept as it is: {error}")
             return
@@ -86,5 +87,12 @@ class Relinking:
                 "files": [as_text(record.file or b"")],
                 "key": row["key"],
                 "row": {name: row["row"][name] for name in {*table.key, column}},
-                "now": {column: as_text(record.moved_to)},
+                "now": {column: as_text(self._held(record))},
             }
+
+    def _held(self, record: Record) -> bytes:
+        """What the column is to hold; nothing is planned of which it could hold none."""
+        held = held_by_column(record.moved_to, self._job.deciding_column.prefix)
+        if held is None:
+            raise DatabaseError(f"{self._job.deciding_column} cannot reference '{escaped(record.moved_to)}'")
+        return held

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from ..database.catalog import Row
 from ..kept import Code
 from ..media.derived import DerivedPattern
-from ..media.paths import Spellings, decomposed, no_path, shortened
+from ..media.paths import Spellings, decomposed, shortened
 from ..media.quick_check import QuickCheck
 from ..media.store import Answer, FileState, MediaStore
 from ..text import escaped
@@ -48,7 +48,7 @@ class MissingCheck:
     def is_missing(self, row: Row) -> bool:
         """Whether it is proven that the row's file does not exist; ``keep`` hears what prevents the proof."""
         path = row.file or b""
-        why = no_path(path)
+        why = self._spellings.no_path(path)
         if not why and not self._is_absent(path, path):
             return False
         spellings = self._other_spellings(path)
@@ -91,7 +91,7 @@ class MissingCheck:
 
     def file_at(self, path: bytes) -> FileState | None:
         """The state of the regular file at a path, if one is there and may be removed."""
-        why = no_path(path)
+        why = self._spellings.no_path(path)
         if why:
             self._keep(shortened(path), Code.OUTSIDE, f"the database holds this path, which {why}")
             return None
@@ -117,7 +117,7 @@ class MissingCheck:
             if path not in given:
                 given.add(path)
                 yield path
-            if no_path(path):
+            if self._spellings.no_path(path):
                 continue
             for pattern in self._derived:
                 if not pattern.may_come_from(path):

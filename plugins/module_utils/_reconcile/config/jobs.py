@@ -59,13 +59,14 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         raise SiteError("dangling is for the job incomplete of a model of a Django project. Leave it out.")
     references = columns_of(values["references"])
     deciding = _deciding_column(values, references)
+    companions = _companions(values)
     return RecordsJob(
         site=_site(values),
         table=deciding.table,
         file_column=deciding.name,
         size_column=deciding.size,
         checksum_column=deciding.checksum,
-        companion_columns=_companions(values),
+        companion_columns=companions,
         select=values["select"],
         unattached_column=values["unattached_column"] or UNATTACHED_COLUMN,
         uploaded_at_column=values["uploaded_at_column"],
@@ -80,6 +81,7 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
         relink=values["relink"],
         references=references,
         derived=tuple(values["derived"]),
+        prefixes=_prefixes(deciding.table, (deciding.name, *companions), references),
     )
 
 
@@ -108,13 +110,25 @@ def _on_missing(values: Mapping[str, Any]) -> str:
 def _deciding_column(values: Mapping[str, Any], references: Sequence[Column]) -> Column:
     """The file column; what the site's references say of it need not be said again."""
     column = Column(values["table"], values["file_column"])
-    listed = next((reference for reference in references if reference == column), column)
+    listed = _listed(column, references)
     return Column(
         column.table,
         column.name,
         values["size_column"] or listed.size,
         values["checksum_column"] or listed.checksum,
     )
+
+
+def _listed(column: Column, references: Sequence[Column]) -> Column:
+    """A column as the site's references have it first."""
+    same = (one for one in references if (one.table, one.name) == (column.table, column.name))
+    return next(same, column)
+
+
+def _prefixes(table: str, names: Sequence[str], references: Sequence[Column]) -> tuple[tuple[str, str], ...]:
+    """The folders below which columns of a table hold paths, as the site's references say."""
+    listed = ((name, _listed(Column(table, name), references).prefix) for name in names)
+    return tuple((name, prefix) for name, prefix in listed if prefix)
 
 
 def _companions(values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -274,6 +274,8 @@ class RecordsJob:
     doubt: Doubt | None = None
     notes: tuple[str, ...] = ()
     parent_links: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    # The folders of the media store below which its own columns hold paths, by the name of the column.
+    prefixes: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -301,11 +303,21 @@ class RecordsJob:
 
     @property
     def deciding_column(self) -> Column:
-        return Column(self.table, self.file_column, self.size_column, self.checksum_column)
+        prefix = self._prefix_of(self.file_column)
+        return Column(self.table, self.file_column, self.size_column, self.checksum_column, prefix)
+
+    @property
+    def companions(self) -> tuple[Column, ...]:
+        return tuple(
+            Column(self.table, name, prefix=self._prefix_of(name)) for name in self.companion_columns
+        )
+
+    def _prefix_of(self, column: str) -> str:
+        return dict(self.prefixes).get(column, "")
 
     @property
     def own_columns(self) -> tuple[Column, ...]:
-        return (self.deciding_column, *(Column(self.table, name) for name in self.companion_columns))
+        return (self.deciding_column, *self.companions)
 
     @property
     def referencing_columns(self) -> tuple[Column, ...]:

@@ -125,7 +125,7 @@ class Selection:
     Without ``unattached_columns`` these are the rows that reference a file; with them, those in which one of
     them is NULL, or that are ``dangling`` in one of these ways. With ``uploaded_at_column``, it must be
     before ``cutoff`` (seconds since 1970). With ``only``, a row must have one of these values in each of
-    these columns, or NULL.
+    these columns, or NULL. The file column holds paths below ``prefix``; those of rows begin with it.
     """
 
     table: Table
@@ -136,6 +136,7 @@ class Selection:
     time_zone: str | None = None
     only: Only = ()
     dangling: tuple[Dangling, ...] = ()
+    prefix: str = ""
 
     @property
     def of_any_age(self) -> Selection:

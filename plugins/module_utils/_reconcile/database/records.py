@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Any, Iterable, Iterator, Sequence
 
+from ..config.site import Column
 from ..errors import SiteError
 from ..text import escaped_value
 from .catalog import Dangling, Details, ForeignKey, Key, Row, Selection, Table
@@ -41,7 +42,7 @@ class Records(Statements):
     def _rows_where(
         self, selection: Selection, condition: str, parameters: Sequence[Any]
     ) -> Iterator[list[Row]]:
-        path = self.dialect.read_path(self.dialect.field("t", selection.file_column))
+        path = self.dialect.read_path(self._whole_path(selection.file_column, selection.prefix))
         statement = (
             f"SELECT {path} AS path, {self.dialect.key_list(selection.table)} "
             f"FROM {self.dialect.relation(selection.table)} AS t WHERE {condition} ORDER BY path"
@@ -61,7 +62,7 @@ class Records(Statements):
     def details(
         self,
         selection: Selection,
-        companions: Sequence[str],
+        companions: Sequence[Column],
         owner: Sequence[ForeignKey | str],
         rows: Sequence[Row],
     ) -> list[Details]:
@@ -73,7 +74,7 @@ class Records(Statements):
         table = selection.table
         joins, shown = self._owner(owner)
         source, parameters = self._row_keys(table, [row.key for row in rows])
-        files = [self.dialect.read_path(self.dialect.field("t", name)) for name in companions]
+        files = [self.dialect.read_path(self._whole_path(one.name, one.prefix)) for one in companions]
         statement = (
             f"SELECT {', '.join([shown, *files, self.dialect.key_list(table)])} FROM {source} "
             f"JOIN {self.dialect.relation(table)} AS t ON {self.dialect.key_join(table)} {joins}"
@@ -132,7 +133,10 @@ class Records(Statements):
         return self.dialect.path_parameter(path) is not None
 
     def set_file(self, selection: Selection, row: Row, path: bytes) -> int:
-        """Let a row reference another file if it is still selected, with the same file; returns 1 or 0."""
+        """Let a row reference another file if it is still selected, with the same file; returns 1 or 0.
+
+        ``path`` is what the column is to hold, without its prefix.
+        """
         table = selection.table
         change = {selection.file_column: self.dialect.new_path}
         matching, condition, parameters = self._still_selected(selection, [row])
@@ -163,7 +167,17 @@ class Records(Statements):
         return f"{self.dialect.key_join(selection.table)} AND {same_file}"
 
     def _file(self, selection: Selection) -> str:
-        return self.dialect.path(self.dialect.field("t", selection.file_column))
+        return self.dialect.path(self._whole_path(selection.file_column, selection.prefix))
+
+    def _whole_path(self, name: str, prefix: str) -> str:
+        """What a column of a row ``t`` holds, as a path in the store. A prefix makes none of nothing."""
+        value = self.dialect.field("t", name)
+        if not prefix:
+            return value
+        whole = self.dialect.below(prefix, value)
+        return (
+            f"(CASE WHEN {self.dialect.is_filled(value)} THEN {whole} WHEN {value} IS NOT NULL THEN '' END)"
+        )
 
     def _condition(self, selection: Selection) -> tuple[str, list[Any]]:
         fields = [self.dialect.field("t", name) for name in selection.unattached_columns]

@@ -97,6 +97,11 @@ class Spellings:
         """What may stand before a path, each with a slash at its end and none at its beginning."""
         return self._prefixes
 
+    def no_path(self, value: bytes) -> str | None:
+        """Say why a value, or what a column holds behind one of the folders, references no path."""
+        held = (value[len(folder) :] for folder in self._folders if value.startswith(folder))
+        return no_path(value) or next(filter(None, map(outside, held)), None)
+
     def meant_by(self, value: bytes) -> Iterator[bytes]:
         """Yield the canonical paths that a value of the database may stand for; some more than once.
 

@@ -15,7 +15,7 @@ from typing import AbstractSet, Any, Iterable, Iterator, NamedTuple, Sequence
 from ..compare.keep import KeepList
 from ..compare.mentions.unlisted import RowName
 from ..compare.names.references import ReferenceCheck
-from ..config.site import RecordsJob
+from ..config.site import Column, RecordsJob
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Row, Selection, Table
 from ..database.sweep import Identity
@@ -146,8 +146,19 @@ def directories(session: Session, job: RecordsJob) -> Iterator[bytes]:
 
 def reference_check(job: RecordsJob, database: Database, store: MediaStore) -> ReferenceCheck:
     """Who references the files of records."""
-    spellings = Spellings(job.site.media_root, job.site.media_url)
-    return ReferenceCheck(database, job.referencing_columns, patterns(job.derived), spellings, store)
+    return ReferenceCheck(database, job.referencing_columns, patterns(job.derived), spellings_of(job), store)
+
+
+def held_by_column(path: bytes, prefix: str) -> bytes | None:
+    """What a column holds that references a file; None where this is not below its prefix."""
+    folder = prefix.encode() + b"/" if prefix else b""
+    return path[len(folder) :] if path.startswith(folder) else None
+
+
+def spellings_of(job: RecordsJob) -> Spellings:
+    """How the files of records may be written."""
+    folders = {column.prefix.encode() for column in job.own_columns if column.prefix}
+    return Spellings(job.site.media_root, job.site.media_url, folders)
 
 
 def apart(records: Spool[Record], links: Dependents) -> Iterator[list[Record]]:
@@ -256,7 +267,8 @@ def shared_paths(job: RecordsJob, database: Database, paths: Iterable[bytes]) ->
     """
     asked = {path for path in paths if not job.site.accepts(Code.SHARED_PATH, path)}
     count: Counter[bytes | None] = Counter()
-    for rows in database.rows_by_file(Selection(database.table(job.table), job.file_column), sorted(asked)):
+    of_any_row = Selection(database.table(job.table), job.file_column, prefix=job.deciding_column.prefix)
+    for rows in database.rows_by_file(of_any_row, sorted(asked)):
         count.update(row.file for row in rows)
     return {path for path in asked if count[path] > 1}
 
@@ -319,23 +331,25 @@ def owner_path(job: RecordsJob, selection: Selection, database: Database) -> lis
     return [*steps, last]
 
 
-def require_whole_paths(job: RecordsJob, database: Database) -> None:
-    """Refuse a job whose paths are said to lie below a prefix: their files would be searched elsewhere.
+def require_same_prefixes(job: RecordsJob, database: Database) -> None:
+    """Refuse a job on columns that references list with another prefix: its files may be elsewhere.
 
     Of a field whose storage was such a folder once, the project knows better. Raises SiteError.
     """
     project = job.site.project.columns if job.site.project else ()
-    below = {
-        (database.table(column.table).identity, column.name): column.prefix
-        for column in job.references
-        if column.prefix
-    }
-    dependents = (rule.column for rule in job.dependents if rule.holds_path)
-    for column in (*job.own_columns, *dependents):
-        prefix = below.get((database.table(column.table).identity, column.name))
-        if prefix and column not in project:
+    listed: dict[tuple[Identity, str], set[str]] = {}
+    for column in job.references:
+        listed.setdefault(_place(database, column), set()).add(column.prefix)
+    by_path = (rule.column for rule in job.dependents if rule.holds_path)
+    for column in (*job.own_columns, *by_path):
+        others = listed.get(_place(database, column), set()) - {column.prefix}
+        if others and column not in project:
             raise SiteError(
-                f"the column {column} holds paths below {prefix!r}, as references say, and the job "
-                f"{job.name} would search its files in the media root itself. Describe a site of its own for "
-                "that folder, with its path as media_root."
+                f"references lists the column {column} with the prefix {min(others)!r}, and the job "
+                f"{job.name} would search its files by the prefix {column.prefix!r}. Write its table in both "
+                "places the same, and list it with one prefix; where rows differ, it is not for this job."
             )
+
+
+def _place(database: Database, column: Column) -> tuple[Identity, str]:
+    return database.table(column.table).identity, column.name

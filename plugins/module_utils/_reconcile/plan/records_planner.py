@@ -41,8 +41,9 @@ from .records import (
     apart,
     owner_path,
     reference_check,
-    require_whole_paths,
+    require_same_prefixes,
     restriction,
+    spellings_of,
     spool,
     triggered,
 )
@@ -60,6 +61,7 @@ class RecordsPlanner(Planner):
         scope = _scope(job)
         super().__init__(session, job, scope, approved)
         self.job = job
+        self.spellings = spellings_of(job)
         selection = self._selection()
         self.database.require_comparable(selection)
         self.age = AgeCheck(self.store, job.age_limit, self.moment)
@@ -80,7 +82,7 @@ class RecordsPlanner(Planner):
         self.mentions = RecordMentions(self.unlisted)
         for column in job.referencing_columns:
             self.database.path_column(column)
-        require_whole_paths(job, self.database)
+        require_same_prefixes(job, self.database)
 
     @property
     def _examined(self) -> Selection:
@@ -103,6 +105,7 @@ class RecordsPlanner(Planner):
             cutoff,
             self.job.time_zone,
             self.job.only,
+            prefix=self.job.deciding_column.prefix,
         )
 
     @abstractmethod
@@ -215,7 +218,7 @@ class RecordsPlanner(Planner):
             details = {
                 detail.key: detail
                 for detail in self.database.details(
-                    self.plan.selection, self.job.companion_columns, self.owner_path, chunk
+                    self.plan.selection, self.job.companions, self.owner_path, chunk
                 )
             }
             for row in chunk:
@@ -397,4 +400,5 @@ def _scope(job: RecordsJob) -> str:
     # Approving a plan approves what becomes of all rows that depend on its records.
     if job.dangling:
         parts.append("dangling")
+    parts += [f"{column}:{prefix}" for column, prefix in job.prefixes]
     return "\0".join([*parts, repr(job.dependents), str(job.parents), repr(job.only), job.on_missing])

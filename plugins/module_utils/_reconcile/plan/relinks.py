@@ -12,10 +12,9 @@ from ..compare.age import AgeCheck
 from ..config.site import RecordsJob
 from ..database.base import Database
 from ..kept import Code, Doubt
-from ..media.paths import Spellings
 from ..media.store import MediaStore
 from ..text import escaped
-from .records import Record, Relink, reference_check
+from .records import Record, Relink, held_by_column, reference_check, spellings_of
 
 
 class RelinkPlanner:
@@ -25,7 +24,8 @@ class RelinkPlanner:
         self._store = store
         self._database = database
         self._age = age
-        self._spellings = Spellings(job.site.media_root, job.site.media_url)
+        self._spellings = spellings_of(job)
+        self._prefix = job.deciding_column.prefix
         self._check = reference_check(job, database, store)
         self._check.read()
 
@@ -56,4 +56,8 @@ class RelinkPlanner:
                 return Doubt(Code.OTHER_SPELLING, f"'{escaped(path)}' is not how a path is usually written")
         if not self._database.can_hold(record.moved_to):
             return Doubt(Code.OTHER_SPELLING, "the database can hold no such path")
+        if held_by_column(record.moved_to, self._prefix) is None:
+            return Doubt(
+                Code.LIKELY_MOVE, f"that is not in '{self._prefix}', where the files of its column are"
+            )
         return None

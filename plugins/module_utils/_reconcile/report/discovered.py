@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, Iterator, Mapping, NamedTuple
 
 from ..config.django.facts import Facts, FieldFacts, ModelFacts
-from ..config.django_jobs.files import Files, files_of
+from ..config.django_jobs.files import Files, files_of, judged_fields
 from ..config.django_jobs.place import Place, place_of, place_options
 from ..errors import SiteError
 from ..text import counted
@@ -44,12 +44,12 @@ def discover(facts: Facts, site: Mapping[str, Any]) -> Discovered:
     django = site["django"]
     place = place_of(facts, django.get("database"), django.get("storage"))
     files, why_not = _files(facts, place)
-    owners = [model for model in facts.models if any(_files_of_model(facts, place, model))]
+    owners = [model for model in facts.models if _judged_fields(facts, place, files, model)]
     found = {**site, **({"orphans": {}} if files else {})}
     incomplete = [job for model in owners for job in _incomplete(model)]
     if incomplete:
         found["incomplete"] = incomplete
-    missing = [_missing(facts, place, model) for model in owners]
+    missing = [_missing(model, _judged_fields(facts, place, files, model)) for model in owners]
     review = [*why_not, *(files.notes if files else ()), *_elsewhere(facts, place)]
     review += [note for model in owners for note in _about_deletion(facts, model)]
     return Discovered(found, missing, _known(facts, place, files), review)
@@ -135,11 +135,11 @@ def _media(facts: Facts, place: Place) -> Mapping[str, str]:
         return {"media_root": place.store.location, "media_url": facts.media_url}
 
 
-def _files_of_model(facts: Facts, place: Place, model: ModelFacts) -> Iterator[FieldFacts]:
-    """The file fields of a model, all of whose files are in the store."""
-    if not model.swapped and model.managed and model.database == place.database_alias:
-        files = (field for field in model.fields if field.kind == "file")
-        yield from (field for field in files if place.is_ours(facts, field))
+def _judged_fields(facts: Facts, place: Place, files: Files | None, model: ModelFacts) -> list[FieldFacts]:
+    """The file fields of a model by which its rows can be judged."""
+    if model.swapped or not model.managed or model.database != place.database_alias or files is None:
+        return []
+    return list(judged_fields(facts, place, files, model))
 
 
 def _incomplete(model: ModelFacts) -> Iterator[dict[str, Any]]:
@@ -155,9 +155,8 @@ def _incomplete(model: ModelFacts) -> Iterator[dict[str, Any]]:
         yield {"model": model.label, "uploaded_at": _USUAL_TIME}
 
 
-def _missing(facts: Facts, place: Place, model: ModelFacts) -> dict[str, Any]:
+def _missing(model: ModelFacts, fields: list[FieldFacts]) -> dict[str, Any]:
     """The job for a model; where every file of a row is optional, the row is more than its file."""
-    fields = list(_files_of_model(facts, place, model))
     needed = [field for field in fields if not field.null]
     job = {"model": model.label, "field": (needed or fields)[0].name}
     return job if needed else {**job, "on_missing": "clear"}

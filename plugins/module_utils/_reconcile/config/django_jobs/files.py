@@ -56,6 +56,16 @@ class Files(NamedTuple):
     notes: list[str]
 
 
+def judged_fields(facts: Facts, place: Place, files: Files, model: ModelFacts) -> dict[FieldFacts, str]:
+    """The file fields of a model whose files are all judged, with the folders where their storages begin."""
+    found = {}
+    for field in model.fields:
+        prefix = place.prefix_of_field(facts, field) if field.kind == "file" else None
+        if prefix is not None and FileField(model, field, prefix).column in files.references:
+            found[field] = prefix
+    return found
+
+
 def file_fields(facts: Facts) -> Iterator[tuple[ModelFacts, FieldFacts]]:
     """All file fields of all tables."""
     for model in facts.models:

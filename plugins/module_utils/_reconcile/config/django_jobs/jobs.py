@@ -78,7 +78,7 @@ def _records(job: str, said: Options, facts: Facts, place: Place, files: Files) 
             raise SiteError("model is missing; it must be the label of a model, such as album.Photo.")
         # Its table and columns are said by hand.
         return build_job(job, options)
-    found = records_of(facts, place, {**said, "select": job})
+    found = records_of(facts, place, files, {**said, "select": job})
     replacing = {name: value for name, value in options.items() if name not in (*_IN_DJANGO, "dangling")}
     unattached = {"unattached_column": found.unattached[0]} if found.unattached else {}
     built = build_job(job, {**found.options, **replacing, **unattached})
@@ -96,6 +96,7 @@ def _with_rules(built: RecordsJob, found: Records, facts: Facts, place: Place) -
         dependents=(*built.dependents, *implied),
         parents=built.parents or deletion.parents,
         parent_links=deletion.parent_links,
+        prefixes=found.prefixes,
         more_unattached_columns=found.unattached[1:],
         dangling=found.dangling,
         doubt=deletion.doubt,

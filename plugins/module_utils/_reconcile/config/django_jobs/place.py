@@ -68,11 +68,11 @@ class Place(NamedTuple):
         """Whether the store is a folder of a storage, whose values lead into it by another beginning."""
         return Place(self.database_alias, self.database, storage).prefix_of(self.store) not in (None, "")
 
-    def is_ours(self, facts: Facts, field: FieldFacts) -> bool:
-        """Whether all files of a field are in the store, at the paths that its column holds."""
+    def prefix_of_field(self, facts: Facts, field: FieldFacts) -> str | None:
+        """Where in the store all files of a field are; None if they are not, or nobody knows it."""
         if field.storage is None or field.storage_by_row:
-            return False
-        return self.prefix_of(facts.storages[field.storage]) == ""
+            return None
+        return self.prefix_of(facts.storages[field.storage])
 
 
 def place_of(facts: Facts, database: str | None, storage: str | None) -> Place:

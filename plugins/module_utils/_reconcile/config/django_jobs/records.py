@@ -11,6 +11,7 @@ from typing import Any, Mapping, NamedTuple
 from ...errors import SiteError
 from ..django.facts import Facts, FieldFacts, GenericForeignKeyFacts, ModelFacts
 from ..site import Column, GenericTargets
+from .files import Files, judged_fields
 from .place import Place
 
 
@@ -23,20 +24,19 @@ class Records(NamedTuple):
     unattached: tuple[str, ...]
     # Where what its generic foreign key points at would be, if rows that point at nothing are meant as well.
     dangling: GenericTargets | None
+    # The folders of the store below which its columns hold paths.
+    prefixes: tuple[tuple[str, str], ...]
 
 
-def records_of(facts: Facts, place: Place, said: Mapping[str, Any]) -> Records:
+def records_of(facts: Facts, place: Place, files: Files, said: Mapping[str, Any]) -> Records:
     """The options of the job that a description asks for by ``model`` and ``field``. Raises SiteError."""
     model = _model(facts, place, said["model"])
-    field = _file_field(facts, place, model, said)
+    judged = judged_fields(facts, place, files, model)
+    field = _file_field(model, judged, place, said)
     options: dict[str, Any] = {
         "table": model.table,
         "file_column": field.column,
-        "companion_columns": [
-            other.column
-            for other in model.fields
-            if other.kind == "file" and other != field and place.is_ours(facts, other)
-        ],
+        "companion_columns": [other.column for other in judged if other != field],
         "time_zone": place.database.time_zone or facts.time_zone or None,
         "uploaded_at_column": _time_column(model, said),
     }
@@ -52,6 +52,7 @@ def records_of(facts: Facts, place: Place, said: Mapping[str, Any]) -> Records:
         options,
         _unattached(model, said) if is_incomplete else (),
         _targets(facts, place, model, said) if said.get("dangling") else None,
+        tuple((own.column, prefix) for own, prefix in judged.items() if prefix),
     )
 
 
@@ -75,7 +76,9 @@ def _has_files(model: ModelFacts) -> bool:
     return any(field.kind == "file" for field in model.fields)
 
 
-def _file_field(facts: Facts, place: Place, model: ModelFacts, said: Mapping[str, Any]) -> FieldFacts:
+def _file_field(
+    model: ModelFacts, judged: Mapping[FieldFacts, str], place: Place, said: Mapping[str, Any]
+) -> FieldFacts:
     """The field of the files; where it decides nothing, the first one of the model."""
     fields = [field for field in model.fields if field.kind == "file"]
     named = said.get("field")
@@ -90,10 +93,10 @@ def _file_field(facts: Facts, place: Place, model: ModelFacts, said: Mapping[str
     if len(fields) > 1 and decides:
         names = ", ".join(field.name for field in fields)
         raise SiteError(f"field is missing: {model.label} has {names}. Say whose missing files are meant.")
-    ours = [field for field in fields if place.is_ours(facts, field)]
+    ours = [field for field in fields if field in judged]
     if not ours:
         by_row = any(field.storage_by_row for field in fields)
-        why = "depends on the row" if by_row else "is not that of the site"
+        why = "depends on the row" if by_row else "is not that of the site, or a folder in it that is kept"
         raise SiteError(
             f"field: the storage of {model.label}.{fields[0].name} {why}, so a file that is not in "
             f"{place.store.location!r} need not be missing. "

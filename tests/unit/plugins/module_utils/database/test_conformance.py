@@ -203,7 +203,7 @@ def _removes_one_row_of_three(site: TestDatabase) -> None:
         rows = rows_of(database)
         assert [row.file for row in rows] == [b"0", b"1", b"2"]
         assert database.count_keys(chosen.table, [row.key for row in rows]) == 3
-        [details] = database.details(chosen, ["image"], [], rows[1:2])
+        [details] = database.details(chosen, [Column("photo", "image")], [], rows[1:2])
         assert (details.key, details.companions, details.owner) == (rows[1].key, (b"1",), None)
         with database.transaction():
             assert database.still_selected(chosen, rows) == {row.key for row in rows}

@@ -77,7 +77,7 @@ def test_reading_runs_no_code_of_a_stranger(shadowing: Any) -> None:
             rows = [row for rows in database.rows(chosen) for row in rows]
             assert len(rows) == database.count_rows(chosen, condition=True) == 2
             assert [len(found) for found in database.rows_by_file(chosen, [b"p/1.jpg"])] == [1]
-            assert len(database.details(chosen, ["image"], ["sha"], rows)) == 2
+            assert len(database.details(chosen, [Column("photo", "image")], ["sha"], rows)) == 2
             assert database.still_selected(chosen, rows) == {row.key for row in rows}
         photo, note = database.table("photo"), database.table("note")
         [link] = database.foreign_keys()

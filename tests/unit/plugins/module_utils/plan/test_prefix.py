@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -123,18 +122,6 @@ def test_a_prefix_makes_no_paths_of_texts(sqlite_site: Site) -> None:
     hold(sqlite_site, *(f"Summer-{number}" for number in range(100)))
     plan, _outcome = run(sqlite_site.orphans(references=COLUMNS, accept=[]), check=True)
     assert guards(plan) == ["no_paths"]
-
-
-@pytest.mark.promise(1)
-@pytest.mark.parametrize("job", ["missing", "incomplete"])
-@pytest.mark.parametrize("options", [{"file_column": "thumbnail"}, {"companion_columns": ["thumbnail"]}])
-def test_no_record_is_judged_by_a_file_below_a_prefix(
-    sqlite_site: Site, job: str, options: dict[str, Any]
-) -> None:
-    hold(sqlite_site, "in/a.jpg")
-    below = {**BELOW, "table": "main.photo"}
-    with pytest.raises(SiteError, match=r"the column photo\.thumbnail holds paths below 'private'"):
-        run(getattr(sqlite_site, job)(references=[below], **options), check=True)
 
 
 def test_where_the_storage_was_such_a_folder_once_records_are_judged(sqlite_site: Site) -> None:

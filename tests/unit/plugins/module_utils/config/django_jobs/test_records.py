@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine.config.django.answer import facts_of
+from engine.config.django_jobs.files import files_of
 from engine.config.django_jobs.place import place_of
 from engine.config.django_jobs.records import Records, records_of
 from engine.config.site import Column
@@ -36,11 +37,16 @@ USER = model("auth.User", field("username", "text", column="user_name"))
 CHILD = model("collection.Panorama", parents=[["collection.Photo", "photo_ptr_id"]])
 
 
-def records(photo: Any = PHOTO, **said: Any) -> Records:
-    storages = [storage(aliases=["default"]), storage("/srv/private")]
+def records(photo: Any = PHOTO, other: str = "/srv/private", **said: Any) -> Records:
+    """The records of a model, in a project with another storage in that folder."""
+    storages = [storage(aliases=["default"]), storage(other)]
     databases = {"default": database(), "old": database()}
+    # In another database, its files would be refused before.
+    here = {**photo, "database": "default"}
+    listed = facts_of(answer(here, ALBUM, USER, CHILD, storages=storages, databases=databases))
     facts = facts_of(answer(photo, ALBUM, USER, CHILD, storages=storages, databases=databases))
-    return records_of(facts, place_of(facts, None, None), {"model": "collection.Photo", **said})
+    place = place_of(facts, None, None)
+    return records_of(facts, place, files_of(listed, place), {"model": "collection.Photo", **said})
 
 
 def test_a_model_has_its_table_and_the_other_files_of_the_store_are_companions() -> None:
@@ -54,6 +60,21 @@ def test_a_model_has_its_table_and_the_other_files_of_the_store_are_companions()
         "label": "album_id.owner_id.user_name",
         "only": {"album_id": 3},
     }
+
+
+def test_a_storage_below_the_store_puts_its_folder_before_what_columns_hold() -> None:
+    found = records(other="/srv/media/scans", field="scan")
+    assert found.options["file_column"] == "scan"
+    assert found.options["companion_columns"] == ["image", "image_avif"]
+    assert found.prefixes == (("scan", "scans"),)
+    assert records(field="image").prefixes == ()
+
+
+@pytest.mark.promise(1)
+def test_a_storage_below_the_store_that_is_kept_as_a_whole_judges_no_record() -> None:
+    with pytest.raises(SiteError, match="or a folder in it that is kept"):
+        records(other="/srv/media/my scans", field="scan")
+    assert records(other="/srv/media/my scans", field="image").options["companion_columns"] == ["image_avif"]
 
 
 def test_incomplete_is_a_row_with_either_half_of_its_generic_key_null() -> None:
