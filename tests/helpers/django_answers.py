@@ -38,6 +38,7 @@ def database(**parts: Any) -> Json:
         "name": "/srv/project/db.sqlite3",
         **dict.fromkeys(("host", "port", "user", "password"), ""),
         "options": {},
+        "mirror": "",
         "time_zone": "UTC",
         **parts,
     }

@@ -201,6 +201,7 @@ def _database(part: _Part) -> DatabaseFacts:
         user=part.text("user"),
         password=part.text("password"),
         options=part.options("options"),
+        mirror=part.text("mirror"),
         time_zone=part.text("time_zone"),
     )
 

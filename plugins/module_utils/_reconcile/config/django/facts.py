@@ -62,6 +62,8 @@ class DatabaseFacts:
     password: str = field(repr=False)
     # Those whose values are texts, numbers or booleans, or a mapping of these, such as MySQL's ssl.
     options: Mapping[str, Scalar | Mapping[str, Scalar]] = field(repr=False)
+    # The alias of the database of which this one is a replica, where the settings say so (TEST: MIRROR).
+    mirror: str
     # In which a time without a zone is stored.
     time_zone: str
 

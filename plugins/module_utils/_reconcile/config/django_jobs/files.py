@@ -92,7 +92,7 @@ def files_of(facts: Facts, place: Place) -> Files:
             "would be known of its files. Choose the storage by its alias in storage of django."
         )
     for file in fields:
-        _require_same_database(file, place)
+        _require_same_database(facts, file, place)
     folders, notes = _folders(file for file in compared if file.prefix is not None)
     derived, caches = _derived(facts.thumbnails)
     return Files(
@@ -105,7 +105,7 @@ def files_of(facts: Facts, place: Place) -> Files:
             *_defaults(fields),
             *_caches_without_source(facts.thumbnails),
         ],
-        notes=[*notes, *_notes(fields, kept)],
+        notes=[*notes, *_notes(fields, kept), *_notes_of_databases(facts, place, fields)],
     )
 
 
@@ -150,16 +150,23 @@ def _is_shown_by_references(facts: Facts, place: Place, file: FileField) -> bool
     return file.field.storage_by_row and any(place.prefix_of(storage) == "" for storage in others)
 
 
-def _require_same_database(file: FileField, place: Place) -> None:
-    model = file.model
-    if model.database == place.database_alias:
+def _require_same_database(facts: Facts, file: FileField, place: Place) -> None:
+    other = next((one for one in _databases(file.model) if not place.is_same_database(facts, one)), "")
+    if other == "":
         return
-    where = f"the database {model.database!r}" if model.database else "a database that a request decides"
+    where = f"the database {other!r}" if other else "a database that a request decides"
     raise SiteError(
         f"django: {file} references files of the store and lies in {where}, not in "
-        f"{place.database_alias!r}. References in several databases are not compared yet, so every file of "
-        "it would be an orphan. Describe the site without django, or give that field a storage of its own."
+        f"{place.database_alias!r}. A run reads one database, so every file of it would be an orphan. Give "
+        "that field a storage of its own; or describe the site without django, with the folders of its files "
+        "in keep. Is that database a replica? Its settings say so by TEST: {'MIRROR': "
+        f"{place.database_alias!r}}}."
     )
+
+
+def _databases(model: ModelFacts) -> tuple[str | None, str | None]:
+    """Where its rows are written, and where they are read; None where a request decides it."""
+    return model.database, model.reads_from
 
 
 def _folders(fields: Iterator[FileField]) -> tuple[list[str], list[str]]:
@@ -268,6 +275,19 @@ def _notes(fields: list[FileField], kept: list[FileField]) -> Iterator[str]:
             f"the storage of {file} lies in {file.prefix!r} of the store, and nothing in there is judged: "
             "its name is not plain, or not all that may reference files in there is known"
         )
+
+
+def _notes_of_databases(facts: Facts, place: Place, fields: list[FileField]) -> Iterator[str]:
+    for alias in facts.databases:
+        if place.is_same_database(facts, alias):
+            continue
+        models = dict.fromkeys(file.model.label for file in fields if alias in file.model.databases)
+        if models:
+            yield (
+                f"no router says that the database {alias!r} has no rows of {', '.join(models)}: files that "
+                "only rows there reference are orphans here. If code writes such rows, add the folders "
+                "of their files to keep"
+            )
 
 
 def outermost(folders: Iterable[str]) -> list[str]:

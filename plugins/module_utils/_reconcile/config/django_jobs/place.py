@@ -68,6 +68,17 @@ class Place(NamedTuple):
         """Whether the store is a folder of a storage, whose values lead into it by another beginning."""
         return Place(self.database_alias, self.database, storage).prefix_of(self.store) not in (None, "")
 
+    def is_same_database(self, facts: Facts, alias: str | None) -> bool:
+        """Whether an alias is that of the site's database, or of a replica of it.
+
+        Where the settings do not say that one is a replica, it has the same name on another server.
+        """
+        if alias is None or alias == self.database_alias:
+            return alias is not None
+        other = facts.databases[alias]
+        names = [(one.engine, one.name) for one in (other, self.database)]
+        return self.database_alias == other.mirror or alias == self.database.mirror or len(set(names)) == 1
+
     def prefix_of_field(self, facts: Facts, field: FieldFacts) -> str | None:
         """Where in the store all files of a field are; None if they are not, or nobody knows it."""
         if field.storage is None or field.storage_by_row:

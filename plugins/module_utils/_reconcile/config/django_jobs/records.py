@@ -64,11 +64,14 @@ def _model(facts: Facts, place: Place, label: str) -> ModelFacts:
             f"model is {label!r}, and the Django project has no such model. Those with file fields are: "
             f"{known or 'none'}."
         )
-    if model.database != place.database_alias:
-        raise SiteError(
-            f"model {model.label} lies in the database {model.database!r}, not in {place.database_alias!r}. "
-            "Set database of django to that alias."
-        )
+    for alias in (model.database, model.reads_from):
+        if not place.is_same_database(facts, alias):
+            where = f"the database {alias!r}" if alias else "a database that a request decides"
+            raise SiteError(
+                f"model {model.label} lies in {where}, not in {place.database_alias!r}. Set database of "
+                "django to that alias. If it is a replica, its settings say so by TEST: "
+                f"{{'MIRROR': {place.database_alias!r}}}."
+            )
     return model
 
 

@@ -175,6 +175,7 @@ def _database(said: Dict[str, Any]) -> Dict[str, Any]:
         "user": text(said.get("USER")),
         "password": text(said.get("PASSWORD")),
         "options": options,
+        "mirror": text((said.get("TEST") or {}).get("MIRROR")),
         "time_zone": text(zone),
     }
 

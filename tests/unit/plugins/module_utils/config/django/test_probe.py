@@ -28,6 +28,7 @@ DATABASES = {
     },
     "legacy": {
         "ENGINE": "django.db.backends.sqlite3", "NAME": "/srv/old.sqlite3", "PASSWORD": "x", "PORT": 7,
+        "TEST": {"MIRROR": "default"},
     },
 }
 DATABASE_ROUTERS = ["site_router.Router"]
@@ -230,6 +231,7 @@ def test_the_settings_of_the_site(facts: Facts) -> None:
     assert facts.databases["default"].options == {"timeout": 20, "ssl": {"ca": "/etc/ca"}}
     legacy = facts.databases["legacy"]
     assert (legacy.name, legacy.password, legacy.port) == ("/srv/old.sqlite3", "x", "7")
+    assert (legacy.mirror, facts.databases["default"].mirror) == ("default", "")
     assert (facts.databases["default"].time_zone, legacy.time_zone) == ("Asia/Tokyo", "UTC")
 
 

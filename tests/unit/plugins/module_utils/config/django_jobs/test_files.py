@@ -169,10 +169,16 @@ def test_a_storage_below_the_store_keeps_its_folder_where_references_do_not_say_
         ),
         (
             [PHOTO, model("old.Photo", file_field("image"), database="old", databases=["old"])],
-            {"databases": {"default": database(), "old": database()}},
+            {"databases": {"default": database(), "old": database(name="/srv/old.sqlite3")}},
             "old.Photo.image references files of the store and lies in the database 'old'",
         ),
         ([PHOTO, model("a.B", file_field("c"), database=None)], {}, "a database that a request decides"),
+        ([PHOTO, model("a.B", file_field("c"), reads_from=None)], {}, "a database that a request decides"),
+        (
+            [model("old.Photo", file_field("image"), reads_from="old")],
+            {"databases": {"default": database(), "old": database(name="/srv/old.sqlite3")}},
+            "old.Photo.image references .* in the database 'old'.*'MIRROR'",
+        ),
         (
             [PHOTO],
             {"databases": {"default": database(engine="django_tenants.postgresql_backend")}},
@@ -186,6 +192,30 @@ def test_a_store_with_references_that_cannot_be_read_is_refused(
 ) -> None:
     with pytest.raises(SiteError, match=words):
         files(*models, **parts)
+
+
+@pytest.mark.parametrize(
+    "replica",
+    [
+        {"host": "replica.internal", "name": "album"},
+        {"host": "replica.internal", "name": "album_copy", "mirror": "default"},
+    ],
+)
+def test_a_replica_is_the_same_database(replica: dict[str, Any]) -> None:
+    server = {"engine": "django.db.backends.postgresql", "host": "db.internal", "name": "album"}
+    databases = {"default": database(**server), "replica": database(**{**server, **replica})}
+    reading = model("album.Video", file_field("video", "videos"), reads_from="replica")
+    found = files(PHOTO, reading, databases=databases)
+    assert columns(found.references) == ["album_photo.image", "album_video.video"]
+
+
+@pytest.mark.promise(14)
+def test_where_no_router_says_that_rows_are_nowhere_else_a_note_does() -> None:
+    databases = {"default": database(), "old": database(name="/srv/old.sqlite3")}
+    anywhere = model("album.Video", file_field("video", "videos"), databases=["default", "old"])
+    [note] = files(PHOTO, anywhere, databases=databases).notes
+    assert "the database 'old' has no rows of album.Video:" in note
+    assert files(PHOTO, databases=databases).notes == []
 
 
 def test_a_folder_is_kept_although_its_name_looks_like_a_glob() -> None:

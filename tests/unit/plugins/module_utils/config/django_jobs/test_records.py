@@ -40,9 +40,9 @@ CHILD = model("collection.Panorama", parents=[["collection.Photo", "photo_ptr_id
 def records(photo: Any = PHOTO, other: str = "/srv/private", **said: Any) -> Records:
     """The records of a model, in a project with another storage in that folder."""
     storages = [storage(aliases=["default"]), storage(other)]
-    databases = {"default": database(), "old": database()}
+    databases = {"default": database(), "old": database(name="/srv/old.sqlite3")}
     # In another database, its files would be refused before.
-    here = {**photo, "database": "default"}
+    here = {**photo, "database": "default", "reads_from": "default"}
     listed = facts_of(answer(here, ALBUM, USER, CHILD, storages=storages, databases=databases))
     facts = facts_of(answer(photo, ALBUM, USER, CHILD, storages=storages, databases=databases))
     place = place_of(facts, None, None)
@@ -104,6 +104,8 @@ def test_dangling_knows_the_tables_of_all_content_types() -> None:
         ({}, {"field": "image", "label": "album.name"}, "has no field 'name'"),
         ({}, {"field": "image", "only": {"size": 1}}, "has no field 'size'"),
         ({"database": "old"}, {"field": "image"}, "lies in the database 'old'"),
+        ({"reads_from": "old"}, {"field": "image"}, "lies in the database 'old'.*'MIRROR'"),
+        ({"reads_from": None}, {"field": "image"}, "lies in a database that a request decides"),
         ({"generic_foreign_keys": []}, {"select": "incomplete"}, "unattached is missing"),
         ({}, {"field": "image", "dangling": True}, "dangling is for the job incomplete"),
         ({}, {"select": "incomplete", "unattached": "album", "dangling": True}, "not attached by a generic"),
