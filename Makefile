@@ -19,7 +19,7 @@ IMPORTS := PYTHONPATH=.collections $(WITH_VENV) lint-imports --no-logo --cache-d
 
 PLAYBOOK := $(WITH_VENV) ansible-playbook -i .demo/inventory.yml playbooks/cleanup.yml
 
-.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast hooks lint unit integration pytest sanity targets integration-targets importer gates test-versions test-full coverage mutants generate docs clean distclean
+.PHONY: help demo demo-total-loss test molecule soak bench profiles test-fast hooks lint unit integration pytest sanity targets integration-targets importer gates release test-versions test-full coverage mutants generate docs clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +92,9 @@ importer: .venv/tests.stamp ## Galaxy's own importer, on the archive that users 
 
 gates: .venv/tests.stamp ## the community's own gates for collections, by antsibull-nox
 	$(WITH_VENV) python tests/run_gates.py
+
+release: .venv/tests.stamp ## version, changelog, commit, tag and archive, all or nothing: make release VERSION=1.2.0
+	$(WITH_VENV) python .ci/release.py "$(VERSION)"
 
 bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000000 ROUNDS=5 FLAT=5000000
 	@$(WITH_VENV) python benchmarks/bench.py --size $(or $(SIZE),200000) --rounds $(or $(ROUNDS),3) \

@@ -17,11 +17,13 @@ import re
 import subprocess
 import sys
 import time
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from helpers.environments import BUILD, ROOT, environment, interpreters
+from helpers.releases import NEXT, Copy
 from helpers.servers import running, wheels
 
 ENGINE = ("tests/unit/plugins/module_utils",)
@@ -113,11 +115,25 @@ def controller_trials(wanted: Wanted) -> Iterator[Trial]:
         minor = max(usable) if version == NEWEST else min(usable)
         name = f"controller-{requirement.rpartition(' ')[2]}"
         tools = environment(name, found[minor], [requirement, *PYTEST, *DRIVERS])
-        # The sites that are Django projects have an interpreter of their own: this one.
-        variables = {"MEDIA_CLEANUP_TEST_DJANGO": sys.executable}
+        variables = {
+            # The sites that are Django projects have an interpreter of their own: this one.
+            "MEDIA_CLEANUP_TEST_DJANGO": sys.executable,
+            "MEDIA_CLEANUP_TEST_ARCHIVE": str(release()),
+        }
         yield Trial(
             "controller", versions(tools, "ansible-core"), tools, (*CONTROLLER, *INTEGRATION), variables
         )
+
+
+@lru_cache(maxsize=None)
+def release() -> Path:
+    """The archive of a release, which is what users install."""
+    copy = Copy(BUILD / "released", BUILD / "released-home")
+    done = copy.release(NEXT)
+    if done.returncode:
+        raise OSError(done.stdout)
+    (archive,) = copy.archives
+    return archive
 
 
 def distribution_trials(wanted: Wanted) -> Iterator[Trial]:

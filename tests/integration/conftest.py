@@ -27,7 +27,10 @@ def ansible(tmp_path_factory: pytest.TempPathFactory) -> Ansible:
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The collection's archive, built from the checkout."""
+    """The collection's archive: of a release, where one is given, else built from the checkout."""
+    given = os.environ.get("MEDIA_CLEANUP_TEST_ARCHIVE")
+    if given:
+        return Path(given)
     folder = tmp_path_factory.mktemp("archive")
     ansible = Ansible(tmp_path_factory.mktemp("home"))
     run = ansible.run("ansible-galaxy", "collection", "build", REPOSITORY, "--output-path", folder)
