@@ -46,6 +46,7 @@ class Code(str, Enum):
     YOUNG = "young"
     DATABASE = "database"
     KEEP = "keep"
+    DEFAULT_FILE = "default_file"
     KEPT_BY_REVIEWER = "kept_by_reviewer"
     NOT_APPROVED = "not_approved"
     NOT_CONFIRMED = "not_confirmed"
@@ -91,6 +92,7 @@ MEANING = {
     Code.YOUNG: "The file, the row or a file of the record is younger than the age limit, or of unknown age.",
     Code.DATABASE: "The file is part of the site's own database.",
     Code.KEEP: "The option keep lists it, or its record, or a file of its.",
+    Code.DEFAULT_FILE: "The file is the default of a file field: rows share it, and nobody uploaded it.",
     Code.KEPT_BY_REVIEWER: "A reviewer unticked it on the page that shows the plan.",
     Code.NOT_APPROVED: "It is not in the approved plan, or is not what was approved.",
     Code.NOT_CONFIRMED: "Nobody reviewed it, and no scan that is long enough ago has found it too.",

@@ -31,7 +31,7 @@ def claimed_folders(
     A folder that is proven not to be there is left out: nobody has uploaded anything to it yet.
     """
     folders, notes = set(job.directories), []
-    ignored = frozenset(job.site.keep.paths)
+    ignored = frozenset((*job.site.keep.paths, *job.site.keep.defaults))
     for column in claims.columns:
         shown = _shown_by(column, database, store, ignored)
         if len(shown) > MOST_FOLDERS:

@@ -39,6 +39,7 @@ class KeepList:
             for form in (path, canonical(path))
             if _GLOB.search(form)
         ]
+        self._defaults = {form for path in keep.defaults for form in (path, canonical(path))}
         self._rows = {(database.table(table).identity, key) for table, key in keep.rows}
         self._unticked = reviewed.keep if reviewed else Keep((), ())
         self._unticked_files = {*self._unticked.paths, *self._unticked.files}
@@ -47,6 +48,15 @@ class KeepList:
 
     def doubt_of_file(self, path: bytes) -> Doubt | None:
         """Why a file is kept, by its path or by what a column says of it; None if it is not listed."""
+        return self._doubt_of_path(path) or self.doubt_of_default(path)
+
+    def doubt_of_default(self, path: bytes) -> Doubt | None:
+        """Why a file is kept that is the default of a field, in whatever spelling; None if it is none."""
+        if self._defaults and any(form in self._defaults for form in (path, *self._spellings.meant_by(path))):
+            return Doubt(Code.DEFAULT_FILE, f"'{escaped(path)}' is the default of a file field in the models")
+        return None
+
+    def _doubt_of_path(self, path: bytes) -> Doubt | None:
         if path in self._unticked_files:
             return Doubt(Code.KEPT_BY_REVIEWER, self._by_reviewer)
         entry = next(filter(None, map(self._entry, self._meanings(path))), None)
@@ -59,7 +69,7 @@ class KeepList:
         if self.lists_row(table, key):
             return Doubt(Code.KEEP, f"keep lists its row, {table.name} {_shown(key)}")
         for path in paths if self._paths else ():
-            doubt = self.doubt_of_file(path)
+            doubt = self._doubt_of_path(path)
             if doubt:
                 return Doubt(Code.KEEP, f"its file '{escaped(path)}' is kept: {doubt.reason}")
         return None

@@ -84,6 +84,8 @@ class Keep:
     rows: tuple[tuple[str, str], ...]
     # Paths that are no globs, whatever they hold.
     files: tuple[bytes, ...] = ()
+    # The defaults of a project's file fields. The record of such a file is not kept for its sake.
+    defaults: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)

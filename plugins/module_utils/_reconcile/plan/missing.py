@@ -85,7 +85,16 @@ class MissingPlanner(RecordsPlanner):
 
     def _not_doubtful(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep a record whose file seems to be elsewhere now or is that of several, and young rows."""
-        return self._old_enough(self._not_shared(self._not_moved(records)))
+        return self._old_enough(self._not_shared(self._not_moved(self._not_default(records))))
+
+    def _not_default(self, records: Iterator[Record]) -> Iterator[Record]:
+        """Keep records whose file was never uploaded for them."""
+        for record in records:
+            doubt = self.keep.doubt_of_default(record.file or b"")
+            if doubt:
+                self.keep_noted(record, doubt)
+            else:
+                yield record
 
     def _old_enough(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep records whose rows are younger than the limit, or of unknown age."""

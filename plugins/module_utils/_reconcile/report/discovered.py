@@ -123,7 +123,7 @@ def _known(facts: Facts, place: Place, files: Files | None) -> dict[str, Any]:
         "directories": files.directories if files else [],
         "references": [f"{column['table']}.{column['column']}" for column in columns],
         "derived": files.derived if files else [],
-        "keep": files.keep if files else [],
+        "keep": [*files.keep, *files.defaults] if files else [],
     }
 
 

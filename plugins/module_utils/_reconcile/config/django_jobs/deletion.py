@@ -129,7 +129,7 @@ class _Collector:
                 yield self._generic_rule(model, relation)
 
     def notes(self) -> Iterator[str]:
-        for model in (*self._deleted.values(), *self._above.values()):
+        for model in {**self._deleted, **self._above}.values():
             if model.delete_receivers:
                 yield (
                     f"receivers of delete signals of {model.label} do not run: "

@@ -53,6 +53,8 @@ class Files(NamedTuple):
     claiming: list[dict[str, str]]
     derived: list[str]
     keep: list[str]
+    # Files that many rows may share, and that nobody uploaded.
+    defaults: list[str]
     notes: list[str]
 
 
@@ -102,9 +104,9 @@ def files_of(facts: Facts, place: Place) -> Files:
         derived=derived,
         keep=[
             *dict.fromkeys(chain.from_iterable(_kept_folder(file.prefix or "") for file in kept)),
-            *_defaults(fields),
             *_caches_without_source(facts.thumbnails),
         ],
+        defaults=list(dict.fromkeys(_defaults(fields))),
         notes=[*notes, *_notes(fields, kept), *_notes_of_databases(facts, place, fields)],
     )
 
@@ -246,16 +248,13 @@ def _folder(settings: Mapping[str, Scalar], name: str) -> str:
     return str(settings.get(name) or "").strip("/")
 
 
-def _defaults(fields: list[FileField]) -> list[str]:
-    """The defaults of fields: many rows share such a file, and nobody uploaded it."""
-    found: dict[str, None] = {}
+def _defaults(fields: list[FileField]) -> Iterator[str]:
     for file in fields:
         value = file.field.default.value
         if file.field.default.kind == "value" and isinstance(value, str) and value.strip("/"):
             path = posixpath.normpath(posixpath.join(file.prefix or "", value.lstrip("/")))
             if ".." not in path.split("/"):
-                found[escape(path)] = None
-    return list(found)
+                yield path
 
 
 def _notes(fields: list[FileField], kept: list[FileField]) -> Iterator[str]:

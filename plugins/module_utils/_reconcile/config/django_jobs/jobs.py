@@ -10,6 +10,7 @@ add to it, ``dependents`` replace by table and column, and single values replace
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any, Iterator, Mapping
 
@@ -39,7 +40,8 @@ def project_job(job: str, said: Options, facts: Facts) -> OrphansJob | RecordsJo
     else:
         built = _records(job, said, facts, place, files)
     project = ProjectParts(columns_of(files.references), tuple(_delete_receivers(facts)))
-    return replace(built, site=replace(built.site, project=project))
+    keep = replace(built.site.keep, defaults=tuple(map(os.fsencode, files.defaults)))
+    return replace(built, site=replace(built.site, project=project, keep=keep))
 
 
 def _delete_receivers(facts: Facts) -> Iterator[str]:

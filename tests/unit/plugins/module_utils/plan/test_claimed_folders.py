@@ -72,7 +72,9 @@ def test_a_reference_written_with_a_dot_shows_the_folder_of_its_file_alone(site:
 def test_a_default_shows_no_folder(site: Site) -> None:
     site.insert("defaults/none.png", "docs/a.pdf")
     site.media.write("defaults/none.png", "defaults/other.png", "docs/a.pdf")
-    plan, _outcome = run(orphans(site, by_references=True, keep=["defaults/none.png"]))
+    job = orphans(site, by_references=True)
+    keep = replace(job.site.keep, defaults=(b"defaults/none.png",))
+    plan, _outcome = run(replace(job, site=replace(job.site, keep=keep)))
     assert plan.directories == (b"docs",)
     assert b"defaults/other.png" in site.media.files
 

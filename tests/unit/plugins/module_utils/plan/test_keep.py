@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,3 +138,41 @@ def test_a_listed_file_still_counts_among_those_of_its_folder(sqlite_site: Site)
     plan, _outcome = run(sqlite_site.orphans(directories=["."], keep=names[:3]), check=True)
     assert found(plan) == []
     assert Code.UNREFERENCED_FOLDER in codes(plan.kept).values()
+
+
+def with_default(job: Any, *paths: str) -> Any:
+    """The job of a project whose file fields have these defaults."""
+    keep = replace(job.site.keep, defaults=tuple(path.encode() for path in paths))
+    return replace(job, site=replace(job.site, keep=keep))
+
+
+@pytest.mark.parametrize("written", ["p/none.png", "media/p/none.png", "p//none.png"])
+def test_a_record_with_the_default_of_its_field_is_never_missing(site: Site, written: str) -> None:
+    site.media.mkdir("p")
+    site.insert(written, "p/gone.jpg")
+    plan, _outcome = run(with_default(site.missing(), "p/none.png"))
+    assert codes(plan.kept) == {written.encode(): Code.DEFAULT_FILE}
+    assert site.images == [written]
+
+
+def test_a_default_in_another_column_keeps_no_record(site: Site) -> None:
+    site.media.write("p/none.png")
+    site.insert("p/gone.jpg", thumbnail="p/none.png")
+    plan, _outcome = run(with_default(site.missing(companion_columns=["thumbnail"]), "p/none.png"))
+    assert codes(plan.kept) == {b"p/none.png": Code.DEFAULT_FILE}
+    assert (site.images, site.media.files) == ([], {b"p/none.png"})
+
+
+def test_an_incomplete_record_goes_without_the_default_that_it_holds(site: Site) -> None:
+    site.media.write("p/none.png")
+    site.insert("p/none.png")
+    run(with_default(site.incomplete(), "p/none.png"))
+    assert (site.images, site.media.files) == ([], {b"p/none.png"})
+
+
+def test_a_default_that_nothing_references_is_no_orphan(site: Site) -> None:
+    site.media.write("p/none.png", "p/a.jpg", "p/lost.jpg")
+    site.insert("p/a.jpg")
+    plan, _outcome = run(with_default(site.orphans(), "p/none.png"))
+    assert codes(plan.kept) == {b"p/none.png": Code.DEFAULT_FILE}
+    assert site.media.files == {b"p/none.png", b"p/a.jpg"}

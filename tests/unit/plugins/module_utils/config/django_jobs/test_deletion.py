@@ -200,6 +200,15 @@ def test_only_links_of_inheritance_lead_to_parents() -> None:
     }
 
 
+def test_what_does_not_run_is_said_once_of_each_model() -> None:
+    entry, item, photo, *others = inherited()
+    item = {**item, "delete_receivers": ["album.signals.forget"]}
+    # The item is a parent of the photo, and what depends on a bookmark of it.
+    item["foreign_keys"] = [*item["foreign_keys"], foreign_key("of", "album.Bookmark")]
+    notes = deletion(entry, item, *others, photo=photo).notes
+    assert len(notes) == 1
+
+
 def test_children_go_with_their_parent() -> None:
     entry, item, photo, video, *others = inherited()
     renamed = {**PHOTO, "label": "album.Photo"}

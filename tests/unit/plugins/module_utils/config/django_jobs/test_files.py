@@ -126,7 +126,7 @@ def test_a_storage_below_the_store_completes_what_its_fields_hold() -> None:
     ]
     assert found.claiming == [found.references[2]]
     assert found.directories == ["photos", "private/scans"]
-    assert found.keep == ["private/scans/none.png"]
+    assert found.defaults == ["private/scans/none.png"]
     assert ["the folder 'private' of its storage" in note for note in found.notes] == [True]
 
 
@@ -233,7 +233,7 @@ def test_a_default_is_kept_for_nobody_uploaded_it() -> None:
             file_field("logo", default={"kind": "value", "value": ""}),
         )
     )
-    assert found.keep == ["avatars/none[[]1].png"]
+    assert found.defaults == ["avatars/none[1].png"]
     assert [note for note in found.notes if "default" in note] == [
         "the default of accounts.Profile.cover is decided by code, which does not say it: if it is a file of "
         "the store, add it to keep"
