@@ -24,6 +24,7 @@ _JOBS = {
     "heading": {"type": "str", "required": True},
     "data": {"type": "path"},
     "message": {"type": "str", "default": ""},
+    "kind": {"type": "str", "default": "plan", "choices": ["plan", "batch"]},
 }
 ARGUMENTS = {
     "dest": {"type": "path", "required": True},
@@ -57,13 +58,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 def _page(dest: str, options: Mapping[str, Any]) -> Page:
     """The page of these jobs, and of those of other hosts that the same run has put there before."""
-    parts = [_part(job) for job in options["jobs"]]
+    parts = [part for job in options["jobs"] for part in _parts(job)]
     hosts = {part.host for part in parts}
     before = _earlier(dest, options["run"]) if options["run"] else []
     parts = [*(part for part in before if part.host not in hosts), *parts]
     shown = {part.host for part in parts}
     absent = [host for host in options["hosts"] if host not in shown]
-    return Page(options["run"] or secrets.token_hex(8), parts, absent)
+    kind = "batch" if any(job["kind"] == "batch" for job in options["jobs"]) else "plan"
+    return Page(options["run"] or secrets.token_hex(8), parts, absent, kind)
 
 
 def _earlier(dest: str, run: str) -> Sequence[Part]:
@@ -76,14 +78,20 @@ def _earlier(dest: str, run: str) -> Sequence[Part]:
     return found.parts if found.run == run else []
 
 
-def _part(job: Mapping[str, Any]) -> Part:
+def _parts(job: Mapping[str, Any]) -> list[Part]:
+    """What the page shows of a job: its one plan, or each batch of a quarantine."""
+    about = (job["host"], job["heading"])
     if job["message"] or not job["data"] or not os.path.exists(job["data"]):
-        message = job["message"] or "no plan was made."
-        return Part(job["host"], job["heading"], None, message)
+        return [Part(*about, None, job["message"] or "no plan was made.")]
     try:
         with open(job["data"], encoding="utf-8") as file:
-            [document] = read_documents(file.read(REPORT_BYTES + BESIDE_LISTS))
+            documents = read_documents(file.read(REPORT_BYTES + BESIDE_LISTS), job["kind"])
+        if job["kind"] == "batch":
+            # A process speaks for its own site alone.
+            own = ({**each, "site": job["heading"]} for each in documents)
+            return [Part(job["host"], each["heading"], each) for each in own]
+        [document] = documents
     except (CleanupError, OSError, ValueError) as error:
         # One host does not keep the others from being reviewed; without a plan, nothing of it is exported.
-        return Part(job["host"], job["heading"], None, f"what the host sent cannot be used: {error}")
-    return Part(job["host"], job["heading"], document)
+        return [Part(*about, None, f"what the host sent cannot be used: {error}")]
+    return [Part(*about, document)]

@@ -1025,22 +1025,116 @@ options:
 
     QUARANTINE_INFO = r"""
 options:
+  name:
+    description:
+      - The name of the site in messages. Default is the media root.
+    type: str
+  user:
+    description:
+      - The user who does the work on the site, in a process of its own; the play becomes
+        root, and never this user.
+      - Where it is not set, root takes the owner of the media root, if nobody else could
+        exchange that folder or one above it. A play that does not become root works
+        as its own user and refuses another one.
+    type: str
+  python:
+    description:
+      - The absolute path of an interpreter, 3.8 or later, that has the driver of the
+        site's database, such as that of the application's virtual environment. It is
+        started as the site's user only. Default is the interpreter that runs the module
+        or the command.
+    type: path
   quarantine:
     description:
-      - The folder that the batches are in. One that does not exist yet has none. Required without O(django);
-        with it, default is MEDIA_ROOT-quarantine.
+      - The folder that the batches are in. One that does not exist yet has none. Required
+        without O(django); with it, default is MEDIA_ROOT-quarantine.
+    type: path
+  quarantine_in_media_root:
+    description:
+      - Allow a O(quarantine) inside O(media_root).
+    type: bool
+    default: false
+  django:
+    description:
+      - The Django project of the site. It is asked at every run which columns reference
+        files, where these are, and what becomes of rows, so that nothing of it has to
+        be described, and a field that a deployment adds is known at once.
+      - To ask it runs the code of the project, C(AppConfig.ready()) included, as the
+        O(user), which has to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1)
+        then, by which code can know it. No request is made and no connection to a database
+        is opened; what takes more than two minutes is killed.
+      - What is said beside it adds to what the project says (C(references), C(derived),
+        C(exclude), C(keep)) or replaces it.
+    type: dict
+    suboptions:
+      project:
+        description:
+          - The absolute path of the folder from which the application is started, as
+            a rule the one that has C(manage.py).
+        type: path
+        required: true
+      python:
+        description:
+          - The project's interpreter, as an absolute path or one in O(django.project).
+            Default is that of the virtual environment in the project (C(venv), C(.venv)
+            or C(env)), else the interpreter that does the work. It may be older than
+            O(python).
+        type: str
+      settings:
+        description:
+          - The module with the settings of the running site, such as V(config.settings.production).
+            Default is E(DJANGO_SETTINGS_MODULE) of the environment that is described
+            here, else what C(manage.py), C(wsgi.py) and C(asgi.py) agree on; where they
+            differ, the run is refused.
+        type: str
+      database:
+        description:
+          - The entry of C(DATABASES) that is the site's database.
+        type: str
+        default: default
+      storage:
+        description:
+          - The entry of C(STORAGES) that is the site's media store.
+        type: str
+        default: default
+      environment:
+        description:
+          - Environment variables that the settings need. They go before those of O(django.environment_file),
+            and these before those of O(django.systemd_unit). None of the environment
+            of the run itself is passed on but the locale and the time zone.
+        type: dict
+      environment_file:
+        description:
+          - A file on the target with C(NAME=VALUE) lines, as systemd and C(.env) have
+            them. Root reads it where nobody else may write it, so it may be root's alone.
+            C(/proc/1/environ) works too, for the environment of a container.
+        type: path
+      systemd_unit:
+        description:
+          - The systemd unit that runs the site, such as V(gunicorn.service), whose C(Environment)
+            and C(EnvironmentFile) the project gets.
+        type: str
+  database_url:
+    description:
+      - The site's database. It is asked only for O(report), and nothing in it is changed.
+    type: str
+  media_root:
+    description:
+      - The site's MEDIA_ROOT. Required for O(report), which shows the batches that were
+        taken from there.
     type: path
   storage_options:
     description:
-      - 'How the service of a bucket is reached, named as in django-storages. Best without keys: where
-        none are set, those of the environment, of the C(session_profile), or of the instance''s role
-        are used. Needs C(boto3) in the interpreter that does the work.'
+      - 'How the service of a bucket is reached, named as in django-storages. Best without
+        keys: where none are set, those of the environment, of the C(session_profile),
+        or of the instance''s role are used. Needs C(boto3) in the interpreter that does
+        the work.'
     type: dict
     suboptions:
       endpoint_url:
         description:
-          - The address of the service alone, V(https://HOST:PORT), without the name of the bucket. Default
-            is that of AWS.
+          - The address of the service alone, V(https://HOST:PORT), without the name
+            of the bucket. Default is that of AWS.
         type: str
       region_name:
         description:
@@ -1060,8 +1154,8 @@ options:
         type: str
       addressing_style:
         description:
-          - Whether the bucket's name is in the path of a request or in its host. Many services other
-            than AWS need V(path).
+          - Whether the bucket's name is in the path of a request or in its host. Many
+            services other than AWS need V(path).
         type: str
         choices:
           - auto
@@ -1069,81 +1163,101 @@ options:
           - virtual
       session_profile:
         description:
-          - The profile of the configuration files of AWS of the user who does the work. It excludes
-            C(access_key).
+          - The profile of the configuration files of AWS of the user who does the work.
+            It excludes C(access_key).
         type: str
-  user:
+  media_url:
     description:
-      - The user who does the work on the site, in a process of its own; the play becomes root, and never
-        this user.
-      - Where it is not set, root takes the owner of the media root, if nobody else could exchange that
-        folder or one above it. A play that does not become root works as its own user and refuses another
-        one.
+      - The site's MEDIA_URL, with which references may begin. Default is as for the
+        modules of the jobs.
     type: str
-  python:
+  references:
     description:
-      - The absolute path of an interpreter, 3.8 or later, that has the driver of the site's database,
-        such as that of the application's virtual environment. It is started as the site's user only.
-        Default is the interpreter that runs the module or the command.
-    type: path
-  django:
+      - All columns of the site that hold paths. Without them, O(report) says that no
+        purge is possible.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      table:
+        description:
+          - The table.
+        type: str
+        required: true
+      column:
+        description:
+          - The column.
+        type: str
+        required: true
+      prefix:
+        description:
+          - 'The folder below which its paths lie, relative to the media root, such as
+            V(private): that of a storage of its own below the media root. It may have
+            letters and digits of ASCII and C(. _ ~ -) only. Where it is the column of
+            a job C(missing) or C(incomplete), or one of their companion columns, the
+            files of records are searched there.'
+        type: str
+  derived:
     description:
-      - The Django project of the site. It is asked at every run which columns reference files, where
-        these are, and what becomes of rows, so that nothing of it has to be described, and a field that
-        a deployment adds is known at once.
-      - To ask it runs the code of the project, C(AppConfig.ready()) included, as the O(user), which
-        has to be set. The environment has C(DJANGO_MEDIA_CLEANUP_PROBE=1) then, by which code can know
-        it. No request is made and no connection to a database is opened; what takes more than two minutes
-        is killed.
-      - What is said beside it adds to what the project says (C(references), C(derived), C(exclude),
-        C(keep)) or replaces it.
+      - The derived files of the site, as for M(django_media.cleanup.media_orphans).
+    type: list
+    elements: str
+    default: []
+  sweep:
+    description:
+      - Before a file goes, search all other text, JSON and array columns of the database
+        for mentions of it. A file that is mentioned is kept, and so is its record; C(unlisted)
+        in the result says where it is mentioned.
+      - Not searched are binary, compressed and encrypted values, other databases, and
+        templates on disk.
+      - Where a table cannot be searched, nothing is removed; see O(sweep_exclude).
+      - Without the sweep, the files of a column that nobody listed are lost; each summary
+        then says that it is off.
+    type: bool
+    default: true
+  sweep_exclude:
+    description:
+      - Tables and columns that are not searched, as V(TABLE), V(TABLE.COLUMN) or either
+        after V(SCHEMA.), such as a table of logs, or a column with the names that files
+        had on the computers of those who uploaded them.
+    type: list
+    elements: str
+    default: []
+  accept:
+    description:
+      - What guards found that is accepted, as for M(django_media.cleanup.media_quarantine).
+    type: list
+    elements: str
+    default: []
+  max_listed:
+    description:
+      - How many items of each batch O(report) names at most that would not come back.
+    type: int
+    default: 100
+  report:
+    description:
+      - 'Write what a page needs to know of the batches to a file on the target, for
+        M(django_media.cleanup.media_report): what is in which batch, with thumbnails,
+        what a restore of each would bring back, and what a purge would delete. Both
+        are found out by their dry runs. The results do not grow by it.'
     type: dict
     suboptions:
-      project:
+      file:
         description:
-          - The absolute path of the folder from which the application is started, as a rule the one
-            that has C(manage.py).
+          - The file. Its owner alone can read it. Root writes it only into a folder
+            that nobody else may change.
         type: path
         required: true
-      python:
+      most_bytes:
         description:
-          - The project's interpreter, as an absolute path or one in O(django.project). Default is that
-            of the virtual environment in the project (C(venv), C(.venv) or C(env)), else the interpreter
-            that does the work. It may be older than O(python).
-        type: str
-      settings:
+          - How many bytes of names and thumbnails it has at most.
+        type: int
+        default: 8388608
+      most_thumbnails:
         description:
-          - The module with the settings of the running site, such as V(config.settings.production).
-            Default is E(DJANGO_SETTINGS_MODULE) of the environment that is described here, else what
-            C(manage.py), C(wsgi.py) and C(asgi.py) agree on; where they differ, the run is refused.
-        type: str
-      database:
-        description:
-          - The entry of C(DATABASES) that is the site's database.
-        type: str
-        default: default
-      storage:
-        description:
-          - The entry of C(STORAGES) that is the site's media store.
-        type: str
-        default: default
-      environment:
-        description:
-          - Environment variables that the settings need. They go before those of O(django.environment_file),
-            and these before those of O(django.systemd_unit). None of the environment of the run itself
-            is passed on but the locale and the time zone.
-        type: dict
-      environment_file:
-        description:
-          - A file on the target with C(NAME=VALUE) lines, as systemd and C(.env) have them. Root reads
-            it where nobody else may write it, so it may be root's alone. C(/proc/1/environ) works too,
-            for the environment of a container.
-        type: path
-      systemd_unit:
-        description:
-          - The systemd unit that runs the site, such as V(gunicorn.service), whose C(Environment) and
-            C(EnvironmentFile) the project gets.
-        type: str
+          - How many thumbnails it has at most.
+        type: int
+        default: 1000
 """
 
     DJANGO_SITE_INFO = r"""

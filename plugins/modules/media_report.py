@@ -44,7 +44,7 @@ options:
         type: str
         required: true
       heading:
-        description: What the job is called.
+        description: What the job is called; of batches, the name of the site.
         type: str
         required: true
       data:
@@ -54,6 +54,13 @@ options:
         description: Why there is no plan; the page shows this then.
         type: str
         default: ""
+      kind:
+        description:
+          - What the file holds, a V(plan) of a module of a job, or each V(batch) of a quarantine, of
+            M(django_media.cleanup.media_quarantine_info).
+        type: str
+        choices: [plan, batch]
+        default: plan
   run:
     description:
       - What an earlier call returned as C(run). Where O(dest) is still the page of that call, its jobs of

@@ -108,8 +108,8 @@ def in_demo(words: list[str], demo: Path) -> Iterator[str]:
             yield str(demo / "inventory.yml")
         elif word == "missing.list" or word.startswith("/root/"):
             yield str(demo / Path(word).name)
-        elif word == "media_cleanup_report=review.html":
-            yield f"media_cleanup_report={demo / 'review.html'}"
+        elif word.startswith("media_cleanup_report="):
+            yield f"media_cleanup_report={demo / word.partition('=')[2]}"
         elif word == "/var/www/footycollect":
             yield str(demo / "footycollect")
         else:

@@ -12,6 +12,7 @@ import pytest
 from helpers.ansible_runs import Ansible, Run
 from helpers.checkout import REPOSITORY
 from helpers.modules import run_module
+from helpers.pages import data_of, paths_of
 from helpers.sites import Site
 
 RESTORE = REPOSITORY / "playbooks" / "restore.yml"
@@ -69,3 +70,35 @@ def test_the_module_takes_latest_for_the_newest_batch_of_its_media_root(emptied:
     elsewhere.mkdir()
     refused = run_module({module: {**options, "media_root": str(elsewhere), "batch": "latest"}})
     assert "holds no batch that was taken from" in refused["msg"]
+
+
+@pytest.mark.promise(6)
+@pytest.mark.promise(10)
+def test_a_page_shows_what_is_kept_and_the_playbook_restores_what_is_ticked_there(
+    emptied: Site, ansible: Ansible, tmp_path_factory: pytest.TempPathFactory
+):
+    beside = tmp_path_factory.mktemp("beside")
+    html, places = beside / "kept.html", beside / "temporary"
+    places.mkdir()
+    ansible.environment["TMPDIR"] = str(places)
+    emptied.write("photos/third.jpg", content=b"another")
+    before = emptied.state()
+
+    run = restored(ansible, emptied, "-e", f"media_cleanup_report={html}", "--check")
+
+    assert run.status == 0, run.output
+    assert f"The page to review is {html}" in run.words
+    assert (html.stat().st_mode & 0o777, list(places.glob("media-cleanup-*"))) == (0o600, [])
+    assert emptied.state() == before
+    data = data_of(html)
+    assert data["is_of_batches"]
+    assert data["run"]
+    first, second = data["parts"]
+    assert [paths_of(part) for part in (first, second)] == [
+        ["photos/first.jpg"],
+        ["photos/second.jpg", "photos/third.jpg"],
+    ]
+    assert [name for name, *_why in second["kept"]] == ["photos/third.jpg"]
+    assert "would be restored: 1 file, 7 bytes" in second["notes"][0]
+    assert "purge (dry run): 1 batch" in second["notes"][1]
+    assert (second["host"], second["site"]) == ("web", emptied.name)

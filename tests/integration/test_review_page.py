@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -19,9 +20,10 @@ import pytest
 from engine.config.keep import keep_of
 from engine.config.review import reviews
 from engine.quarantine.store import batches
-from engine.report.page.batches import Prospects, emit_batch
+from engine.report.page.batches import emit_batch
 from engine.report.page.document import Limits, emit_document
 from engine.report.page.page import Page, Part, as_html, page, read_documents
+from engine.report.page.prospects import Prospects
 from engine.run import run
 from helpers import browser
 from helpers.ansible_runs import CLEANUP, Ansible
@@ -283,7 +285,7 @@ def test_hostile_names_are_text_on_the_page_and_bytes_in_its_export(
         ["eval", "document.getElementById('absent').textContent"],
     )
     values = found["values"]
-    assert "of 1 host on this page: <script>hacked=1</script>." in values[12]
+    assert "nothing of 1 host on this page: <script>hacked=1</script>." in values[12]
     assert len(values[0]) == 1 + len(names)
     assert "p/<img src=x onerror=hacked=1>.jpg" in values[0]
     assert r"p/\x1b[31mred\x07\n.jpg" in values[0]
@@ -313,7 +315,9 @@ def test_the_page_of_a_quarantine_gives_the_commands_that_restore_what_is_ticked
     for info in batches(kept_in):
         emit_batch(job.site, info, Prospects(["would be restored"], []), Limits(1 << 20, 10), texts.append)
     first, second = read_documents("".join(texts), "batch")
-    html = written(tmp_path, *(Part("web", each["heading"], each) for each in (first, second)))
+    html = tmp_path / "page.html"
+    parts = [Part("web", each["heading"], each) for each in (first, second)]
+    html.write_text(page(parts, "batch"))
     commands = "document.getElementById('lasting').value"
     found = browse(
         html,
@@ -338,3 +342,39 @@ def test_the_page_of_a_quarantine_gives_the_commands_that_restore_what_is_ticked
     only = f"media-cleanup restore kit {first['heading']} -- --force 'p/a b'\\''s.jpg'"
     assert values[6] == only
     assert values[12] == f"{only}\nmedia-cleanup restore kit {second['heading']}"
+
+
+def test_the_page_of_a_playbook_gives_its_own_commands_in_which_no_name_is_a_template(
+    tmp_path: Path, engine_site: EngineSite, browse: Browse
+) -> None:
+    engine_site.media.write("p/a b's.jpg", b"p/caf\xe9.jpg", "p/{{ 1 }}.jpg", "q/c.jpg")
+    let_clock_tick()
+    kept_in = os.fsencode(tmp_path / "kept")
+    job = engine_site.orphans(quarantine=os.fsdecode(kept_in), directories=["."])
+    run(job, check=False)
+    [info] = batches(kept_in)
+    texts: list[Any] = []
+    emit_batch(job.site, info, Prospects([], []), Limits(1 << 20, 10), texts.append)
+    [document] = read_documents("".join(texts), "batch")
+    html = tmp_path / "page.html"
+    html.write_text(as_html(Page("abc", [Part("web", document["heading"], document)], kind="batch")))
+    commands = "document.getElementById('lasting').value"
+    found = browse(
+        html,
+        ["click", "#list .group"],
+        ["click", "#export"],
+        ["eval", commands],
+        ["axe"],
+        ["click", "#close"],
+        ["click", "#list [aria-posinset='5']"],
+        ["click", "#export"],
+        ["eval", commands],
+    )
+    note, some = found["values"][2].splitlines()
+    assert "without 1 path with a brace" in note
+    words = shlex.split(some)
+    assert words[:-1] == shlex.split("ansible-playbook -i INVENTORY playbooks/restore.yml --limit web -e")
+    about = {"media_cleanup_site": "kit", "media_cleanup_batch": info.name}
+    assert json.loads(words[-1]) == {**about, "media_cleanup_paths": ["p/a b's.jpg", "p/caf\\xe9.jpg"]}
+    # All of a batch needs no name.
+    assert json.loads(shlex.split(found["values"][7])[-1]) == about

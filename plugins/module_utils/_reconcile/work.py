@@ -16,7 +16,7 @@ import pwd
 import sys
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple, Sequence
 
 from . import process, run
 from .apply import purge_items, restore
@@ -33,12 +33,15 @@ from .config.site_user import Worker
 from .config.values import checked
 from .errors import CleanupError
 from .quarantine import store as batches
+from .quarantine.store import BatchInfo
 from .report import data, discovered, words
 from .report import quarantine as report
 from .report.describe import describe
 from .report.lists import Emit, ListFile, emit_list
+from .report.page.batches import emit_batch
 from .report.page.document import BESIDE_LISTS, Limits, emit_document
-from .text import printable
+from .report.page.prospects import prospects
+from .text import escaped, printable
 
 Request = Mapping[str, Any]
 Answer = Mapping[str, Any]
@@ -219,14 +222,29 @@ def _pin(options: Mapping[str, Any], check: bool) -> dict[str, Any]:
     return report.pinned(name, pinned, changes, check)
 
 
-def _quarantine_info(request: Request, _files: Files) -> Answer:
-    options = checked(quarantine_of_site(request["options"]), QUARANTINE_INFO)
+def _quarantine_info(request: Request, files: Files) -> Answer:
+    known = quarantine_of_site(request["options"])
+    options = checked(known, QUARANTINE_INFO)
     found, unreadable = batches.survey(os.fsencode(options["quarantine"]))
+    if options["report"]:
+        _report_batches({**known, "report": options["report"]}, found, files.reported)
     return {
         "result": {"changed": False, **report.batches(found)},
         "warnings": unreadable,
         "failure": "",
     }
+
+
+def _report_batches(known: Mapping[str, Any], found: Sequence[BatchInfo], emit: Emit) -> None:
+    """Emit what a page shows of the batches that were taken from the media root of a site."""
+    of, report = site(known), known["report"]
+    own = [info for info in found if info.media_root == escaped(of.media_root)]
+    most = max(1, len(own))
+    limits = Limits(report["most_bytes"] // most, report["most_thumbnails"] // most)
+    for info in own:
+        found_out = prospects(of, info.name, lambda name: [purge_of({**known, "batch": name})])
+        emit_batch(of, info, found_out, limits, emit)
+    emit(None)
 
 
 def _django_site_info(request: Request, _files: Files) -> Answer:

@@ -285,12 +285,10 @@ QUARANTINE = (
     _shared("accept"),
     _shared("max_listed"),
 )
+_OF_ONE_STATE = ("state", "batch", "batches", "paths", "older_than_days")
 QUARANTINE_INFO = (
-    replace(_shared("quarantine"), required=True, by_project=True),
-    _shared("storage_options"),
-    _shared("user"),
-    _shared("python"),
-    _shared("django"),
+    *(option for option in QUARANTINE if option.name not in _OF_ONE_STATE),
+    _shared("report"),
 )
 # What the module django_site_info takes.
 DJANGO_SITE_INFO = (

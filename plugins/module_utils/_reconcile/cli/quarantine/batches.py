@@ -10,19 +10,20 @@ import argparse
 import json
 import sys
 from contextlib import nullcontext
+from functools import partial
 from typing import Sequence
 
-from ...apply.purge_items import carry_out
-from ...apply.restore import restore
 from ...config.options import REPORT_BYTES, REPORT_THUMBNAILS
+from ...config.purge import Purge
 from ...config.site import Site
-from ...errors import CleanupError, Exit
+from ...errors import Exit
 from ...quarantine import store as quarantine
 from ...quarantine.store import BatchInfo
 from ...report import quarantine as report
-from ...report.page.batches import Prospects, emit_batch
+from ...report.page.batches import emit_batch
 from ...report.page.document import Limits
 from ...report.page.file import PageFile
+from ...report.page.prospects import prospects
 from .. import described
 from ..terminal import complain, say
 from .purge import orders_of
@@ -52,21 +53,15 @@ def _write_page(options: argparse.Namespace, batches: Sequence[tuple[Site, Batch
     with nullcontext() if options.emit_report else PageFile(options.report, "batch", options.site) as file:
         emit = file.emit if file else options.emit_report
         for site, info in batches:
-            emit_batch(site, info, _prospects(options, site, info), limits, emit)
+            found = prospects(site, info.name, partial(_orders_of, options))
+            emit_batch(site, info, found, limits, emit)
         emit(None)
 
 
-def _prospects(options: argparse.Namespace, site: Site, info: BatchInfo) -> Prospects:
-    """What a restore and a purge of a batch would do, by their dry runs."""
-    about = {"batch": info.name, "paths": [], "older_than_days": None, "accept": None}
-    try:
-        back = restore(site, info.name, [], check=True)
-        orders = orders_of(argparse.Namespace(**{**vars(options), **about}))
-        purges = [report.purged(carry_out(order, check=True), check=True) for order in orders]
-    except CleanupError as error:
-        return Prospects([], [], str(error))
-    summaries = [report.restored(back, check=True)["summary"], *(purge["summary"] for purge in purges)]
-    return Prospects(summaries, back.kept.items)
+def _orders_of(options: argparse.Namespace, name: str) -> Sequence[Purge]:
+    """The purge of one batch."""
+    about = {"batch": name, "paths": [], "older_than_days": None, "accept": None}
+    return orders_of(argparse.Namespace(**{**vars(options), **about}))
 
 
 def _holds_any(site: Site, info: BatchInfo, paths: Sequence[str]) -> bool:

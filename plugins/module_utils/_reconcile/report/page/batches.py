@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import islice
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Iterator, Mapping
 
 from ...config.site import Site
-from ...kept import Kept
 from ...quarantine import store as quarantine
 from ...quarantine.format import Batch, as_path
 from ...quarantine.store import BatchInfo
@@ -19,16 +18,8 @@ from ...text import escaped_value, moment, printable
 from ..description import Subject
 from ..lists import Emit
 from .document import MOST_ITEMS, Limits, Lists, beginning, emit_with_pictures
+from .prospects import Prospects
 from .thumbnails import LONGEST
-
-
-class Prospects(NamedTuple):
-    """What a restore and a purge of a batch would do: in words, and what would not come back."""
-
-    lines: Sequence[str]
-    kept: Sequence[Kept]
-    # Why that is not known.
-    trouble: str = ""
 
 
 def emit_batch(site: Site, info: BatchInfo, prospects: Prospects, limits: Limits, emit: Emit) -> None:

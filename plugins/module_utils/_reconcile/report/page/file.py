@@ -35,7 +35,8 @@ class PageFile:
     def emit(self, text: str | None) -> None:
         """Take a part of the documents; None says that they are whole."""
         if text is None:
-            self._file.emit(page(list(map(self._part, read_documents("".join(self._texts), self._kind)))))
+            documents = read_documents("".join(self._texts), self._kind)
+            self._file.emit(page(list(map(self._part, documents)), self._kind))
             self._file.emit(None)
             return
         self._length += len(text)

@@ -42,15 +42,17 @@ class Part(NamedTuple):
 class Page(NamedTuple):
     """What one run has put on a page by now."""
 
+    # What names the run of a playbook; empty where the command has made the page.
     run: str
     parts: Sequence[Part]
     # Hosts of the run that are not on it.
     absent: Sequence[str] = ()
+    kind: str = "plan"
 
 
-def page(parts: Sequence[Part]) -> str:
-    """The page of these parts as HTML."""
-    return as_html(Page("", parts))
+def page(parts: Sequence[Part], kind: str = "plan") -> str:
+    """The page that a command makes, as HTML."""
+    return as_html(Page("", parts, kind=kind))
 
 
 def as_html(shown: Page) -> str:
@@ -58,8 +60,7 @@ def as_html(shown: Page) -> str:
     parts = shown.parts
     made = [part.document["made"] for part in parts if part.document]
     about = {"made": time.time(), "good_until": min(made, default=time.time()) + DAYS * 86400}
-    about["is_of_batches"] = any(part.document["kind"] == "batch" for part in parts if part.document)
-    about.update(run=shown.run, absent=list(shown.absent))
+    about.update(run=shown.run, absent=list(shown.absent), is_of_batches=shown.kind == "batch")
     data = json.dumps({**about, "parts": [_shown(part) for part in parts]})
     style, script = _file("page.css"), "".join(map(_file, ("list.js", "cells.js", "export.js", "page.js")))
     policy = (

@@ -49,6 +49,9 @@ function quoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+// What a system takes as one argument.
+const LONGEST_COMMAND = 100000;
+
 // One command for each batch of which something is ticked; without paths where that is all of it.
 function restoring() {
   const commands = parts.flatMap((part, at) => {
@@ -56,11 +59,28 @@ function restoring() {
     const isWhole = !unticked[at].size && part.items.length === part.items_total;
     const ticked = part.items.filter((item, number) => !unticked[at].has(number));
     const paths = isWhole ? [] : [...new Set(ticked.map((item) => pathOf(part, item)))];
-    // What begins with a dash is a path here, and no option.
-    const dashes = paths.some((path) => path.startsWith("-")) ? ["--"] : [];
-    return [["media-cleanup restore", quoted(part.site), quoted(part.heading), ...dashes, ...paths.map(quoted)].join(" ")];
+    const command = isOfPlaybook ? byPlaybook(part, paths) : byCommand(part, paths);
+    if (command.length <= LONGEST_COMMAND) return [command];
+    return [`# ${part.heading}: too many single items for one command. Tick fewer of them, or the whole batch.`];
   });
   return commands.join("\n") || "# Nothing is ticked.";
+}
+
+function byCommand(part, paths) {
+  // What begins with a dash is a path here, and no option.
+  const dashes = paths.some((path) => path.startsWith("-")) ? ["--"] : [];
+  return ["media-cleanup restore", quoted(part.site), quoted(part.heading), ...dashes, ...paths.map(quoted)].join(" ");
+}
+
+function byPlaybook(part, paths) {
+  // Ansible would run what an uploaded file is called as a template.
+  const named = paths.filter((path) => !path.includes("{"));
+  const left = paths.length - named.length;
+  const note = left ? `# ${part.heading}: without ${count(left, "path")} with a brace, which only the command on the host takes.\n` : "";
+  if (paths.length && !named.length) return note.trim();
+  const variables = { media_cleanup_site: part.site, media_cleanup_batch: part.heading };
+  if (named.length) variables.media_cleanup_paths = named;
+  return `${note}ansible-playbook -i INVENTORY playbooks/restore.yml --limit ${quoted(part.host)} -e ${quoted(JSON.stringify(variables))}`;
 }
 
 function save() {

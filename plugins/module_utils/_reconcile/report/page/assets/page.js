@@ -7,6 +7,7 @@ const [GROUP_HEIGHT, ROW_HEIGHT, KEPT_HEIGHT, CARD_WIDTH, GAP] = [40, 54, 106, 1
 const parts = data.parts;
 // For each plan the numbers of the items that are to be kept.
 const isOfBatches = data.is_of_batches;
+const isOfPlaybook = data.run !== "";
 // In a quarantine, nothing comes back unless somebody ticks it.
 const unticked = parts.map((part) => new Set(isOfBatches && part.items ? part.items.keys() : []));
 const view = { part: 0, tab: "removed", filter: "", group: "folder", view: "sheet", codes: new Set() };
@@ -62,6 +63,8 @@ function showHead() {
     $("of-plans").hidden = $("how").hidden = true;
     $("of-batches").hidden = false;
   }
+  $("on-host").hidden = isOfPlaybook;
+  $("by-playbook").hidden = !isOfPlaybook;
   $("jobs").append(...parts.map((part, at) => {
     const entry = make("li"), button = make("button");
     button.type = "button";
@@ -73,8 +76,8 @@ function showHead() {
     return entry;
   }));
   $("absent").hidden = !data.absent.length;
-  $("absent").textContent = `There is no plan of ${count(data.absent.length, "host")} on this page: ${data.absent.join(", ")}. `
-    + "They come later in the run, or could not be reached; nothing of theirs is exported.";
+  $("absent").textContent = `There is nothing of ${count(data.absent.length, "host")} on this page: ${data.absent.join(", ")}. `
+    + "They come later in the run, or could not be reached.";
   showAge();
   setInterval(showAge, 60000);
 }
@@ -357,13 +360,15 @@ function start() {
   $("how").addEventListener("click", () => {
     const part = parts[view.part] || {};
     $("command").textContent = `media-cleanup ${part.job || "JOB"} ${quoted(part.site || "SITE")} --keep keep.yml`;
+    $("asks").textContent = isOfPlaybook ? "With --check it only shows what would come back."
+      : "On the host, each command shows what it would restore, and asks.";
     $("lasting").value = isOfBatches ? restoring() : lasting();
     $("help").showModal();
   });
   new ResizeObserver(() => showList()).observe($("list"));
   showHead();
   if (parts.length) showPart(0);
-  else $("heading").textContent = "There is no job.";
+  else $("heading").textContent = isOfBatches ? "Nothing is kept in quarantine." : "There is no job.";
   showChosen();
 }
 
