@@ -10,8 +10,7 @@ import time
 from contextlib import suppress
 from typing import Iterable, Mapping, Protocol, Sequence, TypeVar
 
-from ..compare.mentions.sweep import Sweep
-from ..compare.mentions.unlisted import Unlisted
+from ..compare.mentions.at_removal import MentionsAtRemoval
 from ..compare.names.at_removal import NamesAtRemoval
 from ..compare.names.references import ReferenceCheck
 from ..config.site import OrphansJob, RecordsJob
@@ -55,7 +54,7 @@ class FileRemoval:
         self._database = session.database
         self._names = NamesAtRemoval(check)
         self._outcome = outcome
-        self._unlisted: Unlisted | None = None
+        self._mentions: MentionsAtRemoval | None = None
         self._seconds_left = WAIT_SECONDS
 
     def sweep(self, paths: Iterable[bytes], job: OrphansJob | RecordsJob) -> None:
@@ -63,14 +62,9 @@ class FileRemoval:
 
         Raises DatabaseError where it cannot be searched any more.
         """
-        if not job.site.enabled("sweep") or self._session.sweep.is_fresh():
-            return
-        again = Sweep(self._session.sweep.database, self._session.sweep.spellings)
-        self._unlisted = Unlisted(again, job.path_columns, job.site)
-        self._unlisted.search_for(paths)
-        self._unlisted.search()
-        for table in self._unlisted.unsearchable:
-            raise DatabaseError(not_searched(table))
+        self._mentions = MentionsAtRemoval(self._session.sweep, job.path_columns, job.site)
+        self._mentions.search(paths)
+        require_searched(self._mentions)
 
     def remove(
         self, files: Sequence[AnyFile], reason: str, kept: Mapping[bytes, Doubt] | None = None
@@ -116,7 +110,14 @@ class FileRemoval:
         return doubts
 
     def _mentioned(self, files: Sequence[File]) -> Mapping[bytes, Doubt]:
-        return self._unlisted.doubts({file.path for file in files}) if self._unlisted else {}
+        return self._mentions.doubts({file.path for file in files}) if self._mentions else {}
+
+    def _mentioned_by_now(self, paths: Iterable[bytes]) -> Mapping[bytes, Doubt]:
+        if not self._mentions:
+            return {}
+        doubts = self._mentions.doubts_after({*paths})
+        require_searched(self._mentions)
+        return doubts
 
     def _put_back_what_is_wanted(self, moved: dict[bytes, AnyFile]) -> None:
         """Put back what a row references by now, and leave the others in ``moved``."""
@@ -137,7 +138,8 @@ class FileRemoval:
         self._store.forget()
         doubts = self._names.doubts_after(paths)
         require_readable(self._store)
-        return doubts
+        left = [path for path in paths if path not in doubts]
+        return {**self._mentioned_by_now(left), **doubts} if left else doubts
 
     def _put_back(self, moved: dict[bytes, AnyFile], doubts: Mapping[bytes, Doubt]) -> None:
         """Put files back. Where another one has the name, that is what is wanted; this one is removed."""
@@ -163,6 +165,12 @@ class FileRemoval:
             f"up to {WAIT_SECONDS:.0f} s. Run again when it has ended"
         )
         return Doubt(Code.OPEN_TRANSACTION, reason)
+
+
+def require_searched(mentions: MentionsAtRemoval) -> None:
+    """Raise DatabaseError if a table could not be searched for what is to go."""
+    for table in mentions.unsearchable:
+        raise DatabaseError(not_searched(table))
 
 
 def require_readable(store: MediaStore) -> None:

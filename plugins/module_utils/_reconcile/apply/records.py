@@ -15,6 +15,8 @@ from contextlib import closing
 from typing import Any, Callable, Generator, Mapping, Sequence, Set, Tuple
 
 from ..compare.age import AgeCheck
+from ..compare.mentions.at_removal import MentionsAtRemoval
+from ..compare.mentions.unlisted import NO_ROWS, RecordMentions, RowName, Unlisted
 from ..compare.missing import MissingCheck
 from ..config.site import RecordsJob
 from ..errors import CleanupError, CommitUnknown, DatabaseError
@@ -38,7 +40,7 @@ from ..plan.records import (
 from ..quarantine.format import as_text
 from ..session import Session
 from ..text import counted
-from .files import FileRemoval, require_readable
+from .files import FileRemoval, require_readable, require_searched
 from .outcome import Outcome
 from .relinks import Relinking
 from .remover import Remover
@@ -75,12 +77,15 @@ class _Removal:
         self.returned = returned
         self.outcome = Outcome(job.site.max_listed, remover)
         self.age = AgeCheck(session.media, job.age_limit, plan.moment)
+        # What was found to mention the files of the records since they were planned, if anything was written.
+        self.unlisted: Unlisted | None = None
         # The paths that records reference which were in the plan and are kept.
         self.paths_kept: set[bytes] = set()
 
     def outcome_of_all(self) -> Outcome:
         remover = self.outcome.remover
         try:
+            self._search_again()
             with self.session.database.transaction():
                 for some in apart(self.plan.items, self.plan.links):
                     self._delete(some)
@@ -105,6 +110,25 @@ class _Removal:
             self.outcome.error = f"{error} The rows were deleted; files left over are orphans from now on."
         return self.outcome
 
+    def _search_again(self) -> None:
+        """Search for the plan's files before any row goes: a record is kept with a file that is mentioned."""
+        links = self.plan.links
+        deletes_from = () if self.job.clears else (*links.order, *links.order_after)
+        mentions = MentionsAtRemoval(self.session.sweep, self.job.path_columns, self.job.site)
+        self.unlisted = mentions.search((file.path for file in self.plan.files), deletes_from)
+        require_searched(mentions)
+
+    def _mentions_of(self, records: Sequence[Record]) -> RecordMentions | None:
+        """What mentions the files that would be removed with some records; None if nothing was written."""
+        if not self.unlisted:
+            return None
+        mentions, check = RecordMentions(self.unlisted), _check(self.session, self.job)
+        files = {record.key: {*check.with_derived(record.paths)} for record in records}
+        # Others are none of the plan's files.
+        others = self.unlisted.not_searched({path for paths in files.values() for path in paths})
+        mentions.of({key: sorted(paths - others) for key, paths in files.items()})
+        return mentions
+
     def _still_missing(self, records: Sequence[Record]) -> set[tuple[Any, ...]]:
         """Lock those of the records that are still what the plan says; returns their keys."""
         rows = [record.row for record in records]
@@ -126,7 +150,7 @@ class _Removal:
             else:
                 deleted.append(record)
         if self.job.clears:
-            self._clear(deleted)
+            self._clear(self._not_mentioned(deleted))
             return
         cascade, deleted = self._with_same_dependents(deleted)
         if not deleted:
@@ -178,24 +202,41 @@ class _Removal:
 
     def _with_same_dependents(self, records: list[Record]) -> tuple[Cascade, list[Record]]:
         """The records whose dependent rows are those of the plan, and the cascade; the others are kept."""
+        mentions = self._mentions_of(records)
+        tables = mentions.tables if mentions else frozenset()
         while True:
             cascade, restricted = cascade_of(
                 self.plan.links, self.session.database, [record.row for record in records]
             )
-            found = DependentsFound(cascade, self.job.site.max_listed)
+            found = DependentsFound(cascade, self.job.site.max_listed, named=tables)
+            mentioned = mentions.doubts(found.deleted | self._rows_of(records)) if mentions else {}
             same: list[Record] = []
             for record in records:
                 if record.key in restricted:
                     self._keep(record, restriction(restricted[record.key], self.plan.links))
+                elif record.key in mentioned:
+                    self._keep(record, mentioned[record.key])
                 elif found.of(record) != record.dependents:
                     self._keep(record, Doubt(Code.CHANGED, f"{ALTERED} since the plan, and it is kept"))
                 else:
                     same.append(record)
-            # Without a record that is kept, it may itself depend on one of the others.
+            # Without a record that is kept, it may itself depend on one of the others, or keep its file.
             if len(same) + len(restricted) == len(records):
                 add_listed(self.outcome.dependents_listed, found.listed)
                 return cascade, same
             records = same
+
+    def _rows_of(self, records: Sequence[Record]) -> set[RowName]:
+        return {(self.plan.selection.table.identity, record.key) for record in records}
+
+    def _not_mentioned(self, records: list[Record]) -> list[Record]:
+        """The records without those that are kept with a file which is mentioned by now."""
+        mentions = self._mentions_of(records)
+        mentioned = mentions.doubts(NO_ROWS) if mentions else {}
+        for record in records:
+            if record.key in mentioned:
+                self._keep(record, mentioned[record.key])
+        return [record for record in records if record.key not in mentioned]
 
     def _young(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Doubt]:
         """Why records are kept one of whose files has become young since the plan, by their keys."""

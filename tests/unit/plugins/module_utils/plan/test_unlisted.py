@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from engine import run as runs
-from engine.compare.mentions import sweep
+from engine.apply import orphans
+from engine.compare.mentions import at_removal, sweep
 from engine.database.postgresql import database as postgresql_module
 from engine.database.sweep import Sweep as Texts
 from engine.errors import CleanupError, DatabaseError
 from engine.kept import Code
 from engine.plan.plan import Plan
+from engine.quarantine.writer import BatchWriter
 from engine.report.data import result
 from engine.report.describe import describe
 from helpers.builders import A_TICK, Site, found, guards, planned, reasons, run
@@ -282,8 +284,103 @@ def test_a_mention_that_came_after_the_plan_keeps_the_file(news: Site, kind: str
     with planned(getattr(news, kind)()) as made:
         news.database.insert("news", [{"id": 1, "body": "see p/a.jpg"}])
         outcome = made.apply()
+    assert (outcome.kept.items[0].code, news.media.files) == (Code.UNLISTED, {b"p/a.jpg"})
+    # A record stays with its file.
+    assert news.images == (["p/a.jpg"] if kind == "incomplete" else [])
+
+
+@pytest.mark.promise(2)
+def test_a_record_is_cleared_only_if_nothing_mentions_its_companion_by_then(sqlite_news: Site) -> None:
+    sqlite_news.media.write("t/a.jpg", "t/b.jpg")
+    sqlite_news.insert("p/a.jpg", thumbnail="t/a.jpg")
+    sqlite_news.insert("p/b.jpg", thumbnail="t/b.jpg")
+    job = sqlite_news.missing(companion_columns=["thumbnail"], on_missing="clear")
+    with planned(job) as made:
+        sqlite_news.database.insert("news", [{"id": 1, "body": "see t/a.jpg"}])
+        made.apply()
+    assert sqlite_news.media.files == {b"t/a.jpg"}
+    assert sqlite_news.images == ["p/a.jpg", None]
+
+
+@pytest.mark.promise(2)
+def test_rows_that_are_deleted_keep_nothing_at_the_removal_either(site: Site) -> None:
+    site.database.run(
+        "ALTER TABLE photo ADD original_name text;"
+        "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer REFERENCES photo (id) "
+        "ON DELETE CASCADE, body text); CREATE TABLE news (id integer PRIMARY KEY, body text)"
+    )
+    site.media.write("p/1/a.jpg", "p/2/b.jpg")
+    site.insert("p/1/a.jpg", original_name="a.jpg")
+    site.insert("p/2/b.jpg", original_name="b.jpg")
+    site.database.insert("note", [{"id": 1, "photo_id": 1, "body": "p/1/a.jpg"}])
+    with planned(site.incomplete(accept=site.accepting("referenced_row:note.photo_id"))) as made:
+        site.database.insert("news", [{"id": 1, "body": "p/2/b.jpg"}])
+        outcome = made.apply()
+    assert (outcome.removed.records, site.images, site.media.files) == (1, ["p/2/b.jpg"], {b"p/2/b.jpg"})
+
+
+def _mention_while_moved(site: Site, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    """Let a mention be committed when the first files were moved, and not confirmed."""
+    sync = BatchWriter.sync
+    mentions = iter([{"id": 1, "body": path}])
+
+    def mentioned(writer: BatchWriter) -> None:
+        sync(writer)
+        for mention in mentions:
+            site.database.insert("news", [mention])
+
+    monkeypatch.setattr(BatchWriter, "sync", mentioned)
+
+
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("kind", ["orphans", "incomplete"])
+def test_a_mention_that_comes_during_the_removal_brings_the_file_back(
+    news: Site, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    news.media.write("p/a.jpg", "p/b.jpg")
+    if kind == "incomplete":
+        news.insert("p/a.jpg", "p/b.jpg")
+    _mention_while_moved(news, monkeypatch, "see p/a.jpg")
+    with planned(getattr(news, kind)()) as made:
+        outcome = made.apply()
+    assert (outcome.error, news.media.files) == ("", {b"p/a.jpg"})
     assert codes(outcome.kept) == {b"p/a.jpg": Code.UNLISTED}
-    assert news.media.files == {b"p/a.jpg"}
+
+
+@pytest.mark.promise(2)
+def test_a_search_that_fails_while_files_are_moved_brings_all_back(
+    news: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    news.media.write("p/a.jpg", "p/b.jpg")
+    _mention_while_moved(news, monkeypatch, "nothing")
+    with planned(news.orphans()) as made:
+        texts = Texts.read_texts
+
+        def failing(self: Any, searched: Any, *arguments: Any, **options: Any) -> Any:
+            if news.database.rows("SELECT * FROM news"):
+                raise _too_long()
+            return texts(self, searched, *arguments, **options)
+
+        monkeypatch.setattr(Texts, "read_texts", failing)
+        outcome = made.apply()
+    assert "could not be searched" in outcome.error
+    assert (outcome.removed.files, news.media.files) == (0, {b"p/a.jpg", b"p/b.jpg"})
+
+
+@pytest.mark.parametrize(("seconds", "searches"), [(0.0, 2), (60.0, 4)])
+def test_what_is_searched_during_a_removal_takes_no_longer_than_that(
+    sqlite_news: Site, read: list[str], monkeypatch: pytest.MonkeyPatch, seconds: float, searches: int
+) -> None:
+    monkeypatch.setattr(at_removal, "SECONDS_TO_REPEAT", seconds)
+    monkeypatch.setattr(at_removal, "SHARE_TO_REPEAT", 0.0)
+    monkeypatch.setattr(orphans, "AT_ONCE", 1)
+    sqlite_news.media.write("p/a.jpg", "p/b.jpg")
+    with planned(sqlite_news.orphans()) as made:
+        sqlite_news.database.insert("news", [{"id": 9, "body": "something else"}])
+        _mention_while_moved(sqlite_news, monkeypatch, "nothing")
+        made.apply()
+    assert read.count("news") == searches
+    assert sqlite_news.media.files == set()
 
 
 # What cannot be searched.
