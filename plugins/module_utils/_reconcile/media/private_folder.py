@@ -56,6 +56,9 @@ class PrivateFolder(ABC):
     private. Names are those of entries of this folder, without a slash.
     """
 
+    # Whether a file that was moved in has the time of its last change that it had before.
+    keeps_times = True
+
     def __init__(self, path: bytes, what: str) -> None:
         self.path = path
         # Its name in messages: "the quarantine".

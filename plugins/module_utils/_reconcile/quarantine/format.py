@@ -261,6 +261,8 @@ class Batch:
         copied = self._digest_of(file)
         if any(copied):
             return "" if folder.digest(file.name) == copied else "its copy in quarantine has another content"
+        if not folder.keeps_times:
+            return ""
         return "" if state.mtime_ns == file.mtime_ns else "it was written to in quarantine"
 
     def _digest_of(self, file: QuarantinedFile) -> bytes:

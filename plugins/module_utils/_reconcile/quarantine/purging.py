@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Collection, Iterable
 
 from ..errors import QuarantineError
 from ..media.private_folder import PrivateFolder
 from .format import FILES, MANIFEST, Batch, QuarantinedFile, lines_of, stored_in
-from .store import BATCH_NAME, BatchInfo, in_words, known, survey_of, write_lines, writing
-
-_PURGING = ".purging-"
+from .store import BATCH_NAME, PURGING, BatchInfo, in_words, known, survey_of, write_lines, writing
 
 
 def found(quarantine: PrivateFolder, names: Collection[str] | None) -> list[BatchInfo]:
@@ -27,10 +26,20 @@ def found(quarantine: PrivateFolder, names: Collection[str] | None) -> list[Batc
 def delete(quarantine: PrivateFolder, name: str) -> None:
     """Delete a whole batch. One that is half deleted is not listed any more."""
     try:
-        quarantine.rename(name, f"{_PURGING}{name}")
-        quarantine.remove_tree(f"{_PURGING}{name}")
+        quarantine.create(f"{PURGING}{name}").close()
+        quarantine.sync()
+        _delete_marked(quarantine, name)
     except OSError as error:
         raise QuarantineError(f"batch {name} could not be purged whole: {error.strerror}.") from None
+
+
+def _delete_marked(quarantine: PrivateFolder, name: str) -> None:
+    with suppress(FileNotFoundError):
+        quarantine.remove_tree(name)
+    # Not before: without the mark, what is left of the batch would be listed.
+    quarantine.sync()
+    with suppress(FileNotFoundError):
+        quarantine.remove(f"{PURGING}{name}")
 
 
 def delete_files(batch: Batch, files: Iterable[QuarantinedFile]) -> None:
@@ -57,8 +66,10 @@ def forget_files(batch: Batch, numbers: Collection[int]) -> None:
 def tidy(quarantine: PrivateFolder) -> None:
     """Delete what a killed purge has left, or a run that was killed before it took anything."""
     with in_words():
+        for mark in [name for name in quarantine.names() if name.startswith(PURGING)]:
+            _delete_marked(quarantine, mark[len(PURGING) :])
         for name in quarantine.names():
-            if name.startswith(_PURGING) or _is_stub(quarantine, name):
+            if _is_stub(quarantine, name):
                 quarantine.remove_tree(name)
 
 

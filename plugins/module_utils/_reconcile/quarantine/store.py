@@ -31,6 +31,8 @@ from .place import make_folder, open_folder
 LATEST = "latest"
 
 _QUARANTINE = "the quarantine"
+# Before the name of a batch: a file that marks it as one that is being purged.
+PURGING = ".purging-"
 BATCH_NAME = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]+(-\d+)?")
 
 
@@ -93,9 +95,10 @@ def opened_if_there(quarantine: bytes) -> Iterator[PrivateFolder | None]:
 
 def _names(quarantine: PrivateFolder) -> list[str]:
     try:
-        return [name for name in quarantine.names() if name[0] != "."]
+        names = frozenset(quarantine.names())
     except OSError as error:
         raise _unreadable(quarantine.path, error) from None
+    return sorted(name for name in names if name[0] != "." and f"{PURGING}{name}" not in names)
 
 
 def _unreadable(quarantine: bytes, error: OSError) -> SiteError:

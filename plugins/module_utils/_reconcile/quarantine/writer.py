@@ -112,14 +112,18 @@ class BatchWriter:
         if file is None:
             raise Changed("it was already removed")
         folder = self._folder_for(file)
-        # Counted before: whatever happens in the move, a batch that may hold it is not deleted as empty.
+        # Before the move: whatever happens in it, a batch that may hold the file is not deleted as empty,
+        # and nobody has asked for the file once more.
         self._held += 1
+        self._unconfirmed.add(file.number)
         try:
             moved = store.move_out(path, state, folder, file.name)
-        except (Changed, Blocked, OSError):
-            self._held -= not folder.has(file.name)
+        except (Changed, Blocked, OSError) as error:
+            is_held = folder.has(file.name)
+            self._held -= not is_held
+            if not is_held or not isinstance(error, OSError):
+                self._unconfirmed.discard(file.number)
             raise
-        self._unconfirmed.add(file.number)
         self._without_attributes += not moved.has_all_attributes
         if moved.digest:
             self._note_digest(file.number, moved.digest)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from functools import lru_cache
 from typing import Any, Iterator, Mapping, NamedTuple
 
 from ...errors import SiteError
@@ -108,13 +109,13 @@ class Bucket:
         """Ask for an object, or for one version of it."""
         which = _which(key, version)
         try:
-            said = self._ask("head_object", which)
+            said = self.ask("head_object", which)
         except BucketError as error:
             if error.status != 404:
                 raise
             # An answer without a body could be that of anything. To read is answered in words.
-            self._ask("get_object", {**which, "Range": "bytes=0-0"})["Body"].close()
-            said = self._ask("head_object", which)
+            self.ask("get_object", {**which, "Range": "bytes=0-0"})["Body"].close()
+            said = self.ask("head_object", which)
         return Head(
             int(said["ContentLength"]),
             nanoseconds(said["LastModified"]),
@@ -125,7 +126,7 @@ class Bucket:
 
     def require(self) -> None:
         """Raise BucketError unless there is this bucket and its keys may be listed."""
-        self._ask("list_objects_v2", {"MaxKeys": 1})
+        self.ask("list_objects_v2", {"MaxKeys": 1})
 
     def pages(self, prefix: str = "", delimiter: str = "", start_after: str = "") -> Iterator[Page]:
         """List the objects whose keys begin with the prefix, in the order of the service."""
@@ -136,7 +137,7 @@ class Bucket:
         if start_after:
             asked["StartAfter"] = start_after
         while True:
-            said = self._ask("list_objects_v2", asked)
+            said = self.ask("list_objects_v2", asked)
             yield Page(
                 [_entry(one) for one in said.get("Contents", ())],
                 [one["Prefix"] for one in said.get("CommonPrefixes", ())],
@@ -152,7 +153,7 @@ class Bucket:
         """List all versions and delete markers of the objects whose keys begin with the prefix."""
         asked: dict[str, Any] = {"Prefix": prefix}
         while True:
-            said = self._ask("list_object_versions", asked)
+            said = self.ask("list_object_versions", asked)
             for one in said.get("Versions", ()):
                 yield _listed_version(one, is_marker=False)
             for one in said.get("DeleteMarkers", ()):
@@ -169,11 +170,11 @@ class Bucket:
 
     def keeps_versions(self) -> bool:
         """Whether what is overwritten or deleted from now on is kept as a version."""
-        return bool(self._ask("get_bucket_versioning", {}).get("Status") == "Enabled")
+        return bool(self.ask("get_bucket_versioning", {}).get("Status") == "Enabled")
 
     def blocks(self, key: str, version: str = "") -> Iterator[bytes]:
         """Read an object block by block."""
-        with closing(self._ask("get_object", _which(key, version))["Body"]) as body:
+        with closing(self.ask("get_object", _which(key, version))["Body"]) as body:
             while True:
                 try:
                     block: bytes = body.read(_BLOCK)
@@ -200,7 +201,7 @@ class Bucket:
         A repeated attempt may fail because of the first one: who needs to know compares the content.
         """
         headers = {"If-None-Match": "*"} if if_none_match else {}
-        return _written(self._ask("put_object", {"Key": key, "Body": content, **more}, headers))
+        return _written(self.ask("put_object", {"Key": key, "Body": content, **more}, headers))
 
     def copy(
         self, source: str, target: str, if_match: str = "", if_none_match: bool = False, **more: Any
@@ -211,9 +212,9 @@ class Bucket:
         """
         headers = {"If-None-Match": "*"} if if_none_match else {}
         if if_match:
-            more["CopySourceIfMatch"] = _quoted(if_match)
+            more["CopySourceIfMatch"] = quoted(if_match)
         asked = {"Key": target, "CopySource": {"Bucket": self.name, "Key": source}, **more}
-        said = self._ask("copy_object", asked, headers)
+        said = self.ask("copy_object", asked, headers)
         return Written(tag_of(said.get("CopyObjectResult", {})), _version_in(said))
 
     def delete(self, key: str, if_match: str = "", version: str = "") -> Deleted:
@@ -221,12 +222,12 @@ class Bucket:
 
         Whether a service honours ``if_match`` is for the caller to know.
         """
-        headers = {"If-Match": _quoted(if_match)} if if_match else {}
-        said = self._ask("delete_object", _which(key, version), headers)
+        headers = {"If-Match": quoted(if_match)} if if_match else {}
+        said = self.ask("delete_object", _which(key, version), headers)
         repeated = int(said.get("ResponseMetadata", {}).get("RetryAttempts", 0)) > 0
         return Deleted(_version_in(said), bool(said.get("DeleteMarker")), repeated)
 
-    def _ask(self, operation: str, asked: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Any:
+    def ask(self, operation: str, asked: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Any:
         own = {_HEADERS: headers} if headers else {}
         try:
             return getattr(self.client, operation)(Bucket=self.name, **asked, **own)
@@ -238,6 +239,12 @@ def nanoseconds(moment: Any) -> int:
     """A moment of the service as nanoseconds since 1970, exactly."""
     seconds: float = moment.timestamp()
     return int(seconds) * 1_000_000_000 + int(moment.microsecond) * 1000
+
+
+@lru_cache(maxsize=None)
+def _session(kind: type, profile: str | None) -> Any:
+    """What clients are made of: a new one reads the descriptions of all services, which takes long."""
+    return kind(profile_name=profile)
 
 
 def _client(options: StorageOptions) -> tuple[Any, tuple[type[Exception], ...]]:
@@ -266,8 +273,7 @@ def _client(options: StorageOptions) -> tuple[Any, tuple[type[Exception], ...]]:
         if name in getattr(Config, "OPTION_DEFAULTS", ()):
             settings[name] = "when_required"
     try:
-        session = boto3.session.Session(profile_name=options.session_profile)
-        client = session.client(
+        client = _session(boto3.session.Session, options.session_profile).client(
             "s3",
             endpoint_url=options.endpoint_url,
             region_name=options.region_name,
@@ -299,7 +305,7 @@ def tag_of(said: Mapping[str, Any]) -> str:
     return tag[1:-1] if len(tag) > 1 and tag[0] == tag[-1] == '"' else tag
 
 
-def _quoted(tag: str) -> str:
+def quoted(tag: str) -> str:
     return f'"{tag}"'
 
 

@@ -143,7 +143,9 @@ def test_a_purge_takes_what_is_meant(kept: Any) -> None:
 
 
 def test_a_purge_takes_what_killed_runs_left_and_nothing_else(kept: Any, tmp_path: Path) -> None:
-    (kept.folder / ".purging-x" / "files").mkdir(parents=True)
+    (kept.folder / f"{STUB}-9" / "files").mkdir(parents=True)
+    (kept.folder / f".purging-{STUB}-9").write_text("")
+    (kept.folder / f".purging-{STUB}-8").write_text("")
     (kept.folder / STUB / "files" / "00000").mkdir(parents=True)
     (kept.folder / f"{STUB}-1").mkdir()
     kept.folder.chmod(0o700)
@@ -189,6 +191,7 @@ def test_a_purge_that_fails_is_told(kept: Any, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(QuarantineError, match=f"batch {name} could not be purged whole: Input/output error"):
         purged(kept)
     monkeypatch.undo()
+    assert kept.names == []
     assert purged(kept) == []
     assert os.listdir(kept.folder) == []
 

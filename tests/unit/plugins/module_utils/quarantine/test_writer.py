@@ -16,6 +16,7 @@ from engine.errors import QuarantineError
 from engine.media import local as tree_module
 from engine.media.disk import folder as disk_folder
 from engine.media.store import Blocked, Changed
+from engine.quarantine import leftovers
 from engine.quarantine import store as quarantine
 from helpers.builders import FailingOs, open_handles
 
@@ -69,6 +70,29 @@ def test_a_batch_that_keeps_nothing_leaves_no_trace(kept: Any) -> None:
         kept.store.forget()
     assert (writer.name, os.listdir(kept.folder)) == ("", [])
     assert open_handles() == before
+
+
+@pytest.mark.promise(2)
+def test_what_an_error_left_in_a_batch_belongs_back(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that drops after the move: nobody has asked for the file once more."""
+    kept.media.write(b"a")
+    move_out = kept.store.move_out
+
+    def dropped(*arguments: Any) -> None:
+        move_out(*arguments)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(kept.store, "move_out", dropped)
+    with kept.writer() as writer:
+        writer.prepare(kept.store, [(b"a", "orphan")])
+        with pytest.raises(OSError, match="Input/output error"):
+            writer.remove(kept.store, b"a", state_of(kept, b"a"))
+        writer.sync()
+        writer.finish()
+    assert kept.media.files == set()
+    leftovers.put_back(kept.store, kept.site)
+    assert kept.media.files == {b"a"}
+    assert kept.names == []
 
 
 def test_what_cannot_be_described_fails_when_its_turn_comes(

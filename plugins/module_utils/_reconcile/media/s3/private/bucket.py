@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The bucket of a quarantine: what is deleted there is gone for good, and nobody may read it unasked."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from ....errors import QuarantineError
+from ..client import Bucket
+from ..failures import BucketError, NotSupported
+from ..place import StorageOptions
+from .acl import Acls
+
+
+class PrivateBucket(Bucket):
+    """A bucket that also deletes for good."""
+
+    def __init__(self, name: str, options: StorageOptions) -> None:
+        super().__init__(name, options)
+        self._options = options
+        self.acls = Acls()
+        self._has_versions: bool | None = None
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether there may be earlier versions of its objects, whether or not it still keeps new ones."""
+        if self._has_versions is None:
+            self._has_versions = False
+            with suppress(NotSupported):
+                self._has_versions = bool(self.ask("get_bucket_versioning", {}).get("Status"))
+        return self._has_versions
+
+    def erase(self, key: str) -> None:
+        """Delete an object with all its versions; none has to be there."""
+        if not self.has_versions:
+            self.delete(key)
+            return
+        # The latest comes first in a listing, and has to go last: an earlier one would take its place.
+        for version in reversed([found for found in self.versions(key) if found.key == key]):
+            self.delete(key, version=version.version)
+
+    def require_private(self, key: str) -> None:
+        """Raise QuarantineError if anybody may read an object that is there."""
+        if self._is_read_by_anybody(key):
+            raise QuarantineError(
+                f"anybody may read what is at s3://{self.name}/{key}, as the policy of the bucket or its ACL "
+                "says. Files that were removed must not stay public: set quarantine to a place that is "
+                "private, such as another bucket. Nothing was removed."
+            )
+
+    def _is_read_by_anybody(self, key: str) -> bool:
+        from botocore.handlers import disable_signing
+
+        anybody = Bucket(self.name, self._options)
+        try:
+            anybody.client.meta.events.register("choose-signer.s3.*", disable_signing)
+            anybody.head(key)
+        except BucketError as error:
+            if 400 <= error.status < 500 and error.status != 404:
+                return False
+            raise
+        finally:
+            anybody.close()
+        return True

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""A private folder in a bucket: a prefix of keys, below which only the quarantine writes."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import IO
+
+from ....errors import QuarantineError
+from ....text import escaped
+from ...private_folder import NewFile, PrivateFolder
+from ...store import FileState
+from ..client import THREADS
+from ..place import BucketPlace, StorageOptions
+from . import parts
+from .bucket import PrivateBucket
+from .lease import Lease
+
+# Behind the name of a file: an object that says what a copy of it cannot have by itself.
+BESIDE = "~"
+_DIGEST_SIZE = 16
+_LOCK = ".lock"
+
+
+class BucketFolder(PrivateFolder):
+    """An open private folder in a bucket. There are no folders by themselves: each that is opened is there.
+
+    A file that was moved in is one object, with another one beside it at most; a file that is made by
+    ``create`` is in parts.
+    """
+
+    keeps_times = False
+
+    def __init__(self, bucket: PrivateBucket, prefix: str, what: str) -> None:
+        super().__init__(BucketPlace(bucket.name, prefix).url.encode(), what)
+        self.bucket = bucket
+        self._prefix = prefix
+        self._lease: Lease | None = None
+        self._owns_bucket = False
+        # What a listing has said, once somebody has asked for a name; files in parts may come since.
+        self._known: tuple[set[str], set[str]] | None = None
+        self._writes = False
+
+    @classmethod
+    def open(cls, place: BucketPlace, options: StorageOptions, what: str) -> BucketFolder:
+        """Open the folder at a place; ``what`` is its name in messages: "the quarantine"."""
+        folder = cls(PrivateBucket(place.bucket, options), place.prefix, what)
+        folder._owns_bucket = True
+        return folder
+
+    def __enter__(self) -> BucketFolder:
+        return self
+
+    def close(self) -> None:
+        if self._lease:
+            self._lease.close()
+            self._lease = None
+        if self._owns_bucket:
+            self.bucket.close()
+            self._owns_bucket = False
+
+    def key_of(self, name: str) -> str:
+        """The key of an entry."""
+        return self._prefix + name
+
+    def lock(self) -> None:
+        self._lease = Lease(self.bucket, self.key_of(_LOCK), f"{self._what} '{escaped(self.path)}'")
+        # The first object that is there in any case: by it one can see who may read what comes.
+        self.bucket.require_private(self.key_of(_LOCK))
+
+    def sync(self) -> None:
+        """Each object that was put survives a power failure."""
+
+    # What is in it.
+
+    def names(self) -> list[str]:
+        files, others = self._listed()
+        # Some services list a folder for a while in which nothing is left.
+        return sorted(files | {name for name in others if self._has_below(name)})
+
+    def _listed(self) -> tuple[set[str], set[str]]:
+        """The names of files that were moved in, and those of folders and of files in parts."""
+        files: set[str] = set()
+        others: set[str] = set()
+        for page in self.bucket.pages(self._prefix, delimiter="/"):
+            files |= {entry.key[len(self._prefix) :] for entry in page.entries}
+            others |= {prefix[len(self._prefix) : -1] for prefix in page.prefixes}
+        return {name for name in files if name not in ("", _LOCK) and not name.endswith(BESIDE)}, others
+
+    def has(self, name: str) -> bool:
+        if self._known is None:
+            self._known = self._listed()
+        files, others = self._known
+        return name in files or ((name in others or self._writes) and self._has_below(name))
+
+    def _has_below(self, name: str) -> bool:
+        """Whether there is anything below a name but the remains of a file in parts."""
+        key = self.key_of(name)
+        found = parts.all_parts(self.bucket, key)
+        if parts.current(found):
+            return True
+        return any(len(page.entries) > len(found) for page in self.bucket.pages(f"{key}/"))
+
+    def forget(self) -> None:
+        """Drop what is remembered of the files that were moved in."""
+        self._known = None
+
+    def state(self, name: str) -> FileState:
+        head = self.bucket.head(self.key_of(name))
+        return FileState("file", 0, 0, head.size, head.modified_ns, head.modified_ns)
+
+    def digest(self, name: str) -> bytes:
+        return digest_of(self.bucket.head(self.key_of(name)).tag)
+
+    def make_folder(self, name: str) -> None:
+        for page in self.bucket.pages(self.key_of(name) + "/"):
+            if page.entries:
+                raise FileExistsError(errno.EEXIST, "there is such a folder already")
+            return
+
+    def folder(self, name: str) -> BucketFolder:
+        return BucketFolder(self.bucket, self.key_of(name) + "/", self._what)
+
+    def create(self, name: str) -> NewFile:
+        self._writes = True
+        return parts.PartsFile(self.bucket, self.key_of(name))
+
+    def read(self, name: str) -> IO[bytes]:
+        return parts.opened(self.bucket, self.key_of(name))
+
+    def read_here(self, name: str) -> IO[bytes]:
+        with ExitStack() as unless_done, self.read(name) as file:
+            here = unless_done.enter_context(tempfile.TemporaryFile())
+            shutil.copyfileobj(file, here)
+            here.seek(0)
+            unless_done.pop_all()
+            return here
+
+    # Removing.
+
+    def rename(self, old: str, new: str) -> None:
+        self._writes = True
+        parts.rename(self.bucket, self.key_of(old), self.key_of(new))
+
+    def remove(self, name: str) -> None:
+        key = self.key_of(name)
+        # What is said beside a file goes after it: without that, it would come back with less than it had.
+        there = {entry.key for page in self.bucket.pages(key) for entry in page.entries}
+        in_parts = any(one.startswith(f"{key}/") for one in there)
+        written = parts.all_parts(self.bucket, key) if in_parts else []
+        own = [key, *parts.in_order_of_removal(written), key + BESIDE]
+        if there.isdisjoint(own[:-1]):
+            raise FileNotFoundError(errno.ENOENT, "there is no such file")
+        for one in own:
+            if one in there:
+                self.bucket.erase(one)
+        if self._known is not None:
+            self._known[0].discard(name)
+
+    def remove_tree(self, name: str) -> None:
+        below = self.key_of(name) + "/"
+        self.forget()
+        for page in self.bucket.pages(below):
+            keys = [entry.key for entry in page.entries]
+            if not all(key.startswith(below) for key in keys):
+                raise QuarantineError(
+                    f"the service lists other objects than those below s3://{self.bucket.name}/{below}, so "
+                    "nothing is deleted there. Check the service at endpoint_url."
+                )
+            with ThreadPoolExecutor(THREADS) as pool:
+                for _erased in pool.map(self.bucket.erase, keys):
+                    pass
+
+
+def digest_of(tag: str) -> bytes:
+    """The digest of an object with this tag, which the service makes of its content and knows for itself."""
+    return hashlib.blake2b(tag.encode(), digest_size=_DIGEST_SIZE).digest()

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A bucket of its own for a test, on each service in turn."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from engine.media.s3.client import Bucket, Entry
+from engine.media.s3.place import BucketPlace, StorageOptions
+from engine.media.s3.private.bucket import PrivateBucket
+from engine.media.s3.private.folder import BucketFolder
+from helpers.s3_servers import RCLONE, SERVICES, S3Server, Service
+
+
+class Kit:
+    """A bucket with media below ``media/`` and a quarantine below ``kept/``."""
+
+    def __init__(self, server: S3Server, versioned: bool = False) -> None:
+        self.service = server.service
+        self.client = server.client()
+        self.name = server.new_bucket(versioned)
+        self.options = StorageOptions(**server.options)
+        self.bucket = Bucket(self.name, self.options)
+
+    def folder(self) -> BucketFolder:
+        folder = BucketFolder.open(BucketPlace(self.name, "kept/"), self.options, "the quarantine")
+        if self.service is RCLONE:
+            # It answers a question for ACLs with an error, which costs some attempts each time.
+            folder.bucket.acls.are_known = False
+        return folder
+
+    def put(self, key: str, content: bytes = b"picture", **more: Any) -> Entry:
+        self.client.put_object(Bucket=self.name, Key=key, Body=content, **more)
+        head = self.bucket.head(key)
+        return Entry(key, head.size, head.modified_ns, head.tag)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        return sorted(entry.key for page in self.bucket.pages(prefix) for entry in page.entries)
+
+    def content(self, key: str) -> bytes:
+        return b"".join(self.bucket.blocks(key))
+
+
+@pytest.fixture(autouse=True)
+def _open_services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The throwaway servers let anybody read, which no test but that of this refusal is about."""
+    if "asks_anybody" not in request.fixturenames:
+        monkeypatch.setattr(PrivateBucket, "require_private", lambda _bucket, _key: None)
+
+
+@pytest.fixture
+def asks_anybody() -> None:
+    """For the test that asks as anybody would."""
+
+
+@pytest.fixture(params=SERVICES, ids=lambda service: service.name)
+def kit(request: pytest.FixtureRequest, s3_servers: Callable[[Service], S3Server]) -> Iterator[Kit]:
+    made = Kit(s3_servers(request.param))
+    yield made
+    made.bucket.close()
+
+
+@pytest.fixture
+def folder(kit: Kit) -> Iterator[BucketFolder]:
+    with kit.folder() as opened:
+        yield opened
