@@ -49,7 +49,7 @@ from ..module_utils._reconcile.config.values import with_hint
 _PREFIX = "media_cleanup_"
 # What the playbooks cleanup and schedule read.
 _PLAYBOOKS = (
-    *("accept", "become", "force", "hosts", "jobs", "keep"),
+    *("accept", "become", "force", "hand_on", "hosts", "jobs", "keep"),
     *("max_fail_percentage", "max_removal_percent", "report", "serial"),
 )
 _RESTORE = ("batch", "paths", "site")

@@ -10,6 +10,8 @@ only take away from what a run would remove.
 
 from __future__ import annotations
 
+import re
+import time
 import zlib
 from typing import Any, Mapping, NamedTuple, Sequence
 
@@ -19,6 +21,8 @@ from ..errors import SiteError
 VARIABLE = "media_cleanup_keep"
 VERSION = 1
 _AGAIN = "Export it again from the page, and do not change it."
+# What plans and their names are made of; nothing of it is a template.
+_TOKEN = re.compile(r"[A-Za-z0-9=_-]+")
 _TEXTS = ("host", "site", "job", "heading", "plan_id", "plan")
 
 
@@ -51,6 +55,29 @@ def reviews(document: Any, host: str, headings: Sequence[str]) -> list[Review]:
             )
         found.append(by_heading[heading].pop(0))
     return found
+
+
+def approval(plans: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """A keep list that keeps nothing of these plans: they are approved as a whole.
+
+    Raises SiteError for what is no plan. It comes from a host, and is going to be a variable.
+    """
+    jobs = []
+    for plan in plans:
+        for name in ("plan_id", "plan"):
+            if not (isinstance(plan[name], str) and _TOKEN.fullmatch(plan[name])):
+                raise SiteError(
+                    f"what the host {plan['host']!r} answered for {plan['heading']!r} as its {name} is none. "
+                    "Nothing was passed on. Find out what changed the engine or its answer on that host."
+                )
+        entry = {**{name: plan[name] for name in _TEXTS}, "keep": [], "count": 0}
+        jobs.append({**entry, "checksum": checksum(entry)})
+    return {
+        "about": "Plans that were approved as a whole.",
+        "version": VERSION,
+        "made": time.time(),
+        "jobs": jobs,
+    }
 
 
 def _entries(document: Any) -> Sequence[Mapping[str, Any]]:

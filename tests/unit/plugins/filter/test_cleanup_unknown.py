@@ -27,7 +27,14 @@ def test_a_misspelled_variable_is_named_with_the_nearest_that_there_is() -> None
 def test_all_that_the_role_and_the_playbooks_read_is_known() -> None:
     defaults = REPOSITORY / "roles" / "media_cleanup" / "defaults" / "main.yml"
     assert unknown(yaml.safe_load(defaults.read_text())) == []
-    for name in ("cleanup.yml", "schedule.yml", "restore.yml", "tasks/run_jobs.yml", "tasks/purge.yml"):
+    for name in (
+        "cleanup.yml",
+        "schedule.yml",
+        "restore.yml",
+        "tasks/run_jobs.yml",
+        "tasks/purge.yml",
+        "tasks/hand_on.yml",
+    ):
         text = (REPOSITORY / "playbooks" / name).read_text()
         read = set(re.findall(r"(?<![\w.])media_cleanup_[a-z_]*[a-z](?![a-z_])", text))
         assert read
