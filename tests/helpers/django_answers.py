@@ -71,7 +71,7 @@ def model(label: str, *fields: Json, **parts: Any) -> Json:
         "primary_key": "id",
         **{name: [] for name in ("parents", "proxies", "generic_foreign_keys", "generic_relations")},
         **{name: [] for name in ("many_to_many", "delete_receivers")},
-        "tree": "",
+        **dict.fromkeys(("tree", "queryset_with_delete"), ""),
         "fields": [field for field in fields if "to" not in field],
         "foreign_keys": [field for field in fields if "to" in field],
         **parts,

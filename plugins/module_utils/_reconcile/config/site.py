@@ -219,7 +219,8 @@ class DependentRule:
 
     ``target`` is the table whose rows it references, where that is not the table of the records and no
     foreign key of the catalog says so. With ``is_implied`` it is the project's rule: it may have no effect,
-    ``name`` is what ``accept`` calls it, and ``value`` is what it sets the column to.
+    ``name`` is what ``accept`` calls it, ``why`` says why rows keep their records, and ``value`` is what it
+    sets the column to.
     """
 
     column: Column
@@ -232,6 +233,7 @@ class DependentRule:
     is_implied: bool = False
     name: str = ""
     value: str | float | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)

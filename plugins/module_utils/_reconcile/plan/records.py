@@ -283,6 +283,8 @@ def restriction(links: Sequence[Link], dependents: Dependents) -> Doubt:
         if code is Code.SET_CALLABLE and links[0].can_be_null:
             reason += f"; if NULL will do, set accept: ['set_callable:{links[0].name}']"
         return Doubt(code, reason)
+    if code is Code.RESTRICTED and links[0].why:
+        return Doubt(code, f"rows depend on its record by {links[0]}, and {links[0].why} ({links[0].name})")
     if code in _RESTRICTIONS_OF_REPLACED:
         return Doubt(code, _RESTRICTIONS_OF_REPLACED[code].format(links[0], links[0].replacement))
     return Doubt(code, _RESTRICTIONS[code].format(*[links[0]] * 2))

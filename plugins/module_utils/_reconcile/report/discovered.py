@@ -184,6 +184,8 @@ def _about_deletion(facts: Facts, model: ModelFacts) -> Iterator[str]:
         yield f"receivers that do not run when rows of {model.label} are removed: {receivers}"
     if model.overrides_delete:
         yield f"{model.label} has a delete() of its own, which is not called (nor is it by queryset.delete())"
+    if model.queryset_with_delete:
+        yield f"queryset.delete() of {model.label} is {model.queryset_with_delete}'s, which is not called"
     for other in facts.models:
         for key in other.foreign_keys:
             if key.to == model.label and not other.swapped:

@@ -240,6 +240,7 @@ def _model(part: _Part) -> ModelFacts:
         generic_relations=part.each("generic_relations", _generic_relation),
         many_to_many=part.each("many_to_many", _many_to_many),
         overrides_delete=part.flag("overrides_delete"),
+        queryset_with_delete=part.text("queryset_with_delete"),
         delete_receivers=part.texts("delete_receivers"),
         tree=part.choice("tree", TREES),
     )

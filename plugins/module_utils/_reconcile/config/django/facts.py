@@ -186,6 +186,8 @@ class ModelFacts:
     many_to_many: tuple[ManyToManyFacts, ...]
     # It, or what it inherits from, has a delete() of its own; queryset.delete() does not call that either.
     overrides_delete: bool
+    # The class of its default manager's querysets, if that has a delete() of its own, as for soft deletion.
+    queryset_with_delete: str
     # The receivers of pre_delete and post_delete, those for all models included.
     delete_receivers: tuple[str, ...]
     tree: str

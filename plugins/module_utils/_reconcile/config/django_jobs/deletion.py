@@ -28,6 +28,18 @@ _ACTIONS = {
     # Nobody may rely on what is none of Django's own rules.
     "unknown": "restrict",
 }
+# Why a row keeps its record, in words for people.
+_WHY = {
+    "PROTECT": "on_delete is PROTECT",
+    "RESTRICT": "on_delete is RESTRICT",
+    "DO_NOTHING": "on_delete is DO_NOTHING, and the database forbids that",
+    "unknown": "on_delete is code of the project, which does not say what it does",
+    "SET_NULL": "on_delete sets NULL, which the field does not take",
+}
+# What can be done where rows of a model cannot be removed.
+_POSSIBLE = "The job orphans, and on_missing: clear, are possible all the same."
+_WHY_ONE = "on_delete sets a value that only one row can have"
+_WHY_SIBLING = "it is a part of another child of the same parent, which Django does not search for"
 # What removes or changes a row; all else keeps its record.
 _CHANGING = ("delete", "set_null", SET_VALUE)
 # What the database itself does, as its catalog says.
@@ -129,14 +141,22 @@ class _Collector:
                 yield self._generic_rule(model, relation)
 
     def notes(self) -> Iterator[str]:
-        for model in {**self._deleted, **self._above}.values():
-            if model.delete_receivers:
-                yield (
-                    f"receivers of delete signals of {model.label} do not run: "
-                    f"{', '.join(model.delete_receivers)}"
-                )
-            if model.overrides_delete:
-                yield f"delete() of {model.label} is overridden and does not run, as with queryset.delete()"
+        models = list({**self._deleted, **self._above}.values())
+        listening: dict[tuple[str, ...], list[str]] = {}
+        for model in models:
+            listening.setdefault(model.delete_receivers, []).append(model.label)
+        for receivers, labels in listening.items():
+            if receivers:
+                yield f"receivers of delete signals of {', '.join(labels)} do not run: {', '.join(receivers)}"
+        overriding = ", ".join(model.label for model in models if model.overrides_delete)
+        if overriding:
+            yield f"delete() of {overriding} is overridden and does not run, as with queryset.delete()"
+        root = models[0]
+        if root.queryset_with_delete:
+            yield (
+                f"queryset.delete() of {root.label} is overridden by {root.queryset_with_delete} and does "
+                "not run: the rows themselves are deleted"
+            )
 
     def _parents(self, model: ModelFacts) -> list[ModelFacts]:
         """The models whose rows go with the rows of a model, over any number of levels."""
@@ -145,7 +165,8 @@ class _Collector:
         if columns and model.primary_key not in columns:
             raise SiteError(
                 f"django: {model.label} inherits from another model and has a primary key of its own, so its "
-                "rows do not share the key of their parents. Such rows are not removed yet."
+                "rows do not share the key of their parents. Such rows are not removed yet: delete them with "
+                f"Django. {_POSSIBLE}"
             )
         for label, _column in model.parents:
             parent = self._by_label[label]
@@ -163,11 +184,16 @@ class _Collector:
 
     def _require_plain(self, child: ModelFacts, key: ForeignKeyFacts) -> None:
         """Refuse a key that neither one column nor the database itself describes."""
-        is_plain = key.db_constraint or key.to_column == self._by_label[key.to].primary_key
-        if not key.column or not is_plain:
+        if not key.column:
             raise SiteError(
-                f"django: {child.label}.{key.name} references {key.to} by several columns, or by one that is "
-                "not its primary key and without a constraint. Rows with such dependents are not removed yet."
+                f"django: {child.label}.{key.name} references {key.to} by several columns. Rows with such "
+                f"dependents are not removed yet: delete them with Django. {_POSSIBLE}"
+            )
+        if not key.db_constraint and key.to_column != self._by_label[key.to].primary_key:
+            raise SiteError(
+                f"django: {child.label}.{key.name} references {key.to} by {key.to_column}, which is not its "
+                "primary key, and without a constraint. Rows with such dependents are not removed yet: set "
+                f"db_constraint of the field to True and migrate, or delete them with Django. {_POSSIBLE}"
             )
 
     def _is_sibling(self, child: ModelFacts, key: ForeignKeyFacts) -> bool:
@@ -201,8 +227,9 @@ class _Collector:
         return "set_null" if accepted and key.null else SET_CALLABLE
 
     def _rule(self, child: ModelFacts, key: ForeignKeyFacts, action: str) -> DependentRule:
+        why = _why(key)
         if self._is_sibling(child, key) and child.label not in {*self._deleted, *self._above}:
-            action = "restrict"
+            action, why = "restrict", _WHY_SIBLING
         return DependentRule(
             column=Column(child.table, key.column),
             action=action,
@@ -210,6 +237,7 @@ class _Collector:
             target=self._by_label[key.to].table,
             name=child.label if action == TREE_MODEL else f"{child.label}.{key.name}",
             value=key.value.value if action == SET_VALUE else None,
+            why=why if action in ("restrict", RESTRICT_UNLESS_DELETED) else "",
             is_implied=True,
         )
 
@@ -227,6 +255,13 @@ class _Collector:
             name=child.label,
             is_implied=True,
         )
+
+
+def _why(key: ForeignKeyFacts) -> str:
+    """Why a row keeps its record, if it does."""
+    if key.on_delete in ("SET", "SET_DEFAULT"):
+        return _WHY_ONE if key.value.kind == "value" and key.value.value is not None else _WHY["SET_NULL"]
+    return _WHY.get(key.on_delete, "")
 
 
 def _parent_links(models: Iterable[ModelFacts]) -> dict[str, tuple[str, ...]]:

@@ -90,6 +90,10 @@ def _records(job: str, said: Options, facts: Facts, place: Place, files: Files) 
 
 
 def _with_rules(built: RecordsJob, found: Records, facts: Facts, place: Place) -> RecordsJob:
+    built = replace(built, more_unattached_columns=found.unattached[1:], dangling=found.dangling)
+    if built.clears:
+        # No row is deleted, so nothing depends on it.
+        return built
     said = {said_key(rule.column.table, rule.column.name): rule.action for rule in built.dependents}
     deletion = deletion_of(facts, found.model, place.database_alias, built.site.accept, said)
     implied = [rule for rule in deletion.rules if said_key(rule.column.table, rule.column.name) not in said]
@@ -99,10 +103,8 @@ def _with_rules(built: RecordsJob, found: Records, facts: Facts, place: Place) -
         parents=built.parents or deletion.parents,
         parent_links=deletion.parent_links,
         prefixes=found.prefixes,
-        more_unattached_columns=found.unattached[1:],
-        dangling=found.dangling,
         doubt=deletion.doubt,
-        notes=() if built.clears else deletion.notes,
+        notes=deletion.notes,
     )
 
 

@@ -74,6 +74,8 @@ class Link:
     is_upwards: bool = False
     # What ``accept`` calls the doubt about it.
     name: str = ""
+    # Why it keeps records, in words for people; empty where the action says it.
+    why: str = ""
     replacement: Replacement | None = None
 
     def __str__(self) -> str:

@@ -167,8 +167,10 @@ class Dependents:
         columns = nullable if action == "set_null" else key.columns
         if action == _BY_DATABASE.get(key.on_delete):
             columns = key.set_columns or columns
-        name = next((rule.name for rule in said if rule), "")
-        return Link(parent, child, columns, action, foreign_key=key, name=name, replacement=replacement)
+        name, why = next(((rule.name, rule.why) for rule in said if rule), ("", ""))
+        return Link(
+            parent, child, columns, action, foreign_key=key, name=name, why=why, replacement=replacement
+        )
 
     @staticmethod
     def _action(
@@ -245,6 +247,7 @@ class Dependents:
                 content_type_column=rule.content_type_column,
                 holds_path=rule.holds_path,
                 name=rule.name,
+                why=rule.why,
                 replacement=replacement,
             )
         )

@@ -188,3 +188,18 @@ def test_what_does_not_run_is_said_where_rows_are_deleted(site: Site) -> None:
     assert run(job)[0].warnings == []
     site.insert("p/2.jpg")
     assert run(job)[0].warnings == ["a receiver"]
+
+
+def test_a_record_is_kept_with_the_words_of_the_models(site: Site) -> None:
+    site.insert("p/1.jpg")
+    site.database.run(
+        f"CREATE TABLE caption (id integer PRIMARY KEY, photo_id integer {TO_PHOTO});"
+        "INSERT INTO caption VALUES (1, 1)"
+    )
+    rule = implied("caption", "photo_id", "restrict", name="album.Caption.photo", why="on_delete is PROTECT")
+    plan, _outcome = run(replace(site.missing(), dependents=(rule,)))
+    [kept] = plan.kept.items
+    assert kept.code is Code.RESTRICTED
+    assert kept.reason == (
+        "rows depend on its record by caption.photo_id, and on_delete is PROTECT (album.Caption.photo)"
+    )

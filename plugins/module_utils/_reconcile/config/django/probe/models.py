@@ -45,7 +45,9 @@ def model_facts(model: Any, everything: Iterable[Any], storages: Storages) -> Di
         "foreign_keys": [_foreign_key(field) for field in keys],
         "many_to_many": [_many_to_many(field) for field in meta.local_many_to_many] if is_real else [],
         "overrides_delete": _overrides_delete(model),
-        "delete_receivers": _delete_receivers(model),
+        "queryset_with_delete": _queryset_with_delete(model),
+        # Django sends no signals for the tables of many-to-many fields.
+        "delete_receivers": [] if meta.auto_created else _delete_receivers(model),
         "tree": _tree(model),
         **_routes(model),
         **_generic(model),
@@ -257,7 +259,18 @@ def _generic_relation(field: Any, model: Any) -> Dict[str, Any]:
 
 
 def _overrides_delete(model: Any) -> bool:
-    owners = [each for each in model.__mro__ if "delete" in vars(each)]
+    return _defines_delete(model)
+
+
+def _queryset_with_delete(model: Any) -> str:
+    # Of what get_queryset() returns nothing is known before it runs, and it may ask the database.
+    queryset = getattr(getattr(model, "_default_manager", None), "_queryset_class", None)
+    return named(queryset) if queryset and not _tree(model) and _defines_delete(queryset) else ""
+
+
+def _defines_delete(kind: Any) -> bool:
+    """Whether a class has a delete() that is not Django's own."""
+    owners = [each for each in kind.__mro__ if "delete" in vars(each)]
     return any(not each.__module__.startswith("django.db.models.") for each in owners)
 
 

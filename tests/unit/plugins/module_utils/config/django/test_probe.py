@@ -174,8 +174,12 @@ class Document(models.Model):
         managed = False
         db_table = '"legacy"."Docs"'
 
+class SoftQuerySet(models.QuerySet):
+    def delete(self):
+        return 0, {}
+
 class Tenant(models.Model):
-    pass
+    objects = SoftQuerySet.as_manager()
 
 @receiver(post_delete, sender=Photo)
 def purge_cache(**options):
@@ -395,6 +399,12 @@ def test_what_sql_does_not_run(facts: Facts) -> None:
     assert (photo.overrides_delete, item.overrides_delete) == (True, False)
     assert photo.delete_receivers == ("gallery.models.Receiver", "gallery.models.purge_cache")
     assert item.delete_receivers == ("gallery.models.Receiver",)
+    assert item.queryset_with_delete == ""
+    assert model(facts, "Tenant").queryset_with_delete == "gallery.models.SoftQuerySet"
+    # Django sends no signal for the rows of a many-to-many field.
+    through = [each for each in facts.models if each.auto_created]
+    assert through
+    assert all(each.delete_receivers == () for each in through)
     assert photo.tree == ""
 
 

@@ -227,21 +227,32 @@ def test_children_go_with_their_parent() -> None:
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "what_to_do"),
     [
-        model("album.Row", foreign_key("photo", "album.Photo", "unknown", column="", to_column="")),
-        model("album.Row", foreign_key("photo", "album.Photo", to_column="slug", db_constraint=False)),
-        model(
-            "album.Row",
-            foreign_key("photo", "album.Photo"),
-            parents=[["album.Base", "base_ptr_id"]],
-            primary_key="number",
+        (
+            model("album.Row", foreign_key("photo", "album.Photo", "unknown", column="", to_column="")),
+            "delete them with Django",
+        ),
+        (
+            model("album.Row", foreign_key("photo", "album.Photo", to_column="slug", db_constraint=False)),
+            "set db_constraint of the field to True and migrate, or delete them with Django",
+        ),
+        (
+            model(
+                "album.Row",
+                foreign_key("photo", "album.Photo"),
+                parents=[["album.Base", "base_ptr_id"]],
+                primary_key="number",
+            ),
+            "delete them with Django",
         ),
     ],
 )
-def test_what_the_database_does_not_show_is_refused(other: Any) -> None:
-    with pytest.raises(SiteError, match="not removed yet"):
+def test_what_the_database_does_not_show_is_refused(other: Any, what_to_do: str) -> None:
+    with pytest.raises(SiteError, match="not removed yet") as refused:
         deletion(other, model("album.Base"))
+    assert what_to_do in str(refused.value)
+    assert "on_missing: clear, are possible" in str(refused.value)
 
 
 def test_signals_and_an_overridden_delete_are_noted() -> None:
@@ -249,3 +260,39 @@ def test_signals_and_an_overridden_delete_are_noted() -> None:
     notes = deletion(photo=photo).notes
     assert "album.signals.clear_cache" in notes[0]
     assert "overridden" in notes[1]
+
+
+def test_models_with_the_same_receivers_are_noted_together() -> None:
+    heard = {"delete_receivers": ["audit.log"], "overrides_delete": True}
+    row = model("album.Row", foreign_key("photo", "album.Photo"), **heard)
+    assert deletion(row, photo={**PHOTO, **heard}).notes == (
+        "receivers of delete signals of album.Photo, album.Row do not run: audit.log",
+        "delete() of album.Photo, album.Row is overridden and does not run, as with queryset.delete()",
+    )
+
+
+def test_a_queryset_that_deletes_in_its_own_way_is_noted_of_the_records_alone() -> None:
+    soft = {"queryset_with_delete": "album.models.SoftQuerySet"}
+    # Of dependent rows, Django's own deletion asks no manager.
+    row = model("album.Row", foreign_key("photo", "album.Photo"), **soft)
+    assert deletion(row).notes == ()
+    [note] = deletion(photo={**PHOTO, **soft}).notes
+    assert note.startswith("queryset.delete() of album.Photo is overridden by album.models.SoftQuerySet")
+
+
+@pytest.mark.parametrize(
+    ("on_delete", "parts", "why"),
+    [
+        ("PROTECT", {}, "PROTECT"),
+        ("RESTRICT", {}, "RESTRICT"),
+        ("DO_NOTHING", {}, "DO_NOTHING"),
+        ("unknown", {}, "code of the project"),
+        ("SET_DEFAULT", {}, "sets NULL"),
+        ("SET", {"unique": True, **value(7)}, "only one row can have"),
+        ("CASCADE", {}, ""),
+    ],
+)
+def test_a_rule_says_why_it_keeps_records(on_delete: str, parts: dict[str, Any], why: str) -> None:
+    [rule] = deletion(model("album.Row", foreign_key("photo", "album.Photo", on_delete, **parts))).rules
+    assert why in rule.why
+    assert bool(why) == bool(rule.why)

@@ -165,3 +165,13 @@ def test_a_purge_asks_for_every_column_of_the_project() -> None:
     assert purge.columns == (Column("album_album", "cover"), Column("album_photo", "image"))
     assert purge.derived == ("CACHE/images/{dir}/{stem}/*",)
     assert purge.site.database_url == "sqlite:////srv/project/db.sqlite3"
+
+
+def test_records_that_are_only_cleared_need_no_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    several_columns = foreign_key("photo", "album.Photo", "unknown", column="", to_column="")
+    facts = facts_of(answer(ALBUM, PHOTO, model("album.Row", several_columns)))
+    monkeypatch.setattr(asked, "ask", lambda _project: facts)
+    with pytest.raises(SiteError, match="several columns"):
+        records()
+    job = records(on_missing="clear")
+    assert (job.clears, job.dependents, job.notes) == (True, (), ())
