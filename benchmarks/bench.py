@@ -24,6 +24,7 @@ from typing import Iterable, Iterator, Tuple
 import contests
 import psycopg2
 import removal
+import review
 import sweep
 from contests import Contest
 from measure import Bench, Measurement
@@ -111,10 +112,17 @@ def _contests(folder: Path, servers: Servers, options: argparse.Namespace) -> It
     if options.only in "site's process":
         with _Built("sharded", min(options.size, FOR_A_PROCESS), folder, servers) as site:
             yield contests.site_process(site)
+    yield from _other_works(folder, servers[0], options)
+
+
+def _other_works(folder: Path, server: str, options: argparse.Namespace) -> Iterator[Contest]:
+    """What is no scan of a site."""
     if options.only in "removal":
-        yield from removal.contests(folder, servers[0], min(options.size, removal.MOST))
+        yield from removal.contests(folder, server, min(options.size, removal.MOST))
     if options.only in "sweep":
-        yield from sweep.contests(folder, servers[0], ROWS_FOR_A_FILE * options.size)
+        yield from sweep.contests(folder, server, ROWS_FOR_A_FILE * options.size)
+    if options.only in "page to review":
+        yield from review.contests(folder)
 
 
 def _scans(options: argparse.Namespace, jobs: Iterable[str], size: int, shape: str) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ from ...version import VERSION
 from ..describe import describe
 from ..description import Description, Subject
 from ..lists import Emit
-from .thumbnails import LONGEST, Thumbnails
+from .thumbnails import LONGEST, Thumbnail, Thumbnails
 
 FORMAT = 1
 # Bytes of what is no list: the token of the plan, notes and messages.
@@ -90,9 +90,10 @@ def emit_with_pictures(
     room = limits.bytes - len(json.dumps(document))
     why_none = "" if document["job"] == "missing" else _UNREADABLE
     with Thumbnails() as thumbnails:
-        pictures = _Pictures(lists.read, thumbnails, room, why_none)
-        for key, paths in wanted[: limits.thumbnails]:
-            pictures.add(key, paths)
+        pictures = _Pictures(room, why_none)
+        contents = ((key, _content(lists.read, paths)) for key, paths in wanted[: limits.thumbnails])
+        for key, thumbnail in thumbnails.each(contents):
+            pictures.add(key, thumbnail)
     document["pictures"], document["no_picture"] = pictures.found, pictures.lacking
     emit(json.dumps(document) + "\n")
 
@@ -201,27 +202,28 @@ class _Subjects:
             yield str(number), self._paths[number]
 
 
+def _content(read: Read, paths: Iterable[bytes]) -> bytes | None:
+    """The first of these files that is a picture and can be read."""
+    contents = (read(path) for path in paths if _PICTURE.search(path))
+    return next((content for content in contents if content is not None), None)
+
+
 class _Pictures:
     """The thumbnails of a document, as long as there is room."""
 
-    def __init__(self, read: Read, thumbnails: Thumbnails, room: int, why_none: str) -> None:
-        self._read = read
+    def __init__(self, room: int, why_none: str) -> None:
         # Empty where it is no news that a file is not there.
         self._why_none = why_none
-        self._thumbnails = thumbnails
         self._room = room
         self.found: dict[str, str] = {}
         self.lacking: dict[str, str] = {}
 
-    def add(self, key: str, paths: Iterable[bytes]) -> None:
-        """Add the thumbnail of the first of these files that can be read, or why there is none."""
-        contents = (self._read(path) for path in paths if _PICTURE.search(path))
-        content = next((content for content in contents if content is not None), None)
-        if content is None:
+    def add(self, key: str, thumbnail: Thumbnail | None) -> None:
+        """Add a thumbnail, or why there is none."""
+        if thumbnail is None:
             if self._why_none:
                 self._note(key, self._why_none)
             return
-        thumbnail = self._thumbnails.of(content)
         text = base64.b64encode(thumbnail.jpeg).decode()
         if not text:
             self._note(key, printable(thumbnail.why))

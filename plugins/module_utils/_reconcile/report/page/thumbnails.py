@@ -2,20 +2,28 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Thumbnails of pictures, made in a process of their own, which a damaged or hostile picture may kill."""
+"""Thumbnails of pictures, made in processes of their own, which a damaged or hostile picture may kill."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from queue import LifoQueue
 from types import TracebackType
-from typing import IO, NamedTuple, cast
+from typing import IO, Iterable, Iterator, NamedTuple, TypeVar, cast
 
 from . import thumbnailer
 
+Key = TypeVar("Key")
+
+# Processes that work at once: decoding takes nearly all of the time.
+PROCESSES = 2
 # Seconds for one picture, and for all.
 SECONDS, SECONDS_IN_ALL = 10, 60
 # Bytes of a picture; a longer file is not read.
@@ -32,11 +40,17 @@ class Thumbnail(NamedTuple):
 
 
 class Thumbnails:
-    """Makes thumbnails until its time is up. A context manager."""
+    """Makes thumbnails, some at once, until its time is up. A context manager."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-        self._deadline = time.monotonic() + SECONDS_IN_ALL
+        number = min(PROCESSES, len(os.sched_getaffinity(0)))
+        deadline = time.monotonic() + SECONDS_IN_ALL
+        self._decoders = [Decoder(deadline) for _number in range(number)]
+        # The one that was used last comes first, so that no process is started in vain.
+        self._idle: LifoQueue[Decoder] = LifoQueue()
+        for decoder in self._decoders:
+            self._idle.put(decoder)
+        self._threads = ThreadPoolExecutor(number)
 
     def __enter__(self) -> Thumbnails:
         return self
@@ -47,7 +61,42 @@ class Thumbnails:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._end()
+        self._threads.shutdown()
+        for decoder in self._decoders:
+            decoder.end()
+
+    def each(self, contents: Iterable[tuple[Key, bytes | None]]) -> Iterator[tuple[Key, Thumbnail | None]]:
+        """The thumbnails of pictures in their order, None for what has no content.
+
+        Memory holds no more pictures than there are processes, and the next one.
+        """
+        begun: deque[tuple[Key, Future[Thumbnail] | None]] = deque()
+        for key, content in contents:
+            begun.append((key, None if content is None else self._threads.submit(self.of, content)))
+            if len(begun) >= len(self._decoders):
+                yield _ended(*begun.popleft())
+        for key, made in begun:
+            yield _ended(key, made)
+
+    def of(self, content: bytes) -> Thumbnail:
+        """The thumbnail of a picture."""
+        decoder = self._idle.get()
+        try:
+            return decoder.of(content)
+        finally:
+            self._idle.put(decoder)
+
+
+def _ended(key: Key, made: Future[Thumbnail] | None) -> tuple[Key, Thumbnail | None]:
+    return key, made.result() if made else None
+
+
+class Decoder:
+    """One process that makes thumbnails; where it fails, another one takes its place."""
+
+    def __init__(self, deadline: float) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._deadline = deadline
 
     def of(self, content: bytes) -> Thumbnail:
         """The thumbnail of a picture."""
@@ -66,7 +115,7 @@ class Thumbnails:
         try:
             return self._exchange(process, content)
         except (OSError, ValueError):
-            self._end()
+            self.end()
             if time.monotonic() - began >= seconds:
                 return Thumbnail(b"", f"it took more than {seconds:.0f} s")
             return Thumbnail(b"", "it made the decoder fail")
@@ -101,7 +150,8 @@ class Thumbnails:
             raise ValueError
         return Thumbnail(answer) if head[:1] == b"+" else Thumbnail(b"", answer.decode("utf-8", "replace"))
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the process, if there is one."""
         if self._process is None:
             return
         self._process.kill()

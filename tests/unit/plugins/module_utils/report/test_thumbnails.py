@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 from PIL import Image
@@ -100,3 +100,28 @@ def test_an_interpreter_without_pillow_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(thumbnailer.__spec__, "loader", Loader())
     with Thumbnails() as made:
         assert "has no Pillow" in made.of(picture()).why
+
+
+def test_pictures_come_in_their_order_whatever_takes_longer() -> None:
+    large, small = picture("PNG", (3000, 2000)), picture("GIF", (20, 10))
+    contents = [*enumerate([large, None, small, b"no picture", large, small] * 2)]
+    with Thumbnails() as made:
+        found = list(made.each(contents))
+    assert [key for key, _thumbnail in found] == [*range(12)]
+    assert [None if each is None else bool(each.jpeg) for _key, each in found[:6]] == [
+        *(True, None, True, False, True, True),
+    ]
+
+
+@pytest.mark.promise(11)
+def test_no_more_pictures_are_read_than_are_being_worked_on() -> None:
+    read: list[int] = []
+
+    def contents() -> Iterator[tuple[int, bytes]]:
+        for number in range(9):
+            read.append(number)
+            yield number, picture()
+
+    with Thumbnails() as made:
+        for key, _thumbnail in made.each(contents()):
+            assert len(read) - key <= thumbnails.PROCESSES
