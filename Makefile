@@ -96,9 +96,9 @@ gates: .venv/tests.stamp ## the community's own gates for collections, by antsib
 release: .venv/tests.stamp ## version, changelog, commit, tag and archive, all or nothing: make release VERSION=1.2.0
 	$(WITH_VENV) python .ci/release.py "$(VERSION)"
 
-bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000000 ROUNDS=5 FLAT=5000000
+bench: .venv/bench.stamp ## speed and memory against peers: make bench SIZE=1000000 ROUNDS=5 FLAT=5000000 HOSTS=500
 	@$(WITH_VENV) python benchmarks/bench.py --size $(or $(SIZE),200000) --rounds $(or $(ROUNDS),3) \
-		--flat-size $(or $(FLAT),0) --only "$(ONLY)"
+		--flat-size $(or $(FLAT),0) --hosts $(or $(HOSTS),50) --only "$(ONLY)"
 
 profiles: .venv/bench.stamp ## where the engine spends its time: make profiles SIZE=1000000
 	@$(WITH_VENV) python benchmarks/profiles.py --size $(or $(SIZE),200000)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Iterable, Iterator, Tuple
 
 import contests
+import fleet
 import psycopg2
 import removal
 import review
@@ -85,6 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=200_000, help="files of a tree (%(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each (%(default)s)")
     parser.add_argument("--flat-size", type=int, default=0, help="files of one more, flat tree, for memory")
+    parser.add_argument("--hosts", type=int, default=50, help="hosts of a fleet (%(default)s)")
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where to build (%(default)s)")
     parser.add_argument(
         "--only", default="", help="the works whose name holds this; the others keep their lines"
@@ -119,6 +121,8 @@ def _other_works(folder: Path, server: str, options: argparse.Namespace) -> Iter
     """What is no scan of a site."""
     if options.only in "removal":
         yield from removal.contests(folder, server, min(options.size, removal.MOST))
+    if options.only in "fleet":
+        yield from fleet.contests(folder, options.hosts)
     if options.only in "sweep":
         yield from sweep.contests(folder, server, ROWS_FOR_A_FILE * options.size)
     if options.only in "page to review":
