@@ -154,6 +154,8 @@ options:
       - Where it is not set, root takes the owner of the media root, if nobody
         else could exchange that folder or one above it. A play that does not
         become root works as its own user and refuses another one.
+      - V(root) is refused where somebody else may write a folder, the SQLite
+        database, or the code of the Django project and of its interpreter.
     type: str
   python:
     description:
@@ -792,6 +794,8 @@ options:
       - Where it is not set, root takes the owner of the media root, if nobody else could exchange that
         folder or one above it. A play that does not become root works as its own user and refuses another
         one.
+      - V(root) is refused where somebody else may write a folder, the SQLite database, or the code of
+        the Django project and of its interpreter.
     type: str
   python:
     description:
@@ -1036,6 +1040,8 @@ options:
       - Where it is not set, root takes the owner of the media root, if nobody else could
         exchange that folder or one above it. A play that does not become root works
         as its own user and refuses another one.
+      - V(root) is refused where somebody else may write a folder, the SQLite database,
+        or the code of the Django project and of its interpreter.
     type: str
   python:
     description:

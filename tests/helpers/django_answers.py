@@ -28,6 +28,7 @@ def answer(*models: Json, **parts: Any) -> Json:
         "storages": [storage(aliases=["default"])],
         "models": list(models),
         "thumbnails": {},
+        **{name: [] for name in ("imported", "compiled")},
         **parts,
     }
 

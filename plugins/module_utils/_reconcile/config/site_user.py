@@ -20,13 +20,13 @@ from typing import Any, Mapping, Sequence
 from ..errors import SiteError
 from ..media.s3.place import is_in_bucket
 from ..text import escaped
-from .django.project import directory_of, python_of
-from .jobs import absolute, sqlite_path
+from .django.project import python_of
+from .jobs import absolute
 from .options import JOBS, module_options
-from .trusted import ROOT, is_writable_by_others, why_untrusted, why_untrusted_code
+from .roots_own import require_own
+from .trusted import ROOT, is_writable_by_others
 from .values import checked
 
-_PROJECT = "the Django project"
 _NAMES = ("user", "python", "django", "media_root", "quarantine", "state_directory", "database_url")
 _DECIDING = [replace(option, required=False) for option in module_options(JOBS[0]) if option.name in _NAMES]
 
@@ -53,7 +53,7 @@ def worker_of(sites: Sequence[Mapping[str, Any]]) -> Worker:
     entry = _entry(sites)
     python = _interpreter(sites[0])
     if entry.pw_uid == ROOT == os.geteuid():
-        _require_roots_own(sites, python)
+        require_own(sites, python)
     return _worker(entry, python)
 
 
@@ -185,36 +185,3 @@ def _why_exchangeable(folder: bytes, owner: int) -> str | None:
         if path == b"/":
             return None
         path = os.path.dirname(path)
-
-
-def _require_roots_own(sites: Sequence[Mapping[str, Any]], python: str) -> None:
-    """Refuse to work as root on folders and files that somebody else could exchange."""
-    places = [("python", python)]
-    for site in sites:
-        places += [(name, site[name] or "") for name in ("media_root", "quarantine", "state_directory")]
-        database = sqlite_path(site["database_url"] or "")
-        # SQLite makes files of its own beside the database.
-        places += _of_project(site["django"])
-        places += [("the SQLite database", database), ("the folder of", os.path.dirname(database))]
-    for what, path in sorted({(what, path) for what, path in places if path and not is_in_bucket(path)}):
-        try:
-            why = why_untrusted(path) or (why_untrusted_code(path) if what == _PROJECT else None)
-        except OSError as error:
-            why = f"{path} cannot be examined: {error.strerror}."
-        if why:
-            raise SiteError(
-                f"root does not work with {what} {path!r}, because somebody else may exchange it: {why}. "
-                "Or set user to the user who should clean the site."
-            )
-
-
-def _of_project(django: Mapping[str, Any] | None) -> list[tuple[str, str]]:
-    """What of a Django project is run or read."""
-    if not django:
-        return []
-    python, file = python_of(django), django["environment_file"]
-    return [
-        (_PROJECT, directory_of(django)),
-        ("its interpreter", python or ""),
-        ("its environment file", file or ""),
-    ]

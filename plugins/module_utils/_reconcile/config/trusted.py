@@ -12,7 +12,7 @@ import os
 import pwd
 import shlex
 import stat
-from typing import Iterator
+from typing import Iterable, Iterator
 
 from ..errors import SiteError
 
@@ -42,19 +42,65 @@ def why_untrusted(path: str) -> str | None:
 def why_untrusted_code(folder: str) -> str | None:
     """The same of what Python may run in a folder: its files there, and the folders that hold some.
 
-    Raises OSError where something cannot be examined.
+    Of links to folders, those count that lead to one with such files. Raises OSError where something cannot
+    be examined.
     """
-    for here, _folders, names in os.walk(folder, onerror=_unreadable):
-        code = [name for name in names if name.endswith(_CODE)]
-        for path in [here, *(os.path.join(here, name) for name in code)] if code else ():
-            why = why_untrusted(path)
-            if why:
-                return why
+    # What is no folder is not walked: an archive is one file, and what is missing counts by its folder.
+    pending, seen = [os.path.abspath(folder)] if os.path.isdir(folder) else [], set()
+    while pending:
+        here = os.path.realpath(pending.pop())
+        if here in seen:
+            continue
+        seen.add(here)
+        with os.scandir(here) as entries:
+            inside = list(entries)
+        code = [entry for entry in inside if entry.name.endswith(_CODE)]
+        why = (why_untrusted(here) if code else None) or _why_untrusted_among(code)
+        if why:
+            return why
+        pending += [entry.path for entry in inside if _is_walked(entry)]
     return None
 
 
-def _unreadable(error: OSError) -> None:
-    raise error
+def _why_untrusted_among(files: Iterable[os.DirEntry[str]]) -> str | None:
+    """The same of files in a folder that was examined."""
+    trusted = {ROOT, os.geteuid()}
+    for entry in files:
+        if entry.is_symlink():
+            why = why_untrusted(entry.path)
+        else:
+            why = _why_untrusted(entry.path, entry.stat(follow_symlinks=False), trusted)
+        if why:
+            return why
+    return None
+
+
+def _is_walked(entry: os.DirEntry[str]) -> bool:
+    if not entry.is_symlink():
+        return entry.is_dir()
+    return entry.is_dir() and any(name.endswith(_CODE) for name in os.listdir(entry.path))
+
+
+def why_untrusted_files(paths: Iterable[str]) -> str | None:
+    """The same of some files, with the folders that they lie in."""
+    seen: set[str] = set()
+    for path in paths:
+        folder = os.path.dirname(path)
+        why = None if folder in seen else why_untrusted(folder)
+        seen.add(folder)
+        # Nearly always the folder was examined before, and the file is no link.
+        why = why or (why_untrusted(path) if os.path.islink(path) else _why_untrusted_file(path))
+        if why:
+            return why
+    return None
+
+
+def _why_untrusted_file(path: str) -> str | None:
+    try:
+        return _why_untrusted(path, os.lstat(path), {ROOT, os.geteuid()})
+    except (FileNotFoundError, NotADirectoryError):
+        # It counts by its folder; that of an archive is the archive.
+        return why_untrusted(path)
 
 
 def require_own_folder(path: str, what: str) -> None:
@@ -100,15 +146,14 @@ def _reversed_parts(path: str) -> list[str]:
 
 
 def _why_untrusted(path: str, status: os.stat_result, trusted: set[int]) -> str | None:
-    quoted = shlex.quote(path)
     if status.st_uid not in trusted:
-        return f"{path} belongs to {user_words(status.st_uid)}. Run: chown root {quoted}"
+        return f"{path} belongs to {user_words(status.st_uid)}. Run: chown root {shlex.quote(path)}"
     # A link has no mode of its own. Whoever may exchange it may write its directory, which is examined too.
     if stat.S_ISLNK(status.st_mode) or not is_writable_by_others(status, trusted, path):
         return None
     if status.st_mode & stat.S_IWOTH:
-        return f"everybody may write {path}. Run: chmod go-w {quoted}"
-    return f"the group of {path} may write it. Run: chmod g-w {quoted}"
+        return f"everybody may write {path}. Run: chmod go-w {shlex.quote(path)}"
+    return f"the group of {path} may write it. Run: chmod g-w {shlex.quote(path)}"
 
 
 def is_writable_by_others(status: os.stat_result, trusted: set[int], place: str | bytes | int) -> bool:

@@ -62,6 +62,7 @@ def facts_of(sent: Any) -> Facts:
         thumbnails={
             library: settings.scalars() for library, settings in part.mapping("thumbnails", _itself).items()
         },
+        imported=(*part.texts("imported"), *part.texts("compiled")),
     )
     _check_names(facts)
     return facts

@@ -4,8 +4,8 @@
 
 """Asks a Django project what it knows of itself: lets its own interpreter run the probe.
 
-That runs the project's code, as this process' user; root never comes here for a project that somebody else
-may change (see ``site_user.py``). Whatever that code does, it cannot keep this process for longer than the
+That runs the project's code, as this process' user; root runs none that somebody else may change (see
+``roots_own.py``). Whatever that code does, it cannot keep this process for longer than the
 time limit, nor send more than the limits here.
 """
 
@@ -23,6 +23,8 @@ from typing import IO, Any, Mapping, cast
 
 from ...errors import SiteError
 from ...libc import libc_function
+from ..roots_own import folders_in, require_own_files, require_own_search_path
+from ..trusted import ROOT
 from .answer import facts_of
 from .facts import Facts
 from .failure import Failure
@@ -50,6 +52,12 @@ for name, source in json.loads(sys.stdin.buffer.read().decode()):
     exec(compile(source, name, "exec"), module.__dict__)
 module.main()
 """
+# Where an interpreter has what is its own, and where it searches for modules.
+_SEARCH_PATH = """\
+import json, sys
+sys.stdout.write({begin!r} + json.dumps([[sys.prefix, sys.base_prefix], sys.path]) + "\\n")
+sys.stdout.flush()
+"""
 _BEGIN = f"\n{program.BEGIN}".encode()
 _PASSED_ON = ("HOME", "USER", "LOGNAME", "PATH", "LANG", "TZ", "TMPDIR")
 _CHUNK = 1 << 16
@@ -61,14 +69,49 @@ _PR_SET_PDEATHSIG = 1
 
 def ask(project: Project) -> Facts:
     """What the project says of itself. Raises SiteError where it does not say it."""
+    is_root = os.geteuid() == ROOT
+    if is_root:
+        _require_own(project)
     probe = _Probe(project)
     said = probe.run()
     if isinstance(said, dict) and isinstance(said.get("error"), dict):
         raise probe.failure.raised(said["error"])
     try:
-        return facts_of(said.get("facts") if isinstance(said, dict) else None)
+        facts = facts_of(said.get("facts") if isinstance(said, dict) else None)
     except SiteError as error:
         raise probe.failure.error(str(error)) from None
+    if is_root:
+        require_own_files(facts.imported)
+    return facts
+
+
+def _require_own(project: Project) -> None:
+    """Refuse an interpreter that would import what somebody else than root may change."""
+    require_own_search_path(folders_in(project), [project.directory])
+    try:
+        done = subprocess.run(
+            [project.python, "-B", "-c", _SEARCH_PATH.format(begin=_BEGIN.decode())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            cwd=project.directory,
+            env=_environment(project),
+            timeout=TIME_LIMIT,
+            check=True,
+        )
+        # What is run at each start of it may print.
+        prefixes, search_path = json.loads(done.stdout.rpartition(_BEGIN)[2].partition(b"\n")[0])
+    except OSError as error:
+        raise _not_started(project, error) from None
+    except (ValueError, subprocess.SubprocessError) as error:
+        raise Failure(project).error(f"its interpreter does not say where modules are: {error}") from None
+    require_own_search_path(
+        [os.path.join(project.directory, path) for path in search_path], [project.directory, *prefixes]
+    )
+
+
+def _not_started(project: Project, error: OSError | ValueError) -> SiteError:
+    reason = error.strerror if isinstance(error, OSError) else "a NUL byte is in its environment"
+    return Failure(project).error(f"the interpreter could not be started there: {reason}")
 
 
 class _Probe:
@@ -118,8 +161,7 @@ class _Probe:
                 preexec_fn=_ends_with_this_process,
             )
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "a NUL byte is in its environment"
-            raise self.failure.error(f"the interpreter could not be started there: {reason}") from None
+            raise _not_started(self._project, error) from None
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         """Take what it sends until the answer is whole, or the process has ended."""

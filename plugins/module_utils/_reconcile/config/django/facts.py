@@ -219,6 +219,8 @@ class Facts:
     # The effective settings of the installed thumbnail libraries, by the app: "easy_thumbnails",
     # "sorl.thumbnail", "imagekit".
     thumbnails: Mapping[str, Mapping[str, Scalar]]
+    # The files of the modules that it has imported; asked for by root alone.
+    imported: tuple[str, ...] = field(repr=False)
 
     def model(self, label: str) -> ModelFacts | None:
         """The model of that label, whatever its case."""

@@ -21,6 +21,7 @@ from ..django.facts import Facts
 from ..django.project import project_of
 from ..jobs import build_job, quarantine_of
 from ..options import OF_MODEL, QUARANTINE, SELECTIONS, Option, module_options
+from ..roots_own import require_own_options, require_own_site
 from ..site import OrphansJob, RecordsJob
 from ..values import checked
 from .jobs import project_job, quarantine_options
@@ -34,7 +35,9 @@ def job_of(job: str, options: Options) -> OrphansJob | RecordsJob:
         _refuse_names_of_django(options)
         return build_job(job, options)
     said = _said(options, module_options(job))
-    return project_job(job, said, _facts(said["django"]))
+    made = project_job(job, said, _facts(said["django"]))
+    require_own_site(made.site)
+    return made
 
 
 def quarantine_of_site(options: Options) -> dict[str, Any]:
@@ -43,7 +46,9 @@ def quarantine_of_site(options: Options) -> dict[str, Any]:
         return dict(options)
     said = _said(options, QUARANTINE)
     completed = {**options, **quarantine_options(said, _facts(said["django"]))}
-    return {**completed, "quarantine": quarantine_of(completed)}
+    completed["quarantine"] = quarantine_of(completed)
+    require_own_options(completed)
+    return completed
 
 
 def _facts(django: Options) -> Facts:

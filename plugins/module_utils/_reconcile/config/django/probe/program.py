@@ -154,7 +154,21 @@ def _facts() -> Dict[str, Any]:
         "storages": storages.found,
         "models": models,
         "thumbnails": dict(_thumbnails(apps)),
+        **_imported(),
     }
+
+
+def _imported() -> Dict[str, Any]:
+    """The files of what is imported, which root trusts only where they are its own."""
+    sources: Set[str] = set()
+    compiled: Set[str] = set()
+    for module in list(sys.modules.values()) if os.geteuid() == 0 else ():
+        known = vars(module) if isinstance(module, type(sys)) else {}
+        cached = getattr(known.get("__spec__"), "cached", None)
+        for path, found in ((known.get("__file__"), sources), (cached, compiled)):
+            if isinstance(path, str) and os.path.exists(path):
+                found.add(os.path.abspath(path))
+    return {"imported": sorted(sources), "compiled": sorted(compiled)}
 
 
 def _database(said: Dict[str, Any]) -> Dict[str, Any]:
