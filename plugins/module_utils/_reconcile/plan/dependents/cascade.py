@@ -364,7 +364,11 @@ class KeyCascade(Cascade):
                 link.child, link.columns[0], link.content_type_column, link.content_type
             )
             return list(database.generic_dependent_keys(relation, keys))
-        return list(database.dependent_keys(link.parent, [(link.key, link.child)], keys))
+        steps = [(link.key, link.child)]
+        if link.keeps and not link.child.has_primary_key:
+            # It matters only that there are such rows, and those of a view have no address.
+            return [(parent, ()) for parent in database.with_dependents(link.parent, steps, keys)]
+        return list(database.dependent_keys(link.parent, steps, keys))
 
 
 def _must_be_all(doing: str, done: int, wanted: int) -> None:

@@ -23,7 +23,7 @@ from ...errors import SiteError
 from ...kept import Code
 from .link import ATTACHED, NO_REPLACEMENT, TRIGGERED, UNDECLARED, UNDECLARED_PARENTS, Link, Replacement
 from .parents import Parents, upwards
-from .rules import UPDATING, possible_action, require_key, with_table
+from .rules import UPDATING, possible_action, require_key, why_kept, with_table
 from .update import replacement_of
 
 _BY_DATABASE = {
@@ -167,7 +167,7 @@ class Dependents:
         columns = nullable if action == "set_null" else key.columns
         if action == _BY_DATABASE.get(key.on_delete):
             columns = key.set_columns or columns
-        name, why = next(((rule.name, rule.why) for rule in said if rule), ("", ""))
+        name, why = next(((rule.name, why_kept(rule, child)) for rule in said if rule), ("", ""))
         return Link(
             parent, child, columns, action, foreign_key=key, name=name, why=why, replacement=replacement
         )
@@ -247,7 +247,7 @@ class Dependents:
                 content_type_column=rule.content_type_column,
                 holds_path=rule.holds_path,
                 name=rule.name,
-                why=rule.why,
+                why=why_kept(rule, child),
                 replacement=replacement,
             )
         )

@@ -46,6 +46,15 @@ def possible_action(rule: DependentRule, table: Table) -> str:
     return rule.action
 
 
+def why_kept(rule: DependentRule, table: Table) -> str:
+    """Why rows keep records where ``possible_action`` is not the action that the rule has, or it says so."""
+    if rule.is_implied and not table.has_primary_key:
+        return f"{table.name} has no primary key by which its rows could be told apart"
+    if rule.action == SET_VALUE and rule.column.name in table.key:
+        return "on_delete would change the primary key of these rows"
+    return rule.why
+
+
 def require_key(table: Table, column: str) -> None:
     """Raise SiteError where a row that is changed could not be found again to be set back."""
     if not table.has_primary_key:

@@ -102,7 +102,11 @@ def test_a_parent_is_deleted_only_over_the_links_that_the_project_knows(site: Si
 @pytest.mark.promise(13)
 def test_rows_without_a_primary_key_keep_the_record(site: Site) -> None:
     site.database.run("CREATE VIEW shown AS SELECT id AS photo_id FROM photo")
-    assert links(site, implied("shown", "photo_id", "delete")) == {"shown.photo_id": "restrict"}
+    rule = implied("shown", "photo_id", "delete", target="photo", name="album.Shown.photo")
+    assert links(site, rule) == {"shown.photo_id": "restrict"}
+    site.insert("p/1.jpg")
+    plan, _outcome = run(replace(site.missing(), dependents=(rule,)))
+    assert "shown has no primary key by which" in plan.kept.items[0].reason
 
 
 @pytest.mark.promise(13)
