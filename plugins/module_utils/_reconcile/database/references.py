@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Iterable, Iterator, Sequence
+from typing import Any, Iterable, Iterator, Sequence
 
 from ..config.site import Column
 from ..errors import SiteError
@@ -56,11 +56,11 @@ class References(Statements):
 
         With ``stems``, the paths and the references are compared without their extension.
         """
-        keys = self._path_keys(paths)
+        among = self._among("r.path", paths)
         counts: dict[bytes, int] = {}
-        if keys is None:
+        if among is None:
             return counts
-        source, parameters = keys
+        is_asked, parameters = among
         compared = self.dialect.stem if stems else self.dialect.path
         parts = [
             f"SELECT {compared(self._whole(column))} AS path FROM {self._rows_of(column)}"
@@ -68,12 +68,17 @@ class References(Statements):
         ]
         statement = (
             f"SELECT r.path, count(*) FROM ({' UNION ALL '.join(parts)}) AS r "
-            f"WHERE r.path IN (SELECT wanted.k0 FROM {source}) GROUP BY r.path"
+            f"WHERE {is_asked} GROUP BY r.path"
         )
         with self._doing(f"checking references in {', '.join(map(str, columns))}"):
             for rows in self._stream(statement, parameters):
                 counts.update((self.dialect.path_bytes(path), count) for path, count in rows)
         return counts
+
+    def _among(self, expression: str, paths: Iterable[bytes]) -> tuple[str, list[Any]] | None:
+        """The condition that an expression is one of some paths; None where no value can be one of them."""
+        keys = self._path_keys(paths)
+        return keys and (f"{expression} IN (SELECT wanted.k0 FROM {keys[0]})", keys[1])
 
     def references_by_name(self, columns: Sequence[Column], names: Iterable[bytes]) -> list[bytes]:
         """All references of the columns whose last part is one of the names."""

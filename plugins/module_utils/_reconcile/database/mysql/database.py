@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from itertools import islice
+from itertools import chain, islice
+from operator import gt
 from typing import Any, Iterable, Iterator, Sequence
 
 from ...config.site import Column
@@ -80,6 +81,8 @@ _ADVICE = {
 _ROLLED_BACK = ("1020", "1205", "1206", "1213", "1305")
 # Rows of keys that one statement passes.
 _KEYS_AT_ONCE = 1_000
+# Bytes of paths that a statement holds itself: escaped, they fit into the smallest packet that is usual.
+_LITERALS = 256 * 1024
 # Only the beginning of a long part of a key is in its index.
 _INDEXED = 250
 _KEYS = "media_cleanup_keys"
@@ -157,13 +160,20 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
     def references(self, columns: Sequence[Column]) -> Iterator[list[bytes]]:
         last = b""
         for paths in super().references(columns):
-            if paths[0] < last or any(map(bytes.__gt__, paths, islice(paths, 1, None))):
+            if paths[0] < last or any(map(gt, paths, islice(paths, 1, None))):
                 raise DatabaseError(
                     f"reading {', '.join(map(str, columns))} failed: the server did not return references "
                     "in the order of their bytes. Nothing is removed; report this with the server's version."
                 )
             last = paths[-1]
             yield paths
+
+    def _among(self, expression: str, paths: Iterable[bytes]) -> tuple[str, list[Any]] | None:
+        values = [value for value in map(self.dialect.path_parameter, paths) if value is not None]
+        if not values or sum(map(len, values)) > _LITERALS:
+            return super()._among(expression, values)
+        # The server looks a literal up in less than half of the time that a table of keys takes.
+        return f"{expression} IN ({', '.join(['%s'] * len(values))})", values
 
     def estimate_references(self, columns: Sequence[Column]) -> int:
         with self._doing("estimating the number of references"):
@@ -273,7 +283,7 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
         self._require_not_rolled_back()
         batches: Spool[list[bytes]] = Spool(pack=lambda paths: (paths,), unpack=lambda paths: paths, chunk=1)
         for batch in self._connection.stream(statement, [], BATCH):
-            batches.append([bytes(path) for (path,) in batch])
+            batches.append([*chain.from_iterable(batch)])
         yield from batches
 
     def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:
@@ -325,9 +335,11 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
         is_held_back = self._is_read_only and not self._in_transaction
         if is_held_back:
             self._connection.execute("SET SESSION TRANSACTION READ WRITE", [])
-        yield
-        if is_held_back:
-            self._connection.execute("SET SESSION TRANSACTION READ ONLY", [])
+        try:
+            yield
+        finally:
+            if is_held_back:
+                self._connection.execute("SET SESSION TRANSACTION READ ONLY", [])
 
     def _all(self, statement: str, parameters: Sequence[Any]) -> list[Any]:
         self._require_not_rolled_back()

@@ -13,7 +13,8 @@ import pytest
 
 from engine.config.site import Column
 from engine.database import connect
-from engine.database.base import PREPARED
+from engine.database.base import PREPARED, DriverError
+from engine.database.mysql import database as mysql_module
 from engine.errors import CommitUnknown, DatabaseError, SiteError
 from helpers.databases import TestDatabase, connect_mariadb
 from helpers.implementations import PHOTO, ids, rows_of, selection
@@ -359,3 +360,43 @@ def test_a_lock_that_is_lost_with_its_connection_stops_the_run(photos: TestDatab
             second.lock()
             with pytest.raises(DatabaseError, match="failed"), first.transaction():
                 pass
+
+
+@pytest.mark.promise(6)
+def test_a_session_that_only_reads_cannot_write_after_keys_could_not_be_passed(
+    photos: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(photos.url, read_only=True) as opened:
+        connection: Any = opened
+        execute = connection._connection.execute
+
+        def refused(statement: str, parameters: Any) -> int:
+            if statement.startswith("CREATE TEMPORARY"):
+                raise DriverError("Access denied.", "1044")
+            return execute(statement, parameters)
+
+        monkeypatch.setattr(connection._connection, "execute", refused)
+        with pytest.raises(DatabaseError, match="passing keys failed: Access denied"):
+            connection._keys(["bigint"], [(1,)])
+        with pytest.raises(DriverError, match="READ ONLY"):
+            execute("DELETE FROM photo", [])
+    assert len(photos.rows("SELECT id FROM photo")) == 3
+
+
+@pytest.mark.promise(8)
+@pytest.mark.parametrize("literals", [0, 2**20], ids=["a table of keys", "literals"])
+def test_paths_are_counted_by_their_bytes(
+    mariadb: TestDatabase, monkeypatch: pytest.MonkeyPatch, literals: int
+) -> None:
+    monkeypatch.setattr(mysql_module, "_LITERALS", literals)
+    names = ["p/a.jpg", "p/A.jpg", "p/a.jpg ", "p/á.jpg", "p/100%s.jpg", 'p/it\'s \\ "q".jpg', "p/\\n\\0.jpg"]
+    names += [f"n/{number}.jpg" for number in range(1500)]
+    mariadb.run(PHOTO)
+    mariadb.insert("photo", [{"id": number, "image": name} for number, name in enumerate(names)])
+    mariadb.insert("photo", [{"id": 9999, "image": "p/a.jpg"}])
+    asked = [name.encode() for name in names]
+    with connect(mariadb.url, read_only=True) as opened:
+        absent = [b"p/b.jpg", b"p/\\xff.jpg", b"p/a.jpg  ", b"x" * 5000]
+        counts = opened.count_references([IMAGE], [*asked, *absent])
+        assert counts == {**dict.fromkeys(asked, 1), b"p/a.jpg": 2}
+        assert opened.count_references([IMAGE], [b"p/\\xff.jpg"]) == {}
