@@ -25,6 +25,7 @@ from ..kept import Code, Doubt, Kept
 from ..media.derived import patterns
 from ..media.paths import Spellings
 from ..media.private_folder import PrivateFolder
+from ..plan.earlier_fields import can_hold_paths, known_columns
 from ..plan.guards import guard_identity, guard_replica, guard_sweep
 from ..quarantine import purging
 from ..quarantine import store as quarantine
@@ -213,7 +214,10 @@ def reference_doubts(order: Purge, place: Place, selected: Sequence[BatchInfo]) 
 
 
 class _Referenced:
-    """Asks whether rows reference files, by today's columns of the site and by those that batches list."""
+    """Asks whether rows reference files, by today's columns of the site and by those of before.
+
+    The project had these at its last run, or a batch lists them.
+    """
 
     def __init__(
         self, order: Purge, session: Session, folder: PrivateFolder, selected: Sequence[BatchInfo]
@@ -225,11 +229,11 @@ class _Referenced:
         )
         # Columns of batches that the database does not have, by the batch.
         self._unknown: dict[str, Column] = {}
-        columns = dict.fromkeys(order.columns)
+        columns = dict.fromkeys((*order.columns, *known_columns(session)))
         for info in selected:
             with quarantine.known(folder.path, folder, info.name) as batch:
                 for column in batch.columns():
-                    if column in columns or _is_known(session, column):
+                    if column in columns or can_hold_paths(session, column):
                         columns[column] = None
                     else:
                         self._unknown[info.name] = column
@@ -287,14 +291,6 @@ class _Referenced:
             return {}
         within = b"/".join((self._inside, batch.name.encode(), b"files"))
         return {file.number: b"/".join((within, file.stored.encode())) for file in files}
-
-
-def _is_known(session: Session, column: Column) -> bool:
-    try:
-        session.database.path_column(column)
-    except SiteError:
-        return False
-    return True
 
 
 class _Refusing:

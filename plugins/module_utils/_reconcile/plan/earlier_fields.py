@@ -44,14 +44,18 @@ def record_fields(session: Session, job: Job) -> None:
 
 
 def _dropped(session: Session, project: ProjectParts) -> Iterator[Column]:
-    """The columns of earlier fields that the project does not name, as far as they can hold references."""
+    """Those that the project does not name any more."""
+    return (column for column in known_columns(session) if column not in project.columns)
+
+
+def known_columns(session: Session) -> Iterator[Column]:
+    """The columns of the fields that an earlier run knew, as far as they can hold references."""
     before = known_fields.earlier(session.state)
-    for column in before.columns if before else ():
-        if column not in project.columns and _is_there(session, column):
-            yield column
+    return (column for column in (before.columns if before else ()) if can_hold_paths(session, column))
 
 
-def _is_there(session: Session, column: Column) -> bool:
+def can_hold_paths(session: Session, column: Column) -> bool:
+    """Whether the database has a column of paths."""
     try:
         session.database.path_column(column)
     except SiteError:

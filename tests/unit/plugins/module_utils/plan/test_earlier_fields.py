@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 
 from engine import run as runs
+from engine.apply.purge_items import carry_out
 from engine.config.django.answer import facts_of
 from engine.config.django_jobs.jobs import project_job
+from engine.config.purge import purge_of
 from engine.config.site import Column, ProjectParts
 from engine.errors import StateError
 from helpers.builders import Site, found, run
 from helpers.django_answers import answer, file_field, model
+from helpers.purging import announce
 
 IMAGE, THUMBNAIL = Column("photo", "image"), Column("photo", "thumbnail")
 
@@ -68,6 +71,29 @@ def test_several_jobs_of_one_session_know_it(kit: Site, tmp_path: Path) -> None:
         assert each.plan is not None
         assert found(each.plan) == []
         assert [warning.count("any more") for warning in each.plan.warnings].count(1) == 1
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("there", [True, False])
+def test_a_purge_asks_the_column_too(kit: Site, tmp_path: Path, there: bool) -> None:
+    """The batch is from before the field was added, so that it does not list the column."""
+    run(job(kit, tmp_path, IMAGE))
+    run(job(kit, tmp_path, IMAGE, THUMBNAIL))
+    kit.insert("photos/a.jpg", thumbnail="photos/orphan.jpg")
+    if not there:
+        kit.database.run("ALTER TABLE photo DROP COLUMN thumbnail")
+    announce(tmp_path / "kept")
+    options = {
+        **kit.basics,
+        "accept": [],
+        "references": [{"table": "photo", "column": "image"}],
+        "quarantine": str(tmp_path / "kept"),
+        "older_than_days": 0,
+        "sweep": False,
+    }
+    purged = carry_out(purge_of(options), check=False)
+    kept = {b"photos/a_small.jpg", b"photos/orphan.jpg"}
+    assert {item.name for item in purged.kept.items} == (kept if there else set())
 
 
 def test_check_mode_records_nothing(kit: Site, tmp_path: Path) -> None:
