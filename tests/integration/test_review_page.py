@@ -216,16 +216,28 @@ def test_a_page_of_fifty_thousand_rows_is_quick(
     document = planned(engine_site)
     document["folders"] = [f"photos/{number}" for number in range(100)]
     document["items"] = [
-        [at // 500, f"IMG_{at:05}.jpg", at, 1_700_000_000 + at, "", "", "", []] for at in range(50_000)
+        [
+            at // 500,
+            f"IMG_{at:05}.jpg",
+            at,
+            1_700_000_000 + at,
+            "",
+            f"row {at}",
+            "Ann",
+            ["2 rows of album deleted"],
+        ]
+        for at in range(50_000)
     ]
     document["items_total"] = 50_000
     html = written(tmp_path, Part("web", "kit · orphans", document))
-    found = browse(
-        html,
+    steps: list[Step] = [
         ["click", "#filter"],
         ["type", "IMG_4999"],
         ["eval", NAMES_ON_PAGE],
-        ["press", "Backspace", "Backspace", "Backspace", "Backspace"],
+        ["type", "9999"],
+        ["eval", "document.getElementById('list').dataset.empty"],
+        ["axe"],
+        ["press", *["Backspace"] * 8],
         ["wait", 300],
         ["click", "#list .row"],
         ["press", "End"],
@@ -240,18 +252,21 @@ def test_a_page_of_fifty_thousand_rows_is_quick(
         ["press", "ArrowUp"],
         ["eval", NAMES_ON_PAGE + "[0]"],
         ["axe"],
-    )
+    ]
+    found = browse(html, *steps)
     values = found["values"]
     assert values[2] == ["photos/99", *(f"photos/99/IMG_4999{number}.jpg" for number in range(10))]
-    assert values[7].startswith("photos/99/IMG_49999.jpg")
+    assert (values[4], values[5]) == ("Nothing here matches the filter.", [])
+    assert values[10].startswith("photos/99/IMG_49999.jpg · row 49999 · Ann · 2 rows of album deleted")
     # The first row, the last one, and then the whole first group.
-    assert values[10] == "49,499 of 50,000 items to be removed, 501 kept by you"
-    assert values[11] < 100
-    assert values[14] == "up to 100 kB"
-    assert values[16] == "older than a year"
-    assert values[17] == []
+    assert values[13] == "49,499 of 50,000 items to be removed, 501 kept by you"
+    assert values[14] < 100
+    assert values[17] == "up to 100 kB"
+    assert values[19] == "older than a year"
+    assert values[20] == []
     assert found["opened"] < 5_000
-    assert max(result["milliseconds"] for result in found["results"][1:10]) < 3_000
+    quick = [result for result, (step, *_more) in zip(found["results"], steps) if step != "axe"]
+    assert max(result["milliseconds"] for result in quick[1:]) < 3_000
 
 
 @pytest.mark.promise(8)

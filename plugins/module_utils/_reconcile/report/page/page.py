@@ -25,6 +25,7 @@ from ...text import printable
 from .document import LAST_MOMENT
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_SCRIPTS = ("list.js", "cells.js", "export.js", "about.js", "page.js")
 _TOKEN = re.compile(r"[A-Za-z0-9_=-]*")
 _DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 _JOBS = ("orphans", "incomplete", "missing")
@@ -62,7 +63,7 @@ def as_html(shown: Page) -> str:
     about = {"made": time.time(), "good_until": min(made, default=time.time()) + DAYS * 86400}
     about.update(run=shown.run, absent=list(shown.absent), is_of_batches=shown.kind == "batch")
     data = json.dumps({**about, "parts": [_shown(part) for part in parts]})
-    style, script = _file("page.css"), "".join(map(_file, ("list.js", "cells.js", "export.js", "page.js")))
+    style, script = _file("page.css"), "".join(map(_file, _SCRIPTS))
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; "
         f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"

@@ -29,10 +29,12 @@ function paint(element, cell) {
     element.prepend(picture);
     element.append(text);
   } else {
-    element.append(picture, make("span", pathOf(part, item), "name path"));
+    const text = make("div", undefined, "text"), words = wordsOf(item).join(" · ");
+    text.append(make("div", pathOf(part, item), "name path"));
+    if (words) text.append(make("div", words, "more"));
+    element.append(picture, text);
     if (word) element.append(make("span", word.slice(0, -3), "kept-word"));
-    element.append(make("span", wordsOf(item).join(" · "), "more"), make("span", bytes(item[SIZE]), "size"),
-      make("span", item[MODIFIED] ? day(item[MODIFIED]) : "", "date"));
+    element.append(make("span", bytes(item[SIZE]), "size"), make("span", item[MODIFIED] ? day(item[MODIFIED]) : "", "date"));
   }
 }
 

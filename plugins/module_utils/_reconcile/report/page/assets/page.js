@@ -3,7 +3,10 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = (id) => document.getElementById(id);
 const [FOLDER, NAME, SIZE, MODIFIED, ENTRY, ABOUT, OWNER, DETAILS] = [0, 1, 2, 3, 4, 5, 6, 7];
-const [GROUP_HEIGHT, ROW_HEIGHT, KEPT_HEIGHT, CARD_WIDTH, GAP] = [40, 54, 106, 164, 10];
+const [GROUP_HEIGHT, ROW_HEIGHT, CARD_WIDTH, GAP] = [40, 56, 164, 10];
+// Of what is kept, without and with a picture.
+const [KEPT_HEIGHT, COMPARED_HEIGHT] = [86, 96];
+const isNarrow = matchMedia("(max-width: 52rem)");
 const parts = data.parts;
 // For each plan the numbers of the items that are to be kept.
 const isOfBatches = data.is_of_batches;
@@ -11,6 +14,9 @@ const isOfPlaybook = data.run !== "";
 // In a quarantine, nothing comes back unless somebody ticks it.
 const unticked = parts.map((part) => new Set(isOfBatches && part.items ? part.items.keys() : []));
 const view = { part: 0, tab: "removed", filter: "", group: "folder", view: "sheet", codes: new Set() };
+
+const HINT = isOfBatches ? "A click, or the arrow keys and the space bar, tick what is to come back."
+  : "A click, or the arrow keys and the space bar, untick what is to be kept.";
 
 function make(tag, text, name) {
   const element = document.createElement(tag);
@@ -132,11 +138,6 @@ function showPart(at) {
   showTab("removed");
 }
 
-function refusal(each) {
-  const lifts = each.lifted_by ? ` Lifted by: ${each.lifted_by}.` : "";
-  return each.guard ? `Refused (${each.guard}): ${each.message}${lifts}` : each.message;
-}
-
 function showTab(tab) {
   view.tab = tab;
   const part = parts[view.part], isPlan = !part.message;
@@ -159,62 +160,11 @@ function showTab(tab) {
   $("group-by").hidden = $("views").hidden = tab !== "removed";
   $("codes").hidden = tab !== "kept" || !isPlan;
   $("about").hidden = tab !== "about" || !isPlan;
-  $("detail").textContent = "";
+  $("detail").textContent = tab === "removed" && isPlan && !isNarrow.matches ? HINT : "";
   if (isPlan && tab === "kept") showCodes(part);
   if (isPlan && tab === "about") showAbout(part);
   list.top();
   showList();
-}
-
-function showCodes(part) {
-  $("codes").className = "chips";
-  $("codes").replaceChildren(...Object.entries(part.kept_codes).map(([code, times]) => {
-    const button = make("button", `${code} ${number(times)}`);
-    button.type = "button";
-    button.setAttribute("aria-pressed", view.codes.has(code));
-    button.addEventListener("click", () => {
-      if (!view.codes.delete(code)) view.codes.add(code);
-      button.setAttribute("aria-pressed", view.codes.has(code));
-      list.top();
-      showList();
-    });
-    return button;
-  }));
-}
-
-function showAbout(part) {
-  const about = $("about");
-  about.replaceChildren(make("h3", isOfBatches ? "The batch" : "What was examined"), make("pre", part.summary.map((line) => line.trim()).join("\n")));
-  const table = (title, heads, rows) => {
-    if (!rows.length) return;
-    const table = make("table"), head = make("tr");
-    head.append(...heads.map((text) => make("th", text)));
-    table.append(head, ...rows.map((cells) => {
-      const row = make("tr");
-      row.append(...cells.map((cell) => make("td", typeof cell === "number" ? number(cell) : cell,
-        typeof cell === "number" ? "number" : "")));
-      return row;
-    }));
-    about.append(make("h3", title), table);
-  };
-  table("Owners", ["owner", "rows"], Object.entries(part.labels));
-  const dependents = Object.entries(part.dependents);
-  table("Dependent rows", ["table", "what becomes of them", "rows"],
-    dependents.flatMap(([name, counts]) => Object.entries(counts).filter(([, times]) => times)
-      .map(([verb, times]) => [name, verb, times])));
-  if (part.dependent_rows.length) {
-    const rest = part.dependent_rows_total - part.dependent_rows.length;
-    about.append(make("pre", part.dependent_rows.join("\n") + (rest > 0 ? `\n… and ${number(rest)} more` : "")));
-  }
-  table("Rows to point at the file that was moved", ["file", "is now"], part.relinks);
-  if (part.unlisted.length) {
-    about.append(make("h3", "Columns that mention these files and are not listed"),
-      ...part.unlisted.map((words) => make("pre", words)));
-  }
-  if (part.notes.length) {
-    about.append(make("h3", isOfBatches ? "What a restore and a purge would do" : "Notes"), ...part.notes.map((note) => make("pre", note)));
-  }
-  if (part.young) about.append(make("p", `${number(part.young)} more are too young and kept.`));
 }
 
 // The lists.
@@ -286,19 +236,31 @@ function showRemoved(part) {
   $("count").textContent = `${count(shown, "item")} shown`
     + (rest > 0 ? `; ${number(rest)} more are part of the plan and not listed here` : "")
     + (part.is_itemized ? "" : ". The plan is too large for single items to be kept: list them in the option keep.");
+  showEmpty(cells, part.items_total, isOfBatches ? "This batch is empty." : "Nothing would be removed.");
   list.show(cells, y);
+}
+
+function showEmpty(cells, total, words) {
+  const why = !total ? words : view.filter || view.codes.size ? "Nothing here matches the filter." : "There is no room to list it.";
+  $("list").dataset.empty = cells.length ? "" : why;
 }
 
 function showKept(part) {
   const wanted = view.filter.toLowerCase(), cells = [], width = $("list").clientWidth - 4;
+  let y = 0;
   part.kept.forEach(([name, code, reason, other], at) => {
     if (view.codes.size && !view.codes.has(code)) return;
     if (wanted && !`${name} ${reason} ${other}`.toLowerCase().includes(wanted)) return;
-    cells.push({ kind: "kept", at, x: 0, y: cells.length * KEPT_HEIGHT, width, height: KEPT_HEIGHT });
+    const height = other ? COMPARED_HEIGHT : KEPT_HEIGHT;
+    cells.push({ kind: "kept", at, x: 0, y, width, height });
+    y += height;
   });
   const rest = part.kept_total - part.kept.length;
   $("count").textContent = `${count(cells.length, "item")} shown${rest > 0 ? `; ${number(rest)} more are not listed here` : ""}`;
-  list.show(cells, cells.length * KEPT_HEIGHT);
+  const nothing = !isOfBatches ? "Nothing is kept." : part.refused.length ? "It is not known what would come back."
+    : "All of it would come back.";
+  showEmpty(cells, part.kept_total, nothing);
+  list.show(cells, y);
 }
 
 function toggle(cell) {
