@@ -6,11 +6,13 @@ function paint(element, cell) {
   if (cell.kind === "kept") return paintKept(element, part, cell.at);
   const kept = unticked[view.part];
   const items = cell.kind === "group" ? cell.items : [cell.at];
-  const away = items.filter((at) => !kept.has(at)).length;
+  const ticked = items.filter((at) => !kept.has(at)), away = ticked.length;
   element.setAttribute("aria-checked", away === items.length ? "true" : away ? "mixed" : "false");
   element.append(make("span", undefined, "tick"));
   if (cell.kind === "group") {
-    const sum = `${number(away)} of ${number(items.length)} ${isOfBatches ? "to come back" : "removed"}${cell.size < 0 ? "" : ` · ${bytes(cell.size)}`}`;
+    const sizes = ticked.map((at) => part.items[at][SIZE]).filter((size) => size >= 0);
+    const size = sizes.length ? ` · ${bytes(sizes.reduce((total, each) => total + each, 0))}` : "";
+    const sum = `${number(away)} of ${number(items.length)} ${isOfBatches ? "to come back" : "removed"}${size}`;
     element.append(make("span", cell.name, "name path"), make("span", sum, "sum"));
     return;
   }

@@ -221,9 +221,7 @@ function showRemoved(part) {
   const cardHeight = 188 + (has(ABOUT, OWNER) ? 18 : 0) + (has(DETAILS) ? 18 : 0);
   let y = 0;
   for (const [name, items] of inOrder(groups)) {
-    const sizes = items.map((at) => part.items[at][SIZE]).filter((each) => each >= 0);
-    const size = sizes.length ? sizes.reduce((total, each) => total + each, 0) : -1;
-    cells.push({ kind: "group", name, items, size, x: 0, y, width, height: GROUP_HEIGHT });
+    cells.push({ kind: "group", name, items, x: 0, y, width, height: GROUP_HEIGHT });
     y += GROUP_HEIGHT + (view.view === "sheet" ? GAP : 0);
     items.forEach((at, index) => {
       const column = index % columns;
