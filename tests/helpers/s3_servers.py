@@ -85,6 +85,10 @@ class S3Server:
         """The client of the tests, which shares nothing with the engine's."""
         return _client(self.url)
 
+    def shared_bucket(self, versioned: bool = False) -> str:
+        """A bucket for all tests, each of which has a prefix of its own in it."""
+        return _shared_bucket(self, versioned)
+
     def new_bucket(self, versioned: bool = False) -> str:
         """Make an empty bucket of its own for a test."""
         name = f"bucket-{next(_numbers)}-{time.monotonic_ns() % 10**9}"
@@ -93,6 +97,11 @@ class S3Server:
         if versioned:
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         return name
+
+
+@lru_cache(maxsize=None)
+def _shared_bucket(server: S3Server, versioned: bool) -> str:
+    return server.new_bucket(versioned)
 
 
 @lru_cache(maxsize=None)
@@ -196,7 +205,7 @@ def _seaweedfs(port: int, others: list[int]) -> tuple[list[str], dict[str, str]]
         *(
             f"-s3.port.lance={lance}",
             "-master.volumeSizeLimitMB=64",
-            "-volume.max=100",
+            "-volume.max=1000",
             "-master.telemetry=false",
         ),
     ]
@@ -207,7 +216,7 @@ def _rclone(port: int, _others: list[int]) -> tuple[list[str], dict[str, str]]:
     command = [
         *(_program("rclone"), "serve", "s3", "{folder}", "--addr", f"127.0.0.1:{port}"),
         *("--auth-key", f"{ACCESS_KEY},{SECRET_KEY}", "--config", "{folder}/../rclone.conf"),
-        *("--dir-cache-time", "0s", "--etag-hash", "MD5", "--log-level", "ERROR"),
+        *("--etag-hash", "MD5", "--log-level", "ERROR"),
     ]
     return command, {}
 

@@ -13,10 +13,10 @@ from .compare.mentions.sweep import Sweep
 from .config.site import Column, Site
 from .database.base import Database
 from .database.drivers import connect
-from .errors import SiteError
 from .media.local import LocalStore
 from .media.paths import Spellings
-from .media.s3.place import is_in_bucket
+from .media.s3.place import bucket_place, is_in_bucket
+from .media.s3.store import S3Store
 from .media.store import MediaStore
 from .quarantine import leftovers
 from .quarantine.default_place import obstacle
@@ -24,7 +24,6 @@ from .quarantine.identity import Identity
 from .quarantine.state import State, locked_beside
 from .quarantine.store import locked
 from .spool import Spool
-from .text import escaped
 
 # Hears how many files or rows were examined by now.
 Progress = Callable[[int], None]
@@ -121,7 +120,8 @@ def open_session(site: Site, read_only: bool, serves_several: bool = False) -> I
 
 def open_store(site: Site, max_listed: int | None = None) -> MediaStore:
     """The media store of a site, to be entered; its quarantine is never listed."""
+    most = site.max_listed if max_listed is None else max_listed
     if is_in_bucket(site.media_root):
-        raise SiteError(f"media_root '{escaped(site.media_root)}' is in a bucket: not supported yet.")
+        return S3Store(bucket_place("media_root", site.media_root), site.storage_options, most)
     never: Sequence[bytes] = [site.quarantine_in_root] if site.quarantine_in_root else []
-    return LocalStore(site.media_root, site.max_listed if max_listed is None else max_listed, never)
+    return LocalStore(site.media_root, most, never)

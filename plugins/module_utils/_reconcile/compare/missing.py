@@ -13,7 +13,6 @@ from ..database.catalog import Row
 from ..kept import Code
 from ..media.derived import DerivedPattern
 from ..media.paths import Spellings, decomposed, shortened
-from ..media.quick_check import QuickCheck
 from ..media.store import Answer, FileState, MediaStore
 from ..text import escaped
 
@@ -31,7 +30,7 @@ class MissingCheck:
         self, store: MediaStore, spellings: Spellings, derived: Sequence[DerivedPattern], keep: Keep
     ) -> None:
         self._store = store
-        self._quick_check = QuickCheck(store)
+        self._quick_check = store.quick_check()
         self._spellings = spellings
         self._derived = derived
         self._keep = keep

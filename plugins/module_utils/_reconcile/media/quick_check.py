@@ -7,16 +7,25 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import AbstractSet
+from typing import TYPE_CHECKING, AbstractSet, Protocol
 
 from ..spool import Ordered
 from .paths import outside
-from .store import MediaStore
+
+if TYPE_CHECKING:
+    from .store import MediaStore
 
 # Names of a directory that are kept for each name that is asked for.
 _MOST = 16
 # Of a directory that was asked for some names one by one, so many times more are likely to come.
 _MORE_TO_COME = 4
+
+
+class Finder(Protocol):
+    """Finds paths that may be missing. Paths come in byte order, over all calls."""
+
+    def not_found(self, paths: list[bytes]) -> list[bytes]:
+        """Those of some paths in byte order that a quick check did not find; it proves nothing of them."""
 
 
 class _Large:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, AbstractSet, Iterator, NamedTuple, Pattern, Sequence
 
 from ..spool import Listed, path_spool
+from .quick_check import Finder, QuickCheck
 
 if TYPE_CHECKING:
     from .private_folder import PrivateFolder
@@ -35,6 +36,8 @@ class FileState(NamedTuple):
     size: int
     mtime_ns: int
     ctime_ns: int
+    # What else its store says of this content and of no other, as an ETag is; empty on a disk.
+    tag: str = ""
 
     def stamp_ns(self, age_stamp: str) -> int:
         """The time stamp that is the age, in nanoseconds since 1970."""
@@ -124,6 +127,8 @@ class Capabilities(NamedTuple):
     versions: bool
     # Whether "only if unchanged" and the removal are one step; else a file is compared right before.
     conditional_removal: bool
+    # Whether a file may have more names than one: by links, by mounts, or where case is ignored.
+    other_names: bool = True
 
 
 class Blocked(Exception):
@@ -156,6 +161,8 @@ class MediaStore(ABC):
     def __init__(self, max_listed: int) -> None:
         self.unreadable: Listed[tuple[bytes, str]] = Listed(max_listed)
         self.not_entered: Listed[tuple[bytes, str]] = Listed(max_listed)
+        # What is in the store, and is no path: nothing can reference it, and it is never acted on.
+        self.no_paths: Listed[tuple[bytes, str]] = Listed(max_listed)
         # The symbolic links that listings met.
         self.links = path_spool()
 
@@ -272,8 +279,13 @@ class MediaStore(ABC):
         A directory that cannot be read counts as empty, and is noted in ``unreadable``.
         """
 
-    # Quick checks, which ``quick_check.QuickCheck`` combines: a store without any answers nothing.
-    # A symbolic link counts as nothing, for it is another name of a file.
+    # Quick checks. A symbolic link counts as nothing, for it is another name of a file.
+
+    def quick_check(self) -> Finder:
+        """What finds many files at once; a new one for each sequence of paths in byte order."""
+        return QuickCheck(self)
+
+    # What QuickCheck combines: a store without any answers nothing.
 
     def is_worth_reading(self, directory: bytes, wanted: int) -> bool:
         """Whether so many names are a good part of a directory; False in doubt."""

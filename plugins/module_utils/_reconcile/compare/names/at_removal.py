@@ -14,7 +14,6 @@ from typing import Sequence
 
 from ...kept import Doubt
 from ...media.paths import is_too_long
-from ...media.quick_check import QuickCheck
 from ...spool import path_spool
 from .other_names import File, OtherNames, meant_by
 from .references import ReferenceCheck, other_name
@@ -74,8 +73,10 @@ class NamesAtRemoval:
     def _read(self) -> None:
         self._has_read = True
         self._without_file = path_spool()
-        quick_check = QuickCheck(self._store)
+        quick_check = self._store.quick_check()
         for values in self._check.reading():
+            if not self._store.capabilities.other_names:
+                continue
             references = [value for value in values if not is_too_long(value)]
             # On a disk that ignores case, a folder that is read may have another name.
             not_found = references if self._ignores_case else quick_check.not_found(references)
@@ -83,7 +84,7 @@ class NamesAtRemoval:
 
     def _shows_that_case_is_ignored(self, files: Sequence[File]) -> bool:
         """Whether files are there in another case too, as none before was."""
-        if self._ignores_case:
+        if self._ignores_case or not self._store.capabilities.other_names:
             return False
         # Folders ignore case or do not, with all files in them.
         first = {file.path.rpartition(b"/")[0]: file for file in reversed(files)}

@@ -15,6 +15,8 @@ from ...errors import SiteError
 from .failures import BucketError, failure_of
 from .place import StorageOptions
 
+# What every service knows.
+LARGEST_PAGE = 1000
 # Requests at the same time; as many connections are kept.
 THREADS = 16
 # Of a request that fails for a reason that may pass, within half a minute or so.
@@ -39,6 +41,7 @@ class Page(NamedTuple):
 
     entries: list[Entry]
     prefixes: list[str]
+    has_more: bool = False
 
 
 class Head(NamedTuple):
@@ -90,9 +93,6 @@ class Bucket:
     def __init__(self, name: str, options: StorageOptions) -> None:
         self.name = name
         self.client, self._errors = _client(options)
-        events = self.client.meta.events
-        events.register("before-parameter-build.s3", _take_headers)
-        events.register("before-call.s3", _send_headers)
 
     @property
     def endpoint(self) -> str:
@@ -128,10 +128,15 @@ class Bucket:
         """Raise BucketError unless there is this bucket and its keys may be listed."""
         self.ask("list_objects_v2", {"MaxKeys": 1})
 
-    def pages(self, prefix: str = "", delimiter: str = "", start_after: str = "") -> Iterator[Page]:
-        """List the objects whose keys begin with the prefix, in the order of the service."""
+    def pages(
+        self, prefix: str = "", delimiter: str = "", start_after: str = "", most: int = LARGEST_PAGE
+    ) -> Iterator[Page]:
+        """List the objects whose keys begin with the prefix, in the order of the service.
+
+        A page has ``most`` keys and prefixes at most.
+        """
         # botocore asks for encoded keys, which any byte survives, and decodes them, unless it is told to.
-        asked: dict[str, Any] = {"Prefix": prefix}
+        asked: dict[str, Any] = {"Prefix": prefix, "MaxKeys": most}
         if delimiter:
             asked["Delimiter"] = delimiter
         if start_after:
@@ -141,6 +146,7 @@ class Bucket:
             yield Page(
                 [_entry(one) for one in said.get("Contents", ())],
                 [one["Prefix"] for one in said.get("CommonPrefixes", ())],
+                bool(said.get("IsTruncated")),
             )
             if not said.get("IsTruncated"):
                 return
@@ -287,6 +293,8 @@ def _client(options: StorageOptions) -> tuple[Any, tuple[type[Exception], ...]]:
             f"no client for the bucket could be made: {failure_of(error).strerror}. Correct storage_options, "
             "or the configuration of AWS on this host."
         ) from None
+    client.meta.events.register("before-parameter-build.s3", _take_headers)
+    client.meta.events.register("before-call.s3", _send_headers)
     return client, (BotoCoreError, ClientError)
 
 

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Lists the keys below a prefix in byte order, whatever the order of the service, several prefixes at once.
+
+All keys below a folder stand together in byte order. So each folder is listed by a thread of its own and
+sorted by itself, on disk where it is large; what a service lists in order is only looked through.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event
+from typing import Iterator, NamedTuple, Union
+
+from ...spool import ExternalSort
+from .client import Bucket, Page
+from .failures import BucketError
+
+# Folders that are listed at the same time, and those whose keys may wait beyond that.
+AT_ONCE = 8
+# Keys of a folder that memory holds.
+KEYS_IN_MEMORY = 10_000
+# A listing is split at its folders until it has so many, by as many requests at most.
+_FOLDERS, _SPLITS = 32, 64
+
+
+class _Folder(NamedTuple):
+    """What is listed by itself: all keys that begin with this prefix."""
+
+    prefix: str
+
+
+class Unlisted(NamedTuple):
+    """A prefix below which not all keys are known, and why."""
+
+    prefix: str
+    reason: str
+
+
+# A folder, or a key.
+_Part = Union[_Folder, str]
+
+
+def keys_below(bucket: Bucket, prefix: str) -> Iterator[list[bytes] | Unlisted]:
+    """Yield the keys that begin with a prefix, in lists in byte order, and what could not be listed."""
+    parts = _split(bucket, prefix)
+    stop = Event()
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        waiting: deque[list[bytes] | tuple[str, Future[ExternalSort]]] = deque()
+        try:
+            for part in _grouped(parts):
+                if isinstance(part, _Folder):
+                    waiting.append((part.prefix, threads.submit(_listed, bucket, part.prefix, stop)))
+                else:
+                    waiting.append(part)
+                if len(waiting) > AT_ONCE:
+                    yield from _done(waiting.popleft())
+            while waiting:
+                yield from _done(waiting.popleft())
+        finally:
+            # Who reads may have had enough.
+            stop.set()
+
+
+def _done(part: list[bytes] | tuple[str, Future[ExternalSort]]) -> Iterator[list[bytes] | Unlisted]:
+    if isinstance(part, list):
+        yield part
+        return
+    prefix, listed = part
+    try:
+        keys = listed.result()
+    except OSError as error:
+        yield _unlisted(prefix, error)
+        return
+    yield from keys.lists()
+
+
+def _unlisted(prefix: str, error: OSError) -> Unlisted:
+    return Unlisted(prefix, error.strerror or type(error).__name__)
+
+
+def _listed(bucket: Bucket, prefix: str, stop: Event) -> ExternalSort:
+    keys = ExternalSort(KEYS_IN_MEMORY)
+    for page in bucket.pages(prefix):
+        if stop.is_set():
+            break
+        keys.extend(_of_prefix(page, prefix))
+    return keys
+
+
+def _of_prefix(page: Page, prefix: str) -> list[bytes]:
+    """The keys of a page. Raises BucketError where a service lists something else than was asked for."""
+    if not all(entry.key.startswith(prefix) for entry in page.entries):
+        raise BucketError("the service lists keys that do not begin with what was asked for")
+    return [entry.key.encode() for entry in page.entries]
+
+
+def _split(bucket: Bucket, prefix: str) -> list[_Part]:
+    """The keys and folders in a folder, and in the folders in there, in byte order."""
+    parts: list[_Part] = [_Folder(prefix)]
+    open_folders = deque([prefix])
+    for _ in range(_SPLITS):
+        if not open_folders or len(open_folders) >= _FOLDERS:
+            break
+        folder = open_folders.popleft()
+        inner: list[_Part] | None = None
+        # Who lists it whole meets the error again, and reports it.
+        with suppress(OSError):
+            inner = _inside(bucket, folder)
+        if inner is not None:
+            at = parts.index(_Folder(folder))
+            parts[at : at + 1] = inner
+            open_folders.extend(part.prefix for part in inner if isinstance(part, _Folder))
+    return parts
+
+
+def _inside(bucket: Bucket, folder: str) -> list[_Part] | None:
+    """What is in a folder, in byte order; None where that is more than a page."""
+    page = next(bucket.pages(folder, "/"))
+    if page.has_more:
+        return None
+    if not all(part.startswith(folder) and part != folder for part in page.prefixes):
+        raise BucketError("the service lists folders that are not in the one that was asked for")
+    _of_prefix(page, folder)
+    named: dict[str, _Part] = {prefix: _Folder(prefix) for prefix in page.prefixes}
+    named.update((entry.key, entry.key) for entry in page.entries if entry.key not in named)
+    # The order of code points is that of UTF-8.
+    return [named[name] for name in sorted(named)]
+
+
+def _grouped(parts: list[_Part]) -> Iterator[_Folder | list[bytes]]:
+    """The same with the keys between two folders together."""
+    keys: list[bytes] = []
+    for part in parts:
+        if isinstance(part, str):
+            keys.append(part.encode())
+            continue
+        if keys:
+            yield keys
+            keys = []
+        yield part
+    if keys:
+        yield keys

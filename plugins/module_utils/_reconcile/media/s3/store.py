@@ -1,0 +1,409 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""A media store in a bucket: the objects whose keys begin with a prefix."""
+
+from __future__ import annotations
+
+import hashlib
+from types import TracebackType
+from typing import Iterable, Iterator, Pattern
+
+from ...errors import SiteError
+from ...spool import ExternalSort
+from ...text import escaped
+from ..private_folder import PrivateFolder
+from ..quick_check import Finder
+from ..store import (
+    HELD,
+    Answer,
+    Blocked,
+    Capabilities,
+    Changed,
+    FileMarks,
+    FileState,
+    MediaStore,
+    MovedOut,
+    PathStatus,
+    Run,
+)
+from ..walk import is_excluded
+from .client import Bucket, Entry, Head
+from .failures import ConditionFailed, NotSupported
+from .listing import KEYS_IN_MEMORY, Unlisted, keys_below
+from .listing_check import ListingCheck
+from .place import BucketPlace, StorageOptions, why_no_key
+from .private import transfer
+from .private.folder import BucketFolder
+
+_SECOND = 1_000_000_000
+
+
+class S3Store(MediaStore):
+    """The objects below one prefix of a bucket."""
+
+    def __init__(
+        self, place: BucketPlace, options: StorageOptions, max_listed: int, never: Iterable[bytes] = ()
+    ) -> None:
+        super().__init__(max_listed)
+        self._place = place
+        self._options = options
+        self._never = tuple(folder + b"/" for folder in (HELD, *never))
+        self._keeps_versions = False
+        self._holds = False
+
+    def __enter__(self) -> S3Store:
+        self.bucket = Bucket(self._place.bucket, self._options)
+        try:
+            self.bucket.require()
+            self._keeps_versions = _keeps_versions(self.bucket)
+        except OSError as error:
+            self.bucket.close()
+            raise SiteError(
+                f"media_root '{self._place.url}' does not exist, or cannot be listed: {error.strerror}. "
+                "Check the name of the bucket, storage_options, and the credentials of this user. Nothing "
+                "was examined."
+            ) from None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.bucket.close()
+
+    # What it is.
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            directories=False,
+            versions=self._keeps_versions,
+            conditional_removal=self._keeps_versions,
+            other_names=False,
+        )
+
+    @property
+    def file_system(self) -> int:
+        return 0
+
+    def identity(self) -> str:
+        # The same from each host that reaches it.
+        return f"s3 {self.bucket.endpoint} {self._place.bucket}/{escaped(self._place.prefix.encode())}"
+
+    def verify_root(self) -> None:
+        try:
+            self.bucket.require()
+        except OSError as error:
+            self.unreadable.add((b"", _reason(error)))
+
+    # Paths and keys.
+
+    def key_of(self, path: bytes) -> str:
+        """The key of a path. Raises Blocked for what can be no path of an object."""
+        try:
+            key = self._place.prefix + path.decode()
+        except UnicodeDecodeError:
+            raise Blocked("it is not UTF-8, and every key of a bucket is") from None
+        why = why_no_key(key)
+        if why:
+            raise Blocked(f"it {why}")
+        if path.startswith(self._never):
+            raise Blocked("it is private to this program")
+        return key
+
+    def _key_or_none(self, path: bytes) -> str | None:
+        try:
+            return self.key_of(path)
+        except Blocked:
+            return None
+
+    def _prefix_of(self, directory: bytes) -> str:
+        """What the keys in a directory begin with. Raises Blocked."""
+        return self.key_of(directory) + "/" if directory else self._place.prefix
+
+    # Checking.
+
+    def check(self, path: bytes) -> PathStatus:
+        if not path:
+            return PathStatus(Answer.FOUND, _directory(path))
+        try:
+            return PathStatus(Answer.FOUND, self._state(path, self.bucket.head(self.key_of(path))))
+        except FileNotFoundError:
+            return self._check_directory(path)
+        except Blocked as error:
+            return PathStatus(Answer.BLOCKED, None, str(error))
+        except OSError as error:
+            return PathStatus(Answer.UNREADABLE, None, _reason(error))
+
+    def _check_directory(self, path: bytes) -> PathStatus:
+        """A path at which there is no object is a directory if one lies below it."""
+        try:
+            page = next(self.bucket.pages(self._prefix_of(path), most=1))
+        except OSError as error:
+            return PathStatus(Answer.UNREADABLE, None, _reason(error))
+        return PathStatus(Answer.FOUND, _directory(path)) if page.entries else PathStatus(Answer.ABSENT)
+
+    def _state(self, path: bytes, head: Head) -> FileState:
+        seconds = head.modified_ns // _SECOND * _SECOND
+        tag = f"{head.tag} {head.version}".strip()
+        # It was written within that second.
+        return FileState("file", 0, _number(path), head.size, seconds, seconds + _SECOND - 1, tag)
+
+    def check_in(self, run: Run, name: bytes) -> PathStatus:
+        return self.check(run.prefix + name)
+
+    def forget(self) -> None:
+        """Nothing is remembered."""
+
+    def checksum(self, path: bytes, algorithm: str) -> str | None:
+        try:
+            digest = hashlib.new(algorithm)
+            for block in self.bucket.blocks(self.key_of(path)):
+                digest.update(block)
+        except (OSError, ValueError, Blocked):
+            return None
+        return digest.hexdigest()
+
+    def content(self, path: bytes, most: int) -> bytes | None:
+        try:
+            return self.bucket.get(self.key_of(path), most)
+        except (OSError, Blocked):
+            return None
+
+    # Listing.
+
+    def require_directory(self, path: bytes) -> None:
+        shown = escaped(path) or "."
+        try:
+            if self._is_empty(path) and path:
+                raise SiteError(
+                    f"directory '{shown}' does not exist below media_root '{self._place.url}': there is no "
+                    "object in it. Correct the name; a folder of a bucket is there once something is in it."
+                )
+        except Blocked as error:
+            raise SiteError(
+                f"directory '{shown}' can be none of media_root '{self._place.url}': {error}."
+            ) from None
+        except OSError as error:
+            raise SiteError(
+                f"directory '{shown}' below media_root cannot be listed: {_reason(error)}."
+            ) from None
+
+    def walk(self, directory: bytes, exclude: Pattern[bytes] | None, in_order: bool = True) -> Iterator[Run]:
+        prefix = self._prefix_or_none(directory)
+        if prefix is None:
+            self.unreadable.add((directory, "it can be no directory of a bucket"))
+            return
+        rejected = _Directories(directory, exclude, self._never)
+        is_there = not directory
+        for keys in keys_below(self.bucket, prefix):
+            is_there = True
+            if isinstance(keys, Unlisted):
+                self.unreadable.add((self._path_of(keys.prefix.encode()).rstrip(b"/"), keys.reason))
+                continue
+            yield from rejected.runs(self._paths(keys))
+        if not is_there:
+            self.unreadable.add((directory, "there is no object in it"))
+
+    def _prefix_or_none(self, directory: bytes) -> str | None:
+        try:
+            return self._prefix_of(directory)
+        except Blocked:
+            return None
+
+    def _path_of(self, key: bytes) -> bytes:
+        return key[len(self._place.prefix.encode()) :]
+
+    def _paths(self, keys: list[bytes]) -> Iterator[bytes]:
+        """The paths of keys; those that are none are noted."""
+        for key in keys:
+            path = self._path_of(key)
+            why = why_no_key(key.decode())
+            if not why:
+                yield path
+            elif not path.startswith(self._never):
+                self.no_paths.add((path, f"its key {why}, so no path leads to it"))
+
+    def names(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:
+        try:
+            return sorted(
+                name for names in self._names(directory) for name in names if pattern.fullmatch(name)
+            )
+        except Blocked:
+            return []
+        except OSError as error:
+            self.unreadable.add((directory, _reason(error)))
+            return []
+
+    def _names(self, directory: bytes) -> Iterator[list[bytes]]:
+        """The names in a directory, page by page. Raises Blocked and OSError."""
+        prefix = self._prefix_of(directory)
+        for page in self.bucket.pages(prefix, "/"):
+            keys = [*(entry.key for entry in page.entries), *(part[:-1] for part in page.prefixes)]
+            names = [key[len(prefix) :].encode() for key in keys]
+            yield [name for name in names if name and not (not directory and name == HELD)]
+
+    def is_empty(self, directory: bytes) -> bool:
+        try:
+            return self._is_empty(directory)
+        except Blocked:
+            return True
+        except OSError as error:
+            self.unreadable.add((directory, _reason(error)))
+            return True
+
+    def _is_empty(self, directory: bytes) -> bool:
+        return not any(self._names(directory))
+
+    def quick_check(self) -> Finder:
+        return ListingCheck(self.bucket, self._place.prefix, self._key_or_none)
+
+    def sorted_names_there(self, directory: bytes) -> Iterator[list[bytes]]:
+        names = ExternalSort(KEYS_IN_MEMORY)
+        try:
+            for some in self._names(directory):
+                names.extend(some)
+        except (OSError, Blocked):
+            return iter(())
+        return names.lists()
+
+    # Removing, moving out, and putting back.
+
+    def may_remove_in(self, directory: bytes) -> bool:
+        """True: only the service knows, and says so when it refuses."""
+        return True
+
+    def describe(self, path: bytes) -> FileMarks:
+        head = self.bucket.head(self.key_of(path))
+        seconds = head.modified_ns // _SECOND * _SECOND
+        return FileMarks(head.size, seconds, seconds, 0, 0, 0)
+
+    def remove(self, path: bytes, state: FileState) -> None:
+        key = self.key_of(path)
+        self._require_same(path, key, state)
+        tag, version = _tag_and_version(state)
+        try:
+            deleted = self.bucket.delete(key, if_match=tag)
+        except (ConditionFailed, FileNotFoundError):
+            raise Changed("it was removed or written to at the last moment") from None
+        if version and deleted.is_marker:
+            self._delete_version(key, version, deleted.version)
+
+    def _require_same(self, path: bytes, key: str, state: FileState) -> None:
+        try:
+            now = self._state(path, self.bucket.head(key))
+        except FileNotFoundError:
+            raise Changed("it was already removed") from None
+        if now != state:
+            raise Changed("another file is in its place, or it was written to")
+
+    def _delete_version(self, key: str, version: str, marker: str) -> None:
+        """Delete the version that a marker has hidden, if it was the latest; else take the marker away."""
+        below = next((one for one in self.bucket.versions(key) if one.key == key and not one.is_marker), None)
+        if below is None or below.version != version:
+            self.bucket.delete(key, version=marker)
+            raise Changed("another file came into its place at the last moment")
+        try:
+            self.bucket.delete(key, version=version)
+        except OSError:
+            self.bucket.delete(key, version=marker)
+            raise
+
+    def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> MovedOut:
+        key = self.key_of(path)
+        checked = Entry(key, state.size, state.mtime_ns, _tag_and_version(state)[0])
+        return transfer.move(self.bucket, checked, transfer.in_bucket(folder), name)
+
+    def check_put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
+        transfer.check_put_back(transfer.in_bucket(folder), name, self.bucket, self.key_of(path))
+
+    def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
+        transfer.put_back(transfer.in_bucket(folder), name, self.bucket, self.key_of(path))
+
+    def make_folder_for_held(self) -> None:
+        self._holds = True
+
+    def folder_of_held(self) -> PrivateFolder | None:
+        place = BucketPlace(self._place.bucket, f"{self._place.prefix}{HELD.decode()}/")
+        if not self._holds and not next(self.bucket.pages(place.prefix, most=1)).entries:
+            return None
+        return BucketFolder.open(place, self._options, "the folder of held files")
+
+    def drop_folder_of_held(self) -> None:
+        """A folder of a bucket is gone with what is in it."""
+        self._holds = False
+
+
+class _Directories:
+    """Puts paths in byte order together into runs, without those in directories that are not entered."""
+
+    def __init__(self, listed: bytes, exclude: Pattern[bytes] | None, never: tuple[bytes, ...]) -> None:
+        self._listed = listed + b"/" if listed else b""
+        self._exclude = exclude
+        self._never = never
+        self._last = b""
+        self._is_entered = True
+
+    def runs(self, paths: Iterable[bytes]) -> Iterator[Run]:
+        names: list[bytes] = []
+        prefix = None
+        for path in paths:
+            directory, name = _split(path)
+            if directory != prefix:
+                if names and prefix is not None:
+                    yield Run(prefix, names)
+                names, prefix = [], directory
+            if self._enters(directory):
+                names.append(name)
+        if names and prefix is not None:
+            yield Run(prefix, names)
+
+    def _enters(self, directory: bytes) -> bool:
+        if directory != self._last:
+            self._last = directory
+            self._is_entered = not directory.startswith(self._never) and not self._is_excluded(directory)
+        return self._is_entered
+
+    def _is_excluded(self, directory: bytes) -> bool:
+        if self._exclude is None:
+            return False
+        end = directory.find(b"/", len(self._listed))
+        while end >= 0:
+            if is_excluded(self._exclude, directory[:end]):
+                return True
+            end = directory.find(b"/", end + 1)
+        return False
+
+
+def _split(path: bytes) -> tuple[bytes, bytes]:
+    end = path.rfind(b"/") + 1
+    return path[:end], path[end:]
+
+
+def _directory(path: bytes) -> FileState:
+    return FileState("directory", 0, _number(path), 0, 0, 0)
+
+
+def _tag_and_version(state: FileState) -> tuple[str, str]:
+    tag, _space, version = state.tag.partition(" ")
+    return tag, version
+
+
+def _number(path: bytes) -> int:
+    """What stands for an inode: an object has one name only, so it is a number of that."""
+    return int.from_bytes(hashlib.blake2b(path, digest_size=7).digest(), "big")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _keeps_versions(bucket: Bucket) -> bool:
+    try:
+        return bucket.keeps_versions()
+    except NotSupported:
+        return False
