@@ -21,6 +21,7 @@ from .media.store import MediaStore
 from .quarantine import leftovers
 from .quarantine.default_place import obstacle
 from .quarantine.identity import Identity
+from .quarantine.place import place_of
 from .quarantine.state import State, locked_beside
 from .quarantine.store import locked
 from .spool import Spool
@@ -74,7 +75,7 @@ class Session:
                 stack.enter_context(locked_beside(self.site))
             # Without a place for it, every plan is refused.
             elif not obstacle(self.site, self.media):
-                stack.enter_context(locked(self.site.quarantine))
+                stack.enter_context(locked(place_of(self.site)))
             stack.callback(self.media.drop_folder_of_held)
             # Only now: the run that held the locks before may have recorded something.
             self._state = State(self.site, writes=True)

@@ -33,6 +33,7 @@ from .config.site_user import Worker
 from .config.values import checked
 from .errors import CleanupError
 from .quarantine import store as batches
+from .quarantine.place import place_of
 from .quarantine.store import BatchInfo
 from .report import data, discovered, words
 from .report import quarantine as report
@@ -212,7 +213,7 @@ def _restore(options: Mapping[str, Any], check: bool) -> Restored:
     to = site(options)
     name = options["batch"]
     if name == batches.LATEST:
-        name = batches.latest(to.quarantine or b"", to.media_root)
+        name = batches.latest(place_of(to), to.media_root)
     return restore.restore(to, name, options["paths"], check)
 
 

@@ -32,6 +32,7 @@ from ..quarantine import store as quarantine
 from ..quarantine.announced import DAY, Announcements
 from ..quarantine.format import Batch, QuarantinedFile
 from ..quarantine.identity import earlier
+from ..quarantine.place import place_of
 from ..quarantine.store import BatchInfo
 from ..session import Session, open_session
 from ..spool import Listed, Spool
@@ -101,17 +102,17 @@ def opened(order: Purge, check: bool) -> Iterator[Place | None]:
     """
     with ExitStack() as stack:
         stack.enter_context(quarantine.in_words())
-        folder = stack.enter_context(quarantine.opened_if_there(order.quarantine))
+        folder = stack.enter_context(quarantine.opened_if_there(place_of(order.site)))
         if folder is None:
             for name in order.names or ():
-                quarantine.known(order.quarantine, None, name)
+                quarantine.known(place_of(order.site), None, name)
             yield None
             return
         session = None
         if not order.without_database:
             session = stack.enter_context(open_session(order.site, read_only=True))
         if not check:
-            stack.enter_context(session.locked() if session else quarantine.locked(order.quarantine))
+            stack.enter_context(session.locked() if session else quarantine.locked(place_of(order.site)))
         yield Place(folder, session)
 
 

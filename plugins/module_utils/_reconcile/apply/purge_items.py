@@ -80,12 +80,17 @@ def _part(batch: Batch, info: BatchInfo, going: Sequence[QuarantinedFile], rows:
     return info._replace(files=len(held), bytes=sum(file.size for file in held), rows=rows)
 
 
+def _names_one_of(paths: Sequence[str], folder: PrivateFolder, name: str) -> bool:
+    with quarantine.known(folder.path, folder, name) as batch:
+        return not set(paths).isdisjoint(quarantine.paths_of(batch))
+
+
 def _remains(folder: PrivateFolder, batch: Batch, paths: Sequence[str]) -> list[str]:
     """What is left of some paths after they are deleted from a batch."""
     others = [
         info.name
         for info in purging.found(folder, None)
-        if info.name != batch.name and not set(paths).isdisjoint(quarantine.paths_in(folder.path, info.name))
+        if info.name != batch.name and _names_one_of(paths, folder, info.name)
     ]
     remains = ["rows of the database", "backups", "snapshots of the disk", "logs and outcomes of runs"]
     if batch.folder.has(DIGESTS):

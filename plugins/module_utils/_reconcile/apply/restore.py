@@ -21,6 +21,7 @@ from ..media.paths import outside
 from ..media.store import Blocked, MediaStore
 from ..quarantine import store as quarantine
 from ..quarantine.format import ArchivedRows, Batch, QuarantinedFile, as_path
+from ..quarantine.place import Place, place_of
 from ..session import open_session
 from ..spool import Listed
 from ..text import escaped
@@ -43,7 +44,7 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
     result = Restored(name, paths=Listed(site.max_listed), kept=Listed(site.max_listed))
     with ExitStack() as stack:
         stack.enter_context(quarantine.in_words())
-        batch = stack.enter_context(quarantine.opened(site.quarantine, name))
+        batch = stack.enter_context(quarantine.opened(place_of(site), name))
         # Rows are predicted by inserting them in a transaction that is rolled back.
         session = stack.enter_context(open_session(site, read_only=False))
         tree, database = session.media, session.database
@@ -65,7 +66,7 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         for some in iter(lambda: set(islice(lacking, PATHS_AT_ONCE)), set()):
             # In check mode, these are only about to be restored.
             some.difference_update(file.path for file in wanted_files() if batch.holds(file))
-            _note_files_elsewhere(site.quarantine, name, some, result)
+            _note_files_elsewhere(place_of(site), name, some, result)
         restorer = RowRestorer(database, rows, result)
         if wanted_rows:
             with database.rehearsal() if check else database.transaction():
@@ -88,7 +89,7 @@ def _lacking(rows: Iterable[Mapping[str, Any]], tree: MediaStore) -> Iterator[by
             yield path
 
 
-def _note_files_elsewhere(kept_in: bytes, name: str, paths: set[bytes], result: Restored) -> None:
+def _note_files_elsewhere(kept_in: Place, name: str, paths: set[bytes], result: Restored) -> None:
     """Note the files that a later run removed as orphans, because the run of this batch was killed."""
     for info in quarantine.batches(kept_in) if paths else ():
         if info.name == name:

@@ -35,10 +35,6 @@ class Purge:
     # Only these of the one batch, written as in results.
     paths: tuple[str, ...]
 
-    @property
-    def quarantine(self) -> bytes:
-        return self.site.quarantine or b""
-
     def only(self, names: Iterable[str]) -> Purge:
         """The same for no other batches than these."""
         return replace(self, names=tuple(names))

@@ -2,31 +2,67 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Opens the private folder at a place: the one function that knows what kinds of places there are."""
+"""Opens the private folder at a place: here alone it is known what kinds of places there are."""
 
 from __future__ import annotations
 
-from ..errors import QuarantineError
+import os
+from typing import NamedTuple, Union
+
+from ..config.site import Site
 from ..media.disk.folder import DiskFolder
 from ..media.private_folder import PrivateFolder
-from ..media.s3.place import is_in_bucket
+from ..media.s3.place import BucketPlace, StorageOptions, bucket_place, is_in_bucket
+from ..media.s3.private.folder import BucketFolder
 from ..text import escaped
 
 
-def open_folder(place: bytes, what: str) -> PrivateFolder:
-    """Open the folder at an absolute path; ``what`` is its name in messages: "the quarantine"."""
-    return DiskFolder.open(_on_disk(place), what)
+class InBucket(NamedTuple):
+    """A place in a bucket, and how its service is reached."""
+
+    where: BucketPlace
+    options: StorageOptions
 
 
-def make_folder(place: bytes, what: str) -> PrivateFolder:
+# On a disk it is an absolute path.
+Place = Union[bytes, InBucket]
+
+
+def place_of(site: Site) -> Place:
+    """Where the quarantine of a site is; an empty path where it has none."""
+    if site.quarantine is not None and is_in_bucket(site.quarantine):
+        return InBucket(bucket_place("quarantine", site.quarantine), site.storage_options)
+    return site.quarantine or b""
+
+
+def inside(place: Place, name: str) -> Place:
+    """The folder of that name in another one."""
+    if isinstance(place, InBucket):
+        return place._replace(where=place.where._replace(prefix=f"{place.where.prefix}{name}/"))
+    return os.path.join(place, os.fsencode(name))
+
+
+def path_of(place: Place) -> bytes:
+    """What a place is called, for messages; the path of a disk is the path itself."""
+    return place.where.url.encode() if isinstance(place, InBucket) else place
+
+
+def shown(place: Place) -> str:
+    return escaped(path_of(place))
+
+
+def open_folder(place: Place, what: str) -> PrivateFolder:
+    """Open the folder at a place; ``what`` is its name in messages: "the quarantine".
+
+    Raises FileNotFoundError where there is none, except for one in a bucket.
+    """
+    if isinstance(place, InBucket):
+        return BucketFolder.open(place.where, place.options, what)
+    return DiskFolder.open(place, what)
+
+
+def make_folder(place: Place, what: str) -> PrivateFolder:
     """The same; the folder is made, with those above it, so that it survives a power failure."""
-    return DiskFolder.make(_on_disk(place), what)
-
-
-def _on_disk(place: bytes) -> bytes:
-    if is_in_bucket(place):
-        raise QuarantineError(
-            f"'{escaped(place)}' is in a bucket, where this release keeps nothing yet. Set permanent to "
-            "delete for good. Nothing was removed."
-        )
-    return place
+    if isinstance(place, InBucket):
+        return BucketFolder.open(place.where, place.options, what)
+    return DiskFolder.make(place, what)

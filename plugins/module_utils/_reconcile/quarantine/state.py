@@ -21,7 +21,7 @@ from ..errors import QuarantineError, StateError
 from ..media.disk.folder import DiskFolder
 from ..media.private_folder import NewFile, PrivateFolder
 from ..text import escaped
-from .place import make_folder, open_folder
+from .place import Place, inside, make_folder, open_folder, path_of, place_of, shown
 
 # The parts: which database and media store belong to the site; what earlier runs found; which fields the
 # project had; what was announced that a purge would delete.
@@ -63,7 +63,7 @@ class State:
         return self._path_of(self._name)
 
     def _path_of(self, name: str) -> bytes:
-        return os.path.join(self._folder, os.fsencode(name))
+        return os.path.join(path_of(self._folder), os.fsencode(name))
 
     def part(self, name: str) -> Mapping[str, Any]:
         """The facts of a part; empty if none were recorded. Who reads them checks them (see ``damaged``)."""
@@ -192,7 +192,7 @@ class State:
         if self._site.quarantine is None:
             return make_folder(self._folder, _WHAT)
         # The quarantine first: a folder that is only made on the way to another one is not private.
-        make_folder(self._site.quarantine, "the quarantine").close()
+        make_folder(place_of(self._site), "the quarantine").close()
         return make_folder(self._folder, _WHAT)
 
     @contextmanager
@@ -214,19 +214,19 @@ def locked_beside(site: Site) -> Iterator[None]:
     """Lock a site without a quarantine, by a private file beside its state. Raises BusyError."""
     with ExitStack() as stack:
         try:
-            folder = stack.enter_context(DiskFolder.make(_folder_of(site), _WHAT))
+            folder = stack.enter_context(DiskFolder.make(path_of(_folder_of(site)), _WHAT))
             stack.enter_context(folder.locked_file(f"{site.file_name}.lock", f"the site {site.name!r}"))
         except OSError as error:
             raise StateError(
-                f"the lock of the site cannot be made in '{escaped(_folder_of(site))}': {error.strerror}. "
+                f"the lock of the site cannot be made in '{shown(_folder_of(site))}': {error.strerror}. "
                 "Nothing was removed. Let this user write there, or set state_directory to another folder."
             ) from None
         yield
 
 
-def _folder_of(site: Site) -> bytes:
+def _folder_of(site: Site) -> Place:
     if site.quarantine is not None:
-        return os.path.join(site.quarantine, os.fsencode(_FOLDER))
+        return inside(place_of(site), _FOLDER)
     if site.state_directory is not None:
         return site.state_directory
     name = os.fsencode(site.file_name)

@@ -25,7 +25,7 @@ from .format import (
     as_path,
     as_text,
 )
-from .place import make_folder, open_folder
+from .place import Place, make_folder, open_folder, place_of, shown
 
 # What may be said instead of the name of a batch.
 LATEST = "latest"
@@ -53,12 +53,12 @@ class BatchInfo(NamedTuple):
 # Listing.
 
 
-def batches(quarantine: bytes) -> list[BatchInfo]:
+def batches(quarantine: Place) -> list[BatchInfo]:
     """All batches, the oldest first. Raises CleanupError if the quarantine cannot be read."""
     return survey(quarantine)[0]
 
 
-def survey(quarantine: bytes) -> tuple[list[BatchInfo], list[str]]:
+def survey(quarantine: Place) -> tuple[list[BatchInfo], list[str]]:
     """All batches, the oldest first, and what is wrong with those that cannot be read."""
     with opened_if_there(quarantine) as folder:
         return survey_of(folder) if folder else ([], [])
@@ -81,7 +81,7 @@ def survey_of(quarantine: PrivateFolder) -> tuple[list[BatchInfo], list[str]]:
 
 
 @contextmanager
-def opened_if_there(quarantine: bytes) -> Iterator[PrivateFolder | None]:
+def opened_if_there(quarantine: Place) -> Iterator[PrivateFolder | None]:
     """The quarantine for reading; None if there is none yet. Raises SiteError if it cannot be read."""
     with ExitStack() as stack:
         folder = None
@@ -101,10 +101,10 @@ def _names(quarantine: PrivateFolder) -> list[str]:
     return sorted(name for name in names if name[0] != "." and f"{PURGING}{name}" not in names)
 
 
-def _unreadable(quarantine: bytes, error: OSError) -> SiteError:
+def _unreadable(quarantine: Place, error: OSError) -> SiteError:
     owner = "Run as the user who owns it."
     advice = owner if isinstance(error, PermissionError) else "Set quarantine to another place."
-    return SiteError(f"the quarantine '{escaped(quarantine)}' cannot be listed: {error.strerror}. {advice}")
+    return SiteError(f"the quarantine '{shown(quarantine)}' cannot be listed: {error.strerror}. {advice}")
 
 
 def _batch_of(quarantine: PrivateFolder, name: str) -> Batch | None:
@@ -146,12 +146,12 @@ def _info(batch: Batch) -> BatchInfo:
     )
 
 
-def latest(quarantine: bytes, media_root: bytes) -> str:
+def latest(quarantine: Place, media_root: bytes) -> str:
     """The newest batch that was taken from a media root. Raises SiteError if there is none."""
     found = [info.name for info in batches(quarantine) if info.media_root == escaped(media_root)]
     if not found:
         raise SiteError(
-            f"the quarantine '{escaped(quarantine)}' holds no batch that was taken from "
+            f"the quarantine '{shown(quarantine)}' holds no batch that was taken from "
             f"'{escaped(media_root)}', so there is no latest one."
         )
     return found[-1]
@@ -161,7 +161,7 @@ def last_file_system(site: Site) -> int:
     """The file system of the media root when the newest batch was made; 0 if there is no batch."""
     if site.quarantine is None:
         return 0
-    with opened_if_there(site.quarantine) as folder:
+    with opened_if_there(place_of(site)) as folder:
         # Their first lines say it; a survey would check every file in quarantine.
         headers = [header for _batch, header in _readable(folder)] if folder else []
     ours = [header for header in headers if header.get("media_root") == as_text(site.media_root)]
@@ -173,7 +173,7 @@ def batches_of(site: Site) -> Iterator[Batch]:
     """The batches that were taken from a site's media root, each open until the next; not damaged ones."""
     if site.quarantine is None:
         return
-    with opened_if_there(site.quarantine) as folder:
+    with opened_if_there(place_of(site)) as folder:
         for batch, header in _readable(folder) if folder else ():
             if header.get("media_root") == as_text(site.media_root):
                 yield batch
@@ -189,28 +189,33 @@ def _readable(quarantine: PrivateFolder) -> Iterator[tuple[Batch, dict[str, Any]
                     yield batch, batch.header() or {}
 
 
-def paths_in(quarantine: bytes, name: str) -> Iterator[str]:
+def paths_in(quarantine: Place, name: str) -> Iterator[str]:
     """All paths that a batch holds as a file or that its rows reference, as results show them."""
     with opened(quarantine, name) as batch:
-        yield from (escaped(file.path) for file in batch.files() if batch.holds(file))
-        yield from (escaped(as_path(path)) for row in batch.rows() for path in row["files"])
+        yield from paths_of(batch)
+
+
+def paths_of(batch: Batch) -> Iterator[str]:
+    """The same of an open batch."""
+    yield from (escaped(file.path) for file in batch.files() if batch.holds(file))
+    yield from (escaped(as_path(path)) for row in batch.rows() for path in row["files"])
 
 
 @contextmanager
-def opened(quarantine: bytes, name: str) -> Iterator[Batch]:
+def opened(quarantine: Place, name: str) -> Iterator[Batch]:
     """A batch by its name. Raises SiteError if there is none of that name."""
     with opened_if_there(quarantine) as folder, known(quarantine, folder, name) as batch:
         yield batch
 
 
-def known(quarantine: bytes, folder: PrivateFolder | None, name: str) -> Batch:
+def known(quarantine: Place, folder: PrivateFolder | None, name: str) -> Batch:
     """A batch of a quarantine, to be entered. Raises SiteError if there is none of that name."""
     batch = _batch_of(folder, name) if folder and name in _names(folder) else None
     if batch is None:
         found = survey_of(folder)[0] if folder else []
         newest = ", ".join(info.name for info in found[-5:]) or "none"
         raise SiteError(
-            f"there is no batch {name!r} in the quarantine '{escaped(quarantine)}'. The newest: {newest}."
+            f"there is no batch {name!r} in the quarantine '{shown(quarantine)}'. The newest: {newest}."
         )
     return batch
 
@@ -218,7 +223,7 @@ def known(quarantine: bytes, folder: PrivateFolder | None, name: str) -> Batch:
 # Pins.
 
 
-def pin(quarantine: bytes, name: str, pinned: bool, check: bool) -> bool:
+def pin(quarantine: Place, name: str, pinned: bool, check: bool) -> bool:
     """Pin a batch, so that no purge deletes it, or unpin it; returns whether that changes something."""
     with writing(), opened_if_there(quarantine) as folder, known(quarantine, folder, name) as batch:
         if batch.folder.has(PINNED) == pinned:
@@ -255,21 +260,20 @@ def forget(batch: Batch, rows: ArchivedRows, back: Sequence[int]) -> None:
 
 
 @contextmanager
-def locked(quarantine: bytes) -> Iterator[None]:
+def locked(quarantine: Place) -> Iterator[None]:
     """Lock the quarantine, which is created if it is missing; raises BusyError if another run has it."""
     with prepared(quarantine) as folder:
         folder.lock()
         yield
 
 
-def prepared(quarantine: bytes) -> PrivateFolder:
+def prepared(quarantine: Place) -> PrivateFolder:
     """Open the quarantine, which is created if it is missing."""
     try:
         return make_folder(quarantine, _QUARANTINE)
     except OSError as error:
         raise QuarantineError(
-            f"the quarantine '{escaped(quarantine)}' cannot be created: {error.strerror}. "
-            "Nothing was removed."
+            f"the quarantine '{shown(quarantine)}' cannot be created: {error.strerror}. Nothing was removed."
         ) from None
 
 

@@ -29,6 +29,7 @@ from .format import (
     as_text,
     confirmed,
 )
+from .place import place_of
 from .store import prepared, write_lines, writing
 
 
@@ -219,7 +220,7 @@ class QuarantineWriter(BatchWriter):
             **_header(site, job, plan_id, file_system),
             "references": [column.written for column in columns],
         }
-        super().__init__(prepared(site.quarantine or b""), name, header)
+        super().__init__(prepared(place_of(site)), name, header)
 
     def confirm(self, path: bytes) -> None:
         """Keep a file in here for good."""

@@ -18,6 +18,7 @@ from ...config.purge import Purge
 from ...config.site import Site
 from ...errors import Exit
 from ...quarantine import store as quarantine
+from ...quarantine.place import place_of
 from ...quarantine.store import BatchInfo
 from ...report import quarantine as report
 from ...report.page.batches import emit_batch
@@ -33,7 +34,7 @@ from .site_batches import below_root, kept
 def list_batches(options: argparse.Namespace) -> Exit:
     """Print the batches of the site, or those batches of it that hold one of some paths."""
     for site in described.quarantined(options):
-        for trouble in quarantine.survey(site.quarantine or b"")[1]:
+        for trouble in quarantine.survey(place_of(site))[1]:
             complain(trouble)
     fitting = [each for each in kept(options) if _holds_any(*each, below_root(each[0], options.paths))]
     found = [info for _site, info in fitting]
@@ -65,4 +66,4 @@ def _orders_of(options: argparse.Namespace, name: str) -> Sequence[Purge]:
 
 
 def _holds_any(site: Site, info: BatchInfo, paths: Sequence[str]) -> bool:
-    return not paths or bool(set(paths) & set(quarantine.paths_in(site.quarantine or b"", info.name)))
+    return not paths or bool(set(paths) & set(quarantine.paths_in(place_of(site), info.name)))

@@ -10,6 +10,7 @@ import argparse
 import time
 
 from ...errors import Exit
+from ...quarantine.place import place_of
 from ...quarantine.store import pin
 from ...report import quarantine as report
 from .site_batches import chosen, outcome_of_run, report_outcome
@@ -20,7 +21,7 @@ def pin_batch(options: argparse.Namespace) -> Exit:
     began = time.time()
     site, name = chosen(options)
     pinned = options.command == "pin"
-    changes = pin(site.quarantine or b"", name, pinned, options.dry_run)
+    changes = pin(place_of(site), name, pinned, options.dry_run)
     result = report.pinned(name, pinned, changes, options.dry_run)
     report_outcome(options, result, outcome_of_run(options, result, Exit.DONE, began))
     return Exit.DONE

@@ -14,6 +14,7 @@ from typing import Any, Mapping, Sequence
 from ...config.site import Site
 from ...errors import Exit, SiteError
 from ...quarantine import store as quarantine
+from ...quarantine.place import place_of
 from ...quarantine.store import LATEST, BatchInfo
 from ...report import data
 from ...report import quarantine as report
@@ -27,7 +28,7 @@ def kept(options: argparse.Namespace) -> list[tuple[Site, BatchInfo]]:
     found = [
         (site, info)
         for site in described.quarantined(options)
-        for info in quarantine.batches(site.quarantine or b"")
+        for info in quarantine.batches(place_of(site))
         if info.media_root == escaped(site.media_root)
     ]
     return sorted(found, key=lambda entry: entry[1].moment)

@@ -13,6 +13,7 @@ from typing import Any, Callable, Iterator, Mapping
 from ...config.site import Site
 from ...quarantine import store as quarantine
 from ...quarantine.format import Batch, as_path
+from ...quarantine.place import place_of
 from ...quarantine.store import BatchInfo
 from ...text import escaped_value, moment, printable
 from ..description import Subject
@@ -38,7 +39,7 @@ def emit_batch(site: Site, info: BatchInfo, prospects: Prospects, limits: Limits
         "kept_total": len(prospects.kept),
         "kept_codes": dict(Counter(each.code.value for each in prospects.kept)),
     }
-    with quarantine.in_words(), quarantine.opened(site.quarantine or b"", info.name) as batch:
+    with quarantine.in_words(), quarantine.opened(place_of(site), info.name) as batch:
         subjects = list(islice(_subjects(batch), MOST_ITEMS))
         document["items_total"] = max(info.files, len(subjects))
         emit_with_pictures(document, Lists(prospects.kept, subjects, _reader(batch)), limits, emit)
