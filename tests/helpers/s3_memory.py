@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A service of buckets in memory, which answers in no time: for runs that a fault ends at each request.
+
+It knows the requests that a quarantine makes, honours every condition, and keeps no versions. What real
+services do, the tests that run on them show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, Mapping
+
+from engine.media.s3.client import Bucket
+from engine.media.s3.failures import ConditionFailed
+
+_OWNER = {"ID": "owner"}
+_FULL = {"Grantee": {"ID": "owner", "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
+
+
+@dataclass(frozen=True)
+class _Object:
+    content: bytes
+    modified: datetime
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tag(self) -> str:
+        return f'"{hashlib.md5(self.content).hexdigest()}"'
+
+
+class MemoryService:
+    """The objects of all buckets, by bucket and key."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], _Object] = {}
+        self._now = datetime(2026, 11, 1, tzinfo=timezone.utc)
+
+    def ask(self, bucket: Bucket, operation: str, asked: Any, headers: Any = None) -> Any:
+        """In the place of ``Bucket.ask``."""
+        self._now += timedelta(seconds=1)
+        answer = getattr(self, f"_{operation}")(bucket.name, dict(asked), headers or {})
+        return {**answer, "ResponseMetadata": {"HTTPHeaders": {}}}
+
+    def _found(self, name: str, key: str) -> _Object:
+        if (name, key) not in self.objects:
+            raise FileNotFoundError("there is no such object")
+        return self.objects[name, key]
+
+    def _require(self, name: str, key: str, headers: Mapping[str, str]) -> None:
+        there = self.objects.get((name, key))
+        if "If-None-Match" in headers and there:
+            raise ConditionFailed("there is one")
+        if "If-Match" in headers and (there is None or there.tag != headers["If-Match"]):
+            raise ConditionFailed("it is another one")
+
+    def _put(self, name: str, key: str, put: _Object, headers: Mapping[str, str]) -> dict[str, Any]:
+        self._require(name, key, headers)
+        self.objects[name, key] = put
+        return {"ETag": put.tag}
+
+    def _head_object(self, name: str, asked: Any, _headers: Any) -> dict[str, Any]:
+        there = self._found(name, asked["Key"])
+        said = {"ContentLength": len(there.content), "LastModified": there.modified, "ETag": there.tag}
+        return {**there.about, **said}
+
+    def _get_object(self, name: str, asked: Any, _headers: Any) -> dict[str, Any]:
+        there = self._found(name, asked["Key"])
+        if "IfMatch" in asked and asked["IfMatch"] != there.tag:
+            raise ConditionFailed("it is another one")
+        first, _dash, last = asked.get("Range", "bytes=0-").partition("=")[2].partition("-")
+        content = there.content[int(first) : int(last) + 1 if last else None]
+        return {"Body": io.BytesIO(content), "ETag": there.tag}
+
+    def _put_object(self, name: str, asked: Any, headers: Any) -> dict[str, Any]:
+        key, content = asked.pop("Key"), asked.pop("Body")
+        return self._put(name, key, _Object(content, self._now, asked), headers)
+
+    def _copy_object(self, name: str, asked: Any, headers: Any) -> dict[str, Any]:
+        source = self._found(asked["CopySource"]["Bucket"], asked["CopySource"]["Key"])
+        if asked.get("CopySourceIfMatch", source.tag) != source.tag:
+            raise ConditionFailed("it is another one")
+        put = self._put(name, asked["Key"], replace(source, modified=self._now), headers)
+        return {"CopyObjectResult": put}
+
+    def _delete_object(self, name: str, asked: Any, headers: Any) -> dict[str, Any]:
+        self._require(name, asked["Key"], headers)
+        self.objects.pop((name, asked["Key"]), None)
+        return {}
+
+    def _list_objects_v2(self, name: str, asked: Any, _headers: Any) -> dict[str, Any]:
+        prefix, delimiter = asked["Prefix"], asked.get("Delimiter", "")
+        contents, prefixes = [], set()
+        for (bucket, key), there in sorted(self.objects.items()):
+            if bucket != name or not key.startswith(prefix):
+                continue
+            part, slash, _rest = key[len(prefix) :].partition(delimiter) if delimiter else ("", "", "")
+            if slash:
+                prefixes.add(prefix + part + slash)
+            else:
+                size, moment = len(there.content), there.modified
+                contents.append({"Key": key, "Size": size, "LastModified": moment, "ETag": there.tag})
+        return {"Contents": contents, "CommonPrefixes": [{"Prefix": one} for one in sorted(prefixes)]}
+
+    def _get_object_acl(self, name: str, asked: Any, _headers: Any) -> dict[str, Any]:
+        self._found(name, asked["Key"])
+        return {"Owner": _OWNER, "Grants": [_FULL]}
+
+    def _get_bucket_versioning(self, _name: str, _asked: Any, _headers: Any) -> dict[str, Any]:
+        return {}
