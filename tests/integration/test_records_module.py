@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from helpers.ansible_runs import Ansible
 from helpers.builders import rules
-from helpers.modules import names, undocumented
+from helpers.modules import names, run_module, undocumented
 from helpers.sites import Site
 
 KEPT = [f"photos/{number}.jpg" for number in range(6)]
@@ -94,6 +96,21 @@ def test_check_lists_exactly_what_apply_removes_and_touches_nothing(site: Site, 
         assert result["removed"] == {"records": 0, "files": 0, "bytes": 0}
     results = [*checked, *applied, again, incomplete_again]
     assert [undocumented(result, "photo_records") for result in results] == [set()] * 6
+
+
+@pytest.mark.promise(11)
+def test_a_result_holds_its_lists_and_of_all_else_the_token_of_the_plan(sqlite_site: Site):
+    """A controller keeps the results of all hosts in memory."""
+    sizes = []
+    for rows in (1_000, 2_000):
+        new = range(len(sqlite_site.images), rows)
+        sqlite_site.insert(*(f"photos/{number:0150}.jpg" for number in new))
+        options = {"max_removal_percent": 100, "max_listed": 10, "accept": ["empty_media_root"]}
+        result = run_module(sqlite_site.records(**options), check=True)
+        assert result["found"]["records"] == rows
+        assert len(result["plan"]) < 24 * rows + 1000
+        sizes.append(len(json.dumps({**result, "plan": ""})))
+    assert sizes[1] < sizes[0] + 100
 
 
 @pytest.mark.promise(11)
