@@ -210,3 +210,7 @@ class Catalog(ABC):
     @abstractmethod
     def foreign_keys(self) -> list[ForeignKey]:
         """All foreign keys of the database, those of several columns included."""
+
+    def hidden_foreign_keys(self) -> list[ForeignKey]:
+        """Those of tables that this database user may not see, as far as the database says so."""
+        return []

@@ -13,8 +13,9 @@ from abc import abstractmethod
 from typing import Any, Sequence
 
 from ...errors import SiteError
-from ..base import Database
+from ..base import Database, DriverError
 from ..catalog import ColumnType, ForeignKey, Table
+from .connection import ACCESS_DENIED
 from .dialect import TEXTS, MySQLDialect
 
 _FIND = (
@@ -47,6 +48,20 @@ _FOREIGN_KEYS = (
     "AND database() IN (k.table_schema, k.referenced_table_schema) "
     "ORDER BY k.table_schema, k.table_name, k.constraint_name, k.ordinal_position"
 )
+# What the storage engine knows of all databases, by the names of files, and says to who has the privilege
+# PROCESS. In MariaDB, then in MySQL.
+_ENGINE_TABLES = (
+    ("innodb_sys_foreign", "innodb_sys_foreign_cols"),
+    ("innodb_foreign", "innodb_foreign_cols"),
+)
+_FOREIGN_KEYS_OF_ENGINE = (
+    "SELECT f.id, {own_schema}, {own_table}, c.for_col_name, '', {target_table}, c.ref_col_name, f.type "
+    "FROM information_schema.{keys} AS f JOIN information_schema.{columns} AS c ON c.id = f.id "
+    "WHERE CAST({target_schema} AS BINARY) = CAST(database() AS BINARY) "
+    "AND CAST({own_schema} AS BINARY) <> CAST(database() AS BINARY) ORDER BY f.id, c.pos"
+)
+# The lowest bits of its type.
+_RULES = {1: "CASCADE", 2: "SET NULL"}
 _TRIGGERS = (
     "SELECT trigger_name FROM information_schema.triggers "
     "WHERE event_object_schema = coalesce(nullif(%s, ''), database()) AND event_object_table = %s "
@@ -67,6 +82,7 @@ class MySQLCatalog(Database):
     """A database whose tables are looked up in ``information_schema``."""
 
     dialect: MySQLDialect
+    _is_mariadb: bool
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,6 +153,28 @@ class MySQLCatalog(Database):
             links.setdefault(tuple(row[:4]), []).append(row[2:])
         return [_link(parts) for parts in links.values()]
 
+    def hidden_foreign_keys(self) -> list[ForeignKey]:
+        with self._doing("reading the foreign keys of other databases"):
+            keys, columns = _ENGINE_TABLES[0 if self._is_mariadb else 1]
+            names = {
+                f"{side}_{part}": _name_of_file(f"f.{name}", number)
+                for side, name in (("own", "for_name"), ("target", "ref_name"))
+                for part, number in (("schema", 1), ("table", -1))
+            }
+            try:
+                rows = self._all(_FOREIGN_KEYS_OF_ENGINE.format(keys=keys, columns=columns, **names), [])
+            except DriverError as error:
+                if error.code not in ACCESS_DENIED:
+                    raise
+                return []
+        links: dict[str, list[Any]] = {}
+        for row in rows:
+            rule = _RULES.get(int(row[-1]) & 3, "RESTRICT")
+            links.setdefault(row[0], []).append((*row[1:-1], rule, ""))
+        seen = {(key.schema, key.table, key.columns) for key in self.foreign_keys()}
+        found = [_link(parts) for parts in links.values()]
+        return [key for key in found if (key.schema, key.table, key.columns) not in seen]
+
     def require_transactions(self, table: Table) -> None:
         if not self._has_transactions.get(table.identity, False):
             raise SiteError(
@@ -158,3 +196,9 @@ def _link(parts: Sequence[Any]) -> ForeignKey:
         # MariaDB says RESTRICT where no rule was written, as Django writes none, and both do the same there.
         "NO ACTION" if rule == "RESTRICT" else rule,
     )
+
+
+def _name_of_file(name: str, part: int) -> str:
+    """The database (1) or the table (-1) in a name by which the storage engine knows a table."""
+    written = f"CAST(SUBSTRING_INDEX({name}, '/', {part}) AS BINARY)"
+    return f"CONVERT(CONVERT({written} USING filename) USING utf8mb4)"

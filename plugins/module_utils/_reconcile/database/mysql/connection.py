@@ -21,6 +21,7 @@ from ..base import DriverError
 DRIVERS = ("MySQLdb", "pymysql")
 # Of the protocol: an UPDATE counts the rows that it found, and not only those that it changed.
 _FOUND_ROWS = 2
+ACCESS_DENIED = ("1044", "1142", "1143", "1227")
 # The server is gone, or ends this connection.
 _LOST = (0, 1053, 1927, 2006, 2013, 2055, 4031)
 # What rows hold, in the words of the server.

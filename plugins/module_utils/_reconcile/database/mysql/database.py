@@ -17,10 +17,10 @@ from ...media.paths import LONGEST_PATH
 from ...spool import Spool
 from ..base import DriverError
 from ..catalog import BATCH, ForeignKey, Table
-from .connection import MySQLConnection
+from .connection import ACCESS_DENIED, MySQLConnection
 from .deletion import LeavesFirst
 from .dialect import INTEGERS, TEXTS, MySQLDialect, type_of
-from .server import ACCESS_DENIED, MySQLServer
+from .server import MySQLServer
 from .sweep import MySQLSweep
 
 # Seconds. A site must not stall because of a cleanup: wait this long for a lock, work this long at most.

@@ -17,9 +17,8 @@ from ...errors import BusyError, DatabaseError
 from ...host import host_id
 from ..base import PREPARED, DriverError
 from .catalog import MySQLCatalog
-from .connection import MySQLConnection
+from .connection import ACCESS_DENIED, MySQLConnection
 
-ACCESS_DENIED = ("1044", "1142", "1143", "1227")
 # Where a statement has another name in another version.
 _UNKNOWN = "1064"
 _SUPERUSER = (

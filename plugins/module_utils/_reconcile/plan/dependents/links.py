@@ -43,6 +43,7 @@ class Dependents:
     def __init__(self, job: RecordsJob, table: Table, database: Database) -> None:
         self.root = table
         self._foreign_keys = database.foreign_keys()
+        self._hidden = database.hidden_foreign_keys()
         rules = list(with_table(job.dependents, database))
         # What the user says comes after what the project says, and replaces it under whatever name.
         rules.sort(key=lambda rule: not rule.is_implied)
@@ -123,6 +124,13 @@ class Dependents:
         if table in self._links:
             return
         near = {table.identity, *database.relatives(table)}
+        for key in self._hidden:
+            if (key.target_schema, key.target_table) in near:
+                raise SiteError(
+                    f"rows of {key.schema}.{key.table} reference rows of {table.name} by a foreign key, and "
+                    "this database user may not see them: what becomes of them is not known. Let it read "
+                    "that table (GRANT SELECT), or drop the foreign key."
+                )
         self._links[table] = [
             self._link(key, table, database)
             for key in self._foreign_keys

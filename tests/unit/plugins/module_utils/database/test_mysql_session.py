@@ -11,11 +11,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from engine.config.jobs import records_job
 from engine.config.site import Column
 from engine.database import connect
 from engine.database.base import PREPARED, DriverError
+from engine.database.catalog import ForeignKey
 from engine.database.mysql import database as mysql_module
 from engine.errors import CommitUnknown, DatabaseError, SiteError
+from engine.plan.dependents.links import Dependents
 from helpers.databases import TestDatabase, connect_mariadb
 from helpers.implementations import PHOTO, ids, rows_of, selection
 
@@ -400,3 +403,50 @@ def test_paths_are_counted_by_their_bytes(
         counts = opened.count_references([IMAGE], [*asked, *absent])
         assert counts == {**dict.fromkeys(asked, 1), b"p/a.jpg": 2}
         assert opened.count_references([IMAGE], [b"p/\\xff.jpg"]) == {}
+
+
+@pytest.fixture
+def hidden(photos: TestDatabase) -> Iterator[tuple[str, str]]:
+    """A database whose table ``c d`` references photos, and a URL for a user who may not see it."""
+    name = urlsplit(photos.url).path[1:]
+    user = f"{name}_u"
+    other = f"{name}-é"
+    photos.run(
+        f'CREATE DATABASE "{other}"; CREATE TABLE "{other}"."c d" (id integer PRIMARY KEY, "p-id" integer, '
+        f'CONSTRAINT x FOREIGN KEY ("p-id") REFERENCES {name}.photo (id) ON DELETE CASCADE);'
+        f"CREATE USER {user} IDENTIFIED BY 'x'; GRANT ALL ON {name}.* TO {user}"
+    )
+    yield other, photos.url.replace("root@", f"{user}:x@")
+    photos.run(f'DROP DATABASE "{other}"; DROP USER {user}')
+
+
+@pytest.mark.promise(13)
+def test_a_foreign_key_of_a_database_that_may_not_be_seen_is_known_by_the_privilege_process(
+    photos: TestDatabase, hidden: tuple[str, str]
+) -> None:
+    other, url = hidden
+    with connect(url, read_only=True) as opened:
+        assert opened.foreign_keys() == []
+        # Without the privilege, nobody says that it is there.
+        assert opened.hidden_foreign_keys() == []
+    user = urlsplit(url).username
+    photos.run(f"GRANT PROCESS ON *.* TO {user}")
+    key = ForeignKey(other, "c d", ("p-id",), "", "photo", ("id",), "CASCADE")
+    with connect(url, read_only=True) as opened:
+        assert opened.hidden_foreign_keys() == [key]
+    photos.run(f'GRANT SELECT, REFERENCES ON "{other}".* TO {user}')
+    with connect(url, read_only=True) as opened:
+        assert opened.foreign_keys() == [key]
+        assert opened.hidden_foreign_keys() == []
+
+
+@pytest.mark.promise(13)
+def test_a_job_is_refused_whose_rows_a_database_references_that_may_not_be_seen(
+    photos: TestDatabase, hidden: tuple[str, str]
+) -> None:
+    photos.run(f"GRANT PROCESS ON *.* TO {urlsplit(hidden[1]).username}")
+    options = {"table": "photo", "file_column": "image", "media_root": "/srv/media", "select": "missing"}
+    job = records_job({**options, "database_url": hidden[1]})
+    refusal = r"-é\.c d reference rows of photo .* may not see"
+    with connect(hidden[1], read_only=True) as opened, pytest.raises(SiteError, match=refusal):
+        Dependents(job, opened.table("photo"), opened)
