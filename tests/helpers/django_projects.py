@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -58,3 +59,15 @@ def asked(folder: Path, **django: Any) -> Facts:
     """What the project in a folder says."""
     said: Mapping[str, Any] = {"project": str(folder), "settings": "site_settings", **django}
     return ask(project_of(said, PYTHON))
+
+
+def run_code(folder: Path, code: str, **environment: str) -> str:
+    """What code in a project prints; the project is set up, and its app's models are ``models``."""
+    begin = "import os, django; django.setup(); from gallery import models\n"
+    variables = {**os.environ, "DJANGO_SETTINGS_MODULE": "site_settings", **environment}
+    command = [PYTHON, "-c", begin + dedent(code)]
+    done = subprocess.run(
+        command, cwd=folder, env=variables, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from engine.apply.restore import restore
 from engine.config.django_jobs.asked import job_of
 from engine.report import words
 from helpers.builders import found, run
-from helpers.django_projects import PYTHON, SETTINGS, needs_django, write_project
+from helpers.django_projects import PYTHON, SETTINGS, needs_django, run_code, write_project
 
 MODELS = """
 import os
@@ -35,11 +33,11 @@ class Paper(models.Model):
     added_at = models.DateTimeField()
     signed_by = models.ForeignKey("self", models.SET_NULL, null=True)
 """
-BEGIN = "import django; django.setup(); from gallery.models import Paper; "
 FILL = """
 import datetime
 from django.core.files.base import ContentFile
 from django.core.management import call_command
+from gallery.models import Paper
 call_command("migrate", run_syncdb=True, verbosity=0)
 long_ago = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 for title in ("there", "gone", "orphan"):
@@ -51,15 +49,6 @@ Paper.objects.create(title="default", added_at=long_ago)
 Paper.objects.filter(title="orphan").delete()
 os.remove(Paper.objects.get(title="gone").scan.path)
 """
-
-
-def django(folder: Path, code: str) -> str:
-    """What code in the project prints."""
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "site_settings"}
-    command = [PYTHON, "-c", BEGIN + "import os\n" + code]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def job(folder: Path, kind: str, **options: Any) -> Any:
@@ -75,9 +64,9 @@ def test_records_and_orphans_of_a_storage_below_the_media_root(tmp_path: Path) -
     media = tmp_path / "media"
     settings = SETTINGS.replace("/srv/gallery/media", str(media)).replace("db.sqlite3", str(tmp_path / "db"))
     folder = write_project(tmp_path / "project", MODELS, settings)
-    django(folder, FILL)
-    titles = "print(*Paper.objects.order_by('title').values_list('title', flat=True))"
-    before = django(folder, "print(list(Paper.objects.order_by('pk').values_list()))")
+    run_code(folder, FILL)
+    titles = "print(*models.Paper.objects.order_by('title').values_list('title', flat=True))"
+    before = run_code(folder, "print(list(models.Paper.objects.order_by('pk').values_list()))")
 
     orphans, outcome = run(job(folder, "orphans", sweep=False))
     assert words.problems(outcome) == ""
@@ -89,10 +78,10 @@ def test_records_and_orphans_of_a_storage_below_the_media_root(tmp_path: Path) -
     plan, outcome = jobs.run(missing, False)
     assert words.problems(outcome) == ""
     assert found(plan) == [b"private/scans/gone.scan"]
-    assert django(folder, titles) == "default there"
+    assert run_code(folder, titles) == "default there"
     left = {str(path.relative_to(media)) for path in media.rglob("*.*")}
     assert left == {"private/scans/there.scan", "private/small/there.small", "covers/there.cover"}
 
     assert restore(missing.site, outcome.batch, [], check=False).kept.items == []
-    assert django(folder, "print(list(Paper.objects.order_by('pk').values_list()))") == before
-    assert django(folder, "print(Paper.objects.get(title='gone').small.read())") == "b'x'"
+    assert run_code(folder, "print(list(models.Paper.objects.order_by('pk').values_list()))") == before
+    assert run_code(folder, "print(models.Paper.objects.get(title='gone').small.read())") == "b'x'"
