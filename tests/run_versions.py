@@ -22,7 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Callable, Iterator, Mapping, NamedTuple, Sequence
 
-from helpers.environments import BUILD, ROOT, environment, interpreters
+from helpers.environments import BUILD, OLDEST_PYTHON, ROOT, environment, interpreters
 from helpers.releases import NEXT, Copy
 from helpers.servers import running, wheels
 
@@ -56,8 +56,12 @@ CONTROLLERS = {
     NEWEST: "ansible-core",
 }
 OLDEST_CONTROLLER_PYTHON = 11
-# Each with the oldest and the newest Python that it runs on; the probe itself is written for 3.6.
+# Each with the oldest and the newest Python that it runs on. The probe runs on 3.6, and the engine does not.
+OLDEST_PYTHON_OF_PROJECT = 6
+# What its pip does not find by itself.
+FOR_OLDEST_PYTHON = ("asgiref < 3.5", "sqlparse < 0.4.4", "typing-extensions < 4.2")
 DJANGOS = (
+    ("Django ~= 3.2.0", OLDEST_PYTHON_OF_PROJECT, OLDEST_PYTHON_OF_PROJECT),
     ("Django ~= 3.2.0", 8, 10),
     ("Django ~= 4.2.0", 8, 12),
     ("Django ~= 5.2.0", 10, 14),
@@ -74,9 +78,9 @@ class Wanted(NamedTuple):
     ansible: str | None = None
     python: str | None = None
 
-    def interpreters(self) -> dict[int, Path]:
+    def interpreters(self, oldest: int = OLDEST_PYTHON) -> dict[int, Path]:
         """The interpreters of this machine that are asked for, by their minor version."""
-        found = interpreters()
+        found = interpreters(oldest)
         return {minor: found[minor] for minor in found if self.python in (None, f"3.{minor}")}
 
 
@@ -161,12 +165,14 @@ def driver_trials(_wanted: Wanted) -> Iterator[Trial]:
 
 def project_trials(wanted: Wanted) -> Iterator[Trial]:
     """The probe, on each Django that a project may have."""
-    found = wanted.interpreters()
+    found = wanted.interpreters(OLDEST_PYTHON_OF_PROJECT)
     for requirement, oldest, newest in DJANGOS:
         usable = [minor for minor in found if oldest <= minor <= newest]
         if usable:
             minor = max(usable)
-            tools = environment(f"project-{requirement.rpartition(' ')[2]}", found[minor], [requirement])
+            folder = f"project-{requirement.rpartition(' ')[2]}-3.{minor}"
+            more = FOR_OLDEST_PYTHON if minor == OLDEST_PYTHON_OF_PROJECT else ()
+            tools = environment(folder, found[minor], [requirement, *more])
             variables = {"MEDIA_CLEANUP_TEST_DJANGO": str(tools / "python")}
             name = versions(tools, "Django")
             yield Trial("project", name, Path(sys.executable).parent, PROBE, variables)
@@ -219,13 +225,16 @@ def quietly(*command: str, cwd: Path) -> str:
 
 def versions(tools: Path, package: str = "", **variables: str) -> str:
     """Say which Python an environment has, and which release of a package."""
-    script = "import platform, importlib.metadata as m, sys; print('Python', platform.python_version())"
+    script = "import platform; print('Python', platform.python_version())"
     if package == "drivers":
         script = "import psycopg; print('psycopg', psycopg.__version__); "
         script += "import psycopg2; print('psycopg2', psycopg2.__version__.split()[0])"
         script += "" if variables else "; import platform; print('Python', platform.python_version())"
+    elif package == "Django":
+        # Python 3.6 knows no versions of packages.
+        script += "; import django; print('Django', django.get_version())"
     elif package:
-        script += f"; print({package!r}, m.version({package!r}))"
+        script += f"; import importlib.metadata as m; print({package!r}, m.version({package!r}))"
     command = [str(tools / "python"), "-c", script]
     said = subprocess.run(
         command, env={**os.environ, **variables}, check=True, stdout=subprocess.PIPE, text=True

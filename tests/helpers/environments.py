@@ -29,10 +29,10 @@ def search_path() -> str:
     return os.pathsep.join(dict.fromkeys([*real, *others]))
 
 
-def interpreters() -> dict[int, Path]:
-    """Find every Python 3.8 or later of this machine, by its minor version."""
+def interpreters(oldest: int = OLDEST_PYTHON) -> dict[int, Path]:
+    """Find every Python 3.8 or later of this machine, by its minor version; or from another one on."""
     path = search_path()
-    found = {minor: shutil.which(f"python3.{minor}", path=path) for minor in range(OLDEST_PYTHON, 30)}
+    found = {minor: shutil.which(f"python3.{minor}", path=path) for minor in range(oldest, 30)}
     return {minor: Path(program) for minor, program in found.items() if program}
 
 
