@@ -218,9 +218,9 @@ class DependentRule:
     becomes of the parents of rows that are deleted.
 
     ``target`` is the table whose rows it references, where that is not the table of the records and no
-    foreign key of the catalog says so. With ``is_implied`` it is the project's rule: it may have no effect,
-    ``name`` is what ``accept`` calls it, ``why`` says why rows keep their records, and ``value`` is what it
-    sets the column to.
+    foreign key of the catalog says so, and ``target_column`` its column there, if not the primary key. With
+    ``is_implied`` it is the project's rule: it may have no effect, ``name`` is what ``accept`` calls it,
+    ``why`` says why rows keep their records, and ``value`` is what it sets the column to.
     """
 
     column: Column
@@ -230,6 +230,7 @@ class DependentRule:
     holds_path: bool = False
     parents: str | None = None
     target: str | None = None
+    target_column: str = ""
     is_implied: bool = False
     name: str = ""
     value: str | float | None = None

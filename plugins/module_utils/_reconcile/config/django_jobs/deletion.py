@@ -183,17 +183,11 @@ class _Collector:
                     yield child, key
 
     def _require_plain(self, child: ModelFacts, key: ForeignKeyFacts) -> None:
-        """Refuse a key that neither one column nor the database itself describes."""
+        """Refuse a key that is not one column."""
         if not key.column:
             raise SiteError(
                 f"django: {child.label}.{key.name} references {key.to} by several columns. Rows with such "
                 f"dependents are not removed yet: delete them with Django. {_POSSIBLE}"
-            )
-        if not key.db_constraint and key.to_column != self._by_label[key.to].primary_key:
-            raise SiteError(
-                f"django: {child.label}.{key.name} references {key.to} by {key.to_column}, which is not its "
-                "primary key, and without a constraint. Rows with such dependents are not removed yet: set "
-                f"db_constraint of the field to True and migrate, or delete them with Django. {_POSSIBLE}"
             )
 
     def _is_sibling(self, child: ModelFacts, key: ForeignKeyFacts) -> bool:
@@ -235,6 +229,7 @@ class _Collector:
             action=action,
             parents="delete" if child.parents else "keep",
             target=self._by_label[key.to].table,
+            target_column=key.to_column,
             name=child.label if action == TREE_MODEL else f"{child.label}.{key.name}",
             value=key.value.value if action == SET_VALUE else None,
             why=why if action in ("restrict", RESTRICT_UNLESS_DELETED) else "",

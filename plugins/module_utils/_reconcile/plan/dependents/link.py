@@ -68,6 +68,8 @@ class Link:
     columns: tuple[str, ...]
     action: str
     foreign_key: ForeignKey | None = None
+    # What the columns hold of the parent where no foreign key of the catalog says it; else its primary key.
+    target_columns: tuple[str, ...] = ()
     content_type: int | None = None
     content_type_column: str = ""
     holds_path: bool = False
@@ -99,6 +101,13 @@ class Link:
     @property
     def key(self) -> ForeignKey:
         """The foreign key of the catalog, or what one would be that the user names."""
-        return self.foreign_key or ForeignKey(
-            *self.child.identity, self.columns, *self.parent.identity, self.parent.key, "NO ACTION"
+        return self.foreign_key or unconstrained(
+            self.child, self.columns, self.parent, self.target_columns or self.parent.key
         )
+
+
+def unconstrained(
+    child: Table, columns: tuple[str, ...], parent: Table, target_columns: tuple[str, ...]
+) -> ForeignKey:
+    """What a foreign key would be that the database does not enforce."""
+    return ForeignKey(*child.identity, columns, *parent.identity, target_columns, "NO ACTION")

@@ -21,9 +21,17 @@ from ...database.base import Database
 from ...database.catalog import ForeignKey, Table
 from ...errors import SiteError
 from ...kept import Code
-from .link import ATTACHED, NO_REPLACEMENT, TRIGGERED, UNDECLARED, UNDECLARED_PARENTS, Link, Replacement
+from .link import (
+    ATTACHED,
+    NO_REPLACEMENT,
+    TRIGGERED,
+    UNDECLARED,
+    UNDECLARED_PARENTS,
+    Link,
+    Replacement,
+)
 from .parents import Parents, upwards
-from .rules import UPDATING, possible_action, require_key, why_kept, with_table
+from .rules import UPDATING, key_without_constraint, possible_action, require_key, why_kept, with_table
 from .update import replacement_of
 
 _BY_DATABASE = {
@@ -228,17 +236,12 @@ class Dependents:
                 f"dependents: {rule.column} cannot be set to NULL, the table forbids it. "
                 "Choose delete or restrict."
             )
-        key = ForeignKey(*child.identity, (rule.column.name,), *target.identity, target.key, "NO ACTION")
+        key = key_without_constraint(rule, child, target, database)
         action, replacement = self._action(rule, key, child, database)
         if action in UPDATING:
             require_key(child, rule.column.name)
         if rule.holds_path:
             database.path_column(rule.column)
-        elif len(target.key) != 1:
-            raise SiteError(
-                f"dependents: {rule.column} is one column, and the key of {target.name} has "
-                f"{len(target.key)}, so it cannot name one of its rows."
-            )
         action = self._unless_triggered(action, child, database)
         if action != "delete":
             action = self._unless_attached(action, target, f"{child.name}.{rule.column.name}")
@@ -251,6 +254,7 @@ class Dependents:
                 child,
                 (rule.column.name,),
                 action,
+                target_columns=key.target_columns,
                 content_type=content_type,
                 content_type_column=rule.content_type_column,
                 holds_path=rule.holds_path,

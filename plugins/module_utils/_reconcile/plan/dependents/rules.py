@@ -11,8 +11,9 @@ from typing import Iterable, Iterator
 from ...config.options import SET_CALLABLE, SET_VALUE, TREE_MODEL
 from ...config.site import DependentRule
 from ...database.base import Database
-from ...database.catalog import Table
+from ...database.catalog import ForeignKey, Table
 from ...errors import SiteError
+from .link import unconstrained
 
 # What leaves a row and changes it.
 UPDATING = ("set_null", "set_default", SET_VALUE)
@@ -53,6 +54,21 @@ def why_kept(rule: DependentRule, table: Table) -> str:
     if rule.action == SET_VALUE and rule.column.name in table.key:
         return "on_delete would change the primary key of these rows"
     return rule.why
+
+
+def key_without_constraint(
+    rule: DependentRule, child: Table, target: Table, database: Database
+) -> ForeignKey:
+    """What the foreign key would be of which no catalog knows. Raises SiteError where it cannot be one."""
+    if rule.target_column:
+        database.column(target, rule.target_column)
+    held = (rule.target_column,) if rule.target_column else target.key
+    if len(held) != 1 and not rule.holds_path:
+        raise SiteError(
+            f"dependents: {rule.column} is one column, and the key of {target.name} has {len(held)}, so it "
+            "cannot name one of its rows."
+        )
+    return unconstrained(child, (rule.column.name,), target, held)
 
 
 def require_key(table: Table, column: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from engine.config.options import RESTRICT_UNLESS_DELETED
 from engine.config.site import Column, DependentRule
 from engine.database import connect
+from engine.errors import SiteError
 from engine.kept import Code, Doubt
 from engine.plan.dependents.links import Dependents
 from helpers.builders import DEFERRED, TO_PHOTO, Site, ids, run
@@ -55,6 +56,30 @@ def test_a_key_without_a_constraint_is_followed_from_the_table_that_it_reference
     assert ids(site, "caption") == []
     # The word 2 is of caption 1, which has nothing to do with photo 1.
     assert (ids(site, "word"), ids(site, "letter")) == ([2], [2])
+
+
+@pytest.mark.promise(13)
+def test_a_key_without_a_constraint_leads_to_the_column_that_it_references(site: Site) -> None:
+    site.insert("p/1.jpg", "p/2.jpg")
+    site.media.write("p/2.jpg")
+    site.database.run(
+        "CREATE TABLE caption (id integer PRIMARY KEY, photo varchar(100));"
+        # The second is of no photo, though one has this key.
+        "INSERT INTO caption VALUES (1, 'p/1.jpg'), (2, '1'), (3, 'p/2.jpg')"
+    )
+    rule = implied("caption", "photo", "delete", target="photo", target_column="image")
+    plan, outcome = run(replace(site.missing(), dependents=(rule,)))
+    assert outcome.error == ""
+    assert plan.dependents == {"caption": {"deleted": 1, "updated": 0}}
+    assert (ids(site, "photo"), ids(site, "caption")) == ([2], [2, 3])
+
+
+@pytest.mark.promise(13)
+def test_a_key_to_a_column_of_another_table_is_refused(site: Site) -> None:
+    site.database.run("CREATE TABLE caption (id integer PRIMARY KEY, photo varchar(100))")
+    rule = implied("caption", "photo", "delete", target="photo", target_column="slug")
+    with pytest.raises(SiteError, match="photo has no column 'slug'"):
+        links(site, rule)
 
 
 def test_a_rule_without_effect_or_table_is_none(site: Site) -> None:

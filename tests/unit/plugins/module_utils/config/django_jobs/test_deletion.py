@@ -234,10 +234,6 @@ def test_children_go_with_their_parent() -> None:
             "delete them with Django",
         ),
         (
-            model("album.Row", foreign_key("photo", "album.Photo", to_column="slug", db_constraint=False)),
-            "set db_constraint of the field to True and migrate, or delete them with Django",
-        ),
-        (
             model(
                 "album.Row",
                 foreign_key("photo", "album.Photo"),
@@ -253,6 +249,12 @@ def test_what_the_database_does_not_show_is_refused(other: Any, what_to_do: str)
         deletion(other, model("album.Base"))
     assert what_to_do in str(refused.value)
     assert "on_missing: clear, are possible" in str(refused.value)
+
+
+def test_a_key_without_a_constraint_may_lead_to_any_column() -> None:
+    key = foreign_key("photo", "album.Photo", to_column="slug", db_constraint=False)
+    [rule] = deletion(model("album.Row", key)).rules
+    assert (rule.action, rule.target, rule.target_column) == ("delete", "album_photo", "slug")
 
 
 def test_signals_and_an_overridden_delete_are_noted() -> None:
