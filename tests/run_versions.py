@@ -40,6 +40,7 @@ INTEGRATION = tuple(
         "newcomer",
     )
 )
+PAGE = ("tests/integration/test_review_names.py",)
 PROBE = ("tests/unit/plugins/module_utils/config/django",)
 QUARANTINE = tuple(f"tests/integration/test_{name}.py" for name in ("quarantine", "restore", "restored_rows"))
 ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, *QUARANTINE)
@@ -108,8 +109,8 @@ def engine_trials(wanted: Wanted) -> Iterator[Trial]:
         yield Trial("target", versions(tools, "drivers"), tools, ENGINE)
 
 
-def controller_trials(wanted: Wanted) -> Iterator[Trial]:
-    """Modules, playbooks and role, with each ansible-core that we support."""
+def controllers(wanted: Wanted) -> Iterator[Path]:
+    """Environments with each ansible-core that we support."""
     found = wanted.interpreters()
     usable = [minor for minor in found if minor >= OLDEST_CONTROLLER_PYTHON]
     for version in [wanted.ansible] if wanted.ansible else CONTROLLERS:
@@ -118,7 +119,12 @@ def controller_trials(wanted: Wanted) -> Iterator[Trial]:
         requirement = CONTROLLERS[version]
         minor = max(usable) if version == NEWEST else min(usable)
         name = f"controller-{requirement.rpartition(' ')[2]}"
-        tools = environment(name, found[minor], [requirement, *PYTEST, *DRIVERS])
+        yield environment(name, found[minor], [requirement, *PYTEST, *DRIVERS])
+
+
+def controller_trials(wanted: Wanted) -> Iterator[Trial]:
+    """Modules, playbooks and role."""
+    for tools in controllers(wanted):
         variables = {
             # The sites that are Django projects have an interpreter of their own: this one.
             "MEDIA_CLEANUP_TEST_DJANGO": sys.executable,
@@ -127,6 +133,12 @@ def controller_trials(wanted: Wanted) -> Iterator[Trial]:
         yield Trial(
             "controller", versions(tools, "ansible-core"), tools, (*CONTROLLER, *INTEGRATION), variables
         )
+
+
+def page_trials(wanted: Wanted) -> Iterator[Trial]:
+    """The page to review, of files with names that a controller might take for something else."""
+    for tools in controllers(wanted):
+        yield Trial("page", versions(tools, "ansible-core"), tools, PAGE)
 
 
 @lru_cache(maxsize=None)
@@ -265,6 +277,7 @@ def tried(trial: Trial) -> Row:
 
 KINDS: Mapping[str, Sequence[Callable[[Wanted], Iterator[Trial]]]] = {
     "controller": [controller_trials],
+    "page": [page_trials],
     "target": [engine_trials, distribution_trials],
     "driver": [driver_trials],
     "project": [project_trials],

@@ -11,6 +11,7 @@ import shlex
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Callable
@@ -192,26 +193,6 @@ def test_the_playbook_leaves_nothing_of_a_page_behind_and_refuses_a_list_that_wa
     assert sqlite_site.state() == before
 
 
-def test_a_play_that_works_on_some_hosts_at_a_time_makes_one_page_of_all(
-    sqlite_site: Site, ansible: Ansible, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    html = tmp_path_factory.mktemp("beside") / "review.html"
-    sqlite_site.keep(*(f"photos/{number}.jpg" for number in range(9)))
-    sqlite_site.write("photos/a.jpg")
-    described = {"media_cleanup_sites": [sqlite_site.described()], "media_cleanup_jobs": "orphans"}
-    hosts = {"one": described, "two": {**described, "media_cleanup_sitess": []}, "three": described}
-    serial = ("-e", "media_cleanup_serial=2", "-e", f"media_cleanup_report={html}")
-    # Of another run.
-    html.write_text(as_html(Page("abc", [Part("four", "kit · orphans", None, "gone")])))
-    checked = ansible.run(
-        *("ansible-playbook", "-i", ansible.inventory(hosts), CLEANUP, "--check", *serial),
-    )
-    assert "it has nothing yet of two, three" in checked.words
-    found = data_of(html)
-    assert [(part["host"], part["items_total"]) for part in found["parts"]] == [("one", 1), ("three", 1)]
-    assert found["absent"] == ["two"]
-
-
 def test_a_page_of_fifty_thousand_rows_is_quick(
     engine_site: EngineSite, tmp_path: Path, browse: Browse
 ) -> None:
@@ -270,6 +251,56 @@ def test_a_page_of_fifty_thousand_rows_is_quick(
     assert found["opened"] < 5_000
     quick = [result for result, (step, *_more) in zip(found["results"], steps) if step != "axe"]
     assert max(result["milliseconds"] for result in quick[1:]) < 3_000
+
+
+def test_each_view_of_a_refused_plan_says_why_and_a_page_that_is_too_old_exports_nothing(
+    engine_site: EngineSite, tmp_path: Path, browse: Browse
+) -> None:
+    engine_site.media.write("p/gone.jpg", "p/news.jpg", "q/moved.jpg", "p/kept.jpg")
+    engine_site.insert("p/moved.jpg", "p/kept.jpg", "q/gone.jpg")
+    engine_site.database.run("CREATE TABLE news (id integer PRIMARY KEY, body text)")
+    engine_site.database.insert("news", [{"id": 1, "body": "p/news.jpg"}])
+    let_clock_tick()
+    job = engine_site.orphans(include_likely_moves=False, max_removal_percent=1, accept=["path_mismatch"])
+    engine_site.media.write("q/gone.jpg")
+    plan, _outcome = run(job, check=True)
+    texts: list[Any] = []
+    emit_document(job, plan, Limits(8 << 20, 1000), texts.append)
+    [document] = read_documents("".join(texts))
+    document["made"] = time.time() - 7 * 86400 - 1
+    html = written(tmp_path, Part("web", document["heading"], document))
+    found = browse(
+        html,
+        ["eval", "document.getElementById('age').textContent"],
+        ["eval", "document.getElementById('export').disabled"],
+        ["eval", "document.getElementById('refused').textContent"],
+        ["click", "#list .row"],
+        ["eval", "document.getElementById('detail').textContent"],
+        ["axe"],
+        ["click", "#tabs button:nth-child(2)"],
+        ["eval", "[...document.querySelectorAll('#codes button')].map((each) => each.textContent)"],
+        ["eval", "[...document.querySelectorAll('.kept .text')].map((each) => each.textContent)"],
+        ["click", "#codes button:nth-child(1)"],
+        ["eval", NAMES_ON_PAGE + ".length"],
+        ["axe"],
+        ["click", "#theme"],
+        ["axe"],
+        ["click", "#tabs button:nth-child(3)"],
+        ["eval", "document.getElementById('about').textContent"],
+        ["axe"],
+    )
+    values = found["values"]
+    assert values[:2] == ["This page is too old to act on. Make it again; its list would be refused.", True]
+    assert values[2].startswith("Refused (max_removal_percent): 1 of 5 files would be removed")
+    assert values[2].endswith("Lifted by: max_removal_percent.")
+    assert values[4].startswith("p/gone.jpg · most like it: q/gone.jpg (another folder) · 7 bytes")
+    assert "nothing references it · no picture: it cannot be read: it is none of JPEG" in values[4]
+    assert values[7] == ["unlisted 1", "likely_move 1"]
+    assert [words[:10] for words in values[8]] == ["unlistedp/", "likely_mov"]
+    assert "q/moved.jpg ⇄ p/moved.jpg" in values[8][1]
+    assert values[10] == 1
+    assert "add {table: news, column: body} to references" in values[15]
+    assert [value for step, value in enumerate(values) if step in (5, 11, 13, 16)] == [[]] * 4
 
 
 @pytest.mark.promise(8)

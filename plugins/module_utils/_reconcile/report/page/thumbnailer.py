@@ -51,10 +51,14 @@ def _answer(content: bytes) -> tuple[bytes, bytes]:
 
 def thumbnail(content: bytes) -> bytes:
     """A small JPEG of a picture. Raises whatever Pillow does."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     Image.init()
-    image: Any = Image.open(io.BytesIO(content), formats=[name for name in FORMATS if name in Image.OPEN])
+    try:
+        image: Any = Image.open(io.BytesIO(content), formats=[name for name in FORMATS if name in Image.OPEN])
+    except UnidentifiedImageError:
+        # Pillow's own words hold an address in memory.
+        raise ValueError(f"it is none of {', '.join(FORMATS)}, or it is damaged") from None
     width, height = image.size
     if width * height > PIXELS:
         raise ValueError(f"it has {width:,} x {height:,} pixels, and {PIXELS:,} is the limit")

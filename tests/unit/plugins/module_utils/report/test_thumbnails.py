@@ -42,7 +42,7 @@ def test_a_picture_with_a_see_through_part_has_one_too() -> None:
 
 
 REFUSED = [
-    (b"no picture", "it cannot be read"),
+    (b"no picture", "it cannot be read: it is none of JPEG, MPO, PNG"),
     (picture("JPEG")[:300], "it cannot be read"),
     (picture("TIFF"), "it cannot be read"),
     (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it cannot be read"),
