@@ -30,6 +30,7 @@ class Code(str, Enum):
     NOT_A_FILE = "not_a_file"
     BLOCKED = "blocked"
     OTHER_MOUNT = "other_mount"
+    NO_PATH = "no_path"
     RESTRICTED = "restricted"
     SHARED_PATH = "shared_path"
     UNDECLARED_DEPENDENTS = "undeclared_dependents"
@@ -76,6 +77,7 @@ MEANING = {
     Code.NOT_A_FILE: "It is a link, a directory, a device, a socket or a FIFO.",
     Code.BLOCKED: "The way to the file leads over a link, or over something that is no directory.",
     Code.OTHER_MOUNT: "A file system, or another folder of this one, is mounted there; it is not entered.",
+    Code.NO_PATH: "The key of the object can be no path: it has an empty part, a dot, or a slash at an end.",
     Code.RESTRICTED: "Dependent rows must not be removed, so the record is kept.",
     Code.SHARED_PATH: "Several records reference the missing file, as they do a default picture.",
     Code.UNDECLARED_DEPENDENTS: "Rows depend on the record, and what becomes of them is not known.",

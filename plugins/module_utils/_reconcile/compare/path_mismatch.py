@@ -52,7 +52,9 @@ def better_reading(sample: Sample, store: MediaStore, spellings: Spellings) -> s
 
 def _fitting(values: Sequence[bytes], store: MediaStore, reading: Reading) -> int:
     read = (reading(value) for value in values)
-    return sum(not outside(path) and store.check(path).is_file for path in read if path)
+    paths = [path for path in read if path and not outside(path)]
+    files = store.files_among(paths)
+    return sum(path in files for path in paths)
 
 
 def _readings(

@@ -10,7 +10,7 @@ import posixpath
 from abc import ABC, abstractmethod
 from enum import Enum
 from types import TracebackType
-from typing import TYPE_CHECKING, AbstractSet, Iterator, NamedTuple, Pattern, Sequence
+from typing import TYPE_CHECKING, AbstractSet, Iterable, Iterator, NamedTuple, Pattern, Sequence
 
 from ..spool import Listed, path_spool
 from .quick_check import Finder, QuickCheck
@@ -208,6 +208,10 @@ class MediaStore(ABC):
     @abstractmethod
     def check_in(self, run: Run, name: bytes) -> PathStatus:
         """Check a file of the run that a listing has yielded last."""
+
+    def files_among(self, paths: Iterable[bytes]) -> AbstractSet[bytes]:
+        """Those of some paths at which there is a regular file; it proves nothing of the others."""
+        return {path for path in paths if self.check(path).is_file}
 
     def is_in_other_mount(self, path: bytes) -> bool:
         """Whether a path that was found leads into what is mounted below the root; a removal checks again."""

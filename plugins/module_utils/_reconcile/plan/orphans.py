@@ -331,6 +331,8 @@ class OrphansPlanner(Planner):
         # The store may have been listed twice.
         for path, reason in dict.fromkeys(self.store.not_entered.items):
             self.plan.keep(path, Code.OTHER_MOUNT, reason)
+        for path, reason in dict.fromkeys(self.store.no_paths.items):
+            self.plan.keep(path, Code.NO_PATH, reason)
         self.seal()
         most = self.site.max_removal_percent
         guard_share(self.plan, "files", self.plan.found.files, self.files, most)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from types import TracebackType
-from typing import Iterable, Iterator, Pattern
+from typing import AbstractSet, Iterable, Iterator, Pattern
 
 from ...errors import SiteError
 from ...spool import ExternalSort
@@ -138,6 +138,12 @@ class S3Store(MediaStore):
             return PathStatus(Answer.BLOCKED, None, str(error))
         except OSError as error:
             return PathStatus(Answer.UNREADABLE, None, _reason(error))
+
+    def files_among(self, paths: Iterable[bytes]) -> AbstractSet[bytes]:
+        asked = sorted(set(paths))
+        # What a listing shows is an object.
+        left = self.quick_check().not_found(asked)
+        return {*super().files_among(left), *set(asked).difference(left)}
 
     def _check_directory(self, path: bytes) -> PathStatus:
         """A path at which there is no object is a directory if one lies below it."""

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Jobs of a site whose media are in a bucket: what they find, and by how many requests."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import Any, Callable, Iterator
+
+import pytest
+
+from engine.config.jobs import orphans_job, records_job
+from engine.config.site import OrphansJob, RecordsJob
+from engine.errors import CleanupError
+from engine.media.s3.client import Bucket
+from engine.media.s3.failures import BucketError
+from helpers.builders import found, guards, run
+from helpers.databases import TestDatabase
+from helpers.s3_kit import S3Kit
+from helpers.s3_servers import MINISTACK, S3Server, Service
+
+REFERENCED = [b"photos/%03d.jpg" % number for number in range(60)]
+ORPHANS = [b"photos/orphan.jpg", b"photos-/x.jpg", b"videos/a b.mp4"]
+
+
+@pytest.fixture(scope="module")
+def kit(s3_servers: Callable[[Service], S3Server]) -> S3Kit:
+    """A filled bucket, which is a moment old: a service knows the second of a write, and no part of it."""
+    made = S3Kit(s3_servers(MINISTACK))
+    made.write(*REFERENCED, *ORPHANS, b"photos/folder/1.jpg")
+    made.put(made.prefix + "photos/", b"")
+    made.put(made.prefix + "photos//odd.jpg")
+    # A neighbour, whose prefix begins with that of the site but for its slash.
+    made.put(made.prefix.rstrip("/") + "-other/photos/of-somebody-else.jpg")
+    time.sleep(2.1)
+    return made
+
+
+@pytest.fixture
+def database(sqlite: TestDatabase) -> TestDatabase:
+    sqlite.run("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(200))")
+    values = ", ".join(f"({number}, '{path.decode()}')" for number, path in enumerate(REFERENCED))
+    sqlite.run(f"INSERT INTO photo VALUES {values}, (100, 'photos/folder/1.jpg')")
+    return sqlite
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How many requests of each kind the engine makes."""
+    counted: Counter[str] = Counter()
+    ask = Bucket.ask
+
+    def counting(bucket: Bucket, operation: str, *asked: Any) -> Any:
+        counted[operation] += 1
+        return ask(bucket, operation, *asked)
+
+    monkeypatch.setattr(Bucket, "ask", counting)
+    return counted
+
+
+def options(kit: S3Kit, database: TestDatabase) -> dict[str, Any]:
+    return {
+        "name": "album",
+        "database_url": database.url,
+        "media_root": kit.place.url,
+        "storage_options": kit.server.options,
+        "permanent": True,
+        "older_than_hours": 0,
+    }
+
+
+def orphans(kit: S3Kit, database: TestDatabase, **more: Any) -> OrphansJob:
+    references = [{"table": "photo", "column": "image"}]
+    listed = {"directories": ["."], "references": references, **more}
+    return orphans_job({**options(kit, database), **listed})
+
+
+def missing(kit: S3Kit, database: TestDatabase) -> RecordsJob:
+    return records_job({**options(kit, database), "table": "photo", "file_column": "image"})
+
+
+def test_orphans_of_a_bucket_are_found_by_its_listing(
+    kit: S3Kit, database: TestDatabase, requests: Counter[str]
+) -> None:
+    plan, _outcome = run(orphans(kit, database), check=True)
+    assert found(plan) == sorted(ORPHANS)
+    assert guards(plan) == []
+    assert {kept.name: kept.code.value for kept in plan.kept.items} == {
+        b"photos/": "no_path",
+        b"photos//odd.jpg": "no_path",
+    }
+    # Only what is unreferenced, or beside that, is asked for by itself.
+    assert requests["head_object"] <= 2 * len(ORPHANS)
+    assert requests["list_objects_v2"] <= 15
+    assert set(requests) <= {"head_object", "list_objects_v2", "get_bucket_versioning"}, (
+        "and nothing is written"
+    )
+
+
+@pytest.mark.promise(1)
+def test_what_is_missing_in_a_bucket_is_asked_of_the_listing_and_proven_one_by_one(
+    kit: S3Kit, database: TestDatabase, requests: Counter[str]
+) -> None:
+    database.run("INSERT INTO photo VALUES (101, 'photos/gone.jpg'), (102, 'photos/folder')")
+    plan, _outcome = run(missing(kit, database), check=True)
+    assert [item.row.file for item in plan.items] == [b"photos/gone.jpg"], "a folder is no missing file"
+    # Several for each of the two that the listing does not show, and none for the others.
+    assert requests["head_object"] <= 8
+    assert requests["list_objects_v2"] <= 30
+
+
+def _failing(operation: str, code: str, status: int) -> Callable[..., Any]:
+    ask = Bucket.ask
+
+    def failing(bucket: Bucket, asked: str, *more: Any) -> Any:
+        if asked == operation:
+            raise BucketError(f"the service says {code}", status=status)
+        return ask(bucket, asked, *more)
+
+    return failing
+
+
+@pytest.mark.promise(1)
+@pytest.mark.parametrize("code", [("SlowDown", 503), ("ExpiredToken", 400)])
+def test_an_answer_that_does_not_come_is_no_absence(
+    kit: S3Kit, database: TestDatabase, monkeypatch: pytest.MonkeyPatch, code: tuple[str, int]
+) -> None:
+    database.run("INSERT INTO photo VALUES (101, 'photos/gone.jpg')")
+    monkeypatch.setattr(Bucket, "ask", _failing("head_object", *code))
+    plan, _outcome = run(missing(kit, database), check=True)
+    assert len(plan.items) == 0
+    assert plan.is_partial
+    assert guards(plan)[0] == "partial"
+
+
+@pytest.mark.promise(1)
+def test_a_listing_that_ends_too_early_makes_a_run_partial(
+    kit: S3Kit, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = Bucket.pages
+
+    def ending(bucket: Bucket, prefix: str = "", *more: Any, **how: Any) -> Iterator[Any]:
+        if prefix.endswith("/photos/"):
+            raise BucketError("the service asks to slow down", status=503)
+        return pages(bucket, prefix, *more, **how)
+
+    monkeypatch.setattr(Bucket, "pages", ending)
+    plan, _outcome = run(orphans(kit, database), check=True)
+    assert plan.is_partial
+
+
+def test_a_bucket_that_is_not_there_is_reported(kit: S3Kit, database: TestDatabase) -> None:
+    job = orphans_job(
+        {
+            **options(kit, database),
+            "media_root": "s3://no-such-bucket/media",
+            "directories": ["."],
+            "references": [{"table": "photo", "column": "image"}],
+        }
+    )
+    with pytest.raises(CleanupError, match="no such bucket"):
+        run(job, check=True)
+    with pytest.raises(CleanupError, match="there is no object in it"):
+        run(orphans(kit, database, directories=["pictures"]), check=True)
+
+
+@pytest.mark.promise(2)
+def test_orphans_of_a_bucket_are_deleted_for_good(
+    s3_servers: Callable[[Service], S3Server], database: TestDatabase
+) -> None:
+    kit = S3Kit(s3_servers(MINISTACK))
+    kit.write(*REFERENCED[:10], b"photos/orphan.jpg", b"photos/claimed.jpg")
+    time.sleep(2.1)
+    plan, outcome = run(orphans(kit, database, max_removal_percent=100))
+    assert (guards(plan), outcome.error) == ([], "")
+    assert outcome.removed.files == 2
+    with kit.store() as store:
+        left = [one.prefix + name for one in store.walk(b"", None) for name in one.names]
+        assert left == REFERENCED[:10]
+        assert store.folder_of_held() is None, "nothing waits any more"
