@@ -55,7 +55,7 @@ def main() -> None:
     rows: list[str] = []
     with tempfile.TemporaryDirectory(prefix="media-cleanup-bench-", dir=options.folder) as name:
         folder = Path(name)
-        with running(settings=()) as server, _mariadb() as mariadb:
+        with running(settings=()) as server, a_mariadb() as mariadb:
             processes = [each.process for each in (server, mariadb) if each]
             bench = Bench(processes, contests.environment(), folder)
             servers = (server.url, mariadb.url if mariadb else "")
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 @contextmanager
-def _mariadb() -> Iterator[Server | None]:
+def a_mariadb() -> Iterator[Server | None]:
     """A MariaDB, if this machine can have one."""
     with ExitStack() as stack:
         try:

@@ -117,6 +117,9 @@ def scan(job: str, site: Site, kind: str, with_others: bool) -> Contest:
         Contestant("shell pipeline", [str(PEERS / "pipeline.sh"), job, *where]),
         Contestant("engine", engine(job, options)),
     ]
+    if job == "orphans":
+        # Nobody else searches all texts of the database for the files.
+        contestants.append(Contestant("engine, without the sweep", engine(job, {**options, "sweep": False})))
     if kind == "postgresql":
         contestants.append(Contestant("engine through psycopg 3", [*engine(job, options), "psycopg3"]))
     if kind == "mariadb":

@@ -39,6 +39,8 @@ SERVER = "MEDIA_CLEANUP_TEST_SERVER"
 SERVER_FILE = REPOSITORY / "tests" / "server.url"
 # Names the only driver that the engine is to find in this process.
 DRIVER = "MEDIA_CLEANUP_TEST_DRIVER"
+# The same for MySQL, for tests that are not run with both of its drivers anyway.
+MYSQL_DRIVER = "MEDIA_CLEANUP_TEST_MYSQL_DRIVER"
 
 # Where files are shared out among processes, none should be left alone with one of these at the end.
 LONG = (
@@ -160,11 +162,11 @@ def new_postgresql(postgresql_server: str) -> Iterator[TestDatabase]:
 
 @pytest.fixture
 def mariadb(mariadb_server: str) -> Iterator[TestDatabase]:
-    """A new, empty MariaDB database, for an engine that has no other driver than PyMySQL.
+    """A new, empty MariaDB database, for an engine that has no other driver than PyMySQL, or the chosen one.
 
     Its usual collation ignores case and accents, as that of Django does.
     """
-    with only_mysql_driver("pymysql"):
+    with only_mysql_driver(os.environ.get(MYSQL_DRIVER, "pymysql")):
         yield from new_mariadb(mariadb_server)
 
 

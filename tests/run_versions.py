@@ -44,6 +44,10 @@ PAGE = ("tests/integration/test_review_names.py",)
 PROBE = ("tests/unit/plugins/module_utils/config/django",)
 QUARANTINE = tuple(f"tests/integration/test_{name}.py" for name in ("quarantine", "restore", "restored_rows"))
 ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, *QUARANTINE)
+ON_MARIADB = (
+    *("-k", "mariadb or mysql", *ENGINE),
+    *(f"tests/integration/test_{name}.py" for name in ("cascade", "faults", "mariadb_grants", "round_trip")),
+)
 
 PYTEST = ("pytest >= 8.3", "hypothesis >= 6.100", "PyYAML >= 6")
 DRIVERS = ("psycopg2-binary >= 2.9.9", "psycopg[binary] >= 3.2", "PyMySQL >= 1.1")
@@ -173,6 +177,9 @@ def driver_trials(_wanted: Wanted) -> Iterator[Trial]:
     """All that speaks to a database, through the driver that is not the first choice where there are two."""
     tools = Path(sys.executable).parent
     yield Trial("driver", "psycopg 3", tools, ON_POSTGRESQL, {"MEDIA_CLEANUP_TEST_DRIVER": "psycopg3"})
+    for name, module in (("PyMySQL", "pymysql"), ("mysqlclient", "MySQLdb")):
+        variables = {"MEDIA_CLEANUP_TEST_MYSQL_DRIVER": module}
+        yield Trial("driver", f"{name}, MariaDB", tools, ON_MARIADB, variables)
 
 
 def project_trials(wanted: Wanted) -> Iterator[Trial]:
