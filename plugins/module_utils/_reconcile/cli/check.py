@@ -24,6 +24,7 @@ from ..config.site import Site
 from ..database.base import Database
 from ..errors import CleanupError, Exit
 from ..plan.dependents.rules import UPDATING
+from ..plan.dependents.update import Update
 from ..run import Job, Run
 from ..session import open_session
 from ..spool import Listed
@@ -114,7 +115,7 @@ def _remove_nothing(database: Database, plan: Any) -> None:
         database.still_selected(plan.selection, [])
         for link in plan.links.links():
             if link.action in UPDATING:
-                database.clear(link.child, link.columns, [])
+                Update.along(link).make(database, [])
             elif link.action == "delete":
                 database.delete(link.child, [])
         database.delete_selected(plan.selection, [])

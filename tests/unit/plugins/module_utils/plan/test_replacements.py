@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from engine.apply.restore import restore
+from engine.cli import check
 from engine.config.options import SET_VALUE
 from engine.config.site import Column, DependentRule, RecordsJob
+from engine.database import connect
 from engine.kept import Code
 from engine.plan.dependents.update import Update
 from helpers.builders import DEFERRED, Site, ids, run
@@ -160,3 +162,11 @@ def test_a_uuid_is_set_as_the_site_stores_it(site: Site) -> None:
     run(job(site, implied("mark.video_id", kept, target="video"), table="video", confirm_scans=1))
     assert [(str(key),) for (key,) in site.database.rows("SELECT video_id FROM mark")] == [(second,)]
     assert len(site.database.rows("SELECT * FROM video")) == 1
+
+
+def test_check_asks_for_the_right_to_set_the_value_and_changes_nothing(pinned: Site) -> None:
+    before = pinned.database.dump()
+    plan, _outcome = run(job(pinned, implied("pin.photo_id", 3)), check=True)
+    with connect(pinned.database.url, read_only=False) as database, pytest.raises(check._RolledBack):
+        check._remove_nothing(database, plan)
+    assert pinned.database.dump() == before

@@ -436,3 +436,39 @@ def test_a_model_that_refers_to_nothing_ends_the_run(tmp_path: Path) -> None:
     """
     with pytest.raises(Exception, match=r"albums.Album, which is not installed"):
         asked(write_project(tmp_path, models))
+
+
+@pytest.mark.promise(13)
+@pytest.mark.parametrize("library", ["treebeard", "mptt"])
+def test_a_tree_is_known_by_what_its_model_inherits_from(tmp_path: Path, library: str) -> None:
+    tree = """
+    from django.db import models
+
+    class NodeQuerySet(models.QuerySet):
+        def delete(self):
+            return 0, {}
+
+    class Node(models.Model):
+        objects = NodeQuerySet.as_manager()
+        class Meta:
+            abstract = True
+    """
+    models = f"""
+    from django.db import models
+    from {library}.models import Node
+
+    class Category(Node):
+        pass
+
+    class Shelf(Category):
+        pass
+
+    class Photo(models.Model):
+        pass
+    """
+    files = {f"{library}/__init__": "", f"{library}/models": tree}
+    found = asked(write_project(tmp_path, models, **files))
+    trees = {name: model(found, name).tree for name in ("Category", "Shelf", "Photo")}
+    assert trees == {"Category": library, "Shelf": library, "Photo": ""}
+    # What the tree deletes in its own way is said by that.
+    assert model(found, "Category").queryset_with_delete == ""
