@@ -50,7 +50,7 @@ _PREFIX = "media_cleanup_"
 # What the playbooks cleanup and schedule read.
 _PLAYBOOKS = (
     *("accept", "become", "force", "hand_on", "hosts", "jobs", "keep"),
-    *("max_fail_percentage", "max_removal_percent", "report", "serial"),
+    *("max_fail_percentage", "max_removal_percent", "report", "serial", "summary"),
 )
 _RESTORE = ("batch", "paths", "site")
 _ROLE = (
@@ -58,7 +58,7 @@ _ROLE = (
     *("cron_incomplete", "cron_missing", "cron_orphans", "cron_purge"),
     *("jitter_minutes", "keep_log", "keep_outcome", "log_weeks", "mailto", "manage_packages"),
     *("manage_service", "metrics_directory", "python", "retention_days", "root", "scheduler", "sites"),
-    *("state", "user"),
+    *("mode", "shared", "state", "user"),
 )
 
 
