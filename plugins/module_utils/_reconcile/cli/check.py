@@ -44,6 +44,8 @@ class _RolledBack(Exception):
 def check(options: argparse.Namespace) -> Exit:
     """Report for each thing that cleaning the site needs whether it is given."""
     jobs_of_site = described.all_jobs(options)
+    if options.identity:
+        return _print_identity(jobs_of_site[0].site)
     is_quiet = options.quiet or options.json
     runs = jobs.run_all(jobs_of_site, True, [], partial(watched, is_quiet=is_quiet))
     found = [(run.job.heading, finding) for run in runs for finding in findings(run)]
@@ -54,6 +56,13 @@ def check(options: argparse.Namespace) -> Exit:
     found += [(options.site, finding) for finding in about_quarantines]
     _report(options, found)
     return Exit.FAILED if any(finding.trouble for _heading, finding in found) else Exit.DONE
+
+
+def _print_identity(site: Site) -> Exit:
+    """Print which database and which media store these are, without making any plan."""
+    with open_session(site, read_only=True) as session:
+        say([json.dumps(session.identity.among_hosts())], sys.stdout)
+    return Exit.DONE
 
 
 def _report(options: argparse.Namespace, found: Sequence[tuple[str, Finding]]) -> None:

@@ -49,6 +49,8 @@ def clean(options: argparse.Namespace) -> Exit:
         status = worst([status, Exit.UNCONFIRMED])
     outcome = _outcome(options, runs, status, began)
     _report(options, runs, outcome)
+    # First, so that those who watch know of a run whose other files cannot be written.
+    is_watched = write_files(options, outcome)
     if options.save_plan:
         _save_plan(options, runs)
     if options.list:
@@ -57,7 +59,7 @@ def clean(options: argparse.Namespace) -> Exit:
         _write_report(options, runs)
     if status == Exit.UNCONFIRMED:
         complain("nothing was removed, because nobody typed yes.")
-    return status if write_files(options, outcome) else worst([status, Exit.FAILED])
+    return status if is_watched else worst([status, Exit.FAILED])
 
 
 def _runs(jobs: Sequence[Job], options: argparse.Namespace) -> tuple[list[Run], bool]:

@@ -173,6 +173,8 @@ def parsed(written: Sequence[str]) -> argparse.Namespace:
             parser.error("purge needs either a BATCH or --older-than-days")
     # What a process of the site's user leaves to its parent to write, by option; None in the parent.
     options.written, options.left, options.emit, options.emit_report = list(written), None, None, None
+    if getattr(options, "report_only", False):
+        options.dry_run = True
     if getattr(options, "report", None) and getattr(options, "approve", None):
         parser.error("--report only plans, and --approve carries a plan out")
     return options
@@ -273,7 +275,14 @@ def _add_flag(parser: argparse.ArgumentParser, option: Option, flag: Flag) -> No
 
 
 def _add_monitoring(parser: argparse.ArgumentParser) -> None:
-    monitoring = parser.add_argument_group("monitoring (a dry run writes none of it)")
+    monitoring = parser.add_argument_group(
+        "monitoring (a dry run writes none of it, --report-only all of it)"
+    )
+    monitoring.add_argument(
+        "--report-only",
+        action="store_true",
+        help="only plan, as a schedule that only looks: a dry run that is watched as any other run",
+    )
     monitoring.add_argument("--outcome", metavar="FILE", help="write the outcome to FILE, as JSON")
     monitoring.add_argument(
         "--metrics", metavar="FILE", help="write metrics to FILE, as Prometheus reads them"
@@ -282,7 +291,12 @@ def _add_monitoring(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_check(commands: Any) -> None:
-    _subcommand(commands, "check", "check whether this user can clean a site", check)
+    parser = _subcommand(commands, "check", "check whether this user can clean a site", check)
+    parser.add_argument(
+        "--identity",
+        action="store_true",
+        help="only print, as JSON, what tells the database and the media store from those of other hosts",
+    )
 
 
 def _add_batches(commands: Any) -> None:

@@ -24,7 +24,7 @@ def refuse_folders_of_others(options: argparse.Namespace) -> None:
 
 def write_files(options: argparse.Namespace, outcome: Mapping[str, Any]) -> bool:
     """Write what the command line asks for; False if that failed, since nobody could watch then."""
-    if options.dry_run:
+    if options.dry_run and not options.report_only:
         return True
     if options.left is not None:
         # The parent of this process writes them.
