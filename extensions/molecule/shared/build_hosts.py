@@ -28,12 +28,18 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / ".collections")]
 
 from helpers.databases import TestDatabase, connect_mariadb  # noqa: E402
 from helpers.debian_packages import CannotBeHad  # noqa: E402
-from helpers.hosts import drifted, given_away, python_for_all, python_with  # noqa: E402
+from helpers.hosts import USER, drifted, given_away, python_for_all, python_with  # noqa: E402
 from helpers.servers import lasting_mariadb  # noqa: E402
 from helpers.sites import Site  # noqa: E402
 
-# The file with the process that stops MariaDB.
-OWNER = "mariadb.process"
+# The files with the processes that outlive this one: what stops MariaDB, and what holds the lock of a site.
+OWNER, HOLDER = "mariadb.process", "busy.process"
+# It ends by itself where nobody ends it.
+HOLDS_LOCK = """
+import fcntl, os, sys, time
+fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
+time.sleep(1200)
+"""
 DRIVERS = {"postgresql": "psycopg2", "mariadb": "pymysql"}
 
 
@@ -53,6 +59,9 @@ def main() -> None:
     for name, host in hosts.items():
         folder = base / name
         folder.mkdir()
+        if host["scenario_state"] == "twin":
+            (folder / "site.json").write_bytes((base / "healthy" / "site.json").read_bytes())
+            continue
         kind = host["scenario_database"]
         if servers.get(kind):
             description = build(folder, NEW[kind](servers[kind], name), host)
@@ -103,6 +112,45 @@ def database_down(site: Site) -> dict[str, Any]:
     }
 
 
+def busy(site: Site) -> dict[str, Any]:
+    """Another run is at work on it, as its lock says."""
+    quarantine = site.folder / "quarantine"
+    quarantine.mkdir(mode=0o700)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDS_LOCK, quarantine],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    (site.folder.parent.parent / HOLDER).write_text(str(holder.pid))
+    return {}
+
+
+def outlier(site: Site) -> dict[str, Any]:
+    """What it would remove is within its own limit, and stands out from the other hosts."""
+    site.write(*(f"photos/orphan{number}.jpg" for number in range(100)))
+    return {"max_removal_percent": 100}
+
+
+def project_fails(site: Site) -> dict[str, Any]:
+    """Its settings cannot be imported."""
+    project = site.folder / "project"
+    project.mkdir()
+    (project / "broken.py").write_text("import what_nobody_has_installed\n")
+    return {
+        "django": {"project": str(project), "settings": "broken", "python": python_for_all()},
+        "user": USER.pw_name,
+    }
+
+
+def staging(site: Site) -> dict[str, Any]:
+    """A copy of the database of a host that is clean, with the media of that host itself."""
+    other = site.folder.parent.parent / "clean" / "site"
+    (site.folder / "db.sqlite3").write_bytes((other / "db.sqlite3").read_bytes())
+    return {"media_root": str(other / site.media.name)}
+
+
 def without_psycopg2(site: Site) -> dict[str, Any]:
     bare = site.folder.parent / "bare"
     subprocess.run([python_for_all(), "-m", "venv", "--without-pip", bare], check=True)
@@ -110,11 +158,15 @@ def without_psycopg2(site: Site) -> dict[str, Any]:
 
 
 STATES: dict[str, Callable[[Site], dict[str, Any]]] = {
+    "busy": busy,
     "drifted": lambda _site: {},
     "clean": clean,
     "unmounted": unmounted,
     "database_down": database_down,
+    "outlier": outlier,
     "over_guard": over_guard,
+    "project_fails": project_fails,
+    "staging": staging,
     "without_psycopg2": without_psycopg2,
 }
 
@@ -161,7 +213,8 @@ NEW = {"postgresql": new_postgresql, "mariadb": new_mariadb}
 def remove(base: Path) -> None:
     if base.exists() and base.stat().st_uid != os.geteuid():
         sys.exit(f"{base} belongs to somebody else")
-    stop_mariadb(base)
+    for process, program in ((OWNER, b"server_process.py"), (HOLDER, b"fcntl.flock")):
+        stop(base / process, program)
     data = base / "postgresql" / "data"
     if data.exists():
         data.chmod(0o700)
@@ -170,12 +223,12 @@ def remove(base: Path) -> None:
         shutil.rmtree(base)
 
 
-def stop_mariadb(base: Path) -> None:
-    """Stop the server of an earlier run; its number may be that of another process by now."""
+def stop(process: Path, program: bytes) -> None:
+    """Stop a process of an earlier run; its number may be that of another one by now."""
     with suppress(FileNotFoundError, ProcessLookupError):
-        owner = int((base / OWNER).read_text())
-        if b"server_process.py" in Path(f"/proc/{owner}/cmdline").read_bytes():
-            os.kill(owner, signal.SIGTERM)
+        number = int(process.read_text())
+        if program in Path(f"/proc/{number}/cmdline").read_bytes():
+            os.kill(number, signal.SIGTERM)
 
 
 if __name__ == "__main__":
