@@ -10,8 +10,8 @@ short_description: What became of each purge on a host, one by one
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
-  - Takes the results of purging the quarantines of a host, and returns a row for each quarantine, for
-    P(django_media.cleanup.cleanup_summary#filter).
+  - Takes the results of purging the quarantines of a host, and returns a row for each one of which batches
+    are due or deleted, or whose purge failed, for P(django_media.cleanup.cleanup_summary#filter).
 positional: _input, host, quarantines, done
 options:
   _input:
@@ -58,7 +58,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils._fleet.rows import purge_row
+from ..module_utils._fleet.rows import CLEAN, purge_row
 
 
 def cleanup_purge_rows(
@@ -67,8 +67,9 @@ def cleanup_purge_rows(
     quarantines: Sequence[Mapping[str, Any]],
     done: bool = False,
 ) -> Any:
-    """A row for each quarantine. What they quote is text of the hosts, and never a template."""
-    return wrap_var([purge_row(host, quarantines[result["item"]], result, done) for result in results])
+    """A row for each of these quarantines. What they quote is text of the hosts, and never a template."""
+    rows = (purge_row(host, quarantines[result["item"]], result, done) for result in results)
+    return wrap_var([row for row in rows if row["state"] != CLEAN])
 
 
 class FilterModule:

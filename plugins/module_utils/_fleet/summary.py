@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from .._reconcile.text import counted, printable
-from .rows import CLEANS, FAILED, NOT_WELL, NOTHING, PLANNED, Row
+from .rows import CLEANS, FAILED, NOT_WELL, NOTHING, PLANNED, SHARED, Row
 
 VERSION = 1
 # A table with more jobs than this shows only those that are not well, and of these no more.
@@ -55,7 +55,8 @@ def summary(
         "totals": {
             "jobs": len(jobs),
             "states": dict(sorted(states.items())),
-            "found": _added_up(job["found"] for job in jobs),
+            # What a shared site has, its first host has found.
+            "found": _added_up(job["found"] for job in jobs if job["state"] != SHARED),
             "removed": _added_up(job["removed"] for job in jobs),
         },
         "warnings": [

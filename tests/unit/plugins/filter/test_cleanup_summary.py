@@ -71,13 +71,16 @@ def test_purges_are_rows_of_their_own() -> None:
     for result, done, state in (
         (due, False, "planned"),
         (due, True, "done"),
-        ({"item": 0, "batches": [], "purged": dict.fromkeys(purged, 0)}, True, "clean"),
         ({"item": 0, "msg": "in use", "status": "busy"}, True, "busy"),
-        ({"item": 0, "skipped": True}, False, "clean"),
     ):
         [row] = cleanup_purge_rows([result], "web1", quarantines, done)
         assert row["state"] == state
         assert set(row) == set(rows(plan(1))[0])
+    for nothing in (
+        {"item": 0, "batches": [], "purged": dict.fromkeys(purged, 0)},
+        {"item": 0, "skipped": True},
+    ):
+        assert cleanup_purge_rows([nothing], "web1", quarantines, True) == []
     assert cleanup_purge_rows([due], "web1", quarantines, True)[0]["removed"]["files"] == 3
 
 
@@ -90,6 +93,12 @@ def test_a_small_fleet_is_shown_whole_on_one_screen() -> None:
     assert lines[13] == "    max_removal_percent: 21 of 26 files"
     assert lines[14] == "12 hosts, 1 not well; 12 jobs: 11 planned, 1 refused"
     assert lines[15] == "found: 0 rows, 36 files, 360 bytes"
+
+
+def test_what_two_hosts_share_is_found_once() -> None:
+    [first, second] = rows(plan(3), plan(3))
+    found = summary([first, {**second, "state": "shared"}])
+    assert found["document"]["totals"]["found"]["files"] == 3
 
 
 def test_of_hundreds_only_what_is_not_well_is_shown() -> None:
