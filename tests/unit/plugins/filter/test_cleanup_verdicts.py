@@ -36,6 +36,7 @@ def held(found: Sequence[Any], accept: Any = None) -> dict[str, list[str]]:
 def test_hosts_that_share_database_and_media_clean_once_on_the_first() -> None:
     found = rows(plan(3), plan(3, **SITE), plan(3), plan(3, **SITE), plan(3, **SITE))
     assert held(found) == {"web4": ["shared"], "web5": ["shared"]}
+    assert not any(verdict["warnings"] for verdict in cleanup_verdicts(found).values())
     [verdict] = cleanup_verdicts(found)["web5"]["held"].values()
     assert "web2" in verdict["reason"]
     # What cannot be compared with other hosts is nobody else's.
