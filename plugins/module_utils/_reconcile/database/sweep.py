@@ -26,6 +26,8 @@ PIECE = 48 * 1024
 OVERLAP = 16 * 1024
 # Rows, or pieces, that are fetched at a time: with ``PIECE`` it bounds the memory.
 TEXTS_AT_ONCE = 128
+# Seconds that one table may take, however large it is.
+LONGEST = 2 * 3600
 
 
 class SearchedTable(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any, Match, Sequence
 
 from ..catalog import Table
 from ..sweep import (
+    LONGEST,
     OVERLAP,
     PIECE,
     TEXTS_AT_ONCE,
@@ -83,6 +84,8 @@ class MySQLSweep(MySQLCatalog):
         reading = self._connection.another()
         try:
             self._settle(reading)
+            name, factor = ("max_statement_time", 1) if self._is_mariadb else ("max_execution_time", 1000)
+            reading.execute(f"SET SESSION {name} = {LONGEST * factor}", [])
             # Rows that grow meanwhile must be found by one of the two.
             reading.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", [])
             reading.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT", [])

@@ -11,6 +11,7 @@ from typing import Sequence
 
 from ..catalog import Table
 from ..sweep import (
+    LONGEST,
     OVERLAP,
     PIECE,
     Receive,
@@ -111,6 +112,8 @@ class PostgreSQLSweep(PostgreSQLCatalog):
         if not self._in_transaction:
             # What a type of the site's own runs to write its values as text must change nothing.
             self._connection.execute("SET TRANSACTION READ ONLY", [])
+            # All of the table comes by one statement.
+            self._connection.execute(f"SET LOCAL statement_timeout = '{LONGEST}s'", [])
         try:
             self._connection.copy_to(copied, statement)
             copied.hand_over()

@@ -37,7 +37,7 @@ def found(text: str, *candidates: str) -> set[tuple[str, bool]]:
 def in_texts(mentions: Mentions, texts: Sequence[str | None]) -> list[tuple[int, bytes]]:
     """The numbers of the texts that mention a file, each with the file."""
     raw = [text if text is None else text.encode("utf-8", "surrogateescape") for text in texts]
-    block = Rows([(number, text) for number, text in enumerate(raw)], 1, 1)
+    block = Rows(list(enumerate(raw)), 1, 1)
     return [(row.key[0], mention.path) for row, _column, mention in mentions.in_block(block)]
 
 

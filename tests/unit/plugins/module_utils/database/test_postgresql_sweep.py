@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Iterator
 
 import pytest
 
 from engine.database import connect
 from engine.database.base import Database
+from engine.database.postgresql import database as postgresql_module
 from engine.database.sweep import TextBlock
 from engine.errors import DatabaseError
 from helpers.databases import TestDatabase
@@ -162,6 +164,25 @@ def test_a_lost_connection_is_an_error_and_not_the_end_of_the_rows(postgresql: T
         with pytest.raises(DatabaseError, match="searching t for mentions"):
             database.read_texts(table, received)
     assert blocks
+
+
+def test_a_large_table_may_take_longer_than_other_statements(
+    postgresql: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgresql_module, "STATEMENT_TIMEOUT", "200ms")
+    postgresql.run("CREATE TABLE t AS SELECT repeat('text ', 200) AS a FROM generate_series(1, 20000)")
+    counts: list[int] = []
+
+    def received(block: TextBlock) -> None:
+        time.sleep(0 if counts else 0.4)
+        counts.append(len(block))
+
+    with connect(postgresql.url, read_only=True) as database:
+        [table] = database.searched_columns().tables
+        database.read_texts(table, received)
+        assert sum(counts) == 20_000
+        limit: Any = database
+        assert limit._one("SHOW statement_timeout") == "200ms"
 
 
 def test_what_copy_writes_in_another_way_is_read_as_it_is(postgresql: TestDatabase) -> None:
