@@ -28,7 +28,7 @@ def contests(folder: Path) -> Iterator[Contest]:
     """A page with a thumbnail of each photo."""
     photos, database, page = folder / "photos", folder / "photos.sqlite3", folder / "page.html"
     _take(photos)
-    with closing(sqlite3.connect(database)) as connection, connection:
+    with closing(sqlite3.connect(database)) as connection:
         connection.execute("CREATE TABLE photo (id integer PRIMARY KEY, image text)")
     options = {
         "database_url": f"sqlite:///{database}",
