@@ -161,7 +161,7 @@ def test_a_job_on_neither_model_nor_table_is_refused() -> None:
 def test_a_purge_asks_for_every_column_of_the_project() -> None:
     known = quarantine_of_site({"django": DJANGO, "older_than_days": 30, "references": [], "batch": None})
     purge = purge_of(known)
-    assert purge.quarantine == b"/srv/media-quarantine"
+    assert purge.site.quarantine == b"/srv/media-quarantine"
     assert purge.columns == (Column("album_album", "cover"), Column("album_photo", "image"))
     assert purge.derived == ("CACHE/images/{dir}/{stem}/*",)
     assert purge.site.database_url == "sqlite:////srv/project/db.sqlite3"
