@@ -14,7 +14,6 @@ from typing import Any, Callable, Iterator, NamedTuple
 
 import pytest
 
-from engine.media.s3 import client
 from engine.media.s3.client import Bucket, Head, Page
 from engine.media.s3.failures import BucketError
 from engine.media.s3.place import BucketPlace, storage_options
@@ -174,9 +173,3 @@ class S3Kit:
 
     def block_removal(self, patch: pytest.MonkeyPatch) -> None:
         """From now on this user may not remove files."""
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests that import it: what fails is not tried again."""
-    monkeypatch.setattr(client, "ATTEMPTS", 1)

@@ -103,9 +103,9 @@ def _split(bucket: Bucket, prefix: str) -> list[_Part]:
     """The keys and folders in a folder, and in the folders in there, in byte order."""
     parts: list[_Part] = [_Folder(prefix)]
     open_folders = deque([prefix])
-    for _ in range(_SPLITS):
-        if not open_folders or len(open_folders) >= _FOLDERS:
-            break
+    splits = 0
+    while 0 < len(open_folders) < _FOLDERS and splits < _SPLITS:
+        splits += 1
         folder = open_folders.popleft()
         inner: list[_Part] | None = None
         # Who lists it whole meets the error again, and reports it.

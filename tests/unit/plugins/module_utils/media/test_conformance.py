@@ -29,6 +29,7 @@ from engine.errors import SiteError
 from engine.media import directories, transfer, walk
 from engine.media.disk.folder import DiskFolder
 from engine.media.local import LocalStore
+from engine.media.s3 import client
 from engine.media.store import (
     Answer,
     Blocked,
@@ -40,7 +41,7 @@ from engine.media.store import (
     PathStatus,
 )
 from helpers.builders import TREES, FailingOs, unseen, walked
-from helpers.s3_kit import BUCKETS, BucketOf, S3Kit, impatient  # noqa: F401
+from helpers.s3_kit import BUCKETS, BucketOf, S3Kit
 
 HOSTILE = [
     *(b"a.jpg", b"\xff\xfe.jpg", b"line\nbreak", b"n" * 255, "Café".encode(), b"-rf", b" ", b"\\", b"%2F"),
@@ -202,6 +203,8 @@ KITS = {"local": LocalKit, "local, copied": CopyingKit, "local, linked": Linking
 @pytest.fixture(params=[*KITS.values(), *BUCKETS], ids=[*KITS, *map(str, BUCKETS)])
 def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     if isinstance(request.param, BucketOf):
+        # What fails is not tried again.
+        request.getfixturevalue("monkeypatch").setattr(client, "ATTEMPTS", 1)
         made = S3Kit(request.getfixturevalue("s3_servers")(request.param.service), request.param.versioned)
     else:
         made = request.param(tmp_path)

@@ -146,7 +146,7 @@ class _Error(Exception):
 )
 def test_an_answer_proves_only_what_it_says(code: str, status: int, kind: type[OSError], words: str) -> None:
     failure = failure_of(_Error(code, status))
-    assert type(failure) is kind
+    assert isinstance(failure, kind)
     assert words in str(failure)
     assert SECRET not in str(failure)
 
