@@ -9,6 +9,7 @@ What one database alone can do, or do wrong, is tested in the files beside this 
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 
@@ -195,6 +196,34 @@ def test_rows_without_a_primary_key_are_found_again(
                 rows_of(database)
         return
     _removes_one_row_of_three(empty_database)
+
+
+def test_rows_have_the_prefix_of_their_column(empty_database: TestDatabase) -> None:
+    empty_database.run("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(200), small varchar(200))")
+    values = ["in/a.png", "é.png", "", None, " "]
+    empty_database.insert(
+        "photo", [{"id": number, "image": image, "small": image} for number, image in enumerate(values)]
+    )
+    with connect(empty_database.url, read_only=False) as database:
+        chosen = selection(database, prefix="b/in")
+        rows = rows_of(database, chosen)
+        whole = [(4, b"b/in/ "), (0, b"b/in/in/a.png"), (1, "b/in/é.png".encode())]
+        assert [(int(row.key[0]), row.file) for row in rows] == whole
+        every = replace(chosen, unattached_columns=("image", "small"))
+        assert {row.file for row in rows_of(database, every)} == {None}
+        small = Column("photo", "small", prefix="s")
+        companions = {detail.companions for detail in database.details(chosen, [small], [], rows)}
+        assert companions == {(b"s/in/a.png",), ("s/é.png".encode(),), (b"s/ ",)}
+        [by_file] = database.rows_by_file(chosen, [b"b/in/in/a.png", b"in/a.png"])
+        assert by_file == [rows[1]]
+        with database.transaction():
+            assert database.still_selected(chosen, rows) == {row.key for row in rows}
+            assert database.still_selected(chosen, [rows[1]._replace(file=b"in/a.png")]) == set()
+            assert database.set_file(chosen, rows[1], b"in/b.png") == 1
+            assert database.clear_selected(chosen, rows[2:], ["image"]) == 1
+            assert database.delete_selected(chosen, rows[:1]) == 1
+    left = empty_database.rows("SELECT image FROM photo ORDER BY id")
+    assert left == [("in/b.png",), (None,), ("",), (None,)]
 
 
 def _removes_one_row_of_three(site: TestDatabase) -> None:
