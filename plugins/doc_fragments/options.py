@@ -175,6 +175,12 @@ options:
       - Best a folder beside O(media_root) on the same file system, where moving
         costs nothing. It is made if it does not exist, readable by its owner
         only, and never scanned.
+      - Of media in a bucket it is a place in a bucket of the same service,
+        beside the media and never below them. An object is copied there by
+        the service, with its metadata, tags, cache headers, storage class
+        and ACL, and is deleted where it was only if it is still the one that
+        was checked. Manifests and state lie there too, so that any host can
+        restore. A place that anybody may read is refused.
     type: path
   quarantine_in_media_root:
     description:
@@ -253,6 +259,11 @@ options:
         hundred rows or more.
       - V(not_durable), the database server has C(fsync) off, so a crash of
         it may bring back rows whose files are removed.
+      - V(unconditional_delete), the service of the bucket deletes an object
+        also where another one has come into its place, so that what a site
+        uploads at that very moment under the same name would be lost. It does
+        no harm where no name is used twice (C(file_overwrite) of the storage
+        is off).
       - 'V(shared_path:PATH), a doubt about one thing: several records reference
         this missing file, such as a default picture. They are kept unless
         their path is accepted, such as V(shared_path:avatars/default.png).'

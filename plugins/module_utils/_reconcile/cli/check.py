@@ -23,8 +23,10 @@ from .. import run as jobs
 from ..config.site import Site
 from ..database.base import Database
 from ..errors import CleanupError, Exit
+from ..media.s3.place import is_in_bucket
 from ..plan.dependents.rules import UPDATING
 from ..plan.dependents.update import Update
+from ..quarantine.default_place import obstacle_in_bucket
 from ..run import Job, Run
 from ..session import open_session
 from ..spool import Listed
@@ -135,6 +137,9 @@ def quarantine_finding(site: Site) -> Finding | None:
     """Whether files can move to the quarantine in one step; None where there is no quarantine."""
     if site.quarantine is None:
         return None
+    if is_in_bucket(site.quarantine):
+        what = "the quarantine can be listed; whether it can be written, a run finds out"
+        return Finding(what, obstacle_in_bucket(site) or "")
     what = "the quarantine is on the file system of the media and can be written"
     place = _nearest(site.quarantine)
     shown = escaped(place)

@@ -44,6 +44,7 @@ _ALL = (
     _accepted("other_file_system"),
     _accepted("emptied_dependents"),
     _accepted("not_durable"),
+    _accepted("unconditional_delete"),
     _accepted("no_database"),
 )
 GUARDS = {guard.name: guard for guard in _ALL}

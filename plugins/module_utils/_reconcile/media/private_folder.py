@@ -91,6 +91,10 @@ class PrivateFolder(ABC):
     def sync(self) -> None:
         """Return when the folder's new entries survive a power failure."""
 
+    @abstractmethod
+    def require_safe_moves(self) -> None:
+        """Raise RefusedError where a file that is moved here could take another one with it."""
+
     # What is in it.
 
     @abstractmethod

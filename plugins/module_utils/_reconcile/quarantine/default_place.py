@@ -18,6 +18,7 @@ from ..media.disk.folder import DiskFolder
 from ..media.s3.place import is_in_bucket
 from ..media.store import MediaStore
 from ..text import escaped
+from .place import open_folder, place_of, shown
 
 
 def obstacle(site: Site, store: MediaStore) -> str | None:
@@ -28,7 +29,7 @@ def obstacle(site: Site, store: MediaStore) -> str | None:
     if site.quarantine is None or not site.has_default_quarantine:
         return None
     if is_in_bucket(site.quarantine):
-        return f"'{escaped(site.quarantine)}' is in a bucket, where nothing is kept yet. Set permanent"
+        return obstacle_in_bucket(site)
     shown, root = escaped(site.quarantine), store.check(b"").state
     try:
         device = DiskFolder.check_make(site.quarantine, "the quarantine")
@@ -43,6 +44,19 @@ def obstacle(site: Site, store: MediaStore) -> str | None:
         return (
             f"'{shown}' would be on another file system than the media, so each file would be copied. Name a "
             f"folder on that file system; or say quarantine: {shown} to have them copied"
+        )
+    return None
+
+
+def obstacle_in_bucket(site: Site) -> str | None:
+    """Why a quarantine in a bucket cannot be used, as far as that can be known without a change."""
+    try:
+        with open_folder(place_of(site), "the quarantine") as folder:
+            folder.names()
+    except OSError as error:
+        return (
+            f"'{shown(place_of(site))}' cannot be listed: {error.strerror}. Let the credentials of this run "
+            "list, read, write and delete there; or name a place where they may"
         )
     return None
 

@@ -34,6 +34,10 @@ def require(store: MediaStore) -> None:
     """Raise QuarantineError where files cannot wait in the store."""
     try:
         store.make_folder_for_held()
+        folder = store.folder_of_held()
+        if folder:
+            with folder:
+                folder.require_safe_moves()
     except OSError as error:
         raise QuarantineError(
             f"the folder '{escaped(HELD)}' cannot be made in the media root: {error.strerror}. Files that "

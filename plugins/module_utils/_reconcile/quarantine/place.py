@@ -13,6 +13,7 @@ from ..config.site import Site
 from ..media.disk.folder import DiskFolder
 from ..media.private_folder import PrivateFolder
 from ..media.s3.place import BucketPlace, StorageOptions, bucket_place, is_in_bucket
+from ..media.s3.private.bucket import GUARD
 from ..media.s3.private.folder import BucketFolder
 from ..text import escaped
 
@@ -22,6 +23,7 @@ class InBucket(NamedTuple):
 
     where: BucketPlace
     options: StorageOptions
+    accepts_unconditional_delete: bool = False
 
 
 # On a disk it is an absolute path.
@@ -31,7 +33,8 @@ Place = Union[bytes, InBucket]
 def place_of(site: Site) -> Place:
     """Where the quarantine of a site is; an empty path where it has none."""
     if site.quarantine is not None and is_in_bucket(site.quarantine):
-        return InBucket(bucket_place("quarantine", site.quarantine), site.storage_options)
+        where = bucket_place("quarantine", site.quarantine)
+        return InBucket(where, site.storage_options, GUARD in site.accept)
     return site.quarantine or b""
 
 
@@ -57,12 +60,12 @@ def open_folder(place: Place, what: str) -> PrivateFolder:
     Raises FileNotFoundError where there is none, except for one in a bucket.
     """
     if isinstance(place, InBucket):
-        return BucketFolder.open(place.where, place.options, what)
+        return BucketFolder.open(place.where, place.options, what, place.accepts_unconditional_delete)
     return DiskFolder.open(place, what)
 
 
 def make_folder(place: Place, what: str) -> PrivateFolder:
     """The same; the folder is made, with those above it, so that it survives a power failure."""
     if isinstance(place, InBucket):
-        return BucketFolder.open(place.where, place.options, what)
+        return open_folder(place, what)
     return DiskFolder.make(place, what)

@@ -55,6 +55,7 @@ class BatchWriter:
         self._digests: NewFile | None = None
         with writing(), ExitStack() as stack:
             stack.push(quarantine)
+            quarantine.require_safe_moves()
             self.name = _new_folder(quarantine, name)
             self._folder = stack.enter_context(quarantine.folder(self.name))
             self._manifest = stack.enter_context(self._folder.create(MANIFEST))
@@ -119,7 +120,7 @@ class BatchWriter:
         self._unconfirmed.add(file.number)
         try:
             moved = store.move_out(path, state, folder, file.name)
-        except (Changed, Blocked, OSError) as error:
+        except (Changed, Blocked, OSError, CleanupError) as error:
             is_held = folder.has(file.name)
             self._held -= not is_held
             if not is_held or not isinstance(error, OSError):

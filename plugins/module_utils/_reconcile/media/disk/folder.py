@@ -119,6 +119,9 @@ class DiskFolder(PrivateFolder):
     def lock(self) -> None:
         locks.lock(self._handle, f"{self._what} '{escaped(self.path)}'")
 
+    def require_safe_moves(self) -> None:
+        """Nothing: what came into the place of a file at the last moment is put back."""
+
     @contextmanager
     def locked_file(self, name: str, what: str) -> Iterator[None]:
         """Lock by a file in the folder, made for it; raises BusyError, which says that ``what`` is in use."""

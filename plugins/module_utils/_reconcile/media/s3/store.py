@@ -52,6 +52,7 @@ class S3Store(MediaStore):
         self._never = tuple(folder + b"/" for folder in (HELD, *never))
         self._keeps_versions = False
         self._holds = False
+        self.accepts_unconditional_delete = False
 
     def __enter__(self) -> S3Store:
         self.bucket = Bucket(self._place.bucket, self._options)
@@ -337,7 +338,8 @@ class S3Store(MediaStore):
         place = BucketPlace(self._place.bucket, f"{self._place.prefix}{HELD.decode()}/")
         if not self._holds and not next(self.bucket.pages(place.prefix, most=1)).entries:
             return None
-        return BucketFolder.open(place, self._options, "the folder of held files")
+        what = "the folder of held files"
+        return BucketFolder.open(place, self._options, what, self.accepts_unconditional_delete)
 
     def drop_folder_of_held(self) -> None:
         """A folder of a bucket is gone with what is in it."""

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from ....errors import QuarantineError
+from ....errors import QuarantineError, RefusedError
 from ..client import Bucket
-from ..failures import BucketError, NotSupported
+from ..failures import BucketError, ConditionFailed, NotSupported
 from ..place import StorageOptions
 from .acl import Acls
+
+GUARD = "unconditional_delete"
+# The MD5 of another content than that of the probe.
+_OTHER_TAG = "d41d8cd98f00b204e9800998ecf8427e"
 
 
 class PrivateBucket(Bucket):
     """A bucket that also deletes for good."""
 
-    def __init__(self, name: str, options: StorageOptions) -> None:
+    def __init__(self, name: str, options: StorageOptions, unconditional: bool = False) -> None:
         super().__init__(name, options)
+        # Whether nothing is lost by a deletion, as was accepted or found out.
+        self._deletes_safely = unconditional
         self._options = options
         self.acls = Acls()
         self._has_versions: bool | None = None
@@ -49,6 +55,30 @@ class PrivateBucket(Bucket):
                 f"anybody may read what is at s3://{self.name}/{key}, as the policy of the bucket or its ACL "
                 "says. Files that were removed must not stay public: set quarantine to a place that is "
                 "private, such as another bucket. Nothing was removed."
+            )
+
+    def require_conditional_delete(self, key: str) -> None:
+        """Try once, at this key, whether the service honours the condition of a deletion.
+
+        Raises RefusedError where it does not: what a site uploads between the last check of an object and
+        its deletion would be lost.
+        """
+        if self._deletes_safely:
+            return
+        written = self.put(key, b"probe")
+        try:
+            self.delete(key, if_match=_OTHER_TAG)
+        except (ConditionFailed, FileNotFoundError):
+            self._deletes_safely = self.head(key).tag == written.tag
+        except NotSupported:
+            pass
+        self.erase(key)
+        if not self._deletes_safely:
+            raise RefusedError(
+                f"refused by the guard {GUARD}: the service of s3://{self.name} deletes an object also where "
+                "it is another one by now, so what a site uploads at that very moment under the same name "
+                "would be lost. If no name is used twice (file_overwrite is off), set accept: "
+                f"[{GUARD}]. Nothing was removed."
             )
 
     def _is_read_by_anybody(self, key: str) -> bool:

@@ -28,6 +28,7 @@ from .lease import Lease
 BESIDE = "~"
 _DIGEST_SIZE = 16
 _LOCK = ".lock"
+_PROBE = f"{BESIDE}probe"
 
 
 class BucketFolder(PrivateFolder):
@@ -50,9 +51,19 @@ class BucketFolder(PrivateFolder):
         self._writes = False
 
     @classmethod
-    def open(cls, place: BucketPlace, options: StorageOptions, what: str) -> BucketFolder:
-        """Open the folder at a place; ``what`` is its name in messages: "the quarantine"."""
-        folder = cls(PrivateBucket(place.bucket, options), place.prefix, what)
+    def open(
+        cls,
+        place: BucketPlace,
+        options: StorageOptions,
+        what: str,
+        unconditional: bool = False,
+    ) -> BucketFolder:
+        """Open the folder at a place; ``what`` is its name in messages: "the quarantine".
+
+        With ``unconditional``, objects are also moved there where the service deletes without a condition.
+        """
+        bucket = PrivateBucket(place.bucket, options, unconditional)
+        folder = cls(bucket, place.prefix, what)
         folder._owns_bucket = True
         return folder
 
@@ -76,6 +87,9 @@ class BucketFolder(PrivateFolder):
         # The first object that is there in any case: by it one can see who may read what comes.
         self.bucket.require_private(self.key_of(_LOCK))
 
+    def require_safe_moves(self) -> None:
+        self.bucket.require_conditional_delete(self.key_of(_PROBE))
+
     def sync(self) -> None:
         """Each object that was put survives a power failure."""
 
@@ -93,7 +107,7 @@ class BucketFolder(PrivateFolder):
         for page in self.bucket.pages(self._prefix, delimiter="/"):
             files |= {entry.key[len(self._prefix) :] for entry in page.entries}
             others |= {prefix[len(self._prefix) : -1] for prefix in page.prefixes}
-        return {name for name in files if name not in ("", _LOCK) and not name.endswith(BESIDE)}, others
+        return {name for name in files if name not in ("", _LOCK) and BESIDE not in name}, others
 
     def has(self, name: str) -> bool:
         if self._known is None:

@@ -40,6 +40,7 @@ def in_bucket(folder: PrivateFolder) -> BucketFolder:
 def move(source: Bucket, checked: Entry, folder: BucketFolder, name: str) -> MovedOut:
     """Move an object into a private folder. Raises Changed if it is not the one that was checked."""
     folder.forget()
+    folder.require_safe_moves()
     head = _unchanged(source, checked)
     rights = folder.bucket.acls.of(source, checked.key)
     try:

@@ -26,8 +26,12 @@ class Kit:
         self.options = StorageOptions(**server.options)
         self.bucket = Bucket(self.name, self.options)
 
-    def folder(self) -> BucketFolder:
-        folder = BucketFolder.open(BucketPlace(self.name, "kept/"), self.options, "the quarantine")
+    def folder(self, unconditional: bool | None = None) -> BucketFolder:
+        if unconditional is None:
+            # As somebody would have to say who uses such a service.
+            unconditional = not self.service.conditional_delete
+        where = BucketPlace(self.name, "kept/")
+        folder = BucketFolder.open(where, self.options, "the quarantine", unconditional)
         if self.service is RCLONE:
             # It answers a question for ACLs with an error, which costs some attempts each time.
             folder.bucket.acls.are_known = False

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from engine.errors import QuarantineError
+from engine.errors import QuarantineError, RefusedError
 from engine.media.disk.folder import DiskFolder
 from engine.media.s3.failures import BucketError, ConditionFailed
 from engine.media.s3.private import copy as copies
@@ -173,6 +173,19 @@ def test_an_answer_that_is_lost_costs_no_object(
     monkeypatch.setattr(kit.bucket, "ask", answered_late)
     transfer.move(kit.bucket, checked, folder, STORED)
     assert kit.keys() == [folder.key_of(STORED)]
+
+
+@pytest.mark.promise(2)
+def test_nothing_moves_where_a_deletion_could_take_another_object(kit: Any) -> None:
+    checked = kit.put(KEY)
+    with kit.folder(unconditional=False) as folder:
+        if kit.service.conditional_delete:
+            transfer.move(kit.bucket, checked, folder, STORED)
+        else:
+            words = "refused by the guard unconditional_delete: the service of s3://.* deletes an object also"
+            with pytest.raises(RefusedError, match=words):
+                transfer.move(kit.bucket, checked, folder, STORED)
+    assert kit.keys() == [folder.key_of(STORED) if kit.service.conditional_delete else KEY]
 
 
 @pytest.mark.parametrize("kit", [MINISTACK], indirect=True)
