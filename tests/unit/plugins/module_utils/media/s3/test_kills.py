@@ -62,11 +62,20 @@ class Faults:
         raise Killed if self._kills else BucketError("the service could not be reached")
 
 
+def _method(answering: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of a class, which passes on on which object it was called."""
+
+    def method(*arguments: Any) -> Any:
+        return answering(*arguments)
+
+    return method
+
+
 @contextmanager
 def fault(number: int, kind: str) -> Iterator[Faults]:
     faults = Faults(Bucket.ask, number, kind)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Bucket, "ask", lambda *arguments: faults.ask(*arguments))
+        patched.setattr(Bucket, "ask", _method(faults.ask))
         yield faults
 
 
@@ -181,7 +190,7 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> Filled:
 
     monkeypatch.setattr(Bucket, "__init__", named)
     monkeypatch.setattr(Bucket, "close", lambda _bucket: None)
-    monkeypatch.setattr(Bucket, "ask", lambda *arguments: service.ask(*arguments))
+    monkeypatch.setattr(Bucket, "ask", _method(service.ask))
     made = Filled(service)
     made.fill()
     return made
