@@ -71,20 +71,18 @@ from ansible.utils.unsafe_proxy import wrap_var
 
 from ..module_utils._fleet.rows import CLEANS, carried_out, planned_row, with_verdicts
 
-_NONE: Mapping[str, Any] = {}
-
 
 def cleanup_rows(
     results: Mapping[str, Any],
     host: str,
     jobs: Sequence[Mapping[str, Any]],
     planned: Sequence[Any] = (),
-    held: Mapping[str, Any] = _NONE,
+    held: Mapping[str, Any] | None = None,
     mode: str = CLEANS,
 ) -> Any:
     """A row for each job. What they quote is text of the hosts, and never a template."""
     if planned:
-        numbered = ((str(row["index"]), row) for row in with_verdicts(planned, held))
+        numbered = ((str(row["index"]), row) for row in with_verdicts(planned, held or {}))
         rows = [carried_out(row, results[number]) if number in results else row for number, row in numbered]
     else:
         rows = [planned_row(host, mode, job, results.get(str(job["index"]), {})) for job in jobs]
