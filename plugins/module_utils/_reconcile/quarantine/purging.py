@@ -33,6 +33,12 @@ def delete(quarantine: PrivateFolder, name: str) -> None:
         raise QuarantineError(f"batch {name} could not be purged whole: {error.strerror}.") from None
 
 
+def _marked(quarantine: PrivateFolder) -> list[str]:
+    marks = [name[len(PURGING) :] for name in quarantine.names() if name.startswith(PURGING)]
+    # A mark may be called anything, ``..`` too.
+    return [name for name in marks if BATCH_NAME.fullmatch(name)]
+
+
 def _delete_marked(quarantine: PrivateFolder, name: str) -> None:
     with suppress(FileNotFoundError):
         quarantine.remove_tree(name)
@@ -66,8 +72,8 @@ def forget_files(batch: Batch, numbers: Collection[int]) -> None:
 def tidy(quarantine: PrivateFolder) -> None:
     """Delete what a killed purge has left, or a run that was killed before it took anything."""
     with in_words():
-        for mark in [name for name in quarantine.names() if name.startswith(PURGING)]:
-            _delete_marked(quarantine, mark[len(PURGING) :])
+        for name in _marked(quarantine):
+            _delete_marked(quarantine, name)
         for name in quarantine.names():
             if _is_stub(quarantine, name):
                 quarantine.remove_tree(name)

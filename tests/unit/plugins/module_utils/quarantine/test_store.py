@@ -174,6 +174,20 @@ def test_a_purge_takes_what_killed_runs_left_and_nothing_else(kept: Any, tmp_pat
     assert set(os.listdir(kept.folder)) == {*stays, "notes"}
 
 
+def test_a_mark_of_a_purge_leads_to_nothing_but_a_batch(kept: Any) -> None:
+    """One that is called ``..`` would lead to the folder that holds the quarantine."""
+    beside = kept.folder.parent / "wanted.jpg"
+    beside.write_text("wanted")
+    (kept.folder / "notes").mkdir(parents=True)
+    kept.folder.chmod(0o700)
+    marks = {f".purging-{name}" for name in ("..", ".", "notes", ".state")}
+    for mark in marks:
+        (kept.folder / mark).write_text("")
+    purged(kept)
+    assert beside.read_text() == "wanted"
+    assert {"notes", *marks} <= set(os.listdir(kept.folder))
+
+
 def test_a_purge_waits_for_nobody(kept: Any) -> None:
     name = kept.batch(b"a")
     with quarantine.locked(kept.quarantine):
