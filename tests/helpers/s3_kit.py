@@ -90,7 +90,9 @@ class S3Kit:
     def folder(self) -> BucketFolder:
         # Beside the media, whatever prefix these have by now.
         place = BucketPlace(self.bucket, f"kept/{self._number}/")
-        folder = BucketFolder.open(place, self.options, "the quarantine")
+        # A site on such a service has to accept what it cannot do; ``test_transfer`` tries the refusal.
+        accepts = not self.server.service.conditional_delete
+        folder = BucketFolder.open(place, self.options, "the quarantine", accepts)
         if self.server.service is RCLONE:
             # It answers a question for ACLs with an error, which costs some attempts each time.
             folder.bucket.acls.are_known = False

@@ -422,6 +422,8 @@ def test_a_state_is_exact_to_the_nanosecond(tree: LocalStore, media: Media) -> N
         7,
         1_234_567_890_123_456_789,
         status.st_ctime_ns,
+        # A disk has no tags.
+        "",
     )
 
 
