@@ -36,7 +36,7 @@ demo-total-loss: .venv/demo.stamp ## the same sites with every upload missing: a
 	@$(PLAYBOOK) --check --diff || echo "The playbook ended with exit status $$?."
 
 test: ## all that has to pass: lint, sanity, importer, molecule, unit and integration tests
-	@echo "Two at a time, each is shown when it has ended; about a quarter of an hour in all …"
+	@echo "Two at a time, each is shown when it has ended; about half an hour in all …"
 	@$(MAKE) --no-print-directory --keep-going -j2 --output-sync=target pytest sanity lint importer gates integration-targets molecule
 
 test-fast: .venv/tests.stamp ## what each save should pass, within a minute: ruff, mypy, imports, unit tests except those of scale
