@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / ".collections"))
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile import work
-from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.config.site_user import (
+from ansible_collections.django_media.cleanup.plugins.module_utils._reconcile.config.trust.site_user import (
     this_process,
 )
 

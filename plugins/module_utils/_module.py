@@ -14,7 +14,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ._reconcile import work
 from ._reconcile.config.django.environment import secret_values
 from ._reconcile.config.options import DJANGO, STORAGE, Option
-from ._reconcile.config.site_user import worker_of
+from ._reconcile.config.trust.site_user import worker_of
 from ._reconcile.errors import CleanupError
 from ._reconcile.text import printable
 

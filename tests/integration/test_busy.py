@@ -19,7 +19,7 @@ import pytest
 from engine import run as jobs
 from engine.database import connect
 from engine.errors import BusyError
-from engine.quarantine import state
+from engine.quarantine.state import site_state as state
 from helpers.builders import before_removal
 from helpers.faults import in_child
 from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, finish

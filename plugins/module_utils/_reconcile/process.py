@@ -24,8 +24,8 @@ import zipfile
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Callable, Iterator, Mapping, cast
 
-from .config.site_user import Worker
-from .config.trusted import ROOT
+from .config.trust.paths import ROOT
+from .config.trust.site_user import Worker
 from .errors import CleanupError, Exit, SiteError
 from .libc import libc_function
 from .text import printable

@@ -25,7 +25,8 @@ from .plan import incomplete, missing, orphans, records
 from .plan.earlier_fields import record_fields, with_earlier_fields
 from .plan.plan import Plan
 from .plan.planner import Planner
-from .quarantine import holding, identity
+from .quarantine import holding
+from .quarantine.state import identity
 from .quarantine.writer import QuarantineWriter
 from .session import Progress, Session, open_session
 

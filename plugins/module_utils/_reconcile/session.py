@@ -21,9 +21,9 @@ from .media.s3.store import S3Store
 from .media.store import MediaStore
 from .quarantine import leftovers
 from .quarantine.default_place import obstacle
-from .quarantine.identity import Identity
 from .quarantine.place import place_of
-from .quarantine.state import State, locked_beside
+from .quarantine.state.identity import Identity
+from .quarantine.state.site_state import State, locked_beside
 from .quarantine.store import locked
 from .spool import Spool
 

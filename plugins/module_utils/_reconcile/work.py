@@ -29,7 +29,7 @@ from .config.jobs import site
 from .config.options import DJANGO, DJANGO_SITE_INFO, LIST_FORMATS, QUARANTINE, QUARANTINE_INFO
 from .config.purge import purge_of
 from .config.site import OrphansJob, RecordsJob
-from .config.site_user import Worker
+from .config.trust.site_user import Worker
 from .config.values import checked
 from .errors import CleanupError
 from .quarantine import store as batches

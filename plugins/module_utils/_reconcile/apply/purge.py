@@ -29,10 +29,10 @@ from ..plan.earlier_fields import can_hold_paths, known_columns
 from ..plan.guards import guard_identity, guard_replica, guard_sweep
 from ..quarantine import purging
 from ..quarantine import store as quarantine
-from ..quarantine.announced import DAY, Announcements
 from ..quarantine.format import Batch, QuarantinedFile
-from ..quarantine.identity import earlier
 from ..quarantine.place import place_of
+from ..quarantine.state.announced import DAY, Announcements
+from ..quarantine.state.identity import earlier
 from ..quarantine.store import BatchInfo
 from ..session import Session, open_session
 from ..spool import Listed, Spool

@@ -13,7 +13,7 @@ from typing import Any, Union
 from ..config import site_file
 from ..config.options import JOBS, flagged_options
 from ..config.site import OrphansJob, RecordsJob, Site
-from ..config.site_user import Worker, this_process, worker_of
+from ..config.trust.site_user import Worker, this_process, worker_of
 from ..errors import SiteError
 
 Job = Union[OrphansJob, RecordsJob]

@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 from .. import work
-from ..config.site_user import worker_of
+from ..config.trust.site_user import worker_of
 from ..errors import Exit
 from .terminal import complain, say
 

@@ -17,7 +17,7 @@ import sys
 from typing import Any, Callable, NoReturn, Sequence
 
 from ..config.options import JOBS, LIST_FORMATS, Flag, Option, flagged_options
-from ..config.trusted import ROOT, why_untrusted
+from ..config.trust.paths import ROOT, why_untrusted
 from ..errors import CleanupError, Exit, SiteError
 from ..process import MOST_SENT
 from ..quarantine.store import LATEST

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, Callable, Mapping
 
-from ..config.trusted import require_own_folder
+from ..config.trust.paths import require_own_folder
 from ..report.metrics import NotWritten, write_log, write_metrics, write_outcome
 from .terminal import complain
 

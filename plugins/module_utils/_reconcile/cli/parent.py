@@ -17,7 +17,7 @@ from typing import Any, Mapping, TextIO
 
 from .. import process
 from ..config.django.environment import read_by_parent
-from ..config.site_user import Worker
+from ..config.trust.site_user import Worker
 from ..errors import CleanupError, Exit, worst
 from ..report import metrics
 from ..report.lists import Emit, ListFile

@@ -10,8 +10,8 @@ from typing import Iterator
 
 from ..config.site import Site
 from ..errors import StateError
-from ..quarantine import known_fields
-from ..quarantine.state import State
+from ..quarantine.state import known_fields
+from ..quarantine.state.site_state import State
 from .rights import Finding
 
 

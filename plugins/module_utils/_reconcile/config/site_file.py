@@ -20,7 +20,7 @@ from .django_jobs.asked import job_of
 from .jobs import quarantine_of
 from .options import JOBS, QUARANTINE, Option, job_options, module_options, shared_options, site_options
 from .site import OrphansJob, RecordsJob
-from .trusted import why_untrusted
+from .trust.paths import why_untrusted
 from .values import boolean, checked, unknown_keys
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -15,7 +15,7 @@ import stat
 from contextlib import suppress
 from typing import AbstractSet
 
-from ..config.trusted import ROOT, is_writable_by_others, user_words
+from ..config.trust.paths import ROOT, is_writable_by_others, user_words
 from ..errors import SiteError
 from ..text import escaped
 from .store import Blocked, Changed, FileState

@@ -19,7 +19,7 @@ from typing import Iterable, NamedTuple
 
 from ..errors import SiteError
 from ..kept import Code, Doubt
-from ..quarantine.finds import EarlierFinds, Finds, digest_of
+from ..quarantine.state.finds import EarlierFinds, Finds, digest_of
 from ..text import counted
 
 # Bytes of an item's digest: of its name, by which it is found again, and of its identity.

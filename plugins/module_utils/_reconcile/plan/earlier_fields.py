@@ -11,7 +11,7 @@ from typing import Iterator, Union
 
 from ..config.site import Column, OrphansJob, ProjectParts, RecordsJob
 from ..errors import SiteError
-from ..quarantine import known_fields
+from ..quarantine.state import known_fields
 from ..session import Session
 
 Job = Union[OrphansJob, RecordsJob]

@@ -11,7 +11,7 @@ from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
 from ..compare.no_paths import ColumnWithoutPaths
 from ..compare.unreferenced_folders import FEW_FILES
 from ..database.sweep import Unsearchable
-from ..quarantine.identity import Identity
+from ..quarantine.state.identity import Identity
 from ..spool import Listed
 from ..text import counted, escaped
 from .approval import Approval

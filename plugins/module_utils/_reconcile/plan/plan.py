@@ -16,7 +16,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 from ..compare.mentions.unlisted import UnlistedColumn
 from ..config.guards import GUARDS
 from ..kept import Code, Doubt, Kept
-from ..quarantine.identity import UNKNOWN, Identity
+from ..quarantine.state.identity import UNKNOWN, Identity
 from ..spool import Listed, Spool
 from ..text import printable
 from .approval import Confirmation, Item, PlanDigest, plan_id

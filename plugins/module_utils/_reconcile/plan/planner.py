@@ -20,8 +20,8 @@ from ..media.derived import patterns
 from ..media.paths import Spellings
 from ..media.store import FileState
 from ..quarantine.default_place import obstacle
-from ..quarantine.finds import EarlierFinds
-from ..quarantine.identity import earlier
+from ..quarantine.state.finds import EarlierFinds
+from ..quarantine.state.identity import earlier
 from ..quarantine.store import last_file_system
 from ..session import Session
 from ..text import counted, escaped

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Callable, Iterator, Mapping
 
 from ..config.site import OrphansJob, RecordsJob
-from ..config.trusted import require_own_folder
+from ..config.trust.paths import require_own_folder
 from ..errors import CleanupError
 from ..plan.plan import Plan
 from ..text import escaped

@@ -23,8 +23,8 @@ from typing import IO, Any, Mapping, cast
 
 from ...errors import SiteError
 from ...libc import libc_function
-from ..roots_own import folders_in, require_own_files, require_own_search_path
-from ..trusted import ROOT
+from ..trust.paths import ROOT
+from ..trust.roots_own import folders_in, require_own_files, require_own_search_path
 from .answer import facts_of
 from .facts import Facts
 from .failure import Failure

@@ -16,7 +16,7 @@ import stat
 from typing import Any, Iterator, Mapping
 
 from ...errors import SiteError
-from ..trusted import ROOT, why_untrusted
+from ..trust.paths import ROOT, why_untrusted
 from .systemd_unit import Read, unit_environment
 
 # Bytes of a file of variables.

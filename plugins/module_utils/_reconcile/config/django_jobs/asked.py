@@ -21,8 +21,8 @@ from ..django.facts import Facts
 from ..django.project import project_of
 from ..jobs import build_job, quarantine_of
 from ..options import OF_MODEL, QUARANTINE, SELECTIONS, Option, module_options
-from ..roots_own import require_own_options, require_own_site
 from ..site import OrphansJob, RecordsJob
+from ..trust.roots_own import require_own_options, require_own_site
 from ..values import checked
 from .jobs import project_job, quarantine_options
 

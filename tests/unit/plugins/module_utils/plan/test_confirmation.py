@@ -13,9 +13,9 @@ import pytest
 
 from engine.errors import StateError
 from engine.kept import Code
-from engine.quarantine import finds
-from engine.quarantine.finds import EarlierFinds, Finds
-from engine.quarantine.state import State
+from engine.quarantine.state import finds
+from engine.quarantine.state.finds import EarlierFinds, Finds
+from engine.quarantine.state.site_state import State
 from helpers.builders import Site, found, guards, ids, run
 
 pytestmark = pytest.mark.promise(3)

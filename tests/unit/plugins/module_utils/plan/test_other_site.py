@@ -16,7 +16,7 @@ import pytest
 
 from engine import run as runs
 from engine.errors import StateError
-from engine.quarantine.state import State
+from engine.quarantine.state.site_state import State
 from engine.report.describe import describe
 from engine.report.words import summary, warnings
 from helpers.builders import Media, Site, guards, run

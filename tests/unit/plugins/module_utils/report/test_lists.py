@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from engine import work
-from engine.config.site_user import this_process
+from engine.config.trust.site_user import this_process
 from engine.errors import CleanupError, SiteError
 from engine.report import lists
 from engine.report.lists import ListFile

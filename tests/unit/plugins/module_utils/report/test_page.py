@@ -21,7 +21,7 @@ from PIL import Image
 
 from engine import work
 from engine.config.keep import keep_of
-from engine.config.site_user import this_process
+from engine.config.trust.site_user import this_process
 from engine.errors import CleanupError
 from engine.report.description import Subject
 from engine.report.page.document import Limits, Lists, beginning, emit_document, emit_with_pictures

@@ -14,9 +14,9 @@ import pytest
 
 from engine.config.site import Site as SiteOptions
 from engine.errors import StateError
-from engine.quarantine import state as states
 from engine.quarantine import store as quarantine
-from engine.quarantine.state import ANNOUNCED_PURGE, IDENTITY, State
+from engine.quarantine.state import site_state as states
+from engine.quarantine.state.site_state import ANNOUNCED_PURGE, IDENTITY, State
 from engine.session import open_session
 from helpers.builders import Site, run
 from helpers.purging import purge

@@ -16,12 +16,12 @@ import os
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Iterator, Mapping
 
-from ..config.site import Site
-from ..errors import QuarantineError, StateError
-from ..media.disk.folder import DiskFolder
-from ..media.private_folder import NewFile, PrivateFolder
-from ..text import escaped
-from .place import Place, inside, make_folder, open_folder, path_of, place_of, shown
+from ...config.site import Site
+from ...errors import QuarantineError, StateError
+from ...media.disk.folder import DiskFolder
+from ...media.private_folder import NewFile, PrivateFolder
+from ...text import escaped
+from ..place import Place, inside, make_folder, open_folder, path_of, place_of, shown
 
 # The parts: which database and media store belong to the site; what earlier runs found; which fields the
 # project had; what was announced that a purge would delete.

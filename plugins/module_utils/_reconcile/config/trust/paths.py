@@ -14,7 +14,7 @@ import shlex
 import stat
 from typing import Iterable, Iterator
 
-from ..errors import SiteError
+from ...errors import SiteError
 
 ROOT = 0
 # As many as the kernel follows.

@@ -17,12 +17,12 @@ import posixpath
 import sys
 from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
-from ..errors import SiteError
-from ..media.s3.place import is_in_bucket
-from .django.project import Project, directory_of, python_of
-from .jobs import sqlite_path
-from .site import Site
-from .trusted import ROOT, why_untrusted, why_untrusted_code, why_untrusted_files
+from ...errors import SiteError
+from ...media.s3.place import is_in_bucket
+from ..django.project import Project, directory_of, python_of
+from ..jobs import sqlite_path
+from ..site import Site
+from .paths import ROOT, why_untrusted, why_untrusted_code, why_untrusted_files
 
 # Where the distribution has what all its users run.
 _OF_SYSTEM = ("/", "/usr")

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from engine.config import site_file, trusted
-from engine.config.trusted import why_untrusted
+from engine.config import site_file
+from engine.config.trust import paths
+from engine.config.trust.paths import why_untrusted
 from engine.errors import SiteError
 
 STRANGER = 12_345
@@ -49,15 +50,15 @@ def test_a_site_file_that_everybody_may_write_is_refused(file: Path, which: str)
 @pytest.mark.promise(15)
 def test_a_group_with_other_members_may_not_write(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.chmod(0o660)
-    monkeypatch.setattr(trusted, "has_other_members", lambda _gid, _trusted: True)
+    monkeypatch.setattr(paths, "has_other_members", lambda _gid, _trusted: True)
     with pytest.raises(SiteError, match=f"the group of {file} may write it. Run: chmod g-w {file}"):
         read(file)
-    monkeypatch.setattr(trusted, "has_other_members", lambda _gid, _trusted: False)
+    monkeypatch.setattr(paths, "has_other_members", lambda _gid, _trusted: False)
     assert read(file) == {"name": "kit"}
 
 
 def test_a_group_that_is_not_known_has_other_members() -> None:
-    assert trusted.has_other_members(4_000_000, {0})
+    assert paths.has_other_members(4_000_000, {0})
 
 
 @needs_root
@@ -112,7 +113,7 @@ def test_a_chain_of_links_that_does_not_end_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.promise(15)
 def test_an_access_list_counts_as_others(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.chmod(0o660)
-    monkeypatch.setattr(trusted, "has_other_members", lambda _gid, _trusted: False)
+    monkeypatch.setattr(paths, "has_other_members", lambda _gid, _trusted: False)
     assert why_untrusted(str(file)) is None
     monkeypatch.setattr(os, "getxattr", lambda *_arguments: b"a list")
     assert f"the group of {file} may write it" in (why_untrusted(str(file)) or "")

@@ -16,8 +16,8 @@ import struct
 from hashlib import blake2b
 from typing import IO, Iterator, NamedTuple
 
-from ..spool import ExternalSort
-from .state import State
+from ...spool import ExternalSort
+from .site_state import State
 
 _FORMAT = b"media-cleanup finds 1\n"
 # A digest, seconds since 1970, and a number of scans.

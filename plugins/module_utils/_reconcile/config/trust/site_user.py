@@ -17,15 +17,15 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any, Mapping, Sequence
 
-from ..errors import SiteError
-from ..media.s3.place import is_in_bucket
-from ..text import escaped
-from .django.project import python_of
-from .jobs import absolute
-from .options import JOBS, module_options
+from ...errors import SiteError
+from ...media.s3.place import is_in_bucket
+from ...text import escaped
+from ..django.project import python_of
+from ..jobs import absolute
+from ..options import JOBS, module_options
+from ..values import checked
+from .paths import ROOT, is_writable_by_others
 from .roots_own import require_own
-from .trusted import ROOT, is_writable_by_others
-from .values import checked
 
 _NAMES = ("user", "python", "django", "media_root", "quarantine", "state_directory", "database_url")
 _DECIDING = [replace(option, required=False) for option in module_options(JOBS[0]) if option.name in _NAMES]

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..config.site import ProjectParts, column_of
-from .state import KNOWN_FIELDS, State
+from ...config.site import ProjectParts, column_of
+from .site_state import KNOWN_FIELDS, State
 
 _COLUMNS, _RECEIVERS = "columns", "receivers"
 # More than any project has of either; the state is read as a whole.

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Mapping, NamedTuple
 
-from ..host import NO_ID
-from .state import IDENTITY, State
+from ...host import NO_ID
+from .site_state import IDENTITY, State
 
 
 class Identity(NamedTuple):

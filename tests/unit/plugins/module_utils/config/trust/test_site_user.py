@@ -12,7 +12,7 @@ from typing import Any, Iterator
 
 import pytest
 
-from engine.config.site_user import worker_of
+from engine.config.trust.site_user import worker_of
 from engine.errors import SiteError
 from helpers.users import NOBODY, as_nobody, give, needs_root, open_folder
 

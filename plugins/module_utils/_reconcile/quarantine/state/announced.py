@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from typing import Collection, Mapping
 
-from .state import ANNOUNCED_PURGE, State
+from .site_state import ANNOUNCED_PURGE, State
 
 # Seconds.
 DAY = 24 * 3600
