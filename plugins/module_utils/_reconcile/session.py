@@ -15,9 +15,7 @@ from .database.base import Database
 from .database.drivers import connect
 from .media.local import LocalStore
 from .media.paths import Spellings
-from .media.s3.place import bucket_place, is_in_bucket
-from .media.s3.private.bucket import GUARD
-from .media.s3.store import S3Store
+from .media.s3.place import UNCONDITIONAL_DELETE, bucket_place, is_in_bucket
 from .media.store import MediaStore
 from .quarantine import leftovers
 from .quarantine.default_place import obstacle
@@ -124,8 +122,11 @@ def open_store(site: Site, max_listed: int | None = None) -> MediaStore:
     """The media store of a site, to be entered; its quarantine is never listed."""
     most = site.max_listed if max_listed is None else max_listed
     if is_in_bucket(site.media_root):
+        # Only where it is used: a module of Ansible compiles all that it imports at each start.
+        from .media.s3.store import S3Store
+
         store = S3Store(bucket_place("media_root", site.media_root), site.storage_options, most)
-        store.accepts_unconditional_delete = GUARD in site.accept
+        store.accepts_unconditional_delete = UNCONDITIONAL_DELETE in site.accept
         return store
     never: Sequence[bytes] = [site.quarantine_in_root] if site.quarantine_in_root else []
     return LocalStore(site.media_root, most, never)

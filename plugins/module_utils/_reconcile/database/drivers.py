@@ -4,7 +4,9 @@
 
 """Opens the database that a URL names, by the driver that this interpreter has.
 
-This is the one place that chooses among databases and their drivers.
+This is the one place that chooses among databases and their drivers. Each is imported only where it
+is used: a module of Ansible compiles all that it imports at each start, and psycopg 3 alone takes
+longer than all of the engine.
 """
 
 from __future__ import annotations
@@ -12,15 +14,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import Callable, Sequence
+from typing import TYPE_CHECKING, Callable, Sequence
 
 from ..config.jobs import sqlite_path
 from ..errors import DatabaseError, SiteError
 from .base import Database
-from .mysql.database import MySQL
-from .postgresql.database import PostgreSQL
-from .postgresql.libpq import LibpqConnection
-from .sqlite.database import SQLite
+
+if TYPE_CHECKING:
+    from .postgresql.libpq import LibpqConnection
 
 
 def connect(url: str, read_only: bool) -> Database:
@@ -43,7 +44,6 @@ def connect(url: str, read_only: bool) -> Database:
 
 
 def psycopg2_connection() -> type[LibpqConnection]:
-    # The drivers are imported only where they are used: psycopg 3 alone takes longer than all of the engine.
     from .postgresql.psycopg_2 import Psycopg2Connection
 
     return Psycopg2Connection
@@ -63,6 +63,8 @@ POSTGRESQL_DRIVERS: Sequence[Callable[[], type[LibpqConnection]]] = (
 
 
 def _open_postgresql(url: str, read_only: bool) -> Database:
+    from .postgresql.database import PostgreSQL
+
     connection = _postgresql_driver()(url)
     try:
         return PostgreSQL(connection, read_only)
@@ -90,7 +92,15 @@ def _postgresql_driver() -> type[LibpqConnection]:
     )
 
 
+def _open_mysql(url: str, read_only: bool) -> Database:
+    from .mysql.database import MySQL
+
+    return MySQL(url, read_only)
+
+
 def _open_sqlite(url: str, read_only: bool) -> Database:
+    from .sqlite.database import SQLite
+
     path = sqlite_path(url)
     if not path.startswith("/"):
         raise SiteError(
@@ -111,7 +121,7 @@ _OPENERS: dict[str, Callable[[str, bool], Database]] = {
     "postgresql": _open_postgresql,
     "postgres": _open_postgresql,
     "postgis": _open_postgresql,
-    "mysql": MySQL,
-    "mariadb": MySQL,
+    "mysql": _open_mysql,
+    "mariadb": _open_mysql,
     "sqlite": _open_sqlite,
 }

@@ -12,9 +12,13 @@ from typing import NamedTuple, Union
 from ..config.site import Site
 from ..media.disk.folder import DiskFolder
 from ..media.private_folder import PrivateFolder
-from ..media.s3.place import BucketPlace, StorageOptions, bucket_place, is_in_bucket
-from ..media.s3.private.bucket import GUARD
-from ..media.s3.private.folder import BucketFolder
+from ..media.s3.place import (
+    UNCONDITIONAL_DELETE,
+    BucketPlace,
+    StorageOptions,
+    bucket_place,
+    is_in_bucket,
+)
 from ..text import escaped
 
 
@@ -34,7 +38,7 @@ def place_of(site: Site) -> Place:
     """Where the quarantine of a site is; an empty path where it has none."""
     if site.quarantine is not None and is_in_bucket(site.quarantine):
         where = bucket_place("quarantine", site.quarantine)
-        return InBucket(where, site.storage_options, GUARD in site.accept)
+        return InBucket(where, site.storage_options, UNCONDITIONAL_DELETE in site.accept)
     return site.quarantine or b""
 
 
@@ -60,6 +64,9 @@ def open_folder(place: Place, what: str) -> PrivateFolder:
     Raises FileNotFoundError where there is none, except for one in a bucket.
     """
     if isinstance(place, InBucket):
+        # Only where it is used: a module of Ansible compiles all that it imports at each start.
+        from ..media.s3.private.folder import BucketFolder
+
         return BucketFolder.open(place.where, place.options, what, place.accepts_unconditional_delete)
     return DiskFolder.open(place, what)
 

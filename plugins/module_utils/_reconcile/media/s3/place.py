@@ -19,6 +19,8 @@ SCHEME = "s3://"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 # Bytes of a key.
 LONGEST_KEY = 1024
+# The guard that refuses a service which deletes an object also where it is another one by now.
+UNCONDITIONAL_DELETE = "unconditional_delete"
 
 
 class BucketPlace(NamedTuple):

@@ -11,10 +11,9 @@ from contextlib import suppress
 from ....errors import QuarantineError, RefusedError
 from ..client import Bucket
 from ..failures import BucketError, ConditionFailed, NotSupported
-from ..place import StorageOptions
+from ..place import UNCONDITIONAL_DELETE, StorageOptions
 from .acl import Acls
 
-GUARD = "unconditional_delete"
 # The MD5 of another content than that of the probe.
 _OTHER_TAG = "d41d8cd98f00b204e9800998ecf8427e"
 
@@ -75,10 +74,10 @@ class PrivateBucket(Bucket):
         self.erase(key)
         if not self._deletes_safely:
             raise RefusedError(
-                f"refused by the guard {GUARD}: the service of s3://{self.name} deletes an object also where "
-                "it is another one by now, so what a site uploads at that very moment under the same name "
-                "would be lost. If no name is used twice (file_overwrite is off), set accept: "
-                f"[{GUARD}]. Nothing was removed."
+                f"refused by the guard {UNCONDITIONAL_DELETE}: the service of s3://{self.name} deletes an "
+                "object also where it is another one by now, so what a site uploads at that moment under "
+                "the same name would be lost. If no name is used twice (file_overwrite is off), set accept: "
+                f"[{UNCONDITIONAL_DELETE}]. Nothing was removed."
             )
 
     def _is_read_by_anybody(self, key: str) -> bool:
