@@ -182,13 +182,17 @@ class Bucket:
         """Read an object block by block."""
         with closing(self.ask("get_object", _which(key, version))["Body"]) as body:
             while True:
-                try:
-                    block: bytes = body.read(_BLOCK)
-                except Exception as error:  # what urllib3 raises differs from release to release
-                    raise failure_of(error) from None
+                block = self.read(body, _BLOCK)
                 if not block:
                     return
                 yield block
+
+    def read(self, body: Any, most: int | None = None) -> bytes:
+        """Read on in the body of an answer, up to so many bytes."""
+        try:
+            return bytes(body.read(most))
+        except self._errors as error:
+            raise failure_of(error) from None
 
     def get(self, key: str, most: int, version: str = "") -> bytes | None:
         """The content of an object that is not longer than this; None where it is."""
@@ -254,11 +258,12 @@ def _session(kind: type, profile: str | None) -> Any:
 
 
 def _client(options: StorageOptions) -> tuple[Any, tuple[type[Exception], ...]]:
-    """A client, and what its requests raise. Raises SiteError where there can be none."""
+    """A client, and what its requests and their bodies raise. Raises SiteError where there can be none."""
     try:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
+        from urllib3.exceptions import HTTPError
     except ImportError as error:
         raise SiteError(
             f"boto3 cannot be imported by {sys.executable} on this host ({' '.join(str(error).split())}); "
@@ -295,7 +300,9 @@ def _client(options: StorageOptions) -> tuple[Any, tuple[type[Exception], ...]]:
         ) from None
     client.meta.events.register("before-parameter-build.s3", _take_headers)
     client.meta.events.register("before-call.s3", _send_headers)
-    return client, (BotoCoreError, ClientError)
+    # Reading a body may raise what urllib3 does. A file of credentials that is being replaced is a
+    # FileNotFoundError, which must not look like an answer of the service.
+    return client, (BotoCoreError, ClientError, HTTPError, OSError)
 
 
 def _take_headers(params: dict[str, Any], context: dict[str, Any], **_more: Any) -> None:

@@ -19,7 +19,6 @@ from typing import IO, Any, NamedTuple
 
 from ...private_folder import NewFile
 from ..client import quoted
-from ..failures import failure_of
 from .bucket import PrivateBucket
 
 # Bytes that are written to one object before anybody asks for it.
@@ -178,10 +177,7 @@ def _range(bucket: PrivateBucket, part: Part, first: int, last: int) -> bytes:
     asked = {"Key": part.key, "Range": f"bytes={first}-{last}", "IfMatch": quoted(part.tag)}
     said = bucket.ask("get_object", asked)
     with closing(said["Body"]) as body:
-        try:
-            found: bytes = body.read()
-        except Exception as error:  # what urllib3 raises differs from release to release
-            raise failure_of(error) from None
+        found = bucket.read(body)
     if len(found) != last - first + 1:
         raise OSError(errno.EIO, "the service sent another part of an object than it was asked for")
     return found

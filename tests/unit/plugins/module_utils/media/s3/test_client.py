@@ -4,15 +4,21 @@
 from __future__ import annotations
 
 import sys
+from ssl import SSLError
+from types import SimpleNamespace
 from typing import Any, Callable, Iterator
 
 import pytest
+from botocore.exceptions import IncompleteReadError, ReadTimeoutError
+from urllib3.exceptions import DecodeError, ProtocolError
 
 from engine.errors import SiteError
 from engine.media.s3 import client
 from engine.media.s3.client import Bucket
 from engine.media.s3.failures import BucketError, ConditionFailed, NotSupported, failure_of
 from engine.media.s3.place import StorageOptions, storage_options
+from engine.media.s3.private import parts
+from engine.media.s3.private.bucket import PrivateBucket
 from helpers.s3_servers import SERVICES, S3Server, Service
 
 SECRET = "hunter2-and-more"
@@ -165,6 +171,72 @@ def test_a_404_that_nobody_explains_is_no_absence(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(bucket, "client", type("Proxy", (), {"head_object": answer, "get_object": answer}))
     with pytest.raises(BucketError):
         bucket.head("a")
+
+
+@pytest.mark.promise(1)
+def test_credentials_that_are_gone_are_no_absence() -> None:
+    """As the file of a token is for a moment, or the program that a profile names."""
+    bucket = Bucket("uploads", StorageOptions("http://127.0.0.1:9", "x", "key", SECRET))
+
+    def sign(**_asked: Any) -> None:
+        raise FileNotFoundError(2, "No such file or directory", SECRET)
+
+    bucket.client.meta.events.register("before-sign.s3", sign)
+    for ask in (bucket.head, bucket.delete, lambda key: bucket.get(key, 10)):
+        with pytest.raises(BucketError, match=r"the request failed \(FileNotFoundError\)"):
+            ask("a")
+
+
+def _read_blocks(bucket: PrivateBucket) -> object:
+    return list(bucket.blocks("a"))
+
+
+def _read_a_part(bucket: PrivateBucket) -> object:
+    part = parts.Part("a", 1, 0, 4, "tag")
+    return parts._PartsReader(bucket, [part]).readinto(bytearray(4))
+
+
+def _breaks_off(error: Exception) -> PrivateBucket:
+    """A bucket whose objects cannot be read to their end."""
+
+    class Body:
+        def read(self, _most: int | None = None) -> bytes:
+            raise error
+
+        def close(self) -> None: ...
+
+    bucket = PrivateBucket("uploads", StorageOptions("http://127.0.0.1:9", "x", "key", SECRET))
+    bucket.client = SimpleNamespace(get_object=lambda **_asked: {"Body": Body()}, close=bool)
+    return bucket
+
+
+@pytest.mark.promise(1)
+@pytest.mark.promise(12)
+@pytest.mark.parametrize("read", [_read_blocks, _read_a_part])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url=SECRET, error=SECRET),
+        IncompleteReadError(actual_bytes=1, expected_bytes=4),
+        ProtocolError(SECRET),
+        DecodeError(SECRET),
+        ConnectionResetError(SECRET),
+        SSLError(SECRET),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_object_that_cannot_be_read_to_its_end_is_unreadable(
+    read: Callable[[PrivateBucket], object], error: Exception
+) -> None:
+    with pytest.raises(BucketError, match=type(error).__name__) as raised:
+        read(_breaks_off(error))
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize("read", [_read_blocks, _read_a_part])
+def test_a_defect_is_no_failure_of_the_service(read: Callable[[PrivateBucket], object]) -> None:
+    with pytest.raises(KeyError):
+        read(_breaks_off(KeyError("ours")))
 
 
 @pytest.mark.promise(12)
