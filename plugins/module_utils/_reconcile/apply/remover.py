@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Iterable, Protocol, Sequence
 
+from ..closable import Closable
 from ..media.store import FileState, MediaStore
 from ..quarantine import holding
 from ..quarantine.writer import BatchWriter
@@ -65,7 +66,7 @@ class Remover(Protocol):
         """End what ``prepare`` began: all files were confirmed or put back, as far as that was possible."""
 
 
-class PermanentRemover:
+class PermanentRemover(Closable):
     """Files are deleted for good: there is no quarantine.
 
     Until the database was asked once more they wait in a private folder of the store, with a manifest
@@ -77,15 +78,7 @@ class PermanentRemover:
 
     _writer: BatchWriter | None = None
 
-    def __enter__(self) -> PermanentRemover:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         if self._writer:
             self._writer.close()
             self._writer = None

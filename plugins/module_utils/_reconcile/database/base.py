@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, ContextManager, Iterator, Protocol, Sequence
 
+from ..closable import Closable
 from ..errors import DatabaseError
 from .archived_rows import RowArchive
 from .dependents import DependentRows
@@ -22,7 +22,7 @@ from .sweep import Sweep
 PREPARED = "prepared "
 
 
-class Database(References, Records, DependentRows, RowArchive, Sweep):
+class Database(References, Records, DependentRows, RowArchive, Sweep, Closable):
     """An open database: its catalog, references, records, dependent rows, rows for the archive, and texts.
 
     Paths are bytes throughout, and what comes ordered comes in the order of these bytes. Each statement
@@ -38,17 +38,6 @@ class Database(References, Records, DependentRows, RowArchive, Sweep):
     @abstractmethod
     def close(self) -> None:
         """Close the connection, which ends a transaction and the lock."""
-
-    def __enter__(self) -> Database:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @abstractmethod
     def identity(self) -> str:

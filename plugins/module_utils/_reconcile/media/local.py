@@ -16,7 +16,6 @@ import os
 import stat
 from contextlib import suppress
 from itertools import islice
-from types import TracebackType
 from typing import AbstractSet, Iterable, Iterator, Pattern
 
 from ..errors import SiteError
@@ -95,12 +94,7 @@ class LocalStore(MediaStore):
             ) from None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self.forget()
         os.close(self._root)
 

@@ -11,26 +11,15 @@ written is safe after ``sync``, and a file is replaced as a whole.
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
-from types import TracebackType
+from abc import abstractmethod
 from typing import IO
 
+from ..closable import Closable
 from .store import FileState
 
 
-class NewFile(ABC):
+class NewFile(Closable):
     """A file that is being written. A context manager, which closes it."""
-
-    def __enter__(self) -> NewFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @abstractmethod
     def write(self, data: bytes) -> object:
@@ -49,7 +38,7 @@ class NewFile(ABC):
         """Write what is not written yet, and close the file; more than once does no harm."""
 
 
-class PrivateFolder(ABC):
+class PrivateFolder(Closable):
     """An open private folder. A context manager; ``path`` is where it was, for messages only.
 
     Raises OSError for what the disk or the bucket refuses, and QuarantineError for a folder that is not
@@ -63,17 +52,6 @@ class PrivateFolder(ABC):
         self.path = path
         # Its name in messages: "the quarantine".
         self._what = what
-
-    def __enter__(self) -> PrivateFolder:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @abstractmethod
     def close(self) -> None:

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import posixpath
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from enum import Enum
-from types import TracebackType
 from typing import TYPE_CHECKING, AbstractSet, Iterable, Iterator, NamedTuple, Pattern, Sequence
 
+from ..closable import Closable
 from ..spool import Listed, path_spool
 from .quick_check import Finder, QuickCheck
 
@@ -143,7 +143,7 @@ class Changed(Exception):
     """The file was removed, or is not the one that was checked."""
 
 
-class MediaStore(ABC):
+class MediaStore(Closable):
     """The files below one media root. A context manager: it is open inside the ``with`` statement.
 
     Paths are bytes, relative to the root, with slashes between their parts; the root itself is
@@ -171,12 +171,7 @@ class MediaStore(ABC):
         """Open the store; raises SiteError where it is not there or cannot be read."""
 
     @abstractmethod
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         """Close the store, which ends its lock."""
 
     # What it is.

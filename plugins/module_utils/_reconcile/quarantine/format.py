@@ -27,9 +27,9 @@ import re
 from array import array
 from contextlib import ExitStack
 from itertools import islice
-from types import TracebackType
 from typing import Any, Collection, Iterator, Mapping, NamedTuple
 
+from ..closable import Closable
 from ..config.site import Column, column_of
 from ..errors import QuarantineError, SiteError
 from ..media.copy import DIGEST_SIZE
@@ -149,7 +149,7 @@ def as_path(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-class Batch:
+class Batch(Closable):
     """A batch that is read, in an open quarantine. A context manager, which closes the batch's folder.
 
     Raises QuarantineError for what a damage has left unreadable, and OSError.
@@ -165,15 +165,7 @@ class Batch:
         # The folder of the file that was asked for last: neighbours come in a row.
         self._last: tuple[str, PrivateFolder | None] = ("", None)
 
-    def __enter__(self) -> Batch:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         if self._last[1]:
             self._last[1].close()
         self._stack.close()

@@ -9,9 +9,9 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import ExitStack, suppress
-from types import TracebackType
 from typing import Any, Iterable, Mapping, Sequence
 
+from ..closable import Closable
 from ..config.site import Column, Site
 from ..errors import CleanupError, QuarantineError
 from ..media.private_folder import NewFile, PrivateFolder
@@ -33,7 +33,7 @@ from .place import place_of
 from .store import prepared, write_lines, writing
 
 
-class BatchWriter:
+class BatchWriter(Closable):
     """A new batch in an open folder, into which files are moved. A context manager; closes the folder too.
 
     ``name`` is that of the batch; empty once it is known that it holds nothing.
@@ -64,17 +64,6 @@ class BatchWriter:
             write_lines(self._manifest, [{**header, **CONFIRMS, "format": FORMAT, "batch": self.name}])
             self._folder.sync()
             self._stack = stack.pop_all()
-
-    def __enter__(self) -> BatchWriter:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close all that is open; a batch that holds nothing is deleted."""

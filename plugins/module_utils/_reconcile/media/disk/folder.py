@@ -103,9 +103,6 @@ class DiskFolder(PrivateFolder):
         finally:
             os.close(parent)
 
-    def __enter__(self) -> DiskFolder:
-        return self
-
     def close(self) -> None:
         if self._handle >= 0:
             os.close(self._handle)

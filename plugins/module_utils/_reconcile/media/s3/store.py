@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import hashlib
-from types import TracebackType
 from typing import AbstractSet, Iterable, Iterator, Pattern
 
 from ...errors import SiteError
@@ -68,12 +67,7 @@ class S3Store(MediaStore):
             ) from None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self.bucket.close()
 
     # What it is.

@@ -67,9 +67,6 @@ class BucketFolder(PrivateFolder):
         folder._owns_bucket = True
         return folder
 
-    def __enter__(self) -> BucketFolder:
-        return self
-
     def close(self) -> None:
         if self._lease:
             self._lease.close()
