@@ -51,6 +51,10 @@ class Fault:
     error: int = 0
     lasting: bool = False
 
+    def counts(self, call: str) -> bool:
+        """Is this call a step? A commit is a use of the connection like any other, too."""
+        return self.call in ("", call) or (self.call, call) == ("sql", "committing")
+
     def __str__(self) -> str:
         what = f"{errno.errorcode[self.error]} of {self.call}" if self.error else self.kind
         return f"{what}{' for good' if self.lasting else ''} at step {self.step}"
@@ -67,7 +71,7 @@ class Steps:
         self.count = 0
 
     def take(self, call: str, cut: Callable[[], None] | None = None) -> None:
-        if self.fault.call and call != self.fault.call:
+        if not self.fault.counts(call):
             return
         self.count += 1
         if self.count != self.fault.step and not (self.fault.lasting and self.count > self.fault.step):
@@ -112,27 +116,29 @@ class Steps:
                 cut()
                 raise lost("server closed the connection unexpectedly")
 
-            return Connection(
-                real, lambda: self.take("sql", cut), lambda: self.take("committed", cut_and_tell)
-            )
+            steps = {"sql": cut, "committing": cut, "committed": cut_and_tell}
+            return Connection(real, lambda call: self.take(call, steps[call]))
 
         return connecting
 
 
 class Connection:
-    """A database connection of which every use is a step."""
+    """A database connection of which every use is a step, and the end of a commit is another one."""
 
-    def __init__(self, real: Any, step: Callable[[], None], committed: Callable[[], None]) -> None:
-        self.__dict__.update(_real=real, _step=step, _committed=committed)
+    def __init__(self, real: Any, step: Callable[[str], None]) -> None:
+        self.__dict__.update(_real=real, _step=step)
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("cursor", "execute", "executemany", "commit"):
-            self._step()
-        return self._committing if name == "commit" else getattr(self._real, name)
+        if name == "commit":
+            return self._commit
+        if name in ("cursor", "execute", "executemany"):
+            self._step("sql")
+        return getattr(self._real, name)
 
-    def _committing(self) -> None:
+    def _commit(self) -> None:
+        self._step("committing")
         self._real.commit()
-        self._committed()
+        self._step("committed")
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._real, name, value)

@@ -361,7 +361,7 @@ def _after_a_commit(full_site: FullSite, job: str, fault: Callable[[int], Fault]
         _plan, outcome = full_site.run(job)
         said.write_text(json.dumps([outcome.error, outcome.batch, outcome.removed.records]))
 
-    for step in range(1, 250):
+    for step in range(1, 25):
         said.unlink(missing_ok=True)
         ended = in_child(work, fault(step))
         assert ended.trouble == ""
@@ -382,7 +382,7 @@ def test_a_commit_whose_answer_is_lost_is_told_as_unknown(
     tmp_path: Path, postgresql: Any, job: str, arrived: bool
 ):
     full_site = settled(FullSite(tmp_path, postgresql))
-    call = "committed" if arrived else "sql"
+    call = "committed" if arrived else "committing"
     error, batch, records = _after_a_commit(full_site, job, lambda step: Fault("cut", step, call))
     assert "committing failed" in error
     assert "rolled back" not in error
