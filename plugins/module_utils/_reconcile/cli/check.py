@@ -24,7 +24,7 @@ from ..config.site import Site
 from ..database.base import Database
 from ..errors import CleanupError, Exit
 from ..media.s3.place import is_in_bucket
-from ..plan.dependents.rules import UPDATING
+from ..plan.dependents.link import UPDATING
 from ..plan.dependents.update import Update
 from ..quarantine.default_place import obstacle_in_bucket
 from ..run import Job, Run

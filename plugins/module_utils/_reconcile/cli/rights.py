@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import Iterator, NamedTuple, Sequence
 
-from ..config.site import OrphansJob
 from ..database.drivers import connect
 from ..database.sweep import SearchedTable
-from ..plan.records import RecordsPlan
-from ..run import Run
+from ..plan.plan import Plan
+from ..run import Job, Run
 
 _CHANGES = "SELECT, INSERT, UPDATE, DELETE"
 
@@ -27,20 +27,20 @@ class Finding(NamedTuple):
 
 def findings(runs: Sequence[Run]) -> Iterator[Finding]:
     """Yield a finding for each database whose jobs could be planned."""
-    planned = [run for run in runs if run.plan is not None]
-    for url in dict.fromkeys(run.job.site.database_url for run in planned):
-        yield _finding(url, [run for run in planned if run.job.site.database_url == url])
+    planned = [(run.job, run.plan) for run in runs if run.plan is not None]
+    for url in dict.fromkeys(job.site.database_url for job, _plan in planned):
+        yield _finding(url, [(job, plan) for job, plan in planned if job.site.database_url == url])
 
 
-def _finding(url: str, runs: Sequence[Run]) -> Finding:
+def _finding(url: str, planned: Sequence[tuple[Job, Plan]]) -> Finding:
     what = "the database user has no rights of a superuser"
     with connect(url, read_only=True) as database:
         user = database.superuser()
         if not user:
             return Finding(what)
-        sweeps = any(run.job.site.enabled("sweep") for run in runs)
+        sweeps = any(job.site.enabled("sweep") for job, _plan in planned)
         searched = database.searched_columns().tables if sweeps else ()
-        enough = database.sufficient_grants() or _grants(runs, searched)
+        enough = database.sufficient_grants() or _grants(planned, searched)
     return Finding(
         what,
         f"{user} is a superuser, or a member of one. The site's own triggers and functions run with these "
@@ -48,10 +48,12 @@ def _finding(url: str, runs: Sequence[Run]) -> Finding:
     )
 
 
-def _grants(runs: Sequence[Run], searched: Sequence[SearchedTable]) -> str:
+def _grants(planned: Sequence[tuple[Job, Plan]], searched: Sequence[SearchedTable]) -> str:
     """The statements that give a role what these jobs, the sweep and a restore need."""
-    changed = dict.fromkeys(table for run in runs for table in _changed(run))
-    read = dict.fromkeys(table for run in runs for table in _read(run) if table not in changed)
+    changed = dict.fromkeys(table for _job, plan in planned for table in plan.changed_tables)
+    listed = (column.table for job, _plan in planned for column in job.references)
+    dependent = (table for _job, plan in planned for table in plan.dependent_tables)
+    read = dict.fromkeys(table for table in chain(listed, dependent) if table not in changed)
     schemas = dict.fromkeys(_quoted(table.identity[0]) for table in searched)
     grants = [(_CHANGES, ", ".join(map(_quoted, changed)))]
     grants += [("SELECT", f"ALL TABLES IN SCHEMA {schema}") for schema in schemas]
@@ -66,17 +68,3 @@ def _quoted(table: str) -> str:
         for part in table.split(".")
     )
     return ".".join(parts)
-
-
-def _changed(run: Run) -> Iterator[str]:
-    if isinstance(run.plan, RecordsPlan):
-        yield run.plan.selection.table.name
-        for link in run.plan.links.links():
-            if link.action in ("delete", "set_null"):
-                yield link.child.name
-
-
-def _read(run: Run) -> Iterator[str]:
-    yield from (column.table for column in run.job.references)
-    if not isinstance(run.job, OrphansJob) and isinstance(run.plan, RecordsPlan):
-        yield from (link.child.name for link in run.plan.links.links())

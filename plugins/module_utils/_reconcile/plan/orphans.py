@@ -84,9 +84,9 @@ class OrphansPlanner(Planner):
 
     def __init__(self, session: Session, job: OrphansJob, approved: str | None = None) -> None:
         self.began_ns = time.time_ns() - CLOCK_TICK_NS
+        self.job = job
         scope = _scope(job)
         super().__init__(session, job, scope, approved)
-        self.job = job
         self.plan = Plan(job.name, scope, self.moment, _spool(), job.site.max_listed)
         self.directories, notes = _judged_folders(session, job)
         self.plan.directories = self.directories
@@ -106,6 +106,9 @@ class OrphansPlanner(Planner):
         # By listed directory: files, and unreferenced files; and how many of them would be removed.
         self.counts: dict[bytes, tuple[int, int]] = {}
         self.removed: Counter[bytes] = Counter()
+
+    def item_of_file(self, path: bytes) -> bytes | None:
+        return path
 
     def find(self) -> None:
         self._require_directories()

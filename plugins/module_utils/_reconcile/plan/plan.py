@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Mapping, NamedTuple, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 
 from ..compare.mentions.unlisted import UnlistedColumn
 from ..config.guards import GUARDS
@@ -90,6 +90,16 @@ class Plan:
     def is_itemized(self) -> bool:
         """Whether its token lists each item, so that some of them can be kept."""
         return self._digest.is_itemized
+
+    @property
+    def changed_tables(self) -> Iterable[str]:
+        """The tables whose rows may be deleted or changed by it."""
+        return ()
+
+    @property
+    def dependent_tables(self) -> Iterable[str]:
+        """The tables whose rows are read, since they may depend on records."""
+        return ()
 
     def keep(self, name: bytes, code: Code, reason: str, other: bytes = b"") -> None:
         """Note an item that is kept because of a doubt about it."""

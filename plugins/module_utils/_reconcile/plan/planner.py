@@ -14,7 +14,7 @@ from ..compare.keep import KeepList
 from ..compare.mentions.unlisted import Unlisted
 from ..compare.no_paths import columns_without_paths
 from ..compare.path_mismatch import Sample, better_reading
-from ..config.site import OrphansJob, RecordsJob, Site
+from ..config.site import Keep, OrphansJob, RecordsJob, Site
 from ..kept import Code, Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings
@@ -84,7 +84,7 @@ class Planner(ABC):
         self.sample = Sample()
         self.own_files = self.database.own_files()
         if self.site.review:
-            require_reviewed(self.site.review, self.approval, job)
+            require_reviewed(self.site.review, self.approval, self._names_of(self.site.review.keep))
         self.keep = KeepList(job.site.keep, self.database, self.spellings, self.site.review)
         self.unlisted = Unlisted(session.sweep, job.path_columns, job.site)
 
@@ -95,6 +95,20 @@ class Planner(ABC):
     @abstractmethod
     def finish(self) -> Plan:
         """Make the plan of what was found."""
+
+    def item_of_file(self, path: bytes) -> bytes | None:
+        """The name that a file has as an item of a plan of the job; None if files are no items of it."""
+        return None
+
+    def item_of_row(self, table: str, key: str) -> bytes | None:
+        """The name that a row has as an item of a plan of the job; None if rows of the table are none."""
+        return None
+
+    def _names_of(self, keep: Keep) -> dict[str, bytes | None]:
+        """What a list keeps, in words, and the names of these items."""
+        files = {escaped(path): self.item_of_file(path) for path in (*keep.paths, *keep.files)}
+        rows = {f"row {key} of {table}": self.item_of_row(table, key) for table, key in keep.rows}
+        return {**files, **rows}
 
     def planned(self) -> Plan:
         """The plan of a job that has its session to itself."""

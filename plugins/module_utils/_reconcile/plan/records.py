@@ -75,7 +75,12 @@ class Record(NamedTuple):
     def item(self) -> Item:
         paths = [os.fsdecode(path) if path else None for path in (self.file, *self.companions)]
         identity = json.dumps([paths, self.dependents, os.fsdecode(self.moved_to)])
-        return Item(b"row\0" + self.shown_key.encode(), identity.encode(), ALTERED)
+        return Item(item_name(self.shown_key), identity.encode(), ALTERED)
+
+
+def item_name(shown_key: str) -> bytes:
+    """The name of a row as an item of a plan, by its key as reports show it."""
+    return b"row\0" + shown_key.encode("utf-8", "surrogateescape")
 
 
 class Relink(NamedTuple):
@@ -131,6 +136,15 @@ class RecordsPlan(Plan):
         # The first of these rows, in words.
         self.dependents_listed: Listed[str] = Listed(self.max_listed)
         self.links: Dependents
+
+    @property
+    def changed_tables(self) -> Iterator[str]:
+        yield self.selection.table.name
+        yield from (link.child.name for link in self.links.links() if link.changes_rows)
+
+    @property
+    def dependent_tables(self) -> Iterator[str]:
+        yield from (link.child.name for link in self.links.links())
 
 
 def directories(session: Session, job: RecordsJob) -> Iterator[bytes]:

@@ -39,6 +39,7 @@ from .records import (
     add_counts,
     add_listed,
     apart,
+    item_name,
     owner_path,
     reference_check,
     require_same_prefixes,
@@ -58,9 +59,9 @@ class RecordsPlanner(Planner):
     plan: RecordsPlan
 
     def __init__(self, session: Session, job: RecordsJob, approved: str | None = None) -> None:
+        self.job = job
         scope = _scope(job)
         super().__init__(session, job, scope, approved)
-        self.job = job
         self.spellings = spellings_of(job)
         selection = self._selection()
         self.database.require_comparable(selection)
@@ -121,6 +122,9 @@ class RecordsPlanner(Planner):
 
     def _check_finding(self) -> None:
         """The guards that this kind of job has besides those of all."""
+
+    def item_of_row(self, table: str, key: str) -> bytes | None:
+        return item_name(key) if table == self.job.table else None
 
     def find(self) -> None:
         has_age = self.plan.selection.uploaded_at_column is not None

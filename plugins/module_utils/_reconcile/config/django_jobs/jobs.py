@@ -16,7 +16,7 @@ from typing import Any, Iterator, Mapping
 
 from ...errors import SiteError
 from ..django.facts import Facts
-from ..jobs import build_job, columns_of
+from ..jobs import columns_of, orphans_job, records_job
 from ..options import OF_MODEL, OPTIONS
 from ..site import Claims, OrphansJob, ProjectParts, RecordsJob
 from .deletion import deletion_of, said_key
@@ -35,6 +35,7 @@ def project_job(job: str, said: Options, facts: Facts) -> OrphansJob | RecordsJo
     """Build a job of that kind. Raises SiteError where the project does not say all that it needs."""
     place = _place(said, facts)
     files = files_of(facts, place)
+    built: OrphansJob | RecordsJob
     if job == "orphans":
         built = _orphans(said, facts, place, files)
     else:
@@ -60,32 +61,28 @@ def _place(said: Options, facts: Facts) -> Place:
     return place_of(facts, django.get("database"), django.get("storage"))
 
 
-def _orphans(said: Options, facts: Facts, place: Place, files: Files) -> OrphansJob | RecordsJob:
+def _orphans(said: Options, facts: Facts, place: Place, files: Files) -> OrphansJob:
     options = _completed(said, facts, place, files)
     if said.get("directories"):
-        return build_job("orphans", options)
+        return orphans_job(options)
     options["directories"] = files.directories or ["."]
-    job = build_job("orphans", options)
-    if not isinstance(job, OrphansJob):
-        raise TypeError(job)
+    job = orphans_job(options)
     claims = Claims(columns_of(files.claiming), tuple(files.notes))
     directories = job.directories if files.directories else ()
     return replace(job, claims=claims, directories=directories)
 
 
-def _records(job: str, said: Options, facts: Facts, place: Place, files: Files) -> OrphansJob | RecordsJob:
+def _records(job: str, said: Options, facts: Facts, place: Place, files: Files) -> RecordsJob:
     options = {"select": job, **_completed(said, facts, place, files)}
     if not said.get("model"):
         if not said.get("table"):
             raise SiteError("model is missing; it must be the label of a model, such as album.Photo.")
         # Its table and columns are said by hand.
-        return build_job(job, options)
+        return records_job(options)
     found = records_of(facts, place, files, {**said, "select": job})
     replacing = {name: value for name, value in options.items() if name not in (*_IN_DJANGO, "dangling")}
     unattached = {"unattached_column": found.unattached[0]} if found.unattached else {}
-    built = build_job(job, {**found.options, **replacing, **unattached})
-    if not isinstance(built, RecordsJob):
-        raise TypeError(built)
+    built = records_job({**found.options, **replacing, **unattached})
     return _with_rules(built, found, facts, place)
 
 

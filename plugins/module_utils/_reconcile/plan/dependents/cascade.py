@@ -20,9 +20,8 @@ from ...database.base import Database
 from ...database.catalog import ForeignKey, GenericRelation, Row, StoredRow, Table
 from ...errors import DatabaseError
 from ...text import counted, escaped_value
-from .link import REPLACEMENT, Link
+from .link import REPLACEMENT, UPDATING, Link
 from .links import Dependents
-from .rules import UPDATING
 from .update import Update
 
 RowKey = Tuple[Any, ...]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...config.options import RESTRICT_UNLESS_DELETED, SET_CALLABLE, TREE_MODEL
+from ...config.options import RESTRICT_UNLESS_DELETED, SET_CALLABLE, SET_VALUE, TREE_MODEL
 from ...database.catalog import ForeignKey, Key, Table
 from ...kept import Code
 from ...text import escaped_value
@@ -24,6 +24,8 @@ ATTACHED = "referenced_row"
 # The rows would reference another one instead, and that does not exist, or would be deleted itself.
 NO_REPLACEMENT = "no_replacement"
 REPLACEMENT = "replacement"
+# What leaves a row and changes it.
+UPDATING = ("set_null", "set_default", SET_VALUE)
 _KEEPS = {
     "restrict": Code.RESTRICTED,
     RESTRICT_UNLESS_DELETED: Code.RESTRICTED,
@@ -93,6 +95,11 @@ class Link:
     def keeps_unless_deleted(self) -> bool:
         """Whether a row keeps the record only if nothing else deletes it together with records."""
         return self.action == RESTRICT_UNLESS_DELETED
+
+    @property
+    def changes_rows(self) -> bool:
+        """Whether rows are deleted or updated along it."""
+        return self.action == "delete" or self.action in UPDATING
 
     @property
     def can_be_null(self) -> bool:

@@ -27,11 +27,12 @@ from .link import (
     TRIGGERED,
     UNDECLARED,
     UNDECLARED_PARENTS,
+    UPDATING,
     Link,
     Replacement,
 )
 from .parents import Parents, upwards
-from .rules import UPDATING, key_without_constraint, possible_action, require_key, why_kept, with_table
+from .rules import key_without_constraint, possible_action, require_key, why_kept, with_table
 from .update import replacement_of
 
 _BY_DATABASE = {

@@ -15,8 +15,6 @@ from ...database.catalog import ForeignKey, Table
 from ...errors import SiteError
 from .link import unconstrained
 
-# What leaves a row and changes it.
-UPDATING = ("set_null", "set_default", SET_VALUE)
 _KEEPING = ("restrict", SET_CALLABLE, TREE_MODEL)
 
 

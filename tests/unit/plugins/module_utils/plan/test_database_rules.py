@@ -31,6 +31,8 @@ def test_set_default_of_the_database_is_predicted_and_undone(
     plan, outcome = run(job)
     assert outcome.error == ""
     assert predicted.dependents == plan.dependents == {"cover": {"deleted": 0, "updated": 2}}
+    # For which a database user needs more than to read them.
+    assert set(plan.changed_tables) == {"photo", "cover"}
     assert database.rows("SELECT * FROM cover ORDER BY id") == [(1, 1), (2, 1), (3, 1)]
 
     database.run("INSERT INTO photo (id, image) VALUES (9, 'p/9.jpg')")
