@@ -70,6 +70,7 @@ def _routed(route: Any, *arguments: Any) -> Any:
     try:
         return route(*arguments)
     except Exception as error:
+        # A router is code of the project, which may raise anything.
         sys.stderr.write(f"no router says where {arguments[-1]._meta.label} is: {type(error).__name__}\n")
         return None
 
@@ -104,7 +105,7 @@ def _is_storage_by_row(field: Any) -> bool:
     try:
         return field.attr_class(None, field, "").storage is not field.storage
     except Exception:
-        # It looks at its row, which is none here.
+        # Code of the project looks at its row, which is none here, and fails in its own way.
         return True
 
 
@@ -154,6 +155,7 @@ def _default_of_file(field: Any) -> Dict[str, Any]:
     try:
         value, again = text(field.default()), text(field.default())
     except Exception as error:
+        # It may want a request, or a service that is not there: anything may be raised.
         sys.stderr.write(f"the default of {field} is not known: {type(error).__name__}\n")
         return said
     # What is another one each time is no file that rows share.

@@ -69,9 +69,10 @@ def main() -> None:
     try:
         answer = {"facts": _facts()}
     except BaseException as error:
+        # Settings may call sys.exit() where something is missing: that is an answer, too.
         answer = {"error": _error_and_where(error)}
     for stream in (sys.stdout, sys.stderr):
-        # It may be what the project has put in its place.
+        # It may be what the project has put in its place, and fail in any way.
         with suppress(Exception):
             stream.flush()
     _write(answer_to, f"\n{BEGIN}{json.dumps(answer)}\n".encode())
@@ -88,7 +89,7 @@ def _error_and_where(error: BaseException) -> Dict[str, Any]:
     try:
         return _error(error)
     except BaseException:
-        # Its text is code of the project, too.
+        # Its text is code of the project, which may exit like any other.
         return {"type": type(error).__name__, "text": "", "places": [], "secrets": []}
 
 

@@ -32,7 +32,7 @@ class Storages:
         try:
             storage = get()
         except Exception as error:
-            # No field uses it, or asking that field fails, too.
+            # A backend raises what it likes. No field uses this one, or asking that field fails, too.
             sys.stderr.write(f"the storage {alias!r} cannot be made: {type(error).__name__}\n")
             return
         self.found[self.number(storage)]["aliases"].append(alias)
