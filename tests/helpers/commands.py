@@ -58,10 +58,17 @@ class Command:
         config = [] if arguments[0] == "discover" else ["--config", str(self.folder / "config")]
         return [python, "-IBXutf8", str(self.launcher), *arguments, *config]
 
-    def run(self, *arguments: str, python: str = sys.executable, powerless: bool = False) -> Any:
+    def run(
+        self,
+        *arguments: str,
+        python: str = sys.executable,
+        powerless: bool = False,
+        cwd: Path | None = None,
+    ) -> Any:
         """Run it with nothing in its environment and no terminal; ``powerless`` obeys permissions."""
         done = subprocess.run(
             [*(_giving_up_power() if powerless else ()), *self.line(*arguments, python=python)],
+            cwd=cwd,
             env=bare(),
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -84,7 +84,7 @@ def test_the_commands_of_a_page_work_in_their_order(page: Path, tmp_path: Path, 
     for words in commands(page):
         known = [HOSTS.get(word, word) for word in words]
         if Path(known[0]).name == "media-cleanup":
-            done = command.run(*in_demo(known[1:], demo))
+            done = command.run(*in_demo(known[1:], demo), cwd=demo)
             assert done.returncode in (Exit.DONE, Exit.UNCONFIRMED), (words, done.stderr)
             continue
         run = ansible.run(Path(known[0]).name, *in_demo(known[1:], demo))
@@ -106,8 +106,6 @@ def in_demo(words: list[str], demo: Path) -> Iterator[str]:
     for word in words:
         if word in ("inventory", ".demo/inventory.yml"):
             yield str(demo / "inventory.yml")
-        elif word == "missing.list" or word.startswith("/root/"):
-            yield str(demo / Path(word).name)
         elif word.startswith("media_cleanup_report="):
             yield f"media_cleanup_report={demo / word.partition('=')[2]}"
         elif word == "/var/www/footycollect":

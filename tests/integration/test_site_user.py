@@ -311,6 +311,14 @@ def test_the_command_lets_the_sites_user_do_the_work(theirs: Site, described: Co
     assert "photos/orphan.jpg" in theirs.files
 
 
+def test_a_file_without_a_folder_is_in_the_folder_where_root_is(described: Command, tmp_path: Path) -> None:
+    done = described.run("orphans", "kit", "--report", "review.html", "--list", "orphans.list", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = {path.name: path.stat() for path in tmp_path.iterdir()}
+    assert found.keys() == {"review.html", "orphans.list"}
+    assert {(file.st_uid, stat.S_IMODE(file.st_mode)) for file in found.values()} == {(0, 0o600)}
+
+
 def test_root_writes_no_file_where_the_sites_user_may(theirs: Site, described: Command) -> None:
     done = described.run("orphans", "kit", "--force", "--outcome", str(theirs.folder / "outcome.json"))
     assert done.returncode == 2
