@@ -84,7 +84,7 @@ def lines(of: Mapping[str, Any]) -> list[str]:
     if len(wanted) > len(shown):
         told.append(f"… and {counted(len(wanted) - len(shown), 'more job')} not well")
     for warning in of["warnings"][:MOST_SHOWN]:
-        told.append(f"warning: {warning['host']}: {printable(warning['message'])}")
+        told.append(printable(f"warning: {warning['host']}: {warning['message']}"))
     if len(of["warnings"]) > MOST_SHOWN:
         told.append(f"… and {counted(len(of['warnings']) - MOST_SHOWN, 'more warning')}")
     return [*told, *_totals(of)]

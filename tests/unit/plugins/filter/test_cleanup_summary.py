@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, Sequence
 
+import pytest
+
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_purge_rows import cleanup_purge_rows
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_rows import cleanup_rows
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_summary import cleanup_summary
@@ -82,6 +84,7 @@ def test_purges_are_rows_of_their_own() -> None:
     ):
         assert cleanup_purge_rows([nothing], "web1", quarantines, True) == []
     assert cleanup_purge_rows([due], "web1", quarantines, True)[0]["removed"]["files"] == 3
+    assert cleanup_purge_rows([due], "web1", quarantines)[0]["removed"] == NOTHING, "what is only due"
 
 
 def test_a_small_fleet_is_shown_whole_on_one_screen() -> None:
@@ -99,6 +102,14 @@ def test_what_two_hosts_share_is_found_once() -> None:
     [first, second] = rows(plan(3), plan(3))
     found = summary([first, {**second, "state": "shared"}])
     assert found["document"]["totals"]["found"]["files"] == 3
+
+
+def test_what_was_found_and_stays_was_not_removed() -> None:
+    planned = rows(plan(5))
+    found = summary(cleanup_rows({"0": plan(5, removed=REMOVED)}, "web1", [], planned))
+    totals = found["document"]["totals"]
+    assert (totals["found"]["files"], totals["removed"]["files"]) == (5, 3)
+    assert "removed: 0 rows, 3 files, 30 bytes" in found["lines"]
 
 
 def test_of_hundreds_only_what_is_not_well_is_shown() -> None:
@@ -147,6 +158,25 @@ def test_names_and_messages_are_shown_on_one_line() -> None:
     lines = summary(found)["lines"]
     assert lines[2].startswith("    a b\\x1b[2Kccc")
     assert all(line.isprintable() and len(line) < 220 for line in lines)
+
+
+@pytest.mark.promise(8)
+def test_names_of_hosts_and_sites_and_warnings_are_escaped() -> None:
+    found = [{**row, "host": "a\x1b[2K", "site": "b\x9bc", "task": "d\te"} for row in rows(plan(0))]
+    verdicts = {"f\x07": {"warnings": ["g\x1b]0;h"]}}
+    lines = cleanup_summary(found, {"all": [], "begun": [], "planned": []}, verdicts, "clean")["lines"]
+    assert all(line.isprintable() for line in lines)
+    assert lines[1].split()[:3] == ["a\\x1b[2K", "b\\x9bc", "d\\te"]
+    assert "warning: f\\x07: g\\x1b]0;h" in lines
+
+
+@pytest.mark.promise(11)
+def test_warnings_are_bounded() -> None:
+    verdicts = {f"web{number}": {"warnings": ["…"]} for number in range(300)}
+    hosts: dict[str, list[str]] = {"all": [], "begun": [], "planned": []}
+    found = cleanup_summary([], hosts, verdicts, "clean")
+    assert sum(line.startswith("warning: ") for line in found["lines"]) == 40
+    assert "… and 260 more warnings" in found["lines"]
 
 
 def test_a_summary_of_nothing_is_one() -> None:
