@@ -39,6 +39,11 @@ def escaped_value(value: Any) -> str:
     return escaped(str(value).encode("utf-8", "surrogateescape"))
 
 
+def reason_of(error: OSError) -> str:
+    """What the system, or the service of a bucket, says of an error."""
+    return error.strerror or type(error).__name__
+
+
 def counted(number: int, noun: str, nouns: str = "") -> str:
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 

@@ -17,7 +17,7 @@ from typing import AbstractSet
 
 from ..config.trust.paths import ROOT, is_writable_by_others, user_words
 from ..errors import SiteError
-from ..text import escaped
+from ..text import escaped, reason_of
 from .store import Blocked, Changed, FileState
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -92,7 +92,7 @@ def reason(error: OSError | Blocked) -> str:
         return str(error)
     if error.errno == errno.ENOENT:
         return "the directory vanished during the run"
-    return error.strerror or type(error).__name__
+    return reason_of(error)
 
 
 class Directories:

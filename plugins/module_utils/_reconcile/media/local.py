@@ -21,13 +21,13 @@ from typing import AbstractSet, Iterable, Iterator, Pattern
 from ..errors import SiteError
 from ..host import host_id
 from ..spool import ExternalSort
-from ..text import escaped
+from ..text import escaped, reason_of
 from . import transfer
 from .copy import open_unnoticed
 from .directories import HANDLES, Directories, place_of, reason, require_same, state_of, status_of
 from .disk.folder import DiskFolder, handle_of
 from .links import Links
-from .mounts import Mounts
+from .mounts import Mounts, mounted_from
 from .private_folder import PrivateFolder
 from .store import (
     HELD,
@@ -105,7 +105,7 @@ class LocalStore(MediaStore):
         return os.fstatvfs(self._root).f_fsid
 
     def identity(self) -> str:
-        kind, source = _mount_of(self._place[0])
+        kind, source = mounted_from(self._place[0])
         if kind in _OF_THE_NETWORK:
             # The same from each host that mounts it.
             return f"{kind} {source}:{self._place[1]}"
@@ -385,19 +385,7 @@ def _not_found(error: OSError | Blocked) -> PathStatus:
         return PathStatus(Answer.ABSENT)
     if error.errno == errno.ENAMETOOLONG:
         return PathStatus(Answer.BLOCKED, None, "a part of the path is longer than a file name can be")
-    return PathStatus(Answer.UNREADABLE, None, error.strerror or type(error).__name__)
-
-
-def _mount_of(device: int) -> tuple[str, str]:
-    """The type of a mounted file system, and what it is mounted from."""
-    wanted = f"{os.major(device)}:{os.minor(device)}".encode()
-    with suppress(OSError), open("/proc/self/mountinfo", "rb") as mounts:
-        for line in mounts:
-            mount, _dash, source = line.partition(b" - ")
-            if mount.split()[2] == wanted:
-                kind, name = source.split()[:2]
-                return escaped(kind), escaped(name)
-    return "", wanted.decode()
+    return PathStatus(Answer.UNREADABLE, None, reason_of(error))
 
 
 def _advice(error: OSError) -> str:

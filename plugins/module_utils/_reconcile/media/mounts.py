@@ -15,9 +15,11 @@ import errno
 import os
 import re
 import sys
+from contextlib import suppress
 from typing import FrozenSet, Tuple
 
 from ..libc import libc_function
+from ..text import escaped
 from .store import OtherMount
 
 # What is mounted: its number, and where.
@@ -124,6 +126,18 @@ def points_below(root: int) -> Points | None:
         return frozenset((number, point) for number, point in points if point.startswith(path))
     except (OSError, IndexError):
         return None
+
+
+def mounted_from(device: int) -> tuple[str, str]:
+    """The type of a mounted file system, empty where that is unknown; and what it is mounted from."""
+    wanted = f"{os.major(device)}:{os.minor(device)}".encode()
+    with suppress(OSError), open(_MOUNTS, "rb") as file:
+        for line in file:
+            mount, _dash, source = line.partition(b" - ")
+            if mount.split()[2] == wanted:
+                kind, name = source.split()[:2]
+                return escaped(kind), escaped(name)
+    return "", wanted.decode()
 
 
 def _unescaped(point: bytes) -> bytes:

@@ -76,6 +76,7 @@ class NamesAtRemoval:
         quick_check = self._store.quick_check()
         for values in self._check.reading():
             if not self._store.capabilities.other_names:
+                # The check hears of all references by this reading, and no other name is looked for.
                 continue
             references = [value for value in values if not is_too_long(value)]
             # On a disk that ignores case, a folder that is read may have another name.

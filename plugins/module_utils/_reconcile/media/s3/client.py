@@ -23,6 +23,7 @@ THREADS = 16
 ATTEMPTS = 6
 _CONNECT_LIMIT, _READ_LIMIT = 10, 60
 _BLOCK = 1 << 20
+_SECOND = 1_000_000_000
 # A parameter of ours, taken out again before botocore looks at it; see ``_send_headers``.
 _HEADERS = "HeadersOfOurs"
 
@@ -248,7 +249,12 @@ class Bucket:
 def nanoseconds(moment: Any) -> int:
     """A moment of the service as nanoseconds since 1970, exactly."""
     seconds: float = moment.timestamp()
-    return int(seconds) * 1_000_000_000 + int(moment.microsecond) * 1000
+    return int(seconds) * _SECOND + int(moment.microsecond) * 1000
+
+
+def to_the_second(moment_ns: int) -> int:
+    """A moment without its parts of a second: a listing may know these, and the answer to a HEAD does not."""
+    return moment_ns // _SECOND * _SECOND
 
 
 @lru_cache(maxsize=None)

@@ -17,6 +17,7 @@ from threading import Event
 from typing import Iterator, NamedTuple, Union
 
 from ...spool import ExternalSort
+from ...text import reason_of
 from .client import Bucket, Page
 from .failures import BucketError
 
@@ -80,7 +81,7 @@ def _done(part: list[bytes] | tuple[str, Future[ExternalSort]]) -> Iterator[list
 
 
 def _unlisted(prefix: str, error: OSError) -> Unlisted:
-    return Unlisted(prefix, error.strerror or type(error).__name__)
+    return Unlisted(prefix, reason_of(error))
 
 
 def _listed(bucket: Bucket, prefix: str, stop: Event) -> ExternalSort:

@@ -11,7 +11,7 @@ from typing import AbstractSet, Iterable, Iterator, Pattern
 
 from ...errors import SiteError
 from ...spool import ExternalSort
-from ...text import escaped
+from ...text import escaped, reason_of
 from ..private_folder import PrivateFolder
 from ..quick_check import Finder
 from ..store import (
@@ -27,14 +27,14 @@ from ..store import (
     PathStatus,
     Run,
 )
-from ..walk import is_excluded
-from .client import Bucket, Entry, Head
+from .client import Bucket, Entry, Head, to_the_second
 from .failures import ConditionFailed, NotSupported
 from .listing import KEYS_IN_MEMORY, Unlisted, keys_below
 from .listing_check import ListingCheck
 from .place import BucketPlace, StorageOptions, why_no_key
 from .private import transfer
 from .private.folder import BucketFolder
+from .runs import Runs
 
 _SECOND = 1_000_000_000
 
@@ -93,7 +93,7 @@ class S3Store(MediaStore):
         try:
             self.bucket.require()
         except OSError as error:
-            self.unreadable.add((b"", _reason(error)))
+            self.unreadable.add((b"", reason_of(error)))
 
     # Paths and keys.
 
@@ -132,7 +132,7 @@ class S3Store(MediaStore):
         except Blocked as error:
             return PathStatus(Answer.BLOCKED, None, str(error))
         except OSError as error:
-            return PathStatus(Answer.UNREADABLE, None, _reason(error))
+            return PathStatus(Answer.UNREADABLE, None, reason_of(error))
 
     def files_among(self, paths: Iterable[bytes]) -> AbstractSet[bytes]:
         asked = sorted(set(paths))
@@ -145,11 +145,11 @@ class S3Store(MediaStore):
         try:
             page = next(self.bucket.pages(self._prefix_of(path), most=1))
         except OSError as error:
-            return PathStatus(Answer.UNREADABLE, None, _reason(error))
+            return PathStatus(Answer.UNREADABLE, None, reason_of(error))
         return PathStatus(Answer.FOUND, _directory(path)) if page.entries else PathStatus(Answer.ABSENT)
 
     def _state(self, path: bytes, head: Head) -> FileState:
-        seconds = head.modified_ns // _SECOND * _SECOND
+        seconds = to_the_second(head.modified_ns)
         tag = f"{head.tag} {head.version}".strip()
         # It was written within that second.
         return FileState("file", 0, _number(path), head.size, seconds, seconds + _SECOND - 1, tag)
@@ -191,7 +191,7 @@ class S3Store(MediaStore):
             ) from None
         except OSError as error:
             raise SiteError(
-                f"directory '{shown}' below media_root cannot be listed: {_reason(error)}."
+                f"directory '{shown}' below media_root cannot be listed: {reason_of(error)}."
             ) from None
 
     def walk(self, directory: bytes, exclude: Pattern[bytes] | None, in_order: bool = True) -> Iterator[Run]:
@@ -199,14 +199,14 @@ class S3Store(MediaStore):
         if prefix is None:
             self.unreadable.add((directory, "it can be no directory of a bucket"))
             return
-        rejected = _Directories(directory, exclude, self._never)
+        runs = Runs(directory, exclude, self._never)
         is_there = not directory
         for keys in keys_below(self.bucket, prefix):
             is_there = True
             if isinstance(keys, Unlisted):
                 self.unreadable.add((self._path_of(keys.prefix.encode()).rstrip(b"/"), keys.reason))
                 continue
-            yield from rejected.runs(self._paths(keys))
+            yield from runs.of(self._paths(keys))
         if not is_there:
             self.unreadable.add((directory, "there is no object in it"))
 
@@ -237,7 +237,7 @@ class S3Store(MediaStore):
         except Blocked:
             return []
         except OSError as error:
-            self.unreadable.add((directory, _reason(error)))
+            self.unreadable.add((directory, reason_of(error)))
             return []
 
     def _names(self, directory: bytes) -> Iterator[list[bytes]]:
@@ -254,7 +254,7 @@ class S3Store(MediaStore):
         except Blocked:
             return True
         except OSError as error:
-            self.unreadable.add((directory, _reason(error)))
+            self.unreadable.add((directory, reason_of(error)))
             return True
 
     def _is_empty(self, directory: bytes) -> bool:
@@ -280,7 +280,7 @@ class S3Store(MediaStore):
 
     def describe(self, path: bytes) -> FileMarks:
         head = self.bucket.head(self.key_of(path))
-        seconds = head.modified_ns // _SECOND * _SECOND
+        seconds = to_the_second(head.modified_ns)
         return FileMarks(head.size, seconds, seconds, 0, 0, 0)
 
     def remove(self, path: bytes, state: FileState) -> None:
@@ -340,52 +340,6 @@ class S3Store(MediaStore):
         self._holds = False
 
 
-class _Directories:
-    """Puts paths in byte order together into runs, without those in directories that are not entered."""
-
-    def __init__(self, listed: bytes, exclude: Pattern[bytes] | None, never: tuple[bytes, ...]) -> None:
-        self._listed = listed + b"/" if listed else b""
-        self._exclude = exclude
-        self._never = never
-        self._last = b""
-        self._is_entered = True
-
-    def runs(self, paths: Iterable[bytes]) -> Iterator[Run]:
-        names: list[bytes] = []
-        prefix = None
-        for path in paths:
-            directory, name = _split(path)
-            if directory != prefix:
-                if names and prefix is not None:
-                    yield Run(prefix, names)
-                names, prefix = [], directory
-            if self._enters(directory):
-                names.append(name)
-        if names and prefix is not None:
-            yield Run(prefix, names)
-
-    def _enters(self, directory: bytes) -> bool:
-        if directory != self._last:
-            self._last = directory
-            self._is_entered = not directory.startswith(self._never) and not self._is_excluded(directory)
-        return self._is_entered
-
-    def _is_excluded(self, directory: bytes) -> bool:
-        if self._exclude is None:
-            return False
-        end = directory.find(b"/", len(self._listed))
-        while end >= 0:
-            if is_excluded(self._exclude, directory[:end]):
-                return True
-            end = directory.find(b"/", end + 1)
-        return False
-
-
-def _split(path: bytes) -> tuple[bytes, bytes]:
-    end = path.rfind(b"/") + 1
-    return path[:end], path[end:]
-
-
 def _directory(path: bytes) -> FileState:
     return FileState("directory", 0, _number(path), 0, 0, 0)
 
@@ -398,10 +352,6 @@ def _tag_and_version(state: FileState) -> tuple[str, str]:
 def _number(path: bytes) -> int:
     """What stands for an inode: an object has one name only, so it is a number of that."""
     return int.from_bytes(hashlib.blake2b(path, digest_size=7).digest(), "big")
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or type(error).__name__
 
 
 def _keeps_versions(bucket: Bucket) -> bool:

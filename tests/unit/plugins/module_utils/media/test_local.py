@@ -435,7 +435,7 @@ def test_a_state_is_exact_to_the_nanosecond(tree: LocalStore, media: Media) -> N
 def test_media_of_the_network_are_the_same_from_each_host(
     tree: LocalStore, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(tree_module, "_mount_of", lambda _device: (kind, "nas:/export"))
+    monkeypatch.setattr(tree_module, "mounted_from", lambda _device: (kind, "nas:/export"))
     found = []
     for machine in ("first", "second"):
         monkeypatch.setattr(tree_module, "host_id", lambda machine=machine: machine)

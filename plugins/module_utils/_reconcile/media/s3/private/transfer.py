@@ -18,13 +18,12 @@ from contextlib import suppress
 from ....errors import QuarantineError
 from ...private_folder import PrivateFolder
 from ...store import Changed, MovedOut
-from ..client import Bucket, Entry, Head
+from ..client import Bucket, Entry, Head, to_the_second
 from ..failures import ConditionFailed
 from . import acl
 from .copy import Source, copy, has_all_of
 from .folder import BESIDE, BucketFolder, digest_of
 
-_SECOND = 1_000_000_000
 _LONGEST = 1 << 16
 
 
@@ -60,9 +59,8 @@ def _unchanged(bucket: Bucket, checked: Entry) -> Head:
         head = bucket.head(checked.key)
     except FileNotFoundError:
         raise Changed("it was already removed") from None
-    # A listing may know parts of a second, where the answer to a HEAD does not.
-    seconds = head.modified_ns // _SECOND, checked.modified_ns // _SECOND
-    if (head.size, head.tag) != (checked.size, checked.tag) or seconds[0] != seconds[1]:
+    now = head.size, to_the_second(head.modified_ns), head.tag
+    if now != (checked.size, to_the_second(checked.modified_ns), checked.tag):
         raise Changed("another file is in its place, or it was written to")
     return head
 

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Makes of the paths in a bucket what a walk of a disk yields: runs of names, directory by directory."""
+
+from __future__ import annotations
+
+from typing import Iterable, Iterator, Pattern
+
+from ..store import Run
+from ..walk import is_excluded
+
+
+class Runs:
+    """Puts paths in byte order together into runs, without those in directories that are not entered."""
+
+    def __init__(self, listed: bytes, exclude: Pattern[bytes] | None, never: tuple[bytes, ...]) -> None:
+        self._listed = listed + b"/" if listed else b""
+        self._exclude = exclude
+        self._never = never
+        self._last = b""
+        self._is_entered = True
+
+    def of(self, paths: Iterable[bytes]) -> Iterator[Run]:
+        names: list[bytes] = []
+        prefix = None
+        for path in paths:
+            directory, name = _split(path)
+            if directory != prefix:
+                if names and prefix is not None:
+                    yield Run(prefix, names)
+                names, prefix = [], directory
+            if self._enters(directory):
+                names.append(name)
+        if names and prefix is not None:
+            yield Run(prefix, names)
+
+    def _enters(self, directory: bytes) -> bool:
+        if directory != self._last:
+            self._last = directory
+            self._is_entered = not directory.startswith(self._never) and not self._is_excluded(directory)
+        return self._is_entered
+
+    def _is_excluded(self, directory: bytes) -> bool:
+        if self._exclude is None:
+            return False
+        end = directory.find(b"/", len(self._listed))
+        while end >= 0:
+            if is_excluded(self._exclude, directory[:end]):
+                return True
+            end = directory.find(b"/", end + 1)
+        return False
+
+
+def _split(path: bytes) -> tuple[bytes, bytes]:
+    end = path.rfind(b"/") + 1
+    return path[:end], path[end:]
