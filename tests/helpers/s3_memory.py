@@ -93,7 +93,7 @@ class MemoryService:
         return {}
 
     def _list_objects_v2(self, name: str, asked: Any, _headers: Any) -> dict[str, Any]:
-        prefix, delimiter = asked["Prefix"], asked.get("Delimiter", "")
+        prefix, delimiter = asked.get("Prefix", ""), asked.get("Delimiter", "")
         contents, prefixes = [], set()
         for (bucket, key), there in sorted(self.objects.items()):
             if bucket != name or not key.startswith(prefix):

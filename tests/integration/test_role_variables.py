@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from helpers.ansible_runs import Ansible
 from helpers.hosts import Host, changes, described, schedule
 
 
+@pytest.mark.promise(6)
 def test_what_is_given_as_text_on_the_command_line_means_the_same(tmp_path: Path, ansible: Ansible) -> None:
     host = Host(tmp_path, media_cleanup_sites=[described()], media_cleanup_jitter_minutes="5")
     texts = ("manage_packages=false", "manage_service=false", "keep_log=false", "keep_outcome=false")
-    arguments = [word for text in texts for word in ("-e", f"media_cleanup_{text}")]
+    arguments = [word for text in (*texts, "mode=report") for word in ("-e", f"media_cleanup_{text}")]
     assert changes(schedule(ansible, {"target": host}, *arguments))["target"] > 0
     assert host.lines
+    # None of them removes anything.
+    assert all("--report-only" in command for _at, _user, command in host.lines.values())
+    assert "--force" not in host.crontab
     assert "--log" not in host.crontab
     assert "--outcome" not in host.crontab
     assert not (host.root / "etc" / "logrotate.d" / "media-cleanup").exists()

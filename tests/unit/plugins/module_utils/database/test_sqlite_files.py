@@ -115,3 +115,14 @@ def test_another_file_in_the_place_of_the_database_changes_the_mark(wal_site: Si
         (tmp_path / "copy").write_bytes(path.read_bytes())
         (tmp_path / "copy").replace(path)
         assert database.change_mark() != mark
+
+
+@pytest.mark.promise(14)
+def test_a_database_that_is_moved_away_proves_nothing(wal_site: Site, tmp_path: Path) -> None:
+    """Who opens it by its name may write to another one by then."""
+    path = path_of(wal_site)
+    with connect(wal_site.database.url, read_only=True) as database:
+        assert database.change_mark()
+        path.rename(tmp_path / "aside")
+        assert database.change_mark() is None
+        (tmp_path / "aside").rename(path)

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
+import pwd
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,24 @@ def test_a_group_with_other_members_may_not_write(file: Path, monkeypatch: pytes
 
 def test_a_group_that_is_not_known_has_other_members() -> None:
     assert paths.has_other_members(4_000_000, {0})
+
+
+@pytest.mark.promise(15)
+@pytest.mark.parametrize(
+    ("listed", "own_group"), [(["second"], 0), ([], 7)], ids=["on its list", "as his own"]
+)
+def test_who_has_a_group_for_his_own_is_a_member_of_it(
+    monkeypatch: pytest.MonkeyPatch, listed: list[str], own_group: int
+) -> None:
+    first, second = (
+        pwd.struct_passwd((name, "x", uid, gid, "", "/", "/bin/sh"))
+        for name, uid, gid in (("first", 1001, 7), ("second", 1002, own_group))
+    )
+    monkeypatch.setattr(grp, "getgrgid", lambda gid: grp.struct_group(("team", "x", gid, listed)))
+    monkeypatch.setattr(pwd, "getpwall", lambda: [first, second])
+    monkeypatch.setattr(pwd, "getpwnam", {"first": first, "second": second}.get)
+    assert paths.has_other_members(7, {1001})
+    assert not paths.has_other_members(7, {1001, 1002})
 
 
 @needs_root

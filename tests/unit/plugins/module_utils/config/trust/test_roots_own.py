@@ -87,6 +87,20 @@ def test_a_package_behind_a_link_is_roots_own(folder: Path) -> None:
 
 
 @needs_root
+@pytest.mark.promise(15)
+@pytest.mark.parametrize("name", ["media_root", "quarantine", "state_directory"])
+def test_a_place_that_is_described_is_roots_own(folder: Path, name: str) -> None:
+    places = {each: str(folder / each) for each in ("media_root", "quarantine", "state_directory")}
+    for place in places.values():
+        Path(place).mkdir()
+    described = {"user": "root", "database_url": f"sqlite:///{folder}/db", **places}
+    assert worker_of([described]).uid == 0
+    give(folder / name)
+    with pytest.raises(SiteError, match=rf"{name} .* somebody else may exchange it"):
+        worker_of([described])
+
+
+@needs_root
 @needs_django
 @pytest.mark.promise(15)
 def test_nothing_runs_of_a_folder_that_the_environment_adds(folder: Path) -> None:
@@ -96,6 +110,24 @@ def test_nothing_runs_of_a_folder_that_the_environment_adds(folder: Path) -> Non
     give(module)
     with pytest.raises(SiteError, match=r"what its interpreter imports, .*libs"):
         asked(project, environment={"PYTHONPATH": f"/nowhere:{module.parent}"})
+    assert not ran.exists()
+
+
+@needs_root
+@needs_django
+@pytest.mark.promise(15)
+def test_nothing_runs_where_the_interpreter_itself_adds_a_folder(folder: Path) -> None:
+    """As by code in a .pth file, which nobody can know without running it."""
+    ran = folder / "ran"
+    project = write_project(folder / "project", settings=f"{MARK.format(str(ran))}\n{SETTINGS}")
+    module = write(folder / "libs/library.py")
+    python = write(folder / "python", f'#!/bin/sh\nPYTHONPATH={module.parent} exec {PYTHON} "$@"\n')
+    python.chmod(0o755)
+    asked(project, python=str(python))
+    ran.unlink()
+    give(module)
+    with pytest.raises(SiteError, match=r"what its interpreter imports, .*libs"):
+        asked(project, python=str(python))
     assert not ran.exists()
 
 
@@ -115,10 +147,10 @@ def test_what_settings_add_to_the_search_path_ends_the_run(folder: Path) -> None
 @needs_root
 @needs_django
 @pytest.mark.promise(15)
-@pytest.mark.parametrize("theirs", ["data", "data/db", "media"])
+@pytest.mark.parametrize("theirs", ["data", "data/db", "media", "media-quarantine", "state"])
 def test_places_that_only_the_project_names_are_roots_own(folder: Path, theirs: str) -> None:
-    (folder / "data").mkdir()
-    (folder / "media").mkdir()
+    for name in ("data", "media", "media-quarantine", "state"):
+        (folder / name).mkdir()
     write(folder / "data/db")
     settings = SETTINGS.replace("/srv/gallery/media", f"{folder}/media").replace(
         "db.sqlite3", f"{folder}/data/db"
@@ -126,7 +158,7 @@ def test_places_that_only_the_project_names_are_roots_own(folder: Path, theirs: 
     # Each asks anew.
     project = write_project(folder / f"project-{theirs.replace('/', '-')}", settings=settings)
     django = {"project": str(project), "python": PYTHON, "settings": "site_settings"}
-    options = {"name": "kit", "django": django}
+    options = {"name": "kit", "django": django, "state_directory": str(folder / "state")}
     assert job_of("orphans", options).site.media_root == f"{folder}/media".encode()
     give(folder / theirs)
     with pytest.raises(SiteError, match="somebody else may exchange it"):

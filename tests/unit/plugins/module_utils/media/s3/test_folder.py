@@ -143,6 +143,19 @@ def test_folders_hold_what_was_put_into_them(folder: BucketFolder, kit: Any) -> 
     assert folder.folder("gone").names() == []
 
 
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("kit", [MINISTACK], indirect=True)
+def test_a_file_goes_without_its_neighbour_of_a_longer_name(s3_servers: Any, kit: Any) -> None:
+    for versioned in (False, True):
+        made = type(kit)(s3_servers(kit.service), versioned)
+        for name in ("1", "1~", "10", "1/000001-000000"):
+            made.put(f"kept/{name}")
+        with made.folder() as folder:
+            folder.remove("1")
+        assert made.keys() == ["kept/10"]
+        made.bucket.close()
+
+
 @pytest.mark.parametrize("kit", [MINISTACK], indirect=True)
 def test_what_is_deleted_from_a_quarantine_is_gone_with_its_versions(s3_servers: Any, kit: Any) -> None:
     versioned = type(kit)(s3_servers(MINISTACK), versioned=True)
