@@ -51,6 +51,13 @@ LONG = (
     "test_faults",
     "test_playbook",
     "test_review_page",
+    "test_fleet",
+    "test_newcomer",
+    "test_release",
+    "test_schedules",
+    "test_storage_below",
+    "test_incomplete",
+    "test_role_variables",
 )
 
 

@@ -11,11 +11,10 @@ import json
 import os
 import stat
 import struct
-import subprocess
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -27,8 +26,9 @@ from engine.quarantine import (
 from engine.report import words
 from engine.report.describe import describe
 from helpers.faults import Fault, in_child
-from helpers.full_sites import CLOCK_TICK, FullSite, cleaning, settled
+from helpers.full_sites import CLOCK_TICK, FullSite, cleaning
 from helpers.modules import run_module
+from helpers.mounts import mounted
 from helpers.purging import purge
 from helpers.rounds import losses
 
@@ -38,14 +38,8 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="a mount needs root")
 
 @pytest.fixture
 def full_site(sqlite_full_site: FullSite) -> FullSite:
-    """On SQLite alone, unless a test says otherwise."""
+    """On SQLite alone: the database does not matter here."""
     return sqlite_full_site
-
-
-@pytest.fixture
-def full_site_on_each(tmp_path: Path, database: Any) -> FullSite:
-    """A full site on PostgreSQL and on SQLite in turn."""
-    return settled(FullSite(tmp_path, database))
 
 
 def _told(listed: Any) -> dict[str, str]:
@@ -100,26 +94,12 @@ def _is_left_over(full_site: FullSite, file: Path) -> bool:
     return file.is_file() and file.read_bytes() == full_site.start[0][b"photos/left over.jpg"][-1]
 
 
-@contextmanager
-def without_attributes(place: Path) -> Iterator[None]:
-    """A file system that takes no attributes: a ramfs."""
-    place.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "ramfs", "ramfs", place], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"mounting is not allowed here: {done.stderr}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", place], check=True)
-
-
 @pytest.mark.promise(10)
 @needs_root
 def test_attributes_that_the_quarantine_does_not_take_are_told(full_site: FullSite, tmp_path: Path):
     _set_attributes(full_site.path("photos/left over.jpg"))
-    with without_attributes(tmp_path / "plain"):
+    # A ramfs takes no attributes.
+    with mounted(tmp_path / "plain", "-t", "ramfs", "ramfs"):
         full_site.options["quarantine"] = str(tmp_path / "plain" / "kept")
         plan, outcome = full_site.run("orphans")
         [note] = outcome.remover.notes
@@ -309,102 +289,6 @@ def test_a_folder_that_was_made_and_not_opened_serves_the_next_file(
     _plan, outcome = full_site.run("orphans")
     assert len(failed) == 1
     assert (outcome.failed.total, outcome.removed.files) == (1, 3)
-
-
-# Rows that never went, and rows of which nobody knows.
-
-
-def _breaks_at_the_commit(full_site: FullSite) -> None:
-    """A row that depends on nothing that the catalog tells, and keeps a photo from going."""
-    if full_site.database.kind == "postgresql":
-        full_site.database.run(
-            "CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION 'not this one'; END $$;"
-            "CREATE CONSTRAINT TRIGGER forbidding AFTER DELETE ON photo DEFERRABLE INITIALLY DEFERRED"
-            " FOR EACH ROW EXECUTE FUNCTION forbid()"
-        )
-    else:
-        full_site.database.run(
-            "CREATE TRIGGER forbidding BEFORE DELETE ON photo BEGIN SELECT RAISE(ABORT, 'not this one'); END"
-        )
-
-
-@pytest.mark.promise(4)
-@pytest.mark.parametrize("job", ["incomplete", "missing"])
-def test_a_batch_of_rows_that_were_rolled_back_says_so_and_lists_none(full_site_on_each: FullSite, job: str):
-    _breaks_at_the_commit(full_site_on_each)
-    _plan, outcome = full_site_on_each.run(
-        job, accept=[*full_site_on_each.options["accept"], "delete_trigger:photo"]
-    )
-    assert "not this one" in outcome.error
-    assert "rolled back" in outcome.error
-    assert outcome.batch == ""
-    assert full_site_on_each.state() == full_site_on_each.start
-    [info] = quarantine.batches(os.fsencode(full_site_on_each.quarantine))
-    assert (info.files, info.rows) == (0, 0)
-    *_lines, last = (full_site_on_each.quarantine / info.name / "manifest.jsonl").read_text().splitlines()
-    assert json.loads(last) == {"rows": "rolled back"}
-    # The rows are written down all the same.
-    assert (full_site_on_each.quarantine / info.name / "rows.jsonl").stat().st_size
-
-    found = full_site_on_each.restore(info.name)
-    assert (found.totals.records, found.kept.total) == (0, 0)
-    assert full_site_on_each.state() == full_site_on_each.start
-    assert full_site_on_each.batches() == []
-
-
-def _after_a_commit(full_site: FullSite, job: str, fault: Callable[[int], Fault]) -> list[str]:
-    """Let the last commit of a run go wrong in this way, and return what the run said."""
-    said = full_site.quarantine.parent / "said"
-
-    def work() -> None:
-        _plan, outcome = full_site.run(job)
-        said.write_text(json.dumps([outcome.error, outcome.batch, outcome.removed.records]))
-
-    for step in range(1, 25):
-        said.unlink(missing_ok=True)
-        ended = in_child(work, fault(step))
-        assert ended.trouble == ""
-        told = json.loads(said.read_text()) if said.exists() else ["", "", 0]
-        if "not known" in told[0]:
-            return told
-        full_site.restore_all()
-        full_site.forget_batches()
-        assert full_site.state() == full_site.start
-        time.sleep(CLOCK_TICK)
-    raise AssertionError("no commit went wrong")
-
-
-@pytest.mark.promise(4)
-@pytest.mark.parametrize("job", ["incomplete", "missing"])
-@pytest.mark.parametrize("arrived", [True, False])
-def test_a_commit_whose_answer_is_lost_is_told_as_unknown(
-    tmp_path: Path, postgresql: Any, job: str, arrived: bool
-):
-    full_site = settled(FullSite(tmp_path, postgresql))
-    call = "committed" if arrived else "committing"
-    error, batch, records = _after_a_commit(full_site, job, lambda step: Fault("cut", step, call))
-    assert "committing failed" in error
-    assert "rolled back" not in error
-    assert "either all rows of this job were deleted or none was" in error
-    assert records == 0
-    [info] = quarantine.batches(os.fsencode(full_site.quarantine))
-    assert info.name == batch
-    assert info.rows > 0
-    assert (full_site.state()[1] == full_site.start[1]) == (not arrived)
-    assert full_site.state()[0] == full_site.start[0]
-
-    # The next run does what the broken one did not, and both come back.
-    time.sleep(CLOCK_TICK)
-    _plan, outcome = full_site.run(job)
-    assert outcome.error == ""
-    assert bool(outcome.removed.records) == (not arrived)
-    full_site.run("orphans")
-    assert list(losses(full_site)) == []
-    full_site.restore_all()
-    full_site.restore_all()
-    assert full_site.state() == full_site.start
-    assert full_site.batches() == []
 
 
 # The moment at which a copy becomes the only one.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 from contextlib import closing, contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Iterator
 from urllib.parse import urlsplit
@@ -17,10 +18,14 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
+from engine.plan import planner
 from helpers.databases import TestDatabase, connect_mariadb
 from helpers.mariadb import mysqlclient
 
 from .project import SCHEMA, Project, copy_mariadb, file_of, of_postgresql, on_server, used_by_django
+
+# A noon, so that no day ends within the limit of half of the cases.
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=timezone.utc)
 
 
 def _migrate() -> None:
@@ -103,3 +108,13 @@ def mariadb_project(mariadb: Any, migrated_mariadb: TestDatabase, tmp_path: Path
 def project(request: pytest.FixtureRequest) -> Any:
     """The project on a new database of each kind in turn."""
     return request.getfixturevalue(f"{request.param}_project")
+
+
+@pytest.fixture
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the clock of the engine, so that a limit can be met to the second."""
+
+    class Clock:
+        time = staticmethod(NOW.timestamp)
+
+    monkeypatch.setattr(planner, "time", Clock)

@@ -19,6 +19,7 @@ from hypothesis import settings
 from engine.media.local import LocalStore
 from engine.plan.dependents import cascade
 from helpers.builders import Media, Site
+from helpers.mounts import tmpfs
 
 # The same examples in every run, and as many as a save can wait for.
 settings.register_profile("unit", deadline=None, database=None, derandomize=True, max_examples=60)
@@ -55,12 +56,8 @@ def public_media() -> Iterator[Media]:
 def media_with_mount(media: Media) -> Iterator[Media]:
     """A media root with another file system mounted at ``mounted``."""
     media.mkdir("mounted")
-    place = os.fsdecode(media.path("mounted"))
-    done = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", place], check=False, capture_output=True)
-    if done.returncode:
-        pytest.skip(f"mounting a tmpfs is not allowed here: {done.stderr.decode().strip()}")
-    yield media
-    subprocess.run(["umount", place], check=True)
+    with tmpfs(Path(os.fsdecode(media.path("mounted")))):
+        yield media
 
 
 @pytest.fixture
