@@ -35,6 +35,19 @@ CALLS = (
     *("open", "stat", "lstat", "scandir", "listdir", "mkdir", "rename", "replace", "link", "unlink"),
     *("rmdir", "fsync", "fchown", "fchmod", "utime"),
 )
+# Those that change something, on disk or in the database: narrow steps for what is slow to build anew.
+CHANGES = (
+    "mkdir",
+    "rename",
+    "renameat2",
+    "replace",
+    "link",
+    "unlink",
+    "rmdir",
+    "fsync",
+    "committing",
+    "committed",
+)
 CALLS_THAT_FAIL = tuple(call for call in CALLS if call not in ("replace", "rmdir"))
 ERRORS = (errno.EIO, errno.EACCES, errno.ENOSPC, errno.ESTALE)
 # Whose connections are cut.
@@ -43,7 +56,7 @@ DRIVERS: tuple[Any, ...] = (psycopg2, psycopg, pymysql, sqlite3)
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong at which step. ``call`` narrows the steps to one kind of them."""
+    """What goes wrong at which step. ``call`` narrows the steps to one kind of them, or to each "change"."""
 
     kind: str
     step: int = 0
@@ -53,6 +66,8 @@ class Fault:
 
     def counts(self, call: str) -> bool:
         """Is this call a step? A commit is a use of the connection like any other, too."""
+        if self.call == "change":
+            return call in CHANGES
         return self.call in ("", call) or (self.call, call) == ("sql", "committing")
 
     def __str__(self) -> str:

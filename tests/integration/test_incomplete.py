@@ -6,12 +6,8 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from datetime import timedelta
@@ -20,7 +16,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django_site import killed_run
 from django_site.collection.models import Banner, ContentType, Jersey, Photo
 from django_site.fixtures import NOW
 from django_site.project import Project, changes, file_of
@@ -29,6 +24,7 @@ from hypothesis import strategies as st
 
 from engine.errors import DatabaseError
 from helpers.builders import before_removal
+from helpers.faults import Fault, in_child
 from helpers.mounts import immutable
 
 pytest_plugins = ["django_site.fixtures"]
@@ -255,24 +251,6 @@ def test_file_that_cannot_be_unlinked_is_told_and_fails_the_run(project: Project
 # Whatever the moment of a kill.
 
 
-def killed_at(step: int, project: Project, options: dict[str, Any]) -> bool:
-    """Run ``incomplete`` in a process that kills itself at a step; whether it came that far."""
-    done = subprocess.run(
-        [sys.executable, killed_run.__file__, str(step)],
-        input=json.dumps({**project.options, **options}),
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode in (0, -9), done.stderr
-    # The server needs a moment to learn that the client is gone, and to release its locks.
-    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'media-cleanup%'"
-    while project.kind == "postgresql" and project.database.rows(sessions) != [(0,)]:
-        time.sleep(0.01)
-    return done.returncode != 0
-
-
 ORPHANS = {
     "directories": ["CACHE", "item_photos", "item_photos_avif"],
     "references": [
@@ -291,7 +269,9 @@ def test_kill_at_any_step_leaves_no_row_without_its_file(project: Project, keep:
     incomplete = {**INCOMPLETE, **kept, "derived": ["CACHE/images/{dir}/{stem}/*"]}
     for step in itertools.count(1):
         before = upload_anew(project)
-        was_killed = killed_at(step, project, incomplete)
+        ended = in_child(lambda: project.records(**incomplete), Fault("kill", step, "change"))
+        assert not ended.trouble
+        wait_for_other_sessions(project)
 
         files = project.files
         assert all(path in files for name in names(project) for path in paths(name))
@@ -305,10 +285,17 @@ def test_kill_at_any_step_leaves_no_row_without_its_file(project: Project, keep:
         if keep:
             assert contents(quarantine) >= before - project.files
             shutil.rmtree(quarantine)
-        if not was_killed:
+        if ended.how != "killed":
             break
-    # Before each statement, at the commit, and before each of five files at the least.
-    assert step > 9
+    # Around the commit, and before each of five files at the least.
+    assert step > 6
+
+
+def wait_for_other_sessions(project: Project) -> None:
+    """The server needs a moment to learn that a client is gone, and to release its locks."""
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'media-cleanup%'"
+    while project.kind == "postgresql" and project.database.rows(sessions) != [(0,)]:
+        time.sleep(0.01)
 
 
 def test_journal_of_a_killed_writer_is_told_of_and_rolled_back(sqlite_project: Project) -> None:
