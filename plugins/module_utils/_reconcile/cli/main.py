@@ -32,6 +32,7 @@ from .quarantine.batches import list_batches
 from .quarantine.pin import pin_batch
 from .quarantine.purge import purge_batches
 from .quarantine.restore import restore_batch
+from .references import export_references
 from .terminal import complain
 
 CONFIG = "/etc/media-cleanup"
@@ -190,7 +191,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"media-cleanup {VERSION}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_add_cleaning, _add_check, _add_batches, _add_restore, _add_purge, _add_pin, _add_discover):
+    for add in (
+        *(_add_cleaning, _add_check, _add_references, _add_batches, _add_restore),
+        *(_add_purge, _add_pin, _add_discover),
+    ):
         add(commands)
     return parser
 
@@ -297,6 +301,19 @@ def _add_check(commands: Any) -> None:
         action="store_true",
         help="only print, as JSON, what tells the database and the media store from those of other hosts",
     )
+
+
+def _add_references(commands: Any) -> None:
+    does = "write what the site references to a file, for a join with the inventory of a bucket"
+    parser = _subcommand(commands, "references", does, export_references)
+    parser.add_argument(
+        "--export",
+        metavar="FILE",
+        required=True,
+        help="the file, private and as CSV, in place of what is there",
+    )
+    # It is ASCII, and nothing in it has to be escaped for a terminal.
+    parser.set_defaults(list_format=LIST_FORMATS[0])
 
 
 def _add_batches(commands: Any) -> None:

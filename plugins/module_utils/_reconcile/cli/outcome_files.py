@@ -16,7 +16,7 @@ from .terminal import complain
 
 def refuse_folders_of_others(options: argparse.Namespace) -> None:
     """Raise SiteError where root would write a file into a folder that somebody else may change."""
-    for option in ("outcome", "metrics", "log", "save_plan", "list", "report"):
+    for option in ("outcome", "metrics", "log", "save_plan", "list", "report", "export"):
         path = getattr(options, option, None)
         if path:
             require_own_folder(path, f"the file of --{option.replace('_', '-')},")

@@ -44,7 +44,7 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
         "review": getattr(options, "review", None),
         "terminals": [stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)],
     }
-    path = getattr(options, "list", None)
+    path = getattr(options, "list", None) or getattr(options, "export", None)
     report = getattr(options, "report", None)
     kind = "batch" if options.command == "batches" else "plan"
     with ExitStack() as stack:

@@ -28,8 +28,8 @@ from .description import Description
 # Takes a part of the text of a list; None after the last one.
 Emit = Callable[["str | None"], Any]
 
-# Characters that a file may have: paths of many millions of files.
-LONGEST = 1 << 32
+# Characters that a file may have: paths of many hundred millions of files.
+LONGEST = 1 << 36
 
 _ITEMS_AT_ONCE = 1_000
 
