@@ -104,6 +104,8 @@ options:
         Best without keys: where none are set, those of the environment, of
         the C(session_profile), or of the instance''s role are used. Needs
         C(boto3) in the interpreter that does the work.'
+      - With O(django), all of it is that of the project's storage. What is
+        set here replaces it; of credentials, all or nothing.
     type: dict
     suboptions:
       endpoint_url:
@@ -930,6 +932,8 @@ options:
       - 'How the service of a bucket is reached, named as in django-storages. Best without keys: where
         none are set, those of the environment, of the C(session_profile), or of the instance''s role
         are used. Needs C(boto3) in the interpreter that does the work.'
+      - With O(django), all of it is that of the project's storage. What is set here replaces it; of
+        credentials, all or nothing.
     type: dict
     suboptions:
       endpoint_url:
@@ -1146,6 +1150,8 @@ options:
         keys: where none are set, those of the environment, of the C(session_profile),
         or of the instance''s role are used. Needs C(boto3) in the interpreter that does
         the work.'
+      - With O(django), all of it is that of the project's storage. What is set here
+        replaces it; of credentials, all or nothing.
     type: dict
     suboptions:
       endpoint_url:

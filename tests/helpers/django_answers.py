@@ -28,6 +28,7 @@ def answer(*models: Json, **parts: Any) -> Json:
         "storages": [storage(aliases=["default"])],
         "models": list(models),
         "thumbnails": {},
+        "aws_environment": {},
         **{name: [] for name in ("imported", "compiled")},
         **parts,
     }
@@ -55,8 +56,15 @@ def storage(location: str = "/srv/media", **parts: Any) -> Json:
         "aliases": [],
         "file_overwrite": False,
         "is_plain": True,
+        "service": service(),
         **parts,
     }
+
+
+def service(**parts: Any) -> Json:
+    """How a storage reaches the service of its bucket: nothing of it is said."""
+    names = ("region_name", "access_key", "secret_key", "security_token", "addressing_style")
+    return {**dict.fromkeys((*names, "session_profile"), ""), "not_used": [], **parts}
 
 
 def model(label: str, *fields: Json, **parts: Any) -> Json:

@@ -15,7 +15,7 @@ from .database.base import Database
 from .database.drivers import connect
 from .media.local import LocalStore
 from .media.paths import Spellings
-from .media.s3.place import UNCONDITIONAL_DELETE, bucket_place, is_in_bucket
+from .media.s3.place import bucket_place, is_in_bucket
 from .media.store import MediaStore
 from .quarantine import leftovers
 from .quarantine.default_place import obstacle
@@ -126,7 +126,7 @@ def open_store(site: Site, max_listed: int | None = None) -> MediaStore:
         from .media.s3.store import S3Store
 
         store = S3Store(bucket_place("media_root", site.media_root), site.storage_options, most)
-        store.accepts_unconditional_delete = UNCONDITIONAL_DELETE in site.accept
+        store.accepts_unconditional_delete = site.accepts_unconditional_delete
         return store
     never: Sequence[bytes] = [site.quarantine_in_root] if site.quarantine_in_root else []
     return LocalStore(site.media_root, most, never)

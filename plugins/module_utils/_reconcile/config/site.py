@@ -15,7 +15,7 @@ from typing import Sequence
 
 from ..errors import SiteError
 from ..kept import Code, Doubt
-from ..media.s3.place import StorageOptions
+from ..media.s3.place import UNCONDITIONAL_DELETE, StorageOptions
 from .only import Only
 from .options import AGE_STAMPS
 
@@ -126,6 +126,8 @@ class Site:
     review: Reviewed | None = None
     # How the service is reached where media root and quarantine are in a bucket.
     storage_options: StorageOptions = StorageOptions()  # noqa: RUF009 (it is frozen)
+    # Whether its Django project writes to no key of the bucket at which an object is.
+    uses_names_once: bool = False
 
     def enabled(self, option: str) -> bool:
         """Whether a boolean option is set. Raises KeyError for a name that is none of them."""
@@ -134,6 +136,11 @@ class Site:
     def accepts(self, code: Code, name: bytes) -> bool:
         """Whether the doubt with this code about the thing of this name was accepted."""
         return f"{code.value}:{os.fsdecode(name)}" in self.accept
+
+    @property
+    def accepts_unconditional_delete(self) -> bool:
+        """Whether an object may be deleted where the service does not ensure that it is still the same."""
+        return self.uses_names_once or UNCONDITIONAL_DELETE in self.accept
 
     @property
     def file_name(self) -> str:

@@ -16,6 +16,7 @@ import re
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SiteError
+from ..media.s3.place import is_in_bucket
 from .django_jobs.asked import job_of
 from .jobs import quarantine_of
 from .options import JOBS, QUARANTINE, Option, job_options, module_options, shared_options, site_options
@@ -73,7 +74,7 @@ def _quarantine_options(site: Mapping[str, Any]) -> dict[str, Any]:
 
 def _named(quarantine: str | None) -> str | None:
     """A quarantine as an option; None where the project is to say where it is."""
-    return quarantine if quarantine and quarantine.startswith("/") else None
+    return quarantine if quarantine and (quarantine.startswith("/") or is_in_bucket(quarantine)) else None
 
 
 def _quarantine_of(options: Mapping[str, Any], where: str) -> str | None:

@@ -12,13 +12,7 @@ from typing import NamedTuple, Union
 from ..config.site import Site
 from ..media.disk.folder import DiskFolder
 from ..media.private_folder import PrivateFolder
-from ..media.s3.place import (
-    UNCONDITIONAL_DELETE,
-    BucketPlace,
-    StorageOptions,
-    bucket_place,
-    is_in_bucket,
-)
+from ..media.s3.place import BucketPlace, StorageOptions, bucket_place, is_in_bucket
 from ..text import escaped
 
 
@@ -38,7 +32,7 @@ def place_of(site: Site) -> Place:
     """Where the quarantine of a site is; an empty path where it has none."""
     if site.quarantine is not None and is_in_bucket(site.quarantine):
         where = bucket_place("quarantine", site.quarantine)
-        return InBucket(where, site.storage_options, UNCONDITIONAL_DELETE in site.accept)
+        return InBucket(where, site.storage_options, site.accepts_unconditional_delete)
     return site.quarantine or b""
 
 

@@ -132,7 +132,7 @@ def _media(facts: Facts, place: Place) -> Mapping[str, str]:
         return place_options(facts, place)
     except SiteError:
         # That is among what orphans are refused for.
-        return {"media_root": place.store.location, "media_url": facts.media_url}
+        return {"media_root": place.store.where, "media_url": facts.media_url}
 
 
 def _judged_fields(facts: Facts, place: Place, files: Files | None, model: ModelFacts) -> list[FieldFacts]:

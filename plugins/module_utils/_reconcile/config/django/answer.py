@@ -11,7 +11,7 @@ could be the one that protects a file.
 from __future__ import annotations
 
 import re
-from typing import Any, Callable, Iterable, Mapping, Sequence, TypeVar
+from typing import Any, Callable, Iterable, Mapping, Pattern, Sequence, TypeVar
 
 from ...errors import SiteError
 from .facts import (
@@ -29,6 +29,7 @@ from .facts import (
     ManyToManyFacts,
     ModelFacts,
     Scalar,
+    ServiceFacts,
     StorageFacts,
     Value,
 )
@@ -39,6 +40,7 @@ MOST = 10_000
 
 _LABEL = re.compile(r"\w+\.\w+")
 _QUOTED = re.compile(r'"?\."?')
+_AWS_VARIABLE = re.compile(r"AWS_[A-Z0-9_]+")
 
 Made = TypeVar("Made")
 
@@ -62,6 +64,7 @@ def facts_of(sent: Any) -> Facts:
         thumbnails={
             library: settings.scalars() for library, settings in part.mapping("thumbnails", _itself).items()
         },
+        aws_environment=part.part("aws_environment").variables(_AWS_VARIABLE),
         imported=(*part.texts("imported"), *part.texts("compiled")),
     )
     _check_names(facts)
@@ -132,6 +135,10 @@ class _Part:
 
     def scalars(self) -> dict[str, Scalar]:
         return {_text(key, self._where): self.scalar(key) for key in self._values}
+
+    def variables(self, name: Pattern[str]) -> dict[str, str]:
+        """The environment variables with names of this form; others are none of ours."""
+        return {key: self.text(key) for key in self._values if name.fullmatch(key)}
 
     def options(self, name: str) -> dict[str, Scalar | Mapping[str, Scalar]]:
         """A mapping of scalars, or of mappings of these."""
@@ -219,6 +226,19 @@ def _storage(part: _Part) -> StorageFacts:
         aliases=part.texts("aliases"),
         file_overwrite=part.flag("file_overwrite"),
         is_plain=part.flag("is_plain"),
+        service=_service(part.part("service")),
+    )
+
+
+def _service(part: _Part) -> ServiceFacts:
+    return ServiceFacts(
+        region_name=part.text("region_name"),
+        access_key=part.text("access_key"),
+        secret_key=part.text("secret_key"),
+        security_token=part.text("security_token"),
+        addressing_style=part.text("addressing_style"),
+        session_profile=part.text("session_profile"),
+        not_used=part.texts("not_used"),
     )
 
 

@@ -69,6 +69,20 @@ class DatabaseFacts:
 
 
 @dataclass(frozen=True)
+class ServiceFacts:
+    """How a storage reaches the service of its bucket besides its endpoint, as django-storages says it."""
+
+    region_name: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    security_token: str = field(repr=False)
+    addressing_style: str
+    session_profile: str
+    # The names of settings of its client for which there is no option here.
+    not_used: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class StorageFacts:
     """A storage that a field uses, or that is one of STORAGES; each once.
 
@@ -84,10 +98,19 @@ class StorageFacts:
     custom_domain: str
     # Under which STORAGES has it; Django before 4.2 has only "default".
     aliases: tuple[str, ...]
+    # In a bucket, true as well where code of the project's own chooses the names.
     file_overwrite: bool
-    # Nothing but Django's own code decides where its files are. If not, its files may be anywhere: what
-    # references them may be protected, and never judged.
+    # Nothing but the code of Django or django-storages decides where its files are. If not, its files may be
+    # anywhere: what references them may be protected, and never judged.
     is_plain: bool
+    service: ServiceFacts
+
+    @property
+    def where(self) -> str:
+        """Its place as ``media_root`` has it."""
+        if self.kind != "s3":
+            return self.location
+        return f"s3://{self.bucket}/{self.location.strip('/')}".rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -219,6 +242,8 @@ class Facts:
     # The effective settings of the installed thumbnail libraries, by the app: "easy_thumbnails",
     # "sorl.thumbnail", "imagekit".
     thumbnails: Mapping[str, Mapping[str, Scalar]]
+    # The variables of its environment by which clients of buckets find what nothing else says.
+    aws_environment: Mapping[str, str] = field(repr=False)
     # The files of the modules that it has imported; asked for by root alone.
     imported: tuple[str, ...] = field(repr=False)
 

@@ -10,6 +10,7 @@ A project is asked once by a process, which belongs to the site's user.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import replace
 from functools import lru_cache
@@ -57,7 +58,10 @@ def _facts(django: Options) -> Facts:
 
 @lru_cache(maxsize=None)
 def _asked(django: str) -> Facts:
-    return ask(project_of(json.loads(django), sys.executable))
+    facts = ask(project_of(json.loads(django), sys.executable))
+    # boto3 knows no other way to be told of the files, roles and certificates that the project uses.
+    os.environ.update(facts.aws_environment)
+    return facts
 
 
 def _said(options: Options, known: Iterable[Option]) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def files_of(facts: Facts, place: Place) -> Files:
     claiming = [file for file in compared if _is_shown_by_references(facts, place, file)]
     if all(file.prefix for file in claiming) and not any(file.prefix == "" for file in fields):
         raise SiteError(
-            f"django: no file field of the project has the storage in {place.store.location!r}, so nothing "
+            f"django: no file field of the project has the storage in {place.store.where!r}, so nothing "
             "would be known of its files. Choose the storage by its alias in storage of django."
         )
     for file in fields:
@@ -107,7 +107,12 @@ def files_of(facts: Facts, place: Place) -> Files:
             *_caches_without_source(facts.thumbnails),
         ],
         defaults=list(dict.fromkeys(_defaults(fields))),
-        notes=[*notes, *_notes(fields, kept), *_notes_of_databases(facts, place, fields)],
+        notes=[
+            *notes,
+            *_notes(fields, kept),
+            *_notes_of_databases(facts, place, fields),
+            *_notes_of_service(place),
+        ],
     )
 
 
@@ -119,8 +124,8 @@ def _of_store(facts: Facts, place: Place) -> Iterator[FileField]:
         for storage in known:
             if place.lies_in(storage):
                 raise SiteError(
-                    f"django: the storage of {model.label}.{field.name} in {storage.location!r} holds the "
-                    f"folder of the site's storage, {place.store.location!r}. What references a file in both "
+                    f"django: the storage of {model.label}.{field.name} in {storage.where!r} holds the "
+                    f"folder of the site's storage, {place.store.where!r}. What references a file in both "
                     "is not known. Describe the site without django."
                 )
         found = [place.prefix_of(storage) for storage in known]
@@ -287,6 +292,16 @@ def _notes_of_databases(facts: Facts, place: Place, fields: list[FileField]) -> 
                 "only rows there reference are orphans here. If code writes such rows, add the folders "
                 "of their files to keep"
             )
+
+
+def _notes_of_service(place: Place) -> Iterator[str]:
+    unused = place.store.service.not_used
+    if unused:
+        yield (
+            f"the storage in {place.store.where!r} sets {', '.join(unused)}, for which there is no option in "
+            "storage_options: the service is reached without. If it cannot be, say the same in the "
+            "configuration of AWS of the site's user, such as ca_bundle in ~/.aws/config"
+        )
 
 
 def outermost(folders: Iterable[str]) -> list[str]:

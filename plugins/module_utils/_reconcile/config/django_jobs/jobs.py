@@ -21,13 +21,14 @@ from ..options import OF_MODEL, OPTIONS
 from ..site import Claims, OrphansJob, ProjectParts, RecordsJob
 from .deletion import deletion_of, said_key
 from .files import Files, files_of
-from .place import Place, database_url, place_of, place_options
+from .place import Place, database_url, place_of, place_options, service_options
 from .records import Records, records_of
 
 Options = Mapping[str, Any]
 
 # Options of a model whose values are names of Django's, which are translated.
 _IN_DJANGO = ("label", "only", "uploaded_at_column", "unattached_column")
+_CREDENTIALS = {"access_key", "secret_key", "security_token", "session_profile"}
 _EXCLUDE = next(option.default for option in OPTIONS if option.name == "exclude")
 
 
@@ -42,7 +43,10 @@ def project_job(job: str, said: Options, facts: Facts) -> OrphansJob | RecordsJo
         built = _records(job, said, facts, place, files)
     project = ProjectParts(columns_of(files.references), tuple(_delete_receivers(facts)))
     keep = replace(built.site.keep, defaults=tuple(map(os.fsencode, files.defaults)))
-    return replace(built, site=replace(built.site, project=project, keep=keep))
+    # Of a media store that is said by hand, the project does not say who writes to it.
+    uses_names_once = not said.get("media_root") and place.uses_names_once(facts)
+    site = replace(built.site, project=project, keep=keep, uses_names_once=uses_names_once)
+    return replace(built, site=site)
 
 
 def _delete_receivers(facts: Facts) -> Iterator[str]:
@@ -116,11 +120,25 @@ def _completed(said: Options, facts: Facts, place: Place, files: Files) -> dict[
     return {
         **known,
         **given,
+        **_service(given, place),
         "exclude": list(dict.fromkeys([*_EXCLUDE, *_added(said, "exclude")])),
         "references": [*_added(said, "references"), *files.references],
         "derived": list(dict.fromkeys([*_added(said, "derived"), *files.derived])),
         "keep": [*_added(said, "keep"), *files.keep],
     }
+
+
+def _service(given: Options, place: Place) -> dict[str, Any]:
+    """How the service of a bucket is reached: what is said replaces what the project says of the same.
+
+    Whose credentials are used is one thing, of which all or nothing is said.
+    """
+    said = {name: value for name, value in (given.get("storage_options") or {}).items() if value}
+    known = service_options(place)
+    if not _CREDENTIALS.isdisjoint(said):
+        known = {name: value for name, value in known.items() if name not in _CREDENTIALS}
+    found = {**known, **said}
+    return {"storage_options": found} if found else {}
 
 
 def _added(said: Options, name: str) -> list[Any]:

@@ -40,6 +40,8 @@ _LIBPQ = re.compile(
 # What Django passes on to MySQL's library and a connection needs.
 _MYSQL = ("unix_socket", "read_default_file", "read_default_group", "connect_timeout", "ssl_mode")
 _MYSQL_SSL = ("ca", "cert", "key")
+# An access point of AWS is another name of a bucket: by its ARN, or by an alias that looks like a bucket.
+_NAME_OF_ACCESS = re.compile(r"^arn:|-s3alias$|--op-s3$")
 
 
 class Place(NamedTuple):
@@ -56,13 +58,25 @@ class Place(NamedTuple):
         if storage.kind != self.store.kind or not _is_known(storage):
             return None
         if storage.kind == "s3":
-            same = (storage.bucket, storage.endpoint_url) == (self.store.bucket, self.store.endpoint_url)
+            same = _bucket_of(storage) == _bucket_of(self.store)
             return _below(_slashed(storage.location), _slashed(self.store.location)) if same else None
         return _folder_in(storage.location, self.store.location)
 
     def is_unknown(self, storage: StorageFacts) -> bool:
         """Whether nobody can say if a storage is that of the store."""
-        return storage != self.store and not _is_known(storage)
+        if storage == self.store:
+            return False
+        return not _is_known(storage) or _may_be_same_bucket(storage, self.store)
+
+    def uses_names_once(self, facts: Facts) -> bool:
+        """Whether nothing of the project writes to a key in the store at which an object is."""
+        return self.store.kind == "s3" and not any(map(self._may_overwrite, facts.storages))
+
+    def _may_overwrite(self, storage: StorageFacts) -> bool:
+        if storage.kind != "s3":
+            return storage.kind == "other"
+        may_write = self.prefix_of(storage) is not None or self.is_unknown(storage) or self.lies_in(storage)
+        return may_write and storage.file_overwrite
 
     def lies_in(self, storage: StorageFacts) -> bool:
         """Whether the store is a folder of a storage, whose values lead into it by another beginning."""
@@ -107,22 +121,51 @@ def place_of(facts: Facts, database: str | None, storage: str | None) -> Place:
 def place_options(facts: Facts, place: Place) -> dict[str, str]:
     """``media_root`` and ``media_url``. Raises SiteError for a storage that is no folder and no bucket."""
     store = place.store
-    if store.kind == "s3":
-        root = f"s3://{store.bucket}/{store.location.strip('/')}".rstrip("/")
-    elif not facts.media_root and _is_same(store.location, facts.directory):
+    if store.kind == "filesystem" and not facts.media_root and _is_same(store.location, facts.directory):
         raise SiteError(
             "django: the project has no MEDIA_ROOT, so its files are where its server was started. Set "
             "media_root and media_url as well."
         )
-    elif _is_known(store):
-        root = store.location
-    else:
+    if not _is_known(store):
         raise SiteError(
             f"django: the storage is a {store.class_name}, and where that keeps its files is known to its "
             "own code alone. Choose another storage of django; or set media_root and media_url, if what "
             "columns hold are paths below that folder."
         )
-    return {"media_root": root, "media_url": store.base_url or facts.media_url or MEDIA_URL}
+    return {"media_root": store.where, "media_url": store.base_url or facts.media_url or MEDIA_URL}
+
+
+def service_options(place: Place) -> dict[str, str]:
+    """The ``storage_options`` of a store in a bucket, with its secrets; nothing for a folder.
+
+    A profile goes before keys, as in django-storages. Without a key, a token means nothing.
+    """
+    store, service = place.store, place.store.service
+    if store.kind != "s3":
+        return {}
+    found = {
+        "endpoint_url": store.endpoint_url,
+        "region_name": service.region_name,
+        "addressing_style": service.addressing_style,
+    }
+    if service.session_profile:
+        found["session_profile"] = service.session_profile
+    elif service.access_key:
+        found.update(
+            {name: getattr(service, name) for name in ("access_key", "secret_key", "security_token")}
+        )
+    return {name: value for name, value in found.items() if value}
+
+
+def _bucket_of(storage: StorageFacts) -> tuple[str, str]:
+    return storage.bucket, storage.endpoint_url.rstrip("/")
+
+
+def _may_be_same_bucket(one: StorageFacts, other: StorageFacts) -> bool:
+    """Whether two storages may have one bucket under two names, or by two addresses of its service."""
+    if not one.kind == other.kind == "s3" or _bucket_of(one) == _bucket_of(other):
+        return False
+    return one.bucket == other.bucket or any(_NAME_OF_ACCESS.search(each.bucket) for each in (one, other))
 
 
 def _is_known(storage: StorageFacts) -> bool:

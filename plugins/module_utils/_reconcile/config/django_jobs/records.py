@@ -102,7 +102,7 @@ def _file_field(
         why = "depends on the row" if by_row else "is not that of the site, or a folder in it that is kept"
         raise SiteError(
             f"field: the storage of {model.label}.{fields[0].name} {why}, so a file that is not in "
-            f"{place.store.location!r} need not be missing. "
+            f"{place.store.where!r} need not be missing. "
             + ("Its rows are not judged." if by_row else "Set storage of django to that of the field.")
         )
     return ours[0]

@@ -155,6 +155,8 @@ def _facts() -> Dict[str, Any]:
         "storages": storages.found,
         "models": models,
         "thumbnails": dict(_thumbnails(apps)),
+        # By which clients of buckets find what their storages do not say; settings may have set them.
+        "aws_environment": {name: value for name, value in os.environ.items() if name[:4] == "AWS_"},
         **_imported(),
     }
 
