@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Mapping
@@ -39,11 +40,13 @@ class MemoryService:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], _Object] = {}
         self._now = datetime(2026, 11, 1, tzinfo=timezone.utc)
+        self._one_by_one = threading.Lock()
 
     def ask(self, bucket: Bucket, operation: str, asked: Any, headers: Any = None) -> Any:
         """In the place of ``Bucket.ask``."""
-        self._now += timedelta(seconds=1)
-        answer = getattr(self, f"_{operation}")(bucket.name, dict(asked), headers or {})
+        with self._one_by_one:
+            self._now += timedelta(seconds=1)
+            answer = getattr(self, f"_{operation}")(bucket.name, dict(asked), headers or {})
         return {**answer, "ResponseMetadata": {"HTTPHeaders": {}}}
 
     def _found(self, name: str, key: str) -> _Object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import Iterable, Mapping, Protocol, Sequence, TypeVar
+from typing import Iterable, Iterator, Mapping, Sequence
 
 from ..compare.mentions.at_removal import MentionsAtRemoval
 from ..compare.names.at_removal import NamesAtRemoval
@@ -17,28 +17,15 @@ from ..config.site import OrphansJob, RecordsJob
 from ..database.base import PREPARED
 from ..errors import CleanupError, DatabaseError, UnreadableError
 from ..kept import Code, Doubt
-from ..media.store import FileState, MediaStore
+from ..media.store import MediaStore
 from ..plan.guards import not_searched
 from ..session import Session
 from ..text import escaped
-from .outcome import Outcome
+from .outcome import AnyFile, File, Outcome
 
 # Seconds that a run waits, all in all, for transactions that were open when it asked.
 WAIT_SECONDS = 30.0
 _POLL_SECONDS = 0.02
-
-
-class File(Protocol):
-    """A file of a plan."""
-
-    @property
-    def path(self) -> bytes: ...
-
-    @property
-    def state(self) -> FileState: ...
-
-
-AnyFile = TypeVar("AnyFile", bound=File)
 
 
 class FileRemoval:
@@ -76,25 +63,29 @@ class FileRemoval:
         moved: dict[bytes, AnyFile] = {}
         try:
             before = {**(kept or {}), **self._doubts_before(files)}
-            for file in files:
-                if file.path in before:
-                    outcome.keep_for(file.path, before[file.path])
-                elif outcome.move(store, file.path, file.state):
-                    moved[file.path] = file
+            for file in outcome.move(store, self._without(before, files)):
+                moved[file.path] = file
             outcome.remover.sync()
             self._put_back_what_is_wanted(moved)
         except CleanupError:
             self._put_all_back(moved)
             raise
-        for file in moved.values():
-            outcome.confirm(file.path, file.state)
+        outcome.confirm(store, moved.values())
         outcome.remover.finish()
         return list(moved.values())
 
+    def _without(self, doubts: Mapping[bytes, Doubt], files: Iterable[AnyFile]) -> Iterator[AnyFile]:
+        """The files about which there is no doubt; the others are noted as kept."""
+        for file in files:
+            if file.path in doubts:
+                self._outcome.keep_for(file.path, doubts[file.path])
+            else:
+                yield file
+
     def _put_all_back(self, moved: Iterable[bytes]) -> None:
         """After an error: what was moved is where it was, or is reported and left to the next run."""
-        for path in moved:
-            if self._outcome.put_back(self._store, path) is None:
+        for path, is_back in self._outcome.put_back(self._store, moved):
+            if is_back is None:
                 self._outcome.note_replaced(path)
         # The error that led here is the one to report.
         with suppress(CleanupError):
@@ -143,11 +134,10 @@ class FileRemoval:
 
     def _put_back(self, moved: dict[bytes, AnyFile], doubts: Mapping[bytes, Doubt]) -> None:
         """Put files back. Where another one has the name, that is what is wanted; this one is removed."""
-        for path, doubt in doubts.items():
-            back = self._outcome.put_back(self._store, path)
-            if back:
-                self._outcome.keep_for(path, doubt)
-            if back is not None:
+        for path, is_back in self._outcome.put_back(self._store, doubts):
+            if is_back:
+                self._outcome.keep_for(path, doubts[path])
+            if is_back is not None:
                 del moved[path]
 
     def _wait(self) -> Doubt | None:

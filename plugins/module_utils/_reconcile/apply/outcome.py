@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterable, Iterator, Protocol, TypeVar
 
 from ..errors import UnreadableError
 from ..kept import Code, Doubt, Kept
@@ -14,6 +14,19 @@ from ..media.store import Blocked, Changed, FileState, MediaStore, OtherMount
 from ..plan.plan import Totals
 from ..spool import Listed
 from .remover import Remover
+
+
+class File(Protocol):
+    """A file of a plan."""
+
+    @property
+    def path(self) -> bytes: ...
+
+    @property
+    def state(self) -> FileState: ...
+
+
+AnyFile = TypeVar("AnyFile", bound=File)
 
 
 class Outcome:
@@ -41,38 +54,55 @@ class Outcome:
     def keep_for(self, name: bytes, doubt: Doubt) -> None:
         self.keep(name, *doubt)
 
-    def move(self, store: MediaStore, path: bytes, state: FileState) -> bool:
-        """Move a file out of the store, or note why it is kept; says whether it was moved."""
-        try:
-            self.remover.remove(store, path, state)
-        except Changed as error:
+    def move(self, store: MediaStore, files: Iterable[AnyFile]) -> Iterator[AnyFile]:
+        """Move files out of the store, and yield those that were moved; why others are kept is noted."""
+
+        def moved(file: AnyFile) -> Exception | None:
+            try:
+                self.remover.remove(store, file.path, file.state)
+            except (Changed, Blocked, UnreadableError, OSError) as error:
+                return error
+            return None
+
+        for file, error in store.each(moved, files):
+            if error is None:
+                yield file
+            else:
+                self._note_kept(file.path, error)
+
+    def _note_kept(self, path: bytes, error: Exception) -> None:
+        if isinstance(error, Changed):
             self.keep(path, Code.CHANGED, f"it is kept: {error}")
-        except OtherMount as error:
+        elif isinstance(error, OtherMount):
             self.keep(path, Code.OTHER_MOUNT, f"it is kept: {error}")
-        except (Blocked, UnreadableError, FileNotFoundError) as error:
-            self.keep(path, Code.BLOCKED, f"it is kept: the way to it has changed ({error})")
-        except OSError as error:
+        elif isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
             reason = f"it could not be removed: {error.strerror}"
             self.failed.add(Kept(path, Code.NOT_REMOVABLE, reason))
         else:
-            return True
-        return False
+            self.keep(path, Code.BLOCKED, f"it is kept: the way to it has changed ({error})")
 
-    def put_back(self, store: MediaStore, path: bytes) -> bool | None:
-        """Put a file back that was moved; None where another file has its name by now.
+    def put_back(self, store: MediaStore, paths: Iterable[bytes]) -> Iterator[tuple[bytes, bool | None]]:
+        """Put files back that were moved, each with whether it is back; None where another file has its name.
 
         One that cannot be put back is noted as failed, and stays where it is.
         """
-        try:
-            self.remover.put_back(store, path)
-        except FileExistsError:
+
+        def put_back(path: bytes) -> Exception | None:
+            try:
+                self.remover.put_back(store, path)
+            except (Blocked, OSError) as error:
+                return error
             return None
-        except (Blocked, OSError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            reason = f"it could not be put back ({why}), which the next run tries again; {self._place}"
-            self.failed.add(Kept(path, Code.NOT_WRITABLE, reason))
-            return False
-        return True
+
+        for path, error in store.each(put_back, paths):
+            if isinstance(error, FileExistsError):
+                yield path, None
+                continue
+            if error:
+                why = error.strerror if isinstance(error, OSError) else error
+                reason = f"it could not be put back ({why}), which the next run tries again; {self._place}"
+                self.failed.add(Kept(path, Code.NOT_WRITABLE, reason))
+            yield path, error is None
 
     def note_replaced(self, path: bytes) -> None:
         """Note a file that was moved and cannot be put back, because another one has its name by now."""
@@ -84,11 +114,11 @@ class Outcome:
         name = self.remover.name
         return f"it is in batch {name}" if name else "it waits in the media root, as the next run reports"
 
-    def confirm(self, path: bytes, state: FileState) -> None:
-        """Count a file that was moved as removed: nothing references it, asked once more."""
-        self.remover.confirm(path)
-        self.removed.files += 1
-        self.removed.bytes += state.size
+    def confirm(self, store: MediaStore, files: Iterable[File]) -> None:
+        """Count files that were moved as removed: nothing references them, asked once more."""
+        for file, _nothing in store.each(lambda file: self.remover.confirm(file.path), files):
+            self.removed.files += 1
+            self.removed.bytes += file.state.size
 
     @property
     def batch(self) -> str:

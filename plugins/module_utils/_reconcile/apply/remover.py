@@ -18,6 +18,8 @@ from ..quarantine.writer import BatchWriter
 class Remover(Protocol):
     """Removes the files and rows of one run. A context manager.
 
+    Several threads may remove, put back and confirm different files at the same time.
+
     ``quarantine.writer.QuarantineWriter`` keeps them, ``PermanentRemover`` does not.
     """
 

@@ -20,7 +20,7 @@ from ..kept import Code, Kept
 from ..media.paths import outside
 from ..media.store import Blocked, MediaStore
 from ..quarantine import store as quarantine
-from ..quarantine.format import ArchivedRows, Batch, QuarantinedFile, as_path
+from ..quarantine.format import ArchivedRows, Batch, HeldFile, QuarantinedFile, as_path
 from ..quarantine.place import Place, place_of
 from ..session import open_session
 from ..spool import Listed
@@ -60,8 +60,7 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         _require_readable(files)
         rows = ArchivedRows(batch)
         wanted_files, wanted_rows = chosen(paths, batch, rows)
-        for file in wanted_files():
-            _restore_file(batch, file, tree, result, check)
+        _restore_files(batch, wanted_files(), tree, result, check)
         lacking = _lacking(map(rows.__getitem__, wanted_rows), tree)
         for some in iter(lambda: set(islice(lacking, PATHS_AT_ONCE)), set()):
             # In check mode, these are only about to be restored.
@@ -140,36 +139,59 @@ def _referenced_by(row: Mapping[str, Any]) -> list[str]:
     return [path for path in row["files"] if path in row["row"].values()]
 
 
-def _restore_file(
-    batch: Batch, file: QuarantinedFile, tree: MediaStore, result: Restored, check: bool
+def _restore_files(
+    batch: Batch, files: Iterable[QuarantinedFile], tree: MediaStore, result: Restored, check: bool
 ) -> None:
-    if not batch.holds(file):
-        # It was never removed, or is restored already.
-        return
-    why = outside(file.path)
-    if why:
-        result.absent.add(file.path)
-        result.kept.add(Kept(file.path, Code.OUTSIDE, f"the manifest holds this path, which {why}"))
-        return
-    damage = batch.damage(file)
-    if damage:
-        result.absent.add(file.path)
-        result.kept.add(Kept(file.path, Code.DAMAGED, f"{damage}; it is kept there"))
-        return
-    try:
-        if check:
-            tree.check_put_back(batch.folder_of(file), file.name, file.path)
+    """Restore those of the files that the batch holds: others were never removed, or are restored already."""
+
+    def attempt(held: HeldFile) -> Exception | None:
+        obstacle = _obstacle(held)
+        if obstacle:
+            return obstacle
+        try:
+            if check:
+                tree.check_put_back(held.folder, held.file.name, held.file.path)
+            else:
+                tree.put_back(held.folder, held.file.name, held.file.path)
+        except (Blocked, CleanupError, OSError) as error:
+            return error
+        return None
+
+    for held, error in tree.each(attempt, map(batch.held, filter(batch.holds, files))):
+        file = held.file
+        if error:
+            _note_kept(file.path, error, result)
         else:
-            tree.put_back(batch.folder_of(file), file.name, file.path)
-    except FileExistsError:
-        result.kept.add(Kept(file.path, Code.IN_THE_WAY, "another file is in its place now"))
-    except (Blocked, CleanupError) as error:
-        result.absent.add(file.path)
-        result.kept.add(Kept(file.path, Code.BLOCKED, f"the way to its place has changed: {error}"))
-    except OSError as error:
-        result.absent.add(file.path)
-        result.kept.add(Kept(file.path, Code.NOT_WRITABLE, f"it could not be written: {error.strerror}"))
+            result.paths.add(file.path)
+            result.totals.files += 1
+            result.totals.bytes += file.size
+
+
+class _NotTried(Exception):
+    """Why a file is not even tried, with the code of that."""
+
+    def __init__(self, code: Code, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+def _obstacle(held: HeldFile) -> _NotTried | None:
+    """What is wrong with a file in quarantine, if anything. Raises OSError where it cannot be read."""
+    why = outside(held.file.path)
+    if why:
+        return _NotTried(Code.OUTSIDE, f"the manifest holds this path, which {why}")
+    damage = held.damage()
+    return _NotTried(Code.DAMAGED, f"{damage}; it is kept there") if damage else None
+
+
+def _note_kept(path: bytes, error: Exception, result: Restored) -> None:
+    if isinstance(error, FileExistsError):
+        result.kept.add(Kept(path, Code.IN_THE_WAY, "another file is in its place now"))
+        return
+    result.absent.add(path)
+    if isinstance(error, _NotTried):
+        result.kept.add(Kept(path, error.code, str(error)))
+    elif isinstance(error, OSError):
+        result.kept.add(Kept(path, Code.NOT_WRITABLE, f"it could not be written: {error.strerror}"))
     else:
-        result.paths.add(file.path)
-        result.totals.files += 1
-        result.totals.bytes += file.size
+        result.kept.add(Kept(path, Code.BLOCKED, f"the way to its place has changed: {error}"))

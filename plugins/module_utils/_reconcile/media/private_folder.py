@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from typing import IO
+from typing import IO, Callable, Iterable, Iterator
 
 from ..closable import Closable
+from .each import Item, Result, one_by_one
 from .store import FileState
 
 
@@ -60,6 +61,10 @@ class PrivateFolder(Closable):
     def path_of(self, name: str) -> bytes:
         """The path of an entry, for messages."""
         return os.path.join(self.path, os.fsencode(name))
+
+    def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+        """Do the same work on many entries, as ``MediaStore.each`` does."""
+        return one_by_one(work, items)
 
     @abstractmethod
     def lock(self) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import posixpath
 from abc import abstractmethod
 from enum import Enum
-from typing import TYPE_CHECKING, AbstractSet, Iterable, Iterator, NamedTuple, Pattern, Sequence
+from typing import TYPE_CHECKING, AbstractSet, Callable, Iterable, Iterator, NamedTuple, Pattern, Sequence
 
 from ..closable import Closable
 from ..spool import Listed, path_spool
+from .each import Item, Result, one_by_one
 from .quick_check import Finder, QuickCheck
 
 if TYPE_CHECKING:
@@ -306,6 +307,17 @@ class MediaStore(Closable):
         return None
 
     # Removing, moving out, and putting back.
+
+    def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+        """Do the same work on many files, and yield each item with the result, in their order.
+
+        A store that answers slowly does several at the same time, in threads: ``work`` may call the
+        methods below and those of private folders, and has to be safe for that. Items are taken, and
+        results yielded, in the caller's thread. What fails by itself is a result; an error that is raised
+        ends the work: no further item is begun, the results of those begun are yielded, and then it is
+        raised (see ``each``).
+        """
+        return one_by_one(work, items)
 
     @abstractmethod
     def may_remove_in(self, directory: bytes) -> bool:

@@ -27,7 +27,7 @@ import re
 from array import array
 from contextlib import ExitStack
 from itertools import islice
-from typing import Any, Collection, Iterator, Mapping, NamedTuple
+from typing import IO, Any, Collection, Iterator, Mapping, NamedTuple
 
 from ..closable import Closable
 from ..config.site import Column, column_of
@@ -149,6 +149,29 @@ def as_path(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+class HeldFile(NamedTuple):
+    """A file of a batch, with what is needed to bring it back; the folder is lent, as by ``folder_of``."""
+
+    file: QuarantinedFile
+    folder: PrivateFolder
+    # That of a file that was copied; nothing but NULs, or empty, for one that was renamed.
+    digest: bytes
+
+    def damage(self) -> str:
+        """What is wrong with it; empty if it is the one that was removed."""
+        state = self.folder.state(self.file.name)
+        if state.kind != "file":
+            return f"in quarantine it is a {state.kind}"
+        if state.size != self.file.size:
+            return f"in quarantine it has {state.size} bytes, and it had {self.file.size}"
+        if any(self.digest):
+            is_same = self.folder.digest(self.file.name) == self.digest
+            return "" if is_same else "its copy in quarantine has another content"
+        if not self.folder.keeps_times:
+            return ""
+        return "" if state.mtime_ns == self.file.mtime_ns else "it was written to in quarantine"
+
+
 class Batch(Closable):
     """A batch that is read, in an open quarantine. A context manager, which closes the batch's folder.
 
@@ -162,6 +185,8 @@ class Batch(Closable):
         self._stack = ExitStack()
         self._stack.push(folder)
         self._files: PrivateFolder | None = None
+        # Kept open once somebody has asked: files are asked for in a row.
+        self._digests: IO[bytes] | None = None
         # The folder of the file that was asked for last: neighbours come in a row.
         self._last: tuple[str, PrivateFolder | None] = ("", None)
 
@@ -242,29 +267,23 @@ class Batch(Closable):
             last = file.read().splitlines(keepends=True)[-1:]
         return bool(last and _ALL_CONFIRMED.fullmatch(last[0]))
 
+    def held(self, file: QuarantinedFile) -> HeldFile:
+        """A file that the batch holds, to be brought back. Raises FileNotFoundError if its folder is gone."""
+        return HeldFile(file, self.folder_of(file), self._digest_of(file))
+
     def damage(self, file: QuarantinedFile) -> str:
         """What is wrong with a file that the batch holds; empty if it is the one that was removed."""
-        folder = self.folder_of(file)
-        state = folder.state(file.name)
-        if state.kind != "file":
-            return f"in quarantine it is a {state.kind}"
-        if state.size != file.size:
-            return f"in quarantine it has {state.size} bytes, and it had {file.size}"
-        copied = self._digest_of(file)
-        if any(copied):
-            return "" if folder.digest(file.name) == copied else "its copy in quarantine has another content"
-        if not folder.keeps_times:
-            return ""
-        return "" if state.mtime_ns == file.mtime_ns else "it was written to in quarantine"
+        return self.held(file).damage()
 
     def _digest_of(self, file: QuarantinedFile) -> bytes:
         """The digest of a file that was copied; nothing but NULs, or empty, for one that was renamed."""
-        try:
-            with self.folder.read(DIGESTS) as digests:
-                digests.seek(file.number * DIGEST_SIZE)
-                return digests.read(DIGEST_SIZE)
-        except FileNotFoundError:
-            return b""
+        if self._digests is None:
+            try:
+                self._digests = self._stack.enter_context(self.folder.read(DIGESTS))
+            except FileNotFoundError:
+                return b""
+        self._digests.seek(file.number * DIGEST_SIZE)
+        return self._digests.read(DIGEST_SIZE)
 
     def folder_of(self, file: QuarantinedFile) -> PrivateFolder:
         """Lend the folder that a file is in, until another file is asked for. Raises FileNotFoundError."""

@@ -17,7 +17,7 @@ from ..config.site import Site
 from ..errors import QuarantineError
 from ..media.store import Blocked, MediaStore
 from ..text import counted, escaped
-from .format import ROWS, Batch, QuarantinedFile, stored_in
+from .format import ROWS, Batch, HeldFile, QuarantinedFile, stored_in
 from .store import batches_of, in_words
 
 
@@ -79,22 +79,27 @@ def _leftovers(store: MediaStore, site: Site) -> Iterator[tuple[Batch, Iterable[
 
 def _put_back(store: MediaStore, batch: Batch, files: Iterable[QuarantinedFile]) -> tuple[int, int]:
     """How many files were put back, and how many are left because there is another one in their place."""
-    back = left = 0
-    for file in files:
-        if not batch.holds(file):
-            continue
+
+    def put_back(held: HeldFile) -> Exception | None:
         try:
-            store.put_back(batch.folder_of(file), file.name, file.path)
-            back += 1
-        except FileExistsError:
-            left += 1
+            store.put_back(held.folder, held.file.name, held.file.path)
         except (Blocked, OSError) as error:
+            return error
+        return None
+
+    back = left = 0
+    for held, error in store.each(put_back, map(batch.held, filter(batch.holds, files))):
+        if error is None:
+            back += 1
+        elif isinstance(error, FileExistsError):
+            left += 1
+        else:
             why = error.strerror if isinstance(error, OSError) else error
             raise QuarantineError(
-                f"a run was killed after it had moved '{escaped(file.path)}', which cannot be put back: "
+                f"a run was killed after it had moved '{escaped(held.file.path)}', which cannot be put back: "
                 f"{why}. It is in '{escaped(batch.folder.path)}'; put it back, then run again. Nothing was "
                 "removed."
-            ) from None
+            )
     return back, left
 
 

@@ -51,12 +51,18 @@ def _delete_marked(quarantine: PrivateFolder, name: str) -> None:
 def delete_files(batch: Batch, files: Iterable[QuarantinedFile]) -> None:
     """Delete some files of a batch; the manifest still lists them."""
     try:
-        for file in files:
-            batch.folder_of(file).remove(file.name)
+        held = ((batch.folder_of(file), file.name) for file in files)
+        for _removed in batch.folder.each(_remove, held):
+            pass
     except OSError as error:
         raise QuarantineError(
             f"files of batch {batch.name} could not be deleted: {error.strerror}. The next purge goes on."
         ) from None
+
+
+def _remove(held: tuple[PrivateFolder, str]) -> None:
+    folder, name = held
+    folder.remove(name)
 
 
 def forget_files(batch: Batch, numbers: Collection[int]) -> None:

@@ -7,15 +7,17 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any, Iterable, Mapping, Sequence
 
 from ..closable import Closable
 from ..config.site import Column, Site
 from ..errors import CleanupError, QuarantineError
 from ..media.private_folder import NewFile, PrivateFolder
-from ..media.store import Blocked, Changed, FileState, MediaStore
+from ..media.store import Blocked, Changed, FileMarks, FileState, MediaStore
 from ..text import counted, escaped
 from .format import (
     CONFIRMS,
@@ -36,7 +38,8 @@ from .store import prepared, write_lines, writing
 class BatchWriter(Closable):
     """A new batch in an open folder, into which files are moved. A context manager; closes the folder too.
 
-    ``name`` is that of the batch; empty once it is known that it holds nothing.
+    ``name`` is that of the batch; empty once it is known that it holds nothing. Several threads may move
+    different files in and out at the same time, between a ``prepare`` and the ``sync`` behind it.
     """
 
     def __init__(self, quarantine: PrivateFolder, name: str, header: Mapping[str, Any]) -> None:
@@ -46,6 +49,10 @@ class BatchWriter(Closable):
         self._prepared: dict[bytes, QuarantinedFile] = {}
         self._obstacles: dict[bytes, Exception] = {}
         self._without_attributes = 0
+        # The digests of files that were copied since the last sync, by their numbers.
+        self._copied: dict[int, bytes] = {}
+        # Held while what is counted here changes.
+        self._counting = threading.Lock()
         # The folders into which files were moved since the last sync.
         self._filling: dict[str, PrivateFolder] = {}
         # How many files are in here; and the numbers of those for which nobody has asked once more.
@@ -82,16 +89,12 @@ class BatchWriter(Closable):
     def prepare(self, store: MediaStore, files: Iterable[tuple[bytes, str]]) -> None:
         """Write down which files are about to be moved in, and why; returns when that is on disk."""
         self._prepared, self._obstacles = {}, {}
-        for path, reason in files:
-            try:
-                marks = store.describe(path)
-            except FileNotFoundError:
-                continue
-            except (OSError, Blocked) as error:
-                self._obstacles[path] = error
-                continue
-            self._prepared[path] = QuarantinedFile(self._number, path, *marks, reason)
-            self._number += 1
+        for (path, reason), found in store.each(partial(_described, store), files):
+            if isinstance(found, FileMarks):
+                self._prepared[path] = QuarantinedFile(self._number, path, *found, reason)
+                self._number += 1
+            elif not isinstance(found, FileNotFoundError):
+                self._obstacles[path] = found
         with writing():
             write_lines(self._manifest, [file.as_json() for file in self._prepared.values()])
 
@@ -105,41 +108,50 @@ class BatchWriter(Closable):
         folder = self._folder_for(file)
         # Before the move: whatever happens in it, a batch that may hold the file is not deleted as empty,
         # and nobody has asked for the file once more.
-        self._held += 1
-        self._unconfirmed.add(file.number)
+        self._count(1, file)
         try:
             moved = store.move_out(path, state, folder, file.name)
         except (Changed, Blocked, OSError, CleanupError) as error:
-            is_held = folder.has(file.name)
-            self._held -= not is_held
-            if not is_held or not isinstance(error, OSError):
-                self._unconfirmed.discard(file.number)
+            if not _may_hold(folder, file.name):
+                self._count(-1, file)
+            elif not isinstance(error, OSError):
+                self._count(0, file)
             raise
-        self._without_attributes += not moved.has_all_attributes
-        if moved.digest:
-            self._note_digest(file.number, moved.digest)
+        with self._counting:
+            self._without_attributes += not moved.has_all_attributes
+            if moved.digest:
+                self._copied[file.number] = moved.digest
 
-    def _note_digest(self, number: int, digest: bytes) -> None:
-        with writing():
-            if self._digests is None:
-                self._digests = self._folder.create(DIGESTS)
+    def _count(self, more: int, file: QuarantinedFile) -> None:
+        """Note that so many more files are in here; nobody has asked once more for a file that has come."""
+        with self._counting:
+            self._held += more
+            if more > 0:
+                self._unconfirmed.add(file.number)
+            else:
+                self._unconfirmed.discard(file.number)
+
+    def _note_digests(self) -> None:
+        if self._digests is None:
+            self._digests = self._folder.create(DIGESTS)
+        for number, digest in sorted(self._copied.items()):
             self._digests.fill_to(number * len(digest))
             self._digests.write(digest)
+        self._copied = {}
+        self._digests.sync()
 
     def put_back(self, store: MediaStore, path: bytes) -> None:
         """Bring back a file that was removed since the last ``prepare``, as ``MediaStore.put_back`` does."""
         file = self._prepared[path]
         store.put_back(self._folder_for(file), file.name, path)
-        self._unconfirmed.discard(file.number)
-        self._held -= 1
+        self._count(-1, file)
 
     def delete(self, path: bytes) -> None:
         """Delete a file for good that was removed since the last ``prepare``."""
         file = self._prepared[path]
         with writing():
             self._folder_for(file).remove(file.name)
-        self._unconfirmed.discard(file.number)
-        self._held -= 1
+        self._count(-1, file)
 
     @property
     def is_empty(self) -> bool:
@@ -149,8 +161,8 @@ class BatchWriter(Closable):
     def sync(self) -> None:
         """Sync what was moved in here, so that it survives a power failure."""
         with writing():
-            if self._digests:
-                self._digests.sync()
+            if self._copied:
+                self._note_digests()
             for folder in self._filling.values():
                 folder.sync()
         self._close_filled()
@@ -182,13 +194,14 @@ class BatchWriter(Closable):
             self.name = ""
 
     def _folder_for(self, file: QuarantinedFile) -> PrivateFolder:
-        if file.folder not in self._filling:
-            # It is there where it could be made and then not be opened.
-            with suppress(FileExistsError):
-                self._files.make_folder(file.folder)
-            self._files.sync()
-            self._filling[file.folder] = self._files.folder(file.folder)
-        return self._filling[file.folder]
+        with self._counting:
+            if file.folder not in self._filling:
+                # It is there where it could be made and then not be opened.
+                with suppress(FileExistsError):
+                    self._files.make_folder(file.folder)
+                self._files.sync()
+                self._filling[file.folder] = self._files.folder(file.folder)
+            return self._filling[file.folder]
 
     def _close_filled(self) -> None:
         for folder in self._filling.values():
@@ -220,6 +233,24 @@ class QuarantineWriter(BatchWriter):
         """Write down which files are confirmed; what a run that is killed leaves unconfirmed belongs back."""
         with writing():
             write_lines(self._manifest, [confirmed(self._number, self._unconfirmed)])
+
+
+def _described(store: MediaStore, file: tuple[bytes, str]) -> FileMarks | Exception:
+    try:
+        return store.describe(file[0])
+    except (OSError, Blocked) as error:
+        return error
+
+
+def _may_hold(folder: PrivateFolder, name: str) -> bool:
+    """Whether an entry may be there, asked now: what was listed before knows nothing of this move."""
+    try:
+        folder.state(name)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _new_folder(quarantine: PrivateFolder, name: str) -> str:

@@ -17,7 +17,7 @@ from .place import StorageOptions
 
 # What every service knows.
 LARGEST_PAGE = 1000
-# Requests at the same time; as many connections are kept.
+# Requests at the same time; as many connections are kept, and one for the lock that is renewed beside them.
 THREADS = 16
 # Of a request that fails for a reason that may pass, within half a minute or so.
 ATTEMPTS = 6
@@ -278,7 +278,7 @@ def _client(options: StorageOptions) -> tuple[Any, tuple[type[Exception], ...]]:
         ) from None
     settings: dict[str, Any] = {
         "retries": {"total_max_attempts": ATTEMPTS, "mode": "standard"},
-        "max_pool_connections": THREADS,
+        "max_pool_connections": THREADS + 1,
         "connect_timeout": _CONNECT_LIMIT,
         "read_timeout": _READ_LIMIT,
         "signature_version": "s3v4",

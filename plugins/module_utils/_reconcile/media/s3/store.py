@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import AbstractSet, Iterable, Iterator, Pattern
+from typing import AbstractSet, Callable, Iterable, Iterator, Pattern
 
 from ...errors import SiteError
 from ...spool import ExternalSort
 from ...text import escaped, reason_of
+from ..each import Item, Result, in_threads
 from ..private_folder import PrivateFolder
 from ..quick_check import Finder
 from ..store import (
@@ -27,7 +28,7 @@ from ..store import (
     PathStatus,
     Run,
 )
-from .client import Bucket, Entry, Head, to_the_second
+from .client import THREADS, Bucket, Entry, Head, to_the_second
 from .failures import ConditionFailed, NotSupported
 from .listing import KEYS_IN_MEMORY, Unlisted, keys_below
 from .listing_check import ListingCheck
@@ -273,6 +274,9 @@ class S3Store(MediaStore):
         return names.lists()
 
     # Removing, moving out, and putting back.
+
+    def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+        return in_threads(work, items, THREADS)
 
     def may_remove_in(self, directory: bytes) -> bool:
         """True: only the service knows, and says so when it refuses."""

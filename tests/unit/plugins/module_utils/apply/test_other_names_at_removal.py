@@ -54,15 +54,15 @@ def codes(outcome: Outcome) -> dict[bytes, Code]:
 @contextmanager
 def at_the_move(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> Iterator[None]:
     """Do something right before the photo is moved."""
-    move = Outcome.move
+    move_out = LocalStore.move_out
 
-    def do_and_move(outcome: Outcome, store: Any, path: bytes, state: Any) -> bool:
+    def do_and_move(store: LocalStore, path: bytes, *how: Any) -> Any:
         if path == PHOTO:
             do()
-        return move(outcome, store, path, state)
+        return move_out(store, path, *how)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Outcome, "move", do_and_move)
+        patched.setattr(LocalStore, "move_out", do_and_move)
         yield
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from engine import spool
 from engine.apply.files import require_readable
-from engine.apply.outcome import Outcome
 from engine.errors import UnreadableError
 from engine.kept import Code
 from engine.media.links import Links
@@ -213,15 +212,15 @@ def test_a_row_that_comes_before_the_removal_protects_its_file_over_a_link(
 def test_a_row_that_comes_while_its_file_is_moved_brings_it_back_over_a_link(
     with_photo: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    move = Outcome.move
+    move_out = LocalStore.move_out
 
-    def move_and_reference(outcome: Outcome, store: Any, path: bytes, state: Any) -> bool:
+    def reference_and_move(store: LocalStore, path: bytes, *how: Any) -> Any:
         if path == PHOTO:
             links(with_photo.media)
             with_photo.insert("old/a.jpg")
-        return move(outcome, store, path, state)
+        return move_out(store, path, *how)
 
-    monkeypatch.setattr(Outcome, "move", move_and_reference)
+    monkeypatch.setattr(LocalStore, "move_out", reference_and_move)
     _plan, outcome = run(with_photo.orphans(directories=["photos"]))
     assert {kept.name: kept.code for kept in outcome.kept.items} == {PHOTO: Code.OTHER_NAME}
     assert PHOTO in with_photo.media.files

@@ -33,10 +33,14 @@ class PrivateBucket(Bucket):
     def has_versions(self) -> bool:
         """Whether there may be earlier versions of its objects, whether or not it still keeps new ones."""
         if self._has_versions is None:
-            self._has_versions = False
-            with suppress(NotSupported):
-                self._has_versions = bool(self.ask("get_bucket_versioning", {}).get("Status"))
+            # Not before it is known: another thread may ask meanwhile.
+            self._has_versions = self._may_have_versions()
         return self._has_versions
+
+    def _may_have_versions(self) -> bool:
+        with suppress(NotSupported):
+            return bool(self.ask("get_bucket_versioning", {}).get("Status"))
+        return False
 
     def erase(self, key: str) -> None:
         """Delete an object with all its versions; none has to be there."""

@@ -10,12 +10,12 @@ import errno
 import hashlib
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import IO
+from typing import IO, Callable, Iterable, Iterator
 
 from ....errors import QuarantineError
 from ....text import escaped
+from ...each import Item, Result, in_threads
 from ...private_folder import NewFile, PrivateFolder
 from ...store import FileState
 from ..client import THREADS
@@ -79,6 +79,9 @@ class BucketFolder(PrivateFolder):
         """The key of an entry."""
         return self._prefix + name
 
+    def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:
+        return in_threads(work, items, THREADS)
+
     def lock(self) -> None:
         self._lease = Lease(self.bucket, self.key_of(_LOCK), f"{self._what} '{escaped(self.path)}'")
         # The first object that is there in any case: by it one can see who may read what comes.
@@ -107,9 +110,11 @@ class BucketFolder(PrivateFolder):
         return {name for name in files if name not in ("", _LOCK) and BESIDE not in name}, others
 
     def has(self, name: str) -> bool:
-        if self._known is None:
-            self._known = self._listed()
-        files, others = self._known
+        # Another thread may forget it meanwhile.
+        known = self._known
+        if known is None:
+            known = self._known = self._listed()
+        files, others = known
         return name in files or ((name in others or self._writes) and self._has_below(name))
 
     def _has_below(self, name: str) -> bool:
@@ -173,8 +178,9 @@ class BucketFolder(PrivateFolder):
         for one in own:
             if one in there:
                 self.bucket.erase(one)
-        if self._known is not None:
-            self._known[0].discard(name)
+        known = self._known
+        if known is not None:
+            known[0].discard(name)
 
     def remove_tree(self, name: str) -> None:
         below = self.key_of(name) + "/"
@@ -186,9 +192,8 @@ class BucketFolder(PrivateFolder):
                     f"the service lists other objects than those below s3://{self.bucket.name}/{below}, so "
                     "nothing is deleted there. Check the service at endpoint_url."
                 )
-            with ThreadPoolExecutor(THREADS) as pool:
-                for _erased in pool.map(self.bucket.erase, keys):
-                    pass
+            for _erased in self.each(self.bucket.erase, keys):
+                pass
 
 
 def digest_of(tag: str) -> bytes:

@@ -3,11 +3,13 @@
 
 """A run is ended at each request in turn, or the request fails, before or after it took effect.
 
-Nothing that is referenced is gone afterwards, and everything that was removed can be restored.
+Nothing that is referenced is gone afterwards, and everything that was removed can be restored. Files are
+moved by several threads, whose requests come in any order.
 """
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager, suppress
 from typing import Any, Callable, Iterator
 
@@ -21,9 +23,11 @@ from engine.media.s3.failures import BucketError
 from engine.media.s3.place import StorageOptions
 from engine.media.s3.private import transfer
 from engine.media.s3.private.folder import BucketFolder
+from engine.media.s3.store import S3Store
 from engine.media.store import FileMarks, FileState, MovedOut
 from engine.quarantine import leftovers, purging
 from engine.quarantine import store as quarantine
+from engine.quarantine.format import HeldFile
 from engine.quarantine.place import open_folder, place_of
 from engine.quarantine.writer import QuarantineWriter
 from helpers.s3_memory import MemoryService
@@ -49,14 +53,17 @@ class Faults:
         self._kills = kind.startswith("kill")
         self._takes_effect = kind.endswith("after")
         self.has_come = False
+        self._counting = threading.Lock()
 
     def ask(self, bucket: Bucket, operation: str, asked: Any, headers: Any = None) -> Any:
-        if self.has_come and self._kills:
-            raise Killed
-        self._left -= 1
-        if self._left or self.has_come:
+        with self._counting:
+            if self.has_come and self._kills:
+                raise Killed
+            self._left -= 1
+            hits = not self._left
+            self.has_come |= hits
+        if not hits:
             return self._ask(bucket, operation, asked, headers)
-        self.has_come = True
         if self._takes_effect:
             self._ask(bucket, operation, asked, headers)
         raise Killed if self._kills else BucketError("the service could not be reached")
@@ -107,6 +114,8 @@ class Filled:
 class Store:
     """As much of a media store as moves need."""
 
+    each = S3Store.each
+
     def __init__(self, kit: Filled) -> None:
         self.bucket = kit.bucket
 
@@ -150,19 +159,25 @@ def clean(kit: Filled, of: Site) -> None:
     """What a run does with these files once it has asked the database."""
     store: Any = Store(kit)
     with quarantine.locked(place_of(of)), QuarantineWriter(of, "orphans", PLAN_ID, 0) as writer:
-        writer.prepare(store, [(path, "orphan") for path in FILES])
-        moved = []
-        for path in FILES:
+
+        def moved(path: bytes) -> bool:
             with suppress(OSError):
                 writer.remove(store, path, store.state(path))
-                moved.append(path)
-        writer.sync()
-        for path in moved:
+                return True
+            return False
+
+        def asked_again(path: bytes) -> None:
             if path == WANTED:
                 with suppress(OSError):
                     writer.put_back(store, path)
             else:
                 writer.confirm(path)
+
+        writer.prepare(store, [(path, "orphan") for path in FILES])
+        gone = [path for path, is_moved in store.each(moved, FILES) if is_moved]
+        writer.sync()
+        for _path, _nothing in store.each(asked_again, gone):
+            pass
         writer.finish()
 
 
@@ -173,10 +188,13 @@ def restore_all(kit: Filled, of: Site) -> None:
     assert WANTED in kit.media()
     for info in quarantine.batches(place_of(of)):
         with quarantine.opened(place_of(of), info.name) as batch:
-            for file in batch.files():
-                if batch.holds(file):
-                    assert batch.damage(file) == ""
-                    store.put_back(batch.folder_of(file), file.name, file.path)
+
+            def put_back(held: HeldFile) -> None:
+                assert held.damage() == ""
+                store.put_back(held.folder, held.file.name, held.file.path)
+
+            for _held in store.each(put_back, map(batch.held, filter(batch.holds, batch.files()))):
+                pass
 
 
 @pytest.fixture
