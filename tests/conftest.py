@@ -27,8 +27,8 @@ from helpers import engine_alias  # noqa: E402
 engine_alias.install()
 
 from helpers.databases import TestDatabase, connect_mariadb, new_sqlite  # noqa: E402
-from helpers.debian_packages import CannotBeHad  # noqa: E402
 from helpers.drivers import only_driver, only_mysql_driver  # noqa: E402
+from helpers.fetched import CannotBeHad  # noqa: E402
 
 if TYPE_CHECKING:
     from helpers.s3_servers import S3Server, Service

@@ -9,8 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from helpers.browser import CannotBeHad, watched
+from helpers.browser import watched
 from helpers.checkout import REPOSITORY
+from helpers.fetched import CannotBeHad
 
 PLACE = REPOSITORY / ".build" / "pictures"
 DOCS = REPOSITORY / "docs"

@@ -8,21 +8,17 @@ What a person does is a list of steps for ``browser.cjs``, which says what came 
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
 from helpers.checkout import REPOSITORY
+from helpers.fetched import made_once, run
 
 PLACE = REPOSITORY / ".build" / "browser"
 DRIVER = Path(__file__).with_name("browser.cjs")
 PACKAGES = ("@sparticuz/chromium@147.0.0", "puppeteer-core@24.43.1", "axe-core@4.14.1")
-# Seconds for one step; on a fresh machine npm takes about fifteen.
-LIMIT = 300
 
 # Those that the packages bring name folders of a service, without which no text can be drawn.
 _FONTS = """\
@@ -34,27 +30,17 @@ _FONTS = """\
 Step = Sequence[Any]
 
 
-class CannotBeHad(Exception):
-    """Why there is no browser on this machine."""
-
-
 def installation() -> Path:
     """The folder with the packages and the unpacked browser, made by the first who wants it."""
-    folder = PLACE / "installed"
-    PLACE.mkdir(parents=True, exist_ok=True)
-    with (PLACE / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            unfinished = PLACE / "unfinished"
-            shutil.rmtree(unfinished, ignore_errors=True)
-            unfinished.mkdir()
-            cache = {"npm_config_cache": str(unfinished / "cache"), "npm_config_update_notifier": "false"}
-            npm = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-            _run([*npm, "--prefix", str(unfinished), *PACKAGES], cache)
-            shutil.rmtree(unfinished / "cache", ignore_errors=True)
-            _node(unfinished, {})
-            unfinished.rename(folder)
-    return folder
+    return made_once(PLACE / "installed", _install)
+
+
+def _install(folder: Path) -> None:
+    cache = {"npm_config_cache": str(folder / "cache"), "npm_config_update_notifier": "false"}
+    npm = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    run([*npm, "--prefix", str(folder), *PACKAGES], folder, cache)
+    shutil.rmtree(folder / "cache", ignore_errors=True)
+    _node(folder, {})
 
 
 def watched(page: Path, steps: Sequence[Step], downloads: Path, **more: Any) -> dict[str, Any]:
@@ -76,24 +62,4 @@ def _node(folder: Path, scenario: Mapping[str, Any]) -> str:
         "FONTCONFIG_FILE": str(fonts),
         "NODE_PATH": f"{folder}/node_modules",
     }
-    return _run(["node", str(DRIVER)], service, json.dumps(scenario))
-
-
-def _run(command: Sequence[str], variables: Mapping[str, str], said: str = "") -> str:
-    try:
-        done = subprocess.run(
-            command,
-            cwd=PLACE,
-            env={**os.environ, **variables},
-            input=said,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=LIMIT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotBeHad(f"{command[0]} cannot be run: {error}") from None
-    if done.returncode:
-        raise CannotBeHad(f"{command[0]} failed: {done.stderr[-1500:]}")
-    return done.stdout
+    return run(["node", str(DRIVER)], folder, service, json.dumps(scenario))

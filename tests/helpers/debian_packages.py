@@ -8,22 +8,14 @@ apt keeps its lists and downloads there too, so neither root nor an installation
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
-import subprocess
 from pathlib import Path
-from typing import Callable, Mapping, Sequence
+from typing import Sequence
 
 from helpers.checkout import REPOSITORY
+from helpers.fetched import made_once, run
 
 PLACE = REPOSITORY / ".build" / "debian"
-# Seconds for one step; on a fresh machine all of them together take about ten.
-LIMIT = 300
-
-
-class CannotBeHad(Exception):
-    """Why a program is not to be had on this machine."""
 
 
 def unpacked(name: str, packages: Sequence[str], with_needed: bool = False) -> Path:
@@ -32,20 +24,6 @@ def unpacked(name: str, packages: Sequence[str], with_needed: bool = False) -> P
     What they need is there too if asked for, unless this machine has it installed.
     """
     return made_once(PLACE / name, lambda folder: _unpack(folder, packages, with_needed))
-
-
-def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """The folder, made by one of the processes that want it, and whole wherever it is there."""
-    PLACE.mkdir(parents=True, exist_ok=True)
-    with (PLACE / f"{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            unfinished = folder.with_name(f"{folder.name}.unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            unfinished.mkdir()
-            make(unfinished)
-            unfinished.rename(folder)
-    return folder
 
 
 def _unpack(folder: Path, packages: Sequence[str], with_needed: bool) -> None:
@@ -62,7 +40,7 @@ def _unpack(folder: Path, packages: Sequence[str], with_needed: bool) -> None:
         "-oDebug::NoLocking=1",
         "-qq",
     )
-    run(["apt-get", *options, "update"])
+    run(["apt-get", *options, "update"], apt)
     if with_needed:
         fetch = ["install", "--yes", "--download-only", "--reinstall", "--no-install-recommends"]
     else:
@@ -70,25 +48,5 @@ def _unpack(folder: Path, packages: Sequence[str], with_needed: bool) -> None:
     archives = apt / "cache" / "archives"
     run(["apt-get", *options, *fetch, *packages], archives)
     for package in sorted(archives.glob("*.deb")):
-        run(["dpkg", "-x", str(package), str(folder)])
+        run(["dpkg", "-x", str(package), str(folder)], apt)
     shutil.rmtree(apt)
-
-
-def run(command: Sequence[str], folder: Path = PLACE, variables: Mapping[str, str] | None = None) -> None:
-    """Run a command to its end; raises CannotBeHad if that fails."""
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={**os.environ, **(variables or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=LIMIT,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise CannotBeHad(f"{command[0]} cannot be run: {error}") from None
-    if done.returncode:
-        raise CannotBeHad(f"{' '.join(command)} failed: {done.stderr[-1000:]}")

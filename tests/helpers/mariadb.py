@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from helpers.debian_packages import PLACE, made_once, run, unpacked
+from helpers.debian_packages import PLACE, unpacked
+from helpers.fetched import made_once, run
 
 PACKAGES = (
     "libmariadb3",
@@ -44,4 +45,4 @@ def _build_mysqlclient(folder: Path) -> None:
     }
     # Without pip's cache: a wheel that another checkout built looks for its library in that checkout.
     pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-cache-dir", "--disable-pip-version-check"]
-    run([*pip, "--no-deps", "--target", str(folder), "mysqlclient >= 2.2"], variables=flags)
+    run([*pip, "--no-deps", "--target", str(folder), "mysqlclient >= 2.2"], folder, flags)

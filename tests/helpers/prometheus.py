@@ -25,7 +25,8 @@ from typing import Any, Iterator
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from helpers.checkout import REPOSITORY
-from helpers.debian_packages import CannotBeHad, unpacked
+from helpers.debian_packages import unpacked
+from helpers.fetched import CannotBeHad
 
 MONITORING = REPOSITORY / "roles" / "media_cleanup" / "files" / "monitoring"
 ALERTS = MONITORING / "alerts.yml"

@@ -16,7 +16,7 @@ import yaml
 
 from engine.report import metrics
 from helpers.commands import Command
-from helpers.debian_packages import CannotBeHad
+from helpers.fetched import CannotBeHad
 from helpers.prometheus import ALERTS, MONITORING, firing, program
 from helpers.sites import Site
 

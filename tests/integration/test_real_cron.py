@@ -18,7 +18,8 @@ from typing import Any, Iterator
 import pytest
 
 from helpers.ansible_runs import Ansible
-from helpers.debian_packages import CannotBeHad, unpacked
+from helpers.debian_packages import unpacked
+from helpers.fetched import CannotBeHad
 from helpers.hosts import AS_ROOT, USER, Host, changes, drifted, schedule
 
 # Cron wakes up at each full minute.

@@ -28,11 +28,12 @@ from engine.report.page.prospects import Prospects
 from engine.run import run
 from helpers import browser
 from helpers.ansible_runs import CLEANUP, Ansible
-from helpers.browser import CannotBeHad, Step
+from helpers.browser import Step
 from helpers.builders import Media
 from helpers.builders import Site as EngineSite
 from helpers.checkout import REPOSITORY
 from helpers.clock import let_clock_tick
+from helpers.fetched import CannotBeHad
 from helpers.pages import data_of, exported
 from helpers.sites import Site
 

@@ -15,9 +15,9 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import LifoQueue
-from types import TracebackType
 from typing import IO, Iterable, Iterator, NamedTuple, TypeVar, cast
 
+from ...closable import Closable
 from . import thumbnailer
 
 Key = TypeVar("Key")
@@ -39,8 +39,8 @@ class Thumbnail(NamedTuple):
     why: str = ""
 
 
-class Thumbnails:
-    """Makes thumbnails, some at once, until its time is up. A context manager."""
+class Thumbnails(Closable):
+    """Makes thumbnails, some at once, until its time is up."""
 
     def __init__(self) -> None:
         number = min(PROCESSES, len(os.sched_getaffinity(0)))
@@ -52,15 +52,7 @@ class Thumbnails:
             self._idle.put(decoder)
         self._threads = ThreadPoolExecutor(number)
 
-    def __enter__(self) -> Thumbnails:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._threads.shutdown()
         for decoder in self._decoders:
             decoder.end()
