@@ -33,11 +33,12 @@ class Seen(NamedTuple):
     is_hard_linked: bool = False
 
 
-def seen_files() -> Spool[Seen]:
-    """An empty list of such files."""
+def seen_files(chunk: int | None = None) -> Spool[Seen]:
+    """An empty list of such files, of which memory holds so many."""
     return Spool(
         lambda seen: (seen.path, seen.state and tuple(seen.state), *seen[2:]),
         lambda path, state, *more: Seen(path, state and FileState(*state), *more),
+        chunk,
     )
 
 

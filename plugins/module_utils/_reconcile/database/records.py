@@ -31,13 +31,12 @@ class Records(Statements):
 
     def rows_by_file(self, selection: Selection, paths: Iterable[bytes]) -> Iterator[list[Row]]:
         """Yield those of the selected rows that reference one of a few files, in byte order of these."""
-        keys = self._path_keys(paths)
-        if keys is None:
+        among = self._among(self._file(selection), paths)
+        if among is None:
             return iter(())
-        source, wanted = keys
+        is_asked, wanted = among
         condition, parameters = self._condition(selection)
-        matching = f"{condition} AND {self._file(selection)} IN (SELECT wanted.k0 FROM {source})"
-        return self._rows_where(selection, matching, [*parameters, *wanted])
+        return self._rows_where(selection, f"{condition} AND {is_asked}", [*parameters, *wanted])
 
     def _rows_where(
         self, selection: Selection, condition: str, parameters: Sequence[Any]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Iterable, Iterator, Sequence
 
 from ..config.site import Column
 from ..errors import SiteError
@@ -74,11 +74,6 @@ class References(Statements):
             for rows in self._stream(statement, parameters):
                 counts.update((self.dialect.path_bytes(path), count) for path, count in rows)
         return counts
-
-    def _among(self, expression: str, paths: Iterable[bytes]) -> tuple[str, list[Any]] | None:
-        """The condition that an expression is one of some paths; None where no value can be one of them."""
-        keys = self._path_keys(paths)
-        return keys and (f"{expression} IN (SELECT wanted.k0 FROM {keys[0]})", keys[1])
 
     def references_by_name(self, columns: Sequence[Column], names: Iterable[bytes]) -> list[bytes]:
         """All references of the columns whose last part is one of the names."""

@@ -67,6 +67,11 @@ class Statements(Catalog):
         wanted = [value for value in map(self.dialect.path_parameter, set(paths)) if value is not None]
         return self._keys([self.dialect.path_type], [(value,) for value in wanted]) if wanted else None
 
+    def _among(self, expression: str, paths: Iterable[bytes]) -> tuple[str, list[Any]] | None:
+        """The condition that an expression is one of some paths; None where no value can be one of them."""
+        keys = self._path_keys(paths)
+        return keys and (f"{expression} IN (SELECT wanted.k0 FROM {keys[0]})", keys[1])
+
     def _row_keys(self, table: Table, keys: Keys) -> tuple[str, list[Any]]:
         return self._keys(self.dialect.key_types(table), keys)
 

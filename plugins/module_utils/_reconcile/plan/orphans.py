@@ -38,6 +38,8 @@ from .planner import Planner
 
 # The kernel stamps files by a clock that ticks every 10 ms at the slowest.
 CLOCK_TICK_NS = 10_000_000
+# Files that are in memory while many candidates are.
+_FEW = 500
 
 
 class Orphan(NamedTuple):
@@ -175,7 +177,7 @@ class OrphansPlanner(Planner):
 
     def _compared(self) -> Spool[Seen]:
         """The unreferenced files, and those beside them. The database sorts while the files are listed."""
-        seen = seen_files()
+        seen = seen_files(_FEW)
         neighbours = Neighbours()
         with begun(self.database.references(self.job.references)) as lists:
             listings = {directory: self._listing(directory) for directory in self.directories}
@@ -256,22 +258,30 @@ class OrphansPlanner(Planner):
 
     def _asked_again(self, files: Spool[Seen]) -> Iterator[Seen]:
         """Ask the database again: references are read after the files, in every spelling."""
-        for some in files.chunks():
-            doubts = self.check.doubts([file.path for file in some if file.state])
-            left = [file for file in some if file.state and file.path not in doubts]
+        answers = self._doubts_of(files)
+        for file in files:
+            doubt = next(answers) if file.state else None
+            if doubt is None:
+                yield file
+                continue
+            yield Seen(file.path, None, True)
+            if doubt.code is Code.DERIVED:
+                # Thumbnails of referenced photos are no news, and there are many of them.
+                self.plan.examined["derived"] += 1
+            else:
+                self.plan.keep_for(file.path, doubt)
+
+    def _doubts_of(self, files: Spool[Seen]) -> Iterator[Doubt | None]:
+        """A doubt or None for each of the candidates among some files.
+
+        Those are put together, since each question may take a pass over the whole table.
+        """
+        for some in in_chunks(file for file in files if file.state):
+            doubts = self.check.doubts([file.path for file in some])
+            left = [file for file in some if file.path not in doubts]
             if left:
                 doubts.update(self._other_names(files).doubts(left))
-            for file in some:
-                doubt = doubts.get(file.path)
-                if doubt is None:
-                    yield file
-                    continue
-                yield Seen(file.path, None, True)
-                if doubt.code is Code.DERIVED:
-                    # Thumbnails of referenced photos are no news, and there are many of them.
-                    self.plan.examined["derived"] += 1
-                else:
-                    self.plan.keep_for(file.path, doubt)
+            yield from (doubts.get(file.path) for file in some)
 
     def _not_mentioned(self) -> Iterator[Seen]:
         """Keep candidates that an unlisted column mentions. They count as files of their folder without a

@@ -168,6 +168,17 @@ def test_queries_grow_with_the_batches_and_no_faster(
     assert four_times - twice == 2 * (twice - once)
 
 
+def test_the_files_beside_orphans_cost_no_query(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "CHUNK", 100)
+    names = [f"a/{number:03}.jpg" for number in range(400)]
+
+    def queries(orphans: list[str]) -> int:
+        fill(site, names, sorted({*names}.difference(orphans)))
+        return calls_of(site.orphans(), check=True)["query"]
+
+    assert queries(names[:100]) == queries(names[::4])
+
+
 # In a process of its own, whose memory the kernel has counted from its start.
 WEIGHED = """
 import json, sys

@@ -403,6 +403,31 @@ def test_paths_are_counted_by_their_bytes(
         counts = opened.count_references([IMAGE], [*asked, *absent])
         assert counts == {**dict.fromkeys(asked, 1), b"p/a.jpg": 2}
         assert opened.count_references([IMAGE], [b"p/\\xff.jpg"]) == {}
+        by_file = [
+            row.file for rows in opened.rows_by_file(selection(opened), [*asked, *absent]) for row in rows
+        ]
+        assert by_file == sorted([*asked, b"p/a.jpg"])
+
+
+@pytest.mark.parametrize("packet", [16 * 2**20, 4 * 2**20, 2**20], ids=["usual", "small", "least"])
+def test_paths_are_asked_for_in_a_packet_that_the_server_takes(
+    photos: TestDatabase, server: Any, packet: int
+) -> None:
+    server("max_allowed_packet", packet)
+    # Each byte of them has to be escaped.
+    absent = [b"'" * 90 + str(number).encode() for number in range(10_000)]
+    with connect(photos.url, read_only=True) as opened:
+        assert opened.count_references([IMAGE], [*absent, b"p/1.jpg"]) == {b"p/1.jpg": 1}
+
+
+def test_rows_of_a_few_files_are_found_without_a_table_of_keys(
+    photos: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [b"p/1.jpg", *(f"n/{number}.jpg".encode() for number in range(5_000))]
+    with connect(photos.url, read_only=True) as opened:
+        monkeypatch.setattr(opened, "_keys", lambda *_asked: pytest.fail("a table of keys was made"))
+        [[row]] = opened.rows_by_file(selection(opened), asked)
+        assert row.file == b"p/1.jpg"
 
 
 @pytest.fixture
