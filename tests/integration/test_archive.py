@@ -27,7 +27,7 @@ MADE_BY_GALAXY = {"FILES.json", "MANIFEST.json"}
 
 @pytest.fixture
 def installed_collection(archive: Path, ansible: Ansible, tmp_path: Path) -> Path:
-    """The folder of an installed collection without what is only read, and Ansible set to find that one alone."""
+    """The folder of an installed collection without what is only read, which Ansible finds alone."""
     path = tmp_path / "collections"
     # Else the checkout, which is there under the same name, would count as installed.
     ansible.environment["ANSIBLE_COLLECTIONS_PATH"] = str(path)
