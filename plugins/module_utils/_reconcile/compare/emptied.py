@@ -43,17 +43,11 @@ class EmptiedFolders:
         self._filled.intersection_update(on_the_way)
         highest = None
         for folder in on_the_way:
-            if folder in self._filled or not self._is_without_file(folder):
+            if folder in self._filled or self._store.holds_file(folder):
                 self._filled.add(folder)
                 break
             highest = folder
         return highest
-
-    def _is_without_file(self, folder: bytes) -> bool:
-        if self._store.is_empty(folder):
-            return True
-        # Nothing is sorted, so this ends at the first file.
-        return next(self._store.walk(folder, None, in_order=False), None) is None
 
 
 def _folders_above(path: bytes) -> list[bytes]:

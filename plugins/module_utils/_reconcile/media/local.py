@@ -248,15 +248,19 @@ class LocalStore(MediaStore):
             return []
         return sorted(name for name in names if pattern.fullmatch(name))
 
-    def is_empty(self, directory: bytes) -> bool:
+    def holds_file(self, directory: bytes) -> bool:
         try:
             with os.scandir(f"{HANDLES}/{self._directories.open(directory)}".encode()) as entries:
-                return next(entries, None) is None
+                # Nearly always one is among the first entries, and nothing has to be walked through.
+                first = next((entry for entry in entries if not entry.is_dir(follow_symlinks=False)), None)
         except (FileNotFoundError, Blocked):
-            return True
+            return False
         except OSError as error:
             self.unreadable.add((directory, reason(error)))
+            return False
+        if first is not None and not self._mounts.may_be_met:
             return True
+        return next(self.walk(directory, None, in_order=False), None) is not None
 
     # Quick checks. Where one fails, each path is checked on its own, and that answer counts.
 

@@ -273,10 +273,10 @@ class MediaStore(Closable):
         """
 
     @abstractmethod
-    def is_empty(self, directory: bytes) -> bool:
-        """Whether nothing is in a directory, or there is no such directory.
+    def holds_file(self, directory: bytes) -> bool:
+        """Whether a walk below a directory would yield anything; not where there is no such directory.
 
-        A directory that cannot be read counts as empty, and is noted in ``unreadable``.
+        A directory that cannot be read counts as one without a file, and is noted in ``unreadable``.
         """
 
     # Quick checks. A symbolic link counts as nothing, for it is another name of a file.

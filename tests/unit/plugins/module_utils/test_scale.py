@@ -113,6 +113,21 @@ def test_a_row_whose_file_is_there_costs_no_system_call(site: Site) -> None:
     assert growth(few, calls_of(site.missing(), check=True)) == {}
 
 
+def test_a_folder_that_lost_a_file_is_read_once_more(site: Site) -> None:
+    """To see that there still is a file in it takes no walk, which asks what is mounted."""
+
+    def run_on(count: int) -> Counter[str]:
+        fill(site, [f"{number}/there.jpg" for number in range(count)], [])
+        names = [f"{number}/{name}.jpg" for number in range(count) for name in ("there", "gone")]
+        fill(site, [], names)
+        # A row of unknown age would be young.
+        site.database.run("UPDATE photo SET uploaded_at = '2020-01-01 00:00:00+00:00'")
+        return calls_of(site.missing(max_removal_percent=60), check=True)
+
+    run_on(1)
+    assert growth(run_on(20), run_on(60))["scandir"] == 40
+
+
 def test_a_few_rows_of_a_full_directory_cost_one_look_each(site: Site) -> None:
     fill(site, folders(9_000), folders(100))
     few = calls_of(site.missing(), check=True)

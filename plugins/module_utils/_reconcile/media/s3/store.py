@@ -249,14 +249,15 @@ class S3Store(MediaStore):
             names = [key[len(prefix) :].encode() for key in keys]
             yield [name for name in names if name and not (not directory and name == HELD)]
 
-    def is_empty(self, directory: bytes) -> bool:
+    def holds_file(self, directory: bytes) -> bool:
         try:
-            return self._is_empty(directory)
+            is_empty = self._is_empty(directory)
         except Blocked:
-            return True
+            return False
         except OSError as error:
             self.unreadable.add((directory, reason_of(error)))
-            return True
+            return False
+        return not is_empty and next(self.walk(directory, None, in_order=False), None) is not None
 
     def _is_empty(self, directory: bytes) -> bool:
         return not any(self._names(directory))

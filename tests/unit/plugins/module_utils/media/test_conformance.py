@@ -31,6 +31,7 @@ from engine.media.disk.folder import DiskFolder
 from engine.media.local import LocalStore
 from engine.media.s3 import client
 from engine.media.store import (
+    HELD,
     Answer,
     Blocked,
     Capabilities,
@@ -290,7 +291,7 @@ def test_what_cannot_be_listed_is_noted(
     assert walked(store) == [b"a/1", b"z/3"]
     assert unseen(store) == {b"closed": os.strerror(errno.EIO)}
     assert store.names(b"closed", re.compile(b".*")) == []
-    assert store.is_empty(b"closed")
+    assert not store.holds_file(b"closed")
     assert walked(store, b"closed") == []
     assert [path for path, _reason in store.unreadable.items] == [b"closed"] * 4
 
@@ -313,9 +314,10 @@ def test_names_and_patterns_find_files(kit: LocalKit, store: MediaStore) -> None
     assert store.unreadable.total == 0
 
 
-def test_a_directory_without_anything_in_it_is_empty(kit: LocalKit, store: MediaStore) -> None:
-    kit.write(b"a/1")
-    assert [store.is_empty(path) for path in (b"", b"a", b"gone")] == [False, False, True]
+def test_a_directory_holds_a_file_at_any_depth(kit: LocalKit, store: MediaStore) -> None:
+    kit.write(b"a/b/c/1", b"a/2", HELD + b"/3")
+    found = {path: store.holds_file(path) for path in (b"", b"a", b"a/b", b"a/b/c", b"a/2", b"gone", HELD)}
+    assert [path for path, holds in found.items() if holds] == [b"", b"a", b"a/b", b"a/b/c"]
     assert store.unreadable.total == 0
 
 

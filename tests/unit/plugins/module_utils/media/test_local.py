@@ -181,17 +181,17 @@ def test_many_names_of_one_directory_are_seen_at_once(tree: LocalStore, media: M
     assert tree.unreadable.total == 0
 
 
-def test_a_directory_is_empty_where_nothing_is(
+def test_a_directory_without_a_file_holds_none(
     tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media.write("photos/a")
-    os.mkdir(media.path("empty"))
-    found = {name: tree.is_empty(name) for name in (b"photos", b"empty", b"gone", b"photos/a", b"")}
-    assert found == {b"photos": False, b"empty": True, b"gone": True, b"photos/a": True, b"": False}
+    media.mkdir("empty/below")
+    found = {name: tree.holds_file(name) for name in (b"photos", b"empty", b"gone", b"photos/a", b"")}
+    assert found == {b"photos": True, b"empty": False, b"gone": False, b"photos/a": False, b"": True}
     assert tree.unreadable.total == 0
     monkeypatch.setattr(directories, "os", FailingOs("open", errno.EIO, b"empty"))
     tree.forget()
-    assert tree.is_empty(b"empty")
+    assert not tree.holds_file(b"empty")
     assert unseen(tree) == {b"empty": os.strerror(errno.EIO)}
 
 

@@ -77,7 +77,7 @@ def test_keys_that_are_no_paths_are_noted_and_never_acted_on(kit: S3Kit) -> None
         assert {path for path, _why in store.no_paths.items} == {b"a/", b"a//b.jpg", b"/c.jpg", b"a/../d.jpg"}
         for path in (b"a/", b"a//b.jpg", b"/c.jpg", b"a/../d.jpg", HELD + b"/1"):
             assert store.check(path).answer is Answer.BLOCKED
-        assert not store.is_empty(b"a")
+        assert store.holds_file(b"a")
 
 
 def test_a_folder_is_there_as_long_as_something_is_in_it(kit: S3Kit) -> None:
