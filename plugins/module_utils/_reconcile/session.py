@@ -17,7 +17,7 @@ from .media.local import LocalStore
 from .media.paths import Spellings
 from .media.s3.place import bucket_place, is_in_bucket
 from .media.store import MediaStore
-from .quarantine import leftovers
+from .quarantine import conditional_delete, leftovers
 from .quarantine.default_place import obstacle
 from .quarantine.place import place_of
 from .quarantine.state.identity import Identity
@@ -60,6 +60,7 @@ class Session:
         self._state: State | None = None
         # Whether what is planned is then removed, unless it is refused.
         self.applies = False
+        self._deletes_conditionally: bool | None = None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -94,6 +95,19 @@ class Session:
         if self._state is None:
             self._state = State(self.site, writes=False)
         return self._state
+
+    def deletes_conditionally(self) -> bool | None:
+        """Whether nothing that a site uploads meanwhile is lost by a removal; None where nobody knows.
+
+        A session that applies tries it, once.
+        """
+        if not conditional_delete.needs_it(self.site):
+            return True
+        if self.applies and self._deletes_conditionally is None:
+            self._deletes_conditionally = conditional_delete.tried(self.site, self.media, self.state)
+        if self.applies:
+            return self._deletes_conditionally
+        return conditional_delete.known(self.site, self.media, self.state)
 
     def put_back_leftovers(self, check: bool) -> None:
         """Put back what a run that was killed had moved and not confirmed; only noted in check mode."""

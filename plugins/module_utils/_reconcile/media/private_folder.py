@@ -15,7 +15,10 @@ from abc import abstractmethod
 from typing import IO, Callable, Iterable, Iterator
 
 from ..closable import Closable
+from ..errors import RefusedError
+from ..text import escaped
 from .each import Item, Result, one_by_one
+from .s3.place import UNCONDITIONAL_DELETE, why_unconditional
 from .store import FileState
 
 
@@ -75,8 +78,14 @@ class PrivateFolder(Closable):
         """Return when the folder's new entries survive a power failure."""
 
     @abstractmethod
+    def moves_safely(self) -> bool:
+        """Whether a file that is moved here cannot take another one with it; a bucket tries that, once."""
+
     def require_safe_moves(self) -> None:
         """Raise RefusedError where a file that is moved here could take another one with it."""
+        if not self.moves_safely():
+            why = why_unconditional(escaped(self.path))
+            raise RefusedError(f"refused by the guard {UNCONDITIONAL_DELETE}: {why} Nothing was removed.")
 
     # What is in it.
 

@@ -11,6 +11,7 @@ from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
 from ..compare.no_paths import ColumnWithoutPaths
 from ..compare.unreferenced_folders import FEW_FILES
 from ..database.sweep import Unsearchable
+from ..media.s3.place import UNCONDITIONAL_DELETE, why_unconditional
 from ..quarantine.state.identity import Identity
 from ..spool import Listed
 from ..text import counted, escaped
@@ -294,6 +295,21 @@ def guard_quarantine(plan: Plan, obstacle: str | None) -> None:
             "what is removed is kept beside the media root, unless quarantine says another place, and "
             f"{obstacle}. With permanent: true it is deleted for good.",
         )
+
+
+def guard_unconditional_delete(plan: Plan, where: str, is_honoured: bool | None) -> None:
+    """Refuse a plan where what a site uploads at the moment of a removal could go with it.
+
+    None is not known yet, as before the first run that applies.
+    """
+    if is_honoured is None:
+        plan.warnings.append(
+            f"whether the service of {where} deletes an object only while it is unchanged is not known: the "
+            "first run that removes something tries it, and removes nothing by the guard "
+            f"{UNCONDITIONAL_DELETE} if it does not"
+        )
+    elif not is_honoured:
+        plan.refuse(UNCONDITIONAL_DELETE, why_unconditional(where))
 
 
 def guard_approval(plan: Plan, approval: Approval | None) -> None:

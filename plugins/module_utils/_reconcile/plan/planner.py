@@ -19,6 +19,7 @@ from ..kept import Code, Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings
 from ..media.store import FileState
+from ..quarantine.conditional_delete import shown
 from ..quarantine.default_place import obstacle
 from ..quarantine.state.finds import EarlierFinds
 from ..quarantine.state.identity import earlier
@@ -37,6 +38,7 @@ from .guards import (
     guard_quarantine,
     guard_replica,
     guard_sweep,
+    guard_unconditional_delete,
 )
 from .plan import Plan
 from .reviewed import require_reviewed
@@ -202,6 +204,8 @@ class Planner(ABC):
         guard_identity(plan, earlier(self.session.state, now), now, self.site.accept)
         guard_file_system(plan, last_file_system(self.site), self.store.file_system, self.site.accept)
         guard_quarantine(plan, obstacle(self.site, self.store))
+        if plan.found.files and not plan.refusals:
+            guard_unconditional_delete(plan, shown(self.site), self.session.deletes_conditionally())
         guard_approval(plan, self.approval)
 
     def check_path_mismatch(self) -> None:

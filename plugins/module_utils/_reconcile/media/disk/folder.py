@@ -116,8 +116,9 @@ class DiskFolder(PrivateFolder):
     def lock(self) -> None:
         locks.lock(self._handle, f"{self._what} '{escaped(self.path)}'")
 
-    def require_safe_moves(self) -> None:
-        """Nothing: what came into the place of a file at the last moment is put back."""
+    def moves_safely(self) -> bool:
+        # What came into the place of a file at the last moment is put back.
+        return True
 
     @contextmanager
     def locked_file(self, name: str, what: str) -> Iterator[None]:

@@ -23,6 +23,15 @@ LONGEST_KEY = 1024
 UNCONDITIONAL_DELETE = "unconditional_delete"
 
 
+def why_unconditional(url: str) -> str:
+    """What it means that a service ignores the condition of a deletion."""
+    return (
+        f"the service of {url} deletes an object also where it is another one by now, so what a site uploads "
+        "at that moment under the same name would be lost. If no name is used twice (file_overwrite is off), "
+        f"set accept: [{UNCONDITIONAL_DELETE}]."
+    )
+
+
 class BucketPlace(NamedTuple):
     """A bucket, and the prefix of keys that is the root there: empty, or with a slash at its end.
 

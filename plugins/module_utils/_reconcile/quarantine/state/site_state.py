@@ -24,12 +24,14 @@ from ...text import escaped
 from ..place import Place, inside, make_folder, open_folder, path_of, place_of, shown
 
 # The parts: which database and media store belong to the site; what earlier runs found; which fields the
-# project had; what was announced that a purge would delete.
+# project had; what was announced that a purge would delete; whether the service of a bucket deletes an object
+# only while it is unchanged.
 IDENTITY = "identity"
 EARLIER_FINDS = "earlier_finds"
 KNOWN_FIELDS = "known_fields"
 ANNOUNCED_PURGE = "announced_purge"
-PARTS = (IDENTITY, EARLIER_FINDS, KNOWN_FIELDS, ANNOUNCED_PURGE)
+CONDITIONAL_DELETE = "conditional_delete"
+PARTS = (IDENTITY, EARLIER_FINDS, KNOWN_FIELDS, ANNOUNCED_PURGE, CONDITIONAL_DELETE)
 
 FORMAT = 1
 # Bytes of the file. It is read as a whole.

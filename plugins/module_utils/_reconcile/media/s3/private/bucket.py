@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from ....errors import QuarantineError, RefusedError
+from ....errors import QuarantineError
 from ..client import Bucket
 from ..failures import BucketError, ConditionFailed, NotSupported
-from ..place import UNCONDITIONAL_DELETE, StorageOptions
+from ..place import StorageOptions
 from .acl import Acls
 
 # The MD5 of another content than that of the probe.
@@ -23,8 +23,8 @@ class PrivateBucket(Bucket):
 
     def __init__(self, name: str, options: StorageOptions, unconditional: bool = False) -> None:
         super().__init__(name, options)
-        # Whether nothing is lost by a deletion, as was accepted or found out.
-        self._deletes_safely = unconditional
+        # Whether nothing is lost by a deletion, as was accepted or found out; None until somebody tries.
+        self._deletes_safely: bool | None = True if unconditional else None
         self._options = options
         self.acls = Acls()
         self._has_versions: bool | None = None
@@ -60,29 +60,27 @@ class PrivateBucket(Bucket):
                 "private, such as another bucket. Nothing was removed."
             )
 
-    def require_conditional_delete(self, key: str) -> None:
-        """Try once, at this key, whether the service honours the condition of a deletion.
+    def deletes_safely(self, key: str) -> bool:
+        """Whether nothing is lost by a deletion with a condition; it is tried once, at this key.
 
-        Raises RefusedError where it does not: what a site uploads between the last check of an object and
-        its deletion would be lost.
+        Else what a site uploads between the last check of an object and its deletion would be lost.
         """
-        if self._deletes_safely:
-            return
-        written = self.put(key, b"probe")
+        if self._deletes_safely is None:
+            written = self.put(key, b"probe")
+            try:
+                self._deletes_safely = self._keeps_on_other_tag(key, written.tag)
+            finally:
+                self.erase(key)
+        return self._deletes_safely
+
+    def _keeps_on_other_tag(self, key: str, tag: str) -> bool:
         try:
             self.delete(key, if_match=_OTHER_TAG)
         except (ConditionFailed, FileNotFoundError):
-            self._deletes_safely = self.head(key).tag == written.tag
+            return self.head(key).tag == tag
         except NotSupported:
             pass
-        self.erase(key)
-        if not self._deletes_safely:
-            raise RefusedError(
-                f"refused by the guard {UNCONDITIONAL_DELETE}: the service of s3://{self.name} deletes an "
-                "object also where it is another one by now, so what a site uploads at that moment under "
-                "the same name would be lost. If no name is used twice (file_overwrite is off), set accept: "
-                f"[{UNCONDITIONAL_DELETE}]. Nothing was removed."
-            )
+        return False
 
     def _is_read_by_anybody(self, key: str) -> bool:
         from botocore.handlers import disable_signing

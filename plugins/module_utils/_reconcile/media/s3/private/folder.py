@@ -87,8 +87,8 @@ class BucketFolder(PrivateFolder):
         # The first object that is there in any case: by it one can see who may read what comes.
         self.bucket.require_private(self.key_of(_LOCK))
 
-    def require_safe_moves(self) -> None:
-        self.bucket.require_conditional_delete(self.key_of(_PROBE))
+    def moves_safely(self) -> bool:
+        return self.bucket.deletes_safely(self.key_of(_PROBE))
 
     def sync(self) -> None:
         """Each object that was put survives a power failure."""

@@ -16,13 +16,12 @@ from engine.apply.restore import restore
 from engine.config.jobs import orphans_job, records_job
 from engine.config.purge import purge_of
 from engine.config.site import OrphansJob, RecordsJob
-from engine.errors import RefusedError
 from engine.quarantine import store as quarantine
 from engine.quarantine.place import place_of
 from helpers.builders import guards, run
 from helpers.databases import TestDatabase
 from helpers.s3_kit import S3Kit
-from helpers.s3_servers import MINISTACK, RCLONE, SEAWEEDFS, S3Server, Service
+from helpers.s3_servers import MINISTACK, SEAWEEDFS, S3Server, Service
 
 REFERENCED, ORPHANS = [b"photos/1.jpg", b"photos/2.jpg"], [b"photos/a \xc3\xa4.jpg", b"photos/b.jpg"]
 
@@ -131,15 +130,3 @@ def test_what_is_deleted_for_good_leaves_nothing(kit: S3Kit, database: TestDatab
     assert sorted(entry["Key"] for entry in left["Contents"]) == [
         f"{kit.prefix}{path.decode()}" for path in REFERENCED
     ]
-
-
-@pytest.mark.promise(2)
-@pytest.mark.parametrize("kit", [RCLONE], indirect=True, ids=lambda service: service.name)
-def test_a_service_without_conditions_is_refused_until_that_is_accepted(
-    kit: S3Kit, database: TestDatabase
-) -> None:
-    with pytest.raises(RefusedError, match="refused by the guard unconditional_delete"):
-        run(orphans(kit, database), check=False)
-    assert media(kit) == REFERENCED + ORPHANS
-    run(orphans(kit, database, accept=["unconditional_delete"]), check=False)
-    assert media(kit) == REFERENCED
