@@ -520,6 +520,22 @@ options:
           - With O(references[].size_column) too, an orphan that was given another name is recognized
             as moved as well. Only orphans of the right size are read for it.
         type: str
+  candidates:
+    description:
+      - A file on the target that lists the files to judge, for a bucket that is too large to be listed
+        at each run, or a list that somebody else made. The media store is not listed then, and nothing
+        else is removed. Each file of the list is proven to be an orphan as if a listing had found
+        it, so a wrong list can remove no file that is wanted; who may write it decides which of the
+        orphans go.
+      - 'It has a path below O(media_root) in each line, or with a NUL after each. Or it is CSV with
+        a column C(key) in its first line: whole keys, URL-encoded as in the inventory of a bucket.
+        A column C(bucket) is compared. The order does not matter. What is no path of the store, is
+        in none of the O(directories), or is not there any more is reported, and never acted on.'
+      - How many files there are is not known then. O(max_removal_percent) is a share of the files
+        of the list that nothing references together with those that references lead to, by a sample
+        of them.
+      - It is read by the O(user). Where that is V(root), nobody else may be able to write it.
+    type: path
   exclude:
     description:
       - Globs of files and directories that are kept. A glob is compared with the name and with the

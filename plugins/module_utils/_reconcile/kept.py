@@ -31,6 +31,8 @@ class Code(str, Enum):
     BLOCKED = "blocked"
     OTHER_MOUNT = "other_mount"
     NO_PATH = "no_path"
+    ABSENT = "absent"
+    OTHER_DIRECTORY = "other_directory"
     RESTRICTED = "restricted"
     SHARED_PATH = "shared_path"
     UNDECLARED_DEPENDENTS = "undeclared_dependents"
@@ -73,11 +75,13 @@ MEANING = {
     Code.DERIVED: "The file is derived from a file that a row references.",
     Code.UNLISTED: "A column that is not listed mentions the file, or another file of its record.",
     Code.LIKELY_MOVE: "A record that is missing and an orphan are likely one file that was moved.",
-    Code.OUTSIDE: "What the database or a manifest holds leads out of the media root, or is no path at all.",
+    Code.OUTSIDE: "What the database, a manifest or a list holds leads out of the media root, or is no path.",
     Code.NOT_A_FILE: "It is a link, a directory, a device, a socket or a FIFO.",
     Code.BLOCKED: "The way to the file leads over a link, or over something that is no directory.",
     Code.OTHER_MOUNT: "A file system, or another folder of this one, is mounted there; it is not entered.",
     Code.NO_PATH: "The key of the object can be no path: it has an empty part, a dot, or a slash at an end.",
+    Code.ABSENT: "A list of candidates has it, and it is not there any more.",
+    Code.OTHER_DIRECTORY: "A list of candidates has it, and it is in none of the directories of the job.",
     Code.RESTRICTED: "Dependent rows must not be removed, so the record is kept.",
     Code.SHARED_PATH: "Several records reference the missing file, as they do a default picture.",
     Code.UNDECLARED_DEPENDENTS: "Rows depend on the record, and what becomes of them is not known.",

@@ -21,7 +21,8 @@ from .apply.remover import PermanentRemover, Remover
 from .config.site import Column, OrphansJob, RecordsJob
 from .database.drivers import connect
 from .errors import CleanupError, Exit
-from .plan import incomplete, missing, orphans, records
+from .plan import incomplete, missing, records
+from .plan.candidates import planner as candidates
 from .plan.earlier_fields import record_fields, with_earlier_fields
 from .plan.plan import Plan
 from .plan.planner import Planner
@@ -53,12 +54,12 @@ class Kind(NamedTuple):
 
 KINDS = {
     "orphans": Kind(
-        planner=orphans.OrphansPlanner,
+        planner=candidates.planner_of,
         apply=apply_orphans.apply,
         deletes_rows=False,
         examined="files",
-        about_as_many=lambda job: job.references,
-        directories=orphans.directories,
+        about_as_many=lambda job: () if job.candidates else job.references,
+        directories=candidates.directories,
     ),
     "missing": Kind(
         planner=missing.MissingPlanner,

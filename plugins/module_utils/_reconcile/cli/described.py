@@ -64,5 +64,8 @@ def worker(options: argparse.Namespace) -> Worker:
     """Who does the work of the subcommand. Raises SiteError where this process may not decide it."""
     kinds = [options.command] if options.command in JOBS else JOBS
     found = site_file.list_jobs([options.description], kinds, options.source)
+    listed = getattr(options, "candidates", None)
+    if listed is not None:
+        found = [{**job, "options": {**job["options"], "candidates": listed}} for job in found]
     # Of a site without such a job, the subcommand reports that.
     return worker_of([job["options"] for job in found]) if found else this_process()

@@ -31,6 +31,8 @@ class InventoryKeys:
         self._is_in_bucket = is_in_bucket(media_root)
         place = bucket_place("media_root", media_root) if self._is_in_bucket else None
         self._prefix = place.prefix.encode() if place else b""
+        # Empty on a disk.
+        self.bucket = place.bucket if place else ""
 
     def key_of(self, path: bytes) -> str | None:
         """The key of a path, URL-encoded; None for a path that no file of the store can have."""

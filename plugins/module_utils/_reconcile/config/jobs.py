@@ -42,6 +42,7 @@ def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
             "references is empty: without a column that references files, every file would be an orphan. "
             "List the columns, such as {table: collection_photo, column: image}."
         )
+    candidates = values["candidates"]
     return OrphansJob(
         site=_site(values),
         directories=_directories(values["directories"]),
@@ -49,6 +50,7 @@ def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
         age_limit=AgeLimit(values["older_than_hours"], values["age_stamp"]),
         exclude=tuple(values["exclude"]),
         derived=tuple(values["derived"]),
+        candidates=None if candidates is None else absolute("candidates", candidates),
     )
 
 

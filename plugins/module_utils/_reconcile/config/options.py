@@ -201,6 +201,13 @@ OPTIONS = (
         scope=_JOB,
         jobs=_ORPHANS,
     ),
+    Option(
+        "candidates",
+        "path",
+        scope=_JOB,
+        jobs=_ORPHANS,
+        flag=Flag("FILE", "judge only what FILE lists, instead of listing the media store"),
+    ),
     Option("exclude", "list", default=(".*", "lost+found", ".nfs*", "@eaDir"), jobs=_ORPHANS),
     # The jobs missing and incomplete.
     *(Option(name, scope=_JOB, jobs=_RECORDS) for name in OF_MODEL),

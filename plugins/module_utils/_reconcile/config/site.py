@@ -197,6 +197,8 @@ class OrphansJob:
     exclude: tuple[str, ...]
     derived: tuple[str, ...]
     claims: Claims | None = None
+    # The file that lists what is judged; None where the store is listed.
+    candidates: bytes | None = None
 
     name = "orphans"
 

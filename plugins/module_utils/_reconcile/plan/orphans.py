@@ -26,7 +26,7 @@ from ..errors import SiteError
 from ..kept import Code, Doubt
 from ..media.derived import sources_of
 from ..media.paths import no_path, shortened
-from ..media.store import FileState
+from ..media.store import FileState, PathStatus
 from ..media.walk import exclusion, is_excluded
 from ..session import Comparison, Session
 from ..spool import Paths, Spool, in_chunks, path_spool
@@ -83,6 +83,9 @@ def _judged_folders(session: Session, job: OrphansJob) -> tuple[tuple[bytes, ...
 
 class OrphansPlanner(Planner):
     """The listing and the merge, then a fresh check of what they left."""
+
+    # What the share that goes is a share of.
+    counted_as = "files"
 
     def __init__(self, session: Session, job: OrphansJob, approved: str | None = None) -> None:
         self.began_ns = time.time_ns() - CLOCK_TICK_NS
@@ -230,8 +233,7 @@ class OrphansPlanner(Planner):
         answer = self.store.check(path)
         state = answer.state
         if state is None:
-            if not answer.is_absent:
-                self.store.unreadable.add((path, answer.reason))
+            self._note_without_state(path, answer)
             self.not_judged += 1
             return None
         if not answer.is_file:
@@ -255,6 +257,11 @@ class OrphansPlanner(Planner):
             self.plan.young += 1
             return Seen(path, None, False)
         return Seen(path, state, False, answer.names > 1)
+
+    def _note_without_state(self, path: bytes, answer: PathStatus) -> None:
+        """Note why nothing is known of a file that was listed; one that is gone since is no news."""
+        if not answer.is_absent:
+            self.store.unreadable.add((path, answer.reason))
 
     def _asked_again(self, files: Spool[Seen]) -> Iterator[Seen]:
         """Ask the database again: references are read after the files, in every spelling."""
@@ -348,7 +355,7 @@ class OrphansPlanner(Planner):
             self.plan.keep(path, Code.NO_PATH, reason)
         self.seal()
         most = self.site.max_removal_percent
-        guard_share(self.plan, "files", self.plan.found.files, self.files, most)
+        guard_share(self.plan, self.counted_as, self.plan.found.files, self.files, most)
         guard_directories(self.plan, self._tallies(), most, self.site.accept)
         if len(self.plan.items):
             self.check_path_mismatch()
@@ -359,23 +366,23 @@ class OrphansPlanner(Planner):
             yield Tally(escaped(directory) or ".", files, referenced, self.removed[directory])
 
     def _report_what_left_the_plan(self) -> None:
-        """Report the approved files that are no candidates any more; worth a listing, as it is rare."""
+        """Report the approved files that are no candidates any more."""
         if self.approval is None or not self.approval.left:
             return
-        names = (
-            run.prefix + name
-            for directory in self.directories
-            for run in self.store.walk(directory, self.exclude)
-            for name in run.names
-        )
         reported = 0
-        for path in self.approval.left_names(names):
+        for path in self.approval.left_names(self._files_by_now()):
             reported += 1
             reason = "it was in the approved plan and is referenced or young by now"
             self.plan.keep(path, Code.CHANGED, reason)
         removed = self.approval.left - reported
         if removed:
             self.plan.warnings.append(f"already removed: {counted(removed, 'file')} of the approved plan")
+
+    def _files_by_now(self) -> Iterator[bytes]:
+        """What is in the directories; worth a listing, as it is rare."""
+        for directory in self.directories:
+            for run in self.store.walk(directory, self.exclude):
+                yield from (run.prefix + name for name in run.names)
 
 
 def _orphan(file: Seen) -> Orphan:
@@ -404,4 +411,5 @@ def _scope(job: OrphansJob) -> str:
     # What a project claims may grow by each upload.
     parts = [job.site.media_root, *(() if job.claims else job.directories)]
     prefixes = [f"{column}:{column.prefix}" for column in job.references if column.prefix]
-    return "\0".join([*map(os.fsdecode, parts), *map(str, job.references), *prefixes])
+    listed = [] if job.candidates is None else [f"candidates:{os.fsdecode(job.candidates)}"]
+    return "\0".join([*map(os.fsdecode, parts), *map(str, job.references), *prefixes, *listed])

@@ -28,8 +28,11 @@ class OrphansDescription(Description):
         plan, job = self.plan, self.job
         directories = ", ".join(escaped(path) or "." for path in plan.directories) or "no directory"
         columns = ", ".join(map(str, job.references))
-        files = counted(plan.examined["files"], "file")
-        lines = [f"  {files} in {directories}; {plan.examined['referenced']:,} referenced by {columns}"]
+        files = counted(plan.examined["files"], "candidate" if job.candidates else "file")
+        listed = f" of the list {escaped(job.candidates)}" if job.candidates else ""
+        lines = [
+            f"  {files}{listed} in {directories}; {plan.examined['referenced']:,} referenced by {columns}"
+        ]
         found = f"  {counted(plan.found.files, 'orphan')}, {counted(plan.found.bytes, 'byte')}"
         if plan.young:
             young = "is younger" if plan.young == 1 else "are younger"

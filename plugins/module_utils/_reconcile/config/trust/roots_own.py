@@ -93,7 +93,7 @@ def folders_in(project: Project) -> list[str]:
 
 def _places(site: Mapping[str, Any]) -> Iterator[_Thing]:
     """The folders and the database of a site, as far as they are said."""
-    for name in ("media_root", "quarantine", "state_directory"):
+    for name in ("media_root", "quarantine", "state_directory", "candidates"):
         path = site.get(name)
         if path and not is_in_bucket(path):
             yield _Thing(name, path)

@@ -27,7 +27,8 @@ from ..values import checked
 from .paths import ROOT, is_writable_by_others
 from .roots_own import require_own
 
-_NAMES = ("user", "python", "django", "media_root", "quarantine", "state_directory", "database_url")
+_PLACES = ("media_root", "quarantine", "state_directory", "database_url", "candidates")
+_NAMES = ("user", "python", "django", *_PLACES)
 _DECIDING = [replace(option, required=False) for option in module_options(JOBS[0]) if option.name in _NAMES]
 
 

@@ -51,3 +51,16 @@ def test_a_list_that_would_lack_a_job_is_not_written(site: Any, tmp_path: Path, 
     assert site.run("orphans", "--dry-run", "--list", str(tmp_path / "list")) == Exit.UNUSABLE
     assert "was not written" in capsys.readouterr().err
     assert not (tmp_path / "list").exists()
+
+
+@pytest.mark.promise(7)
+def test_the_command_judges_only_what_a_list_has(site: Any, tmp_path: Path, capsys: Any) -> None:
+    listed = tmp_path / "candidates.csv"
+    listed.write_text("key\nphotos/b+c.jpg\nphotos/gone.jpg\n")
+    assert site.run("orphans", "--force", "--candidates", str(listed)) == Exit.DONE
+    assert site.files == {"a.jpg"}
+    shown = capsys.readouterr().out
+    assert f"1 candidate of the list {listed} in photos" in shown
+    assert "absent" in shown or "not there any more" in shown
+    assert site.run("orphans", "--force", "--candidates", "candidates.csv") == Exit.UNUSABLE
+    assert "not an absolute path" in capsys.readouterr().err

@@ -88,9 +88,11 @@ def test_a_package_behind_a_link_is_roots_own(folder: Path) -> None:
 
 @needs_root
 @pytest.mark.promise(15)
-@pytest.mark.parametrize("name", ["media_root", "quarantine", "state_directory"])
+@pytest.mark.parametrize("name", ["media_root", "quarantine", "state_directory", "candidates"])
 def test_a_place_that_is_described_is_roots_own(folder: Path, name: str) -> None:
-    places = {each: str(folder / each) for each in ("media_root", "quarantine", "state_directory")}
+    places = {
+        each: str(folder / each) for each in ("media_root", "quarantine", "state_directory", "candidates")
+    }
     for place in places.values():
         Path(place).mkdir()
     described = {"user": "root", "database_url": f"sqlite:///{folder}/db", **places}

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""The job orphans with a list of candidates: each is proven as if a listing had found it."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from pathlib import Path
+from typing import Any, Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.errors import SiteError
+from engine.run import run_all
+from helpers.builders import TREES, Media, Site, found, guards, planned, run
+from helpers.databases import new_sqlite
+from helpers.users import as_nobody
+
+
+def write_list(folder: Path, paths: Iterable[str | bytes]) -> str:
+    file = folder / "candidates"
+    file.write_bytes(b"".join(os.fsencode(path) + b"\0" for path in paths))
+    return str(file)
+
+
+def codes(plan: Any) -> dict[bytes, str]:
+    return {kept.name: kept.code.value for kept in plan.kept.items}
+
+
+def filled(site: Site, orphans: int = 2) -> list[str]:
+    """A site with a hundred referenced files; the orphans beside them."""
+    names = [f"p/{number:03}.jpg" for number in range(100)]
+    lost = [f"p/lost{number}.jpg" for number in range(orphans)]
+    site.media.write(*names, *lost)
+    site.insert(*names)
+    return lost
+
+
+def test_only_listed_orphans_go(site: Site, tmp_path: Path) -> None:
+    lost = filled(site, 3)
+    candidates = write_list(tmp_path, [lost[1], "p/007.jpg", lost[0], lost[1]])
+    plan, outcome = run(site.orphans(directories=["p"], candidates=candidates))
+    assert found(plan) == [b"p/lost0.jpg", b"p/lost1.jpg"]
+    assert outcome.removed.files == 2
+    assert plan.examined == {"files": 3, "referenced": 1, "references": 100, "derived": 0}
+    assert b"p/lost2.jpg" in site.media.files
+
+
+@pytest.mark.promise(2)
+@pytest.mark.promise(6)
+@settings(max_examples=15)
+@given(tree=TREES, data=st.data())
+def test_a_list_of_all_files_finds_what_a_listing_finds(tree: list[bytes], data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        site = Site(new_sqlite(Path(folder)), Media(Path(folder) / "media"))
+        site.media.write(*tree, "p/there.jpg")
+        texts = [path.decode() for path in tree if path.isascii()]
+        site.insert(*data.draw(st.lists(st.sampled_from([*texts, "gone", "p"]), max_size=5)))
+        listing, _outcome = run(site.orphans(), check=True)
+        mixed = [*tree, b"p/there.jpg"]
+        random.Random(1).shuffle(mixed)
+        plan, outcome = run(site.orphans(candidates=write_list(Path(folder), mixed)))
+        assert found(plan) == found(listing)
+        assert outcome.removed.files == len(found(listing))
+
+
+@pytest.mark.promise(5)
+def test_what_is_no_candidate_is_reported_and_never_acted_on(
+    sqlite_site: Site, tmp_path: Path, outside: Path
+) -> None:
+    site = sqlite_site
+    filled(site)
+    site.media.write("q/lost.jpg", ".hidden/lost.jpg", "p/@eaDir/lost.jpg", "p/folder/1.jpg")
+    site.media.link("p/link.jpg", "lost0.jpg")
+    site.media.link("p/linked", outside)
+    named = ["p/lost0.jpg", "p/gone.jpg", "q/lost.jpg", "p/@eaDir/lost.jpg", "p/link.jpg", "p/folder"]
+    hostile = ["p/linked/precious.jpg", "../outside/precious.jpg", str(outside / "precious.jpg"), "p//x"]
+    before = site.media.files
+    plan, _outcome = run(site.orphans(directories=["p"], candidates=write_list(tmp_path, [*named, *hostile])))
+    assert found(plan) == [b"p/lost0.jpg"]
+    assert codes(plan) == {
+        b"p/gone.jpg": "absent",
+        b"q/lost.jpg": "other_directory",
+        b"p/link.jpg": "not_a_file",
+        b"p/folder": "not_a_file",
+        b"p/linked/precious.jpg": "blocked",
+        b"../outside/precious.jpg": "outside",
+        os.fsencode(outside / "precious.jpg"): "outside",
+        b"p//x": "outside",
+    }
+    assert any("1 candidate of the list are in folders" in warning for warning in plan.warnings)
+    assert site.media.files == before - {b"p/lost0.jpg"}
+
+
+@pytest.mark.promise(5)
+def test_the_quarantine_in_the_media_root_is_never_judged(sqlite_site: Site, tmp_path: Path) -> None:
+    filled(sqlite_site)
+    sqlite_site.media.write("q/kept/batch/lost.jpg")
+    where = os.fsdecode(sqlite_site.media.path("q/kept"))
+    options = {"quarantine": where, "quarantine_in_media_root": True, "exclude": []}
+    listed = write_list(tmp_path, ["q/kept/batch/lost.jpg", ".media-cleanup-held/lost.jpg"])
+    plan, _outcome = run(sqlite_site.orphans(candidates=listed, **options), check=True)
+    assert found(plan) == []
+
+
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("value", ["p/link.jpg", "other/lost0.jpg", "p/hard.jpg", "/media/p/lost0.jpg?v=1"])
+@pytest.mark.parametrize("lists_name", [False, True])
+def test_a_candidate_that_is_referenced_by_another_name_is_kept(
+    sqlite_site: Site, tmp_path: Path, value: str, lists_name: bool
+) -> None:
+    site = sqlite_site
+    lost = filled(site)
+    site.media.link("p/link.jpg", "lost0.jpg")
+    site.media.link("other", "p")
+    os.link(site.media.path("p/lost0.jpg"), site.media.path("p/hard.jpg"))
+    site.insert(value)
+    # With the name of its reference in the list too, that one has a candidate of its own.
+    listed = write_list(tmp_path, [*lost, *([value] if lists_name and not value.startswith("/") else [])])
+    plan, _outcome = run(site.orphans(candidates=listed))
+    assert found(plan) == [b"p/lost1.jpg"]
+    assert site.media.files >= {b"p/lost0.jpg"}
+
+
+@pytest.mark.promise(14)
+def test_a_candidate_that_a_text_mentions_by_its_name_or_a_link_is_kept(site: Site, tmp_path: Path) -> None:
+    lost = filled(site, 3)
+    site.media.link("p/link.jpg", "lost0.jpg")
+    site.database.run("CREATE TABLE page (id integer PRIMARY KEY, body text)")
+    site.database.insert("page", [{"id": 1, "body": '<img src="/media/p/link.jpg"> and /media/p/lost1.jpg'}])
+    plan, _outcome = run(site.orphans(candidates=write_list(tmp_path, lost)))
+    assert found(plan) == [b"p/lost2.jpg"]
+
+
+@pytest.mark.promise(3)
+def test_young_derived_and_kept_candidates_stay(sqlite_site: Site, tmp_path: Path) -> None:
+    site = sqlite_site
+    filled(site)
+    site.media.write("p/young.jpg", hours=1)
+    site.media.write("CACHE/p/001/x.jpg", "CACHE/p/gone/x.jpg", "p/wanted.jpg", "p/not.tmp")
+    listed = ["p/young.jpg", "CACHE/p/001/x.jpg", "CACHE/p/gone/x.jpg", "p/wanted.jpg", "p/not.tmp"]
+    plan, _outcome = run(
+        site.orphans(
+            candidates=write_list(tmp_path, listed),
+            derived=["CACHE/{dir}/{stem}/*"],
+            keep=["p/wanted.jpg"],
+            exclude=["*.tmp"],
+        )
+    )
+    assert found(plan) == [b"CACHE/p/gone/x.jpg"]
+    assert (plan.young, plan.examined["derived"], codes(plan)) == (1, 1, {b"p/wanted.jpg": "keep"})
+
+
+@pytest.mark.promise(1)
+def test_a_candidate_that_cannot_be_read_makes_the_run_partial(public_site: Site) -> None:
+    lost = filled(public_site)
+    folder = Path(os.fsdecode(os.path.dirname(public_site.media.root)))
+    listed = write_list(folder, [*lost, "closed/lost.jpg"])
+    public_site.media.write("closed/lost.jpg")
+    os.chmod(public_site.media.path("closed"), 0o000)
+
+    def partial() -> None:
+        plan, outcome = run(public_site.orphans(candidates=listed))
+        assert plan.is_partial
+        assert outcome is None
+
+    def unusable() -> None:
+        with pytest.raises(SiteError, match="Let the user who does the work read it"):
+            run(public_site.orphans(candidates=listed))
+
+    as_nobody(partial)
+    os.chmod(listed, 0o600)
+    as_nobody(unusable)
+
+
+# The guards, where nobody has counted the files.
+
+
+@pytest.mark.promise("guards")
+def test_the_share_is_one_of_the_files_that_list_and_references_show(site: Site, tmp_path: Path) -> None:
+    lost = filled(site, 20)
+    listed = write_list(tmp_path, lost)
+    plan, _outcome = run(site.orphans(candidates=listed, max_removal_percent=16, accept=[]), check=True)
+    assert guards(plan) == ["max_removal_percent"]
+    assert "20 of 120 files, as many as the list and the references show, would" in plan.refusals[0].message
+    plan, _outcome = run(site.orphans(candidates=listed, max_removal_percent=17, accept=[]), check=True)
+    assert guards(plan) == []
+
+
+@pytest.mark.promise("guards")
+def test_a_database_of_another_site_does_not_make_the_share_small(sqlite_site: Site, tmp_path: Path) -> None:
+    """Its many references lead to no file of this media root."""
+    lost = [f"p/lost{number}.jpg" for number in range(20)]
+    sqlite_site.media.write(*lost)
+    sqlite_site.insert(*(f"p/other{number}.jpg" for number in range(100)))
+    job = sqlite_site.orphans(candidates=write_list(tmp_path, lost), max_removal_percent=50, accept=[])
+    plan, outcome = run(job)
+    assert guards(plan)[:1] == ["max_removal_percent"]
+    assert outcome is None
+
+
+@pytest.mark.promise("guards")
+def test_a_folder_in_which_nothing_is_referenced_is_kept(sqlite_site: Site, tmp_path: Path) -> None:
+    lost = filled(sqlite_site)
+    banners = [f"p/banners/{number:02}.jpg" for number in range(10)]
+    sqlite_site.media.write(*banners)
+    plan, _outcome = run(sqlite_site.orphans(candidates=write_list(tmp_path, [*banners, *lost])), check=True)
+    assert found(plan) == [b"p/lost0.jpg", b"p/lost1.jpg"]
+    assert codes(plan) == {b"p/banners": "unreferenced_folder"}
+    sqlite_site.insert("p/banners/zz.jpg")
+    plan, _outcome = run(sqlite_site.orphans(candidates=write_list(tmp_path, [*banners, *lost])), check=True)
+    assert len(found(plan)) == 12
+
+
+@pytest.mark.promise(7)
+def test_an_approved_plan_is_the_most_that_goes(sqlite_site: Site, tmp_path: Path) -> None:
+    lost = filled(sqlite_site, 4)
+    job = sqlite_site.orphans(candidates=write_list(tmp_path, lost[:3]))
+    with planned(job) as made:
+        token = made.plan.token
+    write_list(tmp_path, lost[1:])
+    sqlite_site.insert(lost[1])
+    plan, _outcome = run(job, approved=token)
+    assert found(plan) == [b"p/lost2.jpg"]
+    assert codes(plan) == {b"p/lost1.jpg": "changed", b"p/lost3.jpg": "not_approved"}
+    with pytest.raises(SiteError, match="other options"):
+        run(sqlite_site.orphans(), approved=token)
+
+
+def test_a_job_beside_it_still_asks_for_all_its_files(sqlite_site: Site, tmp_path: Path) -> None:
+    """A stale list may hold what a record is missing: that is no proof that it is there."""
+    lost = filled(sqlite_site)
+    sqlite_site.insert("p/gone.jpg")
+    listed = write_list(tmp_path, [*lost, "p/gone.jpg"])
+    jobs = [sqlite_site.orphans(candidates=listed), sqlite_site.missing()]
+
+    class Watched:
+        def __enter__(self) -> None: ...
+
+        def __exit__(self, *_error: object) -> None: ...
+
+    orphans, missing = run_all(jobs, True, [], lambda _job: Watched())
+    assert orphans.plan is not None
+    assert found(orphans.plan) == [b"p/lost0.jpg", b"p/lost1.jpg"]
+    assert missing.plan is not None
+    assert [item.row.file for item in missing.plan.items] == [b"p/gone.jpg"]
