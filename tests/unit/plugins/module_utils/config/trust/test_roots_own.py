@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
 
+from engine.cli import described
 from engine.config.django_jobs.asked import job_of, quarantine_of_site
 from engine.config.trust.site_user import worker_of
 from engine.errors import SiteError
@@ -100,6 +102,20 @@ def test_a_place_that_is_described_is_roots_own(folder: Path, name: str) -> None
     give(folder / name)
     with pytest.raises(SiteError, match=rf"{name} .* somebody else may exchange it"):
         worker_of([described])
+
+
+@needs_root
+@pytest.mark.promise(15)
+def test_a_list_of_the_command_line_is_roots_own(folder: Path) -> None:
+    listed = write(folder / "candidates")
+    places = {"media_root": str(folder / "media"), "database_url": f"sqlite:///{folder}/db"}
+    job = {"directories": ["."], "references": [{"table": "photo", "column": "image"}]}
+    site = {"name": "kit", "user": "root", **places, "orphans": job}
+    options = Namespace(command="orphans", candidates=str(listed), description=site, source="kit.json")
+    assert described.worker(options).uid == 0
+    give(listed)
+    with pytest.raises(SiteError, match=r"candidates .* somebody else may exchange it"):
+        described.worker(options)
 
 
 @needs_root
