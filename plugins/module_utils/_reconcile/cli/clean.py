@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The subcommands orphans, incomplete and missing: plan, ask if need be, apply, report."""
+"""The subcommands orphans, incomplete, missing and all: plan, ask if need be, apply, report."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def clean(options: argparse.Namespace) -> Exit:
     """Plan, ask if need be, apply; then report."""
     began = time.time()
     options.dry_run = options.dry_run or options.save_plan is not None or options.report is not None
-    jobs = _reviewed_jobs(options, described.jobs_of_one_kind(options, options.command))
+    jobs = _reviewed_jobs(options, described.jobs_to_do(options))
     try:
         runs, is_approved = _runs(jobs, options)
     except CleanupError as error:

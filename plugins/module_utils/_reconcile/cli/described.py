@@ -8,32 +8,45 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any, Union
+from typing import Any, Iterable, Mapping, Union
 
 from ..config import site_file
-from ..config.options import JOBS, flagged_options
+from ..config.options import JOBS, Flag, Option, flagged_options, shared_flags
 from ..config.site import OrphansJob, RecordsJob, Site
 from ..config.trust.site_user import Worker, this_process, worker_of
 from ..errors import SiteError
 
 Job = Union[OrphansJob, RecordsJob]
 
+# The subcommand that does every job of a site.
+ALL = "all"
 _SITES = "sites"
 
 
 def jobs_of_one_kind(options: argparse.Namespace, kind: str) -> list[Job]:
     """The jobs of one kind, with what the command line overrides."""
     site, source = options.description, options.source
-    given = {option.name: getattr(options, option.name, None) for option, _flag in flagged_options(kind)}
-    overrides = {name: value for name, value in given.items() if value is not None}
-    return site_file.jobs_of(site, kind, source, overrides)
+    return site_file.jobs_of(site, kind, source, _overrides(options, flagged_options(kind)))
 
 
-def all_jobs(options: argparse.Namespace) -> list[Job]:
+def _overrides(options: argparse.Namespace, flags: Iterable[tuple[Option, Flag]]) -> dict[str, Any]:
+    """What the command line says for the jobs."""
+    given = {option.name: getattr(options, option.name, None) for option, _flag in flags}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def jobs_to_do(options: argparse.Namespace) -> list[Job]:
+    """The jobs of a subcommand that cleans: those of one kind, or every one of the site."""
+    if options.command != ALL:
+        return jobs_of_one_kind(options, options.command)
+    return all_jobs(options, _overrides(options, shared_flags()))
+
+
+def all_jobs(options: argparse.Namespace, overrides: Mapping[str, Any] | None = None) -> list[Job]:
     """Every job that the site describes. Raises SiteError if it describes none."""
     site, source = options.description, options.source
     kinds = [kind for kind in JOBS if site_file.has_job(site, kind)]
-    found = [job for kind in kinds for job in site_file.jobs_of(site, kind, source, {})]
+    found = [job for kind in kinds for job in site_file.jobs_of(site, kind, source, overrides or {})]
     if not found:
         raise SiteError(f"site {options.site!r} describes no job in {source}.")
     return found

@@ -16,7 +16,7 @@ import stat
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
-from ..config.options import JOBS, LIST_FORMATS, Flag, Option, flagged_options
+from ..config.options import JOBS, LIST_FORMATS, Flag, Option, flagged_options, shared_flags
 from ..config.trust.paths import ROOT, why_untrusted
 from ..errors import CleanupError, Exit, SiteError
 from ..process import MOST_SENT
@@ -52,6 +52,7 @@ _JOBS = {
     "orphans": "remove files that no row references",
     "incomplete": "remove rows that were never attached to anything, with their files",
     "missing": "remove rows whose file is missing",
+    described.ALL: "do every job of a site, over one listing of its files",
 }
 _PINS = {"pin": "keep a batch from every purge", "unpin": "let purges delete a batch again"}
 _BATCH = f"the batch: its name, the beginning of its name if no other begins so, or {LATEST!r}"
@@ -229,7 +230,7 @@ def _add_cleaning(commands: Any) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only show what would be removed")
         parser.add_argument("--verbose", action="store_true", help="list every item, up to max_listed")
         parser.add_argument("--force", action="store_true", help="do not ask before removing")
-        for option, flag in flagged_options(name):
+        for option, flag in shared_flags() if name == described.ALL else flagged_options(name):
             _add_flag(parser, option, flag)
         review = parser.add_mutually_exclusive_group()
         review.add_argument(

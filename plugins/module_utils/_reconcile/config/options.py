@@ -263,6 +263,11 @@ def flagged_options(job: str) -> tuple[tuple[Option, Flag], ...]:
     return tuple((option, option.flag) for option in module_options(job) if option.flag)
 
 
+def shared_flags() -> tuple[tuple[Option, Flag], ...]:
+    """What the command line may override for all jobs at once."""
+    return tuple((option, option.flag) for option in shared_options() if option.flag)
+
+
 def _shared(name: str) -> Option:
     """An option of the cleaning modules, for the modules of the quarantine."""
     return next(option for option in module_options(JOBS[0]) if option.name == name)

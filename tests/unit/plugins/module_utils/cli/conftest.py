@@ -27,6 +27,7 @@ class SiteWithBatches:
         self.photos = folder / "media" / "photos"
         self.photos.mkdir(parents=True)
         (folder / "config" / "sites").mkdir(parents=True)
+        self.database = database
         database.run("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(100) NOT NULL)")
         self.quarantine = folder / "quarantine"
         description = {
