@@ -32,7 +32,7 @@ from measure import Bench, Measurement
 from sites import SHAPES, Site, build
 
 from helpers.databases import connect_mariadb
-from helpers.debian_packages import CannotBeHad
+from helpers.fetched import CannotBeHad
 from helpers.servers import Server, running, running_mariadb
 
 RESULTS = Path(__file__).parent / "results.md"

@@ -19,7 +19,7 @@ from sites import Site
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
-from helpers.debian_packages import CannotBeHad
+from helpers.fetched import CannotBeHad
 from helpers.mariadb import installation, library, mysqlclient
 from helpers.servers import wheels
 
