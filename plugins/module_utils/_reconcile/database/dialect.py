@@ -64,11 +64,14 @@ class Dialect(ABC):
         """A text with a folder before it, whose name is that of a column's prefix: it needs no quotes."""
 
     @abstractmethod
-    def path(self, expression: str) -> str:
-        """The value of a path column, sorted and compared as bytes."""
+    def path(self, expression: str, column: ColumnType | None = None) -> str:
+        """The value of a path column, sorted and compared as bytes.
+
+        ``column`` is given where the expression is a column as it stands: that may spare a conversion.
+        """
 
     @abstractmethod
-    def read_path(self, expression: str) -> str:
+    def read_path(self, expression: str, column: ColumnType | None = None) -> str:
         """Like ``path``, cut off a little above LONGEST_PATH: enough to see that it is no path."""
 
     @abstractmethod

@@ -12,7 +12,7 @@ from typing import Any, Iterable, Iterator, Sequence
 from ..config.site import Column
 from ..errors import SiteError
 from ..text import escaped_value
-from .catalog import Dangling, Details, ForeignKey, Key, Row, Selection, Table
+from .catalog import ColumnType, Dangling, Details, ForeignKey, Key, Row, Selection, Table
 from .dialect import Matching
 from .statements import Statements
 
@@ -41,7 +41,7 @@ class Records(Statements):
     def _rows_where(
         self, selection: Selection, condition: str, parameters: Sequence[Any]
     ) -> Iterator[list[Row]]:
-        path = self.dialect.read_path(self._whole_path(selection.file_column, selection.prefix))
+        path = self.dialect.read_path(*self._whole_file(selection))
         statement = (
             f"SELECT {path} AS path, {self.dialect.key_list(selection.table)} "
             f"FROM {self.dialect.relation(selection.table)} AS t WHERE {condition} ORDER BY path"
@@ -166,7 +166,12 @@ class Records(Statements):
         return f"{self.dialect.key_join(selection.table)} AND {same_file}"
 
     def _file(self, selection: Selection) -> str:
-        return self.dialect.path(self._whole_path(selection.file_column, selection.prefix))
+        return self.dialect.path(*self._whole_file(selection))
+
+    def _whole_file(self, selection: Selection) -> tuple[str, ColumnType | None]:
+        """What names the file of a row ``t``, and its type where that is the column as it stands."""
+        name, prefix = selection.file_column, selection.prefix
+        return self._whole_path(name, prefix), None if prefix else selection.table.columns[name]
 
     def _whole_path(self, name: str, prefix: str) -> str:
         """What a column of a row ``t`` holds, as a path in the store. A prefix makes none of nothing."""

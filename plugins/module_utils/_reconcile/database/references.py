@@ -11,7 +11,7 @@ from typing import Iterable, Iterator, Sequence
 
 from ..config.site import Column
 from ..errors import SiteError
-from .catalog import Table
+from .catalog import ColumnType, Table
 from .statements import Statements
 
 
@@ -61,9 +61,8 @@ class References(Statements):
         if among is None:
             return counts
         is_asked, parameters = among
-        compared = self.dialect.stem if stems else self.dialect.path
         parts = [
-            f"SELECT {compared(self._whole(column))} AS path FROM {self._rows_of(column)}"
+            f"SELECT {self._compared(column, stems)} AS path FROM {self._rows_of(column)}"
             for column in columns
         ]
         statement = (
@@ -148,9 +147,18 @@ class References(Statements):
 
     def _paths_of(self, column: Column, *others: str, where_filled: bool = False) -> str:
         """The query for the paths in a column, and other expressions beside them."""
-        path = f"{self.dialect.read_path(self._whole(column))} AS path"
+        path = f"{self.dialect.read_path(self._whole(column), self._type_of_whole(column))} AS path"
         rows = self._filled_rows_of(column) if where_filled else self._rows_of(column)
         return f"SELECT {', '.join([path, *others])} FROM {rows}"
+
+    def _compared(self, column: Column, stems: bool) -> str:
+        """What a column holds, as it is compared with paths, or with their stems."""
+        whole = self._whole(column)
+        return self.dialect.stem(whole) if stems else self.dialect.path(whole, self._type_of_whole(column))
+
+    def _type_of_whole(self, column: Column) -> ColumnType | None:
+        """The type of what ``_whole`` says, where that is the column as it stands."""
+        return None if column.prefix else self.path_column(column).columns[column.name]
 
     def _whole(self, column: Column) -> str:
         """What a column holds, as a path in the media store: the database compares and sorts the whole."""

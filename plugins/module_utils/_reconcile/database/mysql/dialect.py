@@ -30,6 +30,10 @@ _SHAPES = (
     "multipolygon",
     "geometrycollection",
 )
+# Texts whose bytes are those of UTF-8, and the characters that they have at most where that is declared.
+_UTF8 = re.compile(r"^(?:varchar\((\d+)\)|(?:tiny|medium|long)?text) CHARACTER SET utf8(?:mb[34])? ")
+# Bytes of a character in UTF-8, at most.
+_LONGEST_CHARACTER = 4
 _DECIMAL = re.compile(r"decimal\(\d+,\d+\)")
 # How far clocks are turned back at most, and in which steps.
 _TURNED_BACK, _STEP = timedelta(hours=3), timedelta(minutes=15)
@@ -66,14 +70,18 @@ class MySQLDialect(Dialect):
         # Of a text that is longer than a packet, the whole would be NULL.
         return f"CONCAT('{folder}/', LEFT({self.text(expression)}, {LONGEST_PATH + 1}))"
 
-    def path(self, expression: str) -> str:
+    def path(self, expression: str, column: ColumnType | None = None) -> str:
         # Without the first step, the bytes of a column that is not in UTF-8 would not be those of the name.
-        return f"CAST({self.text(expression)} AS BINARY)"
+        return f"CAST({self.text(expression, column)} AS BINARY)"
 
-    def text(self, expression: str) -> str:
-        return f"CONVERT({expression} USING utf8mb4)"
+    def text(self, expression: str, column: ColumnType | None = None) -> str:
+        is_utf8 = column is not None and _UTF8.search(column.declared) is not None
+        return expression if is_utf8 else f"CONVERT({expression} USING utf8mb4)"
 
-    def read_path(self, expression: str) -> str:
+    def read_path(self, expression: str, column: ColumnType | None = None) -> str:
+        length = _UTF8.search(column.declared) if column else None
+        if length and int(length[1] or LONGEST_PATH) * _LONGEST_CHARACTER <= LONGEST_PATH:
+            return self.path(expression, column)
         # Characters have at least a byte each.
         return f"LEFT({self.path(f'LEFT({expression}, {LONGEST_PATH + 1})')}, {LONGEST_PATH + 1})"
 

@@ -78,7 +78,7 @@ class MySQLSweep(MySQLCatalog):
     def _read_texts(self, searched: SearchedTable, keyed: Table | None, receive: Receive) -> None:
         sql, table = self.dialect, self._table(searched)
         key = sql.key_values(keyed) if keyed else []
-        texts = [sql.text(sql.field("t", name)) for name in searched.columns]
+        texts = [sql.text(sql.field("t", name), table.columns[name]) for name in searched.columns]
         length = " + ".join(f"coalesce(LENGTH({text}), 0)" for text in texts)
         rows = f"FROM {sql.relation(table)} AS t"
         reading = self._connection.another()

@@ -46,12 +46,12 @@ class PostgreSQLDialect(Dialect):
     def below(self, folder: str, expression: str) -> str:
         return f"('{folder}/'::text OPERATOR(pg_catalog.||) {expression}::text)"
 
-    def path(self, expression: str) -> str:
+    def path(self, expression: str, column: ColumnType | None = None) -> str:
         if self.is_utf8:
             return f'{expression}::text COLLATE pg_catalog."C"'
         return f"pg_catalog.convert_to({expression}::text, 'UTF8')"
 
-    def read_path(self, expression: str) -> str:
+    def read_path(self, expression: str, column: ColumnType | None = None) -> str:
         return self.path(f"({self._cut_off(expression)})")
 
     def _cut_off(self, expression: str) -> str:

@@ -25,10 +25,10 @@ class SQLiteDialect(Dialect):
     def below(self, folder: str, expression: str) -> str:
         return f"('{folder}/' || {expression})"
 
-    def path(self, expression: str) -> str:
+    def path(self, expression: str, column: ColumnType | None = None) -> str:
         return f"CAST({expression} AS BLOB)"
 
-    def read_path(self, expression: str) -> str:
+    def read_path(self, expression: str, column: ColumnType | None = None) -> str:
         # Not substr alone: of an empty value it makes NULL.
         path = self.path(expression)
         cut_off = f"substr({path}, 1, {LONGEST_PATH + 1})"

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from engine.config.site import Column
 from engine.database import connect
+from engine.database.catalog import ColumnType
+from engine.database.mysql.dialect import MySQLDialect
 from engine.errors import DatabaseError
+from engine.media.paths import LONGEST_PATH
 from helpers.databases import TestDatabase
 from helpers.implementations import rows_of, selection
 
@@ -139,6 +142,30 @@ def test_long_names_are_sorted_to_their_last_byte(database: TestDatabase) -> Non
     expected = filled(database, "longtext", names)
     with connect(database.url, read_only=True) as opened:
         assert read(opened.references([IMAGE])) == expected
+
+
+@pytest.mark.parametrize("length", [1024, 1025, 4000])
+def test_a_value_that_may_be_longer_than_a_path_is_cut_off(mariadb: TestDatabase, length: int) -> None:
+    (whole,) = filled(mariadb, f"varchar({length}) CHARACTER SET utf8mb4", ["😀" * length])
+    with connect(mariadb.url, read_only=True) as opened:
+        assert read(opened.references([IMAGE])) == [whole[: LONGEST_PATH + 1]]
+        assert [row.file for row in rows_of(opened)] == [whole[: LONGEST_PATH + 1]]
+
+
+def test_a_column_of_utf8_is_compared_without_a_conversion() -> None:
+    dialect = MySQLDialect("utf8mb4_nopad_bin")
+    for kind, is_converted in {
+        "varchar(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci": False,
+        "varchar(100) CHARACTER SET utf8mb3 COLLATE utf8mb3_bin": False,
+        "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin": False,
+        "varchar(100) CHARACTER SET latin1 COLLATE latin1_swedish_ci": True,
+        "text CHARACTER SET utf16 COLLATE utf16_bin": True,
+        "char(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin": True,
+        "enum('CHARACTER SET utf8mb4 ') CHARACTER SET latin1 COLLATE latin1_bin": True,
+        "json": True,
+    }.items():
+        column = ColumnType(kind, nullable=False, holds_paths=True)
+        assert ("CONVERT" in dialect.path("t.image", column)) is is_converted, kind
 
 
 def test_an_order_that_is_not_that_of_the_bytes_is_an_error(
