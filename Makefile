@@ -54,7 +54,7 @@ lint: .venv/tests.stamp ## form, types, documentation
 	$(WITH_VENV) mypy --no-error-summary
 	$(IMPORTS)
 	$(WITH_VENV) yamllint --strict .
-	$(WITH_VENV) shellcheck .ci/run benchmarks/peers/pipeline.sh
+	$(WITH_VENV) shellcheck .ci/run benchmarks/peers/pipeline.sh benchmarks/peers/bucket_pipeline.sh
 	$(WITH_VENV) reuse lint --quiet
 	$(WITH_VENV) ansible-lint -q
 	$(WITH_VENV) antsibull-changelog lint

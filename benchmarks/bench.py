@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Iterable, Iterator, Tuple
 
+import bucket
 import contests
 import fleet
 import psycopg2
@@ -121,6 +122,9 @@ def _other_works(folder: Path, server: str, options: argparse.Namespace) -> Iter
     """What is no scan of a site."""
     if options.only in "removal":
         yield from removal.contests(folder, server, min(options.size, removal.MOST))
+    if options.only in "bucket":
+        yield from bucket.contests(folder, server, options.size)
+        yield bucket.simulation()
     if options.only in "fleet":
         yield from fleet.contests(folder, options.hosts)
     if options.only in "sweep":
@@ -209,8 +213,9 @@ Copyright: (c) 2026, Django Media Cleanup contributors
 
 Made by `make bench SIZE={options.size}`: medians of {options.rounds} runs, taken in turn (peers that
 take many times as long: one run). Time and memory are in proportion to the first line of each work.
-Processor time includes the database server's; memory is that of the largest process, which is
-Ansible itself where Ansible runs. Where the engine's time goes is in [profiles.md](profiles.md).
+Processor time includes the database server's, and not that of a bucket's server; memory is that of the
+largest process, which is Ansible itself where Ansible runs. Where the engine's time goes is in
+[profiles.md](profiles.md).
 
 {facts}
 

@@ -25,6 +25,8 @@ CHUNK = 10_000
 BLOCK = 1 << 18
 # Bytes of names that are read back at a time: they may have to be put aside again.
 FEW = 1 << 12
+# Runs of a sort that are open before they are merged into one.
+RUNS = 32
 _ON_DISK = "/var/tmp"  # noqa: S108 (nobody can open a file that has no name)
 
 
@@ -196,13 +198,17 @@ class Paths:
 class ExternalSort:
     """Names of one directory, sorted; on disk when they are too many for memory.
 
-    Names hold no NUL, which therefore separates them on disk.
+    Names hold no NUL, which therefore separates them on disk. Each piece that memory held goes to a run, a
+    file of sorted names. What goes on where the last run ended, as all of an ordered listing does, lengthens
+    that one.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._names: list[bytes] = []
-        self._runs: list[IO[bytes]] = []
+        # Those of each level were merged out of some of the level before it.
+        self._levels: list[list[IO[bytes]]] = []
+        self._last = b""
 
     def extend(self, names: Sequence[bytes]) -> None:
         self._names += names
@@ -210,12 +216,38 @@ class ExternalSort:
             self._spill()
 
     def _spill(self) -> None:
-        run = temporary_file()
+        self._names.sort()
+        if not self._levels or self._names[0] < self._last:
+            self._add_run(0)
+        self._last = self._names[-1]
         with working_on_disk:
-            run.write(b"\0".join(sorted(self._names)) + b"\0")
-            run.seek(0)
-        self._runs.append(run)
+            self._levels[0][-1].write(b"\0".join(self._names) + b"\0")
         self._names = []
+
+    def _add_run(self, level: int) -> IO[bytes]:
+        """Begin a run. Of too many runs, which are open files each, one of the next level is made."""
+        if level == len(self._levels):
+            self._levels.append([])
+        runs = self._levels[level]
+        if len(runs) >= RUNS:
+            merged = self._add_run(level + 1)
+            for names in self._merged(runs):
+                with working_on_disk:
+                    merged.write(b"\0".join(names) + b"\0")
+            runs.clear()
+        runs.append(temporary_file())
+        return runs[-1]
+
+    def _merged(self, runs: list[IO[bytes]]) -> Iterator[list[bytes]]:
+        """Merge runs, and close them."""
+        for run in runs:
+            with working_on_disk:
+                run.seek(0)
+        # Together the blocks stay below what one unspilled directory may take.
+        block = max(1, self._limit // len(runs)) * 32
+        yield from _merged([blocks(run, size=block) for run in runs])
+        for run in runs:
+            run.close()
 
     def _handed_over(self) -> list[bytes]:
         # Whoever has read them may let them go: nothing here holds them any more.
@@ -225,17 +257,13 @@ class ExternalSort:
 
     def lists(self) -> Iterator[list[bytes]]:
         """Yield the names in sorted lists, each list after the one before it. To be read once."""
-        if not self._runs:
+        if not self._levels:
             while self._names:
                 yield self._handed_over()
             return
         if self._names:
             self._spill()
-        # Together the blocks stay below what one unspilled directory may take.
-        block = max(1, self._limit // len(self._runs)) * 32
-        yield from _merged([blocks(run, size=block) for run in self._runs])
-        for run in self._runs:
-            run.close()
+        yield from self._merged([run for runs in self._levels for run in runs])
 
 
 class Part(NamedTuple):

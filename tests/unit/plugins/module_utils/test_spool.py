@@ -7,7 +7,7 @@ import tempfile
 import tracemalloc
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable
+from typing import IO, Any, Callable
 
 import pytest
 from hypothesis import example, given
@@ -27,6 +27,21 @@ from helpers.builders import cut, on_full_disk
 
 # What a directory entry may be called: any bytes but NUL and the slash.
 NAME = st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & {0, 0x2F})
+
+
+class OpenFiles:
+    """Temporary files, counted while they are open."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._files: list[IO[bytes]] = []
+        self.most = 0
+        self._make = spool.temporary_file
+        patch.setattr(spool, "temporary_file", self)
+
+    def __call__(self) -> IO[bytes]:
+        self._files = [*(file for file in self._files if not file.closed), self._make()]
+        self.most = max(self.most, len(self._files))
+        return self._files[-1]
 
 
 def numbers() -> Spool[int]:
@@ -94,11 +109,10 @@ def test_what_is_spooled_leaves_no_file_that_a_crash_would_leave_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    spooled, names = numbers(), ExternalSort(2)
+    files, spooled, names = OpenFiles(monkeypatch), numbers(), ExternalSort(2)
     spooled.extend(range(spool.CHUNK))
     names.extend([b"b", b"a"])
-    names.extend([b"c"])
-    assert next(names.lists()) == [b"a", b"b"], "so far it went to disk"
+    assert files.most == 2, "both are on disk"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -158,10 +172,12 @@ def test_that_no_directory_is_fit_for_temporary_files_is_reported(monkeypatch: p
 @example([b"%03d" % number for number in range(400)], 7, [1])
 @example([b"a" * 255, b"\xff", b"a\n", b"a"], 1, [4])
 def test_names_come_sorted_whatever_the_limit(names: list[bytes], limit: int, sizes: list[int]) -> None:
-    by_directory = ExternalSort(limit)
-    for piece in cut(names, sizes):
-        by_directory.extend(piece)
-    lists = list(by_directory.lists())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spool, "RUNS", 3)
+        by_directory = ExternalSort(limit)
+        for piece in cut(names, sizes):
+            by_directory.extend(piece)
+        lists = list(by_directory.lists())
     assert [name for names in lists for name in names] == sorted(names)
     assert [] not in lists
 
@@ -181,6 +197,26 @@ def test_a_large_directory_is_sorted_in_lists_of_a_bounded_length() -> None:
     for number in range(5_000):
         names.extend([b"%032d" % (number * 7919 % 5_000)])
     assert max(map(len, names.lists())) <= 200
+
+
+@pytest.mark.promise(11)
+def test_a_sort_of_very_many_names_keeps_few_files_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "RUNS", 4)
+    files, names = OpenFiles(monkeypatch), ExternalSort(10)
+    for number in range(5_000):
+        names.extend([b"%05d" % (number * 7919 % 5_000)])
+    assert files.most <= 4 * 6, "of 500 pieces, in five levels of four runs"
+    lists = list(names.lists())
+    assert [name for some in lists for name in some] == [b"%05d" % number for number in range(5_000)]
+    assert max(map(len, lists)) <= 20 * 5
+
+
+def test_what_comes_in_order_is_not_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    files, names = OpenFiles(monkeypatch), ExternalSort(10)
+    for number in range(0, 5_000, 7):
+        names.extend([b"%05d" % one for one in range(number, min(number + 7, 5_000))])
+    assert files.most == 1
+    assert [name for some in names.lists() for name in some] == [b"%05d" % number for number in range(5_000)]
 
 
 @pytest.mark.promise(11)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import time
+import tracemalloc
 from typing import Any, Iterator, Sequence
 
 import pytest
@@ -118,6 +119,37 @@ def test_few_requests_are_made_for_many_folders() -> None:
     service = Service(keys, 1000)
     assert len(listed(service)) == 3000
     assert service.answers <= 8, "a request for each folder would be 3,000"
+
+
+def _peak_of_listing(folders: int, in_each: int) -> int:
+    """The bytes that a listing of simulated keys holds at most."""
+
+    class Simulated:
+        def pages(self, prefix: str, delimiter: str = "") -> Iterator[Page]:
+            if prefix == "media/":
+                yield Page([], [f"media/{folder:03}/" for folder in range(folders)])
+                return
+            for start in range(0, in_each, 100):
+                yield Page(
+                    [Entry(f"{prefix}{number:06}", 1, 0, "") for number in range(start, start + 100)],
+                    [],
+                    True,
+                )
+
+    tracemalloc.start()
+    try:
+        assert sum(map(len, keys_below(Simulated(), "media/"))) == folders * in_each  # type: ignore[arg-type]
+        _now, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.promise(11)
+@pytest.mark.parametrize("folders", [1, 40])
+def test_a_listing_holds_a_bounded_number_of_keys(folders: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "KEYS_IN_MEMORY", 200)
+    assert _peak_of_listing(folders, 64_000 // folders) < 1 << 20, "all of them would be four times as much"
 
 
 def _key_of(path: bytes) -> str | None:
