@@ -15,8 +15,9 @@ from typing import Iterator
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "plugins" / "module_utils"))
 
-from _reconcile.media.s3.client import LARGEST_PAGE, Bucket, Entry, Page
+from _reconcile.media.s3.client import LARGEST_PAGE, Bucket, Page
 from _reconcile.media.s3.listing import Unlisted, keys_below
+from _reconcile.media.s3.page_reader import Entry
 from _reconcile.media.s3.place import StorageOptions
 
 FOLDERS = 1000

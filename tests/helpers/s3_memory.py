@@ -107,7 +107,8 @@ class MemoryService:
             else:
                 size, moment = len(there.content), there.modified
                 contents.append({"Key": key, "Size": size, "LastModified": moment, "ETag": there.tag})
-        return {"Contents": contents, "CommonPrefixes": [{"Prefix": one} for one in sorted(prefixes)]}
+        common = [{"Prefix": one} for one in sorted(prefixes)]
+        return {"Contents": contents, "CommonPrefixes": common, "IsTruncated": False}
 
     def _get_object_acl(self, name: str, asked: Any, _headers: Any) -> dict[str, Any]:
         self._found(name, asked["Key"])

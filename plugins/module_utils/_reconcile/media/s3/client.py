@@ -13,6 +13,7 @@ from typing import Any, Iterator, Mapping, NamedTuple
 
 from ...errors import SiteError
 from .failures import BucketError, failure_of
+from .page_reader import ENTRIES, EVENT, Entry, take_entries, without_quotes
 from .place import StorageOptions
 
 # What every service knows.
@@ -26,15 +27,6 @@ _BLOCK = 1 << 20
 _SECOND = 1_000_000_000
 # A parameter of ours, taken out again before botocore looks at it; see ``_send_headers``.
 _HEADERS = "HeadersOfOurs"
-
-
-class Entry(NamedTuple):
-    """An object as a listing has it: its time in nanoseconds since 1970, its ETag without quotes."""
-
-    key: str
-    size: int
-    modified_ns: int
-    tag: str
 
 
 class Page(NamedTuple):
@@ -144,12 +136,8 @@ class Bucket:
             asked["StartAfter"] = start_after
         while True:
             said = self.ask("list_objects_v2", asked)
-            yield Page(
-                [_entry(one) for one in said.get("Contents", ())],
-                [one["Prefix"] for one in said.get("CommonPrefixes", ())],
-                bool(said.get("IsTruncated")),
-            )
-            if not said.get("IsTruncated"):
+            yield _page(said)
+            if not said["IsTruncated"]:
                 return
             token = said.get("NextContinuationToken")
             if not token or token == asked.get("ContinuationToken"):
@@ -306,9 +294,11 @@ def _client(options: StorageOptions) -> tuple[Any, tuple[type[Exception], ...]]:
         ) from None
     client.meta.events.register("before-parameter-build.s3", _take_headers)
     client.meta.events.register("before-call.s3", _send_headers)
-    # Reading a body may raise what urllib3 does. A file of credentials that is being replaced is a
-    # FileNotFoundError, which must not look like an answer of the service.
-    return client, (BotoCoreError, ClientError, HTTPError, OSError)
+    # Before botocore reads the same answer for errors.
+    client.meta.events.register_first(EVENT, take_entries)
+    # Reading a body may raise what urllib3 does, and an answer that nobody can read a ValueError. A file of
+    # credentials that is being replaced is a FileNotFoundError, which must not look like an answer.
+    return client, (BotoCoreError, ClientError, HTTPError, OSError, ValueError)
 
 
 def _take_headers(params: dict[str, Any], context: dict[str, Any], **_more: Any) -> None:
@@ -322,8 +312,7 @@ def _send_headers(params: dict[str, Any], context: dict[str, Any], **_more: Any)
 
 def tag_of(said: Mapping[str, Any]) -> str:
     """The ETag, without the quotes that a service writes here and leaves out there."""
-    tag = str(said.get("ETag") or "")
-    return tag[1:-1] if len(tag) > 1 and tag[0] == tag[-1] == '"' else tag
+    return without_quotes(str(said.get("ETag") or ""))
 
 
 def quoted(tag: str) -> str:
@@ -341,6 +330,18 @@ def _version_in(said: Mapping[str, Any]) -> str:
 
 def _written(said: Mapping[str, Any]) -> Written:
     return Written(tag_of(said), _version_in(said))
+
+
+def _page(said: Mapping[str, Any]) -> Page:
+    """A page of a listing. Raises BucketError for an answer that is none, as another server may give."""
+    if said.get(ENTRIES, ()) is None:
+        raise BucketError("the service lists a key that is not UTF-8, which no request can name")
+    try:
+        entries = said[ENTRIES] if ENTRIES in said else [_entry(one) for one in said.get("Contents", ())]
+        prefixes = [one["Prefix"] for one in said.get("CommonPrefixes", ())]
+        return Page(entries, prefixes, bool(said["IsTruncated"]))
+    except KeyError as error:
+        raise BucketError(f"the service answered with a page of a listing that lacks {error}") from None
 
 
 def _entry(said: Mapping[str, Any]) -> Entry:

@@ -28,10 +28,11 @@ from ..store import (
     PathStatus,
     Run,
 )
-from .client import THREADS, Bucket, Entry, Head, to_the_second
+from .client import THREADS, Bucket, Head, to_the_second
 from .failures import ConditionFailed, NotSupported
 from .listing import KEYS_IN_MEMORY, Unlisted, keys_below
 from .listing_check import ListingCheck
+from .page_reader import Entry
 from .place import BucketPlace, StorageOptions, why_no_key
 from .private import transfer
 from .private.folder import BucketFolder

@@ -18,8 +18,9 @@ from contextlib import suppress
 from ....errors import QuarantineError
 from ...private_folder import PrivateFolder
 from ...store import Changed, MovedOut
-from ..client import Bucket, Entry, Head, to_the_second
+from ..client import Bucket, Head, to_the_second
 from ..failures import ConditionFailed
+from ..page_reader import Entry
 from . import acl
 from .copy import Source, copy, has_all_of
 from .folder import BESIDE, BucketFolder, digest_of

@@ -9,7 +9,8 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from engine.media.s3.client import Bucket, Entry
+from engine.media.s3.client import Bucket
+from engine.media.s3.page_reader import Entry
 from engine.media.s3.place import BucketPlace, StorageOptions
 from engine.media.s3.private.bucket import PrivateBucket
 from engine.media.s3.private.folder import BucketFolder

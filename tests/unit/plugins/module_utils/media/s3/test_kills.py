@@ -18,8 +18,9 @@ import pytest
 from engine.config.jobs import site as site_of
 from engine.config.site import Site
 from engine.errors import CleanupError
-from engine.media.s3.client import Bucket, Entry
+from engine.media.s3.client import Bucket
 from engine.media.s3.failures import BucketError
+from engine.media.s3.page_reader import Entry
 from engine.media.s3.place import StorageOptions
 from engine.media.s3.private import transfer
 from engine.media.s3.private.folder import BucketFolder

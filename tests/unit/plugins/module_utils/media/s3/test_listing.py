@@ -15,10 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.media.s3 import listing
-from engine.media.s3.client import LARGEST_PAGE, Entry, Page
+from engine.media.s3.client import LARGEST_PAGE, Page
 from engine.media.s3.failures import BucketError
 from engine.media.s3.listing import Unlisted, keys_below
 from engine.media.s3.listing_check import ListingCheck
+from engine.media.s3.page_reader import Entry
 
 PARTS = st.sampled_from(["a", "b", "-", ".", "0", "é", "\U0001f600", "\uffff", "photo"])
 KEYS = st.sets(st.lists(PARTS, min_size=1, max_size=4).map("/".join), max_size=40)

@@ -11,8 +11,9 @@ from typing import Any, Callable, Mapping
 import pytest
 
 from engine.errors import QuarantineError
-from engine.media.s3.client import Bucket, Entry
+from engine.media.s3.client import Bucket
 from engine.media.s3.failures import BucketError
+from engine.media.s3.page_reader import Entry
 from engine.media.s3.place import BucketPlace, StorageOptions
 from engine.media.s3.private import transfer
 from engine.media.s3.private.folder import BucketFolder
