@@ -7,17 +7,22 @@
 from __future__ import annotations
 
 import posixpath
+from bisect import bisect_left
 from collections import Counter
+from itertools import groupby
 from typing import AbstractSet, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ...config.site import Column
 from ...database.base import Database
 from ...kept import Code, Doubt
 from ...media.derived import DerivedPattern, Source, is_playlist, sources_of
-from ...media.paths import Spellings, canonical, is_too_long, no_path, stem
+from ...media.paths import LONGEST_PATH, Spellings, canonical, is_too_long, no_path, stem
 from ...media.store import MediaStore
 from ...spool import Spool
 from ...text import escaped
+
+# What is less than this and begins with a folder lies in the folder: no byte is between the two.
+_AFTER_SLASH = b"0"
 
 
 class _Meaning(NamedTuple):
@@ -110,17 +115,11 @@ class ReferenceCheck:
 
     def _over_links(self, references: list[bytes]) -> list[bytes]:
         """Those of some references in byte order whose folder is another one, or lies in another one."""
-        found = []
-        last, is_linked = b"", False
-        for value in references:
-            if is_too_long(value):
-                continue
-            directory = value.rpartition(b"/")[0]
-            if directory != last:
-                last, real = directory, self.store.real_directory(directory)
-                is_linked = real is not None and real != directory
-            if is_linked:
-                found.append(value)
+        found: list[bytes] = []
+        for directory, values in by_folder(references):
+            real = self.store.real_directory(directory)
+            if real is not None and real != directory:
+                found += values
         return found
 
     def doubts(
@@ -247,6 +246,29 @@ class _Remembered(NamedTuple):
     def shown(self, source: Source) -> bytes:
         """A source as a message calls it."""
         return self.playlists[canonical(source.path)] if source.is_folder else source.path
+
+
+def by_folder(references: Sequence[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
+    """The folders of some references in byte order, each with those that lie in it; it may come again.
+
+    The end of a folder is searched for by halving: to take each reference apart took a tenth of a run.
+    """
+    start = 0
+    while start < len(references):
+        directory, slash, _name = references[start].rpartition(b"/")
+        if not slash or is_too_long(references[start]):
+            start += 1
+            continue
+        end = bisect_left(references, directory + _AFTER_SLASH, start)
+        values = list(references[start:end])
+        if max(map(len, values)) > LONGEST_PATH:
+            values = [value for value in values if not is_too_long(value)]
+        if b"".join(values).count(b"/") == len(values) * (directory.count(b"/") + 1):
+            yield directory, values
+        else:
+            for deeper, some in groupby(values, key=lambda value: value.rpartition(b"/")[0]):
+                yield deeper, list(some)
+        start = end
 
 
 def folders_of(path: bytes) -> Iterator[bytes]:

@@ -9,17 +9,33 @@ from pathlib import Path
 from typing import Any, Iterator, Sequence
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from engine.compare.names.references import ReferenceCheck
+from engine.compare.names.references import ReferenceCheck, by_folder
 from engine.config.site import Column
 from engine.database import connect
 from engine.media.derived import patterns
 from engine.media.local import LocalStore
-from engine.media.paths import Spellings
+from engine.media.paths import LONGEST_PATH, Spellings
 
 IMAGE, COVER = Column("photo", "image"), Column("album", "cover")
 SPELLINGS = Spellings(b"/srv/site/media", b"/media/")
 IMAGEKIT, THUMBNAILS = "CACHE/images/{dir}/{stem}/*", "{dir}/{name}.*_q*.*"
+
+
+PARTS = st.lists(st.sampled_from([b"a", b"b", b"a-", b"a0", b"", b"x" * 5000]), max_size=4).map(b"/".join)
+
+
+@pytest.mark.promise(9)
+@given(st.lists(PARTS))
+@example([b"a/1", b"a/b/1", b"a/c"])
+@example([b"/a", b"0", b"a//b", b"a/b", b"a0"])
+def test_references_are_taken_folder_by_folder(values: list[bytes]) -> None:
+    values.sort()
+    below = [value for value in values if b"/" in value and len(value) <= LONGEST_PATH]
+    expected = [(value.rpartition(b"/")[0], value) for value in below]
+    assert [(folder, value) for folder, some in by_folder(values) for value in some] == expected
 
 
 @pytest.fixture
