@@ -24,7 +24,7 @@ _FULL = {"Grantee": {"ID": "owner", "Type": "CanonicalUser"}, "Permission": "FUL
 
 
 @dataclass(frozen=True)
-class _Object:
+class Object:
     content: bytes
     modified: datetime
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class MemoryService:
     """The objects of all buckets, by bucket and key."""
 
     def __init__(self) -> None:
-        self.objects: dict[tuple[str, str], _Object] = {}
+        self.objects: dict[tuple[str, str], Object] = {}
         self._now = datetime(2026, 11, 1, tzinfo=timezone.utc)
         self._one_by_one = threading.Lock()
 
@@ -49,7 +49,7 @@ class MemoryService:
             answer = getattr(self, f"_{operation}")(bucket.name, dict(asked), headers or {})
         return {**answer, "ResponseMetadata": {"HTTPHeaders": {}}}
 
-    def _found(self, name: str, key: str) -> _Object:
+    def _found(self, name: str, key: str) -> Object:
         if (name, key) not in self.objects:
             raise FileNotFoundError("there is no such object")
         return self.objects[name, key]
@@ -61,7 +61,7 @@ class MemoryService:
         if "If-Match" in headers and (there is None or there.tag != headers["If-Match"]):
             raise ConditionFailed("it is another one")
 
-    def _put(self, name: str, key: str, put: _Object, headers: Mapping[str, str]) -> dict[str, Any]:
+    def _put(self, name: str, key: str, put: Object, headers: Mapping[str, str]) -> dict[str, Any]:
         self._require(name, key, headers)
         self.objects[name, key] = put
         return {"ETag": put.tag}
@@ -81,7 +81,7 @@ class MemoryService:
 
     def _put_object(self, name: str, asked: Any, headers: Any) -> dict[str, Any]:
         key, content = asked.pop("Key"), asked.pop("Body")
-        return self._put(name, key, _Object(content, self._now, asked), headers)
+        return self._put(name, key, Object(content, self._now, asked), headers)
 
     def _copy_object(self, name: str, asked: Any, headers: Any) -> dict[str, Any]:
         source = self._found(asked["CopySource"]["Bucket"], asked["CopySource"]["Key"])

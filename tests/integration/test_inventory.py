@@ -100,8 +100,8 @@ class SiteInBucket:
 
     def insert(self, *images: str) -> None:
         begin = len(self.database.rows("SELECT id FROM photo"))
-        rows = [{"id": begin + number, "image": image} for number, image in enumerate(images)]
-        self.database.insert("photo", rows)
+        rows = (f"({begin + number}, '{image}')" for number, image in enumerate(images))
+        self.database.run(f"INSERT INTO photo VALUES {', '.join(rows)}")
 
     def run(self, *arguments: str) -> int:
         subcommand, *more = arguments

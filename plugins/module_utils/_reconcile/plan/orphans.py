@@ -225,12 +225,12 @@ class OrphansPlanner(Planner):
                     )
             yield references
 
-    def _judged(self, path: bytes) -> Seen | None:
+    def _judged(self, path: bytes, answer: PathStatus | None = None) -> Seen | None:
         """An unreferenced file, which is a candidate unless it is young; None if it is not ours to judge."""
         if path == self.site.marker or (self.exclude and is_excluded(self.exclude, path)):
             self.not_judged += 1
             return None
-        answer = self.store.check(path)
+        answer = answer or self.store.check(path)
         state = answer.state
         if state is None:
             self._note_without_state(path, answer)

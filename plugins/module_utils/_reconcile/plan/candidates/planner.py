@@ -68,11 +68,11 @@ class CandidatesPlanner(OrphansPlanner):
             merge = ReferencesBeside(self._watched(lists))
             for directory, paths in self._candidates.items():
                 not_judged, unreferenced = self.not_judged, self.unreferenced
-                for some in paths.lists():
-                    for path, is_referenced in merge.beside(some):
-                        file = Seen(path, None, True) if is_referenced else self._judged(path)
-                        if file:
-                            seen.append(file)
+                pairs = (pair for some in paths.lists() for pair in merge.beside(some))
+                for (path, is_referenced), answer in self.store.each(self._asked_for, pairs):
+                    file = Seen(path, None, True) if is_referenced else self._judged(path, answer)
+                    if file:
+                        seen.append(file)
                 self.files += len(paths) - (self.not_judged - not_judged)
                 self._unreferenced_in[directory] = self.unreferenced - unreferenced
             seen.extend(Seen(path, None, True) for path, _is_referenced in merge.behind())
@@ -84,6 +84,11 @@ class CandidatesPlanner(OrphansPlanner):
             "derived": 0,
         }
         return seen
+
+    def _asked_for(self, candidate: tuple[bytes, bool]) -> PathStatus | None:
+        """What the store says of a candidate that is not referenced; several are asked for at a time."""
+        path, is_referenced = candidate
+        return None if is_referenced else self.store.check(path)
 
     def _read(self) -> dict[bytes, Paths]:
         """The candidates in each of the directories, in byte order."""

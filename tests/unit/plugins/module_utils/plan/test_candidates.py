@@ -37,7 +37,8 @@ def filled(site: Site, orphans: int = 2) -> list[str]:
     names = [f"p/{number:03}.jpg" for number in range(100)]
     lost = [f"p/lost{number}.jpg" for number in range(orphans)]
     site.media.write(*names, *lost)
-    site.insert(*names)
+    rows = (f"({1000 + number}, '{name}')" for number, name in enumerate(names))
+    site.database.run(f"INSERT INTO photo (id, image) VALUES {', '.join(rows)}")
     return lost
 
 
