@@ -154,6 +154,21 @@ def python_with(driver: str, folder: Path) -> str:
     return python
 
 
+def python_of_project(folder: Path, *modules: str) -> str:
+    """An environment in a project, as an application has it, with all packages of ours."""
+    if USER.pw_uid == os.geteuid():
+        return sys.executable
+    subprocess.run([python_for_all(), "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    [packages] = (folder / "venv").glob("lib/python3.*/site-packages")
+    (packages / "ours.pth").write_text(f"{Path(psycopg2.__file__).parent.parent}\n")
+    python = str(folder / "venv" / "bin" / "python")
+    asked = [python, "-c", f"import {', '.join(modules)}"]
+    can = subprocess.run(asked, check=False, stderr=subprocess.PIPE, cwd="/", user=USER.pw_uid)
+    if can.returncode:
+        pytest.skip(f"{USER.pw_name} cannot import {' and '.join(modules)} by {python_for_all()} here")
+    return python
+
+
 @contextmanager
 def socket_for_all(url: str) -> Iterator[None]:
     """Let every user of this machine reach the server's socket, for a while, if it has one."""

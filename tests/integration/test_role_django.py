@@ -8,17 +8,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Iterator
 
-import django
 import pytest
 from test_demo import build
 
 from helpers.ansible_runs import Ansible
 from helpers.django_applications import AT_ONCE
-from helpers.hosts import USER, Host, changes, given_away, python_for_all, schedule
+from helpers.hosts import USER, Host, changes, given_away, python_of_project, schedule
 from helpers.users import open_folder
 
 SITE = "footycollect"
@@ -49,19 +47,8 @@ def site() -> Iterator[Path]:
 
 @pytest.fixture
 def python(site: Path) -> str:
-    """An environment in the project, as an application has it, with our Django."""
-    if USER.pw_uid == os.geteuid():
-        return sys.executable
-    subprocess.run([python_for_all(), "-m", "venv", "--without-pip", site / "venv"], check=True)
-    [packages] = (site / "venv").glob("lib/python3.*/site-packages")
-    (packages / "ours.pth").write_text(f"{Path(django.__file__).parent.parent}\n")
-    python = str(site / "venv" / "bin" / "python")
-    can = subprocess.run(
-        [python, "-c", "import django, PIL"], check=False, stderr=subprocess.PIPE, cwd="/", user=USER.pw_uid
-    )
-    if can.returncode:
-        pytest.skip(f"{USER.pw_name} cannot import Django by {python_for_all()} here")
-    return python
+    """An environment in the project, with our Django."""
+    return python_of_project(site, "django", "PIL")
 
 
 def deploy(site: Path, python: str) -> None:

@@ -95,5 +95,8 @@ def test_an_interpreter_without_a_driver_is_told_before_anything_is_installed(
     with open_folder() as folder:
         subprocess.run([python_for_all(), "-m", "venv", "--without-pip", folder / "bare"], check=True)
         python = str(folder / "bare" / "bin" / "python")
-        site = described(database_url=f"postgresql://u:{SECRET}@h/d", python=python)
-        assert "cannot import psycopg2 or psycopg" in refusal(tmp_path, ansible, media_cleanup_sites=[site])
+        more = {"media_root": "s3://uploads/media", "quarantine": "s3://kept"}
+        site = described(database_url=f"postgresql://u:{SECRET}@h/d", python=python, **more)
+        said = refusal(tmp_path, ansible, media_cleanup_sites=[site])
+    assert "cannot import psycopg2 or psycopg" in said
+    assert "cannot import boto3" in said

@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +16,7 @@ from test_documentation import specification
 
 from helpers.ansible_runs import Ansible
 from helpers.modules import orphans, run_module
+from helpers.processes import CommandLines
 from helpers.sites import Site
 
 pytestmark = pytest.mark.promise(12)
@@ -51,30 +50,6 @@ def site(tmp_path: Path, postgresql: Any) -> Site:
     return site
 
 
-class ProcessList:
-    """Watches the command lines of all processes, while modules are started as files, by name."""
-
-    def __init__(self, ansible: Ansible) -> None:
-        ansible.environment["ANSIBLE_PIPELINING"] = "false"
-        self.seen: set[bytes] = set()
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.02):
-            for process in Path("/proc").glob("[0-9]*"):
-                with suppress(OSError):
-                    self.seen.add((process / "cmdline").read_bytes())
-
-    def __enter__(self) -> ProcessList:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-
 def test_modules_show_no_password_when_they_succeed_or_fail(site: Site, ansible: Ansible):
     url = with_password(site.database.url)
     no_database = url.replace("/site_", "/no_such_site_")
@@ -92,7 +67,9 @@ def test_modules_show_no_password_when_they_succeed_or_fail(site: Site, ansible:
         site.orphans(database_url=f"postgresql://kit:{WRITTEN}@/kit?host=/no&no_such_option=1"),
         site.orphans(database_url=f"postgresql:///kit?host=/no/such&password={WRITTEN}"),
     ]
-    with ProcessList(ansible) as processes:
+    # As files, modules have names in the list of processes.
+    ansible.environment["ANSIBLE_PIPELINING"] = "false"
+    with CommandLines() as processes:
         run = ansible.tasks(*tasks, arguments=LOUD)
     assert "AnsiballZ_media_orphans.py" in repr(processes.seen)
     assert shown(repr(processes.seen)) == []
@@ -149,7 +126,9 @@ def test_the_playbook_shows_no_password_when_it_succeeds_or_fails(site: Site, an
     good = site.described(database_url=with_password(site.database.url))
     down = {**good, "name": "down", "database_url": f"postgresql://kit:{WRITTEN}@127.0.0.1:1/kit"}
     hosts = {"web": [good, {**down, "orphans": {}, "incomplete": []}]}
-    with ProcessList(ansible) as processes:
+    # As files, modules have names in the list of processes.
+    ansible.environment["ANSIBLE_PIPELINING"] = "false"
+    with CommandLines() as processes:
         run = ansible.clean(hosts, "-e", "media_cleanup_force=true", *LOUD)
     assert "AnsiballZ_photo_records.py" in repr(processes.seen)
     assert shown(repr(processes.seen)) == []
