@@ -131,7 +131,9 @@ class S3Kit:
         return marks.size
 
     def stored(self, folder: BucketFolder, name: str) -> bytes:
-        return b"".join(folder.bucket.blocks(folder.key_of(name)))
+        noted = folder.noted(name)
+        key, version = (noted.key, noted.version) if noted else (folder.key_of(name), "")
+        return b"".join(folder.bucket.blocks(key, version))
 
     def mtime_ns(self, path: bytes) -> int:
         head = self.client.head_object(Bucket=self.bucket, Key=self.prefix + path.decode())

@@ -66,6 +66,7 @@ class Code(str, Enum):
     ALTERED = "altered"
     # Of a purge.
     UNKNOWN_COLUMN = "unknown_column"
+    OBJECT_LOCK = "object_lock"
 
 
 MEANING = {
@@ -112,6 +113,7 @@ MEANING = {
     Code.NOT_WRITABLE: "The disk or the database refused to take it.",
     Code.DAMAGED: "What is in quarantine is not the file that was removed.",
     Code.UNKNOWN_COLUMN: "A column that referenced the files of a batch is not in the database any more.",
+    Code.OBJECT_LOCK: "The bucket's Object Lock lets nobody delete it yet: a legal hold or a retention.",
     Code.ALTERED: "The database stores another row than the one that was removed, as a trigger makes it do.",
 }
 

@@ -128,7 +128,7 @@ def open_session(site: Site, read_only: bool, serves_several: bool = False) -> I
     """
     with open_store(site) as media, connect(site.database_url, read_only) as database:
         session = Session(site, media, database, serves_several)
-        session.notes += database.notes
+        session.notes += [*media.notes, *database.notes]
         yield session
 
 
@@ -141,6 +141,8 @@ def open_store(site: Site, max_listed: int | None = None) -> MediaStore:
 
         store = S3Store(bucket_place("media_root", site.media_root), site.storage_options, most)
         store.accepts_unconditional_delete = site.accepts_unconditional_delete
+        if site.quarantine is not None and is_in_bucket(site.quarantine):
+            store.kept_in = bucket_place("quarantine", site.quarantine)
         return store
     never: Sequence[bytes] = [site.quarantine_in_root] if site.quarantine_in_root else []
     return LocalStore(site.media_root, most, never)

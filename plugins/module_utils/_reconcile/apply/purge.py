@@ -210,8 +210,13 @@ def _files() -> Spool[QuarantinedFile]:
 def reference_doubts(order: Purge, place: Place, selected: Sequence[BatchInfo]) -> _Doubts:
     """What says which files of these batches rows reference; none does where the database is not asked."""
     if place.session is None or not any(info.files for info in selected):
-        return lambda _batch, _files: {}
+        return _locked
     return _Referenced(order, place.session, place.folder, selected).doubts
+
+
+def _locked(batch: Batch, files: Sequence[QuarantinedFile]) -> dict[int, Doubt]:
+    """The files that nobody may delete, whatever the database says of them."""
+    return {number: Doubt(Code.OBJECT_LOCK, why) for number, why in batch.locks(files).items()}
 
 
 class _Referenced:
@@ -284,7 +289,7 @@ class _Referenced:
             or mentioned.get(file.path)
             for file in files
         }
-        return {number: doubt for number, doubt in named.items() if doubt}
+        return {**_locked(batch, files), **{number: doubt for number, doubt in named.items() if doubt}}
 
     def _places(self, batch: Batch, files: Sequence[QuarantinedFile]) -> dict[int, bytes]:
         """Where the files are now, relative to the media root; none if they are outside of it."""

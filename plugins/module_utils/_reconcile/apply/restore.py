@@ -9,6 +9,8 @@ Nothing is overwritten. What cannot be restored is reported, one by one, and kep
 
 from __future__ import annotations
 
+import errno
+import os
 from array import array
 from contextlib import ExitStack
 from itertools import islice
@@ -186,7 +188,10 @@ def _obstacle(held: HeldFile) -> _NotTried | None:
 
 def _note_kept(path: bytes, error: Exception, result: Restored) -> None:
     if isinstance(error, FileExistsError):
-        result.kept.add(Kept(path, Code.IN_THE_WAY, "another file is in its place now"))
+        # A disk has one reason for it, and a bucket several.
+        is_usual = error.strerror == os.strerror(errno.EEXIST)
+        reason = "another file is in its place now" if is_usual else str(error.strerror)
+        result.kept.add(Kept(path, Code.IN_THE_WAY, reason))
         return
     result.absent.add(path)
     if isinstance(error, _NotTried):

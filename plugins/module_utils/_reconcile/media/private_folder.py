@@ -105,6 +105,10 @@ class PrivateFolder(Closable):
     def digest(self, name: str) -> bytes:
         """What ``MovedOut`` says as the digest of a file that was moved in and has the same content."""
 
+    def lock_on(self, name: str) -> str:
+        """Why nobody may delete an entry that was moved in yet, as words; empty if nothing forbids it."""
+        return ""
+
     @abstractmethod
     def make_folder(self, name: str) -> None:
         """Make a folder in this one; raises FileExistsError if there is an entry of that name."""

@@ -164,6 +164,8 @@ class MediaStore(Closable):
         self.not_entered: Listed[tuple[bytes, str]] = Listed(max_listed)
         # What is in the store, and is no path: nothing can reference it, and it is never acted on.
         self.no_paths: Listed[tuple[bytes, str]] = Listed(max_listed)
+        # What a person should know of it, once it is open.
+        self.notes: list[str] = []
         # The symbolic links that listings met.
         self.links = path_spool()
 

@@ -27,7 +27,7 @@ import re
 from array import array
 from contextlib import ExitStack
 from itertools import islice
-from typing import IO, Any, Collection, Iterator, Mapping, NamedTuple
+from typing import IO, Any, Collection, Iterator, Mapping, NamedTuple, Sequence
 
 from ..closable import Closable
 from ..config.site import Column, column_of
@@ -159,7 +159,10 @@ class HeldFile(NamedTuple):
 
     def damage(self) -> str:
         """What is wrong with it; empty if it is the one that was removed."""
-        state = self.folder.state(self.file.name)
+        try:
+            state = self.folder.state(self.file.name)
+        except FileNotFoundError:
+            return "it is gone from the quarantine, as by a rule of the bucket that deletes what is old"
         if state.kind != "file":
             return f"in quarantine it is a {state.kind}"
         if state.size != self.file.size:
@@ -274,6 +277,12 @@ class Batch(Closable):
     def damage(self, file: QuarantinedFile) -> str:
         """What is wrong with a file that the batch holds; empty if it is the one that was removed."""
         return self.held(file).damage()
+
+    def locks(self, files: Sequence[QuarantinedFile]) -> dict[int, str]:
+        """Why the store lets nobody delete some of these files, by their numbers."""
+        held = ((file, self.folder_of(file)) for file in files)
+        asked = self.folder.each(lambda one: one[1].lock_on(one[0].name), held)
+        return {file.number: lock for (file, _folder), lock in asked if lock}
 
     def _digest_of(self, file: QuarantinedFile) -> bytes:
         """The digest of a file that was copied; nothing but NULs, or empty, for one that was renamed."""

@@ -30,6 +30,7 @@ from ..store import (
 )
 from .client import THREADS, Bucket, Head, to_the_second
 from .failures import ConditionFailed, NotSupported
+from .lifecycle import notes_on_versions
 from .listing import KEYS_IN_MEMORY, Unlisted, keys_below
 from .listing_check import ListingCheck
 from .page_reader import Entry
@@ -54,6 +55,8 @@ class S3Store(MediaStore):
         self._keeps_versions = False
         self._holds = False
         self.accepts_unconditional_delete = False
+        # Where what is removed is kept; None where it is deleted for good.
+        self.kept_in: BucketPlace | None = None
 
     def __enter__(self) -> S3Store:
         self.bucket = Bucket(self._place.bucket, self._options)
@@ -67,6 +70,8 @@ class S3Store(MediaStore):
                 "Check the name of the bucket, storage_options, and the credentials of this user. Nothing "
                 "was examined."
             ) from None
+        if self._keeps_versions and self.kept_in and self.kept_in.bucket == self._place.bucket:
+            self.notes += notes_on_versions(self.bucket, self._place.prefix)
         return self
 
     def close(self) -> None:
@@ -339,7 +344,9 @@ class S3Store(MediaStore):
         if not self._holds and not next(self.bucket.pages(place.prefix, most=1)).entries:
             return None
         what = "the folder of held files"
-        return BucketFolder.open(place, self._options, what, self.accepts_unconditional_delete)
+        folder = BucketFolder.open(place, self._options, what, self.accepts_unconditional_delete)
+        folder.bucket.deletes_soon = True
+        return folder
 
     def drop_folder_of_held(self) -> None:
         """A folder of a bucket is gone with what is in it."""

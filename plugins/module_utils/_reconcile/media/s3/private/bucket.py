@@ -27,20 +27,25 @@ class PrivateBucket(Bucket):
         self._deletes_safely: bool | None = True if unconditional else None
         self._options = options
         self.acls = Acls()
-        self._has_versions: bool | None = None
+        self._versioning: str | None = None
+        # Whether a deletion hides an object by a marker, as was tried; None if that was not tried.
+        self.hides: bool | None = None
+        # Whether what is moved here is deleted for good by the same run.
+        self.deletes_soon = False
 
     @property
     def has_versions(self) -> bool:
         """Whether there may be earlier versions of its objects, whether or not it still keeps new ones."""
-        if self._has_versions is None:
-            # Not before it is known: another thread may ask meanwhile.
-            self._has_versions = self._may_have_versions()
-        return self._has_versions
+        return bool(self._asked_versioning())
 
-    def _may_have_versions(self) -> bool:
-        with suppress(NotSupported):
-            return bool(self.ask("get_bucket_versioning", {}).get("Status"))
-        return False
+    def _asked_versioning(self) -> str:
+        if self._versioning is None:
+            found = ""
+            with suppress(NotSupported):
+                found = str(self.ask("get_bucket_versioning", {}).get("Status") or "")
+            # Not before it is known: another thread may ask meanwhile.
+            self._versioning = found
+        return self._versioning
 
     def erase(self, key: str) -> None:
         """Delete an object with all its versions; none has to be there."""
@@ -81,6 +86,21 @@ class PrivateBucket(Bucket):
         except NotSupported:
             pass
         return False
+
+    def try_hiding(self, key: str) -> None:
+        """Try once, at this key, whether what is deleted stays as a version under a marker."""
+        if self.hides is None:
+            self.hides = self._asked_versioning() == "Enabled" and self._is_hidden_when_deleted(key)
+
+    def _is_hidden_when_deleted(self, key: str) -> bool:
+        written = self.put(key, b"probe")
+        is_hidden = False
+        with suppress(ConditionFailed, NotSupported, FileNotFoundError):
+            is_marker = self.delete(key, if_match=written.tag).is_marker
+            stays = bool(written.version) and self.head(key, written.version).tag == written.tag
+            is_hidden = is_marker and stays
+        self.erase(key)
+        return is_hidden
 
     def _is_read_by_anybody(self, key: str) -> bool:
         from botocore.handlers import disable_signing

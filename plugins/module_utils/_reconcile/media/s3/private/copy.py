@@ -34,6 +34,8 @@ class Source(NamedTuple):
     bucket: Bucket
     key: str
     head: Head
+    # Which version of it; empty for the one that is under its key now.
+    version: str = ""
 
 
 def copy(source: Source, target: Bucket, key: str, is_new: bool = False) -> None:
@@ -56,14 +58,15 @@ def copy(source: Source, target: Bucket, key: str, is_new: bool = False) -> None
 
 
 def _named(source: Source) -> dict[str, str]:
-    return {"Bucket": source.bucket.name, "Key": source.key}
+    named = {"Bucket": source.bucket.name, "Key": source.key}
+    return {**named, "VersionId": source.version} if source.version else named
 
 
 def _copy_parts(
     source: Source, target: Bucket, key: str, more: Mapping[str, Any], condition: Mapping[str, str]
 ) -> None:
     about = {name: source.head.said[name] for name in _COPIED if source.head.said.get(name)}
-    tags = _tags_of(source.bucket, source.key)
+    tags = _tags_of(source.bucket, source.key, source.version)
     if tags:
         about["Tagging"] = urlencode([(tag["Key"], tag["Value"]) for tag in tags])
     upload = target.ask("create_multipart_upload", {"Key": key, **about, **more})["UploadId"]
@@ -84,9 +87,10 @@ def _copy_parts(
         target.ask("put_object_tagging", {"Key": key, "Tagging": {"TagSet": tags}})
 
 
-def _tags_of(bucket: Bucket, key: str) -> list[dict[str, str]]:
+def _tags_of(bucket: Bucket, key: str, version: str = "") -> list[dict[str, str]]:
+    which = {"Key": key, "VersionId": version} if version else {"Key": key}
     try:
-        return list(bucket.ask("get_object_tagging", {"Key": key}).get("TagSet", ()))
+        return list(bucket.ask("get_object_tagging", which).get("TagSet", ()))
     except NotSupported:
         return []
 

@@ -10,7 +10,7 @@ import errno
 import hashlib
 import shutil
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import IO, Callable, Iterable, Iterator
 
 from ....errors import QuarantineError
@@ -18,8 +18,9 @@ from ....text import escaped
 from ...each import Item, Result, in_threads
 from ...private_folder import NewFile, PrivateFolder
 from ...store import FileState
-from ..client import THREADS
+from ..client import THREADS, Head
 from ..place import BucketPlace, StorageOptions
+from . import hidden as versions
 from . import parts
 from .bucket import PrivateBucket
 from .lease import Lease
@@ -27,6 +28,7 @@ from .lease import Lease
 # Behind the name of a file: an object that says what a copy of it cannot have by itself.
 BESIDE = "~"
 _DIGEST_SIZE = 16
+_LONGEST_NOTE = 1 << 16
 _LOCK = ".lock"
 _PROBE = f"{BESIDE}probe"
 
@@ -34,8 +36,8 @@ _PROBE = f"{BESIDE}probe"
 class BucketFolder(PrivateFolder):
     """An open private folder in a bucket. There are no folders by themselves: each that is opened is there.
 
-    A file that was moved in is one object, with another one beside it at most; a file that is made by
-    ``create`` is in parts.
+    A file that was moved in is one object, with another one beside it at most, or a note of an object that is
+    hidden where it was (see ``hidden``); a file that is made by ``create`` is in parts.
     """
 
     keeps_times = False
@@ -90,6 +92,10 @@ class BucketFolder(PrivateFolder):
     def moves_safely(self) -> bool:
         return self.bucket.deletes_safely(self.key_of(_PROBE))
 
+    def require_safe_moves(self) -> None:
+        super().require_safe_moves()
+        self.bucket.try_hiding(self.key_of(_PROBE))
+
     def sync(self) -> None:
         """Each object that was put survives a power failure."""
 
@@ -105,7 +111,7 @@ class BucketFolder(PrivateFolder):
         files: set[str] = set()
         others: set[str] = set()
         for page in self.bucket.pages(self._prefix, delimiter="/"):
-            files |= {entry.key[len(self._prefix) :] for entry in page.entries}
+            files |= {_without_note(entry.key[len(self._prefix) :]) for entry in page.entries}
             others |= {prefix[len(self._prefix) : -1] for prefix in page.prefixes}
         return {name for name in files if name not in ("", _LOCK) and BESIDE not in name}, others
 
@@ -130,11 +136,41 @@ class BucketFolder(PrivateFolder):
         self._known = None
 
     def state(self, name: str) -> FileState:
-        head = self.bucket.head(self.key_of(name))
+        head = self._head(name)
         return FileState("file", 0, 0, head.size, head.modified_ns, head.modified_ns)
 
     def digest(self, name: str) -> bytes:
-        return digest_of(self.bucket.head(self.key_of(name)).tag)
+        return digest_of(self._head(name).tag)
+
+    def _head(self, name: str) -> Head:
+        noted = self.noted(name)
+        return versions.head_of(self.bucket, noted) if noted else self.bucket.head(self.key_of(name))
+
+    def lock_on(self, name: str) -> str:
+        # Without versions there is no Object Lock. What is gone is not locked.
+        if self.bucket.has_versions:
+            with suppress(FileNotFoundError):
+                return versions.lock_on(self._head(name))
+        return ""
+
+    # Notes of what is hidden where it was.
+
+    def noted(self, name: str) -> versions.Hidden | None:
+        """The object that an entry stands for; None for one that is here itself."""
+        if not self.bucket.has_versions:
+            return None
+        try:
+            return versions.read(self.bucket.get(self.key_of(name) + versions.NOTE, _LONGEST_NOTE))
+        except FileNotFoundError:
+            return None
+
+    def note(self, name: str, hidden: versions.Hidden) -> None:
+        self.bucket.put(self.key_of(name) + versions.NOTE, hidden.written())
+
+    def forget_note(self, name: str) -> None:
+        """Delete the note alone: the object is back, or was never hidden."""
+        self.bucket.erase(self.key_of(name) + versions.NOTE)
+        self._forget_name(name)
 
     def make_folder(self, name: str) -> None:
         for page in self.bucket.pages(self.key_of(name) + "/"):
@@ -170,6 +206,10 @@ class BucketFolder(PrivateFolder):
         key = self.key_of(name)
         # What is said beside a file goes after it: without that, it would come back with less than it had.
         there = {entry.key for page in self.bucket.pages(key) for entry in page.entries}
+        if key + versions.NOTE in there:
+            self._erase(key + versions.NOTE)
+            self._forget_name(name)
+            return
         in_parts = any(one.startswith(f"{key}/") for one in there)
         written = parts.all_parts(self.bucket, key) if in_parts else []
         own = [key, *parts.in_order_of_removal(written), key + BESIDE]
@@ -178,9 +218,21 @@ class BucketFolder(PrivateFolder):
         for one in own:
             if one in there:
                 self.bucket.erase(one)
+        self._forget_name(name)
+
+    def _forget_name(self, name: str) -> None:
         known = self._known
         if known is not None:
             known[0].discard(name)
+
+    def _erase(self, key: str) -> None:
+        """Delete an object of this folder for good, and with a note what it stands for."""
+        if key.endswith(versions.NOTE) and self.bucket.has_versions:
+            # Should the note be gone by now, nothing is known that could be deleted.
+            with suppress(FileNotFoundError):
+                noted = versions.read(self.bucket.get(key, _LONGEST_NOTE))
+                versions.delete_for_good(self.bucket, noted)
+        self.bucket.erase(key)
 
     def remove_tree(self, name: str) -> None:
         below = self.key_of(name) + "/"
@@ -192,8 +244,12 @@ class BucketFolder(PrivateFolder):
                     f"the service lists other objects than those below s3://{self.bucket.name}/{below}, so "
                     "nothing is deleted there. Check the service at endpoint_url."
                 )
-            for _erased in self.each(self.bucket.erase, keys):
+            for _erased in self.each(self._erase, keys):
                 pass
+
+
+def _without_note(name: str) -> str:
+    return name[: -len(versions.NOTE)] if name.endswith(versions.NOTE) else name
 
 
 def digest_of(tag: str) -> bytes:

@@ -4,6 +4,8 @@
 
 """An object on its way out of the media, or back: copied, looked at, and only then deleted where it was.
 
+Where the bucket keeps versions and the private folder is in it too, nothing is copied (see ``hidden``).
+
 A request that got no answer may still take effect, later too. So after such an error the copy stays beside
 its original, and what is in quarantine without a confirmation belongs back: that the same object is in both
 places counts as put back.
@@ -24,6 +26,7 @@ from ..page_reader import Entry
 from . import acl
 from .copy import Source, copy, has_all_of
 from .folder import BESIDE, BucketFolder, digest_of
+from .hidden import Hidden, head_of, hide, lock_on, marker_to_delete, unhide
 
 _LONGEST = 1 << 16
 
@@ -42,6 +45,11 @@ def move(source: Bucket, checked: Entry, folder: BucketFolder, name: str) -> Mov
     folder.forget()
     folder.require_safe_moves()
     head = _unchanged(source, checked)
+    if _stays_as_version(source, head, folder):
+        lock = lock_on(head) if folder.bucket.deletes_soon else ""
+        if lock:
+            raise OSError(errno.EPERM, lock)
+        return _hide(source, Hidden(checked.key, head.version, head.size, head.tag), folder, name)
     rights = folder.bucket.acls.of(source, checked.key)
     try:
         copy(Source(source, checked.key, head), folder.bucket, folder.key_of(name))
@@ -53,6 +61,26 @@ def move(source: Bucket, checked: Entry, folder: BucketFolder, name: str) -> Mov
     _require_whole(stored, head)
     _delete(source, checked, folder, name)
     return MovedOut(rights is not None and has_all_of(stored, head), digest_of(stored.tag))
+
+
+def _stays_as_version(source: Bucket, head: Head, folder: BucketFolder) -> bool:
+    """Whether a deletion hides this object, so that it need not be copied.
+
+    One that was written before its bucket had versions could be replaced where they are suspended.
+    """
+    return bool(folder.bucket.hides and head.version and source.name == folder.bucket.name)
+
+
+def _hide(source: Bucket, hidden: Hidden, folder: BucketFolder, name: str) -> MovedOut:
+    # The other way round, a run that is killed in between had hidden what nothing knows of.
+    folder.note(name, hidden)
+    try:
+        hidden = hide(source, hidden)
+    except Changed:
+        folder.forget_note(name)
+        raise
+    folder.note(name, hidden)
+    return MovedOut(True, b"")
 
 
 def _unchanged(bucket: Bucket, checked: Entry) -> Head:
@@ -97,22 +125,43 @@ def _delete(source: Bucket, checked: Entry, folder: BucketFolder, name: str) -> 
 
 def check_put_back(folder: BucketFolder, name: str, target: Bucket, key: str) -> None:
     """Raise what ``put_back`` would raise, as far as that can be known without changing anything."""
-    _is_put_back(folder.bucket.head(folder.key_of(name)), target, key)
+    noted = folder.noted(name)
+    # The prefix of the media may be another one by now.
+    if noted and (target.name, key) == (folder.bucket.name, noted.key):
+        marker_to_delete(target, noted)
+    else:
+        _is_put_back(_stored(folder, name, noted).head, target, key)
 
 
 def put_back(folder: BucketFolder, name: str, target: Bucket, key: str) -> None:
     """Move an object out of a private folder to a key at which nothing is. Raises FileExistsError."""
-    stored = folder.bucket.head(folder.key_of(name))
+    noted = folder.noted(name)
+    # The prefix of the media may be another one by now.
+    if noted and (target.name, key) == (folder.bucket.name, noted.key):
+        unhide(target, noted)
+        folder.forget_note(name)
+        return
+    source = _stored(folder, name, noted)
+    stored = source.head
     if not _is_put_back(stored, target, key):
         try:
-            copy(Source(folder.bucket, folder.key_of(name), stored), target, key, is_new=True)
+            copy(source, target, key, is_new=True)
         except ConditionFailed:
             # It may be an attempt of ours that got no answer.
             if not _is_put_back(stored, target, key):
                 raise
         _require_whole(target.head(key), stored)
+    if noted:
+        folder.forget_note(name)
+        return
     acl.restore(target, key, _acl_beside(folder, name))
     folder.remove(name)
+
+
+def _stored(folder: BucketFolder, name: str, noted: Hidden | None) -> Source:
+    if noted:
+        return Source(folder.bucket, noted.key, head_of(folder.bucket, noted), noted.version)
+    return Source(folder.bucket, folder.key_of(name), folder.bucket.head(folder.key_of(name)))
 
 
 def _is_put_back(stored: Head, target: Bucket, key: str) -> bool:

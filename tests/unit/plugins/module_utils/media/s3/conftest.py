@@ -23,9 +23,13 @@ class Kit:
     def __init__(self, server: S3Server, versioned: bool = False) -> None:
         self.service = server.service
         self.client = server.client()
-        self.name = server.new_bucket(versioned)
         self.options = StorageOptions(**server.options)
-        self.bucket = Bucket(self.name, self.options)
+        self.use(server.new_bucket(versioned))
+
+    def use(self, name: str) -> None:
+        """Work on another bucket from now on."""
+        self.name = name
+        self.bucket = Bucket(name, self.options)
 
     def folder(self, unconditional: bool | None = None) -> BucketFolder:
         if unconditional is None:
@@ -40,6 +44,10 @@ class Kit:
 
     def put(self, key: str, content: bytes = b"picture", **more: Any) -> Entry:
         self.client.put_object(Bucket=self.name, Key=key, Body=content, **more)
+        return self.checked(key)
+
+    def checked(self, key: str) -> Entry:
+        """An object as a plan has it."""
         head = self.bucket.head(key)
         return Entry(key, head.size, head.modified_ns, head.tag)
 
@@ -60,6 +68,11 @@ def _open_services(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
 @pytest.fixture
 def asks_anybody() -> None:
     """For the test that asks as anybody would."""
+
+
+@pytest.fixture
+def make_kit() -> type[Kit]:
+    return Kit
 
 
 @pytest.fixture(params=SERVICES, ids=lambda service: service.name)

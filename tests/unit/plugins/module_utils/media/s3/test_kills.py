@@ -93,6 +93,7 @@ class Filled:
     name = "bucket"
 
     def __init__(self, service: MemoryService) -> None:
+        self.service = service
         self.objects = service.objects
         self.bucket = Bucket(self.name, StorageOptions())
 
@@ -100,9 +101,24 @@ class Filled:
         for path, content in FILES.items():
             self.bucket.put(f"media/{path.decode()}", content, ContentType="image/jpeg")
 
+    def empty(self) -> None:
+        self.objects.clear()
+        self.service.history.clear()
+
     def drop_quarantine(self) -> None:
-        for place in [place for place in self.objects if place[1].startswith("kept/")]:
-            del self.objects[place]
+        for found in (self.objects, self.service.history):
+            for place in [place for place in found if place[1].startswith("kept/")]:
+                del found[place]
+
+    def hidden(self) -> list[str]:
+        """The keys of media of which a version is there that nobody sees."""
+        current = {found.version for found in self.objects.values()}
+        return [
+            key
+            for (_bucket, key), versions in sorted(self.service.history.items())
+            for version, there in versions
+            if there and version not in current and key.startswith("media/")
+        ]
 
     def media(self) -> dict[bytes, bytes]:
         return {
@@ -198,11 +214,11 @@ def restore_all(kit: Filled, of: Site) -> None:
                 pass
 
 
-@pytest.fixture
-def filled(monkeypatch: pytest.MonkeyPatch) -> Filled:
+@pytest.fixture(params=[False, True], ids=["copies", "versions"])
+def filled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Filled:
     # A lock that a killed run has left is free.
     monkeypatch.setattr("engine.media.s3.private.lease.FREE_AFTER", -(10**10))
-    service = MemoryService()
+    service = MemoryService(versioned=request.param)
 
     def named(bucket: Bucket, name: str, _options: StorageOptions) -> None:
         bucket.name = name
@@ -276,13 +292,17 @@ def test_a_purge_that_is_ended_at_any_request_is_ended_by_the_next(filled: Fille
             purging.tidy(folder)
 
     clean(filled, of)
+    assert filled.hidden() == (["media/a.jpg", "media/c.jpg"] if filled.service.versioned else [])
     reached = 0
     for number in rounds(purge, kind):
         reached = number
         purge()
+        assert filled.hidden() == [], "what is purged is gone for good"
+        assert [*filled.media()] == [WANTED], "and no version comes back"
         left = [key for _bucket, key in filled.objects if key.startswith("kept/") and "/.lock" not in key]
         assert left == [], f"after request {number}"
         filled.drop_quarantine()
+        filled.empty()
         filled.fill()
         clean(filled, of)
     assert reached > 5

@@ -14,21 +14,26 @@ import pytest
 from engine.apply.purge import purge
 from engine.apply.restore import restore
 from engine.config.jobs import orphans_job, records_job
-from engine.config.purge import purge_of
+from engine.config.purge import Purge, purge_of
 from engine.config.site import OrphansJob, RecordsJob
+from engine.media.s3.client import Bucket
+from engine.media.s3.failures import BucketError
 from engine.quarantine import store as quarantine
 from engine.quarantine.place import place_of
 from helpers.builders import guards, run
 from helpers.databases import TestDatabase
-from helpers.s3_kit import S3Kit
+from helpers.s3_kit import BucketOf, S3Kit
 from helpers.s3_servers import MINISTACK, SEAWEEDFS, S3Server, Service
 
 REFERENCED, ORPHANS = [b"photos/1.jpg", b"photos/2.jpg"], [b"photos/a \xc3\xa4.jpg", b"photos/b.jpg"]
 
 
-@pytest.fixture(params=[MINISTACK, SEAWEEDFS], ids=lambda service: service.name)
+PLAIN, VERSIONED = BucketOf(MINISTACK), BucketOf(MINISTACK, versioned=True)
+
+
+@pytest.fixture(params=[PLAIN, VERSIONED, BucketOf(SEAWEEDFS)], ids=str)
 def kit(request: pytest.FixtureRequest, s3_servers: Callable[[Service], S3Server]) -> S3Kit:
-    made = S3Kit(s3_servers(request.param))
+    made = S3Kit(s3_servers(request.param.service), request.param.versioned)
     made.write(*REFERENCED, *ORPHANS)
     # A service knows the second of a write, and no part of it.
     time.sleep(2.1)
@@ -63,6 +68,22 @@ def orphans(kit: S3Kit, database: TestDatabase, **more: Any) -> OrphansJob:
 def missing(kit: S3Kit, database: TestDatabase) -> RecordsJob:
     columns = {"table": "photo", "file_column": "image"}
     return records_job({**options(kit, database), **columns, "confirm_scans": 1})
+
+
+def purging(kit: S3Kit, database: TestDatabase, job: OrphansJob, batch: str) -> Purge:
+    known = {"quarantine": os.fsdecode(job.site.quarantine or b""), "batch": batch}
+    shared = {
+        name: value
+        for name, value in options(kit, database).items()
+        if name not in ("older_than_hours", "max_removal_percent")
+    }
+    return purge_of({**shared, **known, "references": [{"table": "photo", "column": "image"}]})
+
+
+def versions(kit: S3Kit, path: bytes) -> list[Any]:
+    """All that a bucket has of a path, its delete markers too."""
+    said = kit.client.list_object_versions(Bucket=kit.bucket, Prefix=kit.prefix + path.decode())
+    return [*said.get("Versions", ()), *said.get("DeleteMarkers", ())]
 
 
 def media(kit: S3Kit) -> list[bytes]:
@@ -101,28 +122,23 @@ def test_records_of_a_bucket_come_back_with_their_rows(kit: S3Kit, database: Tes
 
 
 @pytest.mark.promise(10)
-@pytest.mark.parametrize("kit", [MINISTACK], indirect=True)
+@pytest.mark.parametrize("kit", [PLAIN, VERSIONED], indirect=True, ids=str)
 def test_a_purge_deletes_what_no_row_references(kit: S3Kit, database: TestDatabase) -> None:
     job = orphans(kit, database)
     run(job, check=False)
     (info,) = quarantine.batches(place_of(job.site))
     database.run("INSERT INTO photo VALUES (4, 'photos/b.jpg')")
-    references = [{"table": "photo", "column": "image"}]
-    known = {"quarantine": os.fsdecode(job.site.quarantine or b""), "batch": info.name}
-    shared = {
-        name: value
-        for name, value in options(kit, database).items()
-        if name not in ("older_than_hours", "max_removal_percent")
-    }
-    order = purge_of({**shared, **known, "references": references})
+    order = purging(kit, database, job, info.name)
     purged = purge(order, check=False)
     assert [batch.files for batch in purged.batches] == [1]
     assert [kept.name for kept in purged.kept.items] == [b"photos/b.jpg"]
+    if kit.versioned:
+        assert versions(kit, ORPHANS[0]) == []
     restore(job.site, info.name, [], False)
     assert media(kit) == sorted([*REFERENCED, b"photos/b.jpg"])
 
 
-@pytest.mark.parametrize("kit", [MINISTACK], indirect=True)
+@pytest.mark.parametrize("kit", [PLAIN, VERSIONED], indirect=True, ids=str)
 def test_what_is_deleted_for_good_leaves_nothing(kit: S3Kit, database: TestDatabase) -> None:
     run(orphans(kit, database, permanent=True), check=False)
     assert media(kit) == REFERENCED
@@ -130,3 +146,73 @@ def test_what_is_deleted_for_good_leaves_nothing(kit: S3Kit, database: TestDatab
     assert sorted(entry["Key"] for entry in left["Contents"]) == [
         f"{kit.prefix}{path.decode()}" for path in REFERENCED
     ]
+    if kit.versioned:
+        assert [versions(kit, path) for path in ORPHANS] == [[], []]
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("kit", [BucketOf(SEAWEEDFS)], indirect=True, ids=str)
+def test_what_object_lock_keeps_is_reported(kit: S3Kit, database: TestDatabase) -> None:
+    kit.bucket = f"locked-{time.monotonic_ns()}"
+    kit.client.create_bucket(Bucket=kit.bucket, ObjectLockEnabledForBucket=True)
+    kit.write(*REFERENCED, *ORPHANS)
+    locked = {"Bucket": kit.bucket, "Key": kit.prefix + ORPHANS[1].decode()}
+    kit.client.put_object_legal_hold(**locked, LegalHold={"Status": "ON"})
+    time.sleep(2.1)
+    _plan, outcome = run(orphans(kit, database, permanent=True), check=False)
+    assert outcome is not None
+    assert [(kept.name, kept.code.value) for kept in outcome.failed.items] == [(ORPHANS[1], "not_removable")]
+    assert "legal hold" in outcome.failed.items[0].reason
+    assert (outcome.error, media(kit)) == ("", [*REFERENCED, ORPHANS[1]])
+    job = orphans(kit, database)
+    run(job, check=False)
+    assert media(kit) == REFERENCED, "a marker hides what is locked"
+    (info,) = quarantine.batches(place_of(job.site))
+    for check in (True, False):
+        purged = purge(purging(kit, database, job, info.name), check=check)
+        assert [(kept.name, kept.code.value) for kept in purged.kept.items] == [(ORPHANS[1], "object_lock")]
+        assert purged.batches == []
+    restore(job.site, info.name, [], False)
+    assert media(kit) == [*REFERENCED, ORPHANS[1]]
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("kit", [VERSIONED, PLAIN], indirect=True, ids=str)
+def test_a_rule_that_ends_the_quarantine_is_said(kit: S3Kit, database: TestDatabase) -> None:
+    kit.bucket = kit.server.new_bucket(kit.versioned)
+    kit.write(*REFERENCED, *ORPHANS)
+
+    def rule(prefix: str, days: int, status: str = "Enabled") -> dict[str, Any]:
+        expires = {"NoncurrentVersionExpiration": {"NoncurrentDays": days}}
+        return {"ID": f"{prefix} {days}", "Status": status, "Filter": {"Prefix": prefix}, **expires}
+
+    def notes(*rules: dict[str, Any], **more: Any) -> list[str]:
+        if rules:
+            kit.client.put_bucket_lifecycle_configuration(
+                Bucket=kit.bucket, LifecycleConfiguration={"Rules": [*rules]}
+            )
+        plan, _outcome = run(orphans(kit, database, **more), check=True)
+        return [note for note in plan.warnings if "lifecycle rule" in note]
+
+    assert notes() == []
+    others = rule("another/", 1), rule(kit.prefix, 2, "Disabled")
+    assert notes(*others) == []
+    found = notes(*others, rule(kit.prefix + "photos/", 30), rule("", 14))
+    assert ["deletes versions 14 days after" in note for note in found] == ([True] if kit.versioned else [])
+    assert notes(permanent=True) == []
+
+
+@pytest.mark.parametrize("kit", [VERSIONED], indirect=True, ids=str)
+def test_rules_that_cannot_be_read_are_said(
+    kit: S3Kit, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Bucket.ask
+
+    def denied(bucket: Bucket, operation: str, *how: Any) -> Any:
+        if operation == "get_bucket_lifecycle_configuration":
+            raise BucketError("the service denies it", status=403)
+        return ask(bucket, operation, *how)
+
+    monkeypatch.setattr(Bucket, "ask", denied)
+    plan, _outcome = run(orphans(kit, database), check=True)
+    assert any("lifecycle rules of the bucket" in note and "denies it" in note for note in plan.warnings)
