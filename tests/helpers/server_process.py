@@ -103,29 +103,31 @@ def running_postgresql(programs: Path, folder: Path, settings: list[str], follow
 
 
 @contextmanager
-def running_mariadb(root: Path, folder: Path, settings: list[str], libraries: str) -> Iterator[int]:
-    """The same of MariaDB, whose packages are unpacked in a folder."""
+def running_mariadb(
+    root: Path, folder: Path, settings: list[str], libraries: str, new_data: str
+) -> Iterator[int]:
+    """The same of MariaDB, whose packages are unpacked in a folder, on a copy of new data."""
     folder.chmod(0o755)  # clients of any user come in over the socket
+    data, socket = folder / "data", folder / "socket"
+    shutil.copytree(new_data, data)
+    has_port = any(setting.startswith("port=") for setting in settings)
+    options = (
+        "--no-defaults",
+        f"--basedir={root / 'usr'}",
+        f"--datadir={data}",
+        f"--user={pwd.getpwuid(os.geteuid()).pw_name}",
+        *(f"--{setting}" for setting in settings),
+        *(() if has_port else ("--skip-networking",)),
+        f"--socket={socket}",
+    )
     with (folder / "log").open("w") as log:
-        common: dict[str, Any] = {
-            "cwd": "/",
-            "env": {"LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": libraries},
-            "stdin": subprocess.DEVNULL,
-            "stdout": log,
-            "stderr": log,
-        }
-        data, socket = folder / "data", folder / "socket"
-        options = (
-            "--no-defaults",
-            f"--basedir={root / 'usr'}",
-            f"--datadir={data}",
-            f"--user={pwd.getpwuid(os.geteuid()).pw_name}",
-            *(f"--{setting}" for setting in settings),
-        )
-        made = ("--auth-root-authentication-method=normal", "--skip-test-db")
-        subprocess.run([root / "usr/bin/mariadb-install-db", *options, *made], check=False, **common)
         server = subprocess.Popen(
-            [root / "usr/sbin/mariadbd", *options, "--skip-networking", f"--socket={socket}"], **common
+            [root / "usr/sbin/mariadbd", *options],
+            cwd="/",
+            env={"LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": libraries},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
         try:
             deadline = time.monotonic() + START_LIMIT

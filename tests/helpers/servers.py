@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Iterator, NamedTuple, Sequence
 
-from helpers.mariadb import installation, library
+from helpers.mariadb import installation, library, new_data
 
 # It lives in no memory but this run's: waiting for the disk would prove nothing. With fsync off, jobs that
 # delete rows would refuse it; in memory, it costs nothing.
@@ -68,13 +69,20 @@ def running(
 
 @contextmanager
 def running_mariadb(settings: Sequence[str] = ()) -> Iterator[Server]:
-    """A server of MariaDB, whose user root needs no password.
+    """A server of MariaDB, whose user root needs no password; it has a socket only, unless a port is set.
 
     Raises OSError if it cannot be started, and CannotBeHad where this machine can have none.
     """
     root = installation()
-    with _owned("mariadb", str(root), (*SMALL, *settings), str(library(root))) as server:
+    with _owned("mariadb", str(root), (*SMALL, *settings), str(library(root)), str(new_data())) as server:
         yield server
+
+
+def free_port(address: str) -> int:
+    """A port of an address that nobody listens at."""
+    with closing(socket.socket()) as free:
+        free.bind((address, 0))
+        return int(free.getsockname()[1])
 
 
 def lasting_mariadb() -> tuple[Server, int]:
@@ -87,7 +95,7 @@ def lasting_mariadb() -> tuple[Server, int]:
     reading, writing = os.pipe()
     try:
         owner = subprocess.Popen(
-            _command("mariadb", str(root), SMALL, str(library(root))),
+            _command("mariadb", str(root), SMALL, str(library(root)), str(new_data())),
             stdin=reading,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # who reads ours would wait for it
@@ -101,9 +109,9 @@ def lasting_mariadb() -> tuple[Server, int]:
 
 
 @contextmanager
-def _owned(kind: str, programs: str, settings: Sequence[str], other: str) -> Iterator[Server]:
+def _owned(kind: str, programs: str, settings: Sequence[str], *others: str) -> Iterator[Server]:
     owner = subprocess.Popen(
-        _command(kind, programs, settings, other),
+        _command(kind, programs, settings, *others),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,  # what the terminal says to a run must not reach it
@@ -113,8 +121,8 @@ def _owned(kind: str, programs: str, settings: Sequence[str], other: str) -> Ite
         yield _started(kind, owner)
 
 
-def _command(kind: str, programs: str, settings: Sequence[str], other: str) -> list[str]:
-    options = json.dumps([kind, place(), programs, settings, other])
+def _command(kind: str, programs: str, settings: Sequence[str], *others: str) -> list[str]:
+    options = json.dumps([kind, place(), programs, settings, *others])
     return [sys.executable, "-ISB", str(Path(__file__).with_name("server_process.py")), options]
 
 
