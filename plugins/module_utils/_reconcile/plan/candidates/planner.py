@@ -21,7 +21,7 @@ from ...config.site import OrphansJob
 from ...kept import Code
 from ...media.paths import shortened
 from ...media.s3.runs import Runs
-from ...media.store import HELD, Answer, PathStatus
+from ...media.store import Answer, PathStatus
 from ...session import Session
 from ...spool import Paths, Spool
 from ...text import counted
@@ -93,9 +93,7 @@ class CandidatesPlanner(OrphansPlanner):
     def _read(self) -> dict[bytes, Paths]:
         """The candidates in each of the directories, in byte order."""
         found = {directory: Paths() for directory in self.directories}
-        in_root = self.site.quarantine_in_root
-        never = tuple(folder + b"/" for folder in (HELD, in_root) if folder)
-        runs = {directory: Runs(directory, self.exclude, never) for directory in self.directories}
+        runs = {directory: Runs(directory, self.exclude, ()) for directory in self.directories}
         excluded = 0
         for paths in CandidateList(self.job).paths(self._refuse):
             self.listed += len(paths)
@@ -112,8 +110,8 @@ class CandidatesPlanner(OrphansPlanner):
             self._keep_elsewhere(paths[passed:])
         if excluded:
             self.plan.warnings.append(
-                f"{counted(excluded, 'candidate')} of the list are in folders that exclude leaves out, or in "
-                "the quarantine, and are not judged"
+                f"{counted(excluded, 'candidate')} of the list are in folders that exclude leaves out, "
+                "and are not judged"
             )
         return found
 

@@ -76,16 +76,25 @@ def test_what_is_no_candidate_is_reported_and_never_acted_on(
 ) -> None:
     site = sqlite_site
     filled(site)
-    site.media.write("q/lost.jpg", ".hidden/lost.jpg", "p/@eaDir/lost.jpg", "p/folder/1.jpg")
+    site.media.write("a/lost.jpg", "q/lost.jpg", ".hidden/lost.jpg", "p/@eaDir/lost.jpg", "p/folder/1.jpg")
     site.media.link("p/link.jpg", "lost0.jpg")
     site.media.link("p/linked", outside)
-    named = ["p/lost0.jpg", "p/gone.jpg", "q/lost.jpg", "p/@eaDir/lost.jpg", "p/link.jpg", "p/folder"]
+    named = [
+        "p/lost0.jpg",
+        "p/gone.jpg",
+        "a/lost.jpg",
+        "q/lost.jpg",
+        "p/@eaDir/lost.jpg",
+        "p/link.jpg",
+        "p/folder",
+    ]
     hostile = ["p/linked/precious.jpg", "../outside/precious.jpg", str(outside / "precious.jpg"), "p//x"]
     before = site.media.files
     plan, _outcome = run(site.orphans(directories=["p"], candidates=write_list(tmp_path, [*named, *hostile])))
     assert found(plan) == [b"p/lost0.jpg"]
     assert codes(plan) == {
         b"p/gone.jpg": "absent",
+        b"a/lost.jpg": "other_directory",
         b"q/lost.jpg": "other_directory",
         b"p/link.jpg": "not_a_file",
         b"p/folder": "not_a_file",
@@ -107,10 +116,16 @@ def test_the_quarantine_in_the_media_root_is_never_judged(sqlite_site: Site, tmp
     listed = write_list(tmp_path, ["q/kept/batch/lost.jpg", ".media-cleanup-held/lost.jpg"])
     plan, _outcome = run(sqlite_site.orphans(candidates=listed, **options), check=True)
     assert found(plan) == []
+    assert codes(plan) == dict.fromkeys(
+        [b"q/kept/batch/lost.jpg", b".media-cleanup-held/lost.jpg"], "blocked"
+    )
 
 
 @pytest.mark.promise(9)
-@pytest.mark.parametrize("value", ["p/link.jpg", "other/lost0.jpg", "p/hard.jpg", "/media/p/lost0.jpg?v=1"])
+@pytest.mark.parametrize(
+    "value",
+    ["p/link.jpg", "q/link.jpg", "other/lost0.jpg", "p/hard.jpg", "/media/p/lost0.jpg?v=1"],
+)
 @pytest.mark.parametrize("lists_name", [False, True])
 def test_a_candidate_that_is_referenced_by_another_name_is_kept(
     sqlite_site: Site, tmp_path: Path, value: str, lists_name: bool
@@ -118,12 +133,14 @@ def test_a_candidate_that_is_referenced_by_another_name_is_kept(
     site = sqlite_site
     lost = filled(site)
     site.media.link("p/link.jpg", "lost0.jpg")
+    # In a folder that is not judged, so that nobody walks through it.
+    site.media.link("q/link.jpg", "../p/lost0.jpg")
     site.media.link("other", "p")
     os.link(site.media.path("p/lost0.jpg"), site.media.path("p/hard.jpg"))
     site.insert(value)
     # With the name of its reference in the list too, that one has a candidate of its own.
     listed = write_list(tmp_path, [*lost, *([value] if lists_name and not value.startswith("/") else [])])
-    plan, _outcome = run(site.orphans(candidates=listed))
+    plan, _outcome = run(site.orphans(directories=["p"], candidates=listed))
     assert found(plan) == [b"p/lost1.jpg"]
     assert site.media.files >= {b"p/lost0.jpg"}
 
@@ -213,22 +230,26 @@ def test_a_folder_in_which_nothing_is_referenced_is_kept(sqlite_site: Site, tmp_
     plan, _outcome = run(sqlite_site.orphans(candidates=write_list(tmp_path, [*banners, *lost])), check=True)
     assert found(plan) == [b"p/lost0.jpg", b"p/lost1.jpg"]
     assert codes(plan) == {b"p/banners": "unreferenced_folder"}
-    sqlite_site.insert("p/banners/zz.jpg")
-    plan, _outcome = run(sqlite_site.orphans(candidates=write_list(tmp_path, [*banners, *lost])), check=True)
-    assert len(found(plan)) == 12
+    for reference in ("p/banners/zz.jpg", "p/banners/00.jp"):
+        sqlite_site.insert(reference)
+        plan, _outcome = run(sqlite_site.orphans(candidates=write_list(tmp_path, banners)), check=True)
+        assert len(found(plan)) == 10, f"{reference} shows that a listed column knows the folder"
+        sqlite_site.database.run("DELETE FROM photo WHERE image LIKE 'p/banners/%'")
 
 
 @pytest.mark.promise(7)
 def test_an_approved_plan_is_the_most_that_goes(sqlite_site: Site, tmp_path: Path) -> None:
-    lost = filled(sqlite_site, 4)
-    job = sqlite_site.orphans(candidates=write_list(tmp_path, lost[:3]))
+    lost = filled(sqlite_site, 5)
+    job = sqlite_site.orphans(candidates=write_list(tmp_path, [*lost[:3], lost[4]]))
     with planned(job) as made:
         token = made.plan.token
     write_list(tmp_path, lost[1:])
     sqlite_site.insert(lost[1])
+    os.unlink(sqlite_site.media.path(lost[4]))
     plan, _outcome = run(job, approved=token)
     assert found(plan) == [b"p/lost2.jpg"]
-    assert codes(plan) == {b"p/lost1.jpg": "changed", b"p/lost3.jpg": "not_approved"}
+    expected = {b"p/lost1.jpg": "changed", b"p/lost3.jpg": "not_approved", b"p/lost4.jpg": "absent"}
+    assert codes(plan) == expected
     with pytest.raises(SiteError, match="other options"):
         run(sqlite_site.orphans(), approved=token)
 
