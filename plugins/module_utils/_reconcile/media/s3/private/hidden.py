@@ -18,7 +18,7 @@ import time
 from typing import NamedTuple
 
 from ...store import Changed
-from ..client import ATTEMPTS, Bucket, Deleted, Head, Version
+from ..client import ATTEMPTS, Bucket, Head, Version
 from ..failures import ConditionFailed
 
 # Behind the name of a file: the note that stands for it.
@@ -75,13 +75,15 @@ def hide(bucket: Bucket, hidden: Hidden) -> Hidden:
             raise Changed("another file came into its place at the last moment") from None
         # An attempt of ours has hidden it, the answer to which was lost.
         return hidden._replace(marker=marker, was_repeated=True)
-    _require_marker(deleted)
-    return hidden._replace(marker=deleted.version or _NO_VERSION, was_repeated=deleted.was_repeated)
-
-
-def _require_marker(deleted: Deleted) -> None:
     if not deleted.is_marker:
         raise OSError(errno.EIO, "the service has left no delete marker, as a bucket with versions does")
+    marker = deleted.version or _NO_VERSION
+    # Not every service honours the condition of the deletion.
+    latest, newest = _latest_and_newest(bucket, hidden.key)
+    if latest is not None and latest.version == marker and not _is_same(newest, hidden):
+        bucket.delete(hidden.key, version=marker)
+        raise Changed("another file came into its place at the last moment")
+    return hidden._replace(marker=marker, was_repeated=deleted.was_repeated)
 
 
 def _marker_over(bucket: Bucket, hidden: Hidden) -> str:

@@ -137,16 +137,19 @@ def test_what_is_not_hidden_any_more_is_not_purged(kit: Any, folder: BucketFolde
 
 
 @pytest.mark.promise(2)
+@pytest.mark.parametrize("is_honoured", [True, False], ids=["with a condition", "without"])
 def test_what_is_exchanged_at_the_last_moment_stays(
-    kit: Any, folder: BucketFolder, monkeypatch: pytest.MonkeyPatch
+    kit: Any, folder: BucketFolder, monkeypatch: pytest.MonkeyPatch, is_honoured: bool
 ) -> None:
+    """Also on a service that takes the condition of a deletion and does not honour it."""
     checked = kit.put(KEY)
     ask = kit.bucket.ask
 
-    def exchanged_before(operation: str, *arguments: Any) -> Any:
-        if operation == "delete_object":
+    def exchanged_before(operation: str, asked: Any, headers: Any = None) -> Any:
+        if operation == "delete_object" and "VersionId" not in asked:
             kit.client.put_object(Bucket=kit.name, Key=KEY, Body=b"another")
-        return ask(operation, *arguments)
+            headers = headers if is_honoured else None
+        return ask(operation, asked, headers)
 
     monkeypatch.setattr(kit.bucket, "ask", exchanged_before)
     with pytest.raises(Changed, match="at the last moment"):
