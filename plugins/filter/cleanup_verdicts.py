@@ -47,7 +47,8 @@ RETURN = r"""
 _value:
   description:
     - By host, C(held) with the C(state) (V(shared) or V(outlier)) and the C(reason) of each job that is held
-      back, by its number as text; and C(warnings).
+      back, by its number as text; C(warnings); and C(left_out), the numbers of the quarantines that are not
+      purged, because a job of theirs is held back, was refused or failed.
   type: dict
 """
 

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from .outliers import outliers
-from .rows import OUTLIER, SHARED, Row, with_verdicts
+from .rows import NOT_WELL, OUTLIER, SHARED, Row, with_verdicts
 from .shared import held_as_shared, warnings
 
 
@@ -20,12 +20,17 @@ def accepted(accept: Any) -> list[str]:
 
 
 def verdicts(rows: Sequence[Row], accepts_outliers: bool) -> dict[str, dict[str, Any]]:
-    """By host: the jobs that are ``held`` back, by their number as text, and its ``warnings``.
+    """By host: the jobs that are ``held`` back, by their number as text, its ``warnings``, and ``left_out``.
+
+    These are the numbers of the quarantines that are not purged, because a job of theirs is held back or not
+    well: what it would need may be in there.
 
     A host of which nothing is to be said is left out. Rows come in the order of the play, those of earlier
     batches first.
     """
-    found: dict[str, dict[str, Any]] = {row["host"]: {"held": {}, "warnings": []} for row in rows}
+    found: dict[str, dict[str, Any]] = {
+        row["host"]: {"held": {}, "warnings": [], "left_out": []} for row in rows
+    }
 
     def hold(row: Row, state: str, reason: str) -> None:
         found[row["host"]]["held"][str(row["index"])] = {"state": state, "reason": reason}
@@ -37,4 +42,18 @@ def verdicts(rows: Sequence[Row], accepts_outliers: bool) -> dict[str, dict[str,
         hold(row, OUTLIER, reason)
     for host, warning in warnings(rows):
         found[host]["warnings"].append(warning)
+    for host, quarantine in _left_out(rows, {host: verdict["held"] for host, verdict in found.items()}):
+        found[host]["left_out"].append(quarantine)
     return {host: verdict for host, verdict in found.items() if any(verdict.values())}
+
+
+def _left_out(rows: Sequence[Row], held: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
+    """Yield each host and quarantine that is not purged."""
+    troubled = {
+        (row["host"], row["index"])
+        for row in rows
+        if row["state"] in NOT_WELL or str(row["index"]) in held[row["host"]]
+    }
+    for row in rows:
+        if any((row["host"], job) in troubled for job in row.get("of_jobs", ())):
+            yield row["host"], -1 - row["index"]

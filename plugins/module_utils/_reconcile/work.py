@@ -81,21 +81,24 @@ def done_by(worker: Worker, request: Request) -> Answer:
     """
     with ExitStack() as stack:
         list_file, report = request["options"].get("list_file"), request["options"].get("report")
-        files = Files(_no_list, _no_report)
+        files = Files(no_list, no_report)
         if list_file:
             files = files._replace(listed=stack.enter_context(ListFile(list_file)).emit)
         if report:
-            most = report["most_bytes"] + BESIDE_LISTS
-            written = ListFile(report["file"], "the report", most)
-            files = files._replace(reported=stack.enter_context(written).emit)
+            files = files._replace(reported=stack.enter_context(report_file(report)).emit)
         if worker.is_this_process:
-            return _validated(do(request, files))
-        answer = _validated(process.run(worker, "work", _completed(request), partial(_heard, files)))
+            return validated(do(request, files))
+        answer = validated(process.run(worker, "work", completed(request), partial(_heard, files)))
         shown: Answer = as_printable(answer)
         return shown
 
 
-def _completed(request: Request) -> Request:
+def report_file(report: Mapping[str, Any]) -> ListFile:
+    """The file, to be entered, that takes what a page shows of a plan."""
+    return ListFile(report["file"], "the report", report["most_bytes"] + BESIDE_LISTS)
+
+
+def completed(request: Request) -> Request:
     """The request with what the site's user may not read."""
     django = request["options"].get("django")
     if not django:
@@ -134,15 +137,15 @@ def _heard(files: Files, kind: str, content: Any) -> None:
     emits[kind](content)
 
 
-def _no_list(_text: str | None) -> None:
+def no_list(_text: str | None) -> None:
     raise CleanupError("the site's process sent a list, and none is wanted.")
 
 
-def _no_report(_text: str | None) -> None:
+def no_report(_text: str | None) -> None:
     raise CleanupError("the site's process sent a report, and none is wanted.")
 
 
-def _validated(answer: Any) -> Answer:
+def validated(answer: Any) -> Answer:
     """Raise CleanupError for what is no answer; the process that sent it belongs to the site's user."""
     parts = (("result", dict), ("warnings", list), ("failure", str))
     if not isinstance(answer, dict) or not all(isinstance(answer.get(part), kind) for part, kind in parts):
@@ -160,12 +163,14 @@ def _validated(answer: Any) -> Answer:
     return answer
 
 
-def _orphans(request: Request, files: Files) -> Answer:
-    return _job(request, job_of("orphans", request["options"]), files)
+def requested_job(request: Request) -> OrphansJob | RecordsJob:
+    """The job that a request is about. Raises SiteError where its options, or its project, are not usable."""
+    options = request["options"]
+    return job_of("orphans" if request["task"] == "orphans" else kind_of(options), options)
 
 
-def _records(request: Request, files: Files) -> Answer:
-    return _job(request, job_of(kind_of(request["options"]), request["options"]), files)
+def _requested(request: Request, files: Files) -> Answer:
+    return _job(request, requested_job(request), files)
 
 
 def _job(request: Request, job: OrphansJob | RecordsJob, files: Files) -> Answer:
@@ -173,6 +178,15 @@ def _job(request: Request, job: OrphansJob | RecordsJob, files: Files) -> Answer
     if report and not check:
         raise CleanupError("report shows a plan that is not carried out yet: use it in check mode.")
     plan, outcome = run.run(job, check, request["options"]["approved_plan"])
+    return job_answer(request, run.Run(job, plan, outcome), files)
+
+
+def job_answer(request: Request, ran: run.Run, files: Files) -> Answer:
+    """The answer to the request of a job. Raises the error of one of which no plan could be made."""
+    job, plan, outcome = ran.job, ran.plan, ran.outcome
+    if plan is None:
+        raise ran.error or CleanupError("no plan was made.")
+    check, report = request["check"], request["options"].get("report")
     options, warnings = request["options"], list(words.warnings(plan, check, outcome))
     if options.get("list_file") and not plan.is_partial:
         emit_list(job, plan, options.get("list_format") or LIST_FORMATS[0], files.listed)
@@ -272,8 +286,8 @@ def _django_site_info(request: Request, _files: Files) -> Answer:
 
 
 _TASKS: Mapping[str, Callable[[Request, Files], Answer]] = {
-    "orphans": _orphans,
-    "records": _records,
+    "orphans": _requested,
+    "records": _requested,
     "quarantine": _quarantine,
     "quarantine_info": _quarantine_info,
     "django_site_info": _django_site_info,
