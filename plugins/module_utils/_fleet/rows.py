@@ -30,6 +30,10 @@ NOT_WELL = (OUTLIER, REFUSED, PARTIAL, BUSY, FAILED)
 CLEANS = "clean"
 REPORTS = "report"
 PURGE = "purge"
+# What a person may accept of a comparison of hosts, for one run; no module and no description takes it.
+SHARED_MEDIA = "shared_media"
+SHARED_DATABASE = "shared_database"
+OF_THE_FLEET = (OUTLIER, SHARED_MEDIA, SHARED_DATABASE)
 MODES = (CLEANS, REPORTS)
 
 NOTHING = {"records": 0, "files": 0, "bytes": 0}

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from .outliers import outliers
-from .rows import NOT_WELL, OUTLIER, SHARED, Row, with_verdicts
-from .shared import held_as_shared, warnings
+from .rows import NOT_WELL, OUTLIER, REFUSED, SHARED, Row, with_verdicts
+from .shared import held_as_half_shared, held_as_shared, warnings
 
 
 def accepted(accept: Any) -> list[str]:
@@ -19,7 +19,7 @@ def accepted(accept: Any) -> list[str]:
     return [str(part).strip() for part in parts if str(part).strip()]
 
 
-def verdicts(rows: Sequence[Row], accepts_outliers: bool) -> dict[str, dict[str, Any]]:
+def verdicts(rows: Sequence[Row], accepts: Collection[str] = ()) -> dict[str, dict[str, Any]]:
     """By host: the jobs that are ``held`` back, by their number as text, its ``warnings``, and ``left_out``.
 
     These are the numbers of the quarantines that are not purged, because a job of theirs is held back or not
@@ -35,10 +35,12 @@ def verdicts(rows: Sequence[Row], accepts_outliers: bool) -> dict[str, dict[str,
     def hold(row: Row, state: str, reason: str) -> None:
         found[row["host"]]["held"][str(row["index"])] = {"state": state, "reason": reason}
 
+    for row, reason in held_as_half_shared(rows, accepts):
+        hold(row, REFUSED, reason)
     for row, reason in held_as_shared(rows):
         hold(row, SHARED, reason)
     judged = [row for each in rows for row in with_verdicts([each], found[each["host"]]["held"])]
-    for row, reason in () if accepts_outliers else outliers(judged):
+    for row, reason in () if OUTLIER in accepts else outliers(judged):
         hold(row, OUTLIER, reason)
     for host, warning in warnings(rows):
         found[host]["warnings"].append(warning)
