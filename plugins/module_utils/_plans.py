@@ -17,7 +17,8 @@ from typing import Any, Iterable, Mapping, NamedTuple
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ._module import Module, argument_spec, parts_of_secrets, why_secret_shows, without_plain
-from ._reconcile import site_plans
+from ._reconcile import work
+from ._reconcile.answers import Answer, Request, answering
 from ._reconcile.config.options import (
     JOBS,
     QUARANTINE,
@@ -29,7 +30,6 @@ from ._reconcile.config.options import (
 from ._reconcile.config.site_file import list_jobs, list_quarantines
 from ._reconcile.config.trust.site_user import Worker, worker_of
 from ._reconcile.errors import CleanupError, SiteError
-from ._reconcile.work import Answer, Request
 
 _REPORT = {"most_thumbnails": {"type": "int", "default": REPORT_THUMBNAILS}}
 ARGUMENTS: Mapping[str, Any] = {
@@ -117,12 +117,12 @@ def _answers(module: PlansModule, wanted: list[Asked]) -> list[Answer]:
     answers: dict[int, Answer] = {}
     requests: dict[Worker, dict[int, Request]] = {}
     for number, asked in enumerate(wanted):
-        with site_plans.answering(answers, [number]):
+        with answering(answers, [number]):
             request = module.request(asked)
             requests.setdefault(worker_of([request["options"]]), {})[number] = request
     for worker, numbered in requests.items():
-        with site_plans.answering(answers, numbered):
-            answers.update(zip(numbered, site_plans.done_by(worker, list(numbered.values()))))
+        with answering(answers, numbered):
+            answers.update(zip(numbered, work.plans_by(worker, list(numbered.values()))))
     return [answers[number] for number in range(len(wanted))]
 
 
@@ -170,7 +170,7 @@ def _purge(place: Mapping[str, Any], params: Mapping[str, Any]) -> Asked:
         "site": place["options"]["name"],
         "of_jobs": place["jobs"],
     }
-    return Asked(about, site_plans.PURGE, {**place["options"], **said}, QUARANTINE)
+    return Asked(about, "quarantine", {**place["options"], **said}, QUARANTINE)
 
 
 def _accepted(params: Mapping[str, Any]) -> Mapping[str, Any]:
