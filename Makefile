@@ -74,8 +74,9 @@ molecule: .venv/tests.stamp ## the scenarios: modules and playbook, role with cr
 	HOME=$(CURDIR)/.build ANSIBLE_COLLECTIONS_PATH=$(CURDIR)/.collections $(WITH_VENV) \
 		molecule test --all --workers 2 --no-command-borders
 
-soak: .venv/tests.stamp ## faults and a live uploader for as long as wanted: make soak ROUNDS=2000 CLEANUPS=1000
-	$(WITH_VENV) python tests/soak.py --rounds $(or $(ROUNDS),500) --cleanups $(or $(CLEANUPS),200)
+soak: .venv/tests.stamp ## faults and a live uploader for as long as wanted: make soak ROUNDS=2000 CLEANUPS=1000 BUCKETS=400
+	$(WITH_VENV) python tests/soak.py --rounds $(or $(ROUNDS),500) --cleanups $(or $(CLEANUPS),200) \
+		--buckets $(or $(BUCKETS),100)
 
 sanity: .venv/tests.stamp ## ansible-test sanity, on every Python that is here
 	$(WITH_VENV) python tests/run_sanity.py

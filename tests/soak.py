@@ -3,8 +3,9 @@
 
 """Break thousands of runs at random, and tell what came of it: ``python tests/soak.py --rounds 5000``.
 
-With ``--cleanups``, a site is then cleaned that many times in a row while it uploads, on PostgreSQL and
-on SQLite, without any fault. Ends with the figures, and with exit status 1 if anything was lost.
+With ``--buckets``, so many runs are broken whose media are in a bucket, at random requests. With
+``--cleanups``, a site is then cleaned that many times in a row while it uploads, on PostgreSQL and on SQLite,
+without any fault. Ends with the figures, and with exit status 1 if anything was lost.
 """
 
 from __future__ import annotations
@@ -26,12 +27,21 @@ TESTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS.parent / ".collections"))
 engine_alias.install()
 
+from helpers.bucket_sites import BucketSite, impatient_clients, random_bucket_rounds  # noqa: E402
 from helpers.full_sites import FullSite, settled  # noqa: E402
 from helpers.rounds import Figures, random_rounds  # noqa: E402
+from helpers.s3_proxy import FaultyProxy  # noqa: E402
+from helpers.s3_servers import MINISTACK, SEAWEEDFS, running_s3  # noqa: E402
 from helpers.uploader import live_rounds  # noqa: E402
 
 # Rounds in one site, before a new one is made.
 ROUNDS = 50
+
+
+def new_sqlite(folder: Path) -> TestDatabase:
+    with closing(sqlite3.connect(folder / "db.sqlite3")) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    return TestDatabase("sqlite", f"sqlite:///{folder}/db.sqlite3")
 
 
 class FullSites:
@@ -47,18 +57,13 @@ class FullSites:
         self._number += 1
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm")))
         other = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        database = self._postgresql() if self._number % 2 else self._sqlite(folder)
+        database = self._postgresql() if self._number % 2 else new_sqlite(folder)
         return settled(FullSite(folder, database, other if self._number // 2 % 2 else None))
 
     def _postgresql(self) -> TestDatabase:
         database = TestDatabase("postgresql", self._server)
         database.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         return database
-
-    def _sqlite(self, folder: Path) -> TestDatabase:
-        with closing(sqlite3.connect(folder / "db.sqlite3")) as connection:
-            connection.execute("PRAGMA user_version = 1")
-        return TestDatabase("sqlite", f"sqlite:///{folder}/db.sqlite3")
 
 
 def soak(rounds: int, seed: int, server: str) -> tuple[Figures, Figures]:
@@ -75,6 +80,20 @@ def soak(rounds: int, seed: int, server: str) -> tuple[Figures, Figures]:
     return broken, live
 
 
+def buckets(rounds: int, seed: int) -> Figures:
+    """Break runs on sites in buckets, half of them on each service that can do all that is tried."""
+    figures, chance = Figures(), random.Random(seed)
+    for service in (MINISTACK, SEAWEEDFS) if rounds else ():
+        with ExitStack() as stack:
+            server = stack.enter_context(running_s3(service))
+            proxy = stack.enter_context(FaultyProxy(server.port).running())
+            stack.enter_context(impatient_clients())
+            folder = stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm"))
+            site = BucketSite(new_sqlite(Path(folder)), server, proxy)
+            random_bucket_rounds(site, rounds // 2, chance, figures)
+    return figures
+
+
 def in_a_row(cleanups: int, seed: int, server: str) -> Figures:
     """Clean one site of each kind again and again while it is used."""
     figures = Figures()
@@ -88,14 +107,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2000)
     parser.add_argument("--cleanups", type=int, default=0)
+    parser.add_argument("--buckets", type=int, default=0)
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     options = parser.parse_args()
     began = time.monotonic()
     with running() as server:
         broken, live = soak(options.rounds, options.seed, server.url)
         row = in_a_row(options.cleanups, options.seed, server.url)
-    losses = [*broken.losses, *live.losses, *row.losses]
-    tracebacks = [*broken.tracebacks, *live.tracebacks, *row.tracebacks]
+    in_buckets = buckets(options.buckets, options.seed)
+    every = (broken, live, row, in_buckets)
+    losses = [loss for figures in every for loss in figures.losses]
+    tracebacks = [traceback for figures in every for traceback in figures.tracebacks]
     for loss in losses[:20]:
         print(f"LOSS {loss}")
     for traceback in tracebacks[:5]:
@@ -105,6 +127,8 @@ def main() -> int:
     print(f"under a live uploader: {live}")
     if options.cleanups:
         print(f"in a row under a live uploader, {options.cleanups:,} on each database: {row}")
+    if options.buckets:
+        print(f"in buckets: {in_buckets}")
     return 1 if losses or tracebacks else 0
 
 

@@ -11,7 +11,7 @@ import stat
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, Iterable, NamedTuple
 
 from engine import run as jobs
 from engine.apply.restore import Restored, restore
@@ -117,14 +117,21 @@ class Seconds(AgeLimit):
 class FullSite:
     """A small site with every kind of file and row, and the quarantine of its runs."""
 
+    # Names of orphans that have to survive as they are.
+    odd_names: tuple[bytes, ...] = (b"photos/caf\xe9\n.jpg", b"thumbs/" + 250 * b"t")
+
     def __init__(self, folder: Path, database: Any, kept_in: Path | None = None) -> None:
-        self.database = database
         self.media = folder / "media"
         self.quarantine = (kept_in or folder) / "quarantine"
+        self.media.mkdir(parents=True)
+        self._set_up(database, str(self.media), str(self.quarantine))
+
+    def _set_up(self, database: Any, media_root: str, quarantine_root: str) -> None:
+        self.database = database
         self.options: dict[str, Any] = {
             "database_url": database.url,
-            "media_root": str(self.media),
-            "quarantine": str(self.quarantine),
+            "media_root": media_root,
+            "quarantine": quarantine_root,
             "max_removal_percent": 100,
             "older_than_hours": 24,
             "age_stamp": "mtime",
@@ -132,7 +139,6 @@ class FullSite:
             # An album has lost its cover and an edited photo its original, when these are removed.
             "accept": ["referenced_row:album.cover_id", "referenced_row:photo.edited_from_id"],
         }
-        self.media.mkdir(parents=True)
         self._make_tables()
         self._fill()
         self.start = self.state()
@@ -161,9 +167,7 @@ class FullSite:
         self.photo(21, "photos/gone.jpg", content_type_id=7, on_disk=False, album_id=2)
         self.photo(22, "photos/gone too.jpg", content_type_id=7, on_disk=False, edited_from_id=21)
         self.write("thumbs/never attached.jpg", "thumbs/shared.jpg")
-        self.write(
-            "photos/left over.jpg", b"photos/caf\xe9\n.jpg", "photos/2/b/left over.jpg", "thumbs/" + 250 * "t"
-        )
+        self.write("photos/left over.jpg", "photos/2/b/left over.jpg", *self.odd_names)
         rows = [(1, 1), (2, 11), (3, 13), (4, 21), (5, 22)]
         self.database.insert("favorite", [{"id": n, "photo_id": p, "note": f"№ {n}"} for n, p in rows])
         self.database.run(
@@ -215,8 +219,13 @@ class FullSite:
         """Run a job here and now, and return its plan and its outcome."""
         return jobs.run(self.job(name, **more), check)
 
+    @property
+    def place(self) -> Any:
+        """Where the quarantine is, as the engine names it."""
+        return os.fsencode(self.quarantine)
+
     def batches(self) -> list[str]:
-        return [info.name for info in quarantine.batches(os.fsencode(self.quarantine))]
+        return [info.name for info in quarantine.batches(self.place)]
 
     @property
     def in_quarantine(self) -> list[str]:
@@ -228,7 +237,7 @@ class FullSite:
 
     def restore_all(self) -> None:
         # The newest first: a row comes back after the file that a later run took.
-        for info in reversed(quarantine.batches(os.fsencode(self.quarantine))):
+        for info in reversed(quarantine.batches(self.place)):
             # A run that was killed right at its beginning leaves a batch of nothing.
             if info.files or info.rows:
                 self.restore(info.name)
@@ -236,6 +245,10 @@ class FullSite:
     @property
     def files_at_start(self) -> set[bytes]:
         return {path for path, file in self.start[0].items() if file[0][0] != "d"}
+
+    def files(self) -> dict[bytes, Any]:
+        """All that is there, without directories."""
+        return everything(self.media)
 
     def state(self) -> tuple[Any, Any]:
         return everything(self.media, directories=True), dump(self.database)
@@ -266,9 +279,9 @@ def cleaning(full_site: FullSite, name: str, **more: Any) -> Callable[[], object
     return lambda: full_site.run(name, **more)
 
 
-def cleaned(full_site: FullSite) -> None:
+def cleaned(full_site: FullSite, names: Iterable[str] = ("incomplete", "missing", "orphans")) -> None:
     """Clean the site without any fault. A file that a crash left goes as an orphan."""
-    for name in ("incomplete", "missing", "orphans"):
+    for name in names:
         _plan, outcome = full_site.run(name)
         assert outcome is not None
         assert not outcome.error

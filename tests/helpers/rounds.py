@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator, Mapping
 
 from helpers.faults import NO_FAULT, Ended, Fault, in_child, some_fault
-from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, cleaned, cleaning, everything, finish, restoring
+from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, cleaned, cleaning, finish, restoring
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Figures:
 def losses(full_site: FullSite) -> Iterator[str]:
     """What is neither where it was nor safe in a batch, and rows that lost their file."""
     files, _rows = full_site.start
-    now, kept = everything(full_site.media), full_site.kept()
+    now, kept = full_site.files(), full_site.kept()
     originals = {path: file for path, file in files.items() if not file[0].startswith("d")}
     for path, file in originals.items():
         if now.get(path) != file and kept.get(path) != file:
@@ -84,14 +84,14 @@ def round_of(
     found += [*losses(full_site), *uncollected(full_site)]
     finish(full_site.restore_all)
     if full_site.state() != full_site.start:
-        found.append(f"not all came back: {_difference(full_site)}")
+        found.append(f"not all came back: {difference(full_site)}")
     full_site.forget_batches()
     figures.losses += [f"{fault}: {loss}" for loss in found]
     time.sleep(CLOCK_TICK)
     return ended
 
 
-def _difference(full_site: FullSite) -> str:
+def difference(full_site: FullSite) -> str:
     (files, rows), (files_now, rows_now) = full_site.start, full_site.state()
     changed = {path for path in files.keys() | files_now.keys() if files.get(path) != files_now.get(path)}
     tables = {name: set(rows[name]) ^ set(rows_now[name]) for name in rows if rows[name] != rows_now[name]}

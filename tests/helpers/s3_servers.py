@@ -106,6 +106,11 @@ def _shared_bucket(server: S3Server, versioned: bool) -> str:
 
 @lru_cache(maxsize=None)
 def _client(url: str) -> Any:
+    return new_client(url)
+
+
+def new_client(url: str) -> Any:
+    """A client with connections of its own."""
     import boto3
     from botocore.config import Config
 

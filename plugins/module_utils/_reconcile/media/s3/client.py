@@ -109,6 +109,9 @@ class Bucket:
             # An answer without a body could be that of anything. To read is answered in words.
             self.ask("get_object", {**which, "Range": "bytes=0-0"})["Body"].close()
             said = self.ask("head_object", which)
+        # An answer may end in the midst of its headers.
+        if "ContentLength" not in said or "LastModified" not in said:
+            raise BucketError("the service does not say how large and how old an object is")
         return Head(
             int(said["ContentLength"]),
             nanoseconds(said["LastModified"]),

@@ -85,9 +85,16 @@ class BucketFolder(PrivateFolder):
         return in_threads(work, items, THREADS)
 
     def lock(self) -> None:
-        self._lease = Lease(self.bucket, self.key_of(_LOCK), f"{self._what} '{escaped(self.path)}'")
-        # The first object that is there in any case: by it one can see who may read what comes.
-        self.bucket.require_private(self.key_of(_LOCK))
+        named = f"{self._what} '{escaped(self.path)}'"
+        try:
+            self._lease = Lease(self.bucket, self.key_of(_LOCK), named)
+            # The first object that is there in any case: by it one can see who may read what comes.
+            self.bucket.require_private(self.key_of(_LOCK))
+        except OSError as error:
+            raise QuarantineError(
+                f"{named} cannot be locked: {error.strerror}. Nothing was removed. Check the service, "
+                "storage_options and the credentials of this user, and run again."
+            ) from None
 
     def moves_safely(self) -> bool:
         return self.bucket.deletes_safely(self.key_of(_PROBE))

@@ -41,7 +41,12 @@ class Lease:
         self._content = json.dumps(
             {"host": socket.gethostname(), "process": os.getpid(), "run": secrets.token_hex(8)}
         ).encode()
-        self._tag = self._taken()
+        try:
+            self._tag = self._taken()
+        except OSError:
+            # It may be taken all the same, and nobody else could take it for a while.
+            self._free()
+            raise
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="lock of the quarantine", daemon=True)
         self._thread.start()
@@ -50,6 +55,9 @@ class Lease:
         """Free the lock; a lock that cannot be freed is free when its time is over."""
         self._ends.set()
         self._thread.join()
+        self._free()
+
+    def _free(self) -> None:
         with suppress(OSError):
             if self._is_ours():
                 self._bucket.erase(self._key)

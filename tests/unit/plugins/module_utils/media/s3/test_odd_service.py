@@ -180,3 +180,28 @@ def test_nothing_is_deleted_of_what_is_listed_besides(
     with pytest.raises(QuarantineError, match="lists other objects than those below"):
         folder.remove_tree("batch")
     assert {key for _bucket, key in service.objects} == {KEY, "kept/batch/1"}
+
+
+def test_a_lock_that_cannot_be_tried_is_reported_and_left_free(
+    service: OddService, folder: BucketFolder
+) -> None:
+    puts: list[Any] = []
+
+    def second_fails(ask: Ask, asked: Mapping[str, Any]) -> Any:
+        puts.append(asked)
+        if len(puts) == 2:
+            raise BucketError("the service asks to slow down", status=503)
+        return ask("put_object", asked)
+
+    service.otherwise["put_object"] = second_fails
+    with pytest.raises(QuarantineError, match=r"cannot be locked: .* slow down. Nothing was removed"):
+        folder.lock()
+    assert [key for _bucket, key in service.objects if key.endswith(".lock")] == []
+
+
+@pytest.mark.promise(1)
+def test_a_head_that_ends_too_early_proves_nothing(service: OddService, bucket: Bucket) -> None:
+    bucket.put(KEY, b"picture")
+    service.otherwise["head_object"] = lambda _ask, _asked: {}
+    with pytest.raises(BucketError, match="does not say how large"):
+        bucket.head(KEY)

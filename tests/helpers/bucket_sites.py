@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""A small site with its media and its quarantine in a bucket, behind a faulty proxy."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
+from typing import Any, Callable, Iterator
+from unittest import mock
+
+from engine.media.s3 import client
+from engine.media.s3.private import lease
+from engine.media.s3.private.bucket import PrivateBucket
+from engine.quarantine import store as quarantine
+from engine.quarantine.format import FILES
+from engine.quarantine.place import place_of
+from helpers.faults import NO_FAULT, Ended, in_child
+from helpers.full_sites import JOBS, FullSite, cleaned, cleaning, dump, finish
+from helpers.rounds import Figures, difference, losses
+from helpers.s3_proxy import KINDS, LATE, FaultyProxy, S3Fault
+from helpers.s3_servers import S3Server, new_client
+
+# What is written a moment ago is old enough: a service dates what it is given itself.
+_OLD_AT_ONCE = -60_000
+_numbers = itertools.count(1)
+
+
+class BucketSite(FullSite):
+    """A site in a bucket. The engine reaches it through the proxy, the test does not."""
+
+    # Neither a line feed nor what is no UTF-8 can be a key that a service answers about in XML.
+    odd_names = ("photos/café +%.jpg".encode(), b"thumbs/" + 250 * b"t")
+
+    def __init__(self, database: Any, server: S3Server, proxy: FaultyProxy) -> None:
+        self._url = server.url
+        self._bucket = server.shared_bucket()
+        self._prefix = f"faults/{next(_numbers)}/"
+        self.proxy = proxy
+        self.storage_options = {**server.options, "endpoint_url": proxy.url}
+        self.client = server.client()
+        root = f"s3://{self._bucket}/{self._prefix}"
+        self._set_up(database, f"{root}media", f"{root}kept")
+
+    def _set_up(self, database: Any, media_root: str, quarantine_root: str) -> None:
+        super()._set_up(database, media_root, quarantine_root)
+        self.options["storage_options"] = self.storage_options
+
+    def _fill(self) -> None:
+        """Less than on a disk, for each object costs several requests: one or two of each kind."""
+        self.database.insert("album", [{"id": 1, "title": "summer"}])
+        self.photo(1, "photos/kept.jpg", content_type_id=7, album_id=1)
+        self.photo(11, "photos/never attached.jpg", thumb="thumbs/never attached.jpg")
+        self.photo(21, "photos/gone.jpg", content_type_id=7, on_disk=False, thumb="thumbs/gone.jpg")
+        self.write("thumbs/never attached.jpg", "thumbs/gone.jpg", "photos/left over.jpg", *self.odd_names)
+        self.database.insert("favorite", [{"id": 1, "photo_id": 11, "note": "№ 1"}])
+
+    def in_this_process(self) -> None:
+        """Leave the connections to the process from which this one was forked."""
+        self.client = new_client(self._url)
+
+    def job(self, name: str, **more: Any) -> Any:
+        return super().job(name, **{"patience": _OLD_AT_ONCE, **more})
+
+    def write(self, *paths: str | bytes, content: bytes | None = None, hours: float = 48) -> None:
+        for path in paths:
+            name = path if isinstance(path, str) else path.decode()
+            body = f"picture {name}".encode() if content is None else content
+            self.client.put_object(
+                Bucket=self._bucket, Key=f"{self._prefix}media/{name}", Body=body, ContentType="image/jpeg"
+            )
+
+    def keys(self, below: str = "media/") -> list[str]:
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix + below
+        )
+        return [one["Key"] for page in pages for one in page.get("Contents", ())]
+
+    def _object(self, key: str) -> tuple[Any, ...]:
+        said = self.client.get_object(Bucket=self._bucket, Key=key)
+        return "-", said["ContentType"], said["Body"].read()
+
+    def files(self) -> dict[bytes, Any]:
+        start = len(f"{self._prefix}media/")
+        return {key[start:].encode(): self._object(key) for key in self.keys()}
+
+    def state(self) -> tuple[Any, Any]:
+        return self.files(), dump(self.database)
+
+    @property
+    def place(self) -> Any:
+        return place_of(self.site())
+
+    def kept(self) -> dict[bytes, Any]:
+        there, found = set(self.keys("kept/")), {}
+        for name in self.batches():
+            with quarantine.opened(self.place, name) as batch:
+                for file in batch.files():
+                    key = f"{self._prefix}kept/{name}/{FILES}/{file.stored}"
+                    if key in there:
+                        found[file.path] = self._object(key)
+        return found
+
+    def forget_batches(self) -> None:
+        for key in self.keys("kept/"):
+            self.client.delete_object(Bucket=self._bucket, Key=key)
+
+
+@contextmanager
+def impatient_clients() -> Iterator[None]:
+    """Clients of the engine that try again at once and do not wait long, on services that anybody may read.
+
+    A lock that a killed run has left is free.
+    """
+    patches = (
+        mock.patch.object(client, "ATTEMPTS", 3),
+        mock.patch.object(client, "_READ_LIMIT", LATE * 0.6),
+        mock.patch("botocore.endpoint.time", SimpleNamespace(sleep=lambda _seconds: None)),
+        mock.patch.object(lease, "FREE_AFTER", -(10**10)),
+        mock.patch.object(PrivateBucket, "require_private"),
+    )
+    with ExitStack() as stack:
+        for patch in patches:
+            stack.enter_context(patch)
+        yield
+
+
+def bucket_round(
+    site: BucketSite, name: str, work: Callable[[], object], fault: S3Fault, figures: Figures
+) -> Ended:
+    """Let a fault happen to some work, then let the job do it and bring everything back; notes each loss."""
+    ended = _in_child(site, work, fault)
+    figures.faults[f"{fault.kind}{' for good' if fault.lasting else ''}"] += 1
+    _look_after(site, name, ended, fault, figures)
+    return ended
+
+
+def _look_after(site: BucketSite, name: str, ended: Ended, fault: object, figures: Figures) -> None:
+    site.proxy.begin()
+    figures.rounds += 1
+    figures.ends[ended.how] += 1
+    found = list(losses(site))
+    if ended.trouble:
+        figures.tracebacks.append(f"{fault}: {ended.trouble}")
+    finish(lambda: cleaned(site, [name]))
+    finish(site.restore_all)
+    if site.state() != site.start:
+        found.append(f"not all came back: {difference(site)}")
+    site.forget_batches()
+    figures.losses += [f"{name}, {fault}: {loss}" for loss in found]
+
+
+def _in_child(site: BucketSite, work: Callable[[], object], fault: S3Fault | None) -> Ended:
+    site.proxy.begin(fault)
+
+    def in_its_process() -> None:
+        site.in_this_process()
+        work()
+
+    def victim(pid: int) -> None:
+        site.proxy.victim = pid
+
+    return in_child(in_its_process, NO_FAULT, victim)
+
+
+def honestly(site: BucketSite, name: str) -> Callable[[], None]:
+    """A run that has to say what it has done: each object that is gone, and none that is there."""
+
+    def work() -> None:
+        before = set(site.keys())
+        _plan, outcome = site.run(name)
+        gone = len(before.difference(site.keys()))
+        if outcome is None:
+            assert not gone, f"{gone} objects are gone after a run that says that it has removed nothing"
+            return
+        most = outcome.removed.files + outcome.failed.total
+        assert gone <= most or outcome.error, f"{gone} objects are gone, and {most} were reported"
+        assert outcome.removed.files <= gone, (
+            f"{outcome.removed.files} objects are said to be gone, not {gone}"
+        )
+
+    return work
+
+
+def requests_of(site: BucketSite, name: str, work: Callable[[], object]) -> int:
+    """How many requests the work makes when nothing goes wrong."""
+    ended = _in_child(site, work, None)
+    assert (ended.how, ended.trouble) == ("done", "")
+    number, figures = site.proxy.requests, Figures()
+    _look_after(site, name, ended, "no fault", figures)
+    assert figures.losses == []
+    return number
+
+
+def some_s3_fault(chance: random.Random, requests: int) -> S3Fault:
+    kind = chance.choice(KINDS)
+    lasting = not kind.startswith("kill") and chance.random() < 0.3
+    return S3Fault(kind, chance.randint(1, requests), lasting)
+
+
+def random_bucket_rounds(site: BucketSite, rounds: int, chance: random.Random, figures: Figures) -> None:
+    """Rounds of every job, and of restoring, with every kind of fault."""
+    requests = {name: requests_of(site, name, cleaning(site, name)) for name in JOBS}
+    for _number in range(rounds):
+        name = chance.choice(JOBS)
+        work: Callable[[], object] = honestly(site, name)
+        if chance.random() < 0.3:
+            site.run(name)
+            work = site.restore_all
+        bucket_round(site, name, work, some_s3_fault(chance, requests[name]), figures)
