@@ -107,9 +107,10 @@ profiles: .venv/bench.stamp ## where the engine spends its time: make profiles S
 test-versions: .venv/tests.stamp ## on each version that can be had, or: make test-versions ONLY=controller ANSIBLE=2.18 ON=3.11
 	$(WITH_VENV) python tests/run_versions.py $(ONLY:%=--only %) $(ANSIBLE:%=--ansible %) $(ON:%=--python %)
 
-test-full: .venv/tests.stamp ## all that speaks to a database through other drivers, the page with each ansible-core
+test-full: .venv/tests.stamp ## all that speaks to a database through other drivers, the page with each ansible-core, an inventory in Spark
 	$(WITH_VENV) python tests/run_versions.py --only driver
 	$(WITH_VENV) python tests/run_versions.py --only page
+	$(WITH_VENV) python tests/run_versions.py --only spark
 
 coverage: .venv/tests.stamp ## which lines and branches of engine and modules the tests reach
 	@rm -rf .build/coverage && mkdir -m 1777 -p .build/coverage

@@ -41,6 +41,7 @@ INTEGRATION = tuple(
     )
 )
 PAGE = ("tests/integration/test_review_names.py",)
+SPARK = ("tests/integration/test_inventory_spark.py",)
 PROBE = ("tests/unit/plugins/module_utils/config/django",)
 QUARANTINE = tuple(f"tests/integration/test_{name}.py" for name in ("quarantine", "restore", "restored_rows"))
 ON_POSTGRESQL = ("-k", "postgresql", *ENGINE, *QUARANTINE)
@@ -143,6 +144,15 @@ def page_trials(wanted: Wanted) -> Iterator[Trial]:
     """The page to review, of files with names that a controller might take for something else."""
     for tools in controllers(wanted):
         yield Trial("page", versions(tools, "ansible-core"), tools, PAGE)
+
+
+def spark_trials(wanted: Wanted) -> Iterator[Trial]:
+    """The join of an inventory in Spark, which is too large for the environment of all tests."""
+    found = wanted.interpreters(OLDEST_CONTROLLER_PYTHON)
+    if found:
+        packages = [CONTROLLERS[NEWEST], *PYTEST, *DRIVERS, "duckdb >= 1.2", "pyspark >= 4.0"]
+        tools = environment("spark", found[max(found)], packages)
+        yield Trial("spark", versions(tools, "pyspark"), tools, SPARK)
 
 
 @lru_cache(maxsize=None)
@@ -285,6 +295,7 @@ def tried(trial: Trial) -> Row:
 KINDS: Mapping[str, Sequence[Callable[[Wanted], Iterator[Trial]]]] = {
     "controller": [controller_trials],
     "page": [page_trials],
+    "spark": [spark_trials],
     "target": [engine_trials, distribution_trials],
     "driver": [driver_trials],
     "project": [project_trials],

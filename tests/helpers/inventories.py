@@ -9,13 +9,17 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Iterable, NamedTuple
 from urllib.parse import quote_plus
 
 import duckdb
 
+from engine.compare.candidates import CandidateList
+from engine.compare.inventory import InventoryKeys
 from helpers.checkout import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "howto" / "inventory.md"
@@ -32,6 +36,47 @@ class Version(NamedTuple):
     key: str
     is_latest: bool = True
     is_delete_marker: bool = False
+
+
+# Names that quoting, encoding or decoding gets wrong: each is there once with a reference and once without.
+HOSTILE = [
+    "a b.jpg",
+    "a+b.jpg",
+    "100%.jpg",
+    "%41.jpg",
+    'q"u,o\nte.jpg',
+    "Café.jpg",
+    "Cafe\u0301.jpg",
+    "ü/'.jpg",
+]
+BUCKET, PREFIX = "footycollect", "media/"
+
+
+def write_hostile_site(folder: Path, form: str) -> Path:
+    """Write an inventory with such names, and the export of the references, whose path is returned."""
+    keys = InventoryKeys(f"s3://{BUCKET}/{PREFIX}".rstrip("/").encode())
+    exported = [keys.key_of(f"kept/{name}".encode()) for name in [*HOSTILE, *HOSTILE, "gone.jpg"]]
+    references = folder / "references.csv"
+    references.write_text("".join(f"{key}\n" for key in ["key", *exported]))
+    there = [Version(f"{PREFIX}{place}/{name}") for place in ("kept", "lost") for name in HOSTILE]
+    others = [
+        Version(f"{PREFIX}lost/old.jpg", is_latest=False),
+        Version(f"{PREFIX}lost/deleted.jpg", is_delete_marker=True),
+        Version("media-old/lost/a.jpg"),
+        Version("lost/a.jpg"),
+    ]
+    write_inventory(folder, form, BUCKET, [*there, *others])
+    return references
+
+
+def candidates_of(file: Path) -> list[str]:
+    """The paths in a list of candidates of that site; there is nothing else in it."""
+    site = SimpleNamespace(media_root=f"s3://{BUCKET}/{PREFIX}".rstrip("/").encode())
+    job: Any = SimpleNamespace(candidates=os.fsencode(file), site=site)
+    refused: dict[bytes, str] = {}
+    found = [path.decode() for some in CandidateList(job).paths(refused.__setitem__) for path in some]
+    assert refused == {}
+    return found
 
 
 def statements(name: str) -> str:

@@ -14,58 +14,28 @@ from typing import Any, Callable
 import pytest
 
 from engine.cli import main as command
-from engine.compare.candidates import CandidateList
-from engine.compare.inventory import InventoryKeys
 from engine.errors import Exit
 from engine.media.s3.private.bucket import PrivateBucket
 from helpers.databases import TestDatabase
-from helpers.inventories import FORMS, Version, join_with_duckdb, write_inventory
+from helpers.inventories import (
+    FORMS,
+    HOSTILE,
+    Version,
+    candidates_of,
+    join_with_duckdb,
+    write_hostile_site,
+    write_inventory,
+)
 from helpers.s3_kit import S3Kit
 from helpers.s3_servers import MINISTACK, S3Server, Service
-
-HOSTILE = [
-    "a b.jpg",
-    "a+b.jpg",
-    "100%.jpg",
-    "%41.jpg",
-    'q"u,o\nte.jpg',
-    "Café.jpg",
-    "Cafe\u0301.jpg",
-    "ü/'.jpg",
-]
-
-
-class Job:
-    """What a list is read for."""
-
-    class site:  # noqa: N801
-        media_root = b"s3://footycollect/media"
-
-    def __init__(self, candidates: Path) -> None:
-        self.candidates = str(candidates).encode()
 
 
 @pytest.mark.promise(8)
 @pytest.mark.parametrize("form", FORMS)
 def test_the_join_of_the_page_leaves_what_is_not_referenced(form: str, tmp_path: Path) -> None:
-    keys = InventoryKeys(Job.site.media_root)
-    referenced = [*(f"kept/{name}" for name in HOSTILE), "kept/gone.jpg"]
-    references = tmp_path / "references.csv"
-    exported = [keys.key_of(path.encode()) for path in [*referenced, *referenced]]
-    references.write_text("".join(f"{key}\n" for key in ["key", *exported]))
-    there = [f"media/{folder}/{name}" for folder in ("kept", "lost") for name in HOSTILE]
-    others = [
-        Version("media/lost/old.jpg", is_latest=False),
-        Version("media/lost/deleted.jpg", is_delete_marker=True),
-        Version("media-old/lost/a.jpg"),
-        Version("lost/a.jpg"),
-    ]
-    write_inventory(tmp_path, form, "footycollect", [*map(Version, there), *others])
-    refused: dict[bytes, str] = {}
-    found = CandidateList(Job(join_with_duckdb(tmp_path, form, references))).paths(refused.__setitem__)
-    paths = [path.decode() for some in found for path in some]
-    assert sorted(paths) == sorted(f"lost/{name}" for name in HOSTILE)
-    assert refused == {}
+    references = write_hostile_site(tmp_path, form)
+    found = candidates_of(join_with_duckdb(tmp_path, form, references))
+    assert found == sorted((f"lost/{name}" for name in HOSTILE), key=str.encode)
 
 
 class SiteInBucket:

@@ -24,7 +24,7 @@ from ..text import escaped, reason_of
 from .inventory import KEY, InventoryKeys
 
 # Paths that memory holds; more are sorted on disk.
-PATHS_IN_MEMORY = 200_000
+PATHS_IN_MEMORY = 100_000
 # Bytes of a line: a key of the greatest length, URL-encoded, and what else an inventory says of it.
 LONGEST_LINE = 1 << 16
 _BUCKET = "bucket"
