@@ -92,8 +92,9 @@ class PartsFile(NewFile):
 
     def close(self) -> None:
         if not self._is_closed:
-            self.sync()
+            # Also where that fails: who closes a file twice has heard of it.
             self._is_closed = True
+            self.sync()
 
     def _put(self) -> None:
         self._bucket.put(part_key(self._name, self._generation, self._number), bytes(self._waiting))

@@ -205,3 +205,19 @@ def test_a_head_that_ends_too_early_proves_nothing(service: OddService, bucket: 
     service.otherwise["head_object"] = lambda _ask, _asked: {}
     with pytest.raises(BucketError, match="does not say how large"):
         bucket.head(KEY)
+
+
+def test_what_cannot_be_written_at_the_end_of_a_file_is_an_error_once(
+    service: OddService, folder: BucketFolder
+) -> None:
+    """As of a file on a disk, which is closed whatever comes of what was still to be written."""
+
+    def fails(_ask: Ask, _asked: Mapping[str, Any]) -> Any:
+        raise BucketError("the service asks to slow down", status=503)
+
+    file = folder.create("manifest")
+    file.write(b"a line")
+    service.otherwise["put_object"] = fails
+    with pytest.raises(BucketError):
+        file.close()
+    file.close()
