@@ -182,7 +182,9 @@ class MySQLConnection:
         mode, files = address.ssl_mode, address.ssl
         if self._driver.__name__ == "MySQLdb":
             return {**({"ssl_mode": mode} if mode else {}), **({"ssl": files} if files else {})}
-        if mode == "DISABLED":
+        # Over a socket, nobody is between the two, and to get ready for TLS takes longer than to connect.
+        is_left_to_us = not (mode or files or "read_default_file" in address.options)
+        if mode == "DISABLED" or (is_left_to_us and "unix_socket" in address.options):
             return {"ssl_disabled": True}
         if mode in ("", "PREFERRED") and not files:
             return {}

@@ -144,6 +144,7 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
         return str(name)
 
     def close(self) -> None:
+        self._end_reading()
         # The server releases a lock only some time after it sees the connection closed.
         with suppress(DriverError):
             self._connection.execute("ROLLBACK", [])

@@ -10,6 +10,7 @@ import re
 from abc import abstractmethod
 from typing import Any, Match, Sequence
 
+from ..base import DriverError
 from ..catalog import Table
 from ..sweep import (
     LONGEST,
@@ -47,6 +48,8 @@ class MySQLSweep(MySQLCatalog):
     """A database whose text is streamed, by a connection of its own."""
 
     _connection: MySQLConnection
+    # Kept from table to table: to open one may take longer than to read a table.
+    _reading: MySQLConnection | None = None
 
     @abstractmethod
     def _settle(self, connection: MySQLConnection) -> None:
@@ -81,13 +84,8 @@ class MySQLSweep(MySQLCatalog):
         texts = [sql.text(sql.field("t", name), table.columns[name]) for name in searched.columns]
         length = " + ".join(f"coalesce(LENGTH({text}), 0)" for text in texts)
         rows = f"FROM {sql.relation(table)} AS t"
-        reading = self._connection.another()
+        reading = self._opened_for_reading()
         try:
-            self._settle(reading)
-            name, factor = ("max_statement_time", 1) if self._is_mariadb else ("max_execution_time", 1000)
-            reading.execute(f"SET SESSION {name} = {LONGEST * factor}", [])
-            # Rows that grow meanwhile must be found by one of the two.
-            reading.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", [])
             reading.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT", [])
             whole = f"SELECT {', '.join([*key, *map(_sent, texts)])} {rows} WHERE {length} <= {PIECE}"
             for batch in reading.stream(whole, [], TEXTS_AT_ONCE):
@@ -101,7 +99,33 @@ class MySQLSweep(MySQLCatalog):
                     for batch in reading.stream(statement, [], TEXTS_AT_ONCE):
                         pieces = [_with_piece(row, len(key), number, len(texts)) for row in batch]
                         receive(Rows(pieces, len(key), len(texts)))
-        finally:
+            reading.execute("ROLLBACK", [])
+        except BaseException:
+            # There may be rows on their way that nobody has read.
+            self._end_reading()
+            raise
+
+    def _opened_for_reading(self) -> MySQLConnection:
+        if self._reading is not None:
+            return self._reading
+        reading = self._connection.another()
+        try:
+            self._settle(reading)
+            name, factor = ("max_statement_time", 1) if self._is_mariadb else ("max_execution_time", 1000)
+            reading.execute(f"SET SESSION {name} = {LONGEST * factor}", [])
+            # Rows that grow meanwhile must be found by one of the two.
+            reading.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", [])
+        except DriverError:
+            # With other settings, it might leave out rows.
+            reading.close()
+            raise
+        self._reading = reading
+        return reading
+
+    def _end_reading(self) -> None:
+        """Close the connection by which texts are read, if there is one."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
             reading.close()
 
 

@@ -111,6 +111,14 @@ def test_a_connection_that_must_be_encrypted_is_not_left_plain(database: TestDat
         connect(f"{database.url}&ssl_mode={mode}", read_only=True).close()
 
 
+def test_nothing_is_prepared_for_tls_over_a_socket(
+    mariadb: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = "pymysql.connections.Connection._create_ssl_ctx"
+    monkeypatch.setattr(prepare, lambda *_given: pytest.fail("certificates were read"))
+    connect(mariadb.url, read_only=True).close()
+
+
 def test_an_address_is_split_as_it_was_written() -> None:
     address = Address("mysql://k%40it:p%3Aw@db.internal:3307/k%2Fit?ssl-ca=/ca.pem&ssl_mode=verify_ca")
     assert address.options == {

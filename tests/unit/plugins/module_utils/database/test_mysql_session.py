@@ -17,6 +17,8 @@ from engine.database import connect
 from engine.database.base import PREPARED, DriverError
 from engine.database.catalog import ForeignKey
 from engine.database.mysql import database as mysql_module
+from engine.database.mysql import sweep as sweep_module
+from engine.database.mysql.connection import MySQLConnection
 from engine.errors import CommitUnknown, DatabaseError, SiteError
 from engine.plan.dependents.links import Dependents
 from helpers.databases import TestDatabase, connect_mariadb
@@ -428,6 +430,62 @@ def test_rows_of_a_few_files_are_found_without_a_table_of_keys(
         monkeypatch.setattr(opened, "_keys", lambda *_asked: pytest.fail("a table of keys was made"))
         [[row]] = opened.rows_by_file(selection(opened), asked)
         assert row.file == b"p/1.jpg"
+
+
+@pytest.mark.promise(14)
+def test_all_texts_are_read_by_one_connection_while_nothing_goes_wrong(
+    photos: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos.run("CREATE TABLE note (words text); INSERT INTO note VALUES ('a'), ('b'), ('c')")
+    monkeypatch.setattr(sweep_module, "TEXTS_AT_ONCE", 1)
+    connected: list[Any] = []
+    another = MySQLConnection.another
+    monkeypatch.setattr(
+        MySQLConnection, "another", lambda self: connected.append(another(self)) or connected[-1]
+    )
+
+    def gone(_block: Any) -> None:
+        raise DatabaseError("nobody takes it")
+
+    with connect(photos.url, read_only=True) as opened:
+        tables = opened.searched_columns().tables
+        assert [table.name for table in tables] == ["note", "photo"]
+
+        def read() -> list[str]:
+            found: list[Any] = []
+            for table in tables:
+                opened.read_texts(table, lambda block: found.extend(row.texts[0] for row in block))
+            return found
+
+        whole = ["a", "b", "c", "p/1.jpg", "p/2.jpg", "p/3.jpg"]
+        assert read() == read() == whole
+        assert len(connected) == 1
+        # It holds no snapshot, on which others would wait.
+        assert opened.open_transactions() == {}
+        # Of one that was left in the middle of a table, the rest might be taken for another one.
+        with pytest.raises(DatabaseError, match="nobody takes it"):
+            opened.read_texts(tables[0], gone)
+        assert read() == whole
+        photos.run(f"KILL {connected[-1].fetch('SELECT connection_id()', [])[0][0]}")
+        with pytest.raises(DatabaseError, match="searching note for mentions of files failed"):
+            read()
+        assert read() == whole
+
+
+@pytest.mark.promise(14)
+def test_no_texts_are_read_by_a_connection_whose_settings_were_refused(
+    photos: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(photos.url, read_only=True) as opened:
+        [table] = opened.searched_columns().tables
+
+        def refused(_connection: Any) -> None:
+            raise DriverError("No.")
+
+        monkeypatch.setattr(opened, "_settle", refused)
+        for _attempt in range(2):
+            with pytest.raises(DatabaseError, match=r"No\."):
+                opened.read_texts(table, lambda _block: pytest.fail("rows came"))
 
 
 @pytest.fixture
