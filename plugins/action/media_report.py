@@ -15,8 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._reconcile.config.options import REPORT_BYTES
 from ..module_utils._reconcile.errors import CleanupError
-from ..module_utils._reconcile.report.lists import ListFile
-from ..module_utils._reconcile.report.page.document import BESIDE_LISTS
+from ..module_utils._reconcile.report.lists import BESIDE_LISTS, ListFile
 from ..module_utils._reconcile.report.page.page import Page, Part, as_html, read_documents, read_page
 
 _JOBS = {

@@ -38,13 +38,13 @@ _value:
 
 from typing import Any, Callable
 
-from ..module_utils._fleet.rows import OUTLIER
+from ..module_utils._fleet.rows import OF_THE_FLEET
 from ..module_utils._fleet.verdicts import accepted
 
 
 def cleanup_accept(accept: Any) -> list[str]:
     """What the modules accept."""
-    return [part for part in accepted(accept) if part != OUTLIER]
+    return [part for part in accepted(accept) if part not in OF_THE_FLEET]
 
 
 class FilterModule:

@@ -13,7 +13,9 @@ description:
   - Takes the rows of all hosts in the order of the play, and returns by host which of its jobs are held
     back, and what it is warned of.
   - Of hosts with the same database and the same media store, the first one cleans, and the others are held
-    back. Hosts that have one of the two in common are warned.
+    back.
+  - Sites that have one of the two in common are warned. What the one would remove of the other is held back
+    (V(refused)), orphans of a common media store, and missing or incomplete records of a common database.
   - A plan that stands out from those of the other hosts is held back as an outlier. In a group of at least
     five hosts (the same job of a site of the same name, else the same kind of job), the limit for the share
     of what was examined is the median of all shares, and above it 5 percentage points or three times the
@@ -28,7 +30,8 @@ options:
     required: true
   accept:
     description:
-      - The value of C(media_cleanup_accept); with V(outlier) in it, no plan is held back as an outlier.
+      - The value of C(media_cleanup_accept). With V(outlier) in it, no plan is held back as an outlier; with
+        V(shared_media) or V(shared_database), none because of a common media store or database.
     type: raw
 seealso:
   - plugin: django_media.cleanup.cleanup_rows
@@ -46,8 +49,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - By host, C(held) with the C(state) (V(shared) or V(outlier)) and the C(reason) of each job that is held
-      back, by its number as text; and C(warnings).
+    - By host, C(held) with the C(state) (V(shared), V(refused) or V(outlier)) and the C(reason) of each job
+      that is held back, by its number as text; C(warnings); and C(left_out), the numbers of the quarantines
+      that are not purged, because a job of theirs is held back, was refused or failed.
   type: dict
 """
 
@@ -55,13 +59,12 @@ from typing import Any, Callable, Sequence
 
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils._fleet.rows import OUTLIER
 from ..module_utils._fleet.verdicts import accepted, verdicts
 
 
 def cleanup_verdicts(rows: Sequence[Any], accept: Any = None) -> Any:
     """What is held back on each host, and why."""
-    return wrap_var(verdicts(rows, OUTLIER in accepted(accept)))
+    return wrap_var(verdicts(rows, accepted(accept)))
 
 
 class FilterModule:

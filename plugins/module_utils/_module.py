@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from typing import Any, Iterable, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.parameters import remove_values
@@ -34,24 +34,15 @@ class Module(AnsibleModule):  # type: ignore[misc]
 
     def __init__(self, **specification: Any) -> None:
         super().__init__(**specification)
-        environment = self._environment()
-        # Ansible takes each value for a secret, and would hide each "1" and each path in the result.
-        self.no_log_values -= set(map(str, environment.values()))
-        self.no_log_values |= secret_values(environment)
-        secret = self.params.get("database_url") or ""
-        for option, value in self.params.items():
-            if option != "database_url" and "://" in secret and secret in _texts(value):
-                # In a message it may be taken apart or normalized, and would not be recognized as a secret.
-                self.fail_json(msg=f"{option} holds the value of database_url. Correct this option.")
+        self.no_log_values: set[str] = without_plain(self.no_log_values, self._environment())
+        why = why_secret_shows(self.params)
+        if why:
+            self.fail_json(msg=why)
 
     def fail_json(self, msg: str, **kwargs: Any) -> None:
-        secret = self.params.get("database_url")
-        if isinstance(secret, str) and secret:
-            # What was meant as a list is split at its commas.
-            self.no_log_values.update({secret, *(part for part in secret.split(",") if "@" in part)})
+        self.no_log_values |= parts_of_secrets(self.params)
         # A text where suboptions belong is parsed as "key=value" pairs, which splits a secret.
         plain = {name: value for name, value in self._shown().items() if not _has_suboptions(value)}
-        self.no_log_values |= secret_values(self._environment())
         super().fail_json(msg, **{"invocation": {"module_args": plain}, **kwargs})
 
     def exit_json(self, **kwargs: Any) -> None:
@@ -59,9 +50,7 @@ class Module(AnsibleModule):  # type: ignore[misc]
 
     def _environment(self) -> dict[str, Any]:
         """The environment variables of the Django project that the task itself names."""
-        django = self.params.get("django")
-        environment = django.get("environment") if isinstance(django, dict) else None
-        return environment if isinstance(environment, dict) else {}
+        return _environment_of(self.params)
 
     def _shown(self) -> dict[str, Any]:
         """The parameters without what is secret: the environment of a Django project, keys of a bucket."""
@@ -76,6 +65,40 @@ class Module(AnsibleModule):  # type: ignore[misc]
     def warn(self, warning: str, **kwargs: Any) -> None:
         """Warn without secrets: Ansible removes them from all of a result but its warnings."""
         super().warn(remove_values(printable(warning), self.no_log_values), **kwargs)
+
+
+def why_secret_shows(options: Mapping[str, Any]) -> str:
+    """Which other option holds the secret of database_url, and what to do; empty if none does."""
+    secret = options.get("database_url") or ""
+    for option, value in options.items():
+        if option != "database_url" and "://" in secret and secret in _texts(value):
+            # In a message it may be taken apart or normalized, and would not be recognized as a secret.
+            return f"{option} holds the value of database_url. Correct this option."
+    return ""
+
+
+def without_plain(secrets: set[str], environment: Mapping[str, Any]) -> set[str]:
+    """Secrets as Ansible finds them, and of the environment of a Django project only what is one.
+
+    Ansible takes each value for a secret, and would hide each "1" and each path in the result.
+    """
+    return (secrets - set(map(str, environment.values()))) | secret_values(environment)
+
+
+def parts_of_secrets(options: Mapping[str, Any]) -> set[str]:
+    """What is secret in options that are not validated, and may be of any type."""
+    secret = options.get("database_url")
+    # What was meant as a list is split at its commas.
+    parts = (
+        {secret, *(part for part in secret.split(",") if "@" in part)} if isinstance(secret, str) else set()
+    )
+    return (parts - {""}) | secret_values(_environment_of(options))
+
+
+def _environment_of(options: Mapping[str, Any]) -> dict[str, Any]:
+    django = options.get("django")
+    environment = django.get("environment") if isinstance(django, dict) else None
+    return environment if isinstance(environment, dict) else {}
 
 
 def _texts(value: Any) -> str:

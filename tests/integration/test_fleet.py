@@ -76,6 +76,22 @@ def test_each_host_of_a_rollout_ends_as_it_must(ansible: Ansible, tmp_path: Path
     assert document["totals"]["removed"] == {"records": 0, "files": 4, "bytes": 28}
 
 
+@pytest.mark.promise("guards")
+def test_no_site_takes_the_files_of_another_database(ansible: Ansible, tmp_path: Path) -> None:
+    first, second = (sqlite_site(tmp_path / name, 1) for name in ("first", "second"))
+    before = first.state(), second.state()
+    hosts = {
+        "web1": only(first, "orphans"),
+        "web2": only(second, "orphans", media_root=str(first.media)),
+    }
+    run = ansible.clean(hosts, *FORCE, "-e", "media_cleanup_max_removal_percent=100")
+    assert (first.state(), second.state()) == before
+    assert run.status == 2
+    assert {host: numbers["failed"] for host, numbers in run.recap.items()} == {"web1": 1, "web2": 1}
+    assert "held back (refused): its media store is also that of web2, with another database" in run.words
+    assert "2 hosts, 2 not well; 2 jobs: 2 refused" in run.words
+
+
 def test_a_run_that_only_reports_removes_nothing(ansible: Ansible, tmp_path: Path) -> None:
     site = sqlite_site(tmp_path / "web", 1)
     before = site.state()

@@ -64,8 +64,8 @@ def test_a_dry_run_shows_every_plan_and_ends_without_asking(kit: Site, album: Si
             assert f"+++ after: {name} {job}" in run.output
     assert "-photos/orphan.jpg 7 bytes" in run.words
     assert "Type yes" not in run.output
-    # As ever in check mode, what would change counts as changed: the two kinds of jobs.
-    assert run.recap["web"]["changed"] == 2
+    # As ever in check mode, what would change counts as changed: all plans are one task.
+    assert run.recap["web"]["changed"] == 1
     assert run.recap["web"]["failed"] == 0
 
 
@@ -306,8 +306,8 @@ def test_force_does_not_ask_and_becomes_root_and_nobody_else(
     assert run.output.count("removed 1 file, 7 bytes") == 2
     assert run.recap["web"]["changed"] == 2
     commands = log.read_text().splitlines()
-    # Four jobs, once to plan and once to remove.
-    assert len(commands) == 8
+    # All plans at once, and four jobs that remove.
+    assert len(commands) == 5
     assert all("-u root " in command for command in commands)
 
 

@@ -17,7 +17,7 @@ from typing import Any, Iterator
 import pytest
 import yaml
 
-from engine import process, work
+from engine import answers, process
 from helpers.commands import Command, Terminal
 from helpers.databases import new_sqlite
 from helpers.modules import plugin, run_module
@@ -142,7 +142,7 @@ def test_a_result_may_have_what_the_modules_document_and_nothing_else() -> None:
         "django_site_info",
     )
     documented = {key for module in modules for key in yaml.safe_load(plugin(module).RETURN)}
-    assert set(work.RESULT_TYPES) == documented | {"changed", "diff"}
+    assert set(answers.RESULT_TYPES) == documented | {"changed", "diff"}
 
 
 def test_an_owner_whom_the_host_does_not_know_gets_no_group_of_roots(theirs: Site) -> None:

@@ -29,6 +29,12 @@ NOT_WELL = (OUTLIER, REFUSED, PARTIAL, BUSY, FAILED)
 # What a run does with a plan: it carries it out, or only shows it.
 CLEANS = "clean"
 REPORTS = "report"
+PURGE = "purge"
+# What a person may accept of a comparison of hosts, for one run; no module and no description takes it.
+SHARED_MEDIA = "shared_media"
+SHARED_DATABASE = "shared_database"
+OF_THE_FLEET = (OUTLIER, SHARED_MEDIA, SHARED_DATABASE)
+MODES = (CLEANS, REPORTS)
 
 NOTHING = {"records": 0, "files": 0, "bytes": 0}
 _UNKNOWN = {"database": "", "media": ""}
@@ -78,8 +84,7 @@ def purge_row(
         "mode": CLEANS if is_done else REPORTS,
         "site": str(quarantine["options"]["name"]),
         "index": -1 - quarantine["index"],
-        "job": "purge",
-        "task": "purge",
+        **dict.fromkeys(("job", "task"), PURGE),
         "identity": _UNKNOWN,
         "examined": 0,
         "changes": 0,

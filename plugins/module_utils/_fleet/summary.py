@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from .._reconcile.text import counted, printable
-from .rows import CLEANS, FAILED, NOT_WELL, NOTHING, PLANNED, SHARED, Row
+from .rows import CLEAN, CLEANS, FAILED, NOT_WELL, NOTHING, PLANNED, PURGE, SHARED, Row, with_verdicts
 
 VERSION = 1
 # A table with more jobs than this shows only those that are not well, and of these no more.
@@ -42,7 +42,7 @@ def summary(
     rows: Sequence[Row], hosts: Hosts, verdicts: Mapping[str, Mapping[str, Any]], mode: str
 ) -> dict[str, Any]:
     """The summary as data: its ``version``, ``mode``, ``hosts``, ``totals``, ``warnings`` and ``jobs``."""
-    jobs = [*map(_job, rows), *map(_silent, hosts.silent)]
+    jobs = [*map(_job, _judged(rows, verdicts)), *map(_silent, hosts.silent)]
     states = Counter(job["state"] for job in jobs)
     return {
         "version": VERSION,
@@ -88,6 +88,16 @@ def lines(of: Mapping[str, Any]) -> list[str]:
     if len(of["warnings"]) > MOST_SHOWN:
         told.append(f"… and {counted(len(of['warnings']) - MOST_SHOWN, 'more warning')}")
     return [*told, *_totals(of)]
+
+
+def _judged(rows: Iterable[Row], verdicts: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
+    """The rows as the verdicts leave them, without purges that have nothing to delete or are left out."""
+    nothing: Mapping[str, Any] = {"held": {}, "left_out": []}
+    for row in rows:
+        verdict = verdicts.get(row["host"], nothing)
+        is_purge = row["job"] == PURGE
+        if not (is_purge and (row["state"] == CLEAN or -1 - row["index"] in verdict["left_out"])):
+            yield from with_verdicts([row], verdict["held"])
 
 
 def _job(row: Row) -> dict[str, Any]:

@@ -22,7 +22,7 @@ import tempfile
 import time
 import zipfile
 from contextlib import ExitStack, contextmanager, suppress
-from typing import IO, Any, Callable, Iterator, Mapping, cast
+from typing import IO, Any, Callable, Iterator, Mapping, Sequence, Union, cast
 
 from .config.trust.paths import ROOT
 from .config.trust.site_user import Worker
@@ -31,6 +31,8 @@ from .libc import libc_function
 from .text import printable
 
 Hear = Callable[[str, Any], Any]
+# What is JSON: one request, or a list of them.
+Request = Union[Mapping[str, Any], Sequence[Mapping[str, Any]]]
 
 # Bytes that a process may send in all: an approved plan and bounded lists fit. In memory, JSON takes many
 # times as much.
@@ -68,7 +70,7 @@ main()
 # The parent's side.
 
 
-def run(worker: Worker, entry: str, request: Mapping[str, Any], hear: Hear) -> Any:
+def run(worker: Worker, entry: str, request: Request, hear: Hear) -> Any:
     """Let ``main`` of a module of the engine do the work as ``worker``; return the result that it sent.
 
     ``hear`` is called with the kind and the content of each message before the result; what it returns
@@ -209,7 +211,7 @@ class _Conversation:
         self._parts: list[bytes] = []
         self._said = b""
 
-    def hold(self, request: Mapping[str, Any], hear: Hear) -> Any:
+    def hold(self, request: Request, hear: Hear) -> Any:
         with selectors.DefaultSelector() as self._selector:
             for stream in (self._output, self._errors):
                 self._selector.register(stream, selectors.EVENT_READ)

@@ -16,15 +16,15 @@ from functools import partial
 from typing import Any, Mapping, TextIO
 
 from .. import process
+from ..answers import RESULT_TYPES, Emit, as_printable
 from ..config.django.environment import read_by_parent
 from ..config.trust.site_user import Worker
 from ..errors import CleanupError, Exit, worst
 from ..report import metrics
-from ..report.lists import Emit, ListFile
+from ..report.lists import ListFile
 from ..report.page.file import PageFile
 from ..text import printable
 from ..version import VERSION
-from ..work import RESULT_TYPES, as_printable
 from .outcome_files import write_files
 from .terminal import CLEAR_LINE, write
 

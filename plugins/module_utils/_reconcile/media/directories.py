@@ -13,7 +13,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
-from typing import AbstractSet
+from typing import AbstractSet, NamedTuple, Sequence
 
 from ..config.trust.paths import ROOT, is_writable_by_others, user_words
 from ..errors import SiteError
@@ -23,6 +23,8 @@ from .store import Blocked, Changed, FileState
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Where a directory that is open can be read by its descriptor.
 HANDLES = "/proc/self/fd"
+# Directories on the way to the last one that are kept open; the way to a deeper one begins at the root.
+MOST_LEVELS = 16
 
 _KINDS = {
     stat.S_IFREG: "file",
@@ -65,20 +67,27 @@ def status_of(handle: int, path: bytes) -> os.stat_result:
     Raises SiteError, and closes it, if root is about to work where somebody else may change what is there.
     """
     status = os.fstat(handle)
+    try:
+        _require_roots_own(status, handle, path)
+    except SiteError:
+        os.close(handle)
+        raise
+    return status
+
+
+def _require_roots_own(status: os.stat_result, handle: int, path: bytes) -> None:
     if os.geteuid() != ROOT:
-        return status
+        return
     why = ""
     if status.st_uid != ROOT:
         why = f"belongs to {user_words(status.st_uid)}"
     elif is_writable_by_others(status, {ROOT}, handle):
         why = f"can be written by others (mode {stat.S_IMODE(status.st_mode):o})"
     if why:
-        os.close(handle)
         raise SiteError(
             f"root does not work in a media root where somebody else may change what is in it: "
             f"'{escaped(path)}' {why}. Set user to the user who should clean the site."
         )
-    return status
 
 
 def place_of(status: os.stat_result) -> tuple[int, int]:
@@ -95,16 +104,26 @@ def reason(error: OSError | Blocked) -> str:
     return reason_of(error)
 
 
+class _Level(NamedTuple):
+    """A directory on the way to another one: its name in the one above, its descriptor, what it is."""
+
+    name: bytes
+    handle: int
+    place: tuple[int, int]
+
+
 class Directories:
     """The directories below an open root, but for those that are never entered, such as the quarantine.
 
-    The last one is remembered: paths come directory by directory.
+    The last one is remembered: paths come directory by directory. So are those on the way to it, for the
+    next one is likely to lie beside it; each is used again only if its name still leads to it.
     """
 
     def __init__(self, root: int, never: AbstractSet[bytes] = frozenset()) -> None:
         self._root = root
         self._never = never
-        self._last: tuple[bytes, int] | None = None
+        self._last: bytes | None = None
+        self._levels: list[_Level] = []
 
     def parent_of(self, path: bytes, create: bool = False) -> tuple[int, bytes]:
         """Lend a descriptor of the directory that a path lies in, and the name in it.
@@ -124,10 +143,50 @@ class Directories:
 
     def open(self, directory: bytes) -> int:
         """Lend a descriptor of a directory, as ``parent_of`` does."""
-        if self._last is None or self._last[0] != directory:
-            self.forget()
-            self._last = (directory, self.opened(directory))
-        return self._last[1]
+        if self._last != directory:
+            if b"\0" in directory:
+                raise Blocked("there is a NUL byte, which no path can hold")
+            self._last = None
+            names = [part for part in directory.split(b"/") if part not in (b"", b".")]
+            self._reach(names, directory)
+            self._last = directory
+        return self._levels[-1].handle if self._levels else self._root
+
+    def _reach(self, names: Sequence[bytes], directory: bytes) -> None:
+        if len(names) > MOST_LEVELS:
+            self._leave(0)
+            # No name is empty: it is not used again on the way to another one.
+            self._levels.append(_Level(b"", self.opened(directory), (0, 0)))
+            return
+        self._leave(self._still_there(names))
+        for name in names[len(self._levels) :]:
+            self._enter(name)
+
+    def _still_there(self, names: Sequence[bytes]) -> int:
+        """How many of the remembered directories are on this way, and are what their names lead to now."""
+        parent = self._root
+        for number, (level, name) in enumerate(zip(self._levels, names)):
+            if level.name != name:
+                return number
+            try:
+                status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            except OSError:
+                return number
+            if place_of(status) != level.place:
+                return number
+            _require_roots_own(status, level.handle, b"/".join(names[: number + 1]))
+            parent = level.handle
+        return min(len(self._levels), len(names))
+
+    def _enter(self, name: bytes) -> None:
+        """Open a directory in the last one of those on the way."""
+        reached = [*(level.name for level in self._levels), name]
+        handle = self._opened_in(self._levels[-1].handle if self._levels else self._root, reached)
+        self._levels.append(_Level(name, handle, place_of(status_of(handle, b"/".join(reached)))))
+
+    def _leave(self, kept: int) -> None:
+        while len(self._levels) > kept:
+            os.close(self._levels.pop().handle)
 
     def open_nearest(self, directory: bytes) -> int:
         """Lend a descriptor of the innermost directory of this path that exists, as ``open`` does."""
@@ -138,13 +197,12 @@ class Directories:
 
     def last(self, directory: bytes) -> int | None:
         """The descriptor of a directory if it is the one that was asked for last."""
-        return self._last[1] if self._last is not None and self._last[0] == directory else None
+        return self.open(directory) if self._last == directory else None
 
     def forget(self) -> None:
-        """Close the remembered directory: the next one is opened from the root on again."""
-        if self._last:
-            os.close(self._last[1])
-            self._last = None
+        """Close the remembered directories: the next one is opened from the root on again."""
+        self._last = None
+        self._leave(0)
 
     def opened(self, directory: bytes) -> int:
         """Open a directory part by part, for the caller to close.
@@ -158,25 +216,29 @@ class Directories:
         for part in directory.split(b"/"):
             if part in (b"", b"."):
                 continue
-            if part == b"..":
-                os.close(handle)
-                raise Blocked("'..' could lead out of the media root")
             reached.append(part)
-            if self._never and b"/".join(reached) in self._never:
-                os.close(handle)
-                raise Blocked("it lies in a folder of the cleanup itself, such as the quarantine")
             try:
-                inner = os.open(part, DIRECTORY, dir_fd=handle)
-            except OSError as error:
-                if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                    kind = kind_of(os.stat(part, dir_fd=handle, follow_symlinks=False))
-                    raise Blocked(f"'{escaped(part)}' is a {kind}") from None
-                raise
+                inner = self._opened_in(handle, reached)
             finally:
                 os.close(handle)
             handle = inner
             status_of(handle, b"/".join(reached))
         return handle
+
+    def _opened_in(self, parent: int, reached: Sequence[bytes]) -> int:
+        """Open the directory that is the last of these names, in the one above it."""
+        name = reached[-1]
+        if name == b"..":
+            raise Blocked("'..' could lead out of the media root")
+        if self._never and b"/".join(reached) in self._never:
+            raise Blocked("it lies in a folder of the cleanup itself, such as the quarantine")
+        try:
+            return os.open(name, DIRECTORY, dir_fd=parent)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                kind = kind_of(os.stat(name, dir_fd=parent, follow_symlinks=False))
+                raise Blocked(f"'{escaped(name)}' is a {kind}") from None
+            raise
 
     def _make(self, directory: bytes) -> None:
         """Make a directory, and those above it that are missing, each as its parent is."""

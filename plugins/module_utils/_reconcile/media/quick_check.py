@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import groupby
-from typing import TYPE_CHECKING, AbstractSet, Protocol
+from typing import TYPE_CHECKING, AbstractSet, Iterator, Protocol
 
 from ..spool import Ordered
 from .paths import outside
@@ -48,18 +49,14 @@ class QuickCheck:
     def not_found(self, paths: list[bytes]) -> list[bytes]:
         """Those of some paths in byte order that a quick check did not find; it proves nothing of them."""
         not_found: list[bytes] = []
-        for prefix, some in groupby(paths, key=_prefix):
-            together = list(some)
-            names = [path[len(prefix) :] for path in together]
+        for prefix, some in _by_directory(paths):
+            names = [path[len(prefix) :] for path in some]
             # What leads outside is checked, and reported, one by one.
             there: AbstractSet[bytes] = (
                 frozenset() if outside(prefix) else self.those_there(prefix[:-1], names)
             )
-            not_found += [
-                path
-                for path, name in zip(together, names)
-                if name not in there and not self._store.is_beside_last(path)
-            ]
+            left = [prefix + name for name in names if name not in there]
+            not_found += [path for path in left if not self._store.is_beside_last(path)]
         return not_found
 
     def those_there(self, directory: bytes, names: list[bytes]) -> AbstractSet[bytes]:
@@ -89,6 +86,23 @@ class QuickCheck:
 
 def _is_in(directory: bytes, other: bytes) -> bool:
     return directory == other or not other or directory.startswith(other + b"/")
+
+
+def _by_directory(paths: list[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
+    """The paths that lie one after the other in the same directory, each time with its prefix."""
+    start = 0
+    while start < len(paths):
+        prefix = _prefix(paths[start])
+        # What begins with the prefix ends before what has the next character in place of the slash.
+        end = bisect_left(paths, prefix[:-1] + b"0", start) if prefix else len(paths)
+        some = paths[start:end]
+        # Nearly always none lies in a subdirectory, and nothing has to be done for each path.
+        if b"".join(some).count(b"/") == len(some) * prefix.count(b"/"):
+            yield prefix, some
+        else:
+            for inner, together in groupby(some, key=_prefix):
+                yield inner, list(together)
+        start = end
 
 
 def _prefix(path: bytes) -> bytes:

@@ -15,18 +15,20 @@ import tempfile
 from contextlib import suppress
 from itertools import islice
 from types import TracebackType
-from typing import Any, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping
 
-from ..config.site import OrphansJob, RecordsJob
+from ..answers import Emit
 from ..config.trust.paths import require_own_folder
 from ..errors import CleanupError
-from ..plan.plan import Plan
 from ..text import escaped
-from .describe import describe
-from .description import Description
 
-# Takes a part of the text of a list; None after the last one.
-Emit = Callable[["str | None"], Any]
+if TYPE_CHECKING:
+    from ..config.site import OrphansJob, RecordsJob
+    from ..plan.plan import Plan
+    from .description import Description
+
+# Bytes of a report that are no list: the token of the plan, notes and messages.
+BESIDE_LISTS = 1 << 20
 
 # Characters that a file may have: paths of many hundred millions of files.
 LONGEST = 1 << 36
@@ -36,6 +38,9 @@ _ITEMS_AT_ONCE = 1_000
 
 def emit_list(job: OrphansJob | RecordsJob, plan: Plan, form: str, emit: Emit) -> None:
     """Emit all items of a plan, in their order and in one of the formats. Ends no list."""
+    # The parent of a site's process writes lists, and makes none.
+    from .describe import describe
+
     of = describe(job, plan, None)
     written = (text for item in plan.items for text in _FORMATS[form](of, item))
     for some in iter(lambda: "".join(islice(written, _ITEMS_AT_ONCE)), ""):

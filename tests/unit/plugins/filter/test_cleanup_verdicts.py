@@ -60,20 +60,85 @@ def test_two_sites_of_one_host_are_its_own() -> None:
     assert held(host_rows("web1", plan(1, **SITE), plan(2, **SITE))) == {}
 
 
+OTHER_MEDIA = at("postgresql:1@db:5432/kit", "ext:1@b")
+OTHER_DATABASE = at("postgresql:1@db:5432/staging", "nfs4 nas:/media:7")
+
+
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        (at("postgresql:1@db:5432/kit", "ext:1@b"), "its database is also that of web"),
-        (at("postgresql:1@db:5432/staging", "nfs4 nas:/media:7"), "its media store is also that of web"),
+        (OTHER_MEDIA, "its database is also that of web"),
+        (OTHER_DATABASE, "its media store is also that of web"),
     ],
 )
 def test_hosts_that_share_one_of_the_two_are_warned(other: dict[str, Any], words: str) -> None:
-    found = rows(plan(3, **SITE), plan(3, **other), plan(3, **at("a", "b")))
+    found = rows(plan(0, **SITE), plan(0, **other), plan(3, **at("a", "b")))
     verdicts = cleanup_verdicts(found)
     assert held(found) == {}
     assert {host: len(verdict["warnings"]) for host, verdict in verdicts.items()} == {"web1": 1, "web2": 1}
     assert f"kit: {words}2" in verdicts["web1"]["warnings"][0]
     assert f"kit: {words}1" in verdicts["web2"]["warnings"][0]
+
+
+@pytest.mark.promise("guards")
+@pytest.mark.parametrize(
+    ("kind", "other", "accept"),
+    [
+        ("orphans", OTHER_DATABASE, "shared_media"),
+        ("missing", OTHER_MEDIA, "shared_database"),
+        ("incomplete", OTHER_MEDIA, "shared_database"),
+    ],
+)
+def test_what_one_site_would_take_from_another_is_held_back(
+    kind: str, other: dict[str, Any], accept: str
+) -> None:
+    records = {"found": {"records": 3, "files": 3, "bytes": 9}}
+    mine, theirs = ({**plan(3, **each), **records} for each in (SITE, other))
+    found = rows(mine, theirs, {**plan(3, **at("a", "b")), **records}, kind=kind)
+    assert held(found) == {"web1": ["refused"], "web2": ["refused"]}
+    [verdict] = cleanup_verdicts(found)["web2"]["held"].values()
+    assert "is also that of web1" in verdict["reason"]
+    assert f"-e media_cleanup_accept={accept} --limit web2" in verdict["reason"]
+    assert held(found, accept) == {}
+    assert held(found, "outlier") == held(found)
+    assert cleanup_accept(f"{accept},marker") == ["marker"]
+
+
+def test_what_takes_nothing_from_another_site_goes_on() -> None:
+    # A common database says nothing of files that no row references, nor a common media store of rows.
+    assert held(rows(plan(3, **SITE), plan(3, **OTHER_MEDIA))) == {}
+    records = {"found": {"records": 3, "files": 3, "bytes": 9}}
+    plans = ({**plan(3, **each), **records} for each in (SITE, OTHER_DATABASE))
+    assert held(rows(*plans, kind="missing")) == {}
+
+
+@pytest.mark.promise("guards")
+def test_two_sites_of_one_host_that_share_a_media_store_are_held_back_too() -> None:
+    found = [*host_rows("web1", plan(3, **SITE)), *host_rows("web1", plan(3, **OTHER_DATABASE), name="shop")]
+    found[1]["index"] = 1
+    assert held(found) == {"web1": ["refused", "refused"]}
+    reasons = [verdict["reason"] for verdict in cleanup_verdicts(found)["web1"]["held"].values()]
+    assert "also that of the site shop" in reasons[0]
+    assert "also that of the site kit" in reasons[1]
+
+
+@pytest.mark.promise("guards")
+def test_a_schedule_of_half_a_site_is_refused() -> None:
+    places = [
+        cleanup_places([{"item": "kit", "rc": 0, "stdout": json.dumps(each["identity"])}], host)
+        for host, each in (("web1", SITE), ("web2", OTHER_DATABASE))
+    ]
+    assert held([row for found in places for row in found]) == {"web1": ["refused"], "web2": ["refused"]}
+
+
+def test_a_quarantine_of_a_job_that_is_not_well_is_left_out() -> None:
+    purge = {"job": "purge", "index": -1, "of_jobs": [0], "examined": 0, "changes": 0, "state": "planned"}
+    for first in (plan(3, **refused("marker")), {"msg": "no route"}, plan(3, **OTHER_DATABASE)):
+        [job_row] = host_rows("web1", first)
+        found = [job_row, {**job_row, **purge}, *host_rows("web2", plan(3, **SITE))]
+        assert cleanup_verdicts(found)["web1"]["left_out"] == [0]
+    [well] = host_rows("web1", plan(3))
+    assert cleanup_verdicts([well, {**well, **purge}]) == {}
 
 
 def test_a_warning_names_a_few_hosts_however_many_there_are() -> None:

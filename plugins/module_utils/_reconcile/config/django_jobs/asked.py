@@ -14,18 +14,17 @@ import os
 import sys
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Iterable, Mapping
 
 from ...errors import SiteError
-from ..django.asking import ask
-from ..django.facts import Facts
-from ..django.project import project_of
 from ..jobs import build_job, quarantine_of
 from ..options import OF_MODEL, QUARANTINE, SELECTIONS, Option, module_options
 from ..site import OrphansJob, RecordsJob
 from ..trust.roots_own import require_own_options, require_own_site
 from ..values import checked
-from .jobs import project_job, quarantine_options
+
+if TYPE_CHECKING:
+    from ..django.facts import Facts
 
 Options = Mapping[str, Any]
 
@@ -35,6 +34,8 @@ def job_of(job: str, options: Options) -> OrphansJob | RecordsJob:
     if not options.get("django"):
         _refuse_names_of_django(options)
         return build_job(job, options)
+    from .jobs import project_job
+
     said = _said(options, module_options(job))
     made = project_job(job, said, _facts(said["django"]))
     require_own_site(made.site)
@@ -45,6 +46,8 @@ def quarantine_of_site(options: Options) -> dict[str, Any]:
     """The options of media_quarantine with all that its Django project says. Raises SiteError."""
     if not options.get("django"):
         return dict(options)
+    from .jobs import quarantine_options
+
     said = _said(options, QUARANTINE)
     completed = {**options, **quarantine_options(said, _facts(said["django"]))}
     completed["quarantine"] = quarantine_of(completed)
@@ -58,6 +61,10 @@ def _facts(django: Options) -> Facts:
 
 @lru_cache(maxsize=None)
 def _asked(django: str) -> Facts:
+    # Only where there is a project: a module of Ansible compiles all that it imports at each start.
+    from ..django.asking import ask
+    from ..django.project import project_of
+
     facts = ask(project_of(json.loads(django), sys.executable))
     # boto3 knows no other way to be told of the files, roles and certificates that the project uses.
     os.environ.update(facts.aws_environment)

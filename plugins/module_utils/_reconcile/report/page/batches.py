@@ -10,6 +10,7 @@ from collections import Counter
 from itertools import islice
 from typing import Any, Callable, Iterator, Mapping
 
+from ...answers import Emit
 from ...config.site import Site
 from ...quarantine import store as quarantine
 from ...quarantine.format import Batch, as_path
@@ -17,7 +18,6 @@ from ...quarantine.place import place_of
 from ...quarantine.store import BatchInfo
 from ...text import escaped_value, moment, printable
 from ..description import Subject
-from ..lists import Emit
 from .document import MOST_ITEMS, Limits, Lists, beginning, emit_with_pictures
 from .prospects import Prospects
 from .thumbnails import LONGEST

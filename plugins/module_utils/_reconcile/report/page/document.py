@@ -15,6 +15,7 @@ from collections import Counter
 from itertools import islice
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequence
 
+from ...answers import Emit
 from ...config.site import OrphansJob, RecordsJob, Site
 from ...kept import Kept
 from ...media.store import MediaStore
@@ -24,12 +25,9 @@ from ...text import escaped, printable
 from ...version import VERSION
 from ..describe import describe
 from ..description import Description, Subject
-from ..lists import Emit
 from .thumbnails import LONGEST, Thumbnail, Thumbnails
 
 FORMAT = 1
-# Bytes of what is no list: the token of the plan, notes and messages.
-BESIDE_LISTS = 1 << 20
 # Where the calendar of browsers and of Python ends, in seconds; file systems go on.
 LAST_MOMENT = 253_402_300_800
 # Items that a page lists; it counts the others.

@@ -13,8 +13,7 @@ from typing import Any, Mapping
 from ...config.options import REPORT_BYTES
 from ...errors import CleanupError
 from ...text import printable
-from ..lists import ListFile
-from .document import BESIDE_LISTS
+from ..lists import BESIDE_LISTS, ListFile
 from .page import Part, page, read_documents
 
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.media import quick_check
@@ -115,3 +115,11 @@ def test_one_listing_is_held_at_a_time() -> None:
             ]
     # What was dropped for the one below is read again when as much is asked for again.
     assert told == [False, True, False, True, False, True]
+
+
+@given(st.lists(st.text("ab/\0.", max_size=6).map(str.encode)))
+@example([b"", b"/", b"/a", b"a", b"a-b/c", b"a.b/c", b"a/b", b"a/b-c", b"a/b/c", b"a/b0", b"a0"])
+def test_paths_are_taken_together_as_their_directories_follow_each_other(paths: list[bytes]) -> None:
+    paths.sort()
+    taken = [(prefix, list(some)) for prefix, some in quick_check._by_directory(paths)]
+    assert taken == [(prefix, list(some)) for prefix, some in groupby(paths, key=quick_check._prefix)]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.answers import RESULT_TYPES
 from engine.apply.outcome import Outcome
 from engine.apply.remover import PermanentRemover
 from engine.config.jobs import orphans_job, records_job
@@ -28,7 +29,6 @@ from engine.plan.records import (
 from engine.report import data, words
 from engine.report.describe import describe
 from engine.text import age, escaped_value
-from engine.work import RESULT_TYPES
 from helpers.options import or_for_good
 
 SECRET = "hunter2-correct-horse"

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Lets a host make all its plans, and notes them as rows, by which the hosts of a run are compared.
+
+It is an action, and no filters are needed: the controller loads what an action imports once for all hosts,
+and what a filter imports once in the process of each host.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.unsafe_proxy import wrap_var
+
+from ..filter.cleanup_accept import cleanup_accept
+from ..filter.cleanup_jobs import cleanup_jobs
+from ..filter.cleanup_reviews import cleanup_reviews
+from ..filter.cleanup_unknown import cleanup_unknown
+from ..module_utils._fleet.rows import MODES, planned_row, purge_row
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Runs the module of the same name, and adds the rows to its result."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
+        """Make the plans."""
+        super().run(tmp, task_vars)
+        mode = self._task.args.get("mode", MODES[0])
+        _refuse_unknown(task_vars)
+        if mode not in MODES:
+            raise AnsibleActionFail(f"media_cleanup_mode is {mode!r}, and can be {' or '.join(MODES)}.")
+        host = task_vars["inventory_hostname"]
+        arguments = _arguments(self._task.args, host)
+        result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        if "jobs" not in result:
+            return result
+        rows = [
+            *(planned_row(host, mode, _described(job), job) for job in result["jobs"]),
+            *(
+                {**purge_row(host, _described(purge), purge, False), "of_jobs": purge["of_jobs"]}
+                for purge in result["purges"]
+            ),
+        ]
+        # Texts of the host, and never templates.
+        found: dict[str, Any] = wrap_var({**result, "rows": rows})
+        return found
+
+
+def _arguments(said: Mapping[str, Any], host: str) -> dict[str, Any]:
+    """What the module takes: without what concerns the controller alone.
+
+    What is wrong with a description or a list is said before the host is asked.
+    """
+    jobs = cleanup_jobs(said.get("sites"), said.get("jobs"))
+    arguments = {**said, "accept": cleanup_accept(said.get("accept"))}
+    keep = arguments.pop("keep", None)
+    if keep:
+        arguments["keep"] = cleanup_reviews(keep, host, jobs)
+    return arguments
+
+
+def _described(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result is about, as the filters cleanup_jobs and cleanup_quarantines describe it."""
+    about = {key: result[key] for key in ("heading", "job") if key in result}
+    return {**about, "index": result["item"], "options": {"name": result["site"]}}
+
+
+def _refuse_unknown(task_vars: Mapping[str, Any]) -> None:
+    unknown = cleanup_unknown(task_vars)
+    if unknown:
+        raise AnsibleActionFail(
+            f"These variables have no effect: {', '.join(unknown)}. Correct their names; variables of "
+            "your own must not begin with media_cleanup_."
+        )

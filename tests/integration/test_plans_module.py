@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""All plans of a host by one module: they are those of the modules of the jobs, one by one."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import run
+from helpers.modules import run_module
+from helpers.sites import Site
+
+PLANS = "django_media.cleanup.media_plans"
+SECRET = "hunter2-and-more"
+# Differs between two plans of the same: when they were made.
+MOMENTS = ("plan", "plan_id", "summary", "diff", "invocation", "failed")
+ABOUT = {"item", "heading", "job", "site"}
+
+
+def plans(*sites: Any, **options: Any) -> dict[str, Any]:
+    return run_module({PLANS: {"sites": list(sites), **options}}, check=True)
+
+
+def filled(site: Site) -> Site:
+    site.keep("photos/a.jpg")
+    site.write("photos/orphan.jpg", "photos/pending.jpg")
+    site.insert("photos/gone.jpg")
+    site.insert("photos/pending.jpg", attached=False)
+    return site
+
+
+@pytest.mark.promise(6)
+def test_the_plans_are_those_of_the_modules_of_the_jobs(sqlite_site: Site) -> None:
+    site = filled(sqlite_site)
+    before = site.state()
+    described = site.described()
+    found = plans(described)
+    assert not found["failed"]
+    assert found["changed"]
+    assert site.state() == before
+    assert [job["job"] for job in found["jobs"]] == ["orphans", "incomplete", "missing"]
+    modules = {
+        "orphans": site.orphans(**described["orphans"]),
+        **{job: site.records(select=job) for job in ("incomplete", "missing")},
+    }
+    for job in found["jobs"]:
+        ((name, options),) = modules[job["job"]].items()
+        shared = {
+            key: described[key] for key in ("older_than_hours", "quarantine", "name") if key in described
+        }
+        alone = run_module({name: {**shared, **options}}, check=True)
+        assert set(job) - ABOUT == set(alone) - {"failed", "invocation", "diff", "warnings"}
+        for key in ("found", "examined", "identity", "left_alone", "refused", "young", "labels"):
+            assert job[key] == alone[key], (job["job"], key)
+    assert len(found["diff"]) == len(found["jobs"]) + len(found["purges"])
+
+
+def test_the_jobs_of_a_site_share_one_session(sqlite_site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    open_session = run.open_session
+    monkeypatch.setattr(run, "open_session", lambda *given: opened.append(given) or open_session(*given))
+    found = plans(filled(sqlite_site).described())
+    assert len(found["jobs"]) == 3
+    assert len(opened) == 1
+
+
+def test_what_is_wrong_with_one_job_keeps_no_other_from_being_planned(sqlite_site: Site) -> None:
+    described = filled(sqlite_site).described()
+    wrong = {**described["orphans"], "max_removal_percent": "many"}
+    found = plans({**described, "orphans": wrong, "name": "kit"})
+    first, *others = found["jobs"]
+    assert "max_removal_percent" in first["msg"]
+    assert first["status"] == "unusable"
+    assert all("summary" in job for job in others)
+    assert found["changed"]
+
+
+def test_what_is_said_for_the_run_comes_before_the_description(sqlite_site: Site) -> None:
+    site = filled(sqlite_site)
+    described = site.described(max_removal_percent=100)
+    allowed, narrow = plans(described), plans(described, max_removal_percent=0, jobs=["orphans"])
+    assert allowed["jobs"][0]["refused"] == []
+    assert [job["job"] for job in narrow["jobs"]] == ["orphans"]
+    assert [refusal["guard"] for refusal in narrow["jobs"][0]["refused"]] == ["max_removal_percent"]
+
+
+@pytest.mark.promise(15)
+def test_a_process_of_its_own_sends_the_plans_and_each_report(sqlite_site: Site, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    site = filled(sqlite_site)
+    described = site.described()
+    here, there = plans(described), plans({**described, "python": str(python)}, report={"most_thumbnails": 3})
+    for one, other in zip(here["jobs"], there["jobs"]):
+        assert {**one, **dict.fromkeys(MOMENTS)} == {**other, **dict.fromkeys(MOMENTS)}
+    folder = Path(there["report_folder"])
+    try:
+        written = {path.name: path.read_text() for path in folder.iterdir()}
+    finally:
+        for path in folder.iterdir():
+            path.unlink()
+        folder.rmdir()
+    assert sorted(written) == ["0.json", "1.json", "2.json"]
+    for job in there["jobs"]:
+        assert json.dumps(job["plan_id"]) in written[f"{job['item']}.json"]
+
+
+@pytest.mark.promise(12)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"database_url": f"nonsense://kit:{SECRET}@db/kit"},
+        {"database_url": [f"postgresql://kit:{SECRET}@db/kit"]},
+        {"marker": f"postgresql://kit:{SECRET}@db/kit", "database_url": f"postgresql://kit:{SECRET}@db/kit"},
+        {"storage_options": {"secret_key": SECRET, "access_key": "key", "addressing_style": "nowhere"}},
+        {"storage_options": f"secret_key={SECRET}"},
+        {"django": {"project": "/nowhere", "environment": {"DB_PASSWORD": SECRET}}},
+        {"django": f"project=/srv environment={{'DB_PASS':'{SECRET}'}}"},
+        {"nonsense": SECRET},
+    ],
+)
+def test_no_secret_of_a_description_that_is_wrong_shows(sqlite_site: Site, wrong: dict[str, Any]) -> None:
+    found = plans({**sqlite_site.described(), **wrong})
+    assert found["failed"] or all(job["msg"] for job in found["jobs"])
+    assert SECRET not in str(found)
+
+
+@pytest.mark.promise(12)
+def test_what_is_no_secret_is_not_blotted_out(sqlite_site: Site) -> None:
+    found = plans(filled(sqlite_site).described())
+    assert "photos/orphan.jpg" in found["jobs"][0]["summary"]
+    assert "VALUE_SPECIFIED" not in str(found["jobs"])
+    assert "********" not in str(found["jobs"])
