@@ -7,3 +7,9 @@
 Plain Python without any import of ansible, so that the modules and the command
 that cron runs are the same program.
 """
+
+from __future__ import annotations
+
+from .archive import compile_once
+
+compile_once()

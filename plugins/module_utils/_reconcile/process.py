@@ -24,6 +24,7 @@ import zipfile
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Callable, Iterator, Mapping, Sequence, Union, cast
 
+from .archive import PATH
 from .config.trust.paths import ROOT
 from .config.trust.site_user import Worker
 from .errors import CleanupError, Exit, SiteError
@@ -109,10 +110,9 @@ def _archive() -> Iterator[int]:
 def _engine_files() -> Iterator[tuple[str, bytes]]:
     """The engine's files by their paths in the package, from a folder or from Ansible's archive."""
     folder = os.path.dirname(os.path.abspath(__file__))
-    packed = getattr(__spec__ and __spec__.loader, "archive", None)
-    if packed:
-        prefix = os.path.relpath(folder, packed) + "/"
-        with zipfile.ZipFile(packed) as archive:
+    if PATH:
+        prefix = os.path.relpath(folder, PATH) + "/"
+        with zipfile.ZipFile(PATH) as archive:
             for name in archive.namelist():
                 if name.startswith(prefix) and name.endswith(".py"):
                     yield name[len(prefix) :], archive.read(name)

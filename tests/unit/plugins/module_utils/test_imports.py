@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 from helpers.checkout import REPOSITORY
 
@@ -41,3 +43,31 @@ def test_the_parent_of_a_site_s_process_does_not_import_what_that_does() -> None
         assert (
             rooms & {"session", "run", "plan", "apply", "compare", "database", "quarantine", "tasks"} == set()
         )
+
+
+def test_from_an_archive_each_file_is_compiled_once(tmp_path: Path) -> None:
+    archive = tmp_path / "engine.zip"
+    engine = REPOSITORY / "plugins" / "module_utils" / "_reconcile"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in engine.rglob("*.py"):
+            packed.write(path, f"media_cleanup/{path.relative_to(engine)}")
+    program = """
+import builtins, collections, sys
+compiled, compile_ = collections.Counter(), builtins.compile
+def counting(source, name, *more, **options):
+    compiled[str(name)] += 1
+    return compile_(source, name, *more, **options)
+builtins.compile = counting
+sys.path.insert(0, sys.argv[1])
+import media_cleanup.tasks.plans as plans
+files = {name: count for name, count in compiled.items() if name.startswith(sys.argv[1])}
+first = ("/__init__.py", "/archive.py")
+again = [name for name, count in files.items() if count > 1 and not name.endswith(first)]
+print(len(files), again, plans.__file__ in files, plans.__spec__.origin == plans.__file__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, archive], capture_output=True, text=True, check=True
+    )
+    number, rest = done.stdout.split(maxsplit=1)
+    assert int(number) > 100
+    assert rest.split() == ["[]", "True", "True"]
