@@ -44,11 +44,13 @@ class Service:
     versions: bool = True
     # Whether keys may have an empty part or a slash at their end.
     odd_keys: bool = True
+    # Whether it asks who one is; else anybody may read.
+    asks_who: bool = True
     # Keys that it cannot hold.
     refuses: frozenset[str] = frozenset()
 
 
-MINISTACK = Service("ministack")
+MINISTACK = Service("ministack", asks_who=False)
 SEAWEEDFS = Service("seaweedfs", lists_in_order=False, odd_keys=False)
 RCLONE = Service(
     "rclone",
@@ -214,7 +216,8 @@ def _seaweedfs(port: int, others: list[int]) -> tuple[list[str], dict[str, str]]
             "-master.telemetry=false",
         ),
     ]
-    return command, {}
+    # With these it asks who one is, and policies of buckets say what anybody may do.
+    return command, {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
 
 def _rclone(port: int, _others: list[int]) -> tuple[list[str], dict[str, str]]:

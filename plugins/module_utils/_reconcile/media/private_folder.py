@@ -105,6 +105,9 @@ class PrivateFolder(Closable):
     def digest(self, name: str) -> bytes:
         """What ``MovedOut`` says as the digest of a file that was moved in and has the same content."""
 
+    def require_private(self) -> None:
+        """Raise QuarantineError if others may read what is in it by now; else it is private when opened."""
+
     def lock_on(self, name: str) -> str:
         """Why nobody may delete an entry that was moved in yet, as words; empty if nothing forbids it."""
         return ""

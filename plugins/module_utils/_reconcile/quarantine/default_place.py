@@ -22,14 +22,14 @@ from .place import open_folder, place_of, shown
 
 
 def obstacle(site: Site, store: MediaStore) -> str | None:
-    """Why this quarantine cannot be used, and what to do; None if it can, or if it was named.
+    """Why this quarantine cannot be used, and what to do; None if it can. Of a folder that was named: None.
 
     Nothing is made: the plan of a check is refused as that of an apply would be.
     """
+    if site.quarantine is not None and is_in_bucket(site.quarantine):
+        return obstacle_in_bucket(site)
     if site.quarantine is None or not site.has_default_quarantine:
         return None
-    if is_in_bucket(site.quarantine):
-        return obstacle_in_bucket(site)
     shown, root = escaped(site.quarantine), store.check(b"").state
     try:
         device = DiskFolder.check_make(site.quarantine, "the quarantine")
@@ -53,6 +53,9 @@ def obstacle_in_bucket(site: Site) -> str | None:
     try:
         with open_folder(place_of(site), "the quarantine") as folder:
             folder.names()
+            folder.require_private()
+    except QuarantineError as error:
+        return str(error).rstrip(".")
     except OSError as error:
         return (
             f"'{shown(place_of(site))}' cannot be listed: {error.strerror}. Let the credentials of this run "

@@ -14,6 +14,8 @@ from ..failures import BucketError, ConditionFailed, NotSupported
 from ..place import StorageOptions
 from .acl import Acls
 
+# What a service answers to somebody whom it does not know; some call a request without a name a bad one.
+_DENIED = (400, 401, 403)
 # The MD5 of another content than that of the probe.
 _OTHER_TAG = "d41d8cd98f00b204e9800998ecf8427e"
 
@@ -110,7 +112,8 @@ class PrivateBucket(Bucket):
             anybody.client.meta.events.register("choose-signer.s3.*", disable_signing)
             anybody.head(key)
         except BucketError as error:
-            if 400 <= error.status < 500 and error.status != 404:
+            # Any other answer says nothing of what somebody gets who asks again.
+            if error.status in _DENIED:
                 return False
             raise
         finally:

@@ -96,6 +96,12 @@ class BucketFolder(PrivateFolder):
                 "storage_options and the credentials of this user, and run again."
             ) from None
 
+    def require_private(self) -> None:
+        for page in self.bucket.pages(self._prefix, most=1):
+            for entry in page.entries:
+                self.bucket.require_private(entry.key)
+            return
+
     def moves_safely(self) -> bool:
         return self.bucket.deletes_safely(self.key_of(_PROBE))
 
