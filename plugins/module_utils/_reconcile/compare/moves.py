@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter, defaultdict
+from functools import partial
 from typing import AbstractSet, Iterable, Mapping, NamedTuple, Sequence
 
 from ..config.site import Column
@@ -151,8 +152,8 @@ class MoveSearch:
         """The files of the store that may be missing ones by their name or size, each with its size."""
         sizes: dict[bytes, int] = {}
         for run in self._store.walk(b"", exclusion([".*"]), in_order=False):
-            for name in run.names if lost.by_size else lost.by_name.keys() & run.names:
-                status = self._store.check_in(run, name)
+            names = run.names if lost.by_size else sorted(lost.by_name.keys() & run.names)
+            for name, status in self._store.each(partial(self._store.check_in, run), names):
                 if status.state is None and not status.is_absent:
                     self._store.unreadable.add((run.prefix + name, status.reason))
                 if status.state and (name in lost.by_name or status.state.size in lost.by_size):

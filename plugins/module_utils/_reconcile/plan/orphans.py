@@ -187,11 +187,13 @@ class OrphansPlanner(Planner):
             merge = Merge(self._watched(lists), self.without_file)
             for directory, paths in listings.items():
                 not_judged, unreferenced = self.not_judged, self.unreferenced
-                for some in paths.lists():
-                    for path, is_referenced in neighbours.of(some, merge.unreferenced(some)):
-                        file = Seen(path, None, True) if is_referenced else self._judged(path)
-                        if file:
-                            seen.append(file)
+                pairs = (
+                    pair for some in paths.lists() for pair in neighbours.of(some, merge.unreferenced(some))
+                )
+                for (path, is_referenced), answer in self.store.each(self._asked_for, pairs):
+                    file = Seen(path, None, True) if is_referenced else self._judged(path, answer)
+                    if file:
+                        seen.append(file)
                 files = len(paths) - (self.not_judged - not_judged)
                 self.files += files
                 self.counts[directory] = (files, self.unreferenced - unreferenced)
@@ -225,12 +227,18 @@ class OrphansPlanner(Planner):
                     )
             yield references
 
-    def _judged(self, path: bytes, answer: PathStatus | None = None) -> Seen | None:
+    def _asked_for(self, candidate: tuple[bytes, bool]) -> PathStatus | None:
+        """What the store says of a candidate; None if that is referenced, or is not ours to judge."""
+        path, is_referenced = candidate
+        if is_referenced or path == self.site.marker or (self.exclude and is_excluded(self.exclude, path)):
+            return None
+        return self.store.check(path)
+
+    def _judged(self, path: bytes, answer: PathStatus | None) -> Seen | None:
         """An unreferenced file, which is a candidate unless it is young; None if it is not ours to judge."""
-        if path == self.site.marker or (self.exclude and is_excluded(self.exclude, path)):
+        if answer is None:
             self.not_judged += 1
             return None
-        answer = answer or self.store.check(path)
         state = answer.state
         if state is None:
             self._note_without_state(path, answer)

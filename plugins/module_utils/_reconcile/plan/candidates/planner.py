@@ -85,11 +85,6 @@ class CandidatesPlanner(OrphansPlanner):
         }
         return seen
 
-    def _asked_for(self, candidate: tuple[bytes, bool]) -> PathStatus | None:
-        """What the store says of a candidate that is not referenced; several are asked for at a time."""
-        path, is_referenced = candidate
-        return None if is_referenced else self.store.check(path)
-
     def _read(self) -> dict[bytes, Paths]:
         """The candidates in each of the directories, in byte order."""
         found = {directory: Paths() for directory in self.directories}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from typing import Any, Callable, Iterator
@@ -77,8 +78,8 @@ def orphans(kit: S3Kit, database: TestDatabase, **more: Any) -> OrphansJob:
     return orphans_job({**options(kit, database), **listed})
 
 
-def missing(kit: S3Kit, database: TestDatabase) -> RecordsJob:
-    return records_job({**options(kit, database), "table": "photo", "file_column": "image"})
+def missing(kit: S3Kit, database: TestDatabase, **more: Any) -> RecordsJob:
+    return records_job({**options(kit, database), "table": "photo", "file_column": "image", **more})
 
 
 def test_orphans_of_a_bucket_are_found_by_its_listing(
@@ -97,6 +98,28 @@ def test_orphans_of_a_bucket_are_found_by_its_listing(
     assert set(requests) <= {"head_object", "list_objects_v2", "get_bucket_versioning"}, (
         "and nothing is written"
     )
+
+
+@pytest.mark.parametrize("job", ["orphans", "missing"])
+def test_several_objects_are_asked_for_at_the_same_time(
+    kit: S3Kit, database: TestDatabase, monkeypatch: pytest.MonkeyPatch, job: str
+) -> None:
+    """Candidates of ``orphans``, and files of some size that a missing one may have been moved to."""
+    database.run("ALTER TABLE photo ADD size integer")
+    database.run("ALTER TABLE photo ADD md5 varchar(32)")
+    database.run(f"INSERT INTO photo VALUES (101, 'photos/gone.jpg', 7, '{'0' * 32}')")
+    asked: list[int] = []
+    head = Bucket.head
+
+    def slow(bucket: Bucket, *which: Any) -> Any:
+        asked.append(threading.get_ident())
+        time.sleep(0.01)
+        return head(bucket, *which)
+
+    monkeypatch.setattr(Bucket, "head", slow)
+    content = {"size_column": "size", "checksum_column": "md5"}
+    run(orphans(kit, database) if job == "orphans" else missing(kit, database, **content), check=True)
+    assert len(set(asked)) > 1
 
 
 @pytest.mark.promise(1)
