@@ -4,7 +4,7 @@
 """Break thousands of runs at random, and tell what came of it: ``python tests/soak.py --rounds 5000``.
 
 With ``--buckets``, so many runs are broken whose media are in a bucket, at random requests. With
-``--cleanups``, a site is then cleaned that many times in a row while it uploads, on PostgreSQL and on SQLite,
+``--cleanups``, a site is then cleaned that many times in a row while it uploads, on each kind of database,
 without any fault. Ends with the figures, and with exit status 1 if anything was lost.
 """
 
@@ -16,12 +16,15 @@ import sqlite3
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Iterator, Sequence
+from urllib.parse import urlsplit
 
 from helpers import engine_alias
 from helpers.databases import TestDatabase
-from helpers.servers import running
+from helpers.fetched import CannotBeHad
+from helpers.servers import running, running_mariadb
 
 TESTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(TESTS.parent / ".collections"))
@@ -45,10 +48,13 @@ def new_sqlite(folder: Path) -> TestDatabase:
 
 
 class FullSites:
-    """New full sites on SQLite and PostgreSQL, with a quarantine on the same and on another file system."""
+    """New full sites on each kind of database, with a quarantine on the same and on another file system.
 
-    def __init__(self, server: str, stack: ExitStack, number: int) -> None:
-        self._server = server
+    ``servers`` are the URLs of PostgreSQL, and of MariaDB where this machine has one.
+    """
+
+    def __init__(self, servers: Sequence[str], stack: ExitStack, number: int) -> None:
+        self._servers = servers
         self._stack = stack
         # It chooses the database and the place of the quarantine of the next site.
         self._number = number
@@ -57,21 +63,39 @@ class FullSites:
         self._number += 1
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm")))
         other = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
-        database = self._postgresql() if self._number % 2 else new_sqlite(folder)
-        return settled(FullSite(folder, database, other if self._number // 2 % 2 else None))
-
-    def _postgresql(self) -> TestDatabase:
-        database = TestDatabase("postgresql", self._server)
-        database.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        return database
+        round_of_kinds, kind = divmod(self._number, 1 + len(self._servers))
+        database = new_database(self._servers[kind - 1]) if kind else new_sqlite(folder)
+        return settled(FullSite(folder, database, other if round_of_kinds % 2 else None))
 
 
-def soak(rounds: int, seed: int, server: str) -> tuple[Figures, Figures]:
+def new_database(server: str) -> TestDatabase:
+    """An empty database of a server, instead of the one that was used before."""
+    if server.startswith("mysql"):
+        TestDatabase("mariadb", server).run("DROP DATABASE IF EXISTS soaked; CREATE DATABASE soaked")
+        return TestDatabase("mariadb", urlsplit(server)._replace(path="/soaked").geturl())
+    database = TestDatabase("postgresql", server)
+    database.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return database
+
+
+@contextmanager
+def started() -> Iterator[list[str]]:
+    """The URLs of the servers that this machine can have."""
+    with ExitStack() as stack:
+        urls = [stack.enter_context(running()).url]
+        try:
+            urls.append(stack.enter_context(running_mariadb()).url)
+        except CannotBeHad as error:
+            print(f"without MariaDB: {error}", file=sys.stderr)
+        yield urls
+
+
+def soak(rounds: int, seed: int, servers: Sequence[str]) -> tuple[Figures, Figures]:
     broken, live = Figures(), Figures()
     chance = random.Random(seed)
     while broken.rounds + live.rounds < rounds:
         with ExitStack() as stack:
-            full_sites = FullSites(server, stack, chance.randrange(4))
+            full_sites = FullSites(servers, stack, chance.randrange(6))
             random_rounds(full_sites.new(), ROUNDS, chance, broken)
             live_rounds(
                 full_sites.new(), ROUNDS, chance.randrange(1 << 30), live, with_faults=chance.random() < 0.5
@@ -94,12 +118,12 @@ def buckets(rounds: int, seed: int) -> Figures:
     return figures
 
 
-def in_a_row(cleanups: int, seed: int, server: str) -> Figures:
+def in_a_row(cleanups: int, seed: int, servers: Sequence[str]) -> Figures:
     """Clean one site of each kind again and again while it is used."""
     figures = Figures()
-    for kind in range(2 if cleanups else 0):
+    for kind in range(1 + len(servers) if cleanups else 0):
         with ExitStack() as stack:
-            live_rounds(FullSites(server, stack, kind).new(), cleanups, seed, figures)
+            live_rounds(FullSites(servers, stack, kind).new(), cleanups, seed, figures)
     return figures
 
 
@@ -111,9 +135,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     options = parser.parse_args()
     began = time.monotonic()
-    with running() as server:
-        broken, live = soak(options.rounds, options.seed, server.url)
-        row = in_a_row(options.cleanups, options.seed, server.url)
+    with started() as servers:
+        broken, live = soak(options.rounds, options.seed, servers)
+        row = in_a_row(options.cleanups, options.seed, servers)
     in_buckets = buckets(options.buckets, options.seed)
     every = (broken, live, row, in_buckets)
     losses = [loss for figures in every for loss in figures.losses]
