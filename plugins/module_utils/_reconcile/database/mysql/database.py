@@ -312,7 +312,8 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
     def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
         # A text is a key or a number here.
         text = f"varchar(1000) CHARACTER SET utf8mb4 COLLATE {self.dialect.collation}"
-        declared = [text if kind == "text" else kind for kind in types]
+        # For the driver, a percent sign in the values of an enum begins a placeholder.
+        declared = [text if kind == "text" else kind.replace("%", "%%") for kind in types]
         fields = ", ".join(f"k{number} {kind}" for number, kind in enumerate(declared))
         indexes = "".join(
             f", KEY (k{number}({_INDEXED}))" for number, kind in enumerate(types) if kind in _LONG_KEYS

@@ -16,7 +16,7 @@ from ...host import host_id
 from ...spool import blocks, temporary_file, working_on_disk
 from ..base import PREPARED, Connection, DriverError
 from ..catalog import BATCH, Table
-from .dialect import PostgreSQLDialect, unescaped
+from .dialect import PostgreSQLDialect, type_name, unescaped
 from .settled import SettledConnection
 from .sweep import PostgreSQLSweep
 
@@ -294,7 +294,7 @@ class PostgreSQL(PostgreSQLSweep):
             else:
                 arrays.append("pg_catalog.string_to_array(%s, %s)")
                 parameters += [joined, _SEPARATOR]
-        fields = ", ".join(f"w.w{n}::{kind} AS k{n}" for n, kind in enumerate(types))
+        fields = ", ".join(f"w.w{n}::{type_name(kind)} AS k{n}" for n, kind in enumerate(types))
         names = ", ".join(f"w{n}" for n in range(len(types)))
         unnested = ", ".join(f"pg_catalog.unnest({array})" for array in arrays)
         return f"(SELECT {fields} FROM ROWS FROM ({unnested}) AS w({names})) AS wanted", parameters

@@ -153,10 +153,15 @@ class PostgreSQLDialect(Dialect):
         return self.given_placeholder(column)
 
     def given_placeholder(self, column: ColumnType) -> str:
-        return f"%s::{column.declared}"
+        return f"%s::{type_name(column.declared)}"
 
     def given_parameter(self, value: Any) -> Any:
         return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def type_name(declared: str) -> str:
+    """The name of a type as a statement has it: for the driver, a percent sign begins a placeholder."""
+    return declared.replace("%", "%%")
 
 
 def _where_rows_lie(link: ForeignKey, child: str, parent: str) -> Iterable[tuple[str, Sequence[int]]]:
