@@ -301,7 +301,7 @@ class SQLite(SQLiteSweep):
     def _keys(self, types: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[str, list[Any]]:
         # Text of ours alone goes into these statements: names k0, k1, … and one of five affinities.
         names = [f"k{position}" for position in range(len(types))]
-        with self._doing("passing keys"):
+        with self._doing("passing keys"), self._together():
             self._connection.execute("DROP TABLE IF EXISTS temp.keys")
             # The affinity of the column that is met, or no index would serve the comparison.
             fields = ", ".join(f"{name} {_affinity(kind)}" for name, kind in zip(names, types))
@@ -316,6 +316,20 @@ class SQLite(SQLiteSweep):
                     )
             self._connection.execute(f"CREATE INDEX temp.keys_by_value ON keys ({', '.join(names)})")
         return "temp.keys AS wanted", []
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Make several statements one transaction: else each row that is written is one of its own.
+
+        They are about temporary tables alone, so that nobody waits for the lock of the file.
+        """
+        if self._connection.in_transaction:
+            yield
+            return
+        self._connection.execute("BEGIN")
+        # The connection commits, or rolls back after an error.
+        with self._connection:
+            yield
 
     @contextmanager
     def _doing(self, what: str) -> Iterator[None]:
