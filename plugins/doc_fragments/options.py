@@ -1270,7 +1270,8 @@ options:
     default: []
   max_listed:
     description:
-      - How many items of each batch O(report) names at most that would not come back.
+      - How many batches are listed at most, the newest ones. In O(report), how many
+        items of each batch are named at most that would not come back.
     type: int
     default: 100
   report:

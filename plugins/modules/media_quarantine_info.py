@@ -41,7 +41,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 batches:
-  description: The batches, the oldest first.
+  description: The newest O(max_listed) batches, the oldest of them first.
   returned: success
   type: list
   elements: dict
@@ -75,8 +75,16 @@ batches:
     pinned:
       description: Whether no purge deletes it.
       type: bool
+batches_total:
+  description: How many batches there are, listed or not.
+  returned: success
+  type: int
+truncated:
+  description: Whether there are more batches than are listed.
+  returned: success
+  type: bool
 summary:
-  description: A line for each batch.
+  description: A line for each of these batches, and how many older ones there are.
   returned: success
   type: str
 """

@@ -34,7 +34,7 @@ class Files(NamedTuple):
 RESULT_TYPES: Mapping[str, type] = {
     **dict.fromkeys(("changed", "truncated"), bool),
     **dict.fromkeys(("batch", "plan", "plan_id", "status", "summary"), str),
-    **dict.fromkeys(("left_alone_total", "young"), int),
+    **dict.fromkeys(("batches_total", "left_alone_total", "young"), int),
     **dict.fromkeys(("announced", "batches", "left_alone", "not_removed", "orphans", "paths"), list),
     **dict.fromkeys(("records", "refused", "relinks", "unlisted"), list),
     **dict.fromkeys(("dependents", "diff", "examined", "found", "identity", "labels", "purged"), dict),

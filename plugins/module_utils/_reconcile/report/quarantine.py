@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable
+from typing import Any, Iterable, Sequence
 
 from ..apply.purge import Purged
 from ..apply.restore_rows import Restored
@@ -123,13 +123,29 @@ def _kept(items: Iterable[Kept], total: int) -> dict[str, Any]:
     }
 
 
-def batches(found: list[BatchInfo]) -> dict[str, Any]:
-    """The result of listing batches."""
-    lines = [_batch_words(info) for info in found] or ["no batches"]
+def batches(found: Sequence[BatchInfo], most: int) -> dict[str, Any]:
+    """The result of listing batches: the newest ones, and how many older ones there are."""
+    older = max(0, len(found) - most)
+    shown = found[older:]
+    lines = (
+        [f"{counted(older, 'older batch', 'older batches')} not listed: raise max_listed"] if older else []
+    )
+    lines += [_batch_words(info) for info in shown]
     return {
-        "batches": [_batch_data(info) for info in found],
-        "summary": "\n".join(lines),
+        "batches": [_batch_data(info) for info in shown],
+        "batches_total": len(found),
+        "truncated": bool(older),
+        "summary": "\n".join(lines or ["no batches"]),
     }
+
+
+def unreadable_words(problems: Sequence[str], most: int) -> list[str]:
+    """What is wrong with batches that cannot be read, of no more than so many."""
+    more = len(problems) - most
+    return [
+        *problems[:most],
+        *([f"{counted(more, 'more batch', 'more batches')} cannot be read"] if more > 0 else []),
+    ]
 
 
 def _batch_data(info: BatchInfo) -> dict[str, Any]:

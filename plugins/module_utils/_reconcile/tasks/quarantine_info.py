@@ -32,8 +32,8 @@ def answer(request: Request, files: Files) -> Answer:
     if options["report"]:
         _report_batches({**known, "report": options["report"]}, found, files.reported)
     return {
-        "result": {"changed": False, **report.batches(found)},
-        "warnings": unreadable,
+        "result": {"changed": False, **report.batches(found, options["max_listed"])},
+        "warnings": report.unreadable_words(unreadable, options["max_listed"]),
         "failure": "",
     }
 
