@@ -39,7 +39,7 @@ def list_batches(options: argparse.Namespace) -> Exit:
     fitting = [each for each in kept(options) if _holds_any(*each, below_root(each[0], options.paths))]
     found = [info for _site, info in fitting]
     if options.json:
-        content = {"site": options.site, "batches": report.batches(found)["batches"]}
+        content = {"site": options.site, "batches": report.batches(found, len(found))["batches"]}
         say([json.dumps(content, indent=2)], sys.stdout)
     elif found or not options.quiet:
         say(report.batch_table(found), sys.stdout)
