@@ -129,8 +129,9 @@ def python_for_all() -> str:
     return "/usr/bin/python3" if AS_ROOT else sys.executable
 
 
-# The files of each driver in an environment, by what Python calls it.
+# The files of each driver in an environment, by what Python calls it; boto3 is the driver of a bucket.
 DRIVERS = {
+    "boto3": ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six.py"),
     "psycopg2": ("psycopg2*",),
     "psycopg": ("psycopg", "psycopg_binary*", "typing_extensions.py"),
     "pymysql": ("pymysql",),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -130,25 +131,51 @@ def new_client(url: str) -> Any:
 def running_s3(service: Service) -> Iterator[S3Server]:
     """A server of that kind. Raises OSError if it cannot be started."""
     port, *others = _free_ports(7)
-    command, environment = _COMMANDS[service.name](port, others)
     owner = subprocess.Popen(
-        [
-            *(sys.executable, "-ISB", str(Path(__file__).with_name("s3_server_process.py"))),
-            json.dumps([command, environment, port, place()]),
-        ],
+        _command(service, port, others),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,  # what the terminal says to a run must not reach it
     )
     # The end of its input is what stops it.
     with owner:
-        assert owner.stdout is not None
-        told = json.loads(owner.stdout.readline() or '{"error": "its process was ended"}')
-        if "error" in told:
-            raise OSError(f"no {service.name} could be started: {told['error']}")
-        server = S3Server(service, port)
-        _wait(server)
-        yield server
+        yield _started(service, port, owner)
+
+
+def lasting_s3(service: Service) -> tuple[S3Server, int]:
+    """A server that outlives this process, and the process that stops it when it gets SIGTERM."""
+    port, *others = _free_ports(7)
+    # It holds the other end of its input itself, so that this never ends.
+    reading, writing = os.pipe()
+    try:
+        owner = subprocess.Popen(
+            _command(service, port, others),
+            stdin=reading,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # who reads ours would wait for it
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+    finally:
+        os.close(reading)
+        os.close(writing)
+    return _started(service, port, owner), owner.pid
+
+
+def _command(service: Service, port: int, others: list[int]) -> list[str]:
+    command, environment = _COMMANDS[service.name](port, others)
+    program = str(Path(__file__).with_name("s3_server_process.py"))
+    return [sys.executable, "-ISB", program, json.dumps([command, environment, port, place()])]
+
+
+def _started(service: Service, port: int, owner: subprocess.Popen[bytes]) -> S3Server:
+    assert owner.stdout is not None
+    told = json.loads(owner.stdout.readline() or '{"error": "its process was ended"}')
+    if "error" in told:
+        raise OSError(f"no {service.name} could be started: {told['error']}")
+    server = S3Server(service, port)
+    _wait(server)
+    return server
 
 
 def _wait(server: S3Server) -> None:

@@ -27,13 +27,14 @@ TESTS = Path(__file__).resolve().parents[3] / "tests"
 sys.path[:0] = [str(TESTS), str(TESTS.parent / ".collections")]
 
 from helpers.databases import TestDatabase, connect_mariadb  # noqa: E402
-from helpers.debian_packages import CannotBeHad  # noqa: E402
+from helpers.fetched import CannotBeHad  # noqa: E402
 from helpers.hosts import USER, drifted, given_away, python_for_all, python_with  # noqa: E402
+from helpers.s3_servers import RCLONE, S3Server, lasting_s3  # noqa: E402
 from helpers.servers import lasting_mariadb  # noqa: E402
 from helpers.sites import Site  # noqa: E402
 
 # The files with the processes that outlive this one: what stops MariaDB, and what holds the lock of a site.
-OWNER, HOLDER = "mariadb.process", "busy.process"
+OWNER, OWNER_OF_BUCKETS, HOLDER = "mariadb.process", "s3.process", "busy.process"
 # It ends by itself where nobody ends it.
 HOLDS_LOCK = """
 import fcntl, os, sys, time
@@ -75,7 +76,7 @@ def build(folder: Path, database: TestDatabase, host: dict[str, Any]) -> dict[st
     """A site in the wanted state, and its description."""
     site = drifted(folder / "site", database, "kit")
     more = STATES[host["scenario_state"]](site)
-    if host["scenario_keeps"]:
+    if host["scenario_keeps"] and "quarantine" not in more:
         more["quarantine"] = str(folder / "site" / "quarantine")
     given_away(folder / "site")
     described = site.described(**more)
@@ -110,6 +111,32 @@ def database_down(site: Site) -> dict[str, Any]:
         "database_url": f"postgresql://kit@/kit?host={site.folder}/no-server-here",
         "python": str(python if python.exists() else sys.executable),
     }
+
+
+def in_bucket(site: Site) -> dict[str, Any]:
+    """Its media are in a bucket, of a service that ignores conditions of a deletion."""
+    base = site.folder.parent.parent
+    server, owner = lasting_s3(RCLONE)
+    (base / OWNER_OF_BUCKETS).write_text(str(owner))
+    _upload(server, site)
+    return {
+        "user": USER.pw_name,
+        "python": python_with("boto3", base),
+        "media_root": "s3://uploads/media",
+        "quarantine": "s3://uploads/kept",
+        "storage_options": server.options,
+        "accept": ["unconditional_delete"],
+        # What was uploaded a moment ago is as young as that.
+        "older_than_hours": 0,
+    }
+
+
+def _upload(server: S3Server, site: Site) -> None:
+    client = server.client()
+    client.create_bucket(Bucket="uploads")
+    for path in sorted(path for path in site.media.rglob("*") if path.is_file()):
+        client.upload_file(str(path), "uploads", f"media/{path.relative_to(site.media)}")
+    shutil.rmtree(site.media)
 
 
 def busy(site: Site) -> dict[str, Any]:
@@ -163,6 +190,7 @@ STATES: dict[str, Callable[[Site], dict[str, Any]]] = {
     "clean": clean,
     "unmounted": unmounted,
     "database_down": database_down,
+    "in_bucket": in_bucket,
     "outlier": outlier,
     "over_guard": over_guard,
     "project_fails": project_fails,
@@ -213,7 +241,8 @@ NEW = {"postgresql": new_postgresql, "mariadb": new_mariadb}
 def remove(base: Path) -> None:
     if base.exists() and base.stat().st_uid != os.geteuid():
         sys.exit(f"{base} belongs to somebody else")
-    for process, program in ((OWNER, b"server_process.py"), (HOLDER, b"fcntl.flock")):
+    owners = dict.fromkeys((OWNER, OWNER_OF_BUCKETS), b"server_process.py")
+    for process, program in {**owners, HOLDER: b"fcntl.flock"}.items():
         stop(base / process, program)
     data = base / "postgresql" / "data"
     if data.exists():

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The folders that the file fields of a Django project write to, and those to which none does.
+"""The folders that are judged: those of a description, or that the file fields of a Django project write to.
 
 Where code decides the folder, the references show it: the first folder of each whose file is there. What a
 row references in another storage shows no folder in this one.
@@ -18,6 +18,7 @@ from ..database.base import Database
 from ..media.paths import no_path
 from ..media.store import MediaStore
 from ..media.walk import exclusion, is_excluded
+from ..text import escaped
 
 # Folders that one column may show: more are hardly folders of the field, but of users or of days.
 MOST_FOLDERS = 1000
@@ -44,6 +45,27 @@ def claimed_folders(
     there = {folder for folder in folders if not store.check(folder).is_absent}
     outer = [one for one in there if not any(one.startswith(other + b"/") for other in there)]
     return tuple(sorted(outer, key=lambda path: path + b"/")), notes
+
+
+def described_folders(
+    directories: tuple[bytes, ...], store: MediaStore
+) -> tuple[tuple[bytes, ...], list[str]]:
+    """The folders of a description that are judged, and notes about those that are not.
+
+    In a bucket a folder is gone with the last object in it, as after a removal. Where all of them are gone,
+    the media root is wrong, or their names are: they are left as they are, and refused.
+    """
+    if store.capabilities.directories:
+        return directories, []
+    gone = [folder for folder in directories if folder and store.check(folder).is_absent]
+    if len(gone) == len(directories):
+        return directories, []
+    notes = [
+        f"there is no object in the directory '{escaped(folder)}', so nothing of it is judged. If its name "
+        "is wrong, correct directories"
+        for folder in gone
+    ]
+    return tuple(folder for folder in directories if folder not in gone), notes
 
 
 def _shown_by(column: Column, database: Database, store: MediaStore, ignored: frozenset[bytes]) -> set[bytes]:

@@ -51,6 +51,8 @@ class PrivateFolder(Closable):
 
     # Whether a file that was moved in has the time of its last change that it had before.
     keeps_times = True
+    # Why a file that was moved in may have less than it had.
+    why_less = "the quarantine's file system cannot hold them. Choose a place beside the media root"
 
     def __init__(self, path: bytes, what: str) -> None:
         self.path = path
@@ -130,6 +132,12 @@ class PrivateFolder(Closable):
     @abstractmethod
     def read(self, name: str) -> IO[bytes]:
         """Open a file for reading that was made by ``create``, from its beginning or from where one seeks."""
+
+    def content(self, name: str, most: int) -> bytes | None:
+        """The content of a file that was moved in; None for one that is longer than this."""
+        with self.read(name) as file:
+            found = file.read(most + 1)
+        return found if len(found) <= most else None
 
     @abstractmethod
     def read_here(self, name: str) -> IO[bytes]:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.age import AgeCheck
-from ..compare.claimed import claimed_folders, unclaimed_folders
+from ..compare.claimed import claimed_folders, described_folders, unclaimed_folders
 from ..compare.mentions.derived import with_mentioned
 from ..compare.mentions.links import FileLinks
 from ..compare.merge import Merge, begun
@@ -77,7 +77,7 @@ def directories(session: Session, job: OrphansJob) -> Iterator[bytes]:
 def _judged_folders(session: Session, job: OrphansJob) -> tuple[tuple[bytes, ...], list[str]]:
     """The directories of a job, those that its Django project claims where it does; and notes about them."""
     if job.claims is None:
-        return job.directories, []
+        return described_folders(job.directories, session.media)
     return claimed_folders(job, job.claims, session.media, session.database)
 
 

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple, Union
+from typing import Any, Mapping, NamedTuple, Union
 
 from ..config.site import Site
 from ..media.disk.folder import DiskFolder
 from ..media.private_folder import PrivateFolder
-from ..media.s3.place import BucketPlace, StorageOptions, bucket_place, is_in_bucket
+from ..media.s3.place import BucketPlace, StorageOptions, bucket_place, is_in_bucket, storage_options
 from ..text import escaped
 
 
@@ -34,6 +34,14 @@ def place_of(site: Site) -> Place:
         where = bucket_place("quarantine", site.quarantine)
         return InBucket(where, site.storage_options, site.accepts_unconditional_delete)
     return site.quarantine or b""
+
+
+def place_said(options: Mapping[str, Any]) -> Place:
+    """Where a quarantine is that options name by itself, without a site. Raises SiteError."""
+    written = options["quarantine"]
+    if is_in_bucket(written):
+        return InBucket(bucket_place("quarantine", written), storage_options(options["storage_options"]))
+    return os.fsencode(written)
 
 
 def inside(place: Place, name: str) -> Place:

@@ -182,7 +182,7 @@ class BatchWriter(Closable):
             return []
         return [
             f"of {counted(self._without_attributes, 'file')}, not all extended attributes or ACLs are kept, "
-            "because the quarantine's file system cannot hold them. Choose a place beside the media root."
+            f"because {self._quarantine.why_less}."
         ]
 
     def roll_back(self) -> None:

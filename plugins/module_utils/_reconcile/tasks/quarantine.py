@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Mapping
 
 from ..answers import Answer, Files, Request
@@ -18,7 +17,7 @@ from ..config.options import QUARANTINE
 from ..config.purge import purge_of
 from ..config.values import checked
 from ..quarantine import store as batches
-from ..quarantine.place import place_of
+from ..quarantine.place import place_of, place_said
 from ..report import quarantine as report
 
 
@@ -49,5 +48,5 @@ def _restore(options: Mapping[str, Any], check: bool) -> Restored:
 
 def _pin(options: Mapping[str, Any], check: bool) -> dict[str, Any]:
     name, pinned = options["batch"], options["state"] == "pinned"
-    changes = batches.pin(os.fsencode(options["quarantine"]), name, pinned, check)
+    changes = batches.pin(place_said(options), name, pinned, check)
     return report.pinned(name, pinned, changes, check)

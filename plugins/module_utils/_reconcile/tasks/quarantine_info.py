@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, Mapping, Sequence
 
 from ..answers import Answer, Emit, Files, Request
@@ -16,6 +15,7 @@ from ..config.options import QUARANTINE_INFO
 from ..config.purge import purge_of
 from ..config.values import checked
 from ..quarantine import store as batches
+from ..quarantine.place import place_said
 from ..quarantine.store import BatchInfo
 from ..report import quarantine as report
 from ..report.page.batches import emit_batch
@@ -28,7 +28,7 @@ def answer(request: Request, files: Files) -> Answer:
     """List the batches of a quarantine."""
     known = quarantine_of_site(request["options"])
     options = checked(known, QUARANTINE_INFO)
-    found, unreadable = batches.survey(os.fsencode(options["quarantine"]))
+    found, unreadable = batches.survey(place_said(options))
     if options["report"]:
         _report_batches({**known, "report": options["report"]}, found, files.reported)
     return {

@@ -74,10 +74,8 @@ def _reader(batch: Batch) -> Callable[[bytes], bytes | None]:
     def read(path: bytes) -> bytes | None:
         try:
             file = files[path]
-            with batch.folder_of(file).read(file.name) as opened:
-                content = opened.read(LONGEST + 1)
+            return batch.folder_of(file).content(file.name, LONGEST)
         except (KeyError, OSError):
             return None
-        return content if len(content) <= LONGEST else None
 
     return read

@@ -41,6 +41,7 @@ class BucketFolder(PrivateFolder):
     """
 
     keeps_times = False
+    why_less = "these credentials may not read them (s3:GetObjectAcl), or the service knows none"
 
     def __init__(self, bucket: PrivateBucket, prefix: str, what: str) -> None:
         super().__init__(BucketPlace(bucket.name, prefix).url.encode(), what)
@@ -200,6 +201,9 @@ class BucketFolder(PrivateFolder):
 
     def read(self, name: str) -> IO[bytes]:
         return parts.opened(self.bucket, self.key_of(name))
+
+    def content(self, name: str, most: int) -> bytes | None:
+        return self.bucket.get(self.key_of(name), most)
 
     def read_here(self, name: str) -> IO[bytes]:
         with ExitStack() as unless_done, self.read(name) as file:

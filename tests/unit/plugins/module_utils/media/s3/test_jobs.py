@@ -189,6 +189,14 @@ def test_a_bucket_that_is_not_there_is_reported(kit: S3Kit, database: TestDataba
         run(orphans(kit, database, directories=["pictures"]), check=True)
 
 
+def test_a_folder_that_a_removal_has_emptied_is_reported_and_the_others_are_judged(
+    kit: S3Kit, database: TestDatabase
+) -> None:
+    plan, _outcome = run(orphans(kit, database, directories=["emptied", "photos"]), check=True)
+    assert (found(plan), guards(plan)) == ([b"photos/orphan.jpg"], [])
+    assert any("no object in the directory 'emptied'" in warning for warning in plan.warnings)
+
+
 @pytest.mark.promise(2)
 def test_orphans_of_a_bucket_are_deleted_for_good(
     s3_servers: Callable[[Service], S3Server], database: TestDatabase

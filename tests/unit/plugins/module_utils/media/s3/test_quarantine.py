@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import time
 from typing import Any, Callable
@@ -22,9 +23,11 @@ from engine.quarantine import store as quarantine
 from engine.quarantine.place import place_of
 from helpers.builders import guards, run
 from helpers.databases import TestDatabase
+from helpers.modules import run_module
 from helpers.s3_kit import BucketOf, S3Kit
 from helpers.s3_servers import MINISTACK, SEAWEEDFS, S3Server, Service
 
+QUARANTINE = "django_media.cleanup.media_quarantine"
 REFERENCED, ORPHANS = [b"photos/1.jpg", b"photos/2.jpg"], [b"photos/a \xc3\xa4.jpg", b"photos/b.jpg"]
 
 
@@ -136,6 +139,25 @@ def test_a_purge_deletes_what_no_row_references(kit: S3Kit, database: TestDataba
         assert versions(kit, ORPHANS[0]) == []
     restore(job.site, info.name, [], False)
     assert media(kit) == sorted([*REFERENCED, b"photos/b.jpg"])
+
+
+@pytest.mark.parametrize("kit", [PLAIN, VERSIONED], indirect=True, ids=str)
+def test_modules_list_and_pin_the_batches_of_a_bucket(kit: S3Kit, database: TestDatabase) -> None:
+    job = orphans(kit, database)
+    _plan, outcome = run(job, check=False)
+    assert outcome is not None
+    place = {"quarantine": os.fsdecode(job.site.quarantine or b""), "storage_options": kit.server.options}
+    place["user"] = getpass.getuser()
+
+    def listed() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = run_module({f"{QUARANTINE}_info": place})["batches"]
+        return found
+
+    assert [(batch["name"], batch["files"], batch["pinned"]) for batch in listed()] == [
+        (outcome.batch, 2, False)
+    ]
+    assert run_module({QUARANTINE: {**place, "state": "pinned", "batch": outcome.batch}})["changed"]
+    assert [batch["pinned"] for batch in listed()] == [True]
 
 
 @pytest.mark.parametrize("kit", [PLAIN, VERSIONED], indirect=True, ids=str)
