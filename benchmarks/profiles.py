@@ -37,14 +37,24 @@ _SCANS = {
     "deep": [("missing", "postgresql")],
 }
 _ON_MARIADB = """\
-## What MariaDB takes
+## What MariaDB takes, and psycopg 3
 
-The engine's own process takes there what it takes on PostgreSQL: a batch of rows comes through mysqlclient
-as fast as by COPY. The rest is the server's. It sorts the references by their bytes, which takes it three
-times as long as sending them as they lie; a larger buffer for the sort takes longer still, and a sort in
-the engine's process as long, but not beside the walk. Each fresh look at the references reads the whole
-table, since the usual indexes are of a collation in which other names are equal. The pipeline does this
-once, sorts in a process of its own, and looks at nothing twice."""
+The engine's own process takes there what it takes on PostgreSQL: mysqlclient hands a row over in a tenth of
+a microsecond. The rest is the server's. It sends 1,000,000 references as they lie in 0.35 s, and sorted by
+their bytes in 0.9 s; the pipeline gets them unsorted, and sorts in a process that is made for nothing else.
+In its place were tried, and took as long or longer: larger and smaller buffers for the sort, a shorter sort
+key, a collation that compares bytes, a sort in the engine's process. Many references in one value, by
+GROUP_CONCAT, cost the server more than they spare the driver. What did help: no conversion of columns that
+are in UTF-8, which was a sixth of the sort.
+
+Each fresh look at the references reads the whole table (0.4 s of 1,000,000 rows), since the usual indexes
+are of a collation in which other names are equal. So 10,000 candidates are asked for at once, by literals:
+a table of keys took four times as long, and a comparison of checksums before that of the paths as long. The
+sweep reads each text once more, and the pipeline nothing twice. PyMySQL, which is written in Python, takes
+two microseconds more for a row.
+
+psycopg 3 takes 0.15 s more than psycopg2 to be imported, whatever the size of the site, and about as much
+more for the 600,000 rows that a run over 200,000 files reads."""
 
 
 class Work(NamedTuple):
