@@ -181,8 +181,10 @@ options:
         beside the media and never below them. An object is copied there by
         the service, with its metadata, tags, cache headers, storage class
         and ACL, and is deleted where it was only if it is still the one that
-        was checked. Manifests and state lie there too, so that any host can
-        restore. A place that anybody may read is refused.
+        was checked. Where the bucket keeps versions and this place is in the
+        same bucket, nothing is copied, and the object is hidden by a delete
+        marker. Manifests and state lie there too, so that any host can restore.
+        A place that anybody may read is refused.
     type: path
   quarantine_in_media_root:
     description:
