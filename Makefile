@@ -107,10 +107,11 @@ profiles: .venv/bench.stamp ## where the engine spends its time: make profiles S
 test-versions: .venv/tests.stamp ## on each version that can be had, or: make test-versions ONLY=controller ANSIBLE=2.18 ON=3.11
 	$(WITH_VENV) python tests/run_versions.py $(ONLY:%=--only %) $(ANSIBLE:%=--ansible %) $(ON:%=--python %)
 
-test-full: .venv/tests.stamp ## all that speaks to a database through other drivers, the page with each ansible-core, an inventory in Spark
+test-full: .venv/tests.stamp ## all that speaks to a database through other drivers, the page with each ansible-core, an inventory in Spark, each media store on each service
 	$(WITH_VENV) python tests/run_versions.py --only driver
 	$(WITH_VENV) python tests/run_versions.py --only page
 	$(WITH_VENV) python tests/run_versions.py --only spark
+	MEDIA_CLEANUP_TEST_EACH_SERVICE=1 $(WITH_VENV) pytest tests/unit/plugins/module_utils/media/test_conformance.py
 
 coverage: .venv/tests.stamp ## which lines and branches of engine and modules the tests reach
 	@rm -rf .build/coverage && mkdir -m 1777 -p .build/coverage

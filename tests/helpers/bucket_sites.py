@@ -197,7 +197,8 @@ def requests_of(site: BucketSite, name: str, work: Callable[[], object]) -> int:
 
 def some_s3_fault(chance: random.Random, requests: int) -> S3Fault:
     kind = chance.choice(KINDS)
-    lasting = not kind.startswith("kill") and chance.random() < 0.3
+    # Who waits for each answer anew waits for minutes.
+    lasting = not kind.startswith("kill") and kind != "late" and chance.random() < 0.3
     return S3Fault(kind, chance.randint(1, requests), lasting)
 
 

@@ -10,7 +10,7 @@ import itertools
 import os
 import time
 from contextlib import suppress
-from typing import Any, Callable, Iterator, NamedTuple
+from typing import Any, Callable, Iterator, Mapping, NamedTuple
 
 import pytest
 
@@ -20,7 +20,7 @@ from engine.media.s3.place import BucketPlace, storage_options
 from engine.media.s3.private.folder import BucketFolder
 from engine.media.s3.store import S3Store
 from engine.media.store import FileMarks
-from helpers.s3_servers import MINISTACK, RCLONE, SEAWEEDFS, SERVICES, S3Server, Service
+from helpers.s3_servers import RCLONE, SERVICES, S3Server, Service
 
 _numbers = itertools.count(1)
 
@@ -39,25 +39,16 @@ BUCKETS = [
     *map(BucketOf, SERVICES),
     *(BucketOf(service, versioned=True) for service in SERVICES if service.versions),
 ]
-# What a service turns into something else, or refuses.
-_CANNOT_HOLD = {
-    # XML cannot hold control characters, so that no error can name such a key: its absence is never proven.
-    MINISTACK: (b"\x01\x7f",),
-    SEAWEEDFS: (b"\\", b"\x01\x7f"),
-    # Its disk cannot hold control characters, which it writes as others.
-    RCLONE: (b"line\nbreak", b"\x01\x7f"),
-}
 
 
 class S3Kit:
     """A store in a bucket, with the methods of the kits of the conformance tests."""
 
-    renames_back = False
-    has_steps = False
-    # Only the service knows.
-    knows_rights = False
-    # Prefixes do not come and go.
-    notices_another_root = False
+    lacks: Mapping[str, str] = {
+        "steps": "what happens between the requests of a move is tried in s3/test_transfer.py",
+        "rights": "only the service knows who may remove an object",
+        "another root": "a prefix is no thing of its own, in whose place another one could be put",
+    }
     depths = (1,)
     too_long = b"n" * 1025
     deep = b"/".join([b"d" * 120] * 8)
@@ -101,7 +92,7 @@ class S3Kit:
     def can_hold(self, name: bytes) -> bool:
         with suppress(UnicodeDecodeError):
             name.decode()
-            return name not in _CANNOT_HOLD[self.server.service]
+            return name not in self.server.service.cannot_hold
         return False
 
     def write(self, *paths: bytes, content: bytes = b"picture") -> None:

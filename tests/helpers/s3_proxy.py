@@ -35,7 +35,7 @@ REFUSALS = {
     "expired": (400, "ExpiredToken"),
 }
 # Seconds by which an answer is late; a test sets the patience of a client to less.
-LATE = 1.0
+LATE = 3.0
 # Headers that are meant for the next hop only, or that this proxy writes itself.
 _HOP = frozenset(("connection", "keep-alive", "transfer-encoding", "content-length", "date", "server"))
 

@@ -47,12 +47,34 @@ class Service:
     odd_keys: bool = True
     # Whether it asks who one is; else anybody may read.
     asks_who: bool = True
-    # Keys that it cannot hold.
-    refuses: frozenset[str] = frozenset()
+    # Names, among those that are tried, that it refuses or turns into others.
+    cannot_hold: tuple[bytes, ...] = ()
+    # What it lacks, as docs/howto/bucket.md says it.
+    lacks: tuple[str, ...] = ()
 
 
-MINISTACK = Service("ministack", asks_who=False)
-SEAWEEDFS = Service("seaweedfs", lists_in_order=False, odd_keys=False)
+_CONTROL = b"\x01\x7f"
+MINISTACK = Service(
+    "ministack",
+    asks_who=False,
+    cannot_hold=(_CONTROL,),
+    lacks=(
+        "asks nobody who they are, so that anybody may read",
+        "names no key with control characters in an error",
+    ),
+)
+SEAWEEDFS = Service(
+    "seaweedfs",
+    lists_in_order=False,
+    odd_keys=False,
+    cannot_hold=(b"\\", _CONTROL),
+    lacks=(
+        "lists folder by folder, and not in the byte order of whole keys",
+        "holds no key with an empty part or a slash at its end",
+        "holds no backslash in a key",
+        "names no key with control characters in an error",
+    ),
+)
 RCLONE = Service(
     "rclone",
     conditional_delete=False,
@@ -60,6 +82,13 @@ RCLONE = Service(
     conditional_copy=False,
     versions=False,
     odd_keys=False,
+    cannot_hold=(b"line\nbreak", _CONTROL),
+    lacks=(
+        "ignores every condition: of a deletion, of a write and of a copy",
+        "keeps no versions",
+        "knows no ACLs, and answers a question for one with an error",
+        "holds no key with an empty part, a slash at its end or control characters",
+    ),
 )
 SERVICES = (MINISTACK, SEAWEEDFS, RCLONE)
 

@@ -4,8 +4,9 @@
 """What every media store has to do, tried on each one that there is.
 
 To add a store, write a kit for it (see ``LocalKit``) and name it among the parameters of ``kit``: all tests
-of this file run on it then. They use the interface and the kit alone. What a store cannot do is an attribute
-of its kit, or among its capabilities.
+of this file run on it then. They use the interface and the kit alone. What a store cannot do is said by its
+kit, with a reason, or among its capabilities. Of several services of one kind, all tests run on the first,
+and those marked ``each_service`` on the others; ``make test-full`` runs all on each.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import shutil
 import stat
 import tempfile
 import time
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, Mapping
 
 import pytest
 from hypothesis import example, given
@@ -53,16 +55,10 @@ HOSTILE = [
 class LocalKit:
     """A store on a local file system, and how a test changes it behind its back."""
 
-    # Whether a file comes back by one rename, so that it is never in both places.
-    renames_back = True
-    # Whether it is known whether this user may remove some.
-    knows_rights = True
     # Whether all that a file has goes with it.
     keeps_attributes = True
-    # Whether the tests of this file can let something happen between the steps of a move.
-    has_steps = True
-    # Whether an open store notices that another root is in the place of its own.
-    notices_another_root = True
+    # What it lacks of what the tests of this file ask for, and why; these tests are skipped with that reason.
+    lacks: Mapping[str, str] = {"copies": "a file that is renamed is never in both places"}
     # In how deep folders names are tried.
     depths: tuple[int, ...] = (0, 1, 40)
     # A name that is too long for a file.
@@ -167,7 +163,7 @@ class LocalKit:
 class CopyingKit(LocalKit):
     """A store whose quarantine is on another file system, so that files are copied."""
 
-    renames_back = False
+    lacks: Mapping[str, str] = {}
 
     def _place_of_kept(self, folder: Path) -> Path:
         self._elsewhere = Path(tempfile.mkdtemp(prefix="media-cleanup-", dir="/dev/shm"))
@@ -183,7 +179,7 @@ class CopyingKit(LocalKit):
 class LinkingKit(LocalKit):
     """A store on a file system that knows no rename which replaces nothing, such as NFS."""
 
-    renames_back = False
+    lacks: Mapping[str, str] = {}
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -198,6 +194,7 @@ def _unknown(*_arguments: Any) -> None:
     raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
 
+_client = lru_cache(maxsize=None)(client._client)
 KITS = {"local": LocalKit, "local, copied": CopyingKit, "local, linked": LinkingKit}
 
 
@@ -205,7 +202,10 @@ KITS = {"local": LocalKit, "local, copied": CopyingKit, "local, linked": Linking
 def kit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     if isinstance(request.param, BucketOf):
         # What fails is not tried again.
-        request.getfixturevalue("monkeypatch").setattr(client, "ATTEMPTS", 1)
+        patch = request.getfixturevalue("monkeypatch")
+        patch.setattr(client, "ATTEMPTS", 1)
+        # To make a client takes longer than most of these tests.
+        patch.setattr(client, "_client", _client)
         made = S3Kit(request.getfixturevalue("s3_servers")(request.param.service), request.param.versioned)
     else:
         made = request.param(tmp_path)
@@ -223,6 +223,12 @@ def store(kit: LocalKit) -> Iterator[MediaStore]:
 def folder(kit: LocalKit) -> Iterator[DiskFolder]:
     with kit.folder() as opened:
         yield opened
+
+
+def _require(kit: LocalKit, what: str) -> None:
+    """Skip the rest of a test where the kit lacks what it needs, and say why."""
+    if what in kit.lacks:
+        pytest.skip(kit.lacks[what])
 
 
 def state_of(store: MediaStore, path: bytes) -> FileState:
@@ -250,6 +256,7 @@ def test_a_listing_yields_all_files_in_the_byte_order_of_whole_paths(
     assert (found if in_order else sorted(found)) == sorted(paths)
 
 
+@pytest.mark.each_service
 def test_names_of_any_kind_are_listed_looked_at_and_removed(kit: LocalKit, store: MediaStore) -> None:
     names = list(filter(kit.can_hold, HOSTILE))
     paths = sorted(b"d/" * depth + name for name in names for depth in kit.depths)
@@ -261,6 +268,7 @@ def test_names_of_any_kind_are_listed_looked_at_and_removed(kit: LocalKit, store
     assert walked(store) == []
 
 
+@pytest.mark.each_service
 def test_a_listing_keeps_to_its_directory_and_to_what_is_not_excluded(
     kit: LocalKit, store: MediaStore
 ) -> None:
@@ -303,6 +311,7 @@ def test_of_what_cannot_be_read_a_bounded_list_is_kept_and_all_is_counted(kit: L
         assert (store.unreadable.total, len(store.unreadable.items)) == (2, listed)
 
 
+@pytest.mark.each_service
 def test_names_and_patterns_find_files(kit: LocalKit, store: MediaStore) -> None:
     kit.write(b"c/a/1.jpg", b"c/a/2.png", b"c/b/1.jpg", b"c/a/deep/1.jpg")
     jpg, anything = re.compile(rb"[^/]*\.jpg"), re.compile(rb"[^/]*", re.DOTALL)
@@ -333,6 +342,7 @@ def test_a_directory_that_is_required_has_to_be_one(kit: LocalKit, store: MediaS
 # Looking.
 
 
+@pytest.mark.each_service
 def test_only_what_is_not_there_is_absent(kit: LocalKit, store: MediaStore) -> None:
     kit.write(b"a/1")
     for path in (b"gone", b"a/gone", b"gone/1", b"n" * 255, kit.deep):
@@ -340,6 +350,7 @@ def test_only_what_is_not_there_is_absent(kit: LocalKit, store: MediaStore) -> N
         assert store.check(path).is_absent
 
 
+@pytest.mark.each_service
 def test_a_file_is_found_with_its_state(kit: LocalKit, store: MediaStore) -> None:
     kit.write(b"a/1", content=b"four")
     status = store.check(b"a/1")
@@ -375,6 +386,7 @@ def test_a_look_that_fails_says_that_nothing_is_known(
     assert store.unreadable.total == 0, "a check notes nothing"
 
 
+@pytest.mark.each_service
 def test_a_quick_look_never_finds_what_is_not_there(kit: LocalKit, store: MediaStore) -> None:
     there = [b"d/%03d" % number for number in range(0, 200, 2)]
     kit.write(*there)
@@ -410,6 +422,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.each_service
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_was_changed_is_not_removed(kit: LocalKit, store: MediaStore, change: str) -> None:
     kit.write(b"a/1")
@@ -421,6 +434,7 @@ def test_what_was_changed_is_not_removed(kit: LocalKit, store: MediaStore, chang
     assert store.check(b"a/1").is_file == (change != "gone")
 
 
+@pytest.mark.each_service
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_was_changed_is_not_moved(
     kit: LocalKit, store: MediaStore, folder: DiskFolder, change: str
@@ -468,15 +482,15 @@ def test_whether_this_user_may_remove_files_is_known(
 ) -> None:
     kit.write(b"a/1")
     assert [store.may_remove_in(path) for path in (b"", b"a", b"gone")] == [True] * 3
+    _require(kit, "rights")
     kit.block_removal(monkeypatch)
-    if not kit.knows_rights:
-        return
     assert [store.may_remove_in(path) for path in (b"", b"a", b"gone")] == [False, False, True]
 
 
 # Moving out, and putting back.
 
 
+@pytest.mark.each_service
 def test_a_file_moves_out_and_comes_back_as_it_was(
     kit: LocalKit, store: MediaStore, folder: DiskFolder
 ) -> None:
@@ -516,6 +530,7 @@ def test_missing_directories_are_made_on_the_way_back(
         assert walked(another) == [b"a/b/c/1"]
 
 
+@pytest.mark.each_service
 def test_nothing_is_overwritten_on_the_way_back(kit: LocalKit, store: MediaStore, folder: DiskFolder) -> None:
     kit.write(b"a/1")
     store.move_out(b"a/1", state_of(store, b"a/1"), folder, "1")
@@ -527,18 +542,13 @@ def test_nothing_is_overwritten_on_the_way_back(kit: LocalKit, store: MediaStore
     assert walked(store) == [b"a/1"], "and no unfinished copy is left"
 
 
-def _require_steps(kit: LocalKit) -> None:
-    if not kit.has_steps:
-        pytest.skip("what happens between the requests of a move is tried in s3/test_transfer.py")
-
-
 @pytest.mark.promise(10)
 def test_an_upload_at_the_last_moment_is_not_overwritten_on_the_way_back(
     kit: LocalKit, store: MediaStore, folder: DiskFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kit.write(b"a/1")
     store.move_out(b"a/1", state_of(store, b"a/1"), folder, "1")
-    _require_steps(kit)
+    _require(kit, "steps")
     kit.before_the_way_back(monkeypatch, lambda: kit.write(b"a/1", content=b"a new upload"))
     with pytest.raises(FileExistsError):
         store.put_back(folder, "1", b"a/1")
@@ -551,9 +561,8 @@ def test_a_way_back_that_was_killed_before_its_end_is_gone_again(
     kit: LocalKit, store: MediaStore, folder: DiskFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed right before the file goes from the private folder: it is in both places then."""
-    _require_steps(kit)
-    if kit.renames_back:
-        pytest.skip("a file that is renamed is never in both places")
+    _require(kit, "steps")
+    _require(kit, "copies")
     kit.write(b"a/1")
     before = store.describe(b"a/1")
     store.move_out(b"a/1", state_of(store, b"a/1"), folder, "1")
@@ -579,7 +588,7 @@ def test_what_is_exchanged_at_the_last_moment_stays_or_is_put_back(
 ) -> None:
     kit.write(b"a/1")
     state = state_of(store, b"a/1")
-    _require_steps(kit)
+    _require(kit, "steps")
     kit.at_the_last_moment(monkeypatch, lambda: kit.exchange(b"a/1", b"a new upload"))
     with pytest.raises(Changed):
         store.move_out(b"a/1", state, folder, "1")
@@ -592,7 +601,7 @@ def test_a_move_that_fails_leaves_the_file_where_it_was(
 ) -> None:
     kit.write(b"a/1")
     state = state_of(store, b"a/1")
-    if kit.has_steps:
+    if "steps" not in kit.lacks:
         with pytest.raises(OSError, match="File name too long"):
             store.move_out(b"a/1", state, folder, "n" * 256)
     assert state_of(store, b"a/1") == state
@@ -630,8 +639,7 @@ def test_a_store_tells_what_it_can_do(store: MediaStore) -> None:
 def test_a_root_that_was_replaced_is_noted(kit: LocalKit, store: MediaStore) -> None:
     store.verify_root()
     assert store.unreadable.total == 0
-    if not kit.notices_another_root:
-        return
+    _require(kit, "another root")
     kit.replace_root()
     store.verify_root()
     assert list(unseen(store)) == [b""]

@@ -19,6 +19,7 @@ from engine.media.s3.failures import BucketError, ConditionFailed, NotSupported,
 from engine.media.s3.place import StorageOptions, storage_options
 from engine.media.s3.private import parts
 from engine.media.s3.private.bucket import PrivateBucket
+from helpers.checkout import REPOSITORY
 from helpers.s3_servers import SERVICES, S3Server, Service
 
 SECRET = "hunter2-and-more"
@@ -80,6 +81,12 @@ def test_a_service_does_as_this_project_has_written_down(server: S3Server, bucke
     bucket.delete("a", if_match=bucket.head("a").tag)
     with pytest.raises(FileNotFoundError):
         bucket.head("a")
+
+
+def test_what_a_service_lacks_is_said_to_users() -> None:
+    page = (REPOSITORY / "docs" / "howto" / "bucket.md").read_text()
+    for service in SERVICES:
+        assert f"| {'; '.join(service.lacks)} |" in page
 
 
 def _happens(request: Callable[[], Any]) -> bool:
