@@ -14,6 +14,7 @@ import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Iterator
 from urllib.parse import quote, urlsplit
@@ -37,7 +38,7 @@ _IDLE = "boto3 that does nothing"
 def contests(folder: Path, server: str, size: int) -> Iterator[Contest]:
     """Orphans in a bucket of so many objects, whose database is on this PostgreSQL."""
     keys = list(_keys(size))
-    with running_s3(SEAWEEDFS) as bucket:
+    with running_s3(replace(SEAWEEDFS, asks_who=False)) as bucket:
         _fill(bucket, keys)
         url = _fill_postgresql(server, keys)
         yield _orphans(bucket, url, size)
@@ -105,7 +106,7 @@ def _keys(size: int) -> Iterator[str]:
 
 
 def _fill(bucket: S3Server, keys: list[str]) -> None:
-    """Write empty objects, without a signature: boto3 takes long for one, and this server asks for none."""
+    """Write empty objects, without a signature: boto3 takes long for one, and nobody asks for it here."""
     bucket.client().create_bucket(Bucket=_BUCKET)
     with ThreadPoolExecutor(_THREADS) as threads:
         for _written in threads.map(

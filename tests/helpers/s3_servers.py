@@ -26,6 +26,7 @@ from helpers.servers import place
 
 # Each takes any, and rclone's only this one.
 ACCESS_KEY, SECRET_KEY = "testing", "testing-secret"
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 _READY_LIMIT = 30
 _numbers = itertools.count(1)
 
@@ -193,6 +194,8 @@ def lasting_s3(service: Service) -> tuple[S3Server, int]:
 
 def _command(service: Service, port: int, others: list[int]) -> list[str]:
     command, environment = _COMMANDS[service.name](port, others)
+    if not service.asks_who:
+        environment = {name: value for name, value in environment.items() if name not in _CREDENTIALS}
     program = str(Path(__file__).with_name("s3_server_process.py"))
     return [sys.executable, "-ISB", program, json.dumps([command, environment, port, place()])]
 
@@ -273,7 +276,7 @@ def _seaweedfs(port: int, others: list[int]) -> tuple[list[str], dict[str, str]]
         ),
     ]
     # With these it asks who one is, and policies of buckets say what anybody may do.
-    return command, {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
+    return command, dict(_CREDENTIALS)
 
 
 def _rclone(port: int, _others: list[int]) -> tuple[list[str], dict[str, str]]:
