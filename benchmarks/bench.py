@@ -104,6 +104,13 @@ def _contests(folder: Path, servers: Servers, options: argparse.Namespace) -> It
             with _Built(shape, options.size, folder, servers) as site:
                 for job, kind in chosen:
                     yield contests.scan(job, site, kind, with_others=shape == "sharded")
+    kinds = [
+        kind for kind in ("postgresql", "sqlite") if options.only in contests.both_name(options.size, kind)
+    ]
+    if kinds:
+        with _Built("sharded", options.size, folder, servers) as site:
+            for kind in kinds:
+                yield contests.both(site, kind)
     chosen = _scans(options, ("orphans",), options.flat_size, "flat")
     if options.flat_size and chosen:
         with _Built("flat", options.flat_size, folder, servers) as site:

@@ -144,6 +144,29 @@ def scan(job: str, site: Site, kind: str, with_others: bool) -> Contest:
     return Contest(scan_name(job, site.size, site.shape, kind), contestants, site.orphans)
 
 
+def both_name(size: int, kind: str) -> str:
+    return f"both jobs, {size:,} sharded, {kind}"
+
+
+def both(site: Site, kind: str) -> Contest:
+    """The jobs orphans and missing of one site: each alone, and both in one run."""
+    references = [{"table": table, "column": "image"} for table in ("photo", "lost")]
+    options = {job: {**job_options(job, site, kind), "references": references} for job in MODULES}
+
+    def together(*jobs: str) -> list[str]:
+        return [sys.executable, str(PEERS / "jobs.py"), *(json.dumps(options[job]) for job in jobs)]
+
+    return Contest(
+        both_name(site.size, kind),
+        [
+            Contestant("orphans alone", together("orphans")),
+            Contestant("missing alone", together("missing")),
+            Contestant("both in one run", together("orphans", "missing")),
+        ],
+        site.orphans,
+    )
+
+
 def playbook(site: Site) -> Contest:
     """A whole run against what a user of Ansible would write."""
     options = job_options("orphans", site, "postgresql")

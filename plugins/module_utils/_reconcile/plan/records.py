@@ -207,7 +207,7 @@ class DependentsFound:
         # Those of the rows that would be deleted from the ``named`` tables.
         self.deleted: set[RowName] = set()
         self._sums: dict[tuple[Any, ...], int] = {}
-        self._counts: dict[tuple[Any, ...], Counter[tuple[str, str]]] = {}
+        self._counts: dict[tuple[Any, ...], dict[tuple[str, str], int]] = {}
         self.listed: Listed[str] = Listed(most)
         # Records with which a row would be deleted that is to be kept, each with such a row.
         self.held: dict[tuple[Any, ...], DependentRow] = {}
@@ -216,11 +216,13 @@ class DependentsFound:
                 self.held.update(dict.fromkeys(row.records, row))
             if row.table.identity in named and row.verb == "deleted":
                 self.deleted.add((row.table.identity, row.key))
-            self.listed.add(f"{row.shown} ({row.verb})")
+            # There may be very many, and words for the first of them are all that is wanted.
+            self.listed.add_made(lambda row=row: f"{row.shown} ({row.verb})")  # type: ignore[misc]
             digest = self._number(row)
             what = (row.table.name, row.verb)
             for record in row.records:
-                self._counts.setdefault(record, Counter())[what] += 1
+                counts = self._counts.setdefault(record, {})
+                counts[what] = counts.get(what, 0) + 1
                 # A sum does not depend on the order in which the database returns rows.
                 self._sums[record] = (self._sums.get(record, 0) + digest) % _MODULUS
 
@@ -236,7 +238,7 @@ class DependentsFound:
 
     def added_to(self, record: Record) -> Record:
         """The record with what depends on it."""
-        counts: Counter[tuple[str, str]] = self._counts.get(record.key, Counter())
+        counts = self._counts.get(record.key, {})
         listed = tuple((table, verb, number) for (table, verb), number in sorted(counts.items()))
         return record._replace(dependents=self.of(record), dependent_counts=listed)
 
