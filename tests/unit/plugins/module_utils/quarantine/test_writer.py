@@ -95,6 +95,29 @@ def test_what_an_error_left_in_a_batch_belongs_back(kept: Any, monkeypatch: pyte
     assert kept.names == []
 
 
+@pytest.mark.promise(2)
+def test_what_a_batch_may_hold_is_asked_for_afresh(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another thread has listed before this file came says nothing of it."""
+    kept.media.write(b"a")
+    move_out = kept.store.move_out
+
+    def dropped(*arguments: Any) -> None:
+        move_out(*arguments)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(kept.store, "move_out", dropped)
+    with kept.writer() as writer:
+        writer.prepare(kept.store, [(b"a", "orphan")])
+        with monkeypatch.context() as patch:
+            patch.setattr(disk_folder.DiskFolder, "has", lambda _folder, _name: False)
+            with pytest.raises(OSError, match="Input/output error"):
+                writer.remove(kept.store, b"a", state_of(kept, b"a"))
+        writer.sync()
+    assert kept.names == [writer.name], "and it is not deleted as a batch that holds nothing"
+    leftovers.put_back(kept.store, kept.site)
+    assert kept.media.files == {b"a"}
+
+
 def test_what_cannot_be_described_fails_when_its_turn_comes(
     kept: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
