@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from engine.config.django import asking
+from engine.config.django import project as of_project
 from engine.config.django.answer import facts_of
 from engine.config.django_jobs import asked
 from engine.config.django_jobs.jobs import project_job, quarantine_options
@@ -142,8 +144,8 @@ def test_clients_find_what_only_the_environment_of_the_project_says(
 ) -> None:
     sent = answer(aws_environment={"AWS_CA_BUNDLE": "/srv/ca.pem", "AWS_lower": "x", "PATH": "/tmp"})
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    monkeypatch.setattr(asked, "ask", lambda _project: facts_of(sent))
-    monkeypatch.setattr(asked, "project_of", lambda *_said: None)
+    monkeypatch.setattr(asking, "ask", lambda _project: facts_of(sent))
+    monkeypatch.setattr(of_project, "project_of", lambda *_said: None)
     path = os.environ["PATH"]
     asked._asked.__wrapped__('{"project": "/srv/x"}')
     assert (os.environ["AWS_CA_BUNDLE"], os.environ["PATH"]) == ("/srv/ca.pem", path)

@@ -9,6 +9,7 @@ from typing import Any, Iterator
 
 import pytest
 
+from engine.config.django import asking as probing
 from engine.config.django.answer import facts_of
 from engine.config.django_jobs import asked
 from engine.config.django_jobs.asked import job_of, quarantine_of_site
@@ -46,7 +47,7 @@ def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         projects.append(project.directory)
         return facts_of(answer(ALBUM, PHOTO, FAVORITE, thumbnails={"imagekit": {}}))
 
-    monkeypatch.setattr(asked, "ask", ask)
+    monkeypatch.setattr(probing, "ask", ask)
     asked._asked.cache_clear()
     yield projects
     asked._asked.cache_clear()
@@ -170,7 +171,7 @@ def test_a_purge_asks_for_every_column_of_the_project() -> None:
 def test_records_that_are_only_cleared_need_no_rules(monkeypatch: pytest.MonkeyPatch) -> None:
     several_columns = foreign_key("photo", "album.Photo", "unknown", column="", to_column="")
     facts = facts_of(answer(ALBUM, PHOTO, model("album.Row", several_columns)))
-    monkeypatch.setattr(asked, "ask", lambda _project: facts)
+    monkeypatch.setattr(probing, "ask", lambda _project: facts)
     with pytest.raises(SiteError, match="several columns"):
         records()
     job = records(on_missing="clear")
