@@ -150,6 +150,14 @@ class Connection:
             self._step("sql")
         return getattr(self._real, name)
 
+    def __enter__(self) -> Connection:
+        self._step("sql")
+        self._real.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> Any:
+        return self._real.__exit__(*error)
+
     def _commit(self) -> None:
         self._step("committing")
         self._real.commit()
