@@ -36,6 +36,28 @@ _SCANS = {
     "flat": [("missing", "postgresql")],
     "deep": [("missing", "postgresql")],
 }
+_TRIED = """\
+## What was tried for files and rows
+
+Measured in processor time, each against what was there before.
+
+Kept: directories on the way to the last one stay open, and are used again if their names still lead to
+them (12,000 instead of 33,000 openat calls for the job missing over 1,000 folders). A folder that lost
+files is looked into once (a tenth of that job). Rows are divided by their directories without a call for
+each row (0.14 instead of 0.28 microseconds a row). SQLite gets keys in one transaction (66 instead of 112
+microseconds for each file that is moved to the quarantine). Dependent rows are put into words only where
+they are listed (a tenth of planning records with three dependent rows each).
+
+Not kept: a directory whose link count says that it has no subdirectory needs no type of each entry for
+them, but it does for symbolic links: what a link leads to is protected by who references the link, so a
+name without a type would lose that. Larger buffers for the copy of the references: 0.01 of 0.04 s for
+200,000 rows. Many references in one value, by string_agg: 0.03 s less in the engine for 200,000 rows, and a
+second sort for the server.
+
+Where the rest goes: of moving a file to the quarantine, the rename and the five looks at the file (in the
+plan, for the manifest, for a mount on it, before and after the move) are half; each of them is what a
+promise needs at that moment. Of any run, 0.2 s are Python's start and imports. The sweep reads
+each text of the database once, which the pipeline does not."""
 _ON_MARIADB = """\
 ## What MariaDB takes, and psycopg 3
 
@@ -146,6 +168,8 @@ its own time, and so do functions in C that it calls; what the server takes is w
 {facts}
 
 {body}
+
+{_TRIED}
 
 {_ON_MARIADB}
 """
