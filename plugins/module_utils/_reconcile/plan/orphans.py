@@ -274,8 +274,9 @@ class OrphansPlanner(Planner):
     def _asked_again(self, files: Spool[Seen]) -> Iterator[Seen]:
         """Ask the database again: references are read after the files, in every spelling."""
         answers = self._doubts_of(files)
-        for file in files:
-            doubt = next(answers) if file.state else None
+        # An answer that was not there would end this with an error: nothing goes for want of one.
+        answered = ((file, next(answers) if file.state else None) for file in files)
+        for file, doubt in answered:
             if doubt is None:
                 yield file
                 continue
