@@ -14,9 +14,7 @@ NO_VERDICT: Mapping[str, Any] = {"held": {}, "warnings": [], "left_out": []}
 _NOTHING_TO_DO = "This host has no media_cleanup_sites with a job that is wanted: there is nothing to clean."
 
 
-def text_of(
-    ended: Mapping[str, Any], planned: Mapping[str, Any], verdict: Mapping[str, Any] = NO_VERDICT
-) -> str:
+def text_of(ended: Mapping[str, Any], planned: Mapping[str, Any], verdict: Mapping[str, Any]) -> str:
     """The text about a host: its ``jobs`` and ``purges`` as they ended, or as planned, and the verdict.
 
     What each of them is called, the result of the plans says.
