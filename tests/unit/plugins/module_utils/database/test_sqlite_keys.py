@@ -61,6 +61,7 @@ def test_after_an_error_no_transaction_is_left_open(database: Any, sqlite: Any) 
     with pytest.raises(DatabaseError, match="passing keys failed"):
         database._keys(["text"], [("a", "b")])
     assert not database._connection.in_transaction
-    with closing(sqlite3.connect(sqlite.url.partition("///")[2], timeout=0)) as site, site:
+    path = sqlite.url.partition("///")[2]
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as site:
         site.execute("INSERT INTO photo (image) VALUES ('c.jpg')")
     assert database.count_references(IMAGES, [b"c.jpg"]) == {b"c.jpg": 1}

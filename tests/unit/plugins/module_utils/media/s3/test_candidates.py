@@ -70,7 +70,11 @@ SERVICE = {
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Watched:
     made = Watched()
-    monkeypatch.setattr(Bucket, "ask", lambda *arguments: made.ask(*arguments))
+
+    def ask(bucket: Bucket, *arguments: Any) -> Any:
+        return made.ask(bucket, *arguments)
+
+    monkeypatch.setattr(Bucket, "ask", ask)
     made.write(*REFERENCED, *ORPHANS)
     return made
 
