@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Iterable
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from engine.errors import SiteError
 from engine.run import run_all
-from helpers.builders import TREES, Media, Site, found, guards, planned, run
+from helpers.builders import A_TICK, TREES, Media, Site, found, guards, planned, run
 from helpers.databases import new_sqlite
 from helpers.users import as_nobody
 
@@ -260,6 +261,8 @@ def test_a_job_beside_it_still_asks_for_all_its_files(sqlite_site: Site, tmp_pat
     sqlite_site.insert("p/gone.jpg")
     listed = write_list(tmp_path, [*lost, "p/gone.jpg"])
     jobs = [sqlite_site.orphans(candidates=listed), sqlite_site.missing()]
+    # Else the files may be of the very moment of the plan, and too young.
+    time.sleep(A_TICK)
 
     class Watched:
         def __enter__(self) -> None: ...
