@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from functools import partial
 from itertools import chain
 from typing import Iterable, Iterator, NamedTuple, Pattern
 
@@ -273,10 +274,10 @@ class OrphansPlanner(Planner):
 
     def _asked_again(self, files: Spool[Seen]) -> Iterator[Seen]:
         """Ask the database again: references are read after the files, in every spelling."""
-        answers = self._doubts_of(files)
         # An answer that was not there would end this with an error: nothing goes for want of one.
-        answered = ((file, next(answers) if file.state else None) for file in files)
-        for file, doubt in answered:
+        next_answer = partial(next, self._doubts_of(files))
+        for file in files:
+            doubt = next_answer() if file.state else None
             if doubt is None:
                 yield file
                 continue
