@@ -161,7 +161,8 @@ class _Built:
 
 
 def _rows(contest: Contest, measured: dict[str, Measurement]) -> list[str]:
-    first = measured[contest.contestants[0].name]
+    # A contest may add to the names of its contestants, and keeps their order.
+    first = next(iter(measured.values()))
     works = [contest.work] + [""] * len(measured)
     return [
         f"| {work} | {name} | {one.wall:.2f} s "
