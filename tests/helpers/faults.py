@@ -28,7 +28,7 @@ from engine.errors import (
     BusyError,
     CleanupError,
 )
-from engine.media import transfer
+from engine.media.disk import transfer
 
 # Calls by which the engine touches the disk: any of them may be its last, or fail.
 CALLS = (

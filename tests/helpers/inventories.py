@@ -18,8 +18,8 @@ from urllib.parse import quote_plus
 
 import duckdb
 
-from engine.compare.candidates import CandidateList
-from engine.compare.inventory import InventoryKeys
+from engine.compare.listed.candidates import CandidateList
+from engine.compare.listed.inventory import InventoryKeys
 from helpers.checkout import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "howto" / "inventory.md"

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from engine.errors import CleanupError
-from engine.media import transfer
+from engine.media.disk import transfer
 from engine.quarantine import (
     store as quarantine,
 )

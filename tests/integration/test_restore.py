@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import locks
 from engine.apply import restore
 from engine.errors import SiteError
 from engine.quarantine import (
     store as quarantine,
 )
+from engine.system import locks
 from helpers.faults import Fault, in_child
 from helpers.full_sites import CLOCK_TICK, FullSite, cleaned, cleaning, everything, finish, restoring
 from helpers.rounds import losses

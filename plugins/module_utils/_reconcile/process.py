@@ -28,7 +28,7 @@ from .archive import PATH
 from .config.trust.paths import ROOT
 from .config.trust.site_user import Worker
 from .errors import CleanupError, Exit, SiteError
-from .libc import libc_function
+from .system.libc import libc_function
 from .text import printable
 
 Hear = Callable[[str, Any], Any]

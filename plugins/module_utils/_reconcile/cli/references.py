@@ -12,7 +12,7 @@ import sys
 from contextlib import nullcontext
 from typing import Sequence
 
-from ..compare.inventory import KEY, referenced_keys
+from ..compare.listed.inventory import KEY, referenced_keys
 from ..config.site import Column, Site
 from ..database.drivers import connect
 from ..errors import Exit, SiteError

@@ -19,15 +19,15 @@ from itertools import islice
 from typing import AbstractSet, Iterable, Iterator, Pattern
 
 from ..errors import SiteError
-from ..host import host_id
 from ..spool import ExternalSort
+from ..system.host import host_id
 from ..text import escaped, reason_of
-from . import transfer
-from .copy import open_unnoticed
-from .directories import HANDLES, Directories, place_of, reason, require_same, state_of, status_of
+from .disk import transfer
+from .disk.copy import open_unnoticed
+from .disk.directories import HANDLES, Directories, place_of, reason, require_same, state_of, status_of
 from .disk.folder import DiskFolder, handle_of
-from .links import Links
-from .mounts import Mounts, mounted_from
+from .disk.links import Links
+from .disk.mounts import Mounts, mounted_from
 from .private_folder import PrivateFolder
 from .store import (
     HELD,

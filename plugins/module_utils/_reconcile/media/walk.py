@@ -13,8 +13,8 @@ from itertools import islice
 from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
 
 from ..spool import Aside, ExternalSort, Listed, Part, Spool
-from .directories import DIRECTORY, HANDLES, place_of, reason, status_of
-from .mounts import bind_mount, mount_of
+from .disk.directories import DIRECTORY, HANDLES, place_of, reason, status_of
+from .disk.mounts import bind_mount, mount_of
 from .store import Run
 
 # Names of one directory that are kept in memory; more are sorted on disk.

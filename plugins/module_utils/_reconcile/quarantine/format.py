@@ -32,7 +32,7 @@ from typing import IO, Any, Collection, Iterator, Mapping, NamedTuple, Sequence
 from ..closable import Closable
 from ..config.site import Column, column_of
 from ..errors import QuarantineError, SiteError
-from ..media.copy import DIGEST_SIZE
+from ..media.disk.copy import DIGEST_SIZE
 from ..media.private_folder import PrivateFolder
 from ..text import escaped
 

@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import IO, Any, Mapping, cast
 
 from ...errors import SiteError
-from ...libc import libc_function
+from ...system.libc import libc_function
 from ..trust.paths import ROOT
 from ..trust.roots_own import folders_in, require_own_files, require_own_search_path
 from .answer import facts_of

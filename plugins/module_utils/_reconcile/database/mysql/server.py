@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote as percent_encode
 
 from ...errors import BusyError, DatabaseError
-from ...host import host_id
+from ...system.host import host_id
 from ..base import PREPARED, DriverError
 from .catalog import MySQLCatalog
 from .connection import ACCESS_DENIED, MySQLConnection

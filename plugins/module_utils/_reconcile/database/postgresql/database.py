@@ -12,8 +12,8 @@ from urllib.parse import quote as percent_encode
 
 from ...config.site import Column
 from ...errors import BusyError, CommitUnknown, DatabaseError
-from ...host import host_id
 from ...spool import blocks, temporary_file, working_on_disk
+from ...system.host import host_id
 from ..base import PREPARED, Connection, DriverError
 from ..catalog import BATCH, Table
 from .dialect import PostgreSQLDialect, type_name, unescaped

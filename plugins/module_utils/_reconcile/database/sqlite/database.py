@@ -16,8 +16,8 @@ from urllib.parse import quote as percent_encode
 
 from ...config.site import Column
 from ...errors import DatabaseError, SiteError
-from ...host import host_id
 from ...media.paths import stem
+from ...system.host import host_id
 from ...text import escaped
 from ..catalog import BATCH, ColumnType, ForeignKey, Table
 from ..zones import zone_of

@@ -2,4 +2,4 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Private folders on a disk."""
+"""Media on a disk: its directories, links and mounts, how files move, and private folders."""

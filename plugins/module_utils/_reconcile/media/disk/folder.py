@@ -18,14 +18,14 @@ import stat
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Iterator
 
-from ... import locks
 from ...errors import QuarantineError
+from ...system import locks
 from ...text import escaped
-from ..copy import digest_of
-from ..directories import DIRECTORY, kind_of, state_of
-from ..mounts import mount_of
 from ..private_folder import NewFile, PrivateFolder
 from ..store import FileState
+from .copy import digest_of
+from .directories import DIRECTORY, kind_of, state_of
+from .mounts import mount_of
 
 _ON_THE_WAY = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 # As many as the kernel follows.

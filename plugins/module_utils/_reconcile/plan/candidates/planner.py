@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from ...compare.beside import ReferencedFiles, ReferencesBeside, range_below
-from ...compare.candidates import CandidateList
+from ...compare.listed.beside import ReferencedFiles, ReferencesBeside, range_below
+from ...compare.listed.candidates import CandidateList
 from ...compare.merge import begun
 from ...compare.names.other_names import OtherNames
 from ...compare.unreferenced_folders import Seen, seen_files

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Mapping, NamedTuple
 
-from ...host import NO_ID
+from ...system.host import NO_ID
 from .site_state import IDENTITY, State
 
 

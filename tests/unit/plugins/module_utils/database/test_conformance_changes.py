@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from engine import host
 from engine.database import connect
 from engine.database.base import Database
 from engine.errors import BusyError, DatabaseError
+from engine.system import host
 from helpers.databases import TestDatabase
 from helpers.implementations import (
     Implementation,

@@ -12,8 +12,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from engine import host
 from engine.database import connect
+from engine.system import host
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import SiteError
-from engine.media import directories, transfer, walk
+from engine.media import walk
+from engine.media.disk import directories, transfer
 from engine.media.disk.folder import DiskFolder
 from engine.media.local import LocalStore
 from engine.media.s3 import client

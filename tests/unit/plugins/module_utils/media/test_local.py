@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import SiteError
-from engine.media import directories
 from engine.media import local as tree_module
+from engine.media.disk import directories
 from engine.media.local import LocalStore
 from engine.media.store import Answer, FileState, PathStatus
 from helpers.builders import DEEP, FailingOs, Media, hand_over, open_handles, state_of, unseen, walked

@@ -14,7 +14,7 @@ from engine import spool
 from engine.apply.files import require_readable
 from engine.errors import UnreadableError
 from engine.kept import Code
-from engine.media.links import Links
+from engine.media.disk.links import Links
 from engine.media.local import LocalStore
 from engine.plan import orphans as orphans_module
 from helpers.builders import Media, Site, planned, run, unseen

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import host
 from engine.report.data import result
 from engine.report.describe import describe
+from engine.system import host
 from helpers.builders import Site, run
 
 

@@ -18,9 +18,9 @@ import sys
 from contextlib import suppress
 from typing import FrozenSet, Tuple
 
-from ..libc import libc_function
-from ..text import escaped
-from .store import OtherMount
+from ...system.libc import libc_function
+from ...text import escaped
+from ..store import OtherMount
 
 # What is mounted: its number, and where.
 Points = FrozenSet[Tuple[bytes, bytes]]

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compare import candidates
-from engine.compare.beside import EvenSample, ReferencedFiles, ReferencesBeside
-from engine.compare.candidates import CandidateList
+from engine.compare.listed import candidates
+from engine.compare.listed.beside import EvenSample, ReferencedFiles, ReferencesBeside
+from engine.compare.listed.candidates import CandidateList
 from engine.compare.unreferenced_folders import Neighbours
 from engine.errors import SiteError
 from helpers.builders import NAMES, cut

@@ -9,9 +9,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Iterator, Sequence
 
-from ..media.paths import outside
-from ..media.store import MediaStore
-from .merge import Merge
+from ...media.paths import outside
+from ...media.store import MediaStore
+from ..merge import Merge
 
 # References that are tried for a file at the least; at the most twice as many.
 SAMPLE = 200

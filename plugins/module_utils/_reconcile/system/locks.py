@@ -10,7 +10,7 @@ import fcntl
 import os
 from contextlib import suppress
 
-from .errors import BusyError
+from ..errors import BusyError
 
 
 def lock(handle: int, what: str) -> None:

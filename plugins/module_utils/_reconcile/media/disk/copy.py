@@ -13,9 +13,9 @@ import stat
 from contextlib import ExitStack, suppress
 from typing import IO
 
-from ..errors import QuarantineError
+from ...errors import QuarantineError
+from ..store import Changed, FileState, MovedOut
 from .directories import kind_of, require_same, state_of
-from .store import Changed, FileState, MovedOut
 
 # Bytes that are read at a time; a hole is a hole where it has as many.
 _BLOCK = 1 << 16

@@ -15,10 +15,10 @@ import stat
 from contextlib import suppress
 from typing import AbstractSet, NamedTuple, Sequence
 
-from ..config.trust.paths import ROOT, is_writable_by_others, user_words
-from ..errors import SiteError
-from ..text import escaped, reason_of
-from .store import Blocked, Changed, FileState
+from ...config.trust.paths import ROOT, is_writable_by_others, user_words
+from ...errors import SiteError
+from ...text import escaped, reason_of
+from ..store import Blocked, Changed, FileState
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Where a directory that is open can be read by its descriptor.

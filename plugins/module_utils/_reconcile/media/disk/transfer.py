@@ -11,10 +11,10 @@ import errno
 import os
 from contextlib import suppress
 
-from ..libc import libc_function
+from ...system.libc import libc_function
+from ..store import Changed, FileState, MovedOut
 from .copy import copy, is_same_file, move_across
 from .directories import require_same, state_of
-from .store import Changed, FileState, MovedOut
 
 # Of renameat2 (renameat2(2)): never replace what has the new name.
 _RENAME_NOREPLACE = 1

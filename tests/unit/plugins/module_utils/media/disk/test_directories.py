@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from engine.errors import SiteError
-from engine.media import directories
-from engine.media.directories import MOST_LEVELS
+from engine.media.disk import directories
+from engine.media.disk.directories import MOST_LEVELS
 from engine.media.local import LocalStore
 from engine.media.store import Answer
 from helpers.builders import Media

@@ -16,11 +16,11 @@ import stat
 from itertools import chain
 from typing import IO, Callable, Iterable, Iterator, NamedTuple
 
-from ..config.site import OrphansJob
-from ..errors import SiteError
-from ..media.paths import no_path
-from ..spool import BLOCK, ExternalSort
-from ..text import escaped, reason_of
+from ...config.site import OrphansJob
+from ...errors import SiteError
+from ...media.paths import no_path
+from ...spool import BLOCK, ExternalSort
+from ...text import escaped, reason_of
 from .inventory import KEY, InventoryKeys
 
 # Paths that memory holds; more are sorted on disk.

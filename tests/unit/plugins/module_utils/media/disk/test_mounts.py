@@ -21,7 +21,7 @@ import pytest
 from engine.apply.remover import PermanentRemover
 from engine.errors import SiteError
 from engine.kept import Code
-from engine.media import mounts
+from engine.media.disk import mounts
 from engine.media.disk.folder import DiskFolder
 from engine.media.local import LocalStore
 from engine.media.store import OtherMount

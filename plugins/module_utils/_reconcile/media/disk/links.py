@@ -11,8 +11,8 @@ import os
 import posixpath
 from typing import Sequence
 
+from ..store import Blocked, FileState
 from .directories import Directories, state_of
-from .store import Blocked, FileState
 
 # As many as the kernel follows.
 _MOST = 40

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compare.inventory import InventoryKeys, referenced_keys
+from engine.compare.listed.inventory import InventoryKeys, referenced_keys
 from engine.config.site import Column
 from engine.database import connect
 from helpers.builders import SPELLINGS, Media, Site

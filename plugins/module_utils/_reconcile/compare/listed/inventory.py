@@ -14,10 +14,10 @@ import re
 from typing import Iterable, Iterator, Sequence
 from urllib.parse import quote_plus, unquote_to_bytes
 
-from ..config.site import Column, Site
-from ..database.base import Database
-from ..media.paths import Spellings, no_path
-from ..media.s3.place import bucket_place, is_in_bucket, why_no_key
+from ...config.site import Column, Site
+from ...database.base import Database
+from ...media.paths import Spellings, no_path
+from ...media.s3.place import bucket_place, is_in_bucket, why_no_key
 
 # The column of keys in an inventory, in the export of the references, and in a list of candidates.
 KEY = "key"
