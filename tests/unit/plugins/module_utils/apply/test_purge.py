@@ -7,77 +7,20 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.apply import purge as purging
-from engine.apply.purge_items import carry_out
-from engine.apply.restore import restore
-from engine.config.purge import purge_of
 from engine.config.site import Column
 from engine.database.sweep import Sweep as Texts
-from engine.errors import CleanupError, DatabaseError, RefusedError, SiteError, StateError
+from engine.errors import CleanupError, DatabaseError, RefusedError, SiteError
 from engine.kept import Code
 from engine.quarantine import store as quarantine
 from engine.quarantine.format import MANIFEST, ROWS
-from helpers.builders import Site, rule, run
-from helpers.purging import announce
-
-WANTED = {"age_stamp": "mtime", "older_than_hours": 0}
-
-
-class Purging:
-    """A site whose orphans were removed into a quarantine, and purges of it."""
-
-    def __init__(self, site: Site, folder: Path) -> None:
-        self.site = site
-        self.folder = folder
-
-    def clean(self, *paths: str | bytes, **options: Any) -> str:
-        """Remove files that nothing references, and return the name of their batch."""
-        self.site.media.write(*paths)
-        _plan, outcome = run(self.site.orphans(quarantine=str(self.folder), **options))
-        return str(outcome.batch)
-
-    def purge(self, check: bool = False, **options: Any) -> Any:
-        """By age, of what was announced two days ago."""
-        announce(self.folder)
-        return self.first_purge(check, **options)
-
-    def contents(self, batch: str) -> bytes:
-        """All that the files of a batch say, its lists and its digests included."""
-        return b"".join(file.read_bytes() for file in (self.folder / batch).rglob("*") if file.is_file())
-
-    def first_purge(self, check: bool = False, **options: Any) -> Any:
-        named = "batch" in options or "batches" in options
-        columns = [{"table": "photo", "column": name} for name in ("image", "thumbnail")]
-        basics = {**self.site.basics, "accept": [], "references": columns, "quarantine": str(self.folder)}
-        age = {} if named or "older_than_days" in options else {"older_than_days": 0}
-        return carry_out(purge_of({**basics, **age, **options}), check)
-
-    @property
-    def names(self) -> list[str]:
-        return [info.name for info in quarantine.batches(os.fsencode(self.folder))]
-
-    @property
-    def held(self) -> list[str]:
-        """The paths that are in quarantine."""
-        return [path for name in self.names for path in quarantine.paths_in(os.fsencode(self.folder), name)]
-
-
-@pytest.fixture
-def kept(site: Site, tmp_path: Path) -> Purging:
-    site.insert("p/other.jpg")
-    return Purging(site, tmp_path / "quarantine")
-
-
-@pytest.fixture
-def sqlite_kept(sqlite_site: Site, tmp_path: Path) -> Purging:
-    sqlite_site.insert("p/other.jpg")
-    return Purging(sqlite_site, tmp_path / "quarantine")
+from helpers.builders import rule, run
+from helpers.purging import Purging
 
 
 @pytest.mark.promise(10)
@@ -294,127 +237,6 @@ def test_a_manifest_that_lists_what_are_no_columns_is_damaged(sqlite_kept: Purgi
     manifest.write_text("\n".join([json.dumps(changed), *lines]) + "\n")
     assert sqlite_kept.purge().batches == []
     assert (sqlite_kept.folder / batch).exists()
-
-
-# Clocks.
-
-
-@pytest.mark.promise(10)
-@pytest.mark.parametrize("jump", [400, -400])
-def test_a_clock_that_jumps_purges_nothing(
-    sqlite_kept: Purging, monkeypatch: pytest.MonkeyPatch, jump: int
-) -> None:
-    first, second = sqlite_kept.clean("p/1.jpg"), sqlite_kept.clean("p/2.jpg")
-    now = time.time()
-    weekly = {"older_than_days": 30}
-    for days in (0, 7, 7 + jump, 14):
-        monkeypatch.setattr(time, "time", lambda days=days: now + days * 86400)
-        assert sqlite_kept.first_purge(**weekly).batches == []
-    assert sqlite_kept.names == [first, second]
-    for days, announced, deleted in ((35, 2, 0), (35.9, 2, 0), (36.1, 0, 2)):
-        monkeypatch.setattr(time, "time", lambda days=days: now + days * 86400)
-        done = sqlite_kept.first_purge(**weekly)
-        assert (len(done.announced), len(done.batches)) == (announced, deleted)
-    assert sqlite_kept.names == []
-
-
-@pytest.mark.promise(7)
-def test_names_are_the_most_that_goes_and_the_rest_is_still_announced(sqlite_kept: Purging) -> None:
-    first, second = sqlite_kept.clean("p/1.jpg"), sqlite_kept.clean("p/2.jpg")
-    due = {"older_than_days": 0}
-    assert sqlite_kept.first_purge(batches=[], **due).batches == []
-    assert [info.name for info in sqlite_kept.purge(batches=[first], **due).batches] == [first]
-    assert sqlite_kept.names == [second]
-    with pytest.raises(SiteError, match="there is no batch"):
-        sqlite_kept.purge(batches=[first], **due)
-
-
-def test_a_state_that_says_no_moments_purges_nothing(sqlite_kept: Purging) -> None:
-    batch = sqlite_kept.clean("p/1.jpg")
-    state = sqlite_kept.folder / ".state" / "kit.json"
-    state.write_text(json.dumps({**json.loads(state.read_text()), "announced_purge": {batch: "1"}}))
-    with pytest.raises(StateError, match="what it says of purges"):
-        sqlite_kept.first_purge()
-    assert sqlite_kept.names == [batch]
-
-
-# Single items, and pins.
-
-
-@pytest.mark.promise(10)
-def test_one_photo_is_forgotten_with_its_row_and_nothing_else(kept: Purging) -> None:
-    site = kept.site
-    site.insert("p/attached.jpg", content_type_id=1)
-    site.insert("p/secret.jpg", "p/other.jpg", thumbnail="p/secret-small.jpg")
-    site.media.write("p/secret.jpg", "p/secret-small.jpg", "p/other.jpg")
-    _plan, outcome = run(site.incomplete(quarantine=str(kept.folder)))
-    again = kept.clean("p/secret.jpg")
-    batch = str(outcome.batch)
-    assert b"secret" in kept.contents(batch)
-    wanted: dict[str, Any] = {"batch": batch, "paths": ["p/secret.jpg"]}
-    shown = kept.purge(check=True, **wanted)
-    assert b"secret" in kept.contents(batch)
-    done = kept.purge(**wanted)
-    assert [(info.files, info.bytes, info.rows) for info in done.batches] == [(1, 7, 1)]
-    assert (done.batches, done.notes) == (shown.batches, shown.notes)
-    assert f"what is in 1 other batch ({again})" in done.notes[0]
-    assert b"p/secret.jpg" not in kept.contents(batch)
-    assert b"p/other.jpg" in kept.contents(batch)
-    with pytest.raises(SiteError, match="holds nothing of these paths"):
-        kept.purge(**wanted)
-    restored = restore(site.incomplete(quarantine=str(kept.folder)).site, batch, [], False)
-    assert "p/other.jpg" in site.images
-    assert b"p/other.jpg" in restored.paths.items
-
-
-@pytest.mark.promise(10)
-def test_a_companion_that_another_row_shares_is_only_forgotten_if_it_is_asked_for(
-    sqlite_kept: Purging,
-) -> None:
-    site = sqlite_kept.site
-    site.insert("p/attached.jpg", content_type_id=1)
-    site.media.write("p/1.jpg", "p/2.jpg", "t/shared.jpg")
-    site.insert("p/1.jpg", "p/2.jpg", thumbnail="t/shared.jpg")
-    _plan, outcome = run(site.incomplete(quarantine=str(sqlite_kept.folder), companion_columns=["thumbnail"]))
-    batch = str(outcome.batch)
-    shown = sqlite_kept.purge(check=True, batch=batch, paths=["p/1.jpg"])
-    done = sqlite_kept.purge(batch=batch, paths=["p/1.jpg"])
-    assert [(item.name, item.code) for item in done.kept.items] == [(b"t/shared.jpg", Code.RECORD_KEPT)]
-    assert [(info.files, info.rows) for info in done.batches] == [(1, 1)]
-    assert (done.batches, done.kept.items) == (shown.batches, shown.kept.items)
-    assert set(sqlite_kept.held) == {"p/other.jpg", "p/2.jpg", "t/shared.jpg"}
-    sqlite_kept.purge(batch=batch, paths=["t/shared.jpg"])
-    assert "t/shared.jpg" not in sqlite_kept.held
-
-
-@pytest.mark.promise(10)
-def test_what_is_referenced_is_not_forgotten(sqlite_kept: Purging) -> None:
-    batch = sqlite_kept.clean("p/1.jpg", "p/2.jpg")
-    sqlite_kept.site.insert("p/1.jpg")
-    done = sqlite_kept.purge(batch=batch, paths=["p/1.jpg"])
-    assert [(item.name, item.code) for item in done.kept.items] == [(b"p/1.jpg", Code.REFERENCED)]
-    assert sqlite_kept.held == ["p/1.jpg", "p/2.jpg"]
-    sqlite_kept.purge(batch=batch, paths=["p/2.jpg"])
-    assert sqlite_kept.held == ["p/1.jpg"]
-    with pytest.raises(SiteError, match="set batch too"):
-        sqlite_kept.purge(older_than_days=0, paths=["p/1.jpg"])
-
-
-@pytest.mark.promise(10)
-def test_a_pinned_batch_is_not_purged(sqlite_kept: Purging) -> None:
-    batch, other = sqlite_kept.clean("p/1.jpg"), sqlite_kept.clean("p/2.jpg")
-    place = os.fsencode(sqlite_kept.folder)
-    assert quarantine.pin(place, batch, pinned=True, check=True)
-    assert not quarantine.pin(place, batch, pinned=False, check=False)
-    assert quarantine.pin(place, batch, pinned=True, check=False)
-    assert not quarantine.pin(place, batch, pinned=True, check=False)
-    with pytest.raises(SiteError, match=rf"batch {batch} is pinned"):
-        sqlite_kept.purge(batch=batch)
-    with pytest.raises(SiteError, match=rf"batch {batch} is pinned"):
-        sqlite_kept.purge(batch=batch, accept=["no_database"], paths=["p/1.jpg"])
-    assert [info.name for info in sqlite_kept.purge().batches] == [other]
-    assert quarantine.pin(place, batch, pinned=False, check=False)
-    assert [info.name for info in sqlite_kept.purge().batches] == [batch]
 
 
 @pytest.mark.promise(9)
