@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Callable, Iterator
 
 import pytest
@@ -51,6 +52,22 @@ class Kit:
         head = self.bucket.head(key)
         return Entry(key, head.size, head.modified_ns, head.tag)
 
+    def exchange_before(
+        self, patch: pytest.MonkeyPatch, asking: Bucket, operation: str, is_honoured: bool = True
+    ) -> None:
+        """Write to an object that was checked and is about to be copied or deleted."""
+        ask = asking.ask
+
+        def exchanged_before(asked_for: str, asked: Any, headers: Any = None) -> Any:
+            # What names its version deletes no object that came later.
+            if asked_for == operation and "VersionId" not in asked:
+                key = asked.get("CopySource", asked)["Key"]
+                self.client.put_object(Bucket=self.name, Key=key, Body=b"another")
+                headers = headers if is_honoured else None
+            return ask(asked_for, asked, headers)
+
+        patch.setattr(asking, "ask", exchanged_before)
+
     def keys(self, prefix: str = "") -> list[str]:
         return sorted(entry.key for page in self.bucket.pages(prefix) for entry in page.entries)
 
@@ -80,6 +97,20 @@ def kit(request: pytest.FixtureRequest, s3_servers: Callable[[Service], S3Server
     made = Kit(s3_servers(request.param))
     yield made
     made.bucket.close()
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How many requests of each kind the engine makes."""
+    counted: Counter[str] = Counter()
+    ask = Bucket.ask
+
+    def counting(bucket: Bucket, operation: str, *asked: Any) -> Any:
+        counted[operation] += 1
+        return ask(bucket, operation, *asked)
+
+    monkeypatch.setattr(Bucket, "ask", counting)
+    return counted
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from engine.media.s3.failures import BucketError
 from helpers.builders import found, guards, run
 from helpers.databases import TestDatabase
 from helpers.s3_memory import MemoryService, Object
+from helpers.s3_sites import photos_in
 
 REFERENCED = [f"photos/{number:04}.jpg" for number in range(1000)]
 ORPHANS = ["photos/a b+ü.jpg", "photos/b.jpg", "photos/c.jpg"]
@@ -81,10 +82,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Watched:
 
 @pytest.fixture
 def database(sqlite: TestDatabase) -> TestDatabase:
-    sqlite.run("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(200))")
-    values = ", ".join(f"({number}, '{path}')" for number, path in enumerate(REFERENCED))
-    sqlite.run(f"INSERT INTO photo VALUES {values}")
-    return sqlite
+    return photos_in(sqlite, map(str.encode, REFERENCED))
 
 
 def job(database: TestDatabase, folder: Path, *keys: str, **more: Any) -> OrphansJob:

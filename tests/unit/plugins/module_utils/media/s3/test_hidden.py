@@ -143,15 +143,7 @@ def test_what_is_exchanged_at_the_last_moment_stays(
 ) -> None:
     """Also on a service that takes the condition of a deletion and does not honour it."""
     checked = kit.put(KEY)
-    ask = kit.bucket.ask
-
-    def exchanged_before(operation: str, asked: Any, headers: Any = None) -> Any:
-        if operation == "delete_object" and "VersionId" not in asked:
-            kit.client.put_object(Bucket=kit.name, Key=KEY, Body=b"another")
-            headers = headers if is_honoured else None
-        return ask(operation, asked, headers)
-
-    monkeypatch.setattr(kit.bucket, "ask", exchanged_before)
+    kit.exchange_before(monkeypatch, kit.bucket, "delete_object", is_honoured)
     with pytest.raises(Changed, match="at the last moment"):
         transfer.move(kit.bucket, checked, folder, STORED)
     assert (kit.content(KEY), folder.names()) == (b"another", [])

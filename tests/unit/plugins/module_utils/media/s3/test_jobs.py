@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterator
 
 import pytest
 
-from engine.config.jobs import orphans_job, records_job
+from engine.config.jobs import records_job
 from engine.config.site import OrphansJob, RecordsJob
 from engine.errors import CleanupError
 from engine.media.s3.client import Bucket
@@ -21,6 +21,7 @@ from helpers.builders import found, guards, run
 from helpers.databases import TestDatabase
 from helpers.s3_kit import S3Kit
 from helpers.s3_servers import MINISTACK, S3Server, Service
+from helpers.s3_sites import orphans_in, photos_in, site_in, wait_until_old
 
 REFERENCED = [b"photos/%03d.jpg" % number for number in range(60)]
 ORPHANS = [b"photos/orphan.jpg", b"photos-/x.jpg", b"videos/a b.mp4"]
@@ -28,58 +29,29 @@ ORPHANS = [b"photos/orphan.jpg", b"photos-/x.jpg", b"videos/a b.mp4"]
 
 @pytest.fixture(scope="module")
 def kit(s3_servers: Callable[[Service], S3Server]) -> S3Kit:
-    """A filled bucket, which is a moment old: a service knows the second of a write, and no part of it."""
+    """A filled bucket, which is a moment old."""
     made = S3Kit(s3_servers(MINISTACK))
     made.write(*REFERENCED, *ORPHANS, b"photos/folder/1.jpg")
     made.put(made.prefix + "photos/", b"")
     made.put(made.prefix + "photos//odd.jpg")
     # A neighbour, whose prefix begins with that of the site but for its slash.
     made.put(made.prefix.rstrip("/") + "-other/photos/of-somebody-else.jpg")
-    time.sleep(2.1)
+    wait_until_old()
     return made
 
 
 @pytest.fixture
 def database(sqlite: TestDatabase) -> TestDatabase:
-    sqlite.run("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(200))")
-    values = ", ".join(f"({number}, '{path.decode()}')" for number, path in enumerate(REFERENCED))
-    sqlite.run(f"INSERT INTO photo VALUES {values}, (100, 'photos/folder/1.jpg')")
-    return sqlite
-
-
-@pytest.fixture
-def requests(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How many requests of each kind the engine makes."""
-    counted: Counter[str] = Counter()
-    ask = Bucket.ask
-
-    def counting(bucket: Bucket, operation: str, *asked: Any) -> Any:
-        counted[operation] += 1
-        return ask(bucket, operation, *asked)
-
-    monkeypatch.setattr(Bucket, "ask", counting)
-    return counted
-
-
-def options(kit: S3Kit, database: TestDatabase) -> dict[str, Any]:
-    return {
-        "name": "album",
-        "database_url": database.url,
-        "media_root": kit.place.url,
-        "storage_options": kit.server.options,
-        "permanent": True,
-        "older_than_hours": 0,
-    }
+    return photos_in(sqlite, [*REFERENCED, b"photos/folder/1.jpg"])
 
 
 def orphans(kit: S3Kit, database: TestDatabase, **more: Any) -> OrphansJob:
-    references = [{"table": "photo", "column": "image"}]
-    listed = {"directories": ["."], "references": references, **more}
-    return orphans_job({**options(kit, database), **listed})
+    return orphans_in(kit, database, ".", permanent=True, **more)
 
 
 def missing(kit: S3Kit, database: TestDatabase, **more: Any) -> RecordsJob:
-    return records_job({**options(kit, database), "table": "photo", "file_column": "image", **more})
+    described = {**site_in(kit, database), "permanent": True, "older_than_hours": 0}
+    return records_job({**described, "table": "photo", "file_column": "image", **more})
 
 
 def test_orphans_of_a_bucket_are_found_by_its_listing(
@@ -175,14 +147,7 @@ def test_a_listing_that_ends_too_early_makes_a_run_partial(
 
 
 def test_a_bucket_that_is_not_there_is_reported(kit: S3Kit, database: TestDatabase) -> None:
-    job = orphans_job(
-        {
-            **options(kit, database),
-            "media_root": "s3://no-such-bucket/media",
-            "directories": ["."],
-            "references": [{"table": "photo", "column": "image"}],
-        }
-    )
+    job = orphans(kit, database, media_root="s3://no-such-bucket/media")
     with pytest.raises(CleanupError, match="no such bucket"):
         run(job, check=True)
     with pytest.raises(CleanupError, match="there is no object in it"):
@@ -203,7 +168,7 @@ def test_orphans_of_a_bucket_are_deleted_for_good(
 ) -> None:
     kit = S3Kit(s3_servers(MINISTACK))
     kit.write(*REFERENCED[:10], b"photos/orphan.jpg", b"photos/claimed.jpg")
-    time.sleep(2.1)
+    wait_until_old()
     plan, outcome = run(orphans(kit, database, max_removal_percent=100))
     assert (guards(plan), outcome.error) == ([], "")
     assert outcome.removed.files == 2

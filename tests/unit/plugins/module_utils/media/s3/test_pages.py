@@ -6,12 +6,10 @@
 from __future__ import annotations
 
 import io
-import time
 from typing import Any, Callable
 
 from PIL import Image
 
-from engine.config.jobs import orphans_job
 from engine.quarantine.place import place_of
 from engine.quarantine.store import batches
 from engine.report.page.batches import emit_batch
@@ -23,6 +21,7 @@ from helpers.databases import TestDatabase
 from helpers.pages import paths_of
 from helpers.s3_kit import S3Kit
 from helpers.s3_servers import MINISTACK, S3Server, Service
+from helpers.s3_sites import orphans_in, photos_in, wait_until_old
 
 
 def test_the_pictures_of_a_plan_and_of_a_batch_in_a_bucket_are_shown(
@@ -32,21 +31,9 @@ def test_the_pictures_of_a_plan_and_of_a_batch_in_a_bucket_are_shown(
     Image.new("RGB", (400, 300), "#08f").save(picture, "JPEG")
     kit.write(b"p/1.jpg", content=picture.getvalue())
     kit.write(b"p/broken.jpg", b"p/kept.jpg")
-    sqlite.run("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(200))")
-    sqlite.run("INSERT INTO photo VALUES (1, 'p/kept.jpg')")
-    time.sleep(2.1)
-    job = orphans_job(
-        {
-            "name": "album",
-            "database_url": sqlite.url,
-            "media_root": kit.place.url,
-            "storage_options": kit.server.options,
-            "older_than_hours": 0,
-            "max_removal_percent": 100,
-            "directories": ["p"],
-            "references": [{"table": "photo", "column": "image"}],
-        }
-    )
+    photos_in(sqlite, [b"p/kept.jpg"])
+    wait_until_old()
+    job = orphans_in(kit, sqlite, "p", max_removal_percent=100)
     texts: list[Any] = []
     plan, _outcome = run(job, check=True)
     emit_document(job, plan, Limits(1 << 20, 10), texts.append)

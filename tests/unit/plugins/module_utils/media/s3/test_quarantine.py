@@ -14,7 +14,7 @@ import pytest
 
 from engine.apply.purge import purge
 from engine.apply.restore import restore
-from engine.config.jobs import orphans_job, records_job
+from engine.config.jobs import records_job
 from engine.config.purge import Purge, purge_of
 from engine.config.site import OrphansJob, RecordsJob
 from engine.media.s3.client import Bucket
@@ -26,6 +26,7 @@ from helpers.databases import TestDatabase
 from helpers.modules import run_module
 from helpers.s3_kit import BucketOf, S3Kit
 from helpers.s3_servers import MINISTACK, SEAWEEDFS, S3Server, Service
+from helpers.s3_sites import media_of, orphans_in, photos_in, site_in, wait_until_old
 
 QUARANTINE = "django_media.cleanup.media_quarantine"
 REFERENCED, ORPHANS = [b"photos/1.jpg", b"photos/2.jpg"], [b"photos/a \xc3\xa4.jpg", b"photos/b.jpg"]
@@ -38,49 +39,28 @@ PLAIN, VERSIONED = BucketOf(MINISTACK), BucketOf(MINISTACK, versioned=True)
 def kit(request: pytest.FixtureRequest, s3_servers: Callable[[Service], S3Server]) -> S3Kit:
     made = S3Kit(s3_servers(request.param.service), request.param.versioned)
     made.write(*REFERENCED, *ORPHANS)
-    # A service knows the second of a write, and no part of it.
-    time.sleep(2.1)
+    wait_until_old()
     return made
 
 
 @pytest.fixture
 def database(sqlite: TestDatabase) -> TestDatabase:
-    sqlite.run("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(200))")
-    sqlite.run("INSERT INTO photo VALUES (1, 'photos/1.jpg'), (2, 'photos/2.jpg'), (3, 'photos/gone.jpg')")
-    return sqlite
-
-
-def options(kit: S3Kit, database: TestDatabase) -> dict[str, Any]:
-    return {
-        "name": "album",
-        "database_url": database.url,
-        "media_root": kit.place.url,
-        "storage_options": kit.server.options,
-        "older_than_hours": 0,
-        "max_removal_percent": 100,
-    }
+    return photos_in(sqlite, [*REFERENCED, b"photos/gone.jpg"])
 
 
 def orphans(kit: S3Kit, database: TestDatabase, **more: Any) -> OrphansJob:
-    references = [{"table": "photo", "column": "image"}]
-    return orphans_job(
-        {**options(kit, database), "directories": ["photos"], "references": references, **more}
-    )
+    return orphans_in(kit, database, "photos", max_removal_percent=100, **more)
 
 
 def missing(kit: S3Kit, database: TestDatabase) -> RecordsJob:
-    columns = {"table": "photo", "file_column": "image"}
-    return records_job({**options(kit, database), **columns, "confirm_scans": 1})
+    limits = {"older_than_hours": 0, "max_removal_percent": 100, "confirm_scans": 1}
+    return records_job({**site_in(kit, database), **limits, "table": "photo", "file_column": "image"})
 
 
 def purging(kit: S3Kit, database: TestDatabase, job: OrphansJob, batch: str) -> Purge:
     known = {"quarantine": os.fsdecode(job.site.quarantine or b""), "batch": batch}
-    shared = {
-        name: value
-        for name, value in options(kit, database).items()
-        if name not in ("older_than_hours", "max_removal_percent")
-    }
-    return purge_of({**shared, **known, "references": [{"table": "photo", "column": "image"}]})
+    references = [{"table": "photo", "column": "image"}]
+    return purge_of({**site_in(kit, database), **known, "references": references})
 
 
 def versions(kit: S3Kit, path: bytes) -> list[Any]:
@@ -89,18 +69,13 @@ def versions(kit: S3Kit, path: bytes) -> list[Any]:
     return [*said.get("Versions", ()), *said.get("DeleteMarkers", ())]
 
 
-def media(kit: S3Kit) -> list[bytes]:
-    with kit.store() as store:
-        return sorted(run.prefix + name for run in store.walk(b"", None) for name in run.names)
-
-
 @pytest.mark.promise(10)
 def test_orphans_of_a_bucket_go_into_quarantine_and_come_back(kit: S3Kit, database: TestDatabase) -> None:
     job = orphans(kit, database)
     plan, outcome = run(job, check=False)
     assert guards(plan) == []
     assert outcome is not None
-    assert media(kit) == REFERENCED
+    assert media_of(kit) == REFERENCED
     (info,) = quarantine.batches(place_of(job.site))
     assert (info.name, info.files, info.bytes) == (outcome.batch, 2, 14)
     assert job.site.quarantine == f"{kit.place.url}-quarantine".encode()
@@ -108,7 +83,7 @@ def test_orphans_of_a_bucket_go_into_quarantine_and_come_back(kit: S3Kit, databa
         restored = restore(job.site, info.name, [], check)
         assert sorted(restored.paths.items) == ORPHANS
         assert restored.kept.total == 0
-    assert media(kit) == REFERENCED + ORPHANS
+    assert media_of(kit) == REFERENCED + ORPHANS
     assert quarantine.batches(place_of(job.site)) == []
 
 
@@ -121,7 +96,7 @@ def test_records_of_a_bucket_come_back_with_their_rows(kit: S3Kit, database: Tes
     (info,) = quarantine.batches(place_of(job.site))
     restore(job.site, info.name, [], False)
     assert database.rows("SELECT id FROM photo ORDER BY id") == [(1,), (2,), (3,)]
-    assert media(kit) == REFERENCED + ORPHANS
+    assert media_of(kit) == REFERENCED + ORPHANS
 
 
 @pytest.mark.promise(10)
@@ -138,7 +113,7 @@ def test_a_purge_deletes_what_no_row_references(kit: S3Kit, database: TestDataba
     if kit.versioned:
         assert versions(kit, ORPHANS[0]) == []
     restore(job.site, info.name, [], False)
-    assert media(kit) == sorted([*REFERENCED, b"photos/b.jpg"])
+    assert media_of(kit) == sorted([*REFERENCED, b"photos/b.jpg"])
 
 
 @pytest.mark.parametrize("kit", [PLAIN, VERSIONED], indirect=True, ids=str)
@@ -163,7 +138,7 @@ def test_modules_list_and_pin_the_batches_of_a_bucket(kit: S3Kit, database: Test
 @pytest.mark.parametrize("kit", [PLAIN, VERSIONED], indirect=True, ids=str)
 def test_what_is_deleted_for_good_leaves_nothing(kit: S3Kit, database: TestDatabase) -> None:
     run(orphans(kit, database, permanent=True), check=False)
-    assert media(kit) == REFERENCED
+    assert media_of(kit) == REFERENCED
     left = kit.client.list_objects_v2(Bucket=kit.bucket, Prefix=kit.place.prefix.partition("/")[0] + "/")
     assert sorted(entry["Key"] for entry in left["Contents"]) == [
         f"{kit.prefix}{path.decode()}" for path in REFERENCED
@@ -180,22 +155,22 @@ def test_what_object_lock_keeps_is_reported(kit: S3Kit, database: TestDatabase) 
     kit.write(*REFERENCED, *ORPHANS)
     locked = {"Bucket": kit.bucket, "Key": kit.prefix + ORPHANS[1].decode()}
     kit.client.put_object_legal_hold(**locked, LegalHold={"Status": "ON"})
-    time.sleep(2.1)
+    wait_until_old()
     _plan, outcome = run(orphans(kit, database, permanent=True), check=False)
     assert outcome is not None
     assert [(kept.name, kept.code.value) for kept in outcome.failed.items] == [(ORPHANS[1], "not_removable")]
     assert "legal hold" in outcome.failed.items[0].reason
-    assert (outcome.error, media(kit)) == ("", [*REFERENCED, ORPHANS[1]])
+    assert (outcome.error, media_of(kit)) == ("", [*REFERENCED, ORPHANS[1]])
     job = orphans(kit, database)
     run(job, check=False)
-    assert media(kit) == REFERENCED, "a marker hides what is locked"
+    assert media_of(kit) == REFERENCED, "a marker hides what is locked"
     (info,) = quarantine.batches(place_of(job.site))
     for check in (True, False):
         purged = purge(purging(kit, database, job, info.name), check=check)
         assert [(kept.name, kept.code.value) for kept in purged.kept.items] == [(ORPHANS[1], "object_lock")]
         assert purged.batches == []
     restore(job.site, info.name, [], False)
-    assert media(kit) == [*REFERENCED, ORPHANS[1]]
+    assert media_of(kit) == [*REFERENCED, ORPHANS[1]]
 
 
 @pytest.mark.promise(10)

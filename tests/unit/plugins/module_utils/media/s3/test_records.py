@@ -6,21 +6,21 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import Any, Callable
 
 import pytest
 
 from engine.apply.restore import restore
-from engine.config.jobs import orphans_job, records_job
+from engine.config.jobs import records_job
 from engine.quarantine import store as quarantine
 from engine.quarantine.place import place_of
 from helpers.builders import found, guards, run
 from helpers.databases import TestDatabase
 from helpers.s3_kit import BucketOf, S3Kit
 from helpers.s3_servers import MINISTACK, S3Server, Service
+from helpers.s3_sites import media_of, orphans_in, site_in, wait_until_old
 
-DERIVED = ["CACHE/{dir}/{stem}/*"]
+LIMITS = {"older_than_hours": 0, "max_removal_percent": 100, "derived": ["CACHE/{dir}/{stem}/*"]}
 UPLOAD = [b"photos/new.jpg", b"photos/new.avif", b"CACHE/photos/new/small.jpg"]
 ATTACHED = [b"photos/kept.jpg", b"photos/kept.avif", b"CACHE/photos/kept/small.jpg"]
 
@@ -39,31 +39,14 @@ def database(sqlite: TestDatabase) -> TestDatabase:
     return sqlite
 
 
-def options(kit: S3Kit, database: TestDatabase) -> dict[str, Any]:
-    return {
-        "name": "album",
-        "database_url": database.url,
-        "media_root": kit.place.url,
-        "storage_options": kit.server.options,
-        "older_than_hours": 0,
-        "max_removal_percent": 100,
-        "derived": DERIVED,
-    }
-
-
 def records(kit: S3Kit, database: TestDatabase, **more: Any) -> Any:
     columns = {"table": "photo", "file_column": "image", "companion_columns": ["avif"], "confirm_scans": 1}
-    return records_job({**options(kit, database), **columns, **more})
+    return records_job({**site_in(kit, database), **LIMITS, **columns, **more})
 
 
 def incomplete(kit: S3Kit, database: TestDatabase, **more: Any) -> Any:
     chosen = {"unattached_column": "item_id", "uploaded_at_column": "uploaded_at", "time_zone": "UTC"}
     return records(kit, database, select="incomplete", **chosen, **more)
-
-
-def media(kit: S3Kit) -> list[bytes]:
-    with kit.store() as store:
-        return sorted(run.prefix + name for run in store.walk(b"", None) for name in run.names)
 
 
 def filled(kit: S3Kit, database: TestDatabase) -> None:
@@ -73,8 +56,7 @@ def filled(kit: S3Kit, database: TestDatabase) -> None:
         "(1, 'photos/new.jpg', 'photos/new.avif', NULL, '2026-01-01 10:00:00'), "
         "(2, 'photos/kept.jpg', 'photos/kept.avif', 7, '2026-01-01 10:00:00')"
     )
-    # A service knows the second of a write, and no part of it.
-    time.sleep(2.1)
+    wait_until_old()
 
 
 @pytest.mark.promise(10)
@@ -89,14 +71,14 @@ def test_an_upload_that_was_never_attached_goes_with_all_its_files_and_comes_bac
     assert (plan.found.records, plan.found.files) == (1, 3)
     _plan, outcome = run(job, check=False)
     assert (outcome.error, outcome.removed.records, outcome.removed.files) == ("", 1, 3)
-    assert media(kit) == sorted(ATTACHED)
+    assert media_of(kit) == sorted(ATTACHED)
     assert database.rows("SELECT id FROM photo") == [(2,)]
     (info,) = quarantine.batches(place_of(job.site))
     assert (info.files, info.rows) == (3, 1)
     for check in (True, False):
         restored = restore(job.site, info.name, [], check)
         assert (sorted(restored.paths.items), restored.kept.total) == (sorted(UPLOAD), 0)
-    assert media(kit) == sorted(UPLOAD + ATTACHED)
+    assert media_of(kit) == sorted(UPLOAD + ATTACHED)
     assert database.rows("SELECT * FROM photo ORDER BY id") == rows
     assert quarantine.batches(place_of(job.site)) == []
 
@@ -107,7 +89,7 @@ def test_an_upload_with_a_young_file_is_kept(kit: S3Kit, database: TestDatabase)
     plan, _outcome = run(incomplete(kit, database, older_than_hours=1), check=False)
     assert found(plan) == []
     assert [kept.code.value for kept in plan.kept.items] == ["young"]
-    assert media(kit) == sorted(UPLOAD + ATTACHED)
+    assert media_of(kit) == sorted(UPLOAD + ATTACHED)
 
 
 @pytest.mark.promise(2)
@@ -115,8 +97,8 @@ def test_a_companion_that_another_row_needs_is_kept(kit: S3Kit, database: TestDa
     filled(kit, database)
     database.run("UPDATE photo SET avif = 'photos/new.avif' WHERE id = 2")
     run(incomplete(kit, database), check=False)
-    assert b"photos/new.avif" in media(kit)
-    assert b"photos/new.jpg" not in media(kit)
+    assert b"photos/new.avif" in media_of(kit)
+    assert b"photos/new.jpg" not in media_of(kit)
 
 
 def test_a_file_that_was_moved_is_known_by_its_size_and_checksum(kit: S3Kit, database: TestDatabase) -> None:
@@ -130,13 +112,13 @@ def test_a_file_that_was_moved_is_known_by_its_size_and_checksum(kit: S3Kit, dat
         "INSERT INTO photo (id, image, size, md5) VALUES "
         f"(1, 'photos/a.jpg', {len(content)}, '{digest}'), (2, 'photos/kept.jpg', 7, NULL)"
     )
-    time.sleep(2.1)
+    wait_until_old()
     job = records(kit, database, size_column="size", checksum_column="md5")
     plan, _outcome = run(job, check=True)
     assert found(plan) == []
     assert [(kept.code.value, kept.other) for kept in plan.kept.items] == [("likely_move", b"photos/b.jpg")]
     references = [{"table": "photo", "column": "image", "size_column": "size", "checksum_column": "md5"}]
-    orphans = orphans_job({**options(kit, database), "directories": ["."], "references": references})
+    orphans = orphans_in(kit, database, ".", **{**LIMITS, "references": references})
     plan, _outcome = run(orphans, check=True)
     assert found(plan) == [b"photos/c.jpg"]
     assert [(kept.name, kept.code.value) for kept in plan.kept.items] == [(b"photos/b.jpg", "likely_move")]

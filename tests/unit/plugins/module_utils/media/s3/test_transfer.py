@@ -141,15 +141,7 @@ def test_what_is_exchanged_at_the_last_moment_stays(
     kit: Any, folder: BucketFolder, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     checked = kit.put(KEY)
-    asking = folder.bucket if moment == "copy_object" else kit.bucket
-    ask = asking.ask
-
-    def exchanged_before(operation: str, *arguments: Any) -> Any:
-        if operation == moment:
-            kit.client.put_object(Bucket=kit.name, Key=KEY, Body=b"another")
-        return ask(operation, *arguments)
-
-    monkeypatch.setattr(asking, "ask", exchanged_before)
+    kit.exchange_before(monkeypatch, folder.bucket if moment == "copy_object" else kit.bucket, moment)
     with pytest.raises(Changed):
         transfer.move(kit.bucket, checked, folder, STORED)
     assert (kit.content(KEY), folder.names()) == (b"another", [])
