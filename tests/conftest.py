@@ -50,6 +50,7 @@ LONG = (
     "test_archive",
     "test_faults",
     "test_playbook",
+    "test_playbook_purge",
     "test_review_page",
     "test_fleet",
     "test_newcomer",

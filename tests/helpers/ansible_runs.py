@@ -28,6 +28,9 @@ from helpers.clock import TIME_LIMIT
 from helpers.modules import Task
 
 CLEANUP = REPOSITORY / "playbooks" / "cleanup.yml"
+# Lets the playbook remove without asking, and what it says where it asked and nobody typed yes.
+FORCE = ("-e", "media_cleanup_force=true")
+REFUSAL = "Nothing was removed, because nobody typed yes"
 # Lets a module on its target be measured; see `make coverage`.
 COVERAGE = "_ANSIBLE_ANSIBALLZ_COVERAGE_CONFIG"
 

@@ -27,6 +27,7 @@ RECORDS_OPTIONS = {
     "file_column": "image",
     "companion_columns": ["image_avif"],
 }
+JOBS = ("orphans", "incomplete", "missing")
 
 
 def snapshot(folder: Path) -> dict[bytes, tuple[Any, ...]]:
@@ -137,3 +138,22 @@ class Site:
             "missing": [RECORDS_OPTIONS],
             **or_for_good(more),
         }
+
+
+def drifted(site: Site) -> Site:
+    """Give a site one thing for each job: an orphan, a missing and an incomplete record."""
+    site.keep(*(f"photos/{number}.jpg" for number in range(9)))
+    site.write("photos/orphan.jpg")
+    site.insert("photos/missing.jpg")
+    site.keep("photos/incomplete.jpg", attached=False)
+    return site
+
+
+def only(site: Site, job: str, **more: Any) -> dict[str, Any]:
+    """The description of a site with one job alone."""
+    return {key: value for key, value in site.described(**more).items() if key == job or key not in JOBS}
+
+
+def quarantined(site: Site, job: str, **more: Any) -> dict[str, Any]:
+    """The description of a site with one job alone and a quarantine."""
+    return only(site, job, quarantine=str(site.folder / f"{site.name}-kept"), **more)

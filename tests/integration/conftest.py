@@ -16,7 +16,7 @@ from helpers.ansible_runs import Ansible
 from helpers.checkout import REPOSITORY
 from helpers.commands import Command
 from helpers.full_sites import FullSite, settled
-from helpers.sites import Site
+from helpers.sites import Site, drifted
 
 
 @pytest.fixture
@@ -49,6 +49,18 @@ def site(tmp_path: Path, database: Any) -> Site:
 def sqlite_site(tmp_path: Path, sqlite: Any) -> Site:
     """The same on SQLite alone, where the database does not matter."""
     return Site(tmp_path, sqlite)
+
+
+@pytest.fixture
+def kit(tmp_path: Path, postgresql: Any) -> Site:
+    """The site kit, on PostgreSQL, with something for each job to find."""
+    return drifted(Site(tmp_path / "kit", postgresql, "kit"))
+
+
+@pytest.fixture
+def album(tmp_path: Path, sqlite: Any) -> Site:
+    """The site album, on SQLite, with something for each job to find."""
+    return drifted(Site(tmp_path, sqlite, "album"))
 
 
 @pytest.fixture
