@@ -52,6 +52,7 @@ LONG = (
     "test_playbook",
     "test_playbook_purge",
     "test_review_page",
+    "test_quarantine_page",
     "test_fleet",
     "test_newcomer",
     "test_release",

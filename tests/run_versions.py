@@ -34,6 +34,7 @@ INTEGRATION = tuple(
         "orphans_module",
         "records_module",
         "playbook",
+        "playbook_purge",
         "documentation",
         "secrets",
         "archive",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from helpers.checkout import REPOSITORY
 from helpers.fetched import made_once, run
@@ -28,6 +28,10 @@ _FONTS = """\
 """
 
 Step = Sequence[Any]
+Browse = Callable[..., "dict[str, Any]"]
+# What steps ask of a page: what it lists, and how much of that is chosen.
+NAMES_ON_PAGE = "[...document.querySelectorAll('[role=option] .name')].map((each) => each.textContent)"
+CHOSEN = "document.getElementById('chosen').textContent"
 
 
 def installation() -> Path:

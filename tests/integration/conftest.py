@@ -12,9 +12,14 @@ from typing import Any, Iterator
 
 import pytest
 
+from helpers import browser
 from helpers.ansible_runs import Ansible
+from helpers.browser import Browse, Step
+from helpers.builders import Media
+from helpers.builders import Site as EngineSite
 from helpers.checkout import REPOSITORY
 from helpers.commands import Command
+from helpers.fetched import CannotBeHad
 from helpers.full_sites import FullSite, settled
 from helpers.sites import Site, drifted
 
@@ -94,3 +99,34 @@ def other_file_system(tmp_path: Path) -> Iterator[Path]:
 def two_disk_site(tmp_path: Path, sqlite: Any, other_file_system: Path) -> FullSite:
     """A full site whose quarantine is on another file system."""
     return settled(FullSite(tmp_path, sqlite, other_file_system))
+
+
+@pytest.fixture(scope="session")
+def has_browser() -> None:
+    """Skips where no browser can be had."""
+    try:
+        browser.installation()
+    except CannotBeHad as error:
+        pytest.skip(f"there is no browser for the tests: {error}")
+
+
+@pytest.fixture
+def engine_site(sqlite: Any, tmp_path: Path) -> EngineSite:
+    """A site for the engine alone."""
+    return EngineSite(sqlite, Media(tmp_path / "media"))
+
+
+@pytest.fixture
+def browse(has_browser: None, tmp_path: Path) -> Browse:
+    """Opens a page, takes steps on it, and requires that it said and requested nothing."""
+
+    def watch(html: Path, *steps: Step, **more: Any) -> dict[str, Any]:
+        found = browser.watched(html, steps, tmp_path, **more)
+        assert found["said"] == []
+        assert [url for url in found["requests"] if not url.startswith("data:image/jpeg;")] == [
+            f"file://{html}"
+        ]
+        found["values"] = [result["value"] for result in found["results"]]
+        return found
+
+    return watch

@@ -6,40 +6,29 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
 import sqlite3
 import subprocess
 import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
 from engine.config.keep import keep_of
 from engine.config.review import reviews
-from engine.quarantine.store import batches
-from engine.report.page.batches import emit_batch
 from engine.report.page.document import Limits, emit_document
 from engine.report.page.page import Page, Part, as_html, page, read_documents
-from engine.report.page.prospects import Prospects
 from engine.run import run
-from helpers import browser
 from helpers.ansible_runs import CLEANUP, Ansible
-from helpers.browser import Step
-from helpers.builders import Media
+from helpers.browser import CHOSEN, NAMES_ON_PAGE, Browse, Step
 from helpers.builders import Site as EngineSite
 from helpers.checkout import REPOSITORY
 from helpers.clock import let_clock_tick
-from helpers.fetched import CannotBeHad
 from helpers.pages import data_of, exported
 from helpers.sites import Site
 
-Browse = Callable[..., dict[str, Any]]
-NAMES_ON_PAGE = "[...document.querySelectorAll('[role=option] .name')].map((each) => each.textContent)"
-CHOSEN = "document.getElementById('chosen').textContent"
 HOSTILE = [
     b"p/<img src=x onerror=hacked=1>.jpg",
     b"p/\"'`${hacked=1} $script.jpg",
@@ -48,37 +37,6 @@ HOSTILE = [
     b"p/[1]*%41.jpg",
     "p/\u202egpj.exe".encode(),
 ]
-
-
-@pytest.fixture(scope="session")
-def has_browser() -> None:
-    """Skips where no browser can be had."""
-    try:
-        browser.installation()
-    except CannotBeHad as error:
-        pytest.skip(f"there is no browser for the tests: {error}")
-
-
-@pytest.fixture
-def engine_site(sqlite: Any, tmp_path: Path) -> EngineSite:
-    """A site for the engine alone."""
-    return EngineSite(sqlite, Media(tmp_path / "media"))
-
-
-@pytest.fixture
-def browse(has_browser: None, tmp_path: Path) -> Browse:
-    """Opens a page, takes steps on it, and requires that it said and requested nothing."""
-
-    def watch(html: Path, *steps: Step, **more: Any) -> dict[str, Any]:
-        found = browser.watched(html, steps, tmp_path, **more)
-        assert found["said"] == []
-        assert [url for url in found["requests"] if not url.startswith("data:image/jpeg;")] == [
-            f"file://{html}"
-        ]
-        found["values"] = [result["value"] for result in found["results"]]
-        return found
-
-    return watch
 
 
 def written(folder: Path, *parts: Part) -> Path:
@@ -347,84 +305,3 @@ def test_hostile_names_are_text_on_the_page_and_bytes_in_its_export(
     assert review.plan_id == document["plan_id"]
     kept = keep_of(review.keep)
     assert sorted([*kept.paths, *kept.files]) == names
-
-
-@pytest.mark.promise(10)
-def test_the_page_of_a_quarantine_gives_the_commands_that_restore_what_is_ticked(
-    tmp_path: Path, engine_site: EngineSite, browse: Browse
-) -> None:
-    engine_site.media.write("--force", "p/a b's.jpg", "p/b.jpg")
-    let_clock_tick()
-    kept_in = os.fsencode(tmp_path / "kept")
-    job = engine_site.orphans(quarantine=os.fsdecode(kept_in), directories=["."])
-    for _run in range(2):
-        run(job, check=False)
-        engine_site.media.write("p/d.jpg")
-        let_clock_tick()
-    texts: list[Any] = []
-    for info in batches(kept_in):
-        emit_batch(job.site, info, Prospects(["would be restored"], []), Limits(1 << 20, 10), texts.append)
-    first, second = read_documents("".join(texts), "batch")
-    html = tmp_path / "page.html"
-    parts = [Part("web", each["heading"], each) for each in (first, second)]
-    html.write_text(page(parts, "batch"))
-    commands = "document.getElementById('lasting').value"
-    found = browse(
-        html,
-        ["axe"],
-        ["eval", "document.getElementById('title').textContent"],
-        ["click", "#list [aria-posinset='2']"],
-        ["click", "#list [aria-posinset='4']"],
-        ["eval", CHOSEN],
-        ["click", "#export"],
-        ["eval", commands],
-        ["axe"],
-        ["click", "#close"],
-        ["click", "#jobs li:nth-child(2) button"],
-        ["click", "#list .group"],
-        ["click", "#export"],
-        ["eval", commands],
-    )
-    values = found["values"]
-    assert (values[0], values[7]) == ([], [])
-    assert values[1] == "What is kept in quarantine"
-    assert values[4] == "2 of 4 items to come back"
-    only = f"media-cleanup restore kit {first['heading']} -- --force 'p/a b'\\''s.jpg'"
-    assert values[6] == only
-    assert values[12] == f"{only}\nmedia-cleanup restore kit {second['heading']}"
-
-
-def test_the_page_of_a_playbook_gives_its_own_commands_in_which_no_name_is_a_template(
-    tmp_path: Path, engine_site: EngineSite, browse: Browse
-) -> None:
-    engine_site.media.write("p/a b's.jpg", b"p/caf\xe9.jpg", "p/{{ 1 }}.jpg", "q/c.jpg")
-    let_clock_tick()
-    kept_in = os.fsencode(tmp_path / "kept")
-    job = engine_site.orphans(quarantine=os.fsdecode(kept_in), directories=["."])
-    run(job, check=False)
-    [info] = batches(kept_in)
-    texts: list[Any] = []
-    emit_batch(job.site, info, Prospects([], []), Limits(1 << 20, 10), texts.append)
-    [document] = read_documents("".join(texts), "batch")
-    html = tmp_path / "page.html"
-    html.write_text(as_html(Page("abc", [Part("web", document["heading"], document)], kind="batch")))
-    commands = "document.getElementById('lasting').value"
-    found = browse(
-        html,
-        ["click", "#list .group"],
-        ["click", "#export"],
-        ["eval", commands],
-        ["axe"],
-        ["click", "#close"],
-        ["click", "#list [aria-posinset='5']"],
-        ["click", "#export"],
-        ["eval", commands],
-    )
-    note, some = found["values"][2].splitlines()
-    assert "without 1 path with a brace" in note
-    words = shlex.split(some)
-    assert words[:-1] == shlex.split("ansible-playbook -i INVENTORY playbooks/restore.yml --limit web -e")
-    about = {"media_cleanup_site": "kit", "media_cleanup_batch": info.name}
-    assert json.loads(words[-1]) == {**about, "media_cleanup_paths": ["p/a b's.jpg", "p/caf\\xe9.jpg"]}
-    # All of a batch needs no name.
-    assert json.loads(shlex.split(found["values"][7])[-1]) == about
