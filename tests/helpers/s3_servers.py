@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Iterator
 
-from helpers.servers import place
+from helpers.servers import lasting, owned, place, told_by
 
 # Each takes any, and rclone's only this one.
 ACCESS_KEY, SECRET_KEY = "testing", "testing-secret"
@@ -55,13 +54,14 @@ class Service:
 
 
 _CONTROL = b"\x01\x7f"
+_NAMES_NO_CONTROL = "names no key with control characters in an error"
 MINISTACK = Service(
     "ministack",
     asks_who=False,
     cannot_hold=(_CONTROL,),
     lacks=(
         "asks nobody who they are, so that anybody may read",
-        "names no key with control characters in an error",
+        _NAMES_NO_CONTROL,
     ),
 )
 SEAWEEDFS = Service(
@@ -73,7 +73,7 @@ SEAWEEDFS = Service(
         "lists folder by folder, and not in the byte order of whole keys",
         "holds no key with an empty part or a slash at its end",
         "holds no backslash in a key",
-        "names no key with control characters in an error",
+        _NAMES_NO_CONTROL,
     ),
 )
 RCLONE = Service(
@@ -161,34 +161,14 @@ def new_client(url: str) -> Any:
 def running_s3(service: Service) -> Iterator[S3Server]:
     """A server of that kind. Raises OSError if it cannot be started."""
     port, *others = _free_ports(7)
-    owner = subprocess.Popen(
-        _command(service, port, others),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # what the terminal says to a run must not reach it
-    )
-    # The end of its input is what stops it.
-    with owner:
+    with owned(_command(service, port, others)) as owner:
         yield _started(service, port, owner)
 
 
 def lasting_s3(service: Service) -> tuple[S3Server, int]:
     """A server that outlives this process, and the process that stops it when it gets SIGTERM."""
     port, *others = _free_ports(7)
-    # It holds the other end of its input itself, so that this never ends.
-    reading, writing = os.pipe()
-    try:
-        owner = subprocess.Popen(
-            _command(service, port, others),
-            stdin=reading,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # who reads ours would wait for it
-            pass_fds=(writing,),
-            start_new_session=True,
-        )
-    finally:
-        os.close(reading)
-        os.close(writing)
+    owner = lasting(_command(service, port, others))
     return _started(service, port, owner), owner.pid
 
 
@@ -201,10 +181,7 @@ def _command(service: Service, port: int, others: list[int]) -> list[str]:
 
 
 def _started(service: Service, port: int, owner: subprocess.Popen[bytes]) -> S3Server:
-    assert owner.stdout is not None
-    told = json.loads(owner.stdout.readline() or '{"error": "its process was ended"}')
-    if "error" in told:
-        raise OSError(f"no {service.name} could be started: {told['error']}")
+    told_by(owner, service.name)
     server = S3Server(service, port)
     _wait(server)
     return server

@@ -18,7 +18,7 @@ import tempfile
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Iterator, NamedTuple, Sequence
+from typing import Any, Iterator, NamedTuple, Sequence
 
 from helpers.mariadb import installation, library, new_data
 
@@ -92,11 +92,27 @@ def lasting_mariadb() -> tuple[Server, int]:
     Raises OSError if it cannot be started, and CannotBeHad where this machine can have none.
     """
     root = installation()
+    owner = lasting(_command("mariadb", str(root), SMALL, str(library(root)), str(new_data())))
+    return Server(**told_by(owner, "mariadb")), owner.pid
+
+
+def owned(command: list[str]) -> subprocess.Popen[bytes]:
+    """The process of a server: the end of its input is what stops it."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # what the terminal says to a run must not reach it
+    )
+
+
+def lasting(command: list[str]) -> subprocess.Popen[bytes]:
+    """The process of a server that outlives this one."""
     # It holds the other end of its input itself, so that this never ends.
     reading, writing = os.pipe()
     try:
-        owner = subprocess.Popen(
-            _command("mariadb", str(root), SMALL, str(library(root)), str(new_data())),
+        return subprocess.Popen(
+            command,
             stdin=reading,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # who reads ours would wait for it
@@ -106,30 +122,23 @@ def lasting_mariadb() -> tuple[Server, int]:
     finally:
         os.close(reading)
         os.close(writing)
-    return _started("mariadb", owner), owner.pid
+
+
+def told_by(owner: subprocess.Popen[bytes], kind: str) -> dict[str, Any]:
+    """What the process of a server says of it once it runs. Raises OSError if it cannot be started."""
+    assert owner.stdout is not None
+    told: dict[str, Any] = json.loads(owner.stdout.readline() or '{"error": "its process was ended"}')
+    if "error" in told:
+        raise OSError(f"no {kind} could be started: {told['error']}")
+    return told
 
 
 @contextmanager
 def _owned(kind: str, programs: str, settings: Sequence[str], *others: str) -> Iterator[Server]:
-    owner = subprocess.Popen(
-        _command(kind, programs, settings, *others),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # what the terminal says to a run must not reach it
-    )
-    # The end of its input is what stops it.
-    with owner:
-        yield _started(kind, owner)
+    with owned(_command(kind, programs, settings, *others)) as owner:
+        yield Server(**told_by(owner, kind))
 
 
 def _command(kind: str, programs: str, settings: Sequence[str], *others: str) -> list[str]:
     options = json.dumps([kind, place(), programs, settings, *others])
     return [sys.executable, "-ISB", str(Path(__file__).with_name("server_process.py")), options]
-
-
-def _started(kind: str, owner: subprocess.Popen[bytes]) -> Server:
-    assert owner.stdout is not None
-    told = json.loads(owner.stdout.readline() or '{"error": "the process of the server was ended"}')
-    if "error" in told:
-        raise OSError(f"no {kind} could be started: {told['error']}")
-    return Server(**told)
