@@ -9,11 +9,13 @@ import io
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engine.cli import described
 from engine.cli import main as command
 from engine.errors import Exit
 from engine.quarantine import store as quarantine
@@ -70,6 +72,19 @@ def site_with_batches(tmp_path: Path, sqlite: Any, capsys: Any) -> SiteWithBatch
     made = SiteWithBatches(tmp_path, sqlite)
     capsys.readouterr()
     return made
+
+
+@pytest.fixture(params=["this process", "a process of its own"])
+def site_by_any_process(
+    site_with_batches: SiteWithBatches, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> SiteWithBatches:
+    """A site that is worked on by this process, or by one that this one starts."""
+    if request.param != "this process":
+        worker = described.worker
+        monkeypatch.setattr(
+            described, "worker", lambda options: replace(worker(options), is_this_process=False)
+        )
+    return site_with_batches
 
 
 class TerminalInput(io.StringIO):

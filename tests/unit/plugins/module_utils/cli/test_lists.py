@@ -6,27 +6,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.cli import described
 from engine.errors import Exit
 
 
-@pytest.fixture(params=["this process", "a process of its own"])
-def site(site_with_batches: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A site that is worked on by this process, or by one that this one starts."""
-    if request.param != "this process":
-        worker = described.worker
-        monkeypatch.setattr(
-            described, "worker", lambda options: replace(worker(options), is_this_process=False)
-        )
+@pytest.fixture
+def site(site_by_any_process: Any) -> Any:
+    """A site with two orphans."""
     for name in ("a.jpg", "b c.jpg"):
-        site_with_batches.write(name)
-    return site_with_batches
+        site_by_any_process.write(name)
+    return site_by_any_process
 
 
 def test_a_dry_run_and_a_run_write_what_they_found(site: Any, tmp_path: Path) -> None:

@@ -7,26 +7,18 @@ from __future__ import annotations
 
 import json
 import stat
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.cli import described
 from engine.cli import references as command
 from engine.errors import Exit
 
 
-@pytest.fixture(params=["this process", "a process of its own"])
-def site(site_with_batches: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A site that is worked on by this process, or by one that this one starts."""
-    if request.param != "this process":
-        worker = described.worker
-        monkeypatch.setattr(
-            described, "worker", lambda options: replace(worker(options), is_this_process=False)
-        )
-    return site_with_batches
+@pytest.fixture
+def site(site_by_any_process: Any) -> Any:
+    return site_by_any_process
 
 
 def describe(site: Any, **more: Any) -> None:

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.cli import described
 from engine.errors import Exit
 from helpers.pages import data_of, exported, paths_of
 
@@ -26,14 +24,10 @@ def site(site_with_batches: Any) -> Any:
     return site_with_batches
 
 
-@pytest.fixture(params=["this process", "a process of its own"])
-def any_site(site: Any, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+@pytest.fixture
+def any_site(site: Any, site_by_any_process: Any) -> Any:
     """The site, worked on by this process, or by one that this one starts."""
-    if request.param != "this process":
-        worker = described.worker
-        monkeypatch.setattr(
-            described, "worker", lambda options: replace(worker(options), is_this_process=False)
-        )
+    assert site is site_by_any_process
     return site
 
 

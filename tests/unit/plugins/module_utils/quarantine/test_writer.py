@@ -25,6 +25,17 @@ def state_of(kept: Any, path: bytes) -> Any:
     return kept.store.check(path).state
 
 
+def drop_after_moves(kept: Any, patch: pytest.MonkeyPatch) -> None:
+    """Let each move of a file out of the media end with an error, although it was done."""
+    move_out = kept.store.move_out
+
+    def dropped(*arguments: Any) -> None:
+        move_out(*arguments)
+        raise OSError(errno.EIO, "Input/output error")
+
+    patch.setattr(kept.store, "move_out", dropped)
+
+
 def test_a_file_is_written_down_before_it_moves(kept: Any) -> None:
     kept.media.write(b"a", content=b"four")
     os.chmod(kept.media.path(b"a"), 0o640)
@@ -76,13 +87,7 @@ def test_a_batch_that_keeps_nothing_leaves_no_trace(kept: Any) -> None:
 def test_what_an_error_left_in_a_batch_belongs_back(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that drops after the move: nobody has asked for the file once more."""
     kept.media.write(b"a")
-    move_out = kept.store.move_out
-
-    def dropped(*arguments: Any) -> None:
-        move_out(*arguments)
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(kept.store, "move_out", dropped)
+    drop_after_moves(kept, monkeypatch)
     with kept.writer() as writer:
         writer.prepare(kept.store, [(b"a", "orphan")])
         with pytest.raises(OSError, match="Input/output error"):
@@ -99,13 +104,7 @@ def test_what_an_error_left_in_a_batch_belongs_back(kept: Any, monkeypatch: pyte
 def test_what_a_batch_may_hold_is_asked_for_afresh(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another thread has listed before this file came says nothing of it."""
     kept.media.write(b"a")
-    move_out = kept.store.move_out
-
-    def dropped(*arguments: Any) -> None:
-        move_out(*arguments)
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(kept.store, "move_out", dropped)
+    drop_after_moves(kept, monkeypatch)
     with kept.writer() as writer:
         writer.prepare(kept.store, [(b"a", "orphan")])
         with monkeypatch.context() as patch:
