@@ -62,6 +62,7 @@ def _submitted(
         for item in items:
             yield item, pool.submit(work, item)
     except Exception as error:
+        # What makes the items may raise anything, and what was begun before has to be told first.
         failed: Future[Result] = Future()
         failed.set_exception(error)
         yield None, failed
