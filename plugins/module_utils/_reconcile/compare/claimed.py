@@ -24,6 +24,15 @@ from ..text import escaped
 MOST_FOLDERS = 1000
 
 
+def judged_folders(
+    job: OrphansJob, store: MediaStore, database: Database
+) -> tuple[tuple[bytes, ...], list[str]]:
+    """The folders of a job, those that its Django project claims where it does; and notes about them."""
+    if job.claims is None:
+        return described_folders(job.directories, store)
+    return claimed_folders(job, job.claims, store, database)
+
+
 def claimed_folders(
     job: OrphansJob, claims: Claims, store: MediaStore, database: Database
 ) -> tuple[tuple[bytes, ...], list[str]]:

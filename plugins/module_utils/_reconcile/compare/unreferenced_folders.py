@@ -14,6 +14,7 @@ from bisect import bisect_left
 from itertools import groupby
 from typing import AbstractSet, Callable, Iterable, Iterator, NamedTuple, Sequence
 
+from ..media.paths import is_below
 from ..media.store import FileState
 from ..spool import Spool
 
@@ -133,7 +134,7 @@ class UnreferencedFolders:
 
     def _is_listed(self, folder: bytes) -> bool:
         """Whether that is a listed directory or one above it: nothing is referenced in all that is listed."""
-        return folder in self._listed or any(_is_in(directory, folder) for directory in self._listed)
+        return folder in self._listed or any(is_below(directory, folder) for directory in self._listed)
 
     def _is_accepted(self, path: bytes) -> bool:
         if not self._accepted:
@@ -144,10 +145,6 @@ class UnreferencedFolders:
 
 def _candidates(files: Iterable[Seen]) -> Iterator[Seen]:
     return (file for file in files if file.state)
-
-
-def _is_in(path: bytes, folder: bytes) -> bool:
-    return not folder or path.startswith(folder + b"/")
 
 
 def _outermost(path: bytes, before: bytes | None, after: bytes | None) -> bytes | None:

@@ -18,6 +18,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 from urllib.parse import unquote
 
 from ..errors import SiteError
+from ..media.paths import is_below
 from ..media.s3.place import bucket_place, is_in_bucket, storage_options
 from ..text import escaped, escaped_value
 from .keep import below_root, keep_of
@@ -315,7 +316,7 @@ def _directories(written: Sequence[str]) -> tuple[bytes, ...]:
         raise SiteError(f"directories lists one directory twice: {', '.join(sorted(written))}.")
     for outer in paths:
         for inner in paths:
-            if inner != outer and (not outer or inner.startswith(outer + b"/")):
+            if inner != outer and is_below(inner, outer):
                 raise SiteError(
                     f"directories overlap: {escaped(inner)} lies in {escaped(outer) or '.'}. "
                     "Keep one of the two, so that no file is examined twice."

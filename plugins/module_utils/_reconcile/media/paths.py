@@ -202,6 +202,11 @@ def _is_nfc(text: bytes) -> bool:
         return False
 
 
+def is_below(path: bytes, directory: bytes) -> bool:
+    """Whether a path below the media root is in a directory or in one below it; ``b""`` is the root."""
+    return not directory or path.startswith(directory + b"/")
+
+
 def stem(path: bytes) -> bytes:
     """A path without the extension of its name, as ``os.path.splitext`` has it."""
     return posixpath.splitext(path)[0]

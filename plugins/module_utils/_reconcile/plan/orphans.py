@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.age import AgeCheck
-from ..compare.claimed import claimed_folders, described_folders, unclaimed_folders
+from ..compare.claimed import judged_folders, unclaimed_folders
 from ..compare.mentions.derived import with_mentioned
 from ..compare.mentions.links import FileLinks
 from ..compare.merge import Merge, begun
@@ -26,7 +26,7 @@ from ..config.site import OrphansJob
 from ..errors import SiteError
 from ..kept import Code, Doubt
 from ..media.derived import sources_of
-from ..media.paths import no_path, shortened
+from ..media.paths import is_below, no_path, shortened
 from ..media.store import FileState, PathStatus
 from ..media.walk import exclusion, is_excluded
 from ..session import Comparison, Session
@@ -66,20 +66,13 @@ def _spool() -> Spool[Orphan]:
 
 def directories(session: Session, job: OrphansJob) -> Iterator[bytes]:
     """The directories that hold files which the job may remove."""
-    judged, _notes = _judged_folders(session, job)
+    judged, _notes = judged_folders(job, session.media, session.database)
     for directory in judged:
         last = None
         for run in session.media.walk(directory, exclusion(job.exclude)):
             if run.prefix != last:
                 yield run.prefix.rstrip(b"/")
             last = run.prefix
-
-
-def _judged_folders(session: Session, job: OrphansJob) -> tuple[tuple[bytes, ...], list[str]]:
-    """The directories of a job, those that its Django project claims where it does; and notes about them."""
-    if job.claims is None:
-        return described_folders(job.directories, session.media)
-    return claimed_folders(job, job.claims, session.media, session.database)
 
 
 class OrphansPlanner(Planner):
@@ -94,7 +87,7 @@ class OrphansPlanner(Planner):
         scope = _scope(job)
         super().__init__(session, job, scope, approved)
         self.plan = Plan(job.name, scope, self.moment, _spool(), job.site.max_listed)
-        self.directories, notes = _judged_folders(session, job)
+        self.directories, notes = judged_folders(job, self.store, self.database)
         self.plan.directories = self.directories
         self.plan.warnings += [*(job.claims.notes if job.claims else ()), *notes]
         self.age = AgeCheck(self.store, job.age_limit, self.moment)
@@ -201,13 +194,16 @@ class OrphansPlanner(Planner):
             merge.finish()
         if self.session.serves_several:
             self.session.comparison = Comparison(self.job.references, self.without_file)
+        self._note_examined(merge.count)
+        return seen
+
+    def _note_examined(self, references: int) -> None:
         self.plan.examined = {
             "files": self.files,
             "referenced": self.files - self.unreferenced,
-            "references": merge.count,
+            "references": references,
             "derived": 0,
         }
-        return seen
 
     def _listing(self, directory: bytes) -> Paths:
         paths = Paths()
@@ -410,11 +406,7 @@ def _moved_from(lost: LikelyMove) -> str:
 
 def _listed(path: bytes, directories: Iterable[bytes]) -> bytes:
     """The listed directory that a path is in; they do not overlap."""
-    return next(directory for directory in directories if _is_below(path, directory))
-
-
-def _is_below(path: bytes, directory: bytes) -> bool:
-    return not directory or path.startswith(directory + b"/")
+    return next(directory for directory in directories if is_below(path, directory))
 
 
 def _scope(job: OrphansJob) -> str:

@@ -77,12 +77,7 @@ class CandidatesPlanner(OrphansPlanner):
                 self._unreferenced_in[directory] = self.unreferenced - unreferenced
             seen.extend(Seen(path, None, True) for path, _is_referenced in merge.behind())
             merge.finish()
-        self.plan.examined = {
-            "files": self.files,
-            "referenced": self.files - self.unreferenced,
-            "references": merge.count,
-            "derived": 0,
-        }
+        self._note_examined(merge.count)
         return seen
 
     def _read(self) -> dict[bytes, Paths]:
