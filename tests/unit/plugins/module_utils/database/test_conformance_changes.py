@@ -357,3 +357,32 @@ def test_rows_that_reference_each_other_are_deleted_together(
         with database.transaction():
             assert database.delete(node, keys) == 3
     assert ids(empty_database, "node") == []
+
+
+_VALUES = "('50%s', '100%', 'it''s')"
+_ENUM = f"CREATE TABLE photo (id enum{_VALUES} PRIMARY KEY, image varchar(20))"
+_TYPE = f'CREATE TYPE "of%s" AS ENUM {_VALUES}; CREATE TABLE photo (id "of%s" PRIMARY KEY, image varchar(20))'
+
+
+@pytest.mark.parametrize(
+    ("driver", "table"),
+    [
+        ("postgresql_psycopg2", _TYPE),
+        ("postgresql_psycopg3", _TYPE),
+        ("mariadb", _ENUM),
+        ("mariadb_mysqlclient", _ENUM),
+    ],
+)
+def test_a_key_may_have_a_type_with_a_percent_sign(
+    driver: str, table: str, request: pytest.FixtureRequest
+) -> None:
+    database = request.getfixturevalue(driver)
+    database.run(table)
+    database.run("INSERT INTO photo VALUES ('50%s', 'a'), ('100%', 'b'), ('it''s', 'c')")
+    with connect(database.url, read_only=False) as opened:
+        chosen = selection(opened)
+        rows = rows_of(opened)
+        with opened.transaction():
+            assert len(opened.still_selected(chosen, rows)) == len(rows) == 3
+            assert opened.delete_selected(chosen, rows[:2]) == 2
+    assert database.rows("SELECT image FROM photo") == [("c",)]

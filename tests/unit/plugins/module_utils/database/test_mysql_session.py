@@ -432,22 +432,6 @@ def test_rows_of_a_few_files_are_found_without_a_table_of_keys(
         assert row.file == b"p/1.jpg"
 
 
-@pytest.mark.parametrize("driver", ["mariadb", "mariadb_mysqlclient"])
-def test_a_key_may_have_a_type_with_a_percent_sign(driver: str, request: pytest.FixtureRequest) -> None:
-    database = request.getfixturevalue(driver)
-    database.run(
-        "CREATE TABLE photo (id enum('50%s', '100%', 'it''s') PRIMARY KEY, image varchar(20));"
-        "INSERT INTO photo VALUES ('50%s', 'a'), ('100%', 'b'), ('it''s', 'c')"
-    )
-    with connect(database.url, read_only=False) as opened:
-        chosen = selection(opened)
-        rows = rows_of(opened)
-        with opened.transaction():
-            assert len(opened.still_selected(chosen, rows)) == len(rows) == 3
-            assert opened.delete_selected(chosen, rows[:2]) == 2
-    assert database.rows("SELECT image FROM photo") == [("c",)]
-
-
 @pytest.mark.promise(14)
 def test_all_texts_are_read_by_one_connection_while_nothing_goes_wrong(
     photos: TestDatabase, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,6 @@ from engine.database.catalog import Selection
 from engine.database.postgresql import libpq
 from engine.errors import CleanupError, DatabaseError
 from helpers.builders import on_full_disk
-from helpers.implementations import rows_of, selection
 
 IMAGE = Column("photo", "image", "size", "sha")
 # What would be chosen before the system's own, whose types fit less well.
@@ -215,20 +214,3 @@ def test_the_hint_of_an_error_of_the_server_is_shown(postgresql: Any) -> None:
 def test_an_error_of_a_connection_is_shown_without_its_detail() -> None:
     error = OSError("FATAL:  no\nDETAIL:  anna\nmore of anna\nHINT:  Ask the owner.\n")
     assert " ".join(libpq._server_words(error).split()) == "FATAL: no HINT: Ask the owner."
-
-
-@pytest.mark.parametrize("driver", ["postgresql_psycopg2", "postgresql_psycopg3"])
-def test_a_key_may_have_a_type_with_a_percent_sign(driver: str, request: pytest.FixtureRequest) -> None:
-    database = request.getfixturevalue(driver)
-    database.run(
-        """CREATE TYPE "of%s" AS ENUM ('50%s', '100%', 'it''s');"""
-        """CREATE TABLE photo (id "of%s" PRIMARY KEY, image text);"""
-        "INSERT INTO photo VALUES ('50%s', 'a'), ('100%', 'b'), ('it''s', 'c')"
-    )
-    with connect(database.url, read_only=False) as opened:
-        chosen = selection(opened)
-        rows = rows_of(opened)
-        with opened.transaction():
-            assert len(opened.still_selected(chosen, rows)) == len(rows) == 3
-            assert opened.delete_selected(chosen, rows[:2]) == 2
-    assert database.rows("SELECT image FROM photo") == [("c",)]
