@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine import run
+from engine import process, run
 from helpers.modules import run_module
 from helpers.sites import Site
 
@@ -122,6 +122,7 @@ def test_a_process_of_its_own_sends_the_plans_and_each_report(sqlite_site: Site,
         {"storage_options": f"secret_key={SECRET}"},
         {"django": {"project": "/nowhere", "environment": {"DB_PASSWORD": SECRET}}},
         {"django": f"project=/srv environment={{'DB_PASS':'{SECRET}'}}"},
+        {"django": {"project": "/nowhere", "environment": {"DB_PASSWORD": SECRET}}, "name": SECRET},
         {"nonsense": SECRET},
     ],
 )
@@ -137,3 +138,31 @@ def test_what_is_no_secret_is_not_blotted_out(sqlite_site: Site) -> None:
     assert "photos/orphan.jpg" in found["jobs"][0]["summary"]
     assert "VALUE_SPECIFIED" not in str(found["jobs"])
     assert "********" not in str(found["jobs"])
+
+
+@pytest.mark.promise(12)
+def test_a_secret_in_another_option_is_refused(sqlite_site: Site) -> None:
+    described = sqlite_site.described(marker=sqlite_site.database.url)
+    assert {job["msg"] for job in plans(described)["jobs"]} == {
+        "marker holds the value of database_url. Correct this option."
+    }
+
+
+def test_what_a_reviewer_keeps_is_not_in_the_plan(sqlite_site: Site) -> None:
+    described = filled(sqlite_site).described()
+    first = plans(described)["jobs"][0]
+    review = {"plan_id": first["plan_id"], "keep": ["photos/orphan.jpg"]}
+    kept = plans(described, keep={"0": {"approved_plan": first["plan"], "review": review}})["jobs"][0]
+    assert kept["found"]["files"] == first["found"]["files"] - 1
+
+
+@pytest.mark.promise(15)
+def test_a_process_that_sends_too_few_answers_is_not_believed(
+    sqlite_site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    run_process = process.run
+    monkeypatch.setattr(process, "run", lambda *given: run_process(*given)[:-1])
+    found = plans({**filled(sqlite_site).described(), "python": str(python)})
+    assert all("no answers of this version" in job["msg"] for job in found["jobs"])
