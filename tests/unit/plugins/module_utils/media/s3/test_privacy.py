@@ -93,6 +93,10 @@ def test_nothing_is_removed_where_anybody_would_read_it(guarded: Any, sqlite: Te
     assert guards(plan) == []
 
 
+# Said to the client, which would otherwise use the connection once more.
+CLOSED = "Content-Length: 0\r\nConnection: close"
+
+
 @contextmanager
 def answering(status: int) -> Iterator[str]:
     """The address of a service that answers every request so, as a proxy in front of a bucket may."""
@@ -102,7 +106,7 @@ def answering(status: int) -> Iterator[str]:
             if self.rfile.readline():
                 while self.rfile.readline().strip():
                     pass
-                self.wfile.write(f"HTTP/1.1 {status} Answer\r\nContent-Length: 0\r\n\r\n".encode())
+                self.wfile.write(f"HTTP/1.1 {status} Answer\r\n{CLOSED}\r\n\r\n".encode())
             self.close_connection = True
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
