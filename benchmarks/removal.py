@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""Removal side by side: orphans into the quarantine, and records with their dependents."""
+"""Removal side by side: orphans into the quarantine and back, and records with their dependents."""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Any, Iterator
 from urllib.parse import urlsplit
 
 import psycopg2
-from contests import PEERS, Contest, Contestant, engine, job_options
+from contests import PEERS, Contest, Contestant, engine, environment, job_options
 from sites import build, execute, make_tree
 
+# What a run is asked for that measures these alone.
+WORKS = "removal: quarantine, restore, delete"
 # As many things go at the most.
 MOST = 100_000
 # Rows that have lost their file get keys from here on.
@@ -42,14 +45,19 @@ _DEPENDENTS = (
 
 
 def contests(folder: Path, server: str, count: int) -> Iterator[Contest]:
-    """Both works, over ``count`` files or rows that go and as many that stay."""
-    yield _quarantine(folder, server, count)
+    """All works, over ``count`` files or rows that go and as many that stay."""
+    removed = _quarantine(folder, server, count)
+    yield removed
+    yield _restore(removed, count)
     yield _delete(folder, server, count)
 
 
 def _quarantine(folder: Path, server: str, count: int) -> Contest:
     site = build("sharded", 2 * count, folder, server)
-    execute(site.urls["postgresql"], "DELETE FROM photo WHERE id % 2 = 0", "VACUUM ANALYZE")
+    # The sweep would find the files in the other table, and keep them.
+    execute(
+        site.urls["postgresql"], "DROP TABLE lost", "DELETE FROM photo WHERE id % 2 = 0", "VACUUM ANALYZE"
+    )
     with closing(psycopg2.connect(site.urls["postgresql"])) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT image FROM photo")
         named = {image for (image,) in cursor}
@@ -71,6 +79,25 @@ def _quarantine(folder: Path, server: str, count: int) -> Contest:
         [Contestant("bare stat and rename by handle", rename), *_engines("orphans", options)],
         going,
         fresh_tree,
+    )
+
+
+def _restore(removed: Contest, count: int) -> Contest:
+    """What the engine has moved into the quarantine, moved back."""
+    remove = removed.contestants[-1].command
+
+    def fresh_batch() -> None:
+        removed.before_each()
+        subprocess.run(remove, env=environment(), stdout=subprocess.DEVNULL, check=True)
+
+    media_root, kept, listing = removed.contestants[0].command[-3:]
+    rename = [sys.executable, str(PEERS / "bare_rename_back.py"), media_root, kept, listing]
+    restore = [sys.executable, str(PEERS / "restore.py"), remove[-1]]
+    return Contest(
+        f"restore of {removed.found:,} of {2 * count:,} files, postgresql",
+        [Contestant("bare rename back by handle", rename), Contestant("engine", restore)],
+        removed.found,
+        fresh_batch,
     )
 
 
