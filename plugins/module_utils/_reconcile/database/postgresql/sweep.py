@@ -167,14 +167,13 @@ class _CopiedFile:
         self._size = 0
 
     def write(self, line: bytes) -> None:
-        """Take a line, from a driver; it need not be of the type bytes."""
         if line[0] == _TAB:
             self._lines.append(line)
             self._size += len(line)
             if self._size > _BLOCK:
                 self.hand_over()
         else:
-            number, piece, row = bytes(line).split(b"\t", 2)
+            number, piece, row = line.split(b"\t", 2)
             key, texts = _values(row, self._keys)
             texts[int(number)] = bytes.fromhex(piece.decode())
             self._receive(Rows([[*key, *texts]], self._keys, len(texts)))
@@ -195,7 +194,7 @@ class CopiedRows(TextBlock):
         self._keys = keys
 
     def _row(self, number: int) -> TextRow:
-        key, texts = _values(bytes(self._lines[number]).split(b"\t", 2)[2], self._keys)
+        key, texts = _values(self._lines[number].split(b"\t", 2)[2], self._keys)
         return TextRow(tuple(key), [*map(as_text, texts)])
 
 
