@@ -92,9 +92,8 @@ def test_rows_reference_another_row_instead_and_back(
     key, value = found
     assert [key] == photo_keys(opened, 3)
     before = photos_with_notes.rows("SELECT id, photo_id FROM note ORDER BY id")
-    keys = [
-        row for _photo, row in opened.dependent_keys(photo, notes_of_photos(opened), photo_keys(opened, 1))
-    ]
+    [some] = opened.dependent_keys(photo, notes_of_photos(opened), photo_keys(opened, 1))
+    keys = [row for _photo, row in some]
     archived = [row["row"] for _key, row in opened.rows_for_archive(note, keys)]
     with opened.transaction():
         assert opened.set_values(note, {"photo_id": value}, keys) == len(keys) == 2
