@@ -47,7 +47,10 @@ SELECT n.nspname, c.relname, a.attname, has_schema_privilege(n.oid, 'USAGE'),
        has_column_privilege(c.oid, a.attnum, 'SELECT'), row_security_active(c.oid)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN texts AS x ON x.oid = a.atttypid
-WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
+WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't'
+  -- Since PostgreSQL 14, a table may be left a partition whose rows are no more those of its parent.
+  AND (NOT c.relispartition OR EXISTS (SELECT 1 FROM pg_inherits AS i
+       WHERE i.inhrelid = c.oid AND (to_jsonb(i)->>'inhdetachpending')::boolean))
   AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%%'
   AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY n.nspname, c.relname, a.attnum
