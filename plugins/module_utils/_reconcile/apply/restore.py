@@ -69,7 +69,7 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         rows = ArchivedRows(batch)
         wanted_files, wanted_rows = chosen(paths, batch, rows)
         _restore_files(batch, wanted_files(), tree, result, check)
-        lacking = _lacking(map(rows.__getitem__, wanted_rows), tree)
+        lacking = _lacking((row for _number, row in rows.of(wanted_rows)), tree)
         for some in iter(lambda: set(islice(lacking, PATHS_AT_ONCE)), set()):
             # In check mode, these are only about to be restored.
             some.difference_update(file.path for file in wanted_files() if batch.holds(file))

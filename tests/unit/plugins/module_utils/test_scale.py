@@ -21,9 +21,11 @@ import pytest
 from ansible_collections.django_media.cleanup.plugins.module_utils import _reconcile
 from engine import spool
 from engine.apply import orphans as apply_orphans
+from engine.apply.restore import restore
 from engine.database.base import Database
 from engine.database.postgresql import database as postgresql_module
 from engine.database.sqlite import database as sqlite_module
+from engine.kept import Code
 from engine.media.local import LocalStore
 from engine.media.store import PathStatus
 from helpers.builders import Site, rules, run
@@ -182,6 +184,52 @@ def test_dependent_rows_are_read_once_in_a_plan_and_once_when_they_go(
     calls_of(site.missing(dependents=rules("favourite.photo_id delete"), permanent=True), check=False)
     assert site.database.rows("SELECT * FROM favourite") == []
     assert asked == {"dependent_keys": 2}
+
+
+def test_rows_come_back_by_the_same_number_of_queries(site: Site, tmp_path: Path) -> None:
+    site.database.run(
+        "CREATE TABLE favourite (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id));"
+        "CREATE TABLE album (id integer PRIMARY KEY, cover_id integer REFERENCES photo (id))"
+    )
+    declared = rules("favourite.photo_id delete", "album.cover_id set_null")
+
+    def queries(count: int) -> Counter[str]:
+        fill(site, ["a/there.jpg"], [f"a/{number}.jpg" for number in range(count)])
+        site.database.run("UPDATE photo SET uploaded_at = '2020-01-01 00:00:00+00:00'")
+        site.database.run("INSERT INTO favourite SELECT id, id FROM photo")
+        site.database.run("INSERT INTO album SELECT id, id FROM photo")
+        before = site.database.dump()
+        job = site.missing(dependents=declared, quarantine=str(tmp_path / "kept"))
+        _plan, outcome = run(job)
+        with counted() as calls:
+            restored = restore(job.site, outcome.batch, [], check=False)
+        assert (restored.totals.records, restored.updated, restored.kept.items) == (2 * count, count, [])
+        assert site.database.dump() == before
+        site.database.run("DELETE FROM album; DELETE FROM favourite")
+        return calls
+
+    queries(1)
+    few, many = queries(50), queries(500)
+    assert few["open"] == many["open"]
+    # SQLite sets columns back row by row, and takes few values at a time: asking it is a call, and no more.
+    assert many["query"] - few["query"] == (453 if site.database.kind == "sqlite" else 0)
+
+
+def test_a_row_in_the_way_does_not_keep_the_others_back(site: Site, tmp_path: Path) -> None:
+    fill(site, [], [f"gone/{number}.jpg" for number in range(9)])
+    site.database.run("UPDATE photo SET uploaded_at = '2020-01-01 00:00:00+00:00'")
+    job = site.missing(quarantine=str(tmp_path / "kept"))
+    _plan, outcome = run(job)
+    site.database.run("INSERT INTO photo (id, image) VALUES (4, 'other.jpg')")
+    for check in (True, False):
+        restored = restore(job.site, outcome.batch, [], check)
+        assert restored.totals.records == 8
+        assert [kept.code for kept in restored.kept.items] == [Code.IN_THE_WAY]
+    assert site.database.rows("SELECT image FROM photo WHERE id IN (3, 4, 5) ORDER BY id") == [
+        ("gone/3.jpg",),
+        ("other.jpg",),
+        ("gone/5.jpg",),
+    ]
 
 
 def _counting(asked: Counter[str], name: str, method: Callable[..., Any]) -> Callable[..., Any]:

@@ -120,6 +120,21 @@ class PostgreSQL(PostgreSQLSweep):
             ]
         return int(sum(plan["Plan"]["Plan Rows"] for plan in plans))
 
+    def restore_all_cleared(
+        self, table: Table, rows: Sequence[dict[str, Any]], to_default: bool = False
+    ) -> int:
+        # One statement for each row would take the server longer to hear of than to carry out.
+        key, names = table.key, [name for name in rows[0] if name not in table.key]
+        types = [table.columns[name].declared for name in (*key, *names)]
+        source, parameters = self._keys(types, [self._values(row, (*key, *names)) for row in rows])
+        values = ", ".join(
+            f"{self.dialect.quote(name)} = wanted.k{number}" for number, name in enumerate(names, len(key))
+        )
+        still_cleared = [self._is_cleared(table, name, to_default) for name in names]
+        condition = " AND ".join([self.dialect.key_join(table), *still_cleared])
+        statement = f"UPDATE {self.dialect.relation(table)} AS t SET {values} FROM {source} WHERE {condition}"
+        return self._change(f"setting back rows of {table.name}", table, statement, parameters)
+
     # What the database is, and who uses it.
 
     def identity(self) -> str:
