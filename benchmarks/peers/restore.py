@@ -3,7 +3,7 @@
 
 """The engine's restore of the newest batch, without Ansible: restore.py OPTIONS.
 
-It prints how many files were restored.
+It prints how many files were restored or, of records, how many rows were inserted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from _reconcile.config import jobs
 from _reconcile.quarantine.place import place_of
 from _reconcile.quarantine.store import latest
 
-site = jobs.orphans_job(json.loads(sys.argv[1])).site
+options = json.loads(sys.argv[1])
+site = (jobs.records_job(options) if "table" in options else jobs.orphans_job(options)).site
 result = restore(site, latest(place_of(site), site.media_root), (), check=False)
-print(result.totals.files)
+print(result.totals.records if "table" in options else result.totals.files)
