@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
-# What botocore emits before it reads an answer.
-EVENT = "before-parse.s3.ListObjectsV2"
+# What botocore emits before it reads an answer. Who asks for that of any service is called before those who
+# ask for that of one, among whom is one of its own, which looks for errors in a whole page.
+EVENT = "before-parse.*.ListObjectsV2"
 # Where the objects are in what botocore returns.
 ENTRIES = "EntriesOfOurs"
 _PAGE = "ListBucketResult"
