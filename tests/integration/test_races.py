@@ -10,13 +10,15 @@ import random
 import threading
 import time
 from contextlib import suppress
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
 from engine import run as jobs
 from engine.config.jobs import orphans_job, records_job
 from engine.config.site import OrphansJob, RecordsJob
+from engine.media.local import LocalStore
+from engine.media.store import Run
 from helpers.ansible_runs import Ansible
 from helpers.builders import before_removal
 from helpers.clock import let_clock_tick
@@ -40,11 +42,26 @@ def reasons(outcome: Any) -> dict[str, str]:
     return {os.fsdecode(item.name): item.reason for item in outcome.kept.items}
 
 
-def test_a_row_that_comes_while_the_tree_is_walked_protects_its_file(site: Site):
+def while_walked(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], None]) -> None:
+    """Let something happen each time that a walk has come to some files, in whatever process it is made."""
+    walk = LocalStore.walk
+
+    def walked(*given: Any) -> Iterator[Run]:
+        for files in walk(*given):
+            happens()
+            yield files
+
+    monkeypatch.setattr(LocalStore, "walk", walked)
+
+
+def test_a_row_that_comes_while_the_tree_is_walked_protects_its_file(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
     site.keep("photos/1.jpg", "avif/1.avif")
     site.write("photos/orphan.jpg", "photos/named_meanwhile.jpg", "avif/named_meanwhile.avif")
     came = iter(["avif/named_meanwhile.avif", "photos/named_meanwhile.jpg"])
-    plan, _outcome = jobs.run(job(site.orphans()), check=False, progress=lambda _files: site.insert(*[*came]))
+    while_walked(monkeypatch, lambda: site.insert(*[*came]))
+    plan, _outcome = jobs.run(job(site.orphans()), check=False)
     assert plan.found.files == 1
     assert "photos/orphan.jpg" not in site.files
     assert "photos/named_meanwhile.jpg" in site.files
@@ -52,12 +69,15 @@ def test_a_row_that_comes_while_the_tree_is_walked_protects_its_file(site: Site)
 
 
 @pytest.mark.promise(3)
-def test_a_file_that_comes_while_the_tree_is_walked_stays_however_old_it_looks(site: Site):
+def test_a_file_that_comes_while_the_tree_is_walked_stays_however_old_it_looks(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
     site.keep("photos/1.jpg", "avif/1.avif")
     site.write("photos/orphan.jpg")
     # The directory avif has been walked by then, photos has not.
     came = iter(["photos/2/unpacked.jpg", "photos/unpacked.jpg"])
-    plan, _outcome = jobs.run(job(site.orphans()), check=False, progress=lambda _files: site.write(*[*came]))
+    while_walked(monkeypatch, lambda: site.write(*[*came]))
+    plan, _outcome = jobs.run(job(site.orphans()), check=False)
     assert "photos/orphan.jpg" not in site.files
     assert plan.young == 2
     assert {"photos/unpacked.jpg", "photos/2/unpacked.jpg"} <= set(site.files)

@@ -166,9 +166,13 @@ class Listed(Generic[Item]):
 
     def add_all(self, other: Listed[Item]) -> None:
         """Add what another list holds, and the count of what it does not."""
-        for item in other.items:
+        self.add_some(other.items, other.total)
+
+    def add_some(self, items: Sequence[Item], total: int) -> None:
+        """Add some of so many items, and the count of the others."""
+        for item in items:
             self.add(item)
-        self.total += other.total - len(other.items)
+        self.total += total - len(items)
 
     @property
     def truncated(self) -> bool:

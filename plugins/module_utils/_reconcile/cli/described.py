@@ -55,8 +55,7 @@ def all_jobs(options: argparse.Namespace, overrides: Mapping[str, Any] | None = 
 def quarantined(options: argparse.Namespace) -> list[Site]:
     """The site, as often as it has quarantines or media roots, since a job may have its own."""
     found: dict[tuple[bytes, bytes], Site] = {}
-    accepted = getattr(options, "accept", None)
-    for job in all_jobs(options, {"accept": accepted} if accepted else None):
+    for job in all_jobs(options):
         if job.site.quarantine:
             found.setdefault((job.site.quarantine, job.site.media_root), job.site)
     if not found:

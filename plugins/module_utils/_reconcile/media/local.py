@@ -14,9 +14,9 @@ import errno
 import hashlib
 import os
 import stat
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import AbstractSet, Iterable, Iterator, Pattern
+from typing import AbstractSet, Iterable, Iterator, Pattern, Sequence
 
 from ..errors import SiteError
 from ..spool import ExternalSort
@@ -28,6 +28,7 @@ from .disk.directories import HANDLES, Directories, place_of, reason, require_sa
 from .disk.folder import DiskFolder, handle_of
 from .disk.links import Links
 from .disk.mounts import Mounts, mounted_from
+from .listing import Lists, Progress, listed_apart
 from .private_folder import PrivateFolder
 from .store import (
     HELD,
@@ -228,6 +229,19 @@ class LocalStore(MediaStore):
         if not self._mounts.may_be_met and self._mounts.has_more():
             self.unreadable.add((directory, "something was mounted below the media root during the run"))
 
+    @contextmanager
+    def listing(
+        self, directories: Sequence[bytes], exclude: Pattern[bytes] | None, progress: Progress
+    ) -> Iterator[Iterator[Lists]]:
+        with listed_apart(self, directories, exclude, progress) as listed:
+            yield self._with_mounts_read(listed)
+
+    def _with_mounts_read(self, listed: Iterator[Lists]) -> Iterator[Lists]:
+        """The listings. What is mounted is read here too: the process that lists has memory of its own."""
+        for lists in listed:
+            self._mounts.read()
+            yield lists
+
     def _adopted(self, directory: bytes) -> int:
         """Open a directory that the caller lists, and may remove files in."""
         handle = self._directories.opened(directory)
@@ -394,5 +408,5 @@ def _not_found(error: OSError | Blocked) -> PathStatus:
 
 def _advice(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "Name a user who may read it in the description of the site (user)."
+        return "Run as a user who may read it (become, become_user)."
     return "Check the disk and its mount."

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import posixpath
 from abc import abstractmethod
+from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, AbstractSet, Callable, Iterable, Iterator, NamedTuple, Pattern, Sequence
 
 from ..closable import Closable
 from ..spool import Listed, path_spool
 from .each import Item, Result, one_by_one
+from .listing import Lists, Progress, listed_here
 from .quick_check import Finder, QuickCheck
 
 if TYPE_CHECKING:
@@ -160,12 +162,17 @@ class MediaStore(Closable):
     """
 
     def __init__(self, max_listed: int) -> None:
-        self.unreadable: Listed[tuple[bytes, str]] = Listed(max_listed)
-        self.not_entered: Listed[tuple[bytes, str]] = Listed(max_listed)
-        # What is in the store, and is no path: nothing can reference it, and it is never acted on.
-        self.no_paths: Listed[tuple[bytes, str]] = Listed(max_listed)
+        self._max_listed = max_listed
         # What a person should know of it, once it is open.
         self.notes: list[str] = []
+        self.drop_notes()
+
+    def drop_notes(self) -> None:
+        """Forget what was noted until now."""
+        self.unreadable: Listed[tuple[bytes, str]] = Listed(self._max_listed)
+        self.not_entered: Listed[tuple[bytes, str]] = Listed(self._max_listed)
+        # What is in the store, and is no path: nothing can reference it, and it is never acted on.
+        self.no_paths: Listed[tuple[bytes, str]] = Listed(self._max_listed)
         # The symbolic links that listings met.
         self.links = path_spool()
 
@@ -210,21 +217,6 @@ class MediaStore(Closable):
     def files_among(self, paths: Iterable[bytes]) -> AbstractSet[bytes]:
         """Those of some paths at which there is a regular file; it proves nothing of the others."""
         return {path for path in paths if self.check(path).is_file}
-
-    def check_listed(
-        self, items: Iterable[Item], path_of: Callable[[Item], bytes | None]
-    ) -> Iterator[tuple[Item, PathStatus | None]]:
-        """Check the files that some items are about, and yield each item with the answer, in their order.
-
-        The files come from a listing of this store, the last of their directory. A store may go by what
-        that said of them: a removal checks again. An item about none has no answer.
-        """
-
-        def checked(item: Item) -> PathStatus | None:
-            path = path_of(item)
-            return None if path is None else self.check(path)
-
-        return self.each(checked, items)
 
     def is_in_other_mount(self, path: bytes) -> bool:
         """Whether a path that was found leads into what is mounted below the root; a removal checks again."""
@@ -281,6 +273,17 @@ class MediaStore(Closable):
         (see ``walk.is_excluded``), nor are links and mounted file systems. A run is good until the
         next one is asked for.
         """
+
+    @contextmanager
+    def listing(
+        self, directories: Sequence[bytes], exclude: Pattern[bytes] | None, progress: Progress
+    ) -> Iterator[Iterator[Lists]]:
+        """Lend the paths of what ``walk`` yields in order, for each of some directories, in lists.
+
+        They are to be read once, directory by directory. Where it can, the store lists them from now on,
+        while the caller does something else.
+        """
+        yield listed_here(self, directories, exclude, progress)
 
     @abstractmethod
     def names(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:

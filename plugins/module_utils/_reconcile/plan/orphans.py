@@ -30,7 +30,7 @@ from ..media.paths import is_below, no_path, shortened
 from ..media.store import FileState, PathStatus
 from ..media.walk import exclusion, is_excluded
 from ..session import Comparison, Session
-from ..spool import Paths, Spool, in_chunks, path_spool
+from ..spool import Spool, in_chunks, path_spool
 from ..text import counted, escaped
 from .approval import Item
 from .guards import Tally, guard_directories, guard_share, without_marker
@@ -176,19 +176,21 @@ class OrphansPlanner(Planner):
         """The unreferenced files, and those beside them. The database sorts while the files are listed."""
         seen = seen_files(_FEW)
         neighbours = Neighbours()
-        with begun(self.database.references(self.job.references)) as lists:
-            listings = {directory: self._listing(directory) for directory in self.directories}
+        listing = self.store.listing(self.directories, self.exclude, self.examined)
+        with listing as listed, begun(self.database.references(self.job.references)) as lists:
             merge = Merge(self._watched(lists), self.without_file)
-            for directory, paths in listings.items():
-                not_judged, unreferenced = self.not_judged, self.unreferenced
+            for directory, paths in zip(self.directories, listed):
+                before, not_judged, unreferenced = self.listed, self.not_judged, self.unreferenced
                 pairs = (
-                    pair for some in paths.lists() for pair in neighbours.of(some, merge.unreferenced(some))
+                    pair
+                    for some in self._counted(paths)
+                    for pair in neighbours.of(some, merge.unreferenced(some))
                 )
-                for (path, is_referenced), answer in self.store.check_listed(pairs, self._judged_path):
+                for (path, is_referenced), answer in self.store.each(self._asked_for, pairs):
                     file = Seen(path, None, True) if is_referenced else self._judged(path, answer)
                     if file:
                         seen.append(file)
-                files = len(paths) - (self.not_judged - not_judged)
+                files = self.listed - before - (self.not_judged - not_judged)
                 self.files += files
                 self.counts[directory] = (files, self.unreferenced - unreferenced)
             merge.finish()
@@ -205,13 +207,10 @@ class OrphansPlanner(Planner):
             "derived": 0,
         }
 
-    def _listing(self, directory: bytes) -> Paths:
-        paths = Paths()
-        for run in self.store.walk(directory, self.exclude):
-            paths.add(run.prefix, run.names)
-            self.listed += len(run.names)
-            self.examined(self.listed)
-        return paths
+    def _counted(self, lists: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+        for paths in lists:
+            self.listed += len(paths)
+            yield paths
 
     def _watched(self, lists: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
         for references in lists:
@@ -224,11 +223,12 @@ class OrphansPlanner(Planner):
                     )
             yield references
 
-    def _judged_path(self, candidate: tuple[bytes, bool]) -> bytes | None:
-        """The path of a candidate; None if that is referenced, or is not ours to judge."""
+    def _asked_for(self, candidate: tuple[bytes, bool]) -> PathStatus | None:
+        """What the store says of a candidate; None if that is referenced, or is not ours to judge."""
         path, is_referenced = candidate
-        is_left_out = path == self.site.marker or (self.exclude and is_excluded(self.exclude, path))
-        return None if is_referenced or is_left_out else path
+        if is_referenced or path == self.site.marker or (self.exclude and is_excluded(self.exclude, path)):
+            return None
+        return self.store.check(path)
 
     def _judged(self, path: bytes, answer: PathStatus | None) -> Seen | None:
         """An unreferenced file, which is a candidate unless it is young; None if it is not ours to judge."""

@@ -64,13 +64,13 @@ def test_one_listing_and_one_read_of_the_references_serve_both_jobs(
 
         monkeypatch.setattr(of, name, call)
 
-    counted(LocalStore, "walk")
+    counted(LocalStore, "listing")
     counted(Database, "references")
     assert [plan.found.files or plan.found.records for plan in plans([site.orphans(), site.missing()])] == [
         0,
         1,
     ]
-    assert asked == ["references", "walk"]
+    assert asked == ["listing", "references"]
 
 
 def test_a_job_of_another_column_reads_its_own_references(site: Site) -> None:

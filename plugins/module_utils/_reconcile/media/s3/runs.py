@@ -19,24 +19,28 @@ class Runs:
         self._listed = listed + b"/" if listed else b""
         self._exclude = exclude
         self._never = never
+        self._last = b""
+        self._is_entered = True
 
     def of(self, paths: Iterable[bytes]) -> Iterator[Run]:
         names: list[bytes] = []
-        prefix, is_entered = None, False
+        prefix = None
         for path in paths:
-            cut = path.rfind(b"/") + 1
-            directory = path[:cut]
+            directory, name = _split(path)
             if directory != prefix:
                 if names and prefix is not None:
                     yield Run(prefix, names)
-                names, prefix, is_entered = [], directory, self._enters(directory)
-            if is_entered:
-                names.append(path[cut:])
+                names, prefix = [], directory
+            if self._enters(directory):
+                names.append(name)
         if names and prefix is not None:
             yield Run(prefix, names)
 
     def _enters(self, directory: bytes) -> bool:
-        return not directory.startswith(self._never) and not self._is_excluded(directory)
+        if directory != self._last:
+            self._last = directory
+            self._is_entered = not directory.startswith(self._never) and not self._is_excluded(directory)
+        return self._is_entered
 
     def _is_excluded(self, directory: bytes) -> bool:
         if self._exclude is None:
@@ -47,3 +51,8 @@ class Runs:
                 return True
             end = directory.find(b"/", end + 1)
         return False
+
+
+def _split(path: bytes) -> tuple[bytes, bytes]:
+    end = path.rfind(b"/") + 1
+    return path[:end], path[end:]

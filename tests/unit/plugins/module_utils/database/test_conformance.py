@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
-from itertools import chain
 
 import pytest
 
@@ -298,8 +297,7 @@ def test_dependent_rows_are_counted_and_found(opened: Database) -> None:
     assert opened.count_dependents(photo, remarks, keys[:2]) == 2
     assert opened.with_dependents(photo, remarks, keys) == set(keys[:2])
     assert opened.count_dependents(photo, notes, []) == 0
-    lists = opened.dependent_keys(photo, [(notes[0][0], opened.table("note"))], keys[:1])
-    children = chain.from_iterable(lists)
+    children = opened.dependent_keys(photo, [(notes[0][0], opened.table("note"))], keys[:1])
     assert sorted((int(up[0]), int(down[0])) for up, down in children) == [(1, 1), (1, 2)]
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Any, Iterable
+from typing import Any, Iterable, Iterator
 
 import pytest
 
 from engine.database.sqlite.database import SQLite
 from engine.errors import SiteError
+from engine.media.local import LocalStore
+from engine.media.store import Run
 from helpers.builders import Media, Site, guards, planned, reasons, run
 from helpers.users import as_nobody
 
@@ -38,12 +40,19 @@ def test_a_directory_that_must_not_be_read_turns_the_plan_down(public_site: Site
 
 
 @pytest.mark.promise(1)
-def test_a_directory_that_vanishes_during_the_walk_turns_the_plan_down(sqlite_with_orphan: Site) -> None:
+def test_a_directory_that_vanishes_during_the_walk_turns_the_plan_down(
+    sqlite_with_orphan: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sqlite_with_orphan.media.write("a/1.jpg", "z/2.jpg")
-    with planned(
-        sqlite_with_orphan.orphans(),
-        progress=lambda _files: shutil.rmtree(sqlite_with_orphan.media.path("z"), True),
-    ) as made:
+    walk = LocalStore.walk
+
+    def walked(*given: Any) -> Iterator[Run]:
+        for files in walk(*given):
+            shutil.rmtree(sqlite_with_orphan.media.path("z"), True)
+            yield files
+
+    monkeypatch.setattr(LocalStore, "walk", walked)
+    with planned(sqlite_with_orphan.orphans()) as made:
         assert guards(made.plan) == ["partial"]
         assert "the directory vanished during the run" in made.plan.refusals[0].message
 
