@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from helpers.ansible_runs import Ansible
 from helpers.hosts import Host, described, python_for_all, schedule
@@ -100,3 +101,21 @@ def test_an_interpreter_without_a_driver_is_told_before_anything_is_installed(
         said = refusal(tmp_path, ansible, media_cleanup_sites=[site])
     assert "cannot import psycopg2 or psycopg" in said
     assert "cannot import boto3" in said
+
+
+def test_a_second_use_of_the_role_must_not_drop_the_sites_of_the_first(
+    tmp_path: Path, ansible: Ansible
+) -> None:
+    """Each use describes all sites of a host: what it does not describe is not scheduled any more."""
+    host = Host(tmp_path, media_cleanup_keep_log=False, media_cleanup_keep_outcome=False)
+    uses = [[described("kit")], [described("kit"), described("shop")], [described("shop")]]
+    roles = [
+        {"role": "django_media.cleanup.media_cleanup", "vars": {"media_cleanup_sites": sites}}
+        for sites in uses
+    ]
+    book = tmp_path / "deploy.yml"
+    book.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": roles}]))
+    run = schedule(ansible, {"target": host}, playbook=book)
+    assert run.status == 2, run.output
+    assert "An earlier use of this role in this run has scheduled kit on this host" in run.words
+    assert {site for site, _job in host.lines} == {"kit", "shop"}
