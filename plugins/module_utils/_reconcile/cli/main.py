@@ -345,9 +345,10 @@ def _add_purge(commands: Any) -> None:
     parser = _subcommand(commands, "purge", "delete batches for good", purge_batches)
     parser.add_argument(
         "paths",
-        metavar=("BATCH", "PATH"),
+        metavar="BATCH",
         nargs="*",
-        help=f"{_BATCH}; of it only these paths, written as in results, with the rows that referenced them",
+        help=f"{_BATCH}; paths behind it: of the batch only these, written as in results, with the rows that "
+        "referenced them",
     )
     parser.add_argument(
         "--older-than-days",
