@@ -127,7 +127,7 @@ def _contests(folder: Path, servers: Servers, options: argparse.Namespace) -> It
 
 def _other_works(folder: Path, server: str, options: argparse.Namespace) -> Iterator[Contest]:
     """What is no scan of a site."""
-    if options.only in "removal":
+    if options.only in removal.WORKS:
         yield from removal.contests(folder, server, min(options.size, removal.MOST))
     if options.only in "bucket":
         yield from bucket.contests(folder, server, options.size)

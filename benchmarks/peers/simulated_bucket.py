@@ -16,7 +16,7 @@ from typing import Iterator
 sys.path.insert(0, str(Path(__file__).parents[2] / "plugins" / "module_utils"))
 
 from _reconcile.media.s3.client import LARGEST_PAGE, Bucket, Page
-from _reconcile.media.s3.listing import Unlisted, keys_below
+from _reconcile.media.s3.listing import Unlisted, objects_below
 from _reconcile.media.s3.page_reader import Entry
 from _reconcile.media.s3.place import StorageOptions
 
@@ -57,7 +57,7 @@ class SimulatedBucket(Bucket):
 
 def listed(bucket: Bucket) -> int:
     count, last = 0, b""
-    for keys in keys_below(bucket, "site/"):
+    for keys in objects_below(bucket, "site/"):
         if isinstance(keys, Unlisted):
             sys.exit(f"{keys.prefix}: {keys.reason}")
         if keys[0] <= last or keys != sorted(keys):

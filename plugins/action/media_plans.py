@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import Any, Mapping
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..filter.cleanup_accept import cleanup_accept
@@ -21,35 +20,58 @@ from ..filter.cleanup_jobs import cleanup_jobs
 from ..filter.cleanup_reviews import cleanup_reviews
 from ..filter.cleanup_unknown import cleanup_unknown
 from ..module_utils._fleet.rows import MODES, planned_row, purge_row
+from ..module_utils._plans import ARGUMENTS, Plans, Refused
+from ..plugin_utils._engine_action import EngineAction, NoAnswer
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
-    """Runs the module of the same name, and adds the rows to its result."""
+class ActionModule(EngineAction):
+    """Asks the engine on the target for all plans."""
 
-    TRANSFERS_FILES = False
+    _VALID_ARGS = frozenset(ARGUMENTS)
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """Make the plans."""
         super().run(tmp, task_vars)
-        mode = self._task.args.get("mode", MODES[0])
+        said = _plain(self._task.args)
+        mode = said.get("mode", MODES[0])
         _refuse_unknown(task_vars)
         if mode not in MODES:
             raise AnsibleActionFail(f"media_cleanup_mode is {mode!r}, and can be {' or '.join(MODES)}.")
         host = task_vars["inventory_hostname"]
-        arguments = _arguments(self._task.args, host)
-        result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
-        if "jobs" not in result:
-            return result
-        rows = [
-            *(planned_row(host, mode, _described(job), job) for job in result["jobs"]),
-            *(
-                {**purge_row(host, _described(purge), purge, False), "of_jobs": purge["of_jobs"]}
-                for purge in result["purges"]
-            ),
-        ]
+        how = {"check": True, "verbose": self._display.verbosity > 0, "diff": bool(self._task.diff)}
+        try:
+            plans = Plans(_arguments(said, host), how)
+            result = plans.result(self._found(plans, task_vars))
+        except Refused as error:
+            return {"failed": True, "msg": str(error), "status": error.status, **self.discovered}
         # Texts of the host, and never templates.
-        found: dict[str, Any] = wrap_var({**result, "rows": rows})
-        return found
+        found: dict[str, Any] = wrap_var({**result, "rows": _rows(host, mode, result)})
+        return {**found, **self.discovered}
+
+    def _found(self, plans: Plans, task_vars: Any) -> Any:
+        try:
+            return self.ask_engine(plans.requests, task_vars)
+        except NoAnswer as error:
+            raise AnsibleActionFail(plans.without_secrets(str(error))) from None
+
+
+def _rows(host: str, mode: str, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        *(planned_row(host, mode, _described(job), job) for job in result["jobs"]),
+        *(
+            {**purge_row(host, _described(purge), purge, False), "of_jobs": purge["of_jobs"]}
+            for purge in result["purges"]
+        ),
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """A value without what Ansible notes of it, and with its vaulted texts opened."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
 
 
 def _arguments(said: Mapping[str, Any], host: str) -> dict[str, Any]:

@@ -1046,9 +1046,9 @@ options:
     default: []
   accept:
     description:
-      - 'With O(state=purged), what guards found that is accepted: V(no_references), V(other_database),
-        V(other_media). V(no_database) deletes the one O(batch) without asking a database, such as that
-        of a site that is gone.'
+      - 'What guards found that is accepted: V(other_database) and V(other_media), and V(no_references)
+        of a purge. With O(state=purged), V(no_database) deletes the one O(batch) without asking a database,
+        such as that of a site that is gone.'
       - What else is valid here is for the jobs of the site, and has no effect.
     type: list
     elements: str

@@ -129,13 +129,3 @@ report_folder:
   returned: when O(report) is said
   type: str
 """
-
-from ..module_utils._plans import ARGUMENTS, PlansModule, run_plans
-
-
-def main() -> None:
-    run_plans(PlansModule(argument_spec=dict(ARGUMENTS), supports_check_mode=True))
-
-
-if __name__ == "__main__":
-    main()

@@ -10,13 +10,14 @@ fails, or its database connection is cut. Steps are the calls by which the engin
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import os
 import random
 import signal
 import sqlite3
 import traceback
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -50,7 +51,7 @@ CHANGES = (
 )
 CALLS_THAT_FAIL = tuple(call for call in CALLS if call not in ("replace", "rmdir"))
 ERRORS = (errno.EIO, errno.EACCES, errno.ENOSPC, errno.ESTALE)
-# Whose connections are cut.
+# Whose connections are cut; mysqlclient besides, where it is to be had.
 DRIVERS: tuple[Any, ...] = (psycopg2, psycopg, pymysql, sqlite3)
 
 
@@ -103,7 +104,7 @@ class Steps:
         for name in CALLS:
             setattr(os, name, self._counted(name, getattr(os, name)))
         transfer.rename_to_new = self._counted("renameat2", transfer.rename_to_new)
-        for driver in DRIVERS:
+        for driver in (*DRIVERS, *_mysqlclient()):
             driver.connect = self._connecting(driver.connect, driver.OperationalError)
 
     def _counted(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -135,6 +136,12 @@ class Steps:
             return Connection(real, lambda call: self.take(call, steps[call]))
 
         return connecting
+
+
+def _mysqlclient() -> list[Any]:
+    with suppress(ImportError):
+        return [importlib.import_module("MySQLdb")]
+    return []
 
 
 class Connection:

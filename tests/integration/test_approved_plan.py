@@ -17,7 +17,7 @@ from helpers.sites import Site
 pytestmark = pytest.mark.promise(7)
 
 NEW = "it is not in the approved plan; review it in the next one"
-ANOTHER = "it is no longer what was approved: another one has the same name"
+ANOTHER = "it is no longer what was approved: it has changed, or another one has its name"
 ALTERED = "it is no longer what was approved: its paths, or the rows that depend on it, have changed"
 NAMED = "it was in the approved plan and is referenced or young by now"
 BACK = "deleted, attached or not missing any more: 1 item of the approved plan"

@@ -34,7 +34,7 @@ def emptied(sqlite_site: Site) -> Site:
     sqlite_site.keep(*(f"photos/{number}.jpg" for number in range(9)))
     for some in (["first"], ["second", "third"]):
         sqlite_site.write(*(f"photos/{name}.jpg" for name in some))
-        result = run_module(sqlite_site.orphans(quarantine=kept_in(sqlite_site)))
+        result = run_module(sqlite_site.orphans(quarantine=kept_in(sqlite_site), name=sqlite_site.name))
         assert result["removed"]["files"] == len(some), result
     return sqlite_site
 
@@ -102,3 +102,19 @@ def test_a_page_shows_what_is_kept_and_the_playbook_restores_what_is_ticked_ther
     assert "would be restored: 1 file, 7 bytes" in second["notes"][0]
     assert "purge (dry run): 1 batch" in second["notes"][1]
     assert (second["host"], second["site"]) == ("web", emptied.name)
+
+
+@pytest.mark.promise(10)
+def test_media_that_have_moved_get_their_files_back_once_that_is_accepted(emptied: Site, ansible: Ansible):
+    emptied.media.rename(emptied.folder / "disk")
+    emptied.media.mkdir()
+
+    refused = restored(ansible, emptied, "-e", "media_cleanup_batch=latest")
+    assert refused.status == 2, refused.output
+    assert "refused by the guard other_media" in refused.words
+    assert emptied.files == []
+
+    accepted = ("-e", "media_cleanup_batch=latest", "-e", "media_cleanup_accept=other_media")
+    run = restored(ansible, emptied, *accepted)
+    assert run.status == 0, run.output
+    assert emptied.files == ["photos/second.jpg", "photos/third.jpg"]

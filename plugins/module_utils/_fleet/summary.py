@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from .._reconcile.text import counted, printable
-from .rows import CLEAN, CLEANS, FAILED, NOT_WELL, NOTHING, PLANNED, PURGE, SHARED, Row, with_verdicts
+from .rows import CLEAN, CLEANS, DONE, FAILED, NOT_WELL, NOTHING, PLANNED, PURGE, SHARED, Row, with_verdicts
 
 VERSION = 1
 # A table with more jobs than this shows only those that are not well, and of these no more.
@@ -91,13 +91,16 @@ def lines(of: Mapping[str, Any]) -> list[str]:
 
 
 def _judged(rows: Iterable[Row], verdicts: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
-    """The rows as the verdicts leave them, without purges that have nothing to delete or are left out."""
+    """The rows as the verdicts leave them, without purges that have nothing to delete or are left out.
+
+    What is done stays done: with serial, a verdict may come of a later batch of hosts.
+    """
     nothing: Mapping[str, Any] = {"held": {}, "left_out": []}
     for row in rows:
         verdict = verdicts.get(row["host"], nothing)
         is_purge = row["job"] == PURGE
         if not (is_purge and (row["state"] == CLEAN or -1 - row["index"] in verdict["left_out"])):
-            yield from with_verdicts([row], verdict["held"])
+            yield from [row] if row["state"] == DONE else with_verdicts([row], verdict["held"])
 
 
 def _job(row: Row) -> dict[str, Any]:

@@ -20,14 +20,13 @@ import signal
 import subprocess
 import tempfile
 import time
-import zipfile
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Callable, Iterator, Mapping, Sequence, Union, cast
 
-from .archive import PATH
 from .config.trust.paths import ROOT
 from .config.trust.site_user import Worker
 from .errors import CleanupError, Exit, SiteError
+from .packing import PACKAGE, write_engine
 from .system.libc import libc_function
 from .text import printable
 
@@ -46,8 +45,6 @@ REPORTED = "report"
 TIME_LIMIT = 24 * 3600
 # Seconds between asking a process to end and killing it.
 GRACE = 5
-# The name of the engine in its archive.
-PACKAGE = "media_cleanup"
 
 _ASKED, _RESULT, _ERROR = "ask", "result", "error"
 _CHUNK = 1 << 16
@@ -89,10 +86,8 @@ def run(worker: Worker, entry: str, request: Request, hear: Hear) -> Any:
 def _archive() -> Iterator[int]:
     """The engine as a zip archive without a name, owned by this user; a descriptor that can only read it."""
     try:
-        with tempfile.TemporaryFile() as file, zipfile.ZipFile(file, "w") as archive:
-            for name, content in _engine_files():
-                archive.writestr(f"{PACKAGE}/{name}", content)
-            archive.close()
+        with tempfile.TemporaryFile() as file:
+            write_engine(file)
             file.flush()
             os.fchmod(file.fileno(), 0o444)
             handle = os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
@@ -105,24 +100,6 @@ def _archive() -> Iterator[int]:
         yield handle
     finally:
         os.close(handle)
-
-
-def _engine_files() -> Iterator[tuple[str, bytes]]:
-    """The engine's files by their paths in the package, from a folder or from Ansible's archive."""
-    folder = os.path.dirname(os.path.abspath(__file__))
-    if PATH:
-        prefix = os.path.relpath(folder, PATH) + "/"
-        with zipfile.ZipFile(PATH) as archive:
-            for name in archive.namelist():
-                if name.startswith(prefix) and name.endswith(".py"):
-                    yield name[len(prefix) :], archive.read(name)
-        return
-    for place, _folders, names in os.walk(folder):
-        for name in names:
-            if name.endswith(".py"):
-                path = os.path.join(place, name)
-                with open(path, "rb") as file:
-                    yield os.path.relpath(path, folder), file.read()
 
 
 def _started(worker: Worker, entry: str, archive: int) -> subprocess.Popen[bytes]:
@@ -288,7 +265,7 @@ class _Conversation:
             self._process.wait(GRACE)
         return CleanupError(
             f"the process of {self._worker.user} with {self._worker.python} ended without a result "
-            f"(status {self._process.poll()}): {_last_words(self._said)}. What was done stays done."
+            f"(status {self._process.poll()}): {last_words(self._said)}. What was done stays done."
         )
 
 
@@ -311,7 +288,7 @@ def _error_of(content: Any) -> CleanupError:
     return error
 
 
-def _last_words(said: bytes) -> str:
+def last_words(said: bytes) -> str:
     """Why an interpreter failed; of a traceback only what and where, for its values may be secret."""
     text = said.decode("utf-8", "backslashreplace").strip()
     last = text.rpartition("\n")[2]

@@ -20,7 +20,7 @@ from .media.store import MediaStore
 from .quarantine import conditional_delete, leftovers
 from .quarantine.default_place import obstacle
 from .quarantine.place import place_of
-from .quarantine.state.identity import Identity
+from .quarantine.state.identity import Identity, earlier
 from .quarantine.state.site_state import State, locked_beside
 from .quarantine.store import locked
 from .spool import Spool
@@ -110,8 +110,20 @@ class Session:
         return conditional_delete.known(self.site, self.media, self.state)
 
     def put_back_leftovers(self, check: bool) -> None:
-        """Put back what a run that was killed had moved and not confirmed; only noted in check mode."""
+        """Put back what a run that was killed had moved and not confirmed; only noted in check mode.
+
+        What is put back below the mount point of a disk that is not mounted is hidden once it is mounted.
+        """
+        if not self._has_its_media():
+            return
         self.notes += (leftovers.announced if check else leftovers.put_back)(self.media, self.site)
+
+    def _has_its_media(self) -> bool:
+        """Whether these are the media of the site, as far as earlier runs and the marker can say."""
+        now = self.identity
+        before = earlier(self.state, now)
+        is_known = before is None or before.media == now.media or "other_media" in self.site.accept
+        return is_known and (self.site.marker is None or self.media.check(self.site.marker).is_file)
 
     def without_file(self, column: Column) -> Iterator[list[bytes]] | None:
         """References of a column, maybe with others, that no listed file has; None if that is not known."""

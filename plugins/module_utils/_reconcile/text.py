@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import datetime, timezone
 from typing import Any
 
@@ -42,6 +43,15 @@ def escaped_value(value: Any) -> str:
 def reason_of(error: OSError) -> str:
     """What the system, or the service of a bucket, says of an error."""
     return error.strerror or type(error).__name__
+
+
+def remedy(error: OSError, usual: str) -> str:
+    """What to do where something could not be written: the usual does not help on a full disk."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "Free some space there."
+    if error.errno == errno.EROFS:
+        return "Mount it for writing; if an error of the disk has made it read-only, check the disk first."
+    return usual
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:

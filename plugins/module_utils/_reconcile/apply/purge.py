@@ -14,13 +14,13 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Callable, Iterator, NamedTuple, NoReturn, Sequence
+from typing import Callable, Iterator, NamedTuple, Sequence
 
 from ..compare.mentions.unlisted import Unlisted
 from ..compare.names.references import ReferenceCheck
 from ..config.purge import Purge
 from ..config.site import Column
-from ..errors import RefusedError, SiteError
+from ..errors import SiteError
 from ..kept import Code, Doubt, Kept
 from ..media.derived import patterns
 from ..media.paths import Spellings
@@ -39,9 +39,11 @@ from ..spool import Listed, Spool
 from ..text import escaped
 from .files import require_readable
 from .purge_rows import StayingRows
+from .refusing import Refusing
 
 # Files that the database is asked about at a time.
 FILES_AT_ONCE = 10_000
+_REFUSING = Refusing("Nothing was purged.")
 
 
 @dataclass
@@ -229,9 +231,9 @@ class _Referenced:
         self, order: Purge, session: Session, folder: PrivateFolder, selected: Sequence[BatchInfo]
     ) -> None:
         self._inside = order.site.quarantine_in_root
-        guard_replica(_Refusing(), session.database.is_replica())
+        guard_replica(_REFUSING, session.database.is_replica())
         guard_identity(
-            _Refusing(), earlier(session.state, session.identity), session.identity, order.site.accept
+            _REFUSING, earlier(session.state, session.identity), session.identity, order.site.accept
         )
         # Columns of batches that the database does not have, by the batch.
         self._unknown: dict[str, Column] = {}
@@ -257,7 +259,7 @@ class _Referenced:
             total += len(references)
         require_readable(session.media)
         if not total and "no_references" not in accepted:
-            _refuse(
+            _REFUSING.refuse(
                 "no_references",
                 "the database references no file at all, as one does that is being restored, or is the wrong "
                 "one, so nothing is purged. If no file is needed, set accept: [no_references].",
@@ -269,7 +271,7 @@ class _Referenced:
             with quarantine.known(folder.path, folder, info.name) as batch:
                 self._unlisted.search_for(file.path for file in batch.files() if batch.holds(file))
         self._unlisted.search()
-        guard_sweep(_Refusing(), self._unlisted.unsearchable)
+        guard_sweep(_REFUSING, self._unlisted.unsearchable)
 
     def doubts(self, batch: Batch, files: Sequence[QuarantinedFile]) -> dict[int, Doubt]:
         """The reasons to keep some files of a batch, by their numbers."""
@@ -297,14 +299,3 @@ class _Referenced:
             return {}
         within = b"/".join((self._inside, batch.name.encode(), b"files"))
         return {file.number: b"/".join((within, file.stored.encode())) for file in files}
-
-
-class _Refusing:
-    """What guards refuse here: the whole purge, at once."""
-
-    def refuse(self, guard: str, message: str) -> None:
-        _refuse(guard, message)
-
-
-def _refuse(guard: str, message: str) -> NoReturn:
-    raise RefusedError(f"refused by the guard {guard}: {message} Nothing was purged.")

@@ -54,9 +54,12 @@ def apply(
     job: RecordsJob,
     plan: RecordsPlan,
     remover: Remover,
-    returned: Returned = lambda _session, _job, _records: set(),
+    returned: Returned | None = None,
 ) -> Outcome:
-    """Delete the plan's records in one transaction, and then the files that nothing references."""
+    """Delete the plan's records in one transaction, and then the files that nothing references.
+
+    With ``returned``, the job is about records whose file is absent.
+    """
     return _Removal(session, job, plan, remover, returned).outcome_of_all()
 
 
@@ -69,7 +72,12 @@ class _Removal:
     """One application of a plan. Takes five parameters, as it is what ``apply`` is called with."""
 
     def __init__(
-        self, session: Session, job: RecordsJob, plan: RecordsPlan, remover: Remover, returned: Returned
+        self,
+        session: Session,
+        job: RecordsJob,
+        plan: RecordsPlan,
+        remover: Remover,
+        returned: Returned | None,
     ) -> None:
         self.session = session
         self.job = job
@@ -112,6 +120,8 @@ class _Removal:
 
     def _search_again(self) -> None:
         """Search for the plan's files before any row goes: a record is kept with a file that is mentioned."""
+        if not len(self.plan.files):
+            return
         links = self.plan.links
         deletes_from = () if self.job.clears else (*links.order, *links.order_after)
         mentions = MentionsAtRemoval(self.session.sweep, self.job.path_columns, self.job.site)
@@ -133,7 +143,7 @@ class _Removal:
         """Lock those of the records that are still what the plan says; returns their keys."""
         rows = [record.row for record in records]
         selected = self.session.database.still_selected(self.plan.selection, rows)
-        return selected - self.returned(self.session, self.job, records)
+        return selected - self.returned(self.session, self.job, records) if self.returned else selected
 
     def _delete(self, records: list[Record]) -> None:
         """Delete those of the records that are still what the plan says, and their dependent rows."""
@@ -241,7 +251,11 @@ class _Removal:
     def _young(self, records: Sequence[Record]) -> dict[tuple[Any, ...], Doubt]:
         """Why records are kept one of whose files has become young since the plan, by their keys."""
         self.session.media.forget()
-        doubts = {record.key: self.age.doubt_of_record(record.paths) for record in records}
+        # Where the file was just found to be absent, only others can be there.
+        doubts = {
+            record.key: self.age.doubt_of_record(record.other_paths if self.returned else record.paths)
+            for record in records
+        }
         return {key: doubt for key, doubt in doubts.items() if doubt}
 
     def _keep(self, record: Record, doubt: Doubt) -> None:

@@ -21,22 +21,27 @@ from ..errors import CleanupError, SiteError
 from ..kept import Code, Kept
 from ..media.paths import outside
 from ..media.store import Blocked, MediaStore
+from ..plan.guards import guard_identity
 from ..quarantine import store as quarantine
 from ..quarantine.format import ArchivedRows, Batch, HeldFile, QuarantinedFile, as_path
 from ..quarantine.place import Place, place_of
-from ..session import open_session
+from ..quarantine.state.identity import earlier
+from ..session import Session, open_session
 from ..spool import Listed
 from ..text import escaped
+from .refusing import Refusing
 from .restore_rows import Restored, RowRestorer
 
 # Paths of rows that are searched in all other batches at a time.
 PATHS_AT_ONCE = 100_000
+_REFUSING = Refusing("Nothing was restored.")
 
 
 def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restored:
     """Restore a batch, or of it only some paths with the rows that reference them.
 
-    Raises SiteError if there is no such batch or path, DatabaseError if the rows could not be
+    Raises SiteError if there is no such batch or path, RefusedError where the database or the media are not
+    those that it was removed from, DatabaseError if the rows could not be
     written at all; their files are restored then, and another run restores the rest.
     """
     if site.quarantine is None:
@@ -56,6 +61,7 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
             )
         if not check:
             stack.enter_context(session.locked())
+        _require_its_site(session)
         # Only now: a run may have been at work on this very batch.
         header, files = batch.manifest()
         _require_same_root(site, header)
@@ -63,7 +69,7 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         rows = ArchivedRows(batch)
         wanted_files, wanted_rows = chosen(paths, batch, rows)
         _restore_files(batch, wanted_files(), tree, result, check)
-        lacking = _lacking(map(rows.__getitem__, wanted_rows), tree)
+        lacking = _lacking((row for _number, row in rows.of(wanted_rows)), tree)
         for some in iter(lambda: set(islice(lacking, PATHS_AT_ONCE)), set()):
             # In check mode, these are only about to be restored.
             some.difference_update(file.path for file in wanted_files() if batch.holds(file))
@@ -75,6 +81,12 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         if not check:
             quarantine.forget(batch, rows, restorer.is_restored)
     return result
+
+
+def _require_its_site(session: Session) -> None:
+    """What is restored below the mount point of a disk that is not mounted is hidden once it is mounted."""
+    now = session.identity
+    guard_identity(_REFUSING, earlier(session.state, now), now, session.site.accept)
 
 
 def _require_readable(files: Iterable[QuarantinedFile]) -> None:

@@ -4,7 +4,8 @@
 
 """Restores the rows of a batch, each as soon as the rows that it references are there.
 
-Rows go by their numbers in the batch: memory holds these, and a row while it is at work on it.
+Rows go by their numbers in the batch: memory holds these, and some rows while it is at work on them. Rows of
+one table are written together, where nothing is in the way of any of them; else one by one.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import json
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
-from typing import Any, Iterable, Sequence
+from itertools import chain
+from typing import Any, Callable, Dict, Iterable, Iterator, Sequence, Tuple
 
 from ..database.base import Database
 from ..database.catalog import ForeignKey, Table
@@ -24,6 +27,12 @@ from ..plan.plan import Totals
 from ..quarantine.format import ArchivedRows, as_path
 from ..spool import Listed
 from ..text import escaped, escaped_value
+
+# Rows that are written by one statement, and the bytes that they take in the batch.
+TOGETHER = 1_000
+BYTES_TOGETHER = 256 * 1024
+# A row of a batch, with its number there.
+NumberedRow = Tuple[int, Dict[str, Any]]
 
 
 @dataclass
@@ -65,21 +74,121 @@ class RowRestorer:
             target = (link.target_schema, link.target_table)
             self._targets.setdefault(target, set()).add(link.target_columns)
 
-    def carry_out(self, numbers: Iterable[int]) -> None:
+    def carry_out(self, numbers: Sequence[int]) -> None:
         """Restore rows; what cannot be restored is reported, and kept in quarantine."""
         pending, cleared = array("Q"), array("Q")
-        for number in numbers:
-            row = self._rows[number]
+        for number, row in self._rows.of(numbers):
             if not self._lacks_its_file(row):
                 (pending if row["action"] == "deleted" else cleared).append(number)
         waiting = len(pending) + 1
         while pending and len(pending) < waiting:
             waiting = len(pending)
-            pending = array("Q", [number for number in pending if not self._insert(number)])
+            pending = array("Q", chain.from_iterable(map(self._insert_some, self._in_lists(pending))))
         for number in self._insert_circles(pending):
             self._keep(self._rows[number], Code.ROW_MISSING, "a row that it references is missing")
-        for number in cleared:
-            self.is_restored[number] = self._fill(self._rows[number])
+        for some in self._in_lists(cleared):
+            self._fill_some(some)
+
+    def _in_lists(self, numbers: Sequence[int]) -> Iterator[list[NumberedRow]]:
+        """The rows in lists of those that follow each other and that one statement can write."""
+        some: list[NumberedRow] = []
+        before, size = None, 0
+        for number, row in self._rows.of(numbers):
+            kind = (row["action"], row["schema"], row["table"], row["key"], list(row["row"]))
+            if some and (kind != before or len(some) >= TOGETHER or size >= BYTES_TOGETHER):
+                yield some
+                some, size = [], 0
+            before = kind
+            some.append((number, row))
+            size += self._rows.size(number)
+        if some:
+            yield some
+
+    def _insert_some(self, some: list[NumberedRow]) -> list[int]:
+        """Insert rows of one table; returns the numbers of those that must wait for others."""
+        waiting = self._insert_together(some)
+        if waiting is None:
+            return [number for number, _row in some if not self._insert(number)]
+        return waiting
+
+    def _insert_together(self, some: list[NumberedRow]) -> list[int] | None:
+        """The same by one statement; None if nothing was done, because each has to be looked at."""
+        table = self._table(some[0][1])
+        if not self._can_be_together(table, some):
+            return None
+        try:
+            with self._database.savepoint():
+                waiting = self._without_parents(table, some)
+                ready = [(number, row) for number, row in some if number not in waiting]
+                if ready:
+                    self._write(table, ready, self._database.reinsert_all)
+        except DatabaseError:
+            # Which of them is refused, and why, is found out one by one.
+            return None
+        self._result.totals.records += len(ready)
+        self._note_restored(ready)
+        return sorted(waiting)
+
+    def _write(
+        self, table: Table, some: list[NumberedRow], write: Callable[[Table, Sequence[dict[str, Any]]], int]
+    ) -> None:
+        """Write rows; raises DatabaseError unless each is written, and is what was to be written."""
+        values = [row["row"] for _number, row in some]
+        if write(table, values) != len(some) or not self._database.have_identical_rows(table, values):
+            raise _Altered(_ALTERED)
+
+    def _can_be_together(self, table: Table, some: list[NumberedRow]) -> bool:
+        """Whether rows have keys, and reference other tables than their own."""
+        row = some[0][1]
+        if len(some) == 1 or not row["key"] or tuple(row["key"]) != table.key:
+            return False
+        return all((link.target_schema, link.target_table) != table.identity for link in self._of(row))
+
+    def _without_parents(self, table: Table, some: list[NumberedRow]) -> set[int]:
+        """The numbers of those that reference a row which is not there; NULL references nothing."""
+        lacking: set[int] = set()
+        for link in self._of(some[0][1]):
+            referencing = [
+                (number, values)
+                for number, row in some
+                for values in [[row["row"].get(name) for name in link.columns]]
+                if None not in values
+            ]
+            if referencing:
+                target = self._database.table(f"{link.target_schema}.{link.target_table}")
+                wanted = [values for _number, values in referencing]
+                there = self._database.those_there(target, link.target_columns, wanted)
+                lacking.update(number for place, (number, _) in enumerate(referencing) if place not in there)
+        return lacking
+
+    def _fill_some(self, some: list[NumberedRow]) -> None:
+        """Set columns of rows of one table back."""
+        if not self._fill_together(some):
+            for number, row in some:
+                self.is_restored[number] = self._fill(row)
+
+    def _fill_together(self, some: list[NumberedRow]) -> bool:
+        """The same by one statement; False if nothing was done, because each has to be looked at."""
+        row = some[0][1]
+        table = self._table(row)
+        if row["action"] == "relinked" or not self._can_be_together(table, some):
+            return False
+        to_default = row["action"] == "defaulted"
+        try:
+            with self._database.savepoint():
+                if self._without_parents(table, some):
+                    return False
+                self._write(table, some, partial(self._database.restore_all_cleared, to_default=to_default))
+        except DatabaseError:
+            # Which of them is refused, and why, is found out one by one.
+            return False
+        self._result.updated += len(some)
+        self._note_restored(some)
+        return True
+
+    def _note_restored(self, some: list[NumberedRow]) -> None:
+        for number, _row in some:
+            self.is_restored[number] = True
 
     def _lacks_its_file(self, row: dict[str, Any]) -> bool:
         lacking = [path for path in map(as_path, row["files"]) if path in self._result.absent]

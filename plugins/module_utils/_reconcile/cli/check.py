@@ -105,7 +105,8 @@ def _files_can_be_removed(job: Job) -> Finding:
     return Finding(
         what,
         f"this user may not remove files in {', '.join(closed.items)}{more}. Run as the owner of the "
-        "media (user, in the description of the site), or let this user write there.",
+        "media (user, in the description of the site), let this user write there, or mount what is read-only "
+        "for writing.",
     )
 
 

@@ -55,7 +55,8 @@ def all_jobs(options: argparse.Namespace, overrides: Mapping[str, Any] | None = 
 def quarantined(options: argparse.Namespace) -> list[Site]:
     """The site, as often as it has quarantines or media roots, since a job may have its own."""
     found: dict[tuple[bytes, bytes], Site] = {}
-    for job in all_jobs(options):
+    accepted = getattr(options, "accept", None)
+    for job in all_jobs(options, {"accept": accepted} if accepted else None):
         if job.site.quarantine:
             found.setdefault((job.site.quarantine, job.site.media_root), job.site)
     if not found:

@@ -338,6 +338,7 @@ def _add_restore(commands: Any) -> None:
         help="restore only these files, written as in results, and the rows that referenced them",
     )
     parser.add_argument("--dry-run", action="store_true", help="only show what would be restored")
+    _add_accept(parser)
     parser.add_argument("--force", action="store_true", help="do not ask before restoring")
 
 
@@ -357,10 +358,14 @@ def _add_purge(commands: Any) -> None:
         help="all that were removed at least so many days ago, and announced by a purge a day ago or more",
     )
     parser.add_argument("--dry-run", action="store_true", help="only show which batches would be deleted")
-    accept, flag = next(flagged for flagged in flagged_options(JOBS[0]) if flagged[0].name == "accept")
-    _add_flag(parser, accept, flag)
+    _add_accept(parser)
     parser.add_argument("--force", action="store_true", help="do not ask before deleting")
     _add_monitoring(parser)
+
+
+def _add_accept(parser: argparse.ArgumentParser) -> None:
+    accept, flag = next(flagged for flagged in flagged_options(JOBS[0]) if flagged[0].name == "accept")
+    _add_flag(parser, accept, flag)
 
 
 def _add_pin(commands: Any) -> None:

@@ -78,6 +78,11 @@ class KeepList:
         """List a row that is kept for the sake of its file."""
         self._rows.add((table.identity, _shown(key)))
 
+    @property
+    def lists_rows(self) -> bool:
+        """Whether any row is listed."""
+        return bool(self._rows)
+
     def lists_row(self, table: Table, key: Sequence[Any]) -> bool:
         return bool(self._rows) and (table.identity, _shown(key)) in self._rows
 

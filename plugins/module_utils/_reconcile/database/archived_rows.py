@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Iterator, Mapping, Sequence
 
 from .catalog import Key, Keys, Steps, StoredRow, Table
@@ -64,11 +65,23 @@ class RowArchive(Statements):
     def reinsert(self, table: Table, row: dict[str, Any]) -> bool:
         """Insert an archived row; False if a row with its key, or a unique value of it, exists."""
         names = self._stored_names(table, row)
-        values = [self._placeholder(table, name, row[name]) for name in names]
+        return self._insert(f"inserting a row of {table.name}", table, names, [row]) == 1
+
+    def reinsert_all(self, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+        """Insert archived rows of the same columns, each as ``reinsert`` does; returns how many were.
+
+        Where one cannot be inserted, a database may raise DatabaseError.
+        """
+        names = self._stored_names(table, rows[0])
+        at_once = max(1, self.dialect.most_values // len(names))
+        parts = (rows[start : start + at_once] for start in range(0, len(rows), at_once))
+        return sum(self._insert(f"inserting rows of {table.name}", table, names, part) for part in parts)
+
+    def _insert(self, doing: str, table: Table, names: Sequence[str], rows: Sequence[dict[str, Any]]) -> int:
+        values = [[self._placeholder(table, name, row[name]) for name in names] for row in rows]
         statement = self.dialect.insert_absent(table, names, values)
-        return (
-            self._change(f"inserting a row of {table.name}", table, statement, self._values(row, names)) == 1
-        )
+        parameters = [value for row in rows for value in self._values(row, names)]
+        return self._change(doing, table, statement, parameters)
 
     def restore_cleared(
         self, table: Table, key: Sequence[str], row: dict[str, Any], to_default: bool = False
@@ -86,6 +99,12 @@ class RowArchive(Statements):
         statement = f"UPDATE {self.dialect.relation(table)} AS t SET {changes} WHERE {condition}"
         parameters = self._values(row, [*names, *key])
         return self._change(f"setting back a row of {table.name}", table, statement, parameters) == 1
+
+    def restore_all_cleared(
+        self, table: Table, rows: Sequence[dict[str, Any]], to_default: bool = False
+    ) -> int:
+        """Set the same columns of archived rows back, each as ``restore_cleared`` does; returns how many."""
+        return sum(self.restore_cleared(table, table.key, row, to_default) for row in rows)
 
     def restore_relinked(
         self, table: Table, key: Sequence[str], row: dict[str, Any], now: Mapping[str, Any]
@@ -113,6 +132,22 @@ class RowArchive(Statements):
         with self._doing(f"searching for a row of {table.name}"):
             return bool(list(self._stream(statement, self._values(values, list(values)))))
 
+    def those_there(self, table: Table, columns: Sequence[str], values: Sequence[Sequence[Any]]) -> set[int]:
+        """Which of some archived values in these columns a row of the table has, by their numbers."""
+        types = [*(table.columns[name].declared for name in columns), "bigint"]
+        wanted = [(*map(self._key_value, some), str(number)) for number, some in enumerate(values)]
+        source, parameters = self._keys(types, wanted)
+        same = " AND ".join(
+            self.dialect.equals(self.dialect.field("t", name), f"wanted.k{number}", table.equality(name))
+            for number, name in enumerate(columns)
+        )
+        statement = (
+            f"SELECT wanted.k{len(columns)} FROM {source} "
+            f"WHERE EXISTS (SELECT 1 FROM {self.dialect.relation(table)} AS t WHERE {same})"
+        )
+        with self._doing(f"searching for rows of {table.name}"):
+            return {int(number) for (number,) in chain.from_iterable(self._stream(statement, parameters))}
+
     def count_identical_rows(self, table: Table, row: dict[str, Any]) -> int:
         """Count the rows that have exactly these values; for a table without a primary key."""
         names = self._stored_names(table, row)
@@ -135,6 +170,30 @@ class RowArchive(Statements):
                 found = [dict(zip(names, map(self.dialect.archive_value, values))) for values in batch]
                 return wanted in found
         return False
+
+    def have_identical_rows(self, table: Table, rows: Sequence[dict[str, Any]]) -> bool:
+        """Whether the rows with the keys of these, of the same columns, have exactly their values."""
+        names = self._stored_names(table, rows[0])
+        wanted = {self._key_of(table, row): {name: row[name] for name in names} for row in rows}
+        source, parameters = self._row_keys(table, list(wanted))
+        values = ", ".join(self._exact(table, "t", name) for name in names)
+        statement = (
+            f"SELECT {values} FROM {source} "
+            f"JOIN {self.dialect.relation(table)} AS t ON {self.dialect.key_join(table)}"
+        )
+        identical = 0
+        with self._doing(f"comparing rows of {table.name}"):
+            for row in chain.from_iterable(self._stream(statement, parameters)):
+                found = dict(zip(names, map(self.dialect.archive_value, row)))
+                identical += found == wanted.get(self._key_of(table, found))
+        return identical == len(wanted) == len(rows)
+
+    def _key_of(self, table: Table, row: Mapping[str, Any]) -> Key:
+        return tuple(self._key_value(row[name]) for name in table.key)
+
+    def _key_value(self, value: Any) -> Any:
+        """An archived value as a part of a key."""
+        return self.dialect.archived_parameter(value) if isinstance(value, dict) else value
 
     def _exact(self, table: Table, alias: str, name: str) -> str:
         return self.dialect.exact(self.dialect.field(alias, name), table.columns[name])

@@ -68,8 +68,8 @@ class DependentRows(Statements):
         test = sql.references_any(link, "c", parent, chain)
         return Matching(chain, sql.references(link, "c", parent), test), parameters
 
-    def dependent_keys(self, root: Table, steps: Steps, keys: Keys) -> Iterator[tuple[Key, Key]]:
-        """Yield (key of the record, key of the row) for each dependent row; these rows are locked."""
+    def dependent_keys(self, root: Table, steps: Steps, keys: Keys) -> Iterator[list[tuple[Key, Key]]]:
+        """Yield (key of the record, key of the row) for dependent rows, in lists; the rows are locked."""
         chain, last, parameters = self._chain(root, steps, keys)
         child = steps[-1][1]
         statement = (
@@ -79,8 +79,7 @@ class DependentRows(Statements):
         width = len(root.key)
         with self._doing(f"reading the rows of {child.name} that depend on {root.name}"):
             for batch in self._stream(statement, parameters):
-                for row in batch:
-                    yield tuple(row[:width]), tuple(row[width:])
+                yield [(tuple(row[:width]), tuple(row[width:])) for row in batch]
 
     def generic_dependent_keys(self, relation: GenericRelation, keys: Keys) -> Iterator[tuple[Key, Key]]:
         """The same for a generic relation, whose column may store the key as text."""

@@ -155,9 +155,12 @@ class Dialect(ABC):
         test = _both(condition, matching.test)
         return f"UPDATE {self.relation(table)} AS {alias} SET {values} WHERE {test}"
 
+    # Values that one statement may take.
+    most_values = 30_000
+
     @abstractmethod
-    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
-        """The statement that inserts a row, with every key as given, unless one with its key is there."""
+    def insert_absent(self, table: Table, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        """The statement that inserts rows, with every key as given, unless one with its key is there."""
 
     # Keys.
 
@@ -223,6 +226,11 @@ class Dialect(ABC):
     def archived_parameter(self, value: Any) -> Any:
         """An archived value as a parameter."""
         return value
+
+
+def listed_values(rows: Sequence[Sequence[str]]) -> str:
+    """What follows VALUES for some rows of expressions."""
+    return ", ".join(f"({', '.join(row)})" for row in rows)
 
 
 def _both(condition: str, other: str) -> str:

@@ -408,5 +408,5 @@ def _not_found(error: OSError | Blocked) -> PathStatus:
 
 def _advice(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "Run as a user who may read it (become, become_user)."
+        return "Name a user who may read it in the description of the site (user)."
     return "Check the disk and its mount."

@@ -218,6 +218,21 @@ class MediaStore(Closable):
         """Those of some paths at which there is a regular file; it proves nothing of the others."""
         return {path for path in paths if self.check(path).is_file}
 
+    def check_listed(
+        self, items: Iterable[Item], path_of: Callable[[Item], bytes | None]
+    ) -> Iterator[tuple[Item, PathStatus | None]]:
+        """Check the files that some items are about, and yield each item with the answer, in their order.
+
+        The files come from a listing of this store, the last of their directory. A store may go by what
+        that said of them: a removal checks again. An item about none has no answer.
+        """
+
+        def checked(item: Item) -> PathStatus | None:
+            path = path_of(item)
+            return None if path is None else self.check(path)
+
+        return self.each(checked, items)
+
     def is_in_other_mount(self, path: bytes) -> bool:
         """Whether a path that was found leads into what is mounted below the root; a removal checks again."""
         return False

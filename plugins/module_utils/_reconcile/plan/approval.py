@@ -37,7 +37,7 @@ class Item(NamedTuple):
     name: bytes
     identity: bytes
     # What has happened where one of this name has another identity, in words.
-    altered: str = "another one has the same name"
+    altered: str = "it has changed, or another one has its name"
 
     @property
     def digest(self) -> bytes:

@@ -193,14 +193,14 @@ def guard_identity(plan: Refusable, before: Identity | None, now: Identity, acce
             f"these media belong to the database {before.database}, as an earlier run has recorded, and this "
             f"is {now.database}. The files of the one are orphans for the other, as where a staging site "
             "has the media of production. Correct database_url or media_root; if the database has moved, "
-            "set accept: [other_database] for one run, which records the new one.",
+            "set accept: [other_database] for one run; a job records the new one.",
         )
     if before and before.media != now.media and "other_media" not in accepted:
         plan.refuse(
             "other_media",
             f"this site has the media store {before.media}, as an earlier run has recorded, and this is "
             f"{now.media}. Is it mounted, and is media_root right? If the media have moved, set "
-            "accept: [other_media] for one run, which records the new place.",
+            "accept: [other_media] for one run; a job records the new place.",
         )
 
 

@@ -34,6 +34,8 @@ _ANY = re.compile(rb".+", re.DOTALL)
 class MissingPlanner(RecordsPlanner):
     """Records whose file is proven not to exist."""
 
+    is_absent = True
+
     def _selection(self) -> Selection:
         return self._with_age(table_of(self.job, self.database))
 

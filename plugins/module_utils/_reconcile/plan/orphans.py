@@ -186,7 +186,7 @@ class OrphansPlanner(Planner):
                     for some in self._counted(paths)
                     for pair in neighbours.of(some, merge.unreferenced(some))
                 )
-                for (path, is_referenced), answer in self.store.each(self._asked_for, pairs):
+                for (path, is_referenced), answer in self.store.check_listed(pairs, self._judged_path):
                     file = Seen(path, None, True) if is_referenced else self._judged(path, answer)
                     if file:
                         seen.append(file)
@@ -223,12 +223,11 @@ class OrphansPlanner(Planner):
                     )
             yield references
 
-    def _asked_for(self, candidate: tuple[bytes, bool]) -> PathStatus | None:
-        """What the store says of a candidate; None if that is referenced, or is not ours to judge."""
+    def _judged_path(self, candidate: tuple[bytes, bool]) -> bytes | None:
+        """The path of a candidate; None if that is referenced, or is not ours to judge."""
         path, is_referenced = candidate
-        if is_referenced or path == self.site.marker or (self.exclude and is_excluded(self.exclude, path)):
-            return None
-        return self.store.check(path)
+        is_left_out = path == self.site.marker or (self.exclude and is_excluded(self.exclude, path))
+        return None if is_referenced or is_left_out else path
 
     def _judged(self, path: bytes, answer: PathStatus | None) -> Seen | None:
         """An unreferenced file, which is a candidate unless it is young; None if it is not ours to judge."""

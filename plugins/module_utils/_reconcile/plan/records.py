@@ -10,6 +10,7 @@ import json
 import os
 from collections import Counter
 from hashlib import blake2b
+from itertools import chain
 from typing import AbstractSet, Any, Iterable, Iterator, NamedTuple, Sequence
 
 from ..compare.keep import KeepList
@@ -28,7 +29,7 @@ from ..session import Session
 from ..spool import Listed, Spool
 from ..text import escaped_value
 from .approval import Item
-from .dependents.cascade import Cascade, DependentRow
+from .dependents.cascade import Cascade, DependentRows
 from .dependents.link import Link
 from .dependents.links import Dependents
 from .plan import Plan
@@ -67,6 +68,11 @@ class Record(NamedTuple):
     def paths(self) -> list[bytes]:
         """The files that it references, the companions included."""
         return [path for path in (self.file, *self.companions) if path]
+
+    @property
+    def other_paths(self) -> list[bytes]:
+        """The same without the one that decides."""
+        return [path for path in self.companions if path]
 
     @property
     def shown_key(self) -> str:
@@ -204,42 +210,62 @@ class DependentsFound:
         keep: KeepList | None = None,
         named: AbstractSet[Identity] = frozenset(),
     ) -> None:
+        self.listed: Listed[str] = Listed(most)
         # Those of the rows that would be deleted from the ``named`` tables.
         self.deleted: set[RowName] = set()
+        # Records with which a row would be deleted that is to be kept, each with such a row in words.
+        self.held: dict[tuple[Any, ...], str] = {}
         self._sums: dict[tuple[Any, ...], int] = {}
-        self._counts: dict[tuple[Any, ...], dict[tuple[str, str], int]] = {}
-        self.listed: Listed[str] = Listed(most)
-        # Records with which a row would be deleted that is to be kept, each with such a row.
-        self.held: dict[tuple[Any, ...], DependentRow] = {}
-        for row in cascade.rows():
-            if keep and row.verb == "deleted" and keep.lists_row(row.table, row.key):
-                self.held.update(dict.fromkeys(row.records, row))
-            if row.table.identity in named and row.verb == "deleted":
-                self.deleted.add((row.table.identity, row.key))
-            # There may be very many, and words for the first of them are all that is wanted.
-            self.listed.add_made(lambda row=row: f"{row.shown} ({row.verb})")  # type: ignore[misc]
-            digest = self._number(row)
-            what = (row.table.name, row.verb)
-            for record in row.records:
-                counts = self._counts.setdefault(record, {})
-                counts[what] = counts.get(what, 0) + 1
-                # A sum does not depend on the order in which the database returns rows.
-                self._sums[record] = (self._sums.get(record, 0) + digest) % _MODULUS
+        # By what becomes of rows of a table, how many of them a record has.
+        self._counts: dict[tuple[str, str], Counter[tuple[Any, ...]]] = {}
+        for some in cascade.rows():
+            if some.verb == "deleted":
+                self._note_deleted(some, keep, named)
+            self._list(some, most)
+            self._count(some)
+            self._add_digests(some)
 
-    @staticmethod
-    def _number(row: DependentRow) -> int:
-        identity = repr((row.verb, row.table.identity, row.key)).encode("utf-8", "surrogateescape")
-        return int.from_bytes(blake2b(identity, digest_size=_DIGEST_BYTES).digest(), "big")
+    def _note_deleted(self, some: DependentRows, keep: KeepList | None, named: AbstractSet[Identity]) -> None:
+        if keep and keep.lists_rows:
+            for key, records in some.rows:
+                if keep.lists_row(some.table, key):
+                    self.held.update(dict.fromkeys(records, some.shown(key)))
+        if some.table.identity in named:
+            self.deleted.update((some.table.identity, key) for key, _records in some.rows)
+
+    def _list(self, some: DependentRows, most: int) -> None:
+        # There may be very many, and words for the first of them are all that is wanted.
+        first = some.rows[: most - len(self.listed.items)]
+        for key, _records in first:
+            self.listed.add(f"{some.shown(key)} ({some.verb})")
+        self.listed.total += len(some.rows) - len(first)
+
+    def _count(self, some: DependentRows) -> None:
+        counts = self._counts.setdefault((some.table.name, some.verb), Counter())
+        counts.update(chain.from_iterable(records for _key, records in some.rows))
+
+    def _add_digests(self, some: DependentRows) -> None:
+        """Add the digest of each row to those of its records."""
+        sums, before = self._sums, repr((some.verb, some.table.identity))
+        for key, records in some.rows:
+            identity = f"{before}{key!r}".encode("utf-8", "surrogateescape")
+            digest = int.from_bytes(blake2b(identity, digest_size=_DIGEST_BYTES).digest(), "big")
+            for record in records:
+                # A sum does not depend on the order in which the database returns rows.
+                sums[record] = sums.get(record, 0) + digest
 
     def of(self, record: Record) -> str:
         """The digest of the record's dependent rows; empty if there are none."""
         found = self._sums.get(record.key)
-        return "" if found is None else f"{found:x}"
+        return "" if found is None else f"{found % _MODULUS:x}"
 
     def added_to(self, record: Record) -> Record:
         """The record with what depends on it."""
-        counts = self._counts.get(record.key, {})
-        listed = tuple((table, verb, number) for (table, verb), number in sorted(counts.items()))
+        listed = tuple(
+            (table, verb, counts[record.key])
+            for (table, verb), counts in sorted(self._counts.items())
+            if record.key in counts
+        )
         return record._replace(dependents=self.of(record), dependent_counts=listed)
 
 

@@ -57,6 +57,8 @@ class RecordsPlanner(Planner):
     """Which rows meet the condition of the job; then all that is removed with them."""
 
     plan: RecordsPlan
+    # Whether the file that decides is proven to be absent, so that only other files of a record can be there.
+    is_absent = False
 
     def __init__(self, session: Session, job: RecordsJob, approved: str | None = None) -> None:
         self.job = job
@@ -174,7 +176,7 @@ class RecordsPlanner(Planner):
     def _not_young(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep a record one of whose files is younger than the limit."""
         for record in self._not_doubtful(records):
-            doubt = self.age.doubt_of_record(record.paths)
+            doubt = self.age.doubt_of_record(record.other_paths if self.is_absent else record.paths)
             if doubt:
                 self.plan.keep_for(record.name, doubt)
             else:
@@ -219,6 +221,9 @@ class RecordsPlanner(Planner):
         for rows in batches:
             selected.extend(rows)
         for chunk in selected.chunks():
+            if not self.job.companions and not self.owner_path:
+                yield from (Record(row.key, row.file, (), None) for row in chunk)
+                continue
             details = {
                 detail.key: detail
                 for detail in self.database.details(
@@ -302,6 +307,8 @@ class RecordsPlanner(Planner):
 
     def _files(self) -> Iterator[RecordFile]:
         """The files on disk that nothing references any more once the records are gone."""
+        if self.is_absent and not self.job.companions and not self.derived:
+            return
         check = None
         for own in self._own_paths():
             paths = self.check.with_derived(sorted(own))
@@ -394,7 +401,7 @@ class RecordsPlanner(Planner):
 def _held(found: DependentsFound) -> dict[tuple[Any, ...], Doubt]:
     """Why records are kept with which a row would be deleted that is to be kept."""
     return {
-        key: Doubt(Code.KEEP, f"keep lists the row {row.shown}, which would be deleted with its record")
+        key: Doubt(Code.KEEP, f"keep lists the row {row}, which would be deleted with its record")
         for key, row in found.held.items()
     }
 

@@ -17,7 +17,7 @@ from ..errors import QuarantineError
 from ..media.disk.folder import DiskFolder
 from ..media.s3.place import is_in_bucket
 from ..media.store import MediaStore
-from ..text import escaped
+from ..text import escaped, remedy
 from .place import open_folder, place_of, shown
 
 
@@ -36,10 +36,9 @@ def obstacle(site: Site, store: MediaStore) -> str | None:
     except QuarantineError as error:
         return str(error)
     except OSError as error:
-        return (
-            f"'{shown}' cannot be made or written by {_name(os.geteuid())}: {error.strerror}. Let root run: "
-            f"{_command(shown)}"
-        )
+        return f"'{shown}' cannot be made or written by {_name(os.geteuid())}: {error.strerror}. " + remedy(
+            error, f"Let root run: {_command(shown)}"
+        ).rstrip(".")
     if root is None or device != root.device:
         return (
             f"'{shown}' would be on another file system than the media, so each file would be copied. Name a "

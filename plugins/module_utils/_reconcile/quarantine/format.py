@@ -335,22 +335,38 @@ class ArchivedRows:
 
     def __init__(self, batch: Batch) -> None:
         self._folder = batch.folder
-        self._starts = array("Q")
-        start = 0
+        # Where each begins, and where the last one ends.
+        self._starts = array("Q", [0])
         for line in _whole_lines(self._folder, ROWS) if batch.has_rows() else ():
             row = _read(self._folder, ROWS, line)
             if not _describes_row(row):
                 raise _damaged(self._folder, ROWS, "that describes no row")
-            self._starts.append(start)
-            start += len(line)
+            self._starts.append(self._starts[-1] + len(line))
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return len(self._starts) - 1
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         with self._folder.read(ROWS) as file:
             file.seek(self._starts[number])
             return _read(self._folder, ROWS, file.readline())
+
+    def of(self, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Some rows, each with its number; those that follow each other are read in one go."""
+        if not numbers:
+            return
+        with self._folder.read(ROWS) as file:
+            place = 0
+            for number in numbers:
+                if self._starts[number] != place:
+                    file.seek(self._starts[number])
+                line = file.readline()
+                place = self._starts[number] + len(line)
+                yield number, _read(self._folder, ROWS, line)
+
+    def size(self, number: int) -> int:
+        """How many bytes a row takes in the batch."""
+        return self._starts[number + 1] - self._starts[number]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         # None at all, where those that are listed were not deleted.

@@ -13,7 +13,7 @@ from __future__ import annotations
 from ..errors import QuarantineError
 from ..media.private_folder import PrivateFolder
 from ..media.store import HELD, MediaStore
-from ..text import escaped
+from ..text import escaped, remedy
 from .store import writing
 from .writer import BatchWriter
 
@@ -41,9 +41,12 @@ def require(store: MediaStore) -> None:
     except OSError as error:
         raise QuarantineError(
             f"the folder '{escaped(HELD)}' cannot be made in the media root: {error.strerror}. Files that "
-            "are deleted for good wait there until the database was asked once more. Make it once for the "
-            "user of this run (mkdir -m 700, chown), or let this user write to the media root. Nothing was "
-            "removed."
+            "are deleted for good wait there until the database was asked once more, so nothing was removed. "
+            + remedy(
+                error,
+                "Make it once for the user of this run (mkdir -m 700, chown), or let this user write to the "
+                "media root.",
+            )
         ) from None
 
 

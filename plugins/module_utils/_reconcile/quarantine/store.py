@@ -14,7 +14,7 @@ from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 from ..config.site import Site
 from ..errors import CleanupError, QuarantineError, SiteError
 from ..media.private_folder import NewFile, PrivateFolder
-from ..text import escaped
+from ..text import escaped, remedy
 from .format import (
     LONGEST_LINE,
     MANIFEST,
@@ -273,7 +273,8 @@ def prepared(quarantine: Place) -> PrivateFolder:
         return make_folder(quarantine, _QUARANTINE)
     except OSError as error:
         raise QuarantineError(
-            f"the quarantine '{shown(quarantine)}' cannot be created: {error.strerror}. Nothing was removed."
+            f"the quarantine '{shown(quarantine)}' cannot be created: {error.strerror}. Nothing was removed. "
+            + remedy(error, "Let this user write there.")
         ) from None
 
 

@@ -18,7 +18,7 @@ from ..config.site import Column, Site
 from ..errors import CleanupError, QuarantineError
 from ..media.private_folder import NewFile, PrivateFolder
 from ..media.store import Blocked, Changed, FileMarks, FileState, MediaStore
-from ..text import counted, escaped
+from ..text import counted, escaped, remedy
 from .format import (
     CONFIRMS,
     DIGESTS,
@@ -265,7 +265,7 @@ def _new_folder(quarantine: PrivateFolder, name: str) -> str:
         except OSError as error:
             raise QuarantineError(
                 f"the quarantine '{escaped(quarantine.path)}' cannot hold a new batch: {error.strerror}. "
-                "Nothing was removed."
+                f"Nothing was removed. {remedy(error, 'Let this user write there.')}"
             ) from None
         return numbered
     raise QuarantineError(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, Mapping
 from ..answers import Emit
 from ..config.trust.paths import require_own_folder
 from ..errors import CleanupError
-from ..text import escaped
+from ..text import escaped, remedy
 
 if TYPE_CHECKING:
     from ..config.site import OrphansJob, RecordsJob
@@ -132,6 +132,7 @@ class ListFile:
 
     def _not_written(self, error: OSError) -> CleanupError:
         return CleanupError(
-            f"{self._what} {self._path} could not be written: {error.strerror}. Let this user write "
-            "there, or choose another place. What was removed is not undone."
+            f"{self._what} {self._path} could not be written: {error.strerror}. "
+            f"{remedy(error, 'Let this user write there, or choose another place.')} What was removed is not "
+            "undone."
         )

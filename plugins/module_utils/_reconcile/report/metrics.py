@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from typing import Any, Iterable, Iterator, Mapping
 
 from ..errors import CleanupError
-from ..text import printable
+from ..text import printable, remedy
 
 # Names of files and owners are in an outcome; numbers alone are in the metrics.
 OUTCOME_MODE, METRICS_MODE = 0o640, 0o644
@@ -152,5 +152,6 @@ def _replace(path: str, text: str, mode: int) -> None:
 
 def _not_written(path: str, error: OSError) -> NotWritten:
     return NotWritten(
-        f"{path} could not be written: {error.strerror}. Let this user write there, or choose another place."
+        f"{path} could not be written: {error.strerror}. "
+        + remedy(error, "Let this user write there, or choose another place.")
     )

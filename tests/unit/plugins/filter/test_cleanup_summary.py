@@ -104,6 +104,17 @@ def test_what_two_hosts_share_is_found_once() -> None:
     assert found["document"]["totals"]["found"]["files"] == 3
 
 
+def test_what_was_removed_in_an_earlier_batch_is_not_told_as_refused() -> None:
+    """With serial, only the plans of a later batch show that two hosts share a media store."""
+    [row] = cleanup_rows({"0": plan(3, removed=REMOVED)}, "web1", [], host_rows("web1", plan(3)))
+    held = {"held": {"0": {"state": "refused", "reason": "also that of web2"}}, "left_out": []}
+    verdicts = {"web1": {**held, "warnings": ["also that of web2"]}}
+    hosts = {"all": ["web1"], "begun": ["web1"], "planned": ["web1"]}
+    found = cleanup_summary([row], hosts, verdicts, "clean")["document"]
+    assert [(job["state"], job["reason"]) for job in found["jobs"]] == [("done", "")]
+    assert [warning["message"] for warning in found["warnings"]] == ["also that of web2"]
+
+
 def test_what_was_found_and_stays_was_not_removed() -> None:
     planned = rows(plan(5))
     found = summary(cleanup_rows({"0": plan(5, removed=REMOVED)}, "web1", [], planned))

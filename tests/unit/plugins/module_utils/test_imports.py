@@ -36,8 +36,8 @@ def test_only_the_database_and_the_media_store_of_a_site_are_imported() -> None:
 
 
 def test_the_parent_of_a_site_s_process_does_not_import_what_that_does() -> None:
-    for module in ("_module", "_plans"):
-        found = imported(f"{ENGINE.rpartition('.')[0]}.{module}")
+    for module in (f"{ENGINE.rpartition('.')[0]}._module", f"{ENGINE}.host"):
+        found = imported(module)
         rooms = {name.partition(".")[0] for name in found}
         assert "work" in rooms
         assert (

@@ -14,16 +14,21 @@ import threading
 from collections import Counter
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
 from ansible_collections.django_media.cleanup.plugins.module_utils import _reconcile
 from engine import spool
 from engine.apply import orphans as apply_orphans
+from engine.apply.restore import restore
+from engine.database.base import Database
 from engine.database.postgresql import database as postgresql_module
 from engine.database.sqlite import database as sqlite_module
+from engine.kept import Code
 from engine.media import listing
+from engine.media.local import LocalStore
+from engine.media.store import PathStatus
 from helpers.builders import Site, rules, run
 
 pytestmark = pytest.mark.promise(11)
@@ -168,6 +173,99 @@ def test_rows_go_by_the_same_number_of_queries(site: Site) -> None:
         return calls["query"]
 
     assert queries(50) == queries(500)
+
+
+def test_dependent_rows_are_read_once_in_a_plan_and_once_when_they_go(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is locked as it is read needs no count before it is deleted."""
+    site.database.run(
+        "CREATE TABLE favourite (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id))"
+    )
+    fill(site, [], ["gone.jpg"])
+    site.database.run("UPDATE photo SET uploaded_at = '2020-01-01 00:00:00+00:00'")
+    site.database.run("INSERT INTO favourite SELECT id, id FROM photo")
+    asked: Counter[str] = Counter()
+    for name in ("dependent_keys", "count_dependents", "details"):
+        monkeypatch.setattr(Database, name, _counting(asked, name, getattr(Database, name)))
+    calls_of(site.missing(dependents=rules("favourite.photo_id delete"), permanent=True), check=False)
+    assert site.database.rows("SELECT * FROM favourite") == []
+    assert asked == {"dependent_keys": 2}
+
+
+def test_rows_come_back_by_the_same_number_of_queries(site: Site, tmp_path: Path) -> None:
+    site.database.run(
+        "CREATE TABLE favourite (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id));"
+        "CREATE TABLE album (id integer PRIMARY KEY, cover_id integer REFERENCES photo (id))"
+    )
+    declared = rules("favourite.photo_id delete", "album.cover_id set_null")
+
+    def queries(count: int) -> Counter[str]:
+        fill(site, ["a/there.jpg"], [f"a/{number}.jpg" for number in range(count)])
+        site.database.run("UPDATE photo SET uploaded_at = '2020-01-01 00:00:00+00:00'")
+        site.database.run("INSERT INTO favourite SELECT id, id FROM photo")
+        site.database.run("INSERT INTO album SELECT id, id FROM photo")
+        before = site.database.dump()
+        job = site.missing(dependents=declared, quarantine=str(tmp_path / "kept"))
+        _plan, outcome = run(job)
+        with counted() as calls:
+            restored = restore(job.site, outcome.batch, [], check=False)
+        assert (restored.totals.records, restored.updated, restored.kept.items) == (2 * count, count, [])
+        assert site.database.dump() == before
+        site.database.run("DELETE FROM album; DELETE FROM favourite")
+        return calls
+
+    queries(1)
+    few, many = queries(50), queries(500)
+    assert few["open"] == many["open"]
+    # SQLite sets columns back row by row, and takes few values at a time: asking it is a call, and no more.
+    assert many["query"] - few["query"] == (453 if site.database.kind == "sqlite" else 0)
+
+
+def test_a_row_in_the_way_does_not_keep_the_others_back(site: Site, tmp_path: Path) -> None:
+    fill(site, [], [f"gone/{number}.jpg" for number in range(9)])
+    site.database.run("UPDATE photo SET uploaded_at = '2020-01-01 00:00:00+00:00'")
+    job = site.missing(quarantine=str(tmp_path / "kept"))
+    _plan, outcome = run(job)
+    site.database.run("INSERT INTO photo (id, image) VALUES (4, 'other.jpg')")
+    for check in (True, False):
+        restored = restore(job.site, outcome.batch, [], check)
+        assert restored.totals.records == 8
+        assert [kept.code for kept in restored.kept.items] == [Code.IN_THE_WAY]
+    assert site.database.rows("SELECT image FROM photo WHERE id IN (3, 4, 5) ORDER BY id") == [
+        ("gone/3.jpg",),
+        ("other.jpg",),
+        ("gone/5.jpg",),
+    ]
+
+
+def _counting(asked: Counter[str], name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    def called(*arguments: Any) -> Any:
+        asked[name] += 1
+        return method(*arguments)
+
+    return called
+
+
+def test_a_missing_file_is_looked_for_once_in_a_plan_and_once_when_its_row_goes(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was found to be absent has no age, and is not among the files that go with the row."""
+    fill(site, folders(100), [*folders(100), "0/gone.jpg"])
+    site.database.run("UPDATE photo SET uploaded_at = '2020-01-01 00:00:00+00:00'")
+    looked_for: Counter[bytes] = Counter()
+    check = LocalStore.check
+
+    def noted(store: LocalStore, path: bytes) -> PathStatus:
+        looked_for[path] += 1
+        return check(store, path)
+
+    monkeypatch.setattr(LocalStore, "check", noted)
+    calls_of(site.missing(sweep=False), check=True)
+    # For the proof, and by the guard that tries some paths in other places.
+    assert looked_for[b"0/gone.jpg"] == 2
+    calls_of(site.missing(sweep=False), check=False)
+    assert looked_for[b"0/gone.jpg"] == 2 + 3
 
 
 @pytest.mark.parametrize("check", [True, False])

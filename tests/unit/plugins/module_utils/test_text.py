@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.errors import CleanupError, DatabaseError, SiteError
-from engine.text import escaped, escaped_value, printable
+from engine.text import escaped, escaped_value, printable, remedy
 
 
 @pytest.mark.promise(8)
@@ -61,3 +63,16 @@ def test_text_for_a_terminal_is_printable_but_for_ends_of_lines(text: str) -> No
 @pytest.mark.parametrize("kind", [CleanupError, DatabaseError, SiteError])
 def test_an_error_shows_what_it_quotes_escaped(kind: type[CleanupError]) -> None:
     assert str(kind("there is no table a\x1b]0;x\x07.")) == r"there is no table a\x1b]0;x\x07."
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "Free some space there."),
+        (errno.EDQUOT, "Free some space there."),
+        (errno.EROFS, "Mount it for writing;"),
+        (errno.EACCES, "Let this user write there."),
+    ],
+)
+def test_what_to_do_fits_what_the_disk_said(number: int, words: str) -> None:
+    assert remedy(OSError(number, ""), "Let this user write there.").startswith(words)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from itertools import chain, islice
-from operator import gt
 from typing import Any, Iterable, Iterator, Sequence
 
 from ...config.site import Column
@@ -81,6 +80,8 @@ _ADVICE = {
 _ROLLED_BACK = ("1020", "1205", "1206", "1213", "1305")
 # Rows of keys that one statement passes.
 _KEYS_AT_ONCE = 1_000
+# Paths that are fetched at a time: with more, Python looks too often for rows that are not used any more.
+_PATHS_AT_ONCE = 1_000
 # Bytes of paths that a statement holds itself at most, and those that it needs around each.
 _LITERALS, _AROUND = 2 * 1024 * 1024, 16
 # Only the beginning of a long part of a key is in its index.
@@ -163,7 +164,7 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
     def references(self, columns: Sequence[Column]) -> Iterator[list[bytes]]:
         last = b""
         for paths in super().references(columns):
-            if paths[0] < last or any(map(gt, paths, islice(paths, 1, None))):
+            if paths[0] < last or paths != sorted(paths):
                 raise DatabaseError(
                     f"reading {', '.join(map(str, columns))} failed: the server did not return references "
                     "in the order of their bytes. Nothing is removed; report this with the server's version."
@@ -285,8 +286,14 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
     def _stream_paths(self, statement: str) -> Iterator[list[bytes]]:
         self._require_not_rolled_back()
         batches: Spool[list[bytes]] = Spool(pack=lambda paths: (paths,), unpack=lambda paths: paths, chunk=1)
-        for batch in self._connection.stream(statement, [], BATCH):
-            batches.append([*chain.from_iterable(batch)])
+        paths: list[bytes] = []
+        for rows in self._connection.stream(statement, [], _PATHS_AT_ONCE):
+            paths += chain.from_iterable(rows)
+            if len(paths) >= BATCH:
+                batches.append(paths)
+                paths = []
+        if paths:
+            batches.append(paths)
         yield from batches
 
     def _execute(self, doing: str, statement: str, parameters: Sequence[Any]) -> int:

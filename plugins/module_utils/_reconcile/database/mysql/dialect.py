@@ -13,7 +13,7 @@ from typing import Any, Iterable, Mapping, Sequence
 from ...errors import SiteError
 from ...media.paths import LONGEST_PATH
 from ..catalog import ColumnType, ForeignKey, Selection, Table
-from ..dialect import Dialect, Matching, uuid_texts
+from ..dialect import Dialect, Matching, listed_values, uuid_texts
 from ..zones import zone_of
 
 # Types by the first word of their declaration.
@@ -203,11 +203,11 @@ class MySQLDialect(Dialect):
             f"ON {matching.condition} SET {values} WHERE {condition or '1 = 1'}"
         )
 
-    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
+    def insert_absent(self, table: Table, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         # IGNORE would hide every other error as well.
         return (
             f"INSERT INTO {self.relation(table)} ({', '.join(map(self.quote, names))}) "
-            f"VALUES ({', '.join(values)})"
+            f"VALUES {listed_values(rows)}"
         )
 
     # Keys.

@@ -35,6 +35,9 @@ _SETTINGS = {
     "IntervalStyle": "postgres",
     "extra_float_digits": "3",
     "bytea_output": "hex",
+    "array_nulls": "on",
+    # An index that returns some of the rows only.
+    "gin_fuzzy_search_limit": "0",
     # A row that a policy hides would count as no row: let it be an error.
     "row_security": "off",
 }
@@ -48,6 +51,7 @@ _ADVICE = {
     "57014": f"It took longer than {STATEMENT_TIMEOUT}, or somebody cancelled it.",
     "23503": "Rows of another table still reference these; say what becomes of them in dependents.",
     "25006": "The server accepts no changes (a replica?); point database_url at the primary.",
+    "57P05": "A large tree takes its time: ALTER ROLE … SET idle_session_timeout = 0 for this database user.",
 }
 # Stands between texts that are passed as one; few names hold it.
 _SEPARATOR = "\x1f"
@@ -67,7 +71,11 @@ class PostgreSQL(PostgreSQLSweep):
                 "SELECT pg_catalog.current_schemas(true)::text[], pg_catalog.current_setting('search_path')",
                 [],
             )
-            limits = {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
+            limits = {
+                "lock_timeout": LOCK_TIMEOUT,
+                "statement_timeout": STATEMENT_TIMEOUT,
+                "idle_in_transaction_session_timeout": STATEMENT_TIMEOUT,
+            }
             self._connection = SettledConnection(connection, {**_SETTINGS, **limits})
             encoding, time_zone = self._first(
                 "SELECT current_setting('server_encoding'), current_setting('TimeZone')", []
@@ -111,6 +119,21 @@ class PostgreSQL(PostgreSQLSweep):
                 for column in columns
             ]
         return int(sum(plan["Plan"]["Plan Rows"] for plan in plans))
+
+    def restore_all_cleared(
+        self, table: Table, rows: Sequence[dict[str, Any]], to_default: bool = False
+    ) -> int:
+        # One statement for each row would take the server longer to hear of than to carry out.
+        key, names = table.key, [name for name in rows[0] if name not in table.key]
+        types = [table.columns[name].declared for name in (*key, *names)]
+        source, parameters = self._keys(types, [self._values(row, (*key, *names)) for row in rows])
+        values = ", ".join(
+            f"{self.dialect.quote(name)} = wanted.k{number}" for number, name in enumerate(names, len(key))
+        )
+        still_cleared = [self._is_cleared(table, name, to_default) for name in names]
+        condition = " AND ".join([self.dialect.key_join(table), *still_cleared])
+        statement = f"UPDATE {self.dialect.relation(table)} AS t SET {values} FROM {source} WHERE {condition}"
+        return self._change(f"setting back rows of {table.name}", table, statement, parameters)
 
     # What the database is, and who uses it.
 

@@ -12,7 +12,7 @@ from typing import Any, Iterable, Sequence
 from ...errors import SiteError
 from ...media.paths import LONGEST_PATH
 from ..catalog import ColumnType, ForeignKey, Selection, Table
-from ..dialect import Dialect
+from ..dialect import Dialect, listed_values
 
 # What COPY writes as a backslash and a letter; a backslash stands for itself.
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
@@ -128,10 +128,10 @@ class PostgreSQLDialect(Dialect):
     def lock_rows(self, alias: str) -> str:
         return f" FOR UPDATE OF {alias}"
 
-    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
+    def insert_absent(self, table: Table, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return (
             f"INSERT INTO {self.relation(table)} ({', '.join(map(self.quote, names))}) "
-            f"OVERRIDING SYSTEM VALUE VALUES ({', '.join(values)}) ON CONFLICT DO NOTHING"
+            f"OVERRIDING SYSTEM VALUE VALUES {listed_values(rows)} ON CONFLICT DO NOTHING"
         )
 
     def address_type(self, name: str) -> str:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import select
-from typing import Any, Iterator
+from typing import Any, Callable
 
 from ..base import Lines
 from .libpq import LibpqConnection
@@ -54,12 +54,11 @@ class Psycopg3Connection(LibpqConnection):
             # Without parameters, COPY would leave percent signs written twice.
             written = cursor.mogrify(query, [])
             with cursor.copy(f"COPY ({written}) TO STDOUT"):
-                for row in _rows_of_copy(self._connection.pgconn):
-                    file.write(row)
+                _copy_rows(self._connection.pgconn, file.write)
 
 
-def _rows_of_copy(connection: Any) -> Iterator[Any]:
-    """The rows of a COPY, as they arrive at a connection of libpq.
+def _copy_rows(connection: Any, write: Callable[[bytes], object]) -> None:
+    """Write the rows of a COPY, as they arrive at a connection of libpq.
 
     The driver's own reader begins anew for each row, which takes four times as long.
     """
@@ -68,7 +67,8 @@ def _rows_of_copy(connection: Any) -> Iterator[Any]:
     size, row = connection.get_copy_data(1)
     while size >= 0:
         if size:
-            yield row
+            # A view of the driver's memory takes whoever reads it longer than the copy does.
+            write(bytes(row))
         else:
             arrival.poll()
             connection.consume_input()

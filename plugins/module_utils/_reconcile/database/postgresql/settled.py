@@ -17,11 +17,24 @@ from ..base import Connection, DriverError, Lines
 
 # A setting of our own, by which a session knows itself again.
 _MARK = "media_cleanup.run"
-# A commit is on disk when it is reported; a server or a role may have chosen otherwise.
-_DURABLE = (
-    "pg_catalog.set_config('synchronous_commit', CASE WHEN pg_catalog.current_setting('synchronous_commit') "
-    "OPERATOR(pg_catalog.=) 'off' THEN 'on' ELSE pg_catalog.current_setting('synchronous_commit') END, true)"
+# What a server or a role may have chosen, when that has to change, and to what. Else it is left as it is:
+# some of these may be changed by a superuser only, and not every server has all.
+_MENDED = (
+    # A commit is on disk when it is reported.
+    ("synchronous_commit", "= 'off'", "on"),
+    # Foreign keys are checked, and the site's triggers work.
+    ("session_replication_role", "= 'replica'", "origin"),
+    # Rows of a page that cannot be read are an error.
+    ("zero_damaged_pages", "= 'on'", "off"),
+    # A statement has its limit, and a transaction has several of them.
+    ("transaction_timeout", "<> '0'", "0"),
 )
+
+
+def _mended(name: str, condition: str, value: str) -> str:
+    operator, bad = condition.split()
+    is_bad = f"pg_catalog.current_setting('{name}', true) OPERATOR(pg_catalog.{operator}) {bad}"
+    return f"CASE WHEN {is_bad} THEN pg_catalog.set_config('{name}', '{value}', true) END"
 
 
 class SettledConnection(Connection):
@@ -32,7 +45,8 @@ class SettledConnection(Connection):
         self.host, self.port = connection.host, connection.port
         chosen = ["pg_catalog.set_config(%s, %s, true)" for _setting in settings]
         mark = f"pg_catalog.current_setting('{_MARK}', true)"
-        self._beginning = f"SELECT {', '.join(['pg_catalog.pg_backend_pid()', mark, *chosen, _DURABLE])}"
+        mended = (_mended(*setting) for setting in _MENDED)
+        self._beginning = f"SELECT {', '.join(['pg_catalog.pg_backend_pid()', mark, *chosen, *mended])}"
         self._parameters = [part for setting in settings.items() for part in setting]
         self._held: tuple[int, str] | None = None
 

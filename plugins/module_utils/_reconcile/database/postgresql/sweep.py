@@ -47,7 +47,10 @@ SELECT n.nspname, c.relname, a.attname, has_schema_privilege(n.oid, 'USAGE'),
        has_column_privilege(c.oid, a.attnum, 'SELECT'), row_security_active(c.oid)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 JOIN pg_attribute AS a ON a.attrelid = c.oid JOIN texts AS x ON x.oid = a.atttypid
-WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND c.relpersistence <> 't'
+WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't'
+  -- Since PostgreSQL 14, a table may be left a partition whose rows are no more those of its parent.
+  AND (NOT c.relispartition OR EXISTS (SELECT 1 FROM pg_inherits AS i
+       WHERE i.inhrelid = c.oid AND (to_jsonb(i)->>'inhdetachpending')::boolean))
   AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%%'
   AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY n.nspname, c.relname, a.attnum
@@ -167,14 +170,13 @@ class _CopiedFile:
         self._size = 0
 
     def write(self, line: bytes) -> None:
-        """Take a line, from a driver; it need not be of the type bytes."""
         if line[0] == _TAB:
             self._lines.append(line)
             self._size += len(line)
             if self._size > _BLOCK:
                 self.hand_over()
         else:
-            number, piece, row = bytes(line).split(b"\t", 2)
+            number, piece, row = line.split(b"\t", 2)
             key, texts = _values(row, self._keys)
             texts[int(number)] = bytes.fromhex(piece.decode())
             self._receive(Rows([[*key, *texts]], self._keys, len(texts)))
@@ -195,7 +197,7 @@ class CopiedRows(TextBlock):
         self._keys = keys
 
     def _row(self, number: int) -> TextRow:
-        key, texts = _values(bytes(self._lines[number]).split(b"\t", 2)[2], self._keys)
+        key, texts = _values(self._lines[number].split(b"\t", 2)[2], self._keys)
         return TextRow(tuple(key), [*map(as_text, texts)])
 
 

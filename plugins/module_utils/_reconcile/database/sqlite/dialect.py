@@ -11,7 +11,7 @@ from typing import Any, Iterable, Sequence
 
 from ...media.paths import LONGEST_PATH
 from ..catalog import ColumnType, ForeignKey, Selection, Table
-from ..dialect import Dialect, uuid_texts
+from ..dialect import Dialect, listed_values, uuid_texts
 from ..zones import zone_of
 
 
@@ -60,10 +60,13 @@ class SQLiteDialect(Dialect):
         theirs = ", ".join(self.field(parent, name) for name in link.target_columns)
         return f"({ours}) IN (SELECT {theirs} FROM {parents})"
 
-    def insert_absent(self, table: Table, names: Sequence[str], values: Sequence[str]) -> str:
+    # As many as any release takes.
+    most_values = 999
+
+    def insert_absent(self, table: Table, names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return (
             f"INSERT INTO {self.relation(table)} ({', '.join(map(self.quote, names))}) "
-            f"VALUES ({', '.join(values)}) ON CONFLICT DO NOTHING"
+            f"VALUES {listed_values(rows)} ON CONFLICT DO NOTHING"
         )
 
     def address_type(self, name: str) -> str:

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Lists the keys below a prefix in byte order, whatever the order of the service, several prefixes at once.
+"""Lists the objects below a prefix in byte order, whatever the order of the service, several folders at once.
 
 All keys below a folder stand together in byte order. So each folder is listed by a thread of its own and
 sorted by itself, on disk where it is large; what a service lists in order is only looked through.
@@ -20,11 +20,12 @@ from ...spool import ExternalSort
 from ...text import reason_of
 from .client import Bucket, Page
 from .failures import BucketError
+from .listed import lines_of
 
-# Folders that are listed at the same time, and those whose keys may wait beyond that.
+# Folders that are listed at the same time, and those whose objects may wait beyond that.
 AT_ONCE = 8
-# Keys of a folder that memory holds.
-KEYS_IN_MEMORY = 10_000
+# Objects of a folder that memory holds.
+OBJECTS_IN_MEMORY = 10_000
 # A listing is split at its folders until it has so many, by as many requests at most.
 _FOLDERS, _SPLITS = 32, 64
 
@@ -36,18 +37,21 @@ class _Folder(NamedTuple):
 
 
 class Unlisted(NamedTuple):
-    """A prefix below which not all keys are known, and why."""
+    """A prefix below which not all objects are known, and why."""
 
     prefix: str
     reason: str
 
 
-# A folder, or a key.
-_Part = Union[_Folder, str]
+# A folder, or the line of an object.
+_Part = Union[_Folder, bytes]
 
 
-def keys_below(bucket: Bucket, prefix: str) -> Iterator[list[bytes] | Unlisted]:
-    """Yield the keys that begin with a prefix, in lists in byte order, and what could not be listed."""
+def objects_below(bucket: Bucket, prefix: str) -> Iterator[list[bytes] | Unlisted]:
+    """Yield the objects whose keys begin with a prefix, and what could not be listed.
+
+    Objects are lines (see ``listed``), in lists in byte order.
+    """
     parts = _split(bucket, prefix)
     stop = Event()
     with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -73,11 +77,11 @@ def _done(part: list[bytes] | tuple[str, Future[ExternalSort]]) -> Iterator[list
         return
     prefix, listed = part
     try:
-        keys = listed.result()
+        lines = listed.result()
     except OSError as error:
         yield _unlisted(prefix, error)
         return
-    yield from keys.lists()
+    yield from lines.lists()
 
 
 def _unlisted(prefix: str, error: OSError) -> Unlisted:
@@ -85,23 +89,23 @@ def _unlisted(prefix: str, error: OSError) -> Unlisted:
 
 
 def _listed(bucket: Bucket, prefix: str, stop: Event) -> ExternalSort:
-    keys = ExternalSort(KEYS_IN_MEMORY)
+    lines = ExternalSort(OBJECTS_IN_MEMORY)
     for page in bucket.pages(prefix):
         if stop.is_set():
             break
-        keys.extend(_of_prefix(page, prefix))
-    return keys
+        _require_below(prefix, page)
+        lines.extend(lines_of(page.entries))
+    return lines
 
 
-def _of_prefix(page: Page, prefix: str) -> list[bytes]:
-    """The keys of a page. Raises BucketError where a service lists something else than was asked for."""
+def _require_below(prefix: str, page: Page) -> None:
+    """Raises BucketError where a service lists something else than was asked for."""
     if not all(entry.key.startswith(prefix) for entry in page.entries):
         raise BucketError("the service lists keys that do not begin with what was asked for")
-    return [entry.key.encode() for entry in page.entries]
 
 
 def _split(bucket: Bucket, prefix: str) -> list[_Part]:
-    """The keys and folders in a folder, and in the folders in there, in byte order."""
+    """The objects and folders in a folder, and in the folders in there, in byte order."""
     parts: list[_Part] = [_Folder(prefix)]
     open_folders = deque([prefix])
     splits = 0
@@ -126,23 +130,24 @@ def _inside(bucket: Bucket, folder: str) -> list[_Part] | None:
         return None
     if not all(part.startswith(folder) and part != folder for part in page.prefixes):
         raise BucketError("the service lists folders that are not in the one that was asked for")
-    _of_prefix(page, folder)
+    _require_below(folder, page)
     named: dict[str, _Part] = {prefix: _Folder(prefix) for prefix in page.prefixes}
-    named.update((entry.key, entry.key) for entry in page.entries if entry.key not in named)
+    objects = [entry for entry in page.entries if entry.key not in named]
+    named.update(zip([entry.key for entry in objects], lines_of(objects)))
     # The order of code points is that of UTF-8.
     return [named[name] for name in sorted(named)]
 
 
 def _grouped(parts: list[_Part]) -> Iterator[_Folder | list[bytes]]:
-    """The same with the keys between two folders together."""
-    keys: list[bytes] = []
+    """The same with the objects between two folders together."""
+    lines: list[bytes] = []
     for part in parts:
-        if isinstance(part, str):
-            keys.append(part.encode())
+        if isinstance(part, bytes):
+            lines.append(part)
             continue
-        if keys:
-            yield keys
-            keys = []
+        if lines:
+            yield lines
+            lines = []
         yield part
-    if keys:
-        yield keys
+    if lines:
+        yield lines

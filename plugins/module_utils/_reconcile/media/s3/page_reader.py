@@ -10,13 +10,15 @@ so is each page where its release is too old to ask.
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
-# What botocore emits before it reads an answer.
-EVENT = "before-parse.s3.ListObjectsV2"
+# What botocore emits before it reads an answer. Who asks for that of any service is called before those who
+# ask for that of one, among whom is one of its own, which looks for errors in a whole page.
+EVENT = "before-parse.*.ListObjectsV2"
 # Where the objects are in what botocore returns.
 ENTRIES = "EntriesOfOurs"
 _PAGE = "ListBucketResult"
@@ -48,7 +50,7 @@ def take_entries(
     except UnicodeDecodeError:
         customized_response_dict[ENTRIES] = None
         return
-    except (ElementTree.ParseError, KeyError, TypeError, ValueError):
+    except (ElementTree.ParseError, KeyError, ValueError):
         return
     if entries is not None:
         response_dict["body"] = ElementTree.tostring(root)
@@ -62,31 +64,43 @@ def _entries(root: ElementTree.Element) -> list[Entry] | None:
         return None
     space += _brace
     contents = f"{space}Contents"
-    names = [f"{space}{child}" for child in ("Key", "Size", "LastModified", "ETag")]
+    key, size, modified, tag = (f"{space}{child}" for child in ("Key", "Size", "LastModified", "ETag"))
     is_encoded = root.findtext(f"{space}EncodingType") == "url"
-    entries = [_entry(one, names, is_encoded) for one in root if one.tag == contents]
+    entries = [
+        Entry(
+            _key(one.findtext(key, ""), is_encoded),
+            int(one.findtext(size, "")),
+            _nanoseconds(one.findtext(modified, "")),
+            without_quotes(one.findtext(tag, "")),
+        )
+        for one in root.iterfind(contents)
+    ]
     root[:] = [one for one in root if one.tag != contents]
     return entries
 
 
-def _entry(one: ElementTree.Element, names: list[str], is_encoded: bool) -> Entry:
-    said = {child.tag: child.text for child in one}
-    key_name, size, modified, tag = names
-    key = said[key_name] or ""
-    if is_encoded and ("%" in key or "+" in key):
-        key = unquote_to_bytes(key.replace("+", " ")).decode()
-    return Entry(
-        key, int(said[size] or ""), _nanoseconds(said[modified] or ""), without_quotes(said.get(tag) or "")
-    )
+def _key(written: str, is_encoded: bool) -> str:
+    """Raises ValueError where there is none."""
+    if not written:
+        raise ValueError("an object without a key")
+    if is_encoded and ("%" in written or "+" in written):
+        return unquote_to_bytes(written.replace("+", " ")).decode()
+    return written
 
 
 def _nanoseconds(text: str) -> int:
     """A moment such as 2026-11-01T12:00:00.123Z. Raises ValueError for one in another form."""
     fraction = text[20:-1]
-    if text[10:11] != "T" or text[19:20] not in (".", "Z") or text[-1] != "Z" or len(fraction) > _DIGITS:
+    if text[13:17:3] != "::" or text[19:20] not in (".", "Z") or text[-1] != "Z" or len(fraction) > _DIGITS:
         raise ValueError("a moment in another form")
-    moment = datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc)
-    return int(moment.timestamp()) * _SECOND + int(fraction.ljust(_DIGITS, "0"))
+    seconds = _hour(text[:13]) + 60 * int(text[14:16]) + int(text[17:19])
+    return seconds * _SECOND + int(fraction.ljust(_DIGITS, "0"))
+
+
+@lru_cache(maxsize=1000)
+def _hour(text: str) -> int:
+    """Seconds since 1970 of an hour such as 2026-11-01T12: objects of one folder often share it."""
+    return int(datetime.fromisoformat(f"{text}:00:00+00:00").timestamp())
 
 
 def without_quotes(tag: str) -> str:

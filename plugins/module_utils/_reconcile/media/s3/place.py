@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Mapping, NamedTuple, Sequence
 from urllib.parse import urlsplit
 
 from ...errors import SiteError
@@ -111,6 +111,13 @@ def why_no_key(path: str) -> str | None:
     if "." in parts or ".." in parts:
         return "has a part that is '.' or '..'"
     return None
+
+
+def are_plain(keys: Sequence[bytes]) -> bool:
+    """Whether all of some keys can be those of paths; where not, each has to be looked at by itself."""
+    text = b"\0".join([b"", *keys, b""])
+    has_odd_part = any(odd in text for odd in (b"//", b"/\0", b"\0/", b"/.", b"\0."))
+    return not has_odd_part and text.count(b"\0") == len(keys) + 1 and max(map(len, keys)) <= LONGEST_KEY
 
 
 def storage_options(given: Mapping[str, Any] | None) -> StorageOptions:

@@ -19,28 +19,24 @@ class Runs:
         self._listed = listed + b"/" if listed else b""
         self._exclude = exclude
         self._never = never
-        self._last = b""
-        self._is_entered = True
 
     def of(self, paths: Iterable[bytes]) -> Iterator[Run]:
         names: list[bytes] = []
-        prefix = None
+        prefix, is_entered = None, False
         for path in paths:
-            directory, name = _split(path)
+            cut = path.rfind(b"/") + 1
+            directory = path[:cut]
             if directory != prefix:
                 if names and prefix is not None:
                     yield Run(prefix, names)
-                names, prefix = [], directory
-            if self._enters(directory):
-                names.append(name)
+                names, prefix, is_entered = [], directory, self._enters(directory)
+            if is_entered:
+                names.append(path[cut:])
         if names and prefix is not None:
             yield Run(prefix, names)
 
     def _enters(self, directory: bytes) -> bool:
-        if directory != self._last:
-            self._last = directory
-            self._is_entered = not directory.startswith(self._never) and not self._is_excluded(directory)
-        return self._is_entered
+        return not directory.startswith(self._never) and not self._is_excluded(directory)
 
     def _is_excluded(self, directory: bytes) -> bool:
         if self._exclude is None:
@@ -51,8 +47,3 @@ class Runs:
                 return True
             end = directory.find(b"/", end + 1)
         return False
-
-
-def _split(path: bytes) -> tuple[bytes, bytes]:
-    end = path.rfind(b"/") + 1
-    return path[:end], path[end:]

@@ -12,7 +12,8 @@ from typing import AbstractSet, Callable, Iterable, Iterator, Pattern
 from ...errors import SiteError
 from ...spool import ExternalSort
 from ...text import escaped, reason_of
-from ..each import Item, Result, in_threads
+from ..each import Item, Result, in_threads, one_by_one
+from ..paths import is_below
 from ..private_folder import PrivateFolder
 from ..quick_check import Finder
 from ..store import (
@@ -31,10 +32,11 @@ from ..store import (
 from .client import THREADS, Bucket, Head, to_the_second
 from .failures import ConditionFailed, NotSupported
 from .lifecycle import notes_on_versions
-from .listing import KEYS_IN_MEMORY, Unlisted, keys_below
+from .listed import ListedObjects, keys_of
+from .listing import OBJECTS_IN_MEMORY, Unlisted, objects_below
 from .listing_check import ListingCheck
 from .page_reader import Entry
-from .place import BucketPlace, StorageOptions, why_no_key
+from .place import BucketPlace, StorageOptions, are_plain, why_no_key
 from .private import transfer
 from .private.folder import BucketFolder
 from .runs import Runs
@@ -54,6 +56,8 @@ class S3Store(MediaStore):
         self._never = tuple(folder + b"/" for folder in (HELD, *never))
         self._keeps_versions = False
         self._holds = False
+        # By directory: what its last listing said.
+        self._listed: dict[bytes, ListedObjects] = {}
         self.accepts_unconditional_delete = False
         # Where what is removed is kept; None where it is deleted for good.
         self.kept_in: BucketPlace | None = None
@@ -133,7 +137,7 @@ class S3Store(MediaStore):
         if not path:
             return PathStatus(Answer.FOUND, _directory(path))
         try:
-            return PathStatus(Answer.FOUND, self._state(path, self.bucket.head(self.key_of(path))))
+            return PathStatus(Answer.FOUND, _state(path, self.bucket.head(self.key_of(path))))
         except FileNotFoundError:
             return self._check_directory(path)
         except Blocked as error:
@@ -144,8 +148,43 @@ class S3Store(MediaStore):
     def files_among(self, paths: Iterable[bytes]) -> AbstractSet[bytes]:
         asked = sorted(set(paths))
         # What a listing shows is an object.
-        left = self.quick_check().not_found(asked)
+        unlisted = [path for path in asked if self._as_listed(path) is None]
+        left = self.quick_check().not_found(unlisted)
         return {*super().files_among(left), *set(asked).difference(left)}
+
+    def check_listed(
+        self, items: Iterable[Item], path_of: Callable[[Item], bytes | None]
+    ) -> Iterator[tuple[Item, PathStatus | None]]:
+        """By the listing, once the service was seen to say the same of an object that it was asked for."""
+        left = iter(items)
+        for item in left:
+            path = path_of(item)
+            answer = None if path is None else self.check(path)
+            yield item, answer
+            if path is not None:
+                yield from self._checked(left, path_of, is_believed=answer == self._as_listed(path))
+
+    def _checked(
+        self, items: Iterable[Item], path_of: Callable[[Item], bytes | None], is_believed: bool
+    ) -> Iterator[tuple[Item, PathStatus | None]]:
+        def checked(item: Item) -> PathStatus | None:
+            path = path_of(item)
+            if path is None:
+                return None
+            return (self._as_listed(path) if is_believed else None) or self.check(path)
+
+        return one_by_one(checked, items) if is_believed else self.each(checked, items)
+
+    def _as_listed(self, path: bytes) -> PathStatus | None:
+        """What the listings of this run said of a path; None if they did not show it."""
+        key = self._key_or_none(path)
+        if key is None:
+            return None
+        for directory, listed in self._listed.items():
+            entry = listed.get(key) if is_below(path, directory) else None
+            if entry:
+                return PathStatus(Answer.FOUND, _state(path, entry))
+        return None
 
     def _check_directory(self, path: bytes) -> PathStatus:
         """A path at which there is no object is a directory if one lies below it."""
@@ -155,17 +194,12 @@ class S3Store(MediaStore):
             return PathStatus(Answer.UNREADABLE, None, reason_of(error))
         return PathStatus(Answer.FOUND, _directory(path)) if page.entries else PathStatus(Answer.ABSENT)
 
-    def _state(self, path: bytes, head: Head) -> FileState:
-        seconds = to_the_second(head.modified_ns)
-        tag = f"{head.tag} {head.version}".strip()
-        # It was written within that second.
-        return FileState("file", 0, _number(path), head.size, seconds, seconds + _SECOND - 1, tag)
-
     def check_in(self, run: Run, name: bytes) -> PathStatus:
         return self.check(run.prefix + name)
 
     def forget(self) -> None:
-        """Nothing is remembered."""
+        """Drop the listings; nothing else is remembered."""
+        self._listed.clear()
 
     def checksum(self, path: bytes, algorithm: str) -> str | None:
         try:
@@ -208,12 +242,18 @@ class S3Store(MediaStore):
             return
         runs = Runs(directory, exclude, self._never)
         is_there = not directory
-        for keys in keys_below(self.bucket, prefix):
+        listed = ListedObjects() if in_order else None
+        if listed:
+            self._listed[directory] = listed
+        for lines in objects_below(self.bucket, prefix):
             is_there = True
-            if isinstance(keys, Unlisted):
-                self.unreadable.add((self._path_of(keys.prefix.encode()).rstrip(b"/"), keys.reason))
+            if isinstance(lines, Unlisted):
+                path = lines.prefix[len(self._place.prefix) :].encode()
+                self.unreadable.add((path.rstrip(b"/"), lines.reason))
                 continue
-            yield from runs.of(self._paths(keys))
+            if listed:
+                listed.add(lines)
+            yield from runs.of(self._paths(keys_of(lines)))
         if not is_there:
             self.unreadable.add((directory, "there is no object in it"))
 
@@ -223,18 +263,20 @@ class S3Store(MediaStore):
         except Blocked:
             return None
 
-    def _path_of(self, key: bytes) -> bytes:
-        return key[len(self._place.prefix.encode()) :]
-
-    def _paths(self, keys: list[bytes]) -> Iterator[bytes]:
+    def _paths(self, keys: list[bytes]) -> list[bytes]:
         """The paths of keys; those that are none are noted."""
+        start = len(self._place.prefix.encode())
+        if are_plain(keys):
+            return [key[start:] for key in keys]
+        paths = []
         for key in keys:
-            path = self._path_of(key)
+            path = key[start:]
             why = why_no_key(key.decode())
             if not why:
-                yield path
+                paths.append(path)
             elif not path.startswith(self._never):
                 self.no_paths.add((path, f"its key {why}, so no path leads to it"))
+        return paths
 
     def names(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:
         try:
@@ -272,7 +314,7 @@ class S3Store(MediaStore):
         return ListingCheck(self.bucket, self._place.prefix, self._key_or_none)
 
     def sorted_names_there(self, directory: bytes) -> Iterator[list[bytes]]:
-        names = ExternalSort(KEYS_IN_MEMORY)
+        names = ExternalSort(OBJECTS_IN_MEMORY)
         try:
             for some in self._names(directory):
                 names.extend(some)
@@ -296,22 +338,22 @@ class S3Store(MediaStore):
 
     def remove(self, path: bytes, state: FileState) -> None:
         key = self.key_of(path)
-        self._require_same(path, key, state)
-        tag, version = _tag_and_version(state)
+        head = self._require_same(path, key, state)
         try:
-            deleted = self.bucket.delete(key, if_match=tag)
+            deleted = self.bucket.delete(key, if_match=head.tag)
         except (ConditionFailed, FileNotFoundError):
             raise Changed("it was removed or written to at the last moment") from None
-        if version and deleted.is_marker:
-            self._delete_version(key, version, deleted.version)
+        if head.version and deleted.is_marker:
+            self._delete_version(key, head.version, deleted.version)
 
-    def _require_same(self, path: bytes, key: str, state: FileState) -> None:
+    def _require_same(self, path: bytes, key: str, state: FileState) -> Head:
         try:
-            now = self._state(path, self.bucket.head(key))
+            head = self.bucket.head(key)
         except FileNotFoundError:
             raise Changed("it was already removed") from None
-        if now != state:
+        if _state(path, head) != state:
             raise Changed("another file is in its place, or it was written to")
+        return head
 
     def _delete_version(self, key: str, version: str, marker: str) -> None:
         """Delete the version that a marker has hidden, if it was the latest; else take the marker away."""
@@ -327,7 +369,7 @@ class S3Store(MediaStore):
 
     def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> MovedOut:
         key = self.key_of(path)
-        checked = Entry(key, state.size, state.mtime_ns, _tag_and_version(state)[0])
+        checked = Entry(key, state.size, state.mtime_ns, state.tag)
         return transfer.move(self.bucket, checked, transfer.in_bucket(folder), name)
 
     def check_put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
@@ -357,9 +399,11 @@ def _directory(path: bytes) -> FileState:
     return FileState("directory", 0, _number(path), 0, 0, 0)
 
 
-def _tag_and_version(state: FileState) -> tuple[str, str]:
-    tag, _space, version = state.tag.partition(" ")
-    return tag, version
+def _state(path: bytes, object_: Head | Entry) -> FileState:
+    """The state of an object. Its version is none of it: the same content of the same second is as good."""
+    seconds = to_the_second(object_.modified_ns)
+    # It was written within that second.
+    return FileState("file", 0, _number(path), object_.size, seconds, seconds + _SECOND - 1, object_.tag)
 
 
 def _number(path: bytes) -> int:

@@ -69,7 +69,7 @@ class CandidatesPlanner(OrphansPlanner):
             for directory, paths in self._candidates.items():
                 not_judged, unreferenced = self.not_judged, self.unreferenced
                 pairs = (pair for some in paths.lists() for pair in merge.beside(some))
-                for (path, is_referenced), answer in self.store.each(self._asked_for, pairs):
+                for (path, is_referenced), answer in self.store.check_listed(pairs, self._judged_path):
                     file = Seen(path, None, True) if is_referenced else self._judged(path, answer)
                     if file:
                         seen.append(file)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from dataclasses import replace
+from itertools import chain as chained
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Set, Tuple
 
 from ...config.options import SET_VALUE
@@ -32,18 +33,16 @@ Counts = Dict[str, Dict[str, int]]
 Restricted = Dict[RowKey, List[Link]]
 
 
-class DependentRow(NamedTuple):
-    """A row that is deleted or updated with records, by its key."""
+class DependentRows(NamedTuple):
+    """Some rows of a table that are deleted or updated with records: the key of each, and these records."""
 
     verb: str
     table: Table
-    key: RowKey
-    records: Iterable[RowKey]
+    rows: Sequence[tuple[RowKey, Iterable[RowKey]]]
 
-    @property
-    def shown(self) -> str:
-        """The row in words for people: its table and its key."""
-        return f"{self.table.name} {', '.join(map(escaped_value, self.key))}"
+    def shown(self, key: RowKey) -> str:
+        """One of the rows in words for people: its table and its key."""
+        return f"{self.table.name} {', '.join(map(escaped_value, key))}"
 
 
 class CascadeRow(NamedTuple):
@@ -67,8 +66,8 @@ class Cascade(ABC):
         """Rows to delete and to update, by table."""
 
     @abstractmethod
-    def rows(self) -> Iterator[DependentRow]:
-        """All these rows by their keys; inside a transaction they are locked."""
+    def rows(self) -> Iterator[DependentRows]:
+        """All these rows by their keys, each once; inside a transaction they are locked."""
 
     @abstractmethod
     def rows_to_archive(self) -> Iterator[CascadeRow]:
@@ -147,9 +146,9 @@ class SetCascade(Cascade):
     def counts(self) -> Counts:
         result: Counts = {}
         for chain in self._chains:
-            count = self._done.get(chain, self._read.get(chain))
+            count = self._done.get(chain)
             if count is None:
-                count = self._count(chain)
+                count = self._known(chain)
             if count:
                 is_deleted = chain.last.action == "delete"
                 result[chain.last.child.name] = {
@@ -158,13 +157,13 @@ class SetCascade(Cascade):
                 }
         return result
 
-    def rows(self) -> Iterator[DependentRow]:
+    def rows(self) -> Iterator[DependentRows]:
         for chain in self._chains:
             verb = "deleted" if chain.last.action == "delete" else "updated"
             count = 0
-            for record, key in self._database.dependent_keys(self._root, chain.steps, self._keys):
-                count += 1
-                yield DependentRow(verb, chain.last.child, key, [record])
+            for some in self._database.dependent_keys(self._root, chain.steps, self._keys):
+                count += len(some)
+                yield DependentRows(verb, chain.last.child, [(key, (record,)) for record, key in some])
             self._read[chain] = count
 
     def rows_to_archive(self) -> Iterator[CascadeRow]:
@@ -199,8 +198,8 @@ class SetCascade(Cascade):
 
     def _apply(self, chain: _Chain) -> int:
         link = chain.last
-        # What was archived is what is removed, and no row beside it.
-        wanted = self._archived[chain] if chain in self._archived else self._count(chain)
+        # What was archived, or else read and locked, is what is removed, and no row beside it.
+        wanted = self._known(chain)
         if link.action == "delete":
             doing = f"deleting rows of {link.child.name}"
             done = self._database.delete_dependents(self._root, chain.steps, self._keys)
@@ -213,8 +212,12 @@ class SetCascade(Cascade):
         _must_be_all(doing, done, wanted)
         return done
 
-    def _count(self, chain: _Chain) -> int:
-        return self._database.count_dependents(self._root, chain.steps, self._keys)
+    def _known(self, chain: _Chain) -> int:
+        """How many rows are at the end of a chain, as far as that is known without counting them."""
+        count = self._archived.get(chain, self._read.get(chain))
+        if count is None:
+            return self._database.count_dependents(self._root, chain.steps, self._keys)
+        return count
 
 
 def _chains(dependents: Dependents, table: Table, before: tuple[Link, ...]) -> Iterator[_Chain]:
@@ -259,13 +262,12 @@ class KeyCascade(Cascade):
                 result.setdefault(table.name, {"deleted": 0, "updated": 0})["updated"] += len(reached)
         return result
 
-    def rows(self) -> Iterator[DependentRow]:
+    def rows(self) -> Iterator[DependentRows]:
         for table, keys in self._deleted.items():
-            for key in sorted(keys, key=repr):
-                yield DependentRow("deleted", table, key, self._origins[table, key])
+            rows = [(key, self._origins[table, key]) for key in sorted(keys, key=repr)]
+            yield DependentRows("deleted", table, rows)
         for table, reached in self._updated().items():
-            for key in sorted(reached, key=repr):
-                yield DependentRow("updated", table, key, reached[key])
+            yield DependentRows("updated", table, [(key, reached[key]) for key in sorted(reached, key=repr)])
 
     def rows_to_archive(self) -> Iterator[CascadeRow]:
         for table, keys in self._deleted.items():
@@ -367,7 +369,7 @@ class KeyCascade(Cascade):
         if link.keeps and not link.child.has_primary_key:
             # It matters only that there are such rows, and those of a view have no address.
             return [(parent, ()) for parent in database.with_dependents(link.parent, steps, keys)]
-        return list(database.dependent_keys(link.parent, steps, keys))
+        return list(chained.from_iterable(database.dependent_keys(link.parent, steps, keys)))
 
 
 def _must_be_all(doing: str, done: int, wanted: int) -> None:

@@ -20,7 +20,7 @@ from ...config.site import Site
 from ...errors import QuarantineError, StateError
 from ...media.disk.folder import DiskFolder
 from ...media.private_folder import NewFile, PrivateFolder
-from ...text import escaped
+from ...text import escaped, remedy
 from ..place import Place, inside, make_folder, open_folder, path_of, place_of, shown
 
 # The parts: which database and media store belong to the site; what earlier runs found; which fields the
@@ -202,12 +202,14 @@ class State:
         try:
             yield
         except (OSError, QuarantineError) as error:
-            why = f"{error.strerror}." if isinstance(error, OSError) else error
             option = "state_directory" if self._site.quarantine is None else "quarantine"
+            what_to_do = f"Let this user write to its folder, or set {option} to another one."
+            why = f"{error}"
+            if isinstance(error, OSError):
+                why, what_to_do = f"{error.strerror}.", remedy(error, what_to_do)
             raise StateError(
                 f"the state '{escaped(self._path_of(name or self._name))}' could not be {done}: {why} It "
-                "says what earlier runs know of a site, so nothing was removed. Let this user write to its "
-                f"folder, or set {option} to another one."
+                f"says what earlier runs know of a site, so nothing was removed. {what_to_do}"
             ) from None
 
 
@@ -221,7 +223,8 @@ def locked_beside(site: Site) -> Iterator[None]:
         except OSError as error:
             raise StateError(
                 f"the lock of the site cannot be made in '{shown(_folder_of(site))}': {error.strerror}. "
-                "Nothing was removed. Let this user write there, or set state_directory to another folder."
+                "Nothing was removed. "
+                + remedy(error, "Let this user write there, or set state_directory to another folder.")
             ) from None
         yield
 

@@ -15,7 +15,7 @@ import pytest
 from engine.errors import QuarantineError
 from engine.media.store import HELD
 from engine.quarantine import store as quarantine
-from helpers.builders import Site, found, planned, run
+from helpers.builders import Site, found, guards, planned, run
 from helpers.removers import Deleting, Keeping, applied
 
 pytestmark = pytest.mark.promise(2)
@@ -150,3 +150,30 @@ def test_a_file_that_cannot_go_back_after_a_kill_stops_the_next_run(
     with pytest.raises(QuarantineError, match="cannot be put back: 'p' is a symbolic link"):
         run(sqlite_with_orphan.missing(quarantine=kept_in))
     assert sorted(sqlite_with_orphan.images) == ["p/kept.jpg", "p/lost.jpg"]
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("check", [True, False])
+def test_nothing_is_put_back_below_the_mount_point_of_a_disk_that_is_not_mounted(
+    sqlite_with_orphan: Site, kept_in: str, tmp_path: Path, check: bool
+) -> None:
+    """After a power cut the disk may lack: what is put back then is hidden once it is mounted again."""
+    run(sqlite_with_orphan.orphans(quarantine=kept_in, exclude=["*"], accept=[]))
+    killed(sqlite_with_orphan, Keeping, quarantine=kept_in)
+    os.rename(sqlite_with_orphan.media.root, tmp_path / "disk")
+    os.makedirs(sqlite_with_orphan.media.path("p"))
+    plan, _outcome = run(sqlite_with_orphan.orphans(quarantine=kept_in, accept=[]), check)
+    assert "other_media" in guards(plan)
+    assert sqlite_with_orphan.media.files == set()
+    os.rename(sqlite_with_orphan.media.root, tmp_path / "mount point")
+    os.rename(tmp_path / "disk", sqlite_with_orphan.media.root)
+    run(sqlite_with_orphan.missing(quarantine=kept_in, accept=[]))
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
+
+
+@pytest.mark.promise(10)
+def test_nothing_is_put_back_where_the_marker_lacks(sqlite_with_orphan: Site, kept_in: str) -> None:
+    killed(sqlite_with_orphan, Keeping, quarantine=kept_in)
+    plan, _outcome = run(sqlite_with_orphan.orphans(quarantine=kept_in, marker=".here"))
+    assert "marker" in guards(plan)
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg"}

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -82,3 +84,38 @@ def test_a_folder_of_the_batch_that_was_exchanged_for_a_link_leads_nowhere(
     assert site_with_batches.run("restore", "latest", "--force") == Exit.DONE
     assert site_with_batches.files == {"first.jpg"}
     assert (private / "000000000").read_text() == "secret"
+
+
+def _unmount(site: Any) -> None:
+    """Leave an empty folder in the place of the media, as where their disk is not mounted."""
+    media = site.folder / "media"
+    media.rename(site.folder / "disk")
+    media.mkdir()
+
+
+def _take_another_database(site: Any) -> None:
+    """Describe the site with the database of another one, as that of staging."""
+    shutil.copy(site.folder / "db.sqlite3", site.folder / "staging.sqlite3")
+    described = site.folder / "config" / "sites" / "kit.json"
+    described.write_text(described.read_text().replace("db.sqlite3", "staging.sqlite3"))
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize(
+    ("mistake", "guard"), [(_unmount, "other_media"), (_take_another_database, "other_database")]
+)
+def test_nothing_leaves_the_quarantine_for_another_site_than_it_came_from(
+    site_with_batches: Any, capsys: Any, mistake: Any, guard: str
+) -> None:
+    """What is restored below a mount point is hidden once the disk is mounted again."""
+    mistake(site_with_batches)
+    for last in ("--dry-run", "--force"):
+        assert site_with_batches.run("restore", "latest", last) == Exit.REFUSED
+        said = capsys.readouterr().err
+        assert f"refused by the guard {guard}: " in said
+        assert "Nothing was restored." in said
+    assert list((site_with_batches.folder / "media").rglob("*.jpg")) == []
+    assert len(site_with_batches.batches) == 2
+    assert site_with_batches.run("restore", "latest", "--force", "--accept", guard) == Exit.DONE
+    back = list(Path(site_with_batches.folder / "media").rglob("*.jpg"))
+    assert [file.name for file in back] == ["second.jpg"]

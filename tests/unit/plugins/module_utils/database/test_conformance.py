@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tracemalloc
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 
@@ -297,7 +298,8 @@ def test_dependent_rows_are_counted_and_found(opened: Database) -> None:
     assert opened.count_dependents(photo, remarks, keys[:2]) == 2
     assert opened.with_dependents(photo, remarks, keys) == set(keys[:2])
     assert opened.count_dependents(photo, notes, []) == 0
-    children = opened.dependent_keys(photo, [(notes[0][0], opened.table("note"))], keys[:1])
+    lists = opened.dependent_keys(photo, [(notes[0][0], opened.table("note"))], keys[:1])
+    children = chain.from_iterable(lists)
     assert sorted((int(up[0]), int(down[0])) for up, down in children) == [(1, 1), (1, 2)]
 
 

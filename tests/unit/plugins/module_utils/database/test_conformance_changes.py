@@ -11,12 +11,14 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from engine.database import connect
 from engine.database.base import Database
+from engine.database.catalog import Table
 from engine.errors import BusyError, DatabaseError
 from engine.system import host
 from helpers.databases import TestDatabase
@@ -92,9 +94,8 @@ def test_rows_reference_another_row_instead_and_back(
     key, value = found
     assert [key] == photo_keys(opened, 3)
     before = photos_with_notes.rows("SELECT id, photo_id FROM note ORDER BY id")
-    keys = [
-        row for _photo, row in opened.dependent_keys(photo, notes_of_photos(opened), photo_keys(opened, 1))
-    ]
+    [some] = opened.dependent_keys(photo, notes_of_photos(opened), photo_keys(opened, 1))
+    keys = [row for _photo, row in some]
     archived = [row["row"] for _key, row in opened.rows_for_archive(note, keys)]
     with opened.transaction():
         assert opened.set_values(note, {"photo_id": value}, keys) == len(keys) == 2
@@ -142,7 +143,64 @@ def _comes_back(site: TestDatabase, implementation: Implementation) -> None:
             assert database.has_row(table, {name: row["row"][name] for name in row["key"]})
             assert database.has_identical_row(table, row["key"], row["row"])
             assert database.count_identical_rows(table, row["row"]) == 1
+        _comes_back_together(database, table, [row["row"] for row in archived])
     assert implementation.read_all(site, "photo") == before
+
+
+def _comes_back_together(database: Database, table: Table, rows: list[dict[str, Any]]) -> None:
+    keys = [row.key for row in rows_of(database)]
+    with database.transaction():
+        assert database.delete(table, keys) == 2
+        assert database.reinsert_all(table, rows[:1]) == 1
+        assert not database.have_identical_rows(table, rows)
+        assert database.delete(table, keys) == 1
+        assert database.reinsert_all(table, rows) == 2
+        assert database.have_identical_rows(table, rows)
+        # Some databases say how many were inserted, and others refuse all of them.
+        with suppress(DatabaseError), database.savepoint():
+            assert database.reinsert_all(table, rows) == 0
+        assert database.have_identical_rows(table, rows)
+
+
+def test_rows_of_many_values_come_back_by_several_statements(
+    photos_with_notes: TestDatabase, opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(opened.dialect), "most_values", 3)
+    photo = opened.table("photo")
+    photos_with_notes.run("DELETE FROM remark; DELETE FROM note")
+    rows = [row["row"] for _key, row in opened.rows_for_archive(photo, photo_keys(opened, 1, 2, 3))]
+    with opened.transaction():
+        assert opened.delete(photo, photo_keys(opened, 1, 2, 3)) == 3
+        assert opened.reinsert_all(photo, rows) == 3
+        assert opened.have_identical_rows(photo, rows)
+        assert not opened.have_identical_rows(photo, [*rows[:2], {**rows[2], "image": "p/other.jpg"}])
+
+
+def test_rows_that_others_reference_are_found_together(opened: Database) -> None:
+    photo, keys = opened.table("photo"), photo_keys(opened, 1, 3)
+    absent = {int: 99, str: "99"}[type(keys[0][0])]
+    wanted = [keys[0], (absent,), keys[1], keys[0]]
+    assert opened.those_there(photo, ["id"], wanted) == {0, 2, 3}
+    assert opened.those_there(photo, ["image"], [("p/3.jpg",), ("p/9.jpg",)]) == {0}
+
+
+def test_cleared_columns_are_set_back_together_unless_somebody_filled_one(
+    photos_with_notes: TestDatabase, opened: Database
+) -> None:
+    note, notes = opened.table("note"), "SELECT id, photo_id FROM note ORDER BY id"
+    before = photos_with_notes.rows(notes)
+    [some] = opened.dependent_keys(
+        opened.table("photo"), notes_of_photos(opened), photo_keys(opened, 1, 2, 3)
+    )
+    archived = [row["row"] for _key, row in opened.rows_for_archive(note, [key for _photo, key in some])]
+    photos_with_notes.run("UPDATE note SET photo_id = NULL")
+    with opened.transaction():
+        assert opened.restore_all_cleared(note, archived) == 3
+        assert opened.have_identical_rows(note, archived)
+    assert photos_with_notes.rows(notes) == before
+    photos_with_notes.run("UPDATE note SET photo_id = NULL WHERE id = 1")
+    with opened.transaction():
+        assert opened.restore_all_cleared(note, archived) == 1
 
 
 def test_rows_are_archived_each_with_the_record_it_depends_on(opened: Database) -> None:

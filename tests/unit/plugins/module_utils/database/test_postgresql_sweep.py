@@ -8,8 +8,10 @@ from __future__ import annotations
 import time
 from typing import Any, Iterator
 
+import psycopg2
 import pytest
 
+from engine.config.site import Column
 from engine.database import connect
 from engine.database.base import Database
 from engine.database.postgresql import database as postgresql_module
@@ -96,6 +98,40 @@ def test_each_row_is_read_once_wherever_it_lies(postgresql: TestDatabase) -> Non
         "kept": [("child kept",), ("parent kept",)],
         "fast": [("fast",)],
     }
+
+
+@pytest.mark.parametrize(
+    ("partition", "detached", "left"), [("photo_1", "one", [b"two"]), ("photo_2", "two", [b"one"])]
+)
+def test_a_partition_that_is_being_detached_is_read(
+    postgresql: TestDatabase, partition: str, detached: str, left: list[bytes]
+) -> None:
+    """Until that is finished, its rows are no more in its table, and it is no table of its own yet."""
+    ((version,),) = postgresql.rows("SELECT current_setting('server_version_num')::int")
+    if version < 140_000:
+        pytest.skip("before PostgreSQL 14, a partition is detached at once")
+    postgresql.run(
+        "CREATE TABLE photo (image text, n integer) PARTITION BY LIST (n);"
+        "CREATE TABLE photo_1 PARTITION OF photo FOR VALUES IN (1);"
+        "CREATE TABLE photo_2 PARTITION OF photo FOR VALUES IN (2) PARTITION BY LIST (image);"
+        "CREATE TABLE photo_2_x PARTITION OF photo_2 DEFAULT;"
+        "INSERT INTO photo VALUES ('one', 1), ('two', 2)"
+    )
+    detach_without_an_end(postgresql, partition)
+    with connect(postgresql.url, read_only=True) as database:
+        assert list(database.references([Column("photo", "image")])) == [left]
+        assert all_texts(database) == {"photo": [(path.decode(),) for path in left], partition: [(detached,)]}
+
+
+def detach_without_an_end(database: TestDatabase, partition: str) -> None:
+    """Detach a partition while another session uses its table, and give up."""
+    with database.connect() as reading, database.connect() as detaching:
+        reading.autocommit = False
+        reading.cursor().execute("SELECT * FROM photo")
+        cursor = detaching.cursor()
+        cursor.execute("SET statement_timeout = 200")
+        with pytest.raises(psycopg2.errors.QueryCanceled):
+            cursor.execute(f"ALTER TABLE photo DETACH PARTITION {partition} CONCURRENTLY")
 
 
 @pytest.fixture

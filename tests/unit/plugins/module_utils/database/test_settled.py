@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import time
 from contextlib import closing
 from typing import Any
 
@@ -17,10 +18,20 @@ from engine.database.postgresql.libpq import LibpqConnection
 from engine.errors import BusyError, DatabaseError
 from helpers.builders import Media, Site, guards, reasons, run
 from helpers.databases import TestDatabase
+from helpers.implementations import PHOTO
 
 IMAGE = Column("photo", "image")
 # As a site must not be when a cleanup works on it.
-CARELESS = {"synchronous_commit": "off", "standard_conforming_strings": "off", "row_security": "on"}
+CARELESS = {
+    "synchronous_commit": "off",
+    "standard_conforming_strings": "off",
+    "row_security": "on",
+    "session_replication_role": "replica",
+    "zero_damaged_pages": "on",
+    "gin_fuzzy_search_limit": "1",
+    "array_nulls": "off",
+    "idle_in_transaction_session_timeout": "200ms",
+}
 
 
 @pytest.fixture
@@ -28,7 +39,7 @@ def careless(postgresql: TestDatabase) -> TestDatabase:
     """A database in which each session begins with careless settings."""
     ((name,),) = postgresql.rows("SELECT current_database()")
     for setting, value in CARELESS.items():
-        postgresql.run(f"ALTER DATABASE {name} SET {setting} = {value}")
+        postgresql.run(f"ALTER DATABASE {name} SET {setting} = '{value}'")
     return postgresql
 
 
@@ -89,6 +100,11 @@ WANTED = {
     "row_security": "off",
     "lock_timeout": "10s",
     "bytea_output": "hex",
+    "session_replication_role": "origin",
+    "zero_damaged_pages": "off",
+    "gin_fuzzy_search_limit": "0",
+    "array_nulls": "on",
+    "idle_in_transaction_session_timeout": "15min",
 }
 
 
@@ -168,6 +184,54 @@ def test_a_deletion_is_durable_where_the_server_does_not_wait(careless: TestData
     )
     run(site.missing(accept=["empty_media_root", "delete_trigger:photo"]))
     assert set(site.database.rows("SELECT how FROM seen")) == {("on",)}
+
+
+@pytest.mark.promise(10)
+def test_foreign_keys_hold_where_the_server_lets_them_rest(careless: TestDatabase) -> None:
+    careless.run(f"{PHOTO}; CREATE TABLE note (id integer PRIMARY KEY, photo_id integer REFERENCES photo)")
+    careless.insert("photo", [{"id": 1, "image": "p/1.jpg"}])
+    careless.insert("note", [{"id": 1, "photo_id": 1}])
+    with connect(careless.url, read_only=False) as database:
+        photo = database.table("photo")
+        with pytest.raises(DatabaseError, match="foreign key"), database.transaction():
+            database.delete(photo, [("1",)])
+    assert careless.rows("SELECT id FROM photo") == [(1,)]
+
+
+@pytest.mark.promise(10)
+def test_an_array_comes_back_with_what_it_has_not(careless: TestDatabase) -> None:
+    careless.run(f"{PHOTO}; ALTER TABLE photo ADD tags text[]")
+    careless.run("INSERT INTO photo (id, image, tags) VALUES (1, 'p/1.jpg', ARRAY['a', NULL])")
+    with connect(careless.url, read_only=False) as database:
+        photo = database.table("photo")
+        [(_key, archived)] = database.rows_for_archive(photo, [("1",)])
+        with database.transaction():
+            database.delete(photo, [("1",)])
+            assert database.reinsert(photo, archived["row"])
+    assert careless.rows("SELECT tags FROM photo") == [(["a", None],)]
+
+
+@pytest.mark.promise(1)
+def test_a_role_that_may_not_mend_a_setting_is_refused(careless: TestDatabase) -> None:
+    """Rows of a damaged page would be left out, without an error."""
+    careless.run("DROP ROLE IF EXISTS weak; CREATE ROLE weak LOGIN")
+    try:
+        with pytest.raises(DatabaseError, match=r"permission denied to set parameter .*Grant the privilege"):
+            connect(careless.url.replace("//postgres:", "//weak:", 1), read_only=True)
+    finally:
+        careless.run("DROP ROLE weak")
+
+
+def test_a_transaction_takes_its_time(careless: TestDatabase) -> None:
+    careless.run(PHOTO)
+    ((version,),) = careless.rows("SELECT current_setting('server_version_num')::int")
+    if version >= 170_000:
+        ((name,),) = careless.rows("SELECT current_database()")
+        careless.run(f"ALTER DATABASE {name} SET transaction_timeout = '200ms'")
+    with connect(careless.url, read_only=False) as database, database.transaction():
+        assert database.delete(database.table("photo"), [("1",)]) == 0
+        time.sleep(0.4)
+        assert database.delete(database.table("photo"), [("1",)]) == 0
 
 
 @pytest.mark.promise(9)

@@ -313,6 +313,21 @@ def test_of_what_cannot_be_read_a_bounded_list_is_kept_and_all_is_counted(kit: L
 
 
 @pytest.mark.each_service
+@pytest.mark.parametrize("directory", [b"", b"d"])
+def test_what_was_listed_is_checked_with_the_answers_that_each_file_gives(
+    kit: LocalKit, store: MediaStore, directory: bytes
+) -> None:
+    kit.write(*(b"d/" + name for name in HOSTILE if kit.can_hold(name)), b"d/empty", b"d/x/1", b"d0")
+    kit.write(b"d/empty", content=b"")
+    items = [(path, path[-1:] != b"1") for path in walked(store, directory)]
+    answers = list(store.check_listed(items, lambda item: item[0] if item[1] else None))
+    assert [item for item, _answer in answers] == items
+    assert [answer for _item, answer in answers] == [
+        store.check(path) if is_asked else None for path, is_asked in items
+    ]
+
+
+@pytest.mark.each_service
 def test_names_and_patterns_find_files(kit: LocalKit, store: MediaStore) -> None:
     kit.write(b"c/a/1.jpg", b"c/a/2.png", b"c/b/1.jpg", b"c/a/deep/1.jpg")
     jpg, anything = re.compile(rb"[^/]*\.jpg"), re.compile(rb"[^/]*", re.DOTALL)

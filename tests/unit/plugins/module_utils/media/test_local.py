@@ -256,7 +256,7 @@ def test_a_media_root_that_must_not_be_read_is_told_with_advice(public_media: Me
 
     told = as_nobody(check)
     os.chmod(public_media.root, 0o755)
-    assert "Permission denied. Run as a user who may read it (become, become_user)." in told
+    assert "Permission denied. Name a user who may read it in the description of the site (user)." in told
 
 
 def test_a_media_root_may_be_a_link(media: Media, tmp_path: Path) -> None:

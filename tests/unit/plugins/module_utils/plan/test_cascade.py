@@ -104,7 +104,8 @@ def test_a_row_that_loses_two_columns_belongs_by_each_to_its_own_record(sqlite_s
         }
         assert archived == {("cover", 1), ("back", 2)}
         [shown] = going.rows()
-        assert sorted(shown.records) == [(1,), (2,)]
+        [(_key, records)] = shown.rows
+        assert sorted(records) == [(1,), (2,)]
         assert going.counts() == {"album": {"deleted": 0, "updated": 1}}
 
 

@@ -251,4 +251,6 @@ def test_a_quarantine_that_cannot_be_made_is_told(kept: Any, public_media: Any) 
             quarantine.prepared(os.path.dirname(public_media.root) + b"/kept")
         return str(refused.value)
 
-    assert as_nobody(make).endswith("cannot be created: Permission denied. Nothing was removed.")
+    assert as_nobody(make).endswith(
+        "cannot be created: Permission denied. Nothing was removed. Let this user write there."
+    )

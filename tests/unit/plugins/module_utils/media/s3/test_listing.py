@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from engine.media.s3 import listing
 from engine.media.s3.client import LARGEST_PAGE, Page
 from engine.media.s3.failures import BucketError
-from engine.media.s3.listing import Unlisted, keys_below
+from engine.media.s3.listed import keys_of
+from engine.media.s3.listing import Unlisted, objects_below
 from engine.media.s3.listing_check import ListingCheck
 from engine.media.s3.page_reader import Entry
 
@@ -54,7 +55,8 @@ class Service:
 
 
 def listed(service: Any, prefix: str = "media/") -> list[bytes]:
-    return [key for keys in keys_below(service, prefix) for key in (keys if isinstance(keys, list) else [])]
+    found = objects_below(service, prefix)
+    return [key for lines in found if isinstance(lines, list) for key in keys_of(lines)]
 
 
 @given(KEYS, st.randoms(use_true_random=False), st.integers(1, 50), st.integers(1, 8))
@@ -70,17 +72,17 @@ def test_keys_come_in_byte_order_whatever_the_order_of_the_service(
         random.shuffle(shuffled)
     patch = pytest.MonkeyPatch()
     with patch.context() as patched:
-        patched.setattr(listing, "KEYS_IN_MEMORY", in_memory)
+        patched.setattr(listing, "OBJECTS_IN_MEMORY", in_memory)
         assert listed(Service(shuffled, page)) == sorted(key.encode() for key in below)
 
 
 def test_what_cannot_be_listed_is_said_and_all_else_is_listed() -> None:
     keys = [f"media/{folder}/{number}" for folder in "abc" for number in range(10)]
-    found = list(keys_below(Service(keys, 100, broken="media/b/"), "media/"))  # type: ignore[arg-type]
+    found = list(objects_below(Service(keys, 100, broken="media/b/"), "media/"))  # type: ignore[arg-type]
     assert [part for part in found if isinstance(part, Unlisted)] == [
         Unlisted("media/b/", "the service asks to slow down")
     ]
-    assert [key for part in found if isinstance(part, list) for key in part] == [
+    assert [key for part in found if isinstance(part, list) for key in keys_of(part)] == [
         key.encode() for key in sorted(keys) if "/b/" not in key
     ]
 
@@ -91,7 +93,7 @@ def test_a_service_that_lists_something_else_is_not_believed() -> None:
         def pages(self, prefix: str = "", *more: Any, **how: Any) -> Iterator[Page]:
             return super().pages("", *more, **how)
 
-    found = list(keys_below(Careless(["media/a", "neighbour/b"], 100), "media/"))  # type: ignore[arg-type]
+    found = list(objects_below(Careless(["media/a", "neighbour/b"], 100), "media/"))  # type: ignore[arg-type]
     assert [part.reason for part in found if isinstance(part, Unlisted)] == [
         "the service lists keys that do not begin with what was asked for"
     ]
@@ -139,7 +141,7 @@ def _peak_of_listing(folders: int, in_each: int) -> int:
 
     tracemalloc.start()
     try:
-        assert sum(map(len, keys_below(Simulated(), "media/"))) == folders * in_each  # type: ignore[arg-type]
+        assert sum(map(len, objects_below(Simulated(), "media/"))) == folders * in_each  # type: ignore[arg-type]
         _now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -149,7 +151,7 @@ def _peak_of_listing(folders: int, in_each: int) -> int:
 @pytest.mark.promise(11)
 @pytest.mark.parametrize("folders", [1, 40])
 def test_a_listing_holds_a_bounded_number_of_keys(folders: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "KEYS_IN_MEMORY", 200)
+    monkeypatch.setattr(listing, "OBJECTS_IN_MEMORY", 200)
     assert _peak_of_listing(folders, 64_000 // folders) < 1 << 20, "all of them would be four times as much"
 
 

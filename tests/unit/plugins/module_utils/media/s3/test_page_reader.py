@@ -146,3 +146,24 @@ def test_what_is_no_page_is_an_error_and_no_empty_listing(
 def test_a_key_that_is_not_utf8_is_no_other_key(page_of: Callable[..., Page]) -> None:
     with pytest.raises(BucketError, match="a key that is not UTF-8"):
         page_of(xml(contents("media/%FF.jpg"), encoding="url"))
+
+
+def test_botocore_reads_no_object_that_was_taken_out_of_a_page(page_of: Callable[..., Page]) -> None:
+    """It would read the whole page twice: for what it returns, and before that for errors."""
+    left: list[bytes] = []
+
+    def note(response_dict: dict[str, Any], **_more: Any) -> None:
+        left.append(response_dict["body"])
+
+    bucket = Bucket("kit", OPTIONS)
+    body = xml(contents("media/a.jpg"), more="<CommonPrefixes><Prefix>media/x/</Prefix></CommonPrefixes>")
+    events = bucket.client.meta.events
+    events.register(
+        "before-send.s3",
+        lambda **_request: AWSResponse("http://127.0.0.1:9", 200, {}, Answer(body.encode())),
+    )
+    events.register_first("before-parse.s3.*", note)
+    page = next(bucket.pages("media/"))
+    assert (len(page.entries), page.prefixes) == (1, ["media/x/"])
+    assert left
+    assert b"a.jpg" not in left[0]

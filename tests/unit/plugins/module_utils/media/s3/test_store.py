@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any, Callable
 
 import pytest
@@ -18,7 +19,7 @@ from engine.media.s3.store import S3Store
 from engine.media.store import HELD, Answer, Changed
 from helpers.builders import state_of, unseen, walked
 from helpers.s3_kit import S3Kit
-from helpers.s3_servers import MINISTACK, S3Server, Service
+from helpers.s3_servers import MINISTACK, SERVICES, S3Server, Service
 
 
 @pytest.fixture
@@ -144,7 +145,7 @@ def test_a_version_that_cannot_be_deleted_is_shown_again(
     versioned.write(b"a.jpg")
     with versioned.store() as store:
         state = state_of(store, b"a.jpg")  # type: ignore[arg-type]
-        locked = state.tag.split()[1]
+        locked = store.bucket.head(store.key_of(b"a.jpg")).version
 
         def refusing(bucket: Bucket, key: str, if_match: str = "", version: str = "") -> Any:
             if version == locked:
@@ -166,3 +167,58 @@ def test_a_prefix_may_be_empty(kit: S3Kit) -> None:
     with S3Store(BucketPlace(kit.bucket, ""), kit.options, 10) as store:
         assert walked(store) == [b"a/b.jpg"]
         store.require_directory(b"")
+
+
+def test_what_was_listed_is_no_question_of_its_own_until_it_is_forgotten(
+    kit: S3Kit, requests: Counter[str]
+) -> None:
+    paths = [b"a/%d" % number for number in range(20)]
+    kit.write(*paths)
+    with kit.store() as store:
+        assert walked(store, b"a") == sorted(paths)
+        requests.clear()
+        assert store.files_among(paths) == {*paths}
+        assert [
+            path for path, answer in store.check_listed(paths, bytes) if answer and answer.is_file
+        ] == paths
+        assert requests == {"head_object": 1}, "which shows that the service says the same"
+        store.forget()
+        store.files_among(paths)
+        list(store.check_listed(paths, bytes))
+        assert requests["head_object"] == 1 + len(paths)
+        assert requests["list_objects_v2"] > 0
+
+
+@pytest.mark.promise(2)
+def test_what_was_written_to_since_its_listing_is_not_removed(kit: S3Kit) -> None:
+    kit.write(b"a/1", b"a/2")
+    with kit.store() as store:
+        assert walked(store, b"a") == [b"a/1", b"a/2"]
+        kit.exchange(b"a/2", b"a new upload")
+        states = {
+            path: answer.state for path, answer in store.check_listed([b"a/1", b"a/2"], bytes) if answer
+        }
+        assert states[b"a/2"]
+        with pytest.raises(Changed, match="written to"):
+            store.remove(b"a/2", states[b"a/2"])
+    assert kit.read(b"a/2") == b"a new upload"
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_an_object_of_several_parts_is_listed_as_it_answers(
+    s3_servers: Callable[[Service], S3Server], service: Service
+) -> None:
+    """Its ETag is no digest of its content."""
+    kit = S3Kit(s3_servers(service))
+    place = {"Bucket": kit.bucket, "Key": f"{kit.prefix}a/film.mp4"}
+    upload = {**place, "UploadId": kit.client.create_multipart_upload(**place)["UploadId"]}
+    parts = []
+    for number, content in enumerate((b"x" * (5 << 20), b"end"), 1):
+        said = kit.client.upload_part(**upload, PartNumber=number, Body=content)
+        parts.append({"PartNumber": number, "ETag": said["ETag"]})
+    kit.client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    kit.write(b"a/0.jpg")
+    with kit.store() as store:
+        assert walked(store, b"a") == [b"a/0.jpg", b"a/film.mp4"]
+        [_first, (_path, answer)] = store.check_listed([b"a/0.jpg", b"a/film.mp4"], bytes)
+        assert answer == store.check(b"a/film.mp4")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -163,6 +164,22 @@ def test_a_place_that_cannot_be_read_is_an_error(sqlite_site: Site, tmp_path: Pa
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="set state_directory"):
         State(sqlite_site.orphans(state_directory=str(tmp_path / "file" / "kept")).site, writes=False)
+
+
+def test_a_full_disk_asks_for_space_and_not_for_rights(
+    options: SiteOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    State(options, writes=True).record(IDENTITY, FACTS)
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StateError, match="No space left on device") as refusal:
+        State(options, writes=True).record(IDENTITY, {"database": "another"})
+    assert "Free some space there." in str(refusal.value)
+    assert "Let this user write" not in str(refusal.value)
+    assert State(options, writes=False).part(IDENTITY) == FACTS
 
 
 def test_sites_may_share_a_quarantine(options: SiteOptions) -> None:
