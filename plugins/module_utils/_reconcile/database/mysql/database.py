@@ -12,7 +12,6 @@ from typing import Any, Iterable, Iterator, Sequence
 
 from ...config.site import Column
 from ...errors import CommitUnknown, DatabaseError
-from ...media.paths import LONGEST_PATH
 from ...spool import Spool
 from ..base import DriverError
 from ..catalog import BATCH, ForeignKey, Table
@@ -20,41 +19,8 @@ from .connection import ACCESS_DENIED, MySQLConnection
 from .deletion import LeavesFirst
 from .dialect import INTEGERS, TEXTS, MySQLDialect, type_of
 from .server import MySQLServer
+from .session import LOCK_TIMEOUT, STATEMENT_TIMEOUT, settle
 from .sweep import MySQLSweep
-
-# Seconds. A site must not stall because of a cleanup: wait this long for a lock, work this long at most.
-LOCK_TIMEOUT = 10
-STATEMENT_TIMEOUT = 900
-# Seconds for which a session may be idle, as while a large tree is walked, or a reader be slow.
-_IDLE, _SLOW = 86_400, 600
-_LARGEST = 18_446_744_073_709_551_615
-
-_SQL_MODE = (
-    # Values that were stored under other rules must come back as they were.
-    "ANSI_QUOTES,STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
-)
-_SETTINGS: dict[str, Any] = {
-    "sql_mode": f"'{_SQL_MODE}'",
-    "time_zone": "'+00:00'",
-    "autocommit": 1,
-    "completion_type": 0,
-    "foreign_key_checks": 1,
-    "unique_checks": 1,
-    # Each of these would quietly leave out rows, or add some.
-    "sql_auto_is_null": 0,
-    "sql_select_limit": _LARGEST,
-    "sql_big_selects": 1,
-    "sql_safe_updates": 0,
-    # What is beyond this length would not be sorted.
-    "max_sort_length": LONGEST_PATH * 2,
-    # A value that is too large to be read is no more than a warning, which must not be lost among others.
-    "max_error_count": 65_535,
-    "innodb_lock_wait_timeout": LOCK_TIMEOUT,
-    "lock_wait_timeout": LOCK_TIMEOUT,
-    "wait_timeout": _IDLE,
-    "net_write_timeout": _SLOW,
-    "net_read_timeout": _SLOW,
-}
 
 _DUPLICATE = "1062"
 # A warning: a value is larger than ``max_allowed_packet``, and NULL came in its place.
@@ -119,20 +85,7 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
             raise
 
     def _settle(self, connection: MySQLConnection) -> None:
-        """Choose the settings of a session, whatever those of the server are."""
-        settings = dict(_SETTINGS)
-        limit = (
-            {"max_statement_time": STATEMENT_TIMEOUT}
-            if self._is_mariadb
-            else {"max_execution_time": STATEMENT_TIMEOUT * 1000}
-        )
-        settings.update(limit)
-        connection.execute("SET NAMES utf8mb4 COLLATE utf8mb4_bin", [])
-        chosen = ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
-        connection.execute(f"SET {chosen}", [])
-        connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", [])
-        if self._is_read_only:
-            connection.execute("SET SESSION TRANSACTION READ ONLY", [])
+        settle(connection, self._is_mariadb, self._is_read_only)
 
     def _database_name(self) -> str:
         with self._doing("asking for the name of the database"):
@@ -287,7 +240,7 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
         self._require_not_rolled_back()
         batches: Spool[list[bytes]] = Spool(pack=lambda paths: (paths,), unpack=lambda paths: paths, chunk=1)
         paths: list[bytes] = []
-        for rows in self._connection.stream(statement, [], _PATHS_AT_ONCE):
+        for rows in self._connection.stream(statement, [], min(BATCH, _PATHS_AT_ONCE)):
             paths += chain.from_iterable(rows)
             if len(paths) >= BATCH:
                 batches.append(paths)
