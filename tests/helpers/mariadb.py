@@ -27,6 +27,11 @@ def installation() -> Path:
     return unpacked("mariadb", PACKAGES, with_needed=True)
 
 
+def galera() -> Path:
+    """The library by which servers of MariaDB make a cluster, fetched if need be; raises CannotBeHad."""
+    return unpacked("galera", ["galera-4"]) / "usr" / "lib" / "galera" / "libgalera_smm.so"
+
+
 def library(root: Path) -> Path:
     """The folder of the shared libraries in that folder."""
     return next((root / "usr" / "lib").glob("*/libmariadb.so.3")).parent

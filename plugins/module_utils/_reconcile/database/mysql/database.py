@@ -72,14 +72,11 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
                 self._is_mariadb = "mariadb" in str(version).lower()
                 # Escaped, a byte may take two; the rest of the statement has to fit into it, too.
                 self._most_literals = min(_LITERALS, int(packet) // 4)
+                self._require_all_rows()
                 self._settle(self._connection)
             self.dialect = MySQLDialect("utf8mb4_nopad_bin" if self._is_mariadb else "utf8mb4_0900_bin")
             self._name = self._database_name()
-            if not read_only and not self._sees_transactions():
-                self.notes = [
-                    "this database user may not see open transactions, so files are checked again without "
-                    "waiting for these to end: GRANT PROCESS ON *.* TO the user, to change that"
-                ]
+            self.notes = self._limits(read_only)
         except DatabaseError:
             self._connection.close()
             raise

@@ -18,6 +18,7 @@ from ...system.host import host_id
 from ..base import PREPARED, DriverError
 from .catalog import MySQLCatalog
 from .connection import ACCESS_DENIED, MySQLConnection
+from .session import variables
 
 # Where a statement has another name in another version.
 _UNKNOWN = "1064"
@@ -35,6 +36,14 @@ _TRANSACTIONS = (
     "WHERE t.trx_mysql_thread_id <> 0 AND coalesce(p.db, database()) = database() AND %s <> '' "
     "ORDER BY t.trx_started"
 )
+_ONE_OF_CLUSTER = (
+    "this server is a node of a Galera cluster, and does not show the open transactions and the locks of the "
+    "other nodes: let the site and all runs on this database use the same node, where you can"
+)
+_HIDDEN_TRANSACTIONS = (
+    "this database user may not see open transactions, so files are checked again without waiting for these "
+    "to end: GRANT PROCESS ON *.* TO the user, to change that"
+)
 # Seconds for which the server keeps its list of transactions after somebody has read it, and a bit.
 _LIST_IS_KEPT, _ATTEMPTS = 0.12, 100
 
@@ -50,6 +59,36 @@ class MySQLServer(MySQLCatalog):
     @abstractmethod
     def _one(self, statement: str) -> Any:
         """The only value of a short answer."""
+
+    def _require_all_rows(self) -> None:
+        """Raise DatabaseError where the server leaves out rows, without an error."""
+        recovery = int(self._one("SELECT @@global.innodb_force_recovery"))
+        if recovery:
+            raise DatabaseError(
+                f"innodb_force_recovery is {recovery} on the database server, which therefore skips what is "
+                "damaged, as if those rows were not there. Restore the database first, and set it to 0."
+            )
+        if (
+            self._all("SHOW STATUS WHERE variable_name = 'wsrep_ready' AND value = 'OFF'", [])
+            and self._is_cluster()
+        ):
+            raise DatabaseError(
+                "this node of a Galera cluster has lost the other nodes, so it does not have what they have "
+                "committed since. Point database_url at a node of the cluster that is ready."
+            )
+
+    def _is_cluster(self) -> bool:
+        return variables(self._connection, ["wsrep_on"]).get("wsrep_on") == "ON"
+
+    def _limits(self, read_only: bool) -> list[str]:
+        """What a person should know of what this server does not show."""
+        notes = []
+        with self._doing("asking whether the server is one of a cluster"):
+            if self._is_cluster():
+                notes.append(_ONE_OF_CLUSTER)
+        if not read_only and not self._sees_transactions():
+            notes.append(_HIDDEN_TRANSACTIONS)
+        return notes
 
     def identity(self) -> str:
         server = ""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Iterable
 
 from ...media.paths import LONGEST_PATH
 from .connection import MySQLConnection
@@ -44,6 +44,15 @@ _SETTINGS: dict[str, Any] = {
     "net_write_timeout": _SLOW,
     "net_read_timeout": _SLOW,
 }
+# The same, where a server has them.
+_OPTIONAL = {
+    # Rows as they were at another time.
+    "system_versioning_asof": "DEFAULT",
+    # A node of a Galera cluster waits until it has what the others have committed, and has nothing to say
+    # while it has lost them.
+    "wsrep_sync_wait": "7",
+    "wsrep_dirty_reads": "0",
+}
 
 
 def settle(connection: MySQLConnection, is_mariadb: bool, is_read_only: bool) -> None:
@@ -55,9 +64,17 @@ def settle(connection: MySQLConnection, is_mariadb: bool, is_read_only: bool) ->
         else {"max_execution_time": STATEMENT_TIMEOUT * 1000}
     )
     settings.update(limit)
+    settings.update({name: _OPTIONAL[name] for name in variables(connection, _OPTIONAL)})
     connection.execute("SET NAMES utf8mb4 COLLATE utf8mb4_bin", [])
     chosen = ", ".join(f"SESSION {name} = {value}" for name, value in settings.items())
     connection.execute(f"SET {chosen}", [])
     connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", [])
     if is_read_only:
         connection.execute("SET SESSION TRANSACTION READ ONLY", [])
+
+
+def variables(connection: MySQLConnection, names: Iterable[str]) -> dict[str, str]:
+    """The values of those variables that the server has, by their names."""
+    wanted = ", ".join(f"'{name}'" for name in names)
+    rows = connection.fetch(f"SHOW SESSION VARIABLES WHERE variable_name IN ({wanted})", [])
+    return {str(name): str(value) for name, value in rows}

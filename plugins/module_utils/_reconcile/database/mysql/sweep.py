@@ -29,7 +29,8 @@ from .connection import MySQLConnection
 _COLUMNS = (
     "SELECT c.table_name, c.column_name, find_in_set('select', lower(c.privileges)) > 0 "
     "FROM information_schema.columns AS c JOIN information_schema.tables AS t "
-    "ON t.table_schema = c.table_schema AND t.table_name = c.table_name "
+    # Names of tables may differ by their case alone.
+    "ON t.table_schema = c.table_schema AND CAST(t.table_name AS BINARY) = CAST(c.table_name AS BINARY) "
     "WHERE c.table_schema = database() AND t.table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') "
     "AND lower(c.data_type) IN ('char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'json', "
     "                           'enum', 'set') ORDER BY c.table_name, c.ordinal_position"

@@ -22,7 +22,10 @@ from engine.database.mysql.connection import MySQLConnection
 from engine.errors import CommitUnknown, DatabaseError, SiteError
 from engine.plan.dependents.links import Dependents
 from helpers.databases import TestDatabase, connect_mariadb
+from helpers.drivers import only_mysql_driver
 from helpers.implementations import PHOTO, ids, rows_of, selection
+from helpers.servers import running_mariadb
+from helpers.texts import rows_of as texts_of
 
 IMAGE = Column("photo", "image")
 
@@ -108,6 +111,18 @@ def test_settings_of_the_server_hide_no_rows(
         assert opened.count_references([IMAGE], paths) == dict.fromkeys(paths, 1)
 
 
+@pytest.mark.promise(1)
+def test_rows_are_those_of_now_whatever_moment_the_server_shows(photos: TestDatabase) -> None:
+    photos.run("ALTER TABLE photo ADD SYSTEM VERSIONING; SET GLOBAL system_versioning_asof = '2001-01-01'")
+    try:
+        with connect(photos.url, read_only=True) as opened:
+            assert list(opened.references([IMAGE])) == [[b"p/1.jpg", b"p/2.jpg", b"p/3.jpg"]]
+            [table] = opened.searched_columns().tables
+            assert len(texts_of(opened, table)) == 3
+    finally:
+        photos.run("SET GLOBAL system_versioning_asof = DEFAULT")
+
+
 @pytest.mark.promise(3)
 def test_a_row_without_a_known_day_is_never_old(photos: TestDatabase) -> None:
     photos.run("ALTER TABLE photo ADD uploaded datetime(6)")
@@ -133,6 +148,21 @@ def test_the_hour_that_comes_twice_is_read_as_the_later_one(
             opened, uploaded_at_column="uploaded", cutoff=1761438600.0, time_zone="Europe/Vienna"
         )
         assert len(rows_of(opened, chosen)) == (3 if is_old else 0)
+
+
+@pytest.mark.promise(1)
+def test_a_server_that_skips_what_is_damaged_is_refused(mariadb_server: str) -> None:
+    with running_mariadb(["innodb-force-recovery=1"]) as careless, only_mysql_driver("pymysql"):
+        url = careless.url.replace("@/", "@/mysql")
+        with pytest.raises(DatabaseError, match="innodb_force_recovery is 1"):
+            connect(url, read_only=True)
+
+
+def test_tables_whose_names_differ_by_case_are_read_once_each(photos: TestDatabase) -> None:
+    photos.run('CREATE TABLE "Photo" (title varchar(90))')
+    with connect(photos.url, read_only=True) as opened:
+        found = opened.searched_columns().tables
+    assert {table.name: table.columns for table in found} == {"Photo": ("title",), "photo": ("image",)}
 
 
 # Transactions.
