@@ -105,16 +105,18 @@ def soak(rounds: int, seed: int, servers: Sequence[str]) -> tuple[Figures, Figur
 
 
 def buckets(rounds: int, seed: int) -> Figures:
-    """Break runs on sites in buckets, half of them on each service that can do all that is tried."""
+    """Break runs on sites in buckets, with versions and without, on the services that can do all of it."""
     figures, chance = Figures(), random.Random(seed)
     for service in (MINISTACK, SEAWEEDFS) if rounds else ():
         with ExitStack() as stack:
             server = stack.enter_context(running_s3(service))
             proxy = stack.enter_context(FaultyProxy(server.port).running())
             stack.enter_context(impatient_clients())
-            folder = stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm"))
-            site = BucketSite(new_sqlite(Path(folder)), server, proxy)
-            random_bucket_rounds(site, rounds // 2, chance, figures)
+            for versioned in (False, True):
+                folder = stack.enter_context(tempfile.TemporaryDirectory(dir="/dev/shm"))
+                site = BucketSite(new_sqlite(Path(folder)), server, proxy, versioned)
+                random_bucket_rounds(site, rounds // 4, chance, figures)
+                print(f"{service.name}: {figures}", file=sys.stderr, flush=True)
     return figures
 
 

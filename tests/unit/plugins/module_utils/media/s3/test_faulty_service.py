@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any, Callable, Iterator
 
 import pytest
 
-from helpers.bucket_sites import BucketSite, bucket_round, honestly, impatient_clients
+from helpers.bucket_sites import BucketSite, bucket_round, honestly, impatient_clients, purge_round
 from helpers.databases import TestDatabase
 from helpers.rounds import Figures
 from helpers.s3_proxy import FaultyProxy, S3Fault
@@ -50,3 +51,17 @@ def test_a_restore_whose_requests_arrive_twice_loses_nothing(site: BucketSite) -
     site.run("orphans")
     bucket_round(site, "orphans", site.restore_all, S3Fault("twice", 1, lasting=True), figures)
     assert (figures.losses, figures.tracebacks) == ([], [])
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("versioned", [False, True], ids=["copies", "versions"])
+def test_a_purge_that_is_killed_keeps_what_is_referenced_and_touches_nothing_else(
+    s3_servers: Callable[[Service], S3Server], sqlite: TestDatabase, versioned: bool
+) -> None:
+    """One of the files is referenced again by then, and another has come anew under its old name."""
+    server, figures = s3_servers(MINISTACK), Figures()
+    with FaultyProxy(server.port).running() as proxy, impatient_clients():
+        site = BucketSite(sqlite, server, proxy, versioned)
+        purge_round(site, "incomplete", S3Fault("kill after", 70), random.Random(3), figures)
+    assert (figures.losses, figures.tracebacks) == ([], [])
+    assert figures.ends == {"killed": 1}
