@@ -40,6 +40,8 @@ def chosen(options: argparse.Namespace) -> tuple[Site, str]:
     Raises SiteError, which lists the batches, where that is not one of them.
     """
     found = kept(options)
+    if not found:
+        raise SiteError(f"the quarantine of site {options.site!r} holds no batch.")
     wanted = options.batch
     fitting = [(site, info.name) for site, info in found if wanted and info.name.startswith(wanted)]
     if wanted == LATEST:

@@ -57,6 +57,14 @@ def test_what_is_no_batch_is_told_with_those_that_are(
     assert all(batch in said for batch in site_with_batches.batches)
 
 
+def test_an_empty_quarantine_is_said_to_be_empty(site_with_batches: Any, capsys: Any) -> None:
+    for _batch in range(2):
+        assert site_with_batches.run("restore", "latest", "--force", "--quiet") == Exit.DONE
+    capsys.readouterr()
+    assert site_with_batches.run("restore", "latest", "--force") == Exit.UNUSABLE
+    assert capsys.readouterr().err == "media-cleanup: the quarantine of site 'kit' holds no batch.\n"
+
+
 def test_what_cannot_come_back_makes_the_restore_partial(site_with_batches: Any, capsys: Any) -> None:
     site_with_batches.write("second.jpg")
     (site_with_batches.photos / "second.jpg").write_text("a new upload")
