@@ -41,18 +41,20 @@ class ActionModule(EngineAction):
         how = {"check": True, "verbose": self._display.verbosity > 0, "diff": bool(self._task.diff)}
         try:
             plans = Plans(_arguments(said, host), how)
-            result = plans.result(self._found(plans, task_vars))
+            result = self._planned(plans, task_vars)
         except Refused as error:
             return {"failed": True, "msg": str(error), "status": error.status, **self.discovered}
         # Texts of the host, and never templates.
         found: dict[str, Any] = wrap_var({**result, "rows": _rows(host, mode, result)})
         return {**found, **self.discovered}
 
-    def _found(self, plans: Plans, task_vars: Any) -> Any:
+    def _planned(self, plans: Plans, task_vars: Any) -> dict[str, Any]:
+        """Ask the target. Raises Refused, after all else that holds a secret is forgotten."""
         try:
-            return self.ask_engine(plans.requests, task_vars)
+            return plans.result(self.ask_engine(plans.requests, task_vars))
         except NoAnswer as error:
-            raise AnsibleActionFail(plans.without_secrets(str(error))) from None
+            why = plans.without_secrets(str(error))
+        raise Refused(why, "failed")
 
 
 def _rows(host: str, mode: str, result: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 from unittest import mock
 
 import yaml
+from ansible import constants
 from ansible.module_utils import basic
 
 from helpers.clock import let_clock_tick
@@ -39,10 +40,17 @@ def run_module(task: Task, check: bool = False) -> dict[str, Any]:
     ((name, options),) = task.items()
     let_clock_tick()
     said = io.StringIO()
-    arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
+    arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True, **_shows_arguments()}
     with module_arguments(arguments), as_on_a_target(), redirect_stdout(said), suppress(SystemExit):
         plugin(name.rpartition(".")[2]).main()
     return {"failed": False, **json.loads(said.getvalue())}
+
+
+def _shows_arguments() -> Mapping[str, Any]:
+    """What lets a module show its arguments, which is no longer the default of ansible-core 2.21."""
+    name = "INJECT_INVOCATION"
+    is_known = constants.config.get_configuration_definition(name)
+    return {f"_ansible_{name.lower()}": True} if is_known else {}
 
 
 @contextmanager
