@@ -53,7 +53,7 @@ class Database(References, Records, DependentRows, RowArchive, Sweep, Closable):
 
     @abstractmethod
     def is_replica(self) -> bool:
-        """Whether this is a copy that lags behind the database where the site writes."""
+        """Whether this, or a table that was looked up, is a copy that lags behind where the site writes."""
 
     def superuser(self) -> str:
         """The name of this database user if it is a superuser or may become one; empty otherwise."""

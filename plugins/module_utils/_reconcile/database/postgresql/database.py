@@ -53,6 +53,12 @@ _ADVICE = {
     "25006": "The server accepts no changes (a replica?); point database_url at the primary.",
     "57P05": "A large tree takes its time: ALTER ROLE … SET idle_session_timeout = 0 for this database user.",
 }
+_SUBSCRIBED = (
+    "SELECT EXISTS (SELECT 1 FROM unnest(%s::name[], %s::name[]) AS w(nspname, relname) "
+    "JOIN pg_namespace AS n ON n.nspname = w.nspname "
+    "JOIN pg_class AS c ON c.relnamespace = n.oid AND c.relname = w.relname "
+    "JOIN pg_subscription_rel AS s ON s.srrelid = c.oid)"
+)
 # Stands between texts that are passed as one; few names hold it.
 _SEPARATOR = "\x1f"
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
@@ -159,7 +165,15 @@ class PostgreSQL(PostgreSQLSweep):
 
     def is_replica(self) -> bool:
         with self._doing("asking whether this is a replica"):
-            return bool(self._one("SELECT pg_is_in_recovery()"))
+            return bool(self._one("SELECT pg_is_in_recovery()")) or self._is_subscribed()
+
+    def _is_subscribed(self) -> bool:
+        """Whether another server fills one of the tables that were looked up, by logical replication."""
+        if not self._tables:
+            return False
+        known = {name for table in self._tables.values() for name in (table.identity, *self.relatives(table))}
+        schemas, names = zip(*known)
+        return bool(self._first(_SUBSCRIBED, [list(schemas), list(names)])[0])
 
     def superuser(self) -> str:
         with self._doing("asking what this user may do"):
