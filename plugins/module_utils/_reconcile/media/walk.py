@@ -169,9 +169,11 @@ class Walk:
         try:
             with os.scandir(f"{HANDLES}/{level.handle}".encode()) as entries:
                 for some in iter(lambda: list(islice(entries, ENTRIES)), []):
-                    inner = [entry.name for entry in some if entry.is_dir(follow_symlinks=False)]
                     files = [entry.name for entry in some]
-                    self._links.extend([level.prefix + entry.name for entry in some if entry.is_symlink()])
+                    # Nearly all are regular files, and of those nothing else has to be asked.
+                    others = [entry for entry in some if not entry.is_file(follow_symlinks=False)]
+                    inner = [entry.name for entry in others if entry.is_dir(follow_symlinks=False)]
+                    self._links.extend([level.prefix + entry.name for entry in others if entry.is_symlink()])
                     if inner:
                         files = list(set(files).difference(inner))
                     yield files, [name + b"/" for name in inner if self._enters(level.prefix + name)]
