@@ -174,6 +174,10 @@ class MissingPlanner(RecordsPlanner):
                 self.plan.warnings.append(warning)
         return moved
 
+    def _has_file_at(self, record: Record, path: bytes) -> bool:
+        # Its own file was proven to be absent. One that comes now is searched for when the plan is finished.
+        return path != record.file and super()._has_file_at(record, path)
+
     def _plan_relinks(self, records: Spool[Record]) -> None:
         if not len(records):
             return

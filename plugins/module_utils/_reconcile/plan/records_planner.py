@@ -154,7 +154,11 @@ class RecordsPlanner(Planner):
     def _files_of(self, record: Record) -> tuple[bytes, ...]:
         """The files of a record that are there, and those that are derived from its own."""
         paths = self.check.with_derived(path for path in record.paths if not no_path(path))
-        return tuple(path for path in paths if not no_path(path) and self.store.check(path).is_file)
+        return tuple(path for path in paths if not no_path(path) and self._has_file_at(record, path))
+
+    def _has_file_at(self, record: Record, path: bytes) -> bool:
+        """Whether a regular file is at a path that goes with a record."""
+        return self.store.check(path).is_file
 
     def _not_listed(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep what the option ``keep`` lists: the row of a record, or a file of its."""

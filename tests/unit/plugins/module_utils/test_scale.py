@@ -247,8 +247,9 @@ def _counting(asked: Counter[str], name: str, method: Callable[..., Any]) -> Cal
     return called
 
 
+@pytest.mark.parametrize("sweep", [True, False])
 def test_a_missing_file_is_looked_for_once_in_a_plan_and_once_when_its_row_goes(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, monkeypatch: pytest.MonkeyPatch, sweep: bool
 ) -> None:
     """What was found to be absent has no age, and is not among the files that go with the row."""
     fill(site, folders(100), [*folders(100), "0/gone.jpg"])
@@ -261,10 +262,10 @@ def test_a_missing_file_is_looked_for_once_in_a_plan_and_once_when_its_row_goes(
         return check(store, path)
 
     monkeypatch.setattr(LocalStore, "check", noted)
-    calls_of(site.missing(sweep=False), check=True)
+    calls_of(site.missing(sweep=sweep), check=True)
     # For the proof, and by the guard that tries some paths in other places.
     assert looked_for[b"0/gone.jpg"] == 2
-    calls_of(site.missing(sweep=False), check=False)
+    calls_of(site.missing(sweep=sweep), check=False)
     assert looked_for[b"0/gone.jpg"] == 2 + 3
 
 
