@@ -84,10 +84,11 @@ class FileRemoval:
 
     def _put_all_back(self, moved: Iterable[bytes]) -> None:
         """After an error: what was moved is where it was, or is reported and left to the next run."""
-        for path, is_back in self._outcome.put_back(self._store, moved):
-            if is_back is None:
-                self._outcome.note_replaced(path)
         # The error that led here is the one to report.
+        with suppress(CleanupError):
+            for path, is_back in self._outcome.put_back(self._store, moved):
+                if is_back is None:
+                    self._outcome.note_replaced(path)
         with suppress(CleanupError):
             self._outcome.remover.finish()
 

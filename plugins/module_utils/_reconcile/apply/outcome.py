@@ -84,7 +84,8 @@ class Outcome:
     def put_back(self, store: MediaStore, paths: Iterable[bytes]) -> Iterator[tuple[bytes, bool | None]]:
         """Put files back that were moved, each with whether it is back; None where another file has its name.
 
-        One that cannot be put back is noted as failed, and stays where it is.
+        One that cannot be put back is noted as failed, and stays where it is. Raises CleanupError where it
+        is not certain that they stay back.
         """
 
         def put_back(path: bytes) -> Exception | None:
@@ -103,6 +104,7 @@ class Outcome:
                 reason = f"it could not be put back ({why}), which the next run tries again; {self._place}"
                 self.failed.add(Kept(path, Code.NOT_WRITABLE, reason))
             yield path, error is None
+        store.sync()
 
     def note_replaced(self, path: bytes) -> None:
         """Note a file that was moved and cannot be put back, because another one has its name by now."""

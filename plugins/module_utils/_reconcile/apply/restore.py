@@ -72,7 +72,7 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         lacking = _lacking((row for _number, row in rows.of(wanted_rows)), tree)
         for some in iter(lambda: set(islice(lacking, PATHS_AT_ONCE)), set()):
             # In check mode, these are only about to be restored.
-            some.difference_update(file.path for file in wanted_files() if batch.holds(file))
+            some.difference_update(file.path for file in batch.present(wanted_files()))
             _note_files_elsewhere(place_of(site), name, some, result)
         restorer = RowRestorer(database, rows, result)
         if wanted_rows:
@@ -171,7 +171,7 @@ def _restore_files(
             return error
         return None
 
-    for held, error in tree.each(attempt, map(batch.held, filter(batch.holds, files))):
+    for held, error in tree.each(attempt, map(batch.held, batch.present(files))):
         file = held.file
         if error:
             _note_kept(file.path, error, result)
@@ -179,6 +179,8 @@ def _restore_files(
             result.paths.add(file.path)
             result.totals.files += 1
             result.totals.bytes += file.size
+    # Before the rows: none may be without its file.
+    tree.sync()
 
 
 class _NotTried(Exception):

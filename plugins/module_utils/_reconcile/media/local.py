@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import AbstractSet, Iterable, Iterator, Pattern, Sequence
 
-from ..errors import SiteError
+from ..errors import CleanupError, SiteError
 from ..spool import ExternalSort
 from ..system.host import host_id
 from ..text import escaped, reason_of
@@ -28,6 +28,7 @@ from .disk.directories import HANDLES, Directories, place_of, reason, require_sa
 from .disk.folder import DiskFolder, handle_of
 from .disk.links import Links
 from .disk.mounts import Mounts, mounted_from
+from .disk.returned import Returned
 from .listing import Lists, Progress, listed_apart
 from .private_folder import PrivateFolder
 from .store import (
@@ -83,6 +84,7 @@ class LocalStore(MediaStore):
             ) from None
         self._place = place_of(status_of(self._root, self._root_path))
         self._directories = Directories(self._root, self._never)
+        self._returned = Returned(self._directories)
         self._links = Links(self._directories, (self._root_path, os.path.realpath(self._root_path)))
         try:
             self._mounts = Mounts(self._root)
@@ -165,6 +167,7 @@ class LocalStore(MediaStore):
             return None
 
     def forget(self) -> None:
+        self._returned.leave()
         self._directories.forget()
         self._links.forget()
 
@@ -386,13 +389,24 @@ class LocalStore(MediaStore):
             os.rmdir(HELD, dir_fd=self._root)
 
     def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
-        # A file may go back to a listed directory that is a disk of its own; this run need not list it.
-        self._mounts.require_no_bind_mount(self._directories.open_nearest(path))
-        handle, target = self._directories.parent_of(path, create=True)
-        self._mounts.require_no_bind_mount(handle)
-        # The same for each attempt, so that the next one finds what a killed one left.
-        unfinished = b".restoring-" + hashlib.blake2b(path, digest_size=12).hexdigest().encode()
-        transfer.put_back(handle_of(folder), name, handle, target, unfinished)
+        if not self._returned.is_to_same(path.rpartition(b"/")[0]):
+            # A file may go back to a listed directory that is a disk of its own; this run need not list it.
+            self._mounts.require_no_bind_mount(self._directories.open_nearest(path))
+            handle, _target = self._directories.parent_of(path, create=True)
+            self._mounts.require_no_bind_mount(handle)
+            self._returned.go_to(handle)
+        handle, target = self._directories.parent_of(path)
+        transfer.put_back(handle_of(folder), name, handle, target, path)
+
+    def sync(self) -> None:
+        try:
+            self._returned.sync()
+        except OSError as error:
+            raise CleanupError(
+                "files were moved back to their places in the media root, but a directory could not be "
+                f"synced: {error.strerror}. After a power failure they may be in quarantine again. Check the "
+                "disk, and run again."
+            ) from None
 
 
 def _not_found(error: OSError | Blocked) -> PathStatus:

@@ -99,6 +99,10 @@ class PrivateFolder(Closable):
     def has(self, name: str) -> bool:
         """Whether there is an entry of that name, whatever it is."""
 
+    def finder(self) -> Callable[[str], bool]:
+        """What says the same of many names in a row; it may know what was there when it was asked for."""
+        return self.has
+
     @abstractmethod
     def state(self, name: str) -> FileState:
         """The state of an entry that was moved in. Raises FileNotFoundError."""

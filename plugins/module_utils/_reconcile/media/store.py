@@ -398,8 +398,11 @@ class MediaStore(Closable):
     def put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
         """Move a file out of a private folder to a path where nothing is; nothing is overwritten.
 
-        Directories that are missing are made, as their parent is. The way back is on disk before
-        the file leaves the folder. A file that an earlier call has brought there, before it was
-        killed, counts as put back. Raises FileExistsError if anything else is there; in this
-        case, and in that of every other error, the file is kept in the folder.
+        Directories that are missing are made, as their parent is. Whatever happens, the file is on
+        disk in one of the two places; in which, is certain after ``sync``. A file that an earlier call
+        has brought there, before it was killed, counts as put back. Raises FileExistsError if anything
+        else is there; in this case, and in that of every other error, the file is kept in the folder.
         """
+
+    def sync(self) -> None:
+        """Return when all that was put back stays there after a power failure. Raises CleanupError."""

@@ -26,8 +26,11 @@ import os
 import re
 from array import array
 from contextlib import ExitStack
-from itertools import islice
-from typing import IO, Any, Collection, Iterator, Mapping, NamedTuple, Sequence
+from functools import partial
+from io import BytesIO
+from itertools import groupby, islice
+from operator import attrgetter, itemgetter
+from typing import IO, Any, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ..closable import Closable
 from ..config.site import Column, column_of
@@ -86,7 +89,9 @@ class QuarantinedFile(NamedTuple):
         return f"{self.folder}/{self.name}"
 
 
-_FILE_FIELDS = {name: str if name in ("path", "reason") else int for name in QuarantinedFile._fields}
+_FILE_FIELDS = {*QuarantinedFile._fields}
+_FILE_TYPES = [str if name in ("path", "reason") else int for name in QuarantinedFile._fields]
+_in_order = itemgetter(*QuarantinedFile._fields)
 _HEADER_FIELDS = {
     **dict.fromkeys(("job", "site", "media_root"), str),
     "moment": float,
@@ -107,6 +112,7 @@ _ROW_FIELDS = {
 _RELINKED_FIELDS = {"now": dict}
 
 
+_JSON = json.JSONDecoder()
 # JSON writes a float without a fraction as an integer.
 _ACCEPTED: dict[type, tuple[type, ...]] = {float: (float, int)}
 
@@ -129,10 +135,15 @@ def _describes_run(header: Mapping[str, Any]) -> bool:
     )
 
 
-def _describes_file(line: Mapping[str, Any]) -> bool:
-    if line.keys() != _FILE_FIELDS.keys() or not _has_types(line, _FILE_FIELDS):
-        return False
-    return bool(line["path"]) and min(line["number"], line["size"], line["mode"]) >= 0
+def _described_file(line: Mapping[str, Any]) -> QuarantinedFile | None:
+    """The file that a line describes; None if it describes none."""
+    if line.keys() != _FILE_FIELDS:
+        return None
+    values = _in_order(line)
+    number, path, size, *others = values
+    if [*map(type, values)] != _FILE_TYPES or not path or min(number, size, line["mode"]) < 0:
+        return None
+    return QuarantinedFile(number, as_path(path), size, *others)
 
 
 def _describes_row(line: Mapping[str, Any]) -> bool:
@@ -227,9 +238,10 @@ class Batch(Closable):
         return header, (self._file(line) for line in lines if line != ROLLED_BACK and _CONFIRMED not in line)
 
     def _file(self, line: dict[str, Any]) -> QuarantinedFile:
-        if not _describes_file(line):
+        file = _described_file(line)
+        if file is None:
             raise _damaged(self.folder, MANIFEST, "that describes no file")
-        return QuarantinedFile(**{**line, "path": as_path(line["path"])})
+        return file
 
     def columns(self) -> list[Column]:
         """The columns that were asked for references to its files."""
@@ -244,6 +256,14 @@ class Batch(Closable):
         folder = self._lent(file.folder)
         return folder is not None and folder.has(file.name)
 
+    def present(self, files: Iterable[QuarantinedFile]) -> Iterator[QuarantinedFile]:
+        """Those of some files that are in the batch, by one look into each folder that comes in a row."""
+        for name, some in groupby(files, key=attrgetter("folder")):
+            folder = self._lent(name)
+            if folder is not None:
+                is_there = folder.finder()
+                yield from (file for file in some if is_there(file.name))
+
     def unconfirmed(self) -> list[QuarantinedFile]:
         """The files in the batch for which a run that was killed has not asked the database once more."""
         # A release that did not confirm files has left all of its batches so.
@@ -256,11 +276,8 @@ class Batch(Closable):
                 if not _has_types(line, _CONFIRMED_FIELDS):
                     raise _damaged(self.folder, MANIFEST, "that confirms no files")
                 below, exceptions = line[_CONFIRMED], frozenset(line[_BUT])
-        return [
-            file
-            for file in self.files()
-            if (file.number >= below or file.number in exceptions) and self.holds(file)
-        ]
+        files = (file for file in self.files() if file.number >= below or file.number in exceptions)
+        return list(self.present(files))
 
     def _ends_confirmed(self) -> bool:
         """Whether the last line confirms all, which spares reading the others."""
@@ -290,7 +307,7 @@ class Batch(Closable):
             try:
                 self._digests = self._stack.enter_context(self.folder.read(DIGESTS))
             except FileNotFoundError:
-                return b""
+                self._digests = BytesIO()
         self._digests.seek(file.number * DIGEST_SIZE)
         return self._digests.read(DIGEST_SIZE)
 
@@ -319,8 +336,8 @@ class Batch(Closable):
             return None
 
     def has_rows(self) -> bool:
-        """Whether the rows that are listed in the batch were deleted."""
-        return ROLLED_BACK not in lines_of(self.folder, MANIFEST)
+        """Whether rows are listed in the batch, and were deleted."""
+        return self.folder.has(ROWS) and ROLLED_BACK not in lines_of(self.folder, MANIFEST)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows of the batch, one after the other; none if they were not deleted."""
@@ -396,7 +413,7 @@ def _whole_lines(folder: PrivateFolder, name: str) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     with file:
-        for line in iter(lambda: file.readline(LONGEST_LINE + 1), b""):
+        for line in iter(partial(file.readline, LONGEST_LINE + 1), b""):
             if len(line) > LONGEST_LINE:
                 raise _damaged(folder, name, f"of more than {LONGEST_LINE:,} bytes")
             # A crash can cut the last line short; nothing was moved on its account.
@@ -406,11 +423,19 @@ def _whole_lines(folder: PrivateFolder, name: str) -> Iterator[bytes]:
 
 def _read(folder: PrivateFolder, name: str, line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        found = _parsed(line.decode())
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise _damaged(folder, name, "that is no JSON object")
+    return found
+
+
+def _parsed(line: str) -> object:
+    """What a line says, in half the time of ``loads``. Raises ValueError if it is not one value alone."""
+    found, end = _JSON.raw_decode(line)
+    if line[end:].strip():
+        raise ValueError("there is more than one value")
     return found
 
 

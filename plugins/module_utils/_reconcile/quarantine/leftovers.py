@@ -88,7 +88,7 @@ def _put_back(store: MediaStore, batch: Batch, files: Iterable[QuarantinedFile])
         return None
 
     back = left = 0
-    for held, error in store.each(put_back, map(batch.held, filter(batch.holds, files))):
+    for held, error in store.each(put_back, map(batch.held, batch.present(files))):
         if error is None:
             back += 1
         elif isinstance(error, FileExistsError):
@@ -100,6 +100,7 @@ def _put_back(store: MediaStore, batch: Batch, files: Iterable[QuarantinedFile])
                 f"{why}. It is in '{escaped(batch.folder.path)}'; put it back, then run again. Nothing was "
                 "removed."
             )
+    store.sync()
     return back, left
 
 

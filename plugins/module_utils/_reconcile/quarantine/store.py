@@ -24,6 +24,7 @@ from .format import (
     Batch,
     as_path,
     as_text,
+    stored_in,
 )
 from .place import Place, make_folder, open_folder, place_of, shown
 
@@ -76,8 +77,7 @@ def survey_of(quarantine: PrivateFolder) -> tuple[list[BatchInfo], list[str]]:
                         found.append(_info(batch))
         except CleanupError as error:  # noqa: PERF203
             unreadable.append(str(error))
-    # Of two in one moment, the later has a number at its end: -2 comes before -10.
-    return sorted(found, key=lambda info: (info.moment, len(info.name), info.name)), unreadable
+    return sorted(found, key=lambda info: _order(info.name, info.moment)), unreadable
 
 
 @contextmanager
@@ -129,10 +129,9 @@ def _batch_of(quarantine: PrivateFolder, name: str) -> Batch | None:
 def _info(batch: Batch) -> BatchInfo:
     header, named = batch.manifest()
     files = size = 0
-    for file in named:
-        if batch.holds(file):
-            files += 1
-            size += file.size
+    for file in batch.present(named):
+        files += 1
+        size += file.size
     return BatchInfo(
         batch.name,
         str(header.get("job", "")),
@@ -148,13 +147,24 @@ def _info(batch: Batch) -> BatchInfo:
 
 def latest(quarantine: Place, media_root: bytes) -> str:
     """The newest batch that was taken from a media root. Raises SiteError if there is none."""
-    found = [info.name for info in batches(quarantine) if info.media_root == escaped(media_root)]
+    with opened_if_there(quarantine) as folder:
+        # Their first lines say it; a survey would look at every file in quarantine.
+        found = [
+            _order(batch.name, float(header.get("moment", 0.0)))
+            for batch, header in (_readable(folder) if folder else ())
+            if header.get("media_root") == as_text(media_root)
+        ]
     if not found:
         raise SiteError(
             f"the quarantine '{shown(quarantine)}' holds no batch that was taken from "
             f"'{escaped(media_root)}', so there is no latest one."
         )
-    return found[-1]
+    return max(found)[-1]
+
+
+def _order(name: str, moment: float) -> tuple[float, int, str]:
+    """By what batches are sorted: of two in one moment, the later has a number at its end, -10 after -2."""
+    return moment, len(name), name
 
 
 def last_file_system(site: Site) -> int:
@@ -197,7 +207,7 @@ def paths_in(quarantine: Place, name: str) -> Iterator[str]:
 
 def paths_of(batch: Batch) -> Iterator[str]:
     """The same of an open batch."""
-    yield from (escaped(file.path) for file in batch.files() if batch.holds(file))
+    yield from (escaped(file.path) for file in batch.present(batch.files()))
     yield from (escaped(as_path(path)) for row in batch.rows() for path in row["files"])
 
 
@@ -252,7 +262,8 @@ def forget(batch: Batch, rows: ArchivedRows, back: Sequence[int]) -> None:
         return
     with suppress(FileNotFoundError):
         folder.remove(ROWS)
-    if not any(batch.holds(file) for file in batch.files()):
+    # Nearly always there is nothing at all; what no line names keeps no batch.
+    if next(stored_in(folder), None) is None or next(batch.present(batch.files()), None) is None:
         batch.quarantine.remove_tree(batch.name)
 
 

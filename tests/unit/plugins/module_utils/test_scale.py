@@ -29,6 +29,8 @@ from engine.kept import Code
 from engine.media import listing
 from engine.media.local import LocalStore
 from engine.media.store import PathStatus
+from engine.quarantine.place import place_of
+from engine.quarantine.store import latest
 from helpers.builders import Site, rules, run
 
 pytestmark = pytest.mark.promise(11)
@@ -116,6 +118,22 @@ def test_an_orphan_costs_one_look_in_a_plan_and_four_calls_to_keep(site: Site, t
     run_on(1, check=False)
     # Announced, looked at once more, moved, and looked at in its new place.
     assert growth(run_on(100, check=False), run_on(400, check=False)) == {"stat": 4 * 300, "rename": 300}
+
+
+def test_a_file_that_comes_back_costs_one_look(site: Site, tmp_path: Path) -> None:
+    def calls_for(count: int) -> Counter[str]:
+        fill(site, folders(count), [])
+        job = site.orphans(quarantine=str(tmp_path / f"kept {count}"))
+        _plan, outcome = run(job)
+        with counted() as calls:
+            restored = restore(job.site, latest(place_of(job.site), job.site.media_root), [], check=False)
+        assert (restored.totals.files, restored.kept.total) == (count, 0)
+        assert outcome.removed.files == count
+        return calls
+
+    calls_for(1)
+    # The rename itself is no call of Python's.
+    assert growth(calls_for(100), calls_for(400)) == {"stat": 300}
 
 
 def test_a_row_whose_file_is_there_costs_no_system_call(site: Site) -> None:

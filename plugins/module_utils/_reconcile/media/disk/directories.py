@@ -124,6 +124,8 @@ class Directories:
         self._never = never
         self._last: bytes | None = None
         self._levels: list[_Level] = []
+        # Another number for each descriptor that is lent, as long as it is.
+        self.visits = 0
 
     def parent_of(self, path: bytes, create: bool = False) -> tuple[int, bytes]:
         """Lend a descriptor of the directory that a path lies in, and the name in it.
@@ -144,6 +146,7 @@ class Directories:
     def open(self, directory: bytes) -> int:
         """Lend a descriptor of a directory, as ``parent_of`` does."""
         if self._last != directory:
+            self.visits += 1
             if b"\0" in directory:
                 raise Blocked("there is a NUL byte, which no path can hold")
             self._last = None
@@ -202,6 +205,7 @@ class Directories:
     def forget(self) -> None:
         """Close the remembered directories: the next one is opened from the root on again."""
         self._last = None
+        self.visits += 1
         self._leave(0)
 
     def opened(self, directory: bytes) -> int:

@@ -16,7 +16,7 @@ import os
 import pwd
 import stat
 from contextlib import ExitStack, contextmanager, suppress
-from typing import IO, Iterator
+from typing import IO, Callable, Iterator
 
 from ...errors import QuarantineError
 from ...system import locks
@@ -145,6 +145,9 @@ class DiskFolder(PrivateFolder):
         except FileNotFoundError:
             return False
         return True
+
+    def finder(self) -> Callable[[str], bool]:
+        return frozenset(os.listdir(self._handle)).__contains__
 
     def state(self, name: str) -> FileState:
         return state_of(os.stat(name, dir_fd=self._handle, follow_symlinks=False))

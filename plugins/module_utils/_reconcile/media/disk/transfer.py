@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import os
 from contextlib import suppress
 
@@ -56,25 +57,32 @@ def _verify_moved(handle: int, source: bytes, place: int, name: str, state: File
     raise Changed("another file came into its place at the last moment")
 
 
-def put_back(place: int, stored: str, handle: int, name: bytes, temporary: bytes) -> None:
-    """Move a file to a name that does not exist; ``temporary`` is a name for an unfinished copy.
+def put_back(place: int, stored: str, handle: int, name: bytes, path: bytes) -> None:
+    """Move a file to a name that does not exist; ``path`` tells it from every other one of its store.
 
-    Raises FileExistsError if another file is there, and OSError; the file is where it was, then.
+    Raises FileExistsError if another file is there, and OSError; the file is where it was, then. A rename
+    is one step for the disk too, so the caller syncs the directory only once, when all its files are back.
     """
-    if is_put_back(place, stored, handle, name):
-        with suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=handle)
-        os.unlink(stored, dir_fd=place)
-        return
     try:
         move_to_new(place, os.fsencode(stored), handle, name)
-        os.fsync(handle)
+        return
+    except FileExistsError:
+        if not is_put_back(place, stored, handle, name):
+            raise
     except OSError as error:
         if error.errno not in _CANNOT_LINK:
             raise
-        _copy_back(place, stored, handle, name, temporary)
-        os.fsync(handle)
-        os.unlink(stored, dir_fd=place)
+        if not is_put_back(place, stored, handle, name):
+            _copy_back(place, stored, handle, name, _unfinished(path))
+    with suppress(FileNotFoundError):
+        os.unlink(_unfinished(path), dir_fd=handle)
+    os.fsync(handle)
+    os.unlink(stored, dir_fd=place)
+
+
+def _unfinished(path: bytes) -> bytes:
+    """The name of an unfinished copy: the same for each attempt, which finds what a killed one left."""
+    return b".restoring-" + hashlib.blake2b(path, digest_size=12).hexdigest().encode()
 
 
 def is_put_back(place: int, stored: str, handle: int, name: bytes) -> bool:

@@ -146,15 +146,14 @@ class LocalKit:
         patch.setattr(transfer, "require_same", late)
 
     def before_the_way_back(self, patch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
-        """Let something happen after the last check of a place and before a file is put back there."""
-        is_put_back = transfer.is_put_back
+        """Let something happen at the last moment before a file is put back."""
+        move_to_new = transfer.move_to_new
 
-        def late(*arguments: Any) -> bool:
-            answer = is_put_back(*arguments)
+        def late(*arguments: Any) -> None:
             happens()
-            return answer
+            move_to_new(*arguments)
 
-        patch.setattr(transfer, "is_put_back", late)
+        patch.setattr(transfer, "move_to_new", late)
 
     def block_removal(self, patch: pytest.MonkeyPatch) -> None:
         """From now on this user may not remove files."""
@@ -165,6 +164,17 @@ class CopyingKit(LocalKit):
     """A store whose quarantine is on another file system, so that files are copied."""
 
     lacks: Mapping[str, str] = {}
+
+    def before_the_way_back(self, patch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+        """Let something happen after the last check of a place and before a file is copied there."""
+        is_put_back = transfer.is_put_back
+
+        def late(*arguments: Any) -> bool:
+            answer = is_put_back(*arguments)
+            happens()
+            return answer
+
+        patch.setattr(transfer, "is_put_back", late)
 
     def _place_of_kept(self, folder: Path) -> Path:
         self._elsewhere = Path(tempfile.mkdtemp(prefix="media-cleanup-", dir="/dev/shm"))

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Files come back before rows, and are on disk by then."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+
+from engine.apply.restore import restore
+from engine.errors import CleanupError
+from helpers.builders import Site, run
+
+PATHS = [f"p/{number}.jpg" for number in range(3)]
+
+
+@pytest.mark.promise(4)
+@pytest.mark.promise(10)
+def test_no_row_comes_back_before_its_file_is_on_disk(
+    sqlite_site: Site, kept_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = sqlite_site
+    site.insert("p/attached.jpg", content_type_id=1)
+    site.insert(*PATHS)
+    site.media.write("p/attached.jpg", *PATHS)
+    job = site.incomplete(quarantine=kept_in, max_removal_percent=100)
+    _plan, outcome = run(job)
+    assert site.images == ["p/attached.jpg"]
+    directory, fsync = os.stat(site.media.path("p")).st_ino, os.fsync
+
+    def broken(handle: int) -> None:
+        if os.fstat(handle).st_ino == directory:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(handle)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        with pytest.raises(CleanupError, match="could not be synced"):
+            restore(job.site, str(outcome.batch), [], check=False)
+    assert site.images == ["p/attached.jpg"]
+    restore(job.site, str(outcome.batch), [], check=False)
+    assert sorted(site.images) == ["p/0.jpg", "p/1.jpg", "p/2.jpg", "p/attached.jpg"]
+    assert not os.path.exists(os.path.join(kept_in, str(outcome.batch)))
