@@ -85,6 +85,8 @@ class LocalStore(MediaStore):
         self._place = place_of(status_of(self._root, self._root_path))
         self._directories = Directories(self._root, self._never)
         self._returned = Returned(self._directories)
+        # The directory that is known to be on no mount, by its number among those that were lent.
+        self._own_visit = -1
         self._links = Links(self._directories, (self._root_path, os.path.realpath(self._root_path)))
         try:
             self._mounts = Mounts(self._root)
@@ -347,17 +349,31 @@ class LocalStore(MediaStore):
 
     def remove(self, path: bytes, state: FileState) -> None:
         handle, name = self._way_to_remove(path)
-        require_same(handle, name, state)
-        os.unlink(name, dir_fd=handle)
+        try:
+            require_same(handle, name, state)
+            os.unlink(name, dir_fd=handle)
+        except (Changed, OSError):
+            self._mounts.require_own(handle, name)
+            raise
 
     def _way_to_remove(self, path: bytes) -> tuple[int, bytes]:
+        """Lend the directory of a file, which is on no mount: an open directory stays on the one it is on.
+
+        A file that something is mounted on is moved or deleted by no kernel: ask ``require_own`` afterwards.
+        """
         handle, name = self._directories.parent_of(path)
-        self._mounts.require_own(handle, name)
+        if self._own_visit != self._directories.visits:
+            self._mounts.require_own(handle)
+            self._own_visit = self._directories.visits
         return handle, name
 
     def move_out(self, path: bytes, state: FileState, folder: PrivateFolder, name: str) -> MovedOut:
         handle, source = self._way_to_remove(path)
-        return transfer.move(handle, source, handle_of(folder), name, state)
+        try:
+            return transfer.move(handle, source, handle_of(folder), name, state)
+        except (Changed, OSError):
+            self._mounts.require_own(handle, source)
+            raise
 
     def check_put_back(self, folder: PrivateFolder, name: str, path: bytes) -> None:
         folder.state(name)

@@ -71,6 +71,10 @@ class MovedOut(NamedTuple):
     digest: bytes
 
 
+# Of a file that was renamed, which nothing can be lost of.
+RENAMED = MovedOut(has_all_attributes=True, digest=b"")
+
+
 class Answer(Enum):
     """What the check of a path found."""
 

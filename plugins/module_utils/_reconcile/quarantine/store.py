@@ -314,8 +314,12 @@ def writing() -> Iterator[None]:
 
 def write_lines(file: NewFile, lines: Iterable[dict[str, Any]]) -> None:
     """Write lines to a file of a batch; returns when they are on disk."""
-    for line in lines:
-        written = json.dumps(line).encode() + b"\n"
+    write_whole(file, (json.dumps(line).encode() + b"\n" for line in lines))
+
+
+def write_whole(file: NewFile, lines: Iterable[bytes]) -> None:
+    """The same with lines as they are in the file."""
+    for written in lines:
         if len(written) > LONGEST_LINE:
             raise QuarantineError(
                 f"a row of {len(written):,} bytes is too long for the quarantine (at most {LONGEST_LINE:,}). "

@@ -17,7 +17,7 @@ from ..closable import Closable
 from ..config.site import Column, Site
 from ..errors import CleanupError, QuarantineError
 from ..media.private_folder import NewFile, PrivateFolder
-from ..media.store import Blocked, Changed, FileMarks, FileState, MediaStore
+from ..media.store import RENAMED, Blocked, Changed, FileMarks, FileState, MediaStore
 from ..text import counted, escaped, remedy
 from .format import (
     CONFIRMS,
@@ -32,7 +32,7 @@ from .format import (
     confirmed,
 )
 from .place import place_of
-from .store import prepared, write_lines, writing
+from .store import prepared, write_lines, write_whole, writing
 
 
 class BatchWriter(Closable):
@@ -96,7 +96,7 @@ class BatchWriter(Closable):
             elif not isinstance(found, FileNotFoundError):
                 self._obstacles[path] = found
         with writing():
-            write_lines(self._manifest, [file.as_json() for file in self._prepared.values()])
+            write_whole(self._manifest, (file.as_line() for file in self._prepared.values()))
 
     def remove(self, store: MediaStore, path: bytes, state: FileState) -> None:
         """Move a file in here, as ``MediaStore.move_out`` does and with its errors."""
@@ -117,10 +117,11 @@ class BatchWriter(Closable):
             elif not isinstance(error, OSError):
                 self._count(0, file)
             raise
-        with self._counting:
-            self._without_attributes += not moved.has_all_attributes
-            if moved.digest:
-                self._copied[file.number] = moved.digest
+        if moved is not RENAMED:
+            with self._counting:
+                self._without_attributes += not moved.has_all_attributes
+                if moved.digest:
+                    self._copied[file.number] = moved.digest
 
     def _count(self, more: int, file: QuarantinedFile) -> None:
         """Note that so many more files are in here; nobody has asked once more for a file that has come."""
@@ -194,14 +195,18 @@ class BatchWriter(Closable):
             self.name = ""
 
     def _folder_for(self, file: QuarantinedFile) -> PrivateFolder:
+        name = file.folder
+        folder = self._filling.get(name)
+        if folder is not None:
+            return folder
         with self._counting:
-            if file.folder not in self._filling:
+            if name not in self._filling:
                 # It is there where it could be made and then not be opened.
                 with suppress(FileExistsError):
-                    self._files.make_folder(file.folder)
+                    self._files.make_folder(name)
                 self._files.sync()
-                self._filling[file.folder] = self._files.folder(file.folder)
-            return self._filling[file.folder]
+                self._filling[name] = self._files.folder(name)
+            return self._filling[name]
 
     def _close_filled(self) -> None:
         for folder in self._filling.values():

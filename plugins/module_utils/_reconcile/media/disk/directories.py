@@ -54,11 +54,23 @@ def state_of(status: os.stat_result) -> FileState:
 def require_same(handle: int, name: bytes, state: FileState) -> None:
     """Raise Changed unless the file in an open directory is still the one that was checked."""
     try:
-        now = state_of(os.stat(name, dir_fd=handle, follow_symlinks=False))
+        now = os.stat(name, dir_fd=handle, follow_symlinks=False)
     except FileNotFoundError:
         raise Changed("it was already removed") from None
-    if now != state:
+    if now.st_ctime_ns != state.ctime_ns or not is_same_but_moved(now, state):
         raise Changed("another file is in its place, or it was written to")
+
+
+def is_same_but_moved(status: os.stat_result, state: FileState) -> bool:
+    """Whether this is the status of a file in this state, wherever it was moved: a move sets the ctime."""
+    return (
+        status.st_ino == state.inode
+        and status.st_dev == state.device
+        and status.st_size == state.size
+        and status.st_mtime_ns == state.mtime_ns
+        and kind_of(status) == state.kind
+        and not state.tag
+    )
 
 
 def status_of(handle: int, path: bytes) -> os.stat_result:

@@ -13,9 +13,9 @@ import os
 from contextlib import suppress
 
 from ...system.libc import libc_function
-from ..store import Changed, FileState, MovedOut
+from ..store import RENAMED, Changed, FileState, MovedOut
 from .copy import copy, is_same_file, move_across
-from .directories import require_same, state_of
+from .directories import is_same_but_moved, kind_of, require_same
 
 # Of renameat2 (renameat2(2)): never replace what has the new name.
 _RENAME_NOREPLACE = 1
@@ -38,15 +38,15 @@ def move(handle: int, source: bytes, place: int, name: str, state: FileState) ->
             raise
         return move_across(handle, source, place, name, state)
     _verify_moved(handle, source, place, name, state)
-    return MovedOut(has_all_attributes=True, digest=b"")
+    return RENAMED
 
 
 def _verify_moved(handle: int, source: bytes, place: int, name: str, state: FileState) -> None:
-    """Put back what was exchanged between the last check and the move; a move sets the ctime."""
-    moved = state_of(os.stat(name, dir_fd=place, follow_symlinks=False))
-    if moved._replace(ctime_ns=0) == state._replace(ctime_ns=0):
+    """Put back what was exchanged between the last check and the move."""
+    moved = os.stat(name, dir_fd=place, follow_symlinks=False)
+    if is_same_but_moved(moved, state):
         return
-    if moved.kind == "directory":
+    if kind_of(moved) == "directory":
         # It cannot be linked; a rename of a directory replaces an empty directory at most.
         os.rename(name, source, src_dir_fd=place, dst_dir_fd=handle)
         raise Changed("a directory came into its place at the last moment")

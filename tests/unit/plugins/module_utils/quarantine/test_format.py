@@ -34,6 +34,13 @@ def test_a_path_of_any_bytes_goes_through_json(path: bytes) -> None:
     assert as_path(json.loads(json.dumps(as_text(path)))) == path
 
 
+@given(st.binary(min_size=1), st.integers(min_value=0), st.integers())
+def test_a_line_is_json_in_one_line(path: bytes, size: int, moment: int) -> None:
+    file = QuarantinedFile(1, path, size, moment, moment, 0, 0, 0o644, "companion")
+    as_json = json.dumps({**file._asdict(), "path": as_text(path)})
+    assert file.as_line() == as_json.encode() + b"\n"
+
+
 @pytest.mark.parametrize(
     ("number", "stored"),
     [
@@ -72,7 +79,7 @@ def test_a_batch_tells_what_it_holds(kept: Any) -> None:
         assert batch.holds(second)
 
 
-FILE_LINE = QuarantinedFile(1, b"a", 2, 3, 4, 5, 6, 7, "orphan").as_json()
+FILE_LINE = json.loads(QuarantinedFile(1, b"a", 2, 3, 4, 5, 6, 7, "orphan").as_line())
 NO_FILES: list[dict[str, Any]] = [
     {"number": "1"},
     {"number": -1},

@@ -14,6 +14,7 @@ import os
 import pickle
 import subprocess
 import traceback
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -25,6 +26,7 @@ from engine.media.disk import mounts
 from engine.media.disk.folder import DiskFolder
 from engine.media.local import LocalStore
 from engine.media.store import OtherMount
+from engine.quarantine.writer import QuarantineWriter
 from helpers.builders import Media, Site, open_handles, planned, reasons, run, state_of, unseen, walked
 
 _CLONE_NEWNS = 0x20000
@@ -157,6 +159,31 @@ def test_a_file_on_which_another_one_is_mounted_is_kept(sqlite: Any, mirrored: M
 
     removed, kept = in_namespace(clean)
     assert (removed, list(kept)) == (1, [b"p/other.jpg"])
+
+
+@needs_mounts
+@pytest.mark.promise(5)
+@pytest.mark.promise(7)
+@pytest.mark.parametrize("mounted", ["photos/a.jpg", "p/other.jpg"], ids=["another file", "itself"])
+@pytest.mark.parametrize("keeps", [True, False], ids=["quarantine", "permanent"])
+def test_a_file_on_which_one_is_mounted_after_the_plan_is_kept_for_that_reason(
+    sqlite: Any, mirrored: Media, tmp_path: Path, mounted: str, keeps: bool
+) -> None:
+    mirrored.write("p/other.jpg")
+    more = {"quarantine": str(tmp_path / "kept")} if keeps else {}
+
+    def clean() -> Any:
+        job = Site(sqlite, mirrored).orphans(directories=["p"], **more)
+        with planned(job) as made:
+            bind(mirrored, mounted, "p/other.jpg")
+            writer = QuarantineWriter(job.site, job.name, made.plan.plan_id, 0) if keeps else None
+            with writer or PermanentRemover() as remover:
+                outcome = made.apply(remover)
+            return outcome.removed.files, {kept.name: kept.code for kept in outcome.kept.items}
+
+    removed, kept = in_namespace(clean)
+    assert (removed, kept) == (1, {b"p/other.jpg": Code.OTHER_MOUNT})
+    assert b"p/other.jpg" in mirrored.files
 
 
 @needs_mounts
