@@ -51,6 +51,15 @@ def canonical(path: bytes) -> bytes:
         return plain
 
 
+def canonical_of(paths: list[bytes]) -> list[bytes]:
+    """The same of some paths, asked for the whole list at once: nearly always they are all plain."""
+    joined = b"\0%s\0" % b"\0".join(paths)
+    signs = (b"%", b"//", b"/.", b"\\", b"\0/", b"\0.", b"/\0")
+    if joined.isascii() and not any(sign in joined for sign in signs):
+        return paths
+    return [canonical(path) for path in paths]
+
+
 def _looks_plain(path: bytes) -> bool:
     return not (
         b"%" in path

@@ -136,6 +136,8 @@ class Sweep:
         left = set(paths)
         for searched in self._searched.chunks() if left else ():
             left.difference_update(searched)
+            if not left:
+                break
         return left
 
     def is_fresh(self) -> bool:

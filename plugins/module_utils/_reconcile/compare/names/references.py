@@ -16,7 +16,7 @@ from ...config.site import Column
 from ...database.base import Database
 from ...kept import Code, Doubt
 from ...media.derived import DerivedPattern, Source, is_playlist, sources_of
-from ...media.paths import LONGEST_PATH, Spellings, canonical, is_too_long, no_path, stem
+from ...media.paths import LONGEST_PATH, Spellings, canonical, canonical_of, is_too_long, no_path, stem
 from ...media.store import MediaStore
 from ...spool import Spool
 from ...text import escaped
@@ -137,8 +137,9 @@ class ReferenceCheck:
         leaving_stems: Counter[bytes] = Counter()
         for path, rows in (leaving or {}).items() if stems else ():
             leaving_stems[stem(path)] += rows
+        asked = with_folders({*exact, *canonical_of(exact)})
         counted = _Counted(
-            self._database.count_references(self._columns, _with_folders({*exact, *map(canonical, exact)})),
+            self._database.count_references(self._columns, asked),
             self._database.count_references(self._columns, stems, stems=True),
             leaving or {},
             leaving_stems,
@@ -172,7 +173,7 @@ class ReferenceCheck:
         found = _Remembered({}, {}, {})
         if not len(self._meanings):
             return found
-        plain_paths, plain_stems = _with_folders(map(canonical, paths)), set(map(canonical, stems))
+        plain_paths, plain_stems = with_folders(map(canonical, paths)), set(map(canonical, stems))
         for meaning in self._meanings:
             plain, value, _is_over_link = meaning
             if folders and is_playlist(plain) and posixpath.dirname(plain) in folders:
@@ -279,12 +280,12 @@ def folders_of(path: bytes) -> Iterator[bytes]:
             yield path
 
 
-def _with_folders(paths: Iterable[bytes]) -> set[bytes]:
+def with_folders(paths: Iterable[bytes]) -> set[bytes]:
     """The paths and all folders that they lie in: a reference to a folder protects what is below it."""
-    found: set[bytes] = set()
-    for path in paths:
-        found.add(path)
-        for folder in folders_of(path):
+    found = set(paths)
+    # Of very many files there are few folders.
+    for innermost in {path[: path.rfind(b"/") + 1] for path in found}:
+        for folder in folders_of(innermost):
             if folder in found:
                 break
             found.add(folder)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.compare.names.references import ReferenceCheck, by_folder
+from engine.compare.names.references import ReferenceCheck, by_folder, folders_of, with_folders
 from engine.config.site import Column
 from engine.database import connect
 from engine.media.derived import patterns
@@ -36,6 +36,13 @@ def test_references_are_taken_folder_by_folder(values: list[bytes]) -> None:
     below = [value for value in values if b"/" in value and len(value) <= LONGEST_PATH]
     expected = [(value.rpartition(b"/")[0], value) for value in below]
     assert [(folder, value) for folder, some in by_folder(values) for value in some] == expected
+
+
+@pytest.mark.promise(9)
+@given(st.lists(PARTS))
+@example([b"a/b", b"a/b/c/1", b"a/b/d/1"])
+def test_all_folders_are_asked_for_that_files_lie_in(paths: list[bytes]) -> None:
+    assert with_folders(paths) == {*paths, *(folder for path in paths for folder in folders_of(path))}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from engine.media.paths import LONGEST_PATH, Spellings, canonical, decomposed, outside, stem
+from engine.media.paths import LONGEST_PATH, Spellings, canonical, canonical_of, decomposed, outside, stem
 
 SITE = Spellings(b"/srv/site/media", b"/media/")
 PHOTO = "photos/Café.jpg".encode()
@@ -154,6 +154,15 @@ def test_the_canonical_path_is_relative_and_leads_nowhere_else(value: bytes) -> 
 def test_canonical_paths_are_their_own_canonical_path(value: bytes) -> None:
     assume(b"%" not in canonical(value))
     assert canonical(canonical(value)) == canonical(value)
+
+
+@pytest.mark.promise(9)
+@given(st.lists(ANY_VALUE | st.sampled_from([b"p/a.jpg", b"p/b.jpg"]), max_size=4))
+@example([b"p/a.jpg", b"./b"])
+@example([b"p/a/", b"b"])
+@example([b"/p/a", b"b"])
+def test_many_paths_have_the_same_canonical_paths_as_each(values: list[bytes]) -> None:
+    assert canonical_of(values) == [canonical(value) for value in values]
 
 
 @pytest.mark.parametrize("value", [b"a%2520b", b"%252F", b"a%25%32%30b"])
