@@ -47,7 +47,7 @@ def _run(request: Mapping[str, Any], parent: process.Parent) -> dict[str, Any]:
     options = parsed(request["arguments"])
     options.description, options.source = request["description"], request["source"]
     options.plan, options.left = request["plan"], {}
-    options.review = request["review"]
+    options.candidates, options.review = request["candidates"], request["review"]
     options.emit = partial(parent.say, process.LISTED)
     options.emit_report = partial(parent.say, process.REPORTED)
     status = options.act(options)

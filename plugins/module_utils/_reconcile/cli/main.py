@@ -273,7 +273,7 @@ def _add_flag(parser: argparse.ArgumentParser, option: Option, flag: Flag) -> No
         name,
         metavar=flag.metavar,
         help=flag.help,
-        type=_whole if option.type == "int" else str,
+        type=_FLAG_TYPES.get(option.type, str),
         action="append" if option.type == "list" else "store",
         choices=None if option.codes else option.choices or None,
     )
@@ -395,3 +395,7 @@ def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
     return int(text)
+
+
+# A path is one of the folder in which the command is given: the site's process works in another.
+_FLAG_TYPES: dict[str, Callable[[str], object]] = {"int": _whole, "path": os.path.abspath}

@@ -40,6 +40,7 @@ def run_as(worker: Worker, options: argparse.Namespace) -> Exit:
         "arguments": options.written,
         "description": _completed(options.description),
         "source": options.source,
+        "candidates": getattr(options, "candidates", None),
         "plan": getattr(options, "plan", None),
         "review": getattr(options, "review", None),
         "terminals": [stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)],

@@ -10,10 +10,12 @@ applied has found out. Each of these tries again: another service may answer at 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import Iterator
+
 from ..config.site import Site
 from ..errors import QuarantineError
-from ..media.private_folder import PrivateFolder
-from ..media.s3.place import is_in_bucket
+from ..media.s3.place import bucket_place, is_in_bucket
 from ..media.store import MediaStore
 from ..text import escaped
 from .place import open_folder, place_of
@@ -29,19 +31,54 @@ def needs_it(site: Site) -> bool:
 
 def tried(site: Site, media: MediaStore, state: State) -> bool:
     """Try it, and keep what came of it. Raises QuarantineError where it could not be tried."""
-    try:
-        with _folder(site, media) as folder:
-            found = folder.moves_safely()
-    except OSError as error:
-        raise QuarantineError(
-            f"whether the service of {shown(site)} deletes an object only while it is unchanged could not be "
-            f"tried: {error.strerror}. Let the credentials of this run write, read and delete there. Nothing "
-            "was removed."
-        ) from None
+    found = (site.quarantine is None or _honours_in_quarantine(site, site.quarantine)) and (
+        not _is_about_media(site) or _honours_in_media(site, media)
+    )
     facts = {_PLACE: _place(site, media), _HONOURED: found}
     if facts != state.part(CONDITIONAL_DELETE):
         state.record(CONDITIONAL_DELETE, facts)
     return found
+
+
+def _is_about_media(site: Site) -> bool:
+    """Whether what is found out in quarantine says nothing of the bucket of the media.
+
+    One address may be that of several services, as behind a gateway, and each bucket of its own kind.
+    """
+    if site.quarantine is None or not is_in_bucket(site.quarantine):
+        return True
+    media = bucket_place("media_root", site.media_root)
+    return media.bucket != bucket_place("quarantine", site.quarantine).bucket
+
+
+def _honours_in_quarantine(site: Site, quarantine: bytes) -> bool:
+    with _trying(quarantine), open_folder(place_of(site), "the quarantine") as folder:
+        return folder.moves_safely()
+
+
+def _honours_in_media(site: Site, media: MediaStore) -> bool:
+    with _trying(site.media_root):
+        media.make_folder_for_held()
+        folder = media.folder_of_held()
+        if folder is None:
+            raise QuarantineError(f"no file can wait in {escaped(site.media_root)} to be deleted. Run again.")
+        with folder:
+            found = folder.moves_safely()
+        if site.quarantine is not None:
+            media.drop_folder_of_held()
+        return found
+
+
+@contextmanager
+def _trying(place: bytes) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise QuarantineError(
+            f"whether the service of {escaped(place)} deletes an object only while it is unchanged could not "
+            f"be tried: {error.strerror}. Let the credentials of this run write, read and delete there. "
+            "Nothing was removed."
+        ) from None
 
 
 def known(site: Site, media: MediaStore, state: State) -> bool | None:
@@ -56,19 +93,10 @@ def known(site: Site, media: MediaStore, state: State) -> bool | None:
 
 
 def shown(site: Site) -> str:
-    """The place at which it is tried."""
-    return escaped(site.media_root if site.quarantine is None else site.quarantine)
+    """The places at which it is tried."""
+    places = [site.quarantine, *([site.media_root] if _is_about_media(site) else [])]
+    return " and ".join(escaped(place) for place in places if place is not None)
 
 
 def _place(site: Site, media: MediaStore) -> str:
     return f"{media.identity()}, quarantine {shown(site)}"
-
-
-def _folder(site: Site, media: MediaStore) -> PrivateFolder:
-    if site.quarantine is not None:
-        return open_folder(place_of(site), "the quarantine")
-    media.make_folder_for_held()
-    folder = media.folder_of_held()
-    if folder is None:
-        raise QuarantineError(f"no file can wait in {shown(site)} to be deleted. Run again.")
-    return folder

@@ -55,5 +55,22 @@ def test_the_command_judges_only_what_a_list_has(site: Any, tmp_path: Path, caps
     shown = capsys.readouterr().out
     assert f"1 candidate of the list {listed} in photos" in shown
     assert "absent" in shown or "not there any more" in shown
-    assert site.run("orphans", "--force", "--candidates", "candidates.csv") == Exit.UNUSABLE
-    assert "not an absolute path" in capsys.readouterr().err
+
+
+@pytest.mark.promise(7)
+def test_a_list_on_the_command_line_is_looked_for_where_the_command_is_given(
+    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "candidates.csv").write_text("key\nphotos/b+c.jpg\n")
+    monkeypatch.chdir(tmp_path)
+    assert site.run("orphans", "--force", "--candidates", "candidates.csv") == Exit.DONE
+    assert site.files == {"a.jpg"}
+
+
+def test_a_list_in_a_description_is_named_from_the_root_on(site: Any, capsys: Any) -> None:
+    """Nobody could say which folder it would be relative to: a schedule has none."""
+    file = site.folder / "config" / "sites" / "kit.json"
+    text = json.loads(file.read_text())
+    file.write_text(json.dumps({**text, "orphans": {**text["orphans"], "candidates": "candidates.csv"}}))
+    assert site.run("orphans", "--force") == Exit.UNUSABLE
+    assert "candidates 'candidates.csv' is not an absolute path" in capsys.readouterr().err

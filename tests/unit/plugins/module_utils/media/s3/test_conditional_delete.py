@@ -13,6 +13,8 @@ import pytest
 
 from engine.config.site import OrphansJob
 from engine.errors import StateError
+from engine.media.s3.client import Bucket
+from engine.media.s3.page_reader import Entry
 from engine.quarantine.state.site_state import CONDITIONAL_DELETE, State
 from helpers.builders import found, guards, run
 from helpers.databases import TestDatabase
@@ -107,3 +109,34 @@ def test_what_is_known_is_of_one_service_and_a_damaged_state_is_no_answer(
     state.record(CONDITIONAL_DELETE, {"place": "s3", "honoured": "yes"})
     with pytest.raises(StateError, match="is damaged: what it says of the service"):
         run(job, check=True)
+
+
+@pytest.mark.promise(2)
+@pytest.mark.parametrize("kit", [MINISTACK], indirect=True, ids=lambda service: service.name)
+@pytest.mark.parametrize("is_honoured", [False, True])
+def test_a_quarantine_in_another_bucket_says_nothing_of_the_bucket_of_the_media(
+    kit: S3Kit, database: TestDatabase, monkeypatch: pytest.MonkeyPatch, is_honoured: bool
+) -> None:
+    """As behind a gateway, where one address leads to several services."""
+    delete = Bucket.delete
+
+    def careless(bucket: Bucket, key: str, if_match: str = "", version: str = "") -> Any:
+        is_careless = bucket.name == kit.bucket and not is_honoured
+        return delete(bucket, key, "" if is_careless else if_match, version)
+
+    monkeypatch.setattr(Bucket, "delete", careless)
+    other = kit.server.new_bucket()
+    job = orphans(kit, database, quarantine=f"s3://{other}/kept")
+    plan, _outcome = run(job, check=False)
+    assert guards(plan) == ([] if is_honoured else ["unconditional_delete"])
+    assert media_of(kit) == ([KEPT] if is_honoured else [KEPT, ORPHAN])
+    assert not any("held" in entry.key for entry in _all_objects(kit)), "what was tried is gone"
+    plan, _outcome = run(job, check=True)
+    assert not is_not_known(plan)
+    if not is_honoured:
+        assert f"s3://{other}/kept and {kit.place.url}" in plan.refusals[0].message
+
+
+def _all_objects(kit: S3Kit) -> list[Entry]:
+    with kit.store() as store:
+        return [entry for page in store.bucket.pages(kit.prefix) for entry in page.entries]
