@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Sequence
 
 import pytest
@@ -85,6 +86,20 @@ def test_purges_are_rows_of_their_own() -> None:
         assert cleanup_purge_rows([nothing], "web1", quarantines, True) == []
     assert cleanup_purge_rows([due], "web1", quarantines, True)[0]["removed"]["files"] == 3
     assert cleanup_purge_rows([due], "web1", quarantines)[0]["removed"] == NOTHING, "what is only due"
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("is_done", [False, True])
+def test_the_summary_says_what_a_purge_deletes(is_done: bool) -> None:
+    purged = {"batches": 1, "records": 2, "files": 3, "bytes": 4}
+    due = {"item": 0, "batches": ["one"], "purged": purged}
+    quarantines = [{"index": 0, "options": {"name": "kit"}}]
+    found = summary(cleanup_purge_rows([due], "web1", quarantines, is_done))
+    removed = "2 rows, 3 files" if is_done else "-"
+    assert re.split(r" {2,}", found["lines"][1]) == [
+        *("web1", "kit", "purge", "2 rows, 3 files", removed, "4", "done" if is_done else "planned")
+    ]
+    assert found["document"]["totals"]["removed"]["files"] == 3 * is_done
 
 
 def test_a_small_fleet_is_shown_whole_on_one_screen() -> None:

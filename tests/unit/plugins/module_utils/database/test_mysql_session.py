@@ -19,6 +19,7 @@ from engine.database.catalog import ForeignKey
 from engine.database.mysql import database as mysql_module
 from engine.database.mysql import sweep as sweep_module
 from engine.database.mysql.connection import MySQLConnection
+from engine.database.sweep import PIECE
 from engine.errors import CommitUnknown, DatabaseError, SiteError
 from engine.plan.dependents.links import Dependents
 from helpers.databases import TestDatabase, connect_mariadb
@@ -563,3 +564,22 @@ def test_a_job_is_refused_whose_rows_a_database_references_that_may_not_be_seen(
     refusal = r"-é\.c d reference rows of photo .* may not see"
     with connect(hidden[1], read_only=True) as opened, pytest.raises(SiteError, match=refusal):
         Dependents(job, opened.table("photo"), opened)
+
+
+@pytest.mark.promise(14)
+def test_a_text_that_becomes_short_while_texts_are_read_is_found(photos: TestDatabase) -> None:
+    """Short texts are read first, and long ones in pieces after them: all as of one moment."""
+    photos.run(
+        f"CREATE TABLE note (words longtext); INSERT INTO note VALUES ('a'), (repeat('b', {PIECE + 1}))"
+    )
+    found: list[str] = []
+
+    def receive(block: Any) -> None:
+        if not found:
+            photos.run("UPDATE note SET words = 'b' WHERE words <> 'a'")
+        found.extend(row.texts[0] for row in block)
+
+    with connect(photos.url, read_only=True) as opened:
+        table = next(table for table in opened.searched_columns().tables if table.name == "note")
+        opened.read_texts(table, receive)
+    assert {text[:1] for text in found if text} == {"a", "b"}

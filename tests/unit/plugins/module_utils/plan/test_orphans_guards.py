@@ -114,6 +114,18 @@ def test_a_share_that_is_too_large_turns_the_plan_down(
     assert (b"p/lost.jpg" in sqlite_with_orphan.media.files) == (not goes)
 
 
+@pytest.mark.promise("guards")
+@pytest.mark.parametrize(("most", "goes"), [(19, False), (20, True)])
+def test_young_files_count_among_the_files_and_not_among_what_goes(
+    sqlite_with_orphan: Site, most: int, goes: bool
+) -> None:
+    """An import of a thousand photos that waits for its rows is no reason to refuse a plan."""
+    sqlite_with_orphan.media.write("p/1.jpg", "p/2.jpg", "p/3.jpg", hours=1)
+    plan, _outcome = run(sqlite_with_orphan.orphans(max_removal_percent=most), check=True)
+    assert (plan.found.files, plan.young) == (1, 3)
+    assert guards(plan) == ([] if goes else ["max_removal_percent"])
+
+
 # Guards against wrong settings.
 
 
