@@ -27,8 +27,10 @@ from engine.database.postgresql import database as postgresql_module
 from engine.database.sqlite import database as sqlite_module
 from engine.kept import Code
 from engine.media import listing
+from engine.media.disk import mounts
 from engine.media.local import LocalStore
 from engine.media.store import PathStatus
+from engine.quarantine import format as batch_format
 from engine.quarantine.place import place_of
 from engine.quarantine.store import latest
 from helpers.builders import Site, rules, run
@@ -134,6 +136,40 @@ def test_a_file_that_comes_back_costs_one_look(site: Site, tmp_path: Path) -> No
     calls_for(1)
     # The rename itself is no call of Python's.
     assert growth(calls_for(100), calls_for(400)) == {"stat": 300}
+
+
+def test_a_file_that_goes_or_comes_back_costs_no_question_for_its_mount_and_few_readings_of_its_line(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: Counter[str] = Counter()
+
+    def count_calls(module: Any, name: str) -> None:
+        called = getattr(module, name)
+
+        def counting(*arguments: Any) -> Any:
+            calls[name] += 1
+            return called(*arguments)
+
+        monkeypatch.setattr(module, name, counting)
+
+    count_calls(mounts, "mount_of")
+    count_calls(batch_format, "_read")
+
+    def calls_for(count: int) -> dict[str, Counter[str]]:
+        fill(site, folders(count), [])
+        job = site.orphans(quarantine=str(tmp_path / f"kept {count}"))
+        calls.clear()
+        _plan, outcome = run(job)
+        removal = calls.copy()
+        calls.clear()
+        restored = restore(job.site, str(outcome.batch), [], check=False)
+        assert outcome.removed.files == restored.totals.files == count
+        return {"removal": removal, "restore": calls.copy()}
+
+    few, many = calls_for(100), calls_for(400)
+    assert growth(few["removal"], many["removal"]) == {}
+    # Once to see that none is damaged before the first file comes back, and once to bring them back.
+    assert growth(few["restore"], many["restore"]) == {"_read": 2 * 300}
 
 
 def test_a_row_whose_file_is_there_costs_no_system_call(site: Site) -> None:
