@@ -19,7 +19,7 @@ from ..filter.cleanup_accept import cleanup_accept
 from ..filter.cleanup_jobs import cleanup_jobs
 from ..filter.cleanup_reviews import cleanup_reviews
 from ..filter.cleanup_unknown import cleanup_unknown
-from ..module_utils._fleet.rows import MODES, planned_row, purge_row
+from ..module_utils._fleet.rows import MODES, place_row, planned_row, purge_row
 from ..module_utils._plans import ARGUMENTS, Plans, Refused
 from ..plugin_utils._engine_action import EngineAction, NoAnswer
 
@@ -45,7 +45,8 @@ class ActionModule(EngineAction):
         except Refused as error:
             return {"failed": True, "msg": str(error), "status": error.status, **self.discovered}
         # Texts of the host, and never templates.
-        found: dict[str, Any] = wrap_var({**result, "rows": _rows(host, mode, result)})
+        rows = _places(host, result) if said.get("only_places") else _rows(host, mode, result)
+        found: dict[str, Any] = wrap_var({**result, "rows": rows})
         return {**found, **self.discovered}
 
     def _planned(self, plans: Plans, task_vars: Any) -> dict[str, Any]:
@@ -64,6 +65,15 @@ def _rows(host: str, mode: str, result: Mapping[str, Any]) -> list[dict[str, Any
             {**purge_row(host, _described(purge), purge, False), "of_jobs": purge["of_jobs"]}
             for purge in result["purges"]
         ),
+    ]
+
+
+def _places(host: str, result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row for each site that could be opened; why another could not, its plan will say."""
+    return [
+        place_row(host, job["item"], job["site"], job["identity"])
+        for job in result["jobs"]
+        if "identity" in job
     ]
 
 

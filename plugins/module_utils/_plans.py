@@ -41,6 +41,7 @@ ARGUMENTS: Mapping[str, Any] = {
     "reviewed": {"type": "bool", "default": True},
     "keep": {"type": "raw"},
     "report": {"type": "dict", "options": _REPORT},
+    "only_places": {"type": "bool", "default": False},
     "mode": {"type": "str", "choices": ["clean", "report"], "default": "clean"},
 }
 
@@ -73,7 +74,7 @@ class Plans:
         self._secrets: set[str] = set()
         params = self._validated(said)
         try:
-            self._asked = [*_jobs(params), *_purges(params)]
+            self._asked = _places(params) if params["only_places"] else [*_jobs(params), *_purges(params)]
         except CleanupError as error:
             self._secrets |= {part for site in params["sites"] for part in parts_of_secrets(site)}
             raise self._refused(str(error), error.exit_status) from None
@@ -82,7 +83,8 @@ class Plans:
         self._requests: dict[int, Request] = {}
         for number, asked in enumerate(self._asked):
             with answering(self._answers, [number]):
-                self._requests[number] = {**how, "task": asked.task, "options": self._options(asked)}
+                about = {"task": asked.task, "only_place": params["only_places"]}
+                self._requests[number] = {**how, **about, "options": self._options(asked)}
 
     @property
     def requests(self) -> list[Request]:
@@ -166,6 +168,14 @@ def _jobs(params: Mapping[str, Any]) -> list[_Asked]:
     jobs = list_jobs(params["sites"], params["jobs"] or None)
     reports = _reports(params["report"], len(jobs)) if params["report"] else {}
     return [_job(job, params, reports.get(job["index"])) for job in jobs]
+
+
+def _places(params: Mapping[str, Any]) -> list[_Asked]:
+    """One job of each site, which says where it is."""
+    first: dict[str, _Asked] = {}
+    for asked in _jobs({**params, "report": None}):
+        first.setdefault(asked.about["site"], asked)
+    return list(first.values())
 
 
 def _reports(report: Mapping[str, Any], jobs: int) -> Mapping[int, Mapping[str, Any]]:

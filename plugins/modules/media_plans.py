@@ -77,6 +77,12 @@ options:
         description: How many thumbnails all jobs of the host may have together.
         type: int
         default: 1000
+  only_places:
+    description:
+      - Plans nothing, and only says the C(identity) of each site, by the first of its jobs. The playbook asks
+        so before the first of several batches of hosts.
+    type: bool
+    default: false
   mode:
     description: What becomes of the plans later; they are carried out (V(clean)) or only shown (V(report)).
     type: str

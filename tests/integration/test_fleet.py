@@ -66,8 +66,8 @@ def test_each_host_of_a_rollout_ends_as_it_must(ansible: Ansible, tmp_path: Path
     assert left == {**dict.fromkeys(("web1", "web2", "web3", "web4"), 0), "web5": 1, "web6": 15, "web7": 1}
     assert "held back (outlier): 15 of 35 files would be removed" in run.words
     assert "held back (shared): the host web1 has the same database and the same media store" in run.words
-    # It stopped before the last batch.
-    assert "web7" not in run.recap
+    # It stopped before the last batch, of which it has only asked where the sites are.
+    assert run.recap["web7"]["ok"] == 1
     assert "7 hosts, 2 not well; 7 jobs: 4 done, 1 outlier, 1 refused, 1 shared" in run.words
     assert "1 host not begun with yet" in run.words
     assert "{{ lookup('pipe', 'touch" in run.words
@@ -90,6 +90,26 @@ def test_no_site_takes_the_files_of_another_database(ansible: Ansible, tmp_path:
     assert {host: numbers["failed"] for host, numbers in run.recap.items()} == {"web1": 1, "web2": 1}
     assert "held back (refused): its media store is also that of web2, with another database" in run.words
     assert "2 hosts, 2 not well; 2 jobs: 2 refused" in run.words
+
+
+@pytest.mark.promise("guards")
+def test_a_batch_knows_the_sites_of_the_hosts_that_come_after_it(ansible: Ansible, tmp_path: Path) -> None:
+    alone, first, second = (sqlite_site(tmp_path / name, 1) for name in ("alone", "first", "second"))
+    before = first.state(), second.state()
+    hosts = {
+        "web0": only(alone, "orphans"),
+        "web1": only(first, "orphans"),
+        "web2": only(second, "orphans", media_root=str(first.media)),
+        "web3": only(first, "orphans"),
+    }
+    run = ansible.clean(
+        hosts, *FORCE, "-e", "media_cleanup_max_removal_percent=100", "-e", "media_cleanup_serial=2"
+    )
+    assert (first.state(), second.state()) == before
+    assert "photos/orphan0.jpg" not in alone.files
+    assert run.words.count("held back (refused): its media store is also that of web2") == 1
+    assert run.words.count("held back (refused): its media store is also that of web1") == 1
+    assert run.words.count("held back (shared): the host web1 has the same") == 1
 
 
 def test_a_run_that_only_reports_removes_nothing(ansible: Ansible, tmp_path: Path) -> None:

@@ -89,6 +89,25 @@ def test_what_is_wrong_with_one_job_keeps_no_other_from_being_planned(sqlite_sit
     assert found["changed"]
 
 
+@pytest.mark.parametrize("more", [{}, {"python": True}], ids=["here", "in the site's process"])
+def test_where_a_site_is_can_be_asked_without_a_plan(
+    sqlite_site: Site, tmp_path: Path, more: dict[str, Any]
+) -> None:
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    described = filled(sqlite_site).described(**dict.fromkeys(more, str(python)))
+    before = sqlite_site.state()
+    found = plans(described, {**described, "name": "gone", "media_root": "/nowhere"}, only_places=True)
+    planned = plans(described)["jobs"][0]["identity"]
+    (first, second) = found["jobs"]
+    assert set(first) - ABOUT == {"changed", "identity"}
+    assert first["identity"] == planned
+    assert "/nowhere" in second["msg"]
+    assert found["purges"] == []
+    assert not found["changed"]
+    assert sqlite_site.state() == before
+
+
 def test_what_is_said_for_the_run_comes_before_the_description(sqlite_site: Site) -> None:
     site = filled(sqlite_site)
     described = site.described(max_removal_percent=100)

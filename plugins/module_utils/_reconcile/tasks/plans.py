@@ -17,7 +17,7 @@ from typing import Callable, ContextManager, Sequence
 
 from .. import process, run
 from ..answers import Answer, Emit, Files, Request, answering, no_list, no_report
-from . import quarantine
+from . import place, quarantine
 from .jobs import job_answer, requested_job
 
 # Where what a page shows of a request goes, by its number.
@@ -36,7 +36,9 @@ def plan_all(requests: Sequence[Request], reports: Reports) -> list[Answer]:
     jobs: dict[int, run.Job] = {}
     for number, request in enumerate(requests):
         with answering(answers, [number]):
-            if request["task"] != PURGE:
+            if request.get("only_place"):
+                answers[number] = place.answer(request, Files(no_list, no_report))
+            elif request["task"] != PURGE:
                 jobs[number] = requested_job(request)
     approved = [requests[number]["options"]["approved_plan"] for number in jobs]
     runs = run.run_all(list(jobs.values()), True, approved, _nobody_watches)
