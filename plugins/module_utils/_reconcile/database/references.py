@@ -47,7 +47,10 @@ class References(Statements):
         """Yield the different values in so many rows of a column, in lists of a bounded length."""
         paths = f"{self._paths_of(column, where_filled=True)} LIMIT {int(rows)}"
         with self._doing(f"reading some values of {column}"):
-            yield from self._stream_paths(f"SELECT DISTINCT path FROM ({paths}) AS sample")
+            # Not by what streams all paths of a site, and copies them first where readers hold up writers.
+            found = list(self._stream(f"SELECT DISTINCT path FROM ({paths}) AS sample", []))
+        for some in found:
+            yield [self.dialect.path_bytes(path) for (path,) in some]
 
     def count_references(
         self, columns: Sequence[Column], paths: Iterable[bytes], stems: bool = False

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""Keys for a question are handed to SQLite as one transaction, which keeps nobody from writing."""
+"""What SQLite is asked: keys for a question are one transaction, which keeps nobody from writing."""
 
 from __future__ import annotations
 
@@ -65,3 +65,13 @@ def test_after_an_error_no_transaction_is_left_open(database: Any, sqlite: Any) 
     with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as site:
         site.execute("INSERT INTO photo (image) VALUES ('c.jpg')")
     assert database.count_references(IMAGES, [b"c.jpg"]) == {b"c.jpg": 1}
+
+
+def test_a_sample_of_values_is_read_without_a_copy(database: Any) -> None:
+    """A copy of all paths, which the one before has left, takes longer to drop than a sample to read."""
+    assert list(database.references(IMAGES)) == [[b"a.jpg", b"b.jpg"]]
+    seen = traced(database)
+    (sample,) = database.sample_values(IMAGES[0], 10)
+    assert sorted(sample) == [b"a.jpg", b"b.jpg"]
+    assert seen == ["SELECT alone"]
+    assert not database._connection.in_transaction
