@@ -348,3 +348,13 @@ def test_a_mounted_file_system_in_a_tree_is_not_entered(folder: DiskFolder, plac
             folder.remove_tree("batch")
         assert open_handles() == before
         assert (mounted / "precious").exists()
+
+
+@pytest.mark.promise(15)
+def test_a_link_in_the_place_of_a_lock_is_not_followed(
+    folder: DiskFolder, place: Path, tmp_path: Path
+) -> None:
+    (place / "site.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="symbolic links"), folder.locked_file("site.lock", "the site"):
+        pytest.fail("it was locked")
+    assert not (tmp_path / "elsewhere").exists()
