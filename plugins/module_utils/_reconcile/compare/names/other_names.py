@@ -55,18 +55,27 @@ class _OtherName(NamedTuple):
 
 
 class _Inodes:
-    """Inodes in a memory of fixed size: says of those of all files, and of few others, that they are."""
+    """Inodes in a memory of fixed size: says of those of all files, and of few others, that they are.
+
+    The files are read when that is first asked: nearly always nothing leads to any file by another name.
+    """
 
     def __init__(self, files: Iterable[File]) -> None:
-        self._bits = bytearray(_BITS // 8)
-        self.has_any = False
-        for file in files:
-            if file.state:
-                self._bits[file.state.inode % _BITS >> 3] |= 1 << (file.state.inode & 7)
-                self.has_any = True
+        self._files = files
+        self._bits: bytearray | None = None
 
     def may_have(self, inode: int) -> bool:
+        if self._bits is None:
+            self._bits = _bits_of(self._files)
         return bool(self._bits[inode % _BITS >> 3] & 1 << (inode & 7))
+
+
+def _bits_of(files: Iterable[File]) -> bytearray:
+    bits = bytearray(_BITS // 8)
+    for file in files:
+        if file.state:
+            bits[file.state.inode % _BITS >> 3] |= 1 << (file.state.inode & 7)
+    return bits
 
 
 class OtherNames:
@@ -92,9 +101,8 @@ class OtherNames:
         for some in links.chunks():
             for path in self._check.doubts(some):
                 self._follow(path, path, inodes)
-        hard_linked = _Inodes(file for file in files if file.is_hard_linked)
-        if hard_linked.has_any:
-            self._find_hard_links(hard_linked)
+        if any(file.state and file.is_hard_linked for file in files):
+            self._find_hard_links(_Inodes(file for file in files if file.is_hard_linked))
 
     def _follow(self, path: bytes, value: bytes, inodes: _Inodes) -> None:
         followed = self._store.followed(path)
