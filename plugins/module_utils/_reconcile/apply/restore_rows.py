@@ -77,9 +77,8 @@ class RowRestorer:
     def carry_out(self, numbers: Sequence[int]) -> None:
         """Restore rows; what cannot be restored is reported, and kept in quarantine."""
         pending, cleared = array("Q"), array("Q")
-        for number, row in self._rows.of(numbers):
-            if not self._lacks_its_file(row):
-                (pending if row["action"] == "deleted" else cleared).append(number)
+        for number in self._with_their_files(numbers):
+            (pending if self._rows.is_deleted(number) else cleared).append(number)
         waiting = len(pending) + 1
         while pending and len(pending) < waiting:
             waiting = len(pending)
@@ -88,6 +87,12 @@ class RowRestorer:
             self._keep(self._rows[number], Code.ROW_MISSING, "a row that it references is missing")
         for some in self._in_lists(cleared):
             self._fill_some(some)
+
+    def _with_their_files(self, numbers: Sequence[int]) -> Iterable[int]:
+        """The rows whose files are restored, or are replaced by others."""
+        if not self._result.absent:
+            return numbers
+        return (number for number, row in self._rows.of(numbers) if not self._lacks_its_file(row))
 
     def _in_lists(self, numbers: Sequence[int]) -> Iterator[list[NumberedRow]]:
         """The rows in lists of those that follow each other and that one statement can write."""

@@ -358,11 +358,13 @@ class ArchivedRows:
         self._folder = batch.folder
         # Where each begins, and where the last one ends.
         self._starts = array("Q", [0])
+        self._is_deleted = bytearray()
         for line in _whole_lines(self._folder, ROWS) if batch.has_rows() else ():
             row = _read(self._folder, ROWS, line)
             if not _describes_row(row):
                 raise _damaged(self._folder, ROWS, "that describes no row")
             self._starts.append(self._starts[-1] + len(line))
+            self._is_deleted.append(row["action"] == "deleted")
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -384,6 +386,10 @@ class ArchivedRows:
                 line = file.readline()
                 place = self._starts[number] + len(line)
                 yield number, _read(self._folder, ROWS, line)
+
+    def is_deleted(self, number: int) -> bool:
+        """Whether a row was deleted; else some of its columns were changed."""
+        return bool(self._is_deleted[number])
 
     def size(self, number: int) -> int:
         """How many bytes a row takes in the batch."""
