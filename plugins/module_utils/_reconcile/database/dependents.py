@@ -63,8 +63,12 @@ class DependentRows(Statements):
 
     def _depending(self, root: Table, steps: Steps, keys: Keys) -> tuple[Matching, list[Any]]:
         """The rows ``c`` that depend on the records, and parameters."""
-        chain, parent, parameters = self._chain(root, steps[:-1], keys)
         link, sql = steps[-1][0], self.dialect
+        if len(steps) > 1:
+            chain, parent, parameters = self._chain(root, steps[:-1], keys)
+        else:
+            parent = "t"
+            chain, parameters = self._rows_with_key(root, keys, link)
         test = sql.references_any(link, "c", parent, chain)
         return Matching(chain, sql.references(link, "c", parent), test), parameters
 

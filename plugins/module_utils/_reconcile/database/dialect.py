@@ -125,6 +125,10 @@ class Dialect(ABC):
             for ours, theirs in zip(link.columns, link.target_columns)
         )
 
+    def is_by_key(self, link: ForeignKey, target: Table) -> bool:
+        """Whether keys of rows that exist tell which rows reference them, without a look at these rows."""
+        return False
+
     @abstractmethod
     def references_any(self, link: ForeignKey, child: str, parent: str, parents: str) -> str:
         """That the row ``child`` references one of the ``parents``, which is what follows FROM."""

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from contextlib import contextmanager
 from typing import Any, Iterable, Iterator, Sequence
 
-from .catalog import Catalog, Keys, Steps, Table
+from .catalog import Catalog, ForeignKey, Keys, Steps, Table
 from .dialect import Dialect, Matching
 
 
@@ -88,14 +88,24 @@ class Statements(Catalog):
     def _chain(self, root: Table, steps: Steps, keys: Keys) -> tuple[str, str, list[Any]]:
         """The join of some rows ``t`` with their dependent rows, the alias of the last, and parameters."""
         sql = self.dialect
-        source, parameters = self._row_keys(root, keys)
-        chain = f"{source} JOIN {sql.relation(root)} AS t ON {sql.key_join(root)}"
+        chain, parameters = self._rows_with_key(root, keys, steps[0][0] if steps else None)
         parent = "t"
         for number, (link, child) in enumerate(steps):
             alias = f"c{number}"
             chain += f" JOIN {sql.relation(child)} AS {alias} ON {sql.references(link, alias, parent)}"
             parent = alias
         return chain, parent, parameters
+
+    def _rows_with_key(self, root: Table, keys: Keys, link: ForeignKey | None) -> tuple[str, list[Any]]:
+        """Rows ``t`` by their keys, and parameters; the keys stand for them where a link needs no more."""
+        sql = self.dialect
+        source, parameters = self._row_keys(root, keys)
+        if link and sql.is_by_key(link, root):
+            fields = ", ".join(
+                f"wanted.k{number} AS {sql.quote(name)}" for number, name in enumerate(root.key)
+            )
+            return f"(SELECT {fields} FROM {source}) AS t", parameters
+        return f"{source} JOIN {sql.relation(root)} AS t ON {sql.key_join(root)}", parameters
 
     def _cleared(self, table: Table, columns: Sequence[str], to_default: bool = False) -> dict[str, str]:
         """The expressions to which an UPDATE sets columns to clear them."""

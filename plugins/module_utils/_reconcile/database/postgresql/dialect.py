@@ -117,6 +117,11 @@ class PostgreSQLDialect(Dialect):
         same += [self._lies_in(alias, tables) for alias, tables in _where_rows_lie(link, child, parent)]
         return " AND ".join(same)
 
+    def is_by_key(self, link: ForeignKey, target: Table) -> bool:
+        by_key = target.has_primary_key and {*link.target_columns} <= {*target.key}
+        # Where rows lie in several tables, it matters in which of them.
+        return by_key and not link.target_tables
+
     def _lies_in(self, alias: str, tables: Sequence[int]) -> str:
         """That a row lies in one of the tables with these numbers: a partition, or one that inherits."""
         numbers = ",".join(map(str, tables))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 
@@ -214,3 +214,32 @@ def test_the_hint_of_an_error_of_the_server_is_shown(postgresql: Any) -> None:
 def test_an_error_of_a_connection_is_shown_without_its_detail() -> None:
     error = OSError("FATAL:  no\nDETAIL:  anna\nmore of anna\nHINT:  Ask the owner.\n")
     assert " ".join(libpq._server_words(error).split()) == "FATAL: no HINT: Ask the owner."
+
+
+def test_dependent_rows_of_known_keys_take_no_look_at_their_records(
+    postgresql: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgresql.run(
+        "CREATE TABLE photo (id integer PRIMARY KEY, slug text UNIQUE);"
+        "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer REFERENCES photo (id),"
+        " slug text REFERENCES photo (slug));"
+        "INSERT INTO photo VALUES (1, 'a'), (2, 'b');"
+        "INSERT INTO note VALUES (1, 1, NULL), (2, 2, NULL), (3, NULL, 'a')"
+    )
+    asked: list[str] = []
+    stream = libpq.LibpqConnection.stream
+
+    def noted(
+        connection: libpq.LibpqConnection, statement: str, parameters: Any, size: int
+    ) -> Iterator[list[Any]]:
+        asked.append(statement)
+        return stream(connection, statement, parameters, size)
+
+    monkeypatch.setattr(libpq.LibpqConnection, "stream", noted)
+    with connect(postgresql.url, read_only=True) as database:
+        photo, note = database.table("photo"), database.table("note")
+        links = {link.columns: link for link in database.foreign_keys()}
+        for column, found, looks in (("photo_id", "1", 0), ("slug", "3", 1)):
+            steps = [(links[column,], note)]
+            assert list(database.dependent_keys(photo, steps, [("1",)])) == [[(("1",), (found,))]]
+            assert asked.pop().count('"public"."photo"') == looks
