@@ -26,8 +26,8 @@ from .relinks import RelinkPlanner
 
 # Paths that a quick check did not find and that are asked for by name.
 FEW_NOT_FOUND = 20_000
-# Records for whose files the media store is searched in one listing.
-MOVES_AT_ONCE = 50_000
+# Chunks of records for whose files the media store is searched in one listing.
+CHUNKS_AT_ONCE = 5
 _ANY = re.compile(rb".+", re.DOTALL)
 
 
@@ -123,18 +123,21 @@ class MissingPlanner(RecordsPlanner):
         if includes and not self.job.relink:
             yield from records
             return
-        missing = spool(MOVES_AT_ONCE)
+        missing = spool()
         missing.extend(records)
-        for some in missing.chunks():
-            moved = self._moved({record.file for record in some if record.file})
-            for record in some:
-                found = moved.get(record.file or b"")
-                if found and found.is_only and self.job.relink:
-                    yield record._replace(moved_to=found.path)
-                elif found is None or includes:
-                    yield record
-                else:
-                    self.plan.keep(record.name, Code.LIKELY_MOVE, _moved_to(found), found.path)
+        chunks, ahead = missing.chunks(), missing.chunks()
+        # A search asks for many paths, of which memory holds more than of their records.
+        for files in iter(lambda: _files_of(islice(ahead, CHUNKS_AT_ONCE)), []):
+            moved = self._moved({*chain.from_iterable(files)})
+            for some in islice(chunks, len(files)):
+                for record in some:
+                    found = moved.get(record.file or b"")
+                    if found and found.is_only and self.job.relink:
+                        yield record._replace(moved_to=found.path)
+                    elif found is None or includes:
+                        yield record
+                    else:
+                        self.plan.keep(record.name, Code.LIKELY_MOVE, _moved_to(found), found.path)
 
     def _not_shared(self, records: Iterator[Record]) -> Iterator[Record]:
         """Keep records of one missing path, such as a default picture; they come in the order of paths."""
@@ -209,6 +212,11 @@ class MissingPlanner(RecordsPlanner):
     def _root_is_empty(self) -> bool:
         own = {self.site.quarantine_in_root, self.site.marker}
         return not [name for name in self.store.names(b"", _ANY) if name not in own]
+
+
+def _files_of(chunks: Iterable[list[Record]]) -> list[list[bytes]]:
+    """The files of the records of each chunk."""
+    return [[record.file for record in some if record.file] for some in chunks]
 
 
 def _moved_to(found: LikelyMove) -> str:

@@ -297,7 +297,8 @@ def test_paths_that_would_fit_with_a_prefix_turn_the_plan_down(
 def test_where_moved_files_could_not_be_looked_for_is_told_once(
     public_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(missing, "MOVES_AT_ONCE", 1)
+    monkeypatch.setattr(spool, "CHUNK", 1)
+    monkeypatch.setattr(missing, "CHUNKS_AT_ONCE", 1)
     public_site.media.write("p/there.jpg", "closed/gone.jpg")
     public_site.insert("p/there.jpg", "p/gone.jpg", "p/gone too.jpg")
     os.chmod(public_site.media.path("closed"), 0)
