@@ -2,53 +2,75 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The rules by which a bucket deletes what it keeps, which end a quarantine that consists of versions."""
+"""The rules by which a bucket deletes by itself what lies in it, which end a quarantine there."""
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping, Sequence
 
 from ...text import counted, escaped_value
 from .client import Bucket
 from .failures import BucketError, NotSupported
+from .place import BucketPlace
+
+# What a person has to compare the days with; the engine does not know it.
+_RETENTION = (
+    "Let the rule keep it for more days than batches are kept (media_cleanup_retention_days, 30 if nobody "
+    "has set it), or set quarantine to another bucket"
+)
+Rules = Sequence[Mapping[str, Any]]
 
 
-def notes_on_versions(bucket: Bucket, prefix: str) -> list[str]:
-    """What a person should know of how long hidden versions stay below a prefix."""
+def notes_on_rules(
+    bucket: Bucket, media: BucketPlace, kept_in: BucketPlace, keeps_versions: bool
+) -> list[str]:
+    """What a person should know of how long a quarantine in the bucket of the media lasts."""
     where = escaped_value(bucket.name)
     try:
-        days = _days_of_versions(bucket, prefix)
+        rules = _rules(bucket)
     except OSError as error:
         return [
             f"the lifecycle rules of the bucket {where} could not be read ({error.strerror}), so it is not "
-            "known whether one deletes versions that are not current, of which the quarantine consists"
+            "known whether one deletes what is in quarantine"
         ]
-    if days is None:
-        return []
-    return [
-        f"a lifecycle rule of the bucket {where} deletes versions {counted(days, 'day')} after they were "
-        "deleted or overwritten: what is in quarantine can be restored until then. Let the rule keep them "
-        "longer than batches are kept, or set quarantine to another bucket"
-    ]
+    notes = []
+    expired = _fewest_days(_concerning(rules, kept_in.prefix), "Expiration", "Days")
+    if expired is not None:
+        notes.append(
+            f"a lifecycle rule of the bucket {where} deletes what lies in the quarantine "
+            f"{escaped_value(kept_in.url)} after {counted(expired, 'day')}. {_RETENTION}"
+        )
+    of_versions = _fewest_days(
+        _concerning(rules, media.prefix), "NoncurrentVersionExpiration", "NoncurrentDays"
+    )
+    if keeps_versions and of_versions is not None:
+        notes.append(
+            f"a lifecycle rule of the bucket {where} deletes versions {counted(of_versions, 'day')} after "
+            "they were deleted or overwritten: what is in quarantine can be restored until then. "
+            f"{_RETENTION}"
+        )
+    return notes
 
 
-def _days_of_versions(bucket: Bucket, prefix: str) -> int | None:
-    """After how many days the first rule deletes versions that are not current; None if none does."""
+def _rules(bucket: Bucket) -> Rules:
     try:
-        rules = bucket.ask("get_bucket_lifecycle_configuration", {}).get("Rules", ())
-    except NotSupported:
-        return None
+        return list(bucket.ask("get_bucket_lifecycle_configuration", {}).get("Rules", ()))
+    except (NotSupported, FileNotFoundError):
+        return []
     except BucketError as error:
         if error.status == 404:
-            return None
+            return []
         raise
-    days = [_days(rule) for rule in rules if rule.get("Status") == "Enabled" and _concerns(rule, prefix)]
-    return min((found for found in days if found is not None), default=None)
 
 
-def _days(rule: Mapping[str, Any]) -> int | None:
-    found = (rule.get("NoncurrentVersionExpiration") or {}).get("NoncurrentDays")
-    return None if found is None else int(found)
+def _fewest_days(rules: Iterable[Mapping[str, Any]], action: str, days: str) -> int | None:
+    """After how many days the first of some rules acts; None if none does by days."""
+    found = [(rule.get(action) or {}).get(days) for rule in rules]
+    return min((int(one) for one in found if one is not None), default=None)
+
+
+def _concerning(rules: Rules, prefix: str) -> list[Mapping[str, Any]]:
+    return [rule for rule in rules if rule.get("Status") == "Enabled" and _concerns(rule, prefix)]
 
 
 def _concerns(rule: Mapping[str, Any], prefix: str) -> bool:

@@ -31,7 +31,7 @@ from ..store import (
 )
 from .client import THREADS, Bucket, Head, to_the_second
 from .failures import ConditionFailed, NotSupported
-from .lifecycle import notes_on_versions
+from .lifecycle import notes_on_rules
 from .listed import ListedObjects, keys_of
 from .listing import OBJECTS_IN_MEMORY, Unlisted, objects_below
 from .listing_check import ListingCheck
@@ -74,8 +74,8 @@ class S3Store(MediaStore):
                 "Check the name of the bucket, storage_options, and the credentials of this user. Nothing "
                 "was examined."
             ) from None
-        if self._keeps_versions and self.kept_in and self.kept_in.bucket == self._place.bucket:
-            self.notes += notes_on_versions(self.bucket, self._place.prefix)
+        if self.kept_in and self.kept_in.bucket == self._place.bucket:
+            self.notes += notes_on_rules(self.bucket, self._place, self.kept_in, self._keeps_versions)
         return self
 
     def close(self) -> None:

@@ -196,7 +196,33 @@ def test_a_rule_that_ends_the_quarantine_is_said(kit: S3Kit, database: TestDatab
     assert notes(*others) == []
     found = notes(*others, rule(kit.prefix + "photos/", 30), rule("", 14))
     assert ["deletes versions 14 days after" in note for note in found] == ([True] if kit.versioned else [])
+    assert all("(media_cleanup_retention_days, 30 if nobody has set it)" in note for note in found)
     assert notes(permanent=True) == []
+
+
+@pytest.mark.promise(10)
+@pytest.mark.parametrize("kit", [VERSIONED, PLAIN], indirect=True, ids=str)
+def test_a_rule_that_deletes_in_the_quarantine_itself_is_said(kit: S3Kit, database: TestDatabase) -> None:
+    """Without versions it ends the copies, and with them the lists by which what is hidden is known."""
+    kit.bucket = kit.server.new_bucket(kit.versioned)
+    kit.write(*REFERENCED, *ORPHANS)
+
+    def notes(*rules: tuple[str, int], **more: Any) -> list[str]:
+        configuration = [
+            {"ID": prefix, "Status": "Enabled", "Filter": {"Prefix": prefix}, "Expiration": {"Days": days}}
+            for prefix, days in rules
+        ]
+        kit.client.put_bucket_lifecycle_configuration(
+            Bucket=kit.bucket, LifecycleConfiguration={"Rules": configuration}
+        )
+        plan, _outcome = run(orphans(kit, database, **more), check=True)
+        return [note for note in plan.warnings if "lifecycle rule" in note]
+
+    kept = kit.prefix.rstrip("/") + "-quarantine/"
+    assert notes(("another/", 1), (kit.prefix, 1)) == []
+    [note] = notes((kept, 20), ("", 40))
+    assert f"in the quarantine s3://{kit.bucket}/{kept.rstrip('/')} after 20 days" in note
+    assert notes((kept, 20), permanent=True) == []
 
 
 @pytest.mark.parametrize("kit", [VERSIONED], indirect=True, ids=str)
