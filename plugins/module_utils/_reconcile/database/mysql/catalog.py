@@ -55,10 +55,10 @@ _ENGINE_TABLES = (
     ("innodb_foreign", "innodb_foreign_cols"),
 )
 _FOREIGN_KEYS_OF_ENGINE = (
-    "SELECT f.id, {own_schema}, {own_table}, c.for_col_name, '', {target_table}, c.ref_col_name, f.type "
+    "SELECT f.id, IF(CAST({own_schema} AS BINARY) = CAST(database() AS BINARY), '', {own_schema}), "
+    "       {own_table}, c.for_col_name, '', {target_table}, c.ref_col_name, f.type "
     "FROM information_schema.{keys} AS f JOIN information_schema.{columns} AS c ON c.id = f.id "
-    "WHERE CAST({target_schema} AS BINARY) = CAST(database() AS BINARY) "
-    "AND CAST({own_schema} AS BINARY) <> CAST(database() AS BINARY) ORDER BY f.id, c.pos"
+    "WHERE CAST({target_schema} AS BINARY) = CAST(database() AS BINARY) ORDER BY f.id, c.pos"
 )
 # The lowest bits of its type.
 _RULES = {1: "CASCADE", 2: "SET NULL"}
@@ -154,7 +154,7 @@ class MySQLCatalog(Database):
         return [_link(parts) for parts in links.values()]
 
     def hidden_foreign_keys(self) -> list[ForeignKey]:
-        with self._doing("reading the foreign keys of other databases"):
+        with self._doing("reading the foreign keys that this user may not see"):
             keys, columns = _ENGINE_TABLES[0 if self._is_mariadb else 1]
             names = {
                 f"{side}_{part}": _name_of_file(f"f.{name}", number)
@@ -171,9 +171,9 @@ class MySQLCatalog(Database):
         for row in rows:
             rule = _RULES.get(int(row[-1]) & 3, "RESTRICT")
             links.setdefault(row[0], []).append((*row[1:-1], rule, ""))
-        seen = {(key.schema, key.table, key.columns) for key in self.foreign_keys()}
+        seen = set(map(_of_columns, self.foreign_keys()))
         found = [_link(parts) for parts in links.values()]
-        return [key for key in found if (key.schema, key.table, key.columns) not in seen]
+        return [key for key in found if _of_columns(key) not in seen]
 
     def require_transactions(self, table: Table) -> None:
         if not self._has_transactions.get(table.identity, False):
@@ -182,6 +182,11 @@ class MySQLCatalog(Database):
                 "of it could not be undone when the run fails. Nothing in it is changed; convert it: "
                 f"ALTER TABLE {table.name} ENGINE = InnoDB."
             )
+
+
+def _of_columns(key: ForeignKey) -> tuple[str, str, tuple[str, ...]]:
+    """What tells a key from others; the case in which its columns were once written does not."""
+    return key.schema, key.table, tuple(map(str.lower, key.columns))
 
 
 def _link(parts: Sequence[Any]) -> ForeignKey:

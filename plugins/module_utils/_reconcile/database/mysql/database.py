@@ -14,7 +14,7 @@ from ...config.site import Column
 from ...errors import CommitUnknown, DatabaseError
 from ...spool import Spool
 from ..base import DriverError
-from ..catalog import BATCH, ForeignKey, Table
+from ..catalog import BATCH, ForeignKey, Key, Keys, Steps, StoredRow, Table
 from .connection import ACCESS_DENIED, MySQLConnection
 from .deletion import LeavesFirst
 from .dialect import INTEGERS, TEXTS, MySQLDialect, type_of
@@ -140,6 +140,15 @@ class MySQL(MySQLServer, LeavesFirst, MySQLSweep):
                 for column in columns
             ]
         return int(sum(counts))
+
+    def rows_for_archive(
+        self, root: Table, keys: Keys, steps: Steps = (), part: Table | None = None
+    ) -> Iterator[tuple[Key, StoredRow]]:
+        table = steps[-1][1] if steps else root
+        # The catalog leaves out columns that this user may not read; the server refuses to read all of them.
+        statement = f"SELECT * FROM {self.dialect.relation(table)} LIMIT 0"
+        self._execute(f"reading all columns of {table.name}", statement, [])
+        return super().rows_for_archive(root, keys, steps, part)
 
     # Transactions.
 

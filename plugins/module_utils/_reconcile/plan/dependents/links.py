@@ -18,7 +18,7 @@ from typing import Iterable, Iterator
 from ...config.options import SET_VALUE
 from ...config.site import Column, DependentRule, RecordsJob
 from ...database.base import Database
-from ...database.catalog import ForeignKey, Table
+from ...database.catalog import ForeignKey, Table, usual_name
 from ...errors import SiteError
 from ...kept import Code
 from .link import (
@@ -136,9 +136,9 @@ class Dependents:
         for key in self._hidden:
             if (key.target_schema, key.target_table) in near:
                 raise SiteError(
-                    f"rows of {key.schema}.{key.table} reference rows of {table.name} by a foreign key, and "
-                    "this database user may not see them: what becomes of them is not known. Let it read "
-                    "that table (GRANT SELECT), or drop the foreign key."
+                    f"rows of {usual_name(key.schema, key.table)} reference rows of {table.name} by a "
+                    "foreign key, and this database user may not see them: what becomes of them is not "
+                    "known. Let it read that table (GRANT SELECT), or drop the foreign key."
                 )
         self._links[table] = [
             self._link(key, table, database)

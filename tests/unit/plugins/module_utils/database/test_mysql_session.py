@@ -338,6 +338,42 @@ def test_triggers_that_may_not_be_seen_count_as_there(photos: TestDatabase) -> N
     photos.run(f"DROP USER {name}")
 
 
+@pytest.mark.promise(10)
+def test_a_row_is_not_archived_without_what_may_not_be_read(photos: TestDatabase) -> None:
+    """The server hides columns, too."""
+    name = urlsplit(photos.url).path[1:]
+    photos.run("ALTER TABLE photo ADD note text; UPDATE photo SET note = 'nobody else has it'")
+    photos.run(f"CREATE USER {name} IDENTIFIED BY 'x'; GRANT CREATE TEMPORARY TABLES ON {name}.* TO {name}")
+    photos.run(f"GRANT DELETE, SELECT (id, image) ON {name}.photo TO {name}")
+    try:
+        with connect(photos.url.replace("root@", f"{name}:x@"), read_only=False) as opened:
+            photo = opened.table("photo")
+            assert sorted(photo.columns) == ["id", "image"]
+            with pytest.raises(DatabaseError, match=r"SELECT command denied.*Grant the privilege"):
+                list(opened.rows_for_archive(photo, [("1",)]))
+    finally:
+        photos.run(f"DROP USER {name}")
+
+
+@pytest.mark.promise(13)
+def test_a_foreign_key_of_a_table_that_may_not_be_seen_is_known(photos: TestDatabase) -> None:
+    name = urlsplit(photos.url).path[1:]
+    photos.run(
+        "CREATE TABLE note (id integer PRIMARY KEY, photo_id integer REFERENCES photo (id) ON DELETE CASCADE)"
+    )
+    photos.run(f"CREATE USER {name} IDENTIFIED BY 'x'; GRANT SELECT, DELETE ON {name}.photo TO {name}")
+    photos.run(f"GRANT PROCESS ON *.* TO {name}")
+    try:
+        with connect(photos.url.replace("root@", f"{name}:x@"), read_only=True) as opened:
+            assert opened.foreign_keys() == []
+            [key] = opened.hidden_foreign_keys()
+            assert key == ForeignKey("", "note", ("photo_id",), "", "photo", ("id",), "CASCADE")
+        with connect(photos.url, read_only=True) as opened:
+            assert opened.hidden_foreign_keys() == []
+    finally:
+        photos.run(f"DROP USER {name}")
+
+
 @pytest.mark.promise(14)
 @pytest.mark.parametrize(
     ("grants", "is_complete"),
