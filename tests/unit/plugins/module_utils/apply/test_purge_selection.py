@@ -39,6 +39,18 @@ def test_a_clock_that_jumps_purges_nothing(
     assert sqlite_kept.names == []
 
 
+def test_what_a_clock_in_the_future_has_announced_is_announced_anew(
+    sqlite_kept: Purging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the batch would stay until that moment has come."""
+    sqlite_kept.clean("p/1.jpg")
+    now = time.time()
+    for days, announced, deleted in ((440, 1, 0), (40, 1, 0), (40.9, 1, 0), (41.1, 0, 1)):
+        monkeypatch.setattr(time, "time", lambda days=days: now + days * 86400)
+        done = sqlite_kept.first_purge(older_than_days=30)
+        assert (len(done.announced), len(done.batches)) == (announced, deleted)
+
+
 @pytest.mark.promise(7)
 def test_names_are_the_most_that_goes_and_the_rest_is_still_announced(sqlite_kept: Purging) -> None:
     first, second = sqlite_kept.clean("p/1.jpg"), sqlite_kept.clean("p/2.jpg")
