@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any, Iterable
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -209,6 +210,41 @@ def test_the_share_is_one_of_the_files_that_list_and_references_show(site: Site,
     assert "20 of 120 files, as many as the list and the references show, would" in plan.refusals[0].message
     plan, _outcome = run(site.orphans(candidates=listed, max_removal_percent=17, accept=[]), check=True)
     assert guards(plan) == []
+
+
+@pytest.mark.promise(2)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{0}\r\n",
+        '"site","{0}","7"\n',
+        "'{0}'\n",
+        "{1}\n",
+        "https://cdn.example/media/{0}?v=1\n",
+        "/media/{0}\n",
+        "s3://site/{0}\n",
+        "old/{0}\n",
+        "{0}\0",
+        "{0}\n",
+    ],
+)
+@pytest.mark.parametrize("header", ["", "key\n", '"Bucket","Key"\r\n'])
+def test_a_list_of_all_files_in_any_form_costs_nothing_that_is_wanted(
+    sqlite_site: Site, tmp_path: Path, header: str, text: str
+) -> None:
+    """As of another tool, in lines of Windows, as URLs, below another prefix, or of all there is."""
+    odd = ["p/100% a+b.jpg", "p/a b.jpg", "p/caf\N{LATIN SMALL LETTER E WITH ACUTE}.jpg", "p/x%20y.jpg"]
+    lost = filled(sqlite_site)
+    sqlite_site.media.write(*odd)
+    sqlite_site.insert(*odd)
+    before = sqlite_site.media.files
+    paths = [*lost, *(os.fsdecode(path) for path in before)]
+    file = tmp_path / "list"
+    file.write_text(header + "".join(text.format(path, quote(path)) for path in paths))
+    run(sqlite_site.orphans(candidates=str(file)))
+    gone = set(before) - set(sqlite_site.media.files)
+    assert gone <= {os.fsencode(path) for path in lost}
+    assert gone or (header, text) != ("", "{0}\n"), "a list as it should be finds them"
 
 
 @pytest.mark.promise("guards")
