@@ -94,6 +94,22 @@ def test_a_folder_of_the_batch_that_was_exchanged_for_a_link_leads_nowhere(
     assert (private / "000000000").read_text() == "secret"
 
 
+@pytest.mark.promise(5)
+@pytest.mark.parametrize("path", ["../escaped.jpg", "photos/../../escaped.jpg", "/tmp/escaped.jpg"])
+def test_a_path_of_a_manifest_that_leads_outside_is_reported_and_goes_nowhere(
+    site_with_batches: Any, capsys: Any, path: str
+) -> None:
+    second = site_with_batches.batches[1]
+    manifest = site_with_batches.quarantine / second / "manifest.jsonl"
+    manifest.write_text(manifest.read_text().replace('"photos/second.jpg"', json.dumps(path)))
+    before = sorted(site_with_batches.folder.rglob("*"))
+    assert site_with_batches.run("restore", second, "--force", "--json") == Exit.PARTIAL
+    [left] = json.loads(capsys.readouterr().out)["runs"][0]["left_alone"]
+    assert left["code"] == "outside"
+    assert sorted(site_with_batches.folder.rglob("*")) == before
+    assert not Path("/tmp/escaped.jpg").exists()
+
+
 def _unmount(site: Any) -> None:
     """Leave an empty folder in the place of the media, as where their disk is not mounted."""
     media = site.folder / "media"
