@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from engine.compare.names.at_removal import NamesAtRemoval
 from engine.errors import QuarantineError
 from engine.media.store import HELD
 from engine.quarantine import store as quarantine
@@ -212,3 +213,23 @@ def test_where_nothing_can_wait_nothing_is_removed(public_site: Site) -> None:
 
     assert as_nobody(remove) == ["p/gone.jpg", "p/lost.jpg"]
     assert public_site.media.files == {b"p/lost.jpg"}
+
+
+@pytest.mark.promise(1)
+def test_nothing_is_moved_once_something_cannot_be_read(
+    sqlite_with_orphan: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was moved would be put back, and a site would miss its file for that time."""
+    moved: list[bytes] = []
+    with planned(sqlite_with_orphan.orphans()) as made:
+        look = NamesAtRemoval.doubts_before
+
+        def blind(names: NamesAtRemoval, files: Any) -> Any:
+            made.session.media.unreadable.add((b"p", "Input/output error"))
+            return look(names, files)
+
+        monkeypatch.setattr(NamesAtRemoval, "doubts_before", blind)
+        outcome = applied(made, Deleting(made, moved.append))
+    assert "Input/output error" in outcome.error
+    assert moved == []
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
