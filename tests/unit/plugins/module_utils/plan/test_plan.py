@@ -19,7 +19,7 @@ from engine.errors import SiteError
 from engine.kept import Code, Doubt
 from engine.plan import approval as approvals
 from engine.plan import plan as plan_module
-from engine.plan.approval import ITEMS_IN_TOKEN, Approval, Item
+from engine.plan.approval import ITEMS_IN_TOKEN, Approval, Item, PlanDigest
 from engine.plan.guards import guard_approval, guard_marker, guard_partial, guard_share
 from engine.plan.plan import Plan
 from engine.spool import Listed, Spool
@@ -352,3 +352,12 @@ def test_what_is_skipped_is_listed_up_to_a_bound_and_counted(monkeypatch: pytest
         made.keep(b"%d" % number, Code.CHANGED, "because")
     assert [skipped.name for skipped in made.kept.items] == [b"0", b"1"]
     assert made.kept.total == 5
+
+
+@pytest.mark.promise(3)
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_token_of_another_clock_makes_nothing_older_than_it_is(hours: int) -> None:
+    """Ages are judged as of the moment of the approved plan: with one to come, young files would be old."""
+    said = time.time() + hours * 3600
+    moment = Approval(PlanDigest("orphans", "scope").token(said), "orphans", "scope").moment
+    assert moment == said if hours < 0 else moment <= time.time()
