@@ -79,6 +79,15 @@ class TestDatabase:
         return {name: sorted(self.rows(f"SELECT * FROM {name}"), key=repr) for (name,) in tables}
 
 
+def errors_of(kind: str) -> tuple[type[Exception], ...]:
+    """What the connections of a kind of database raise."""
+    if kind != "mariadb":
+        return sqlite3.Error, psycopg2.Error
+    import pymysql
+
+    return (pymysql.MySQLError,)
+
+
 def connect_mariadb(url: str) -> Any:
     """A connection over the server's socket that takes SQL as the standard has it, several statements too."""
     # Not above: where there is no MariaDB, there need be no driver.

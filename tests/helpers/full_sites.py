@@ -174,12 +174,13 @@ class FullSite:
             "UPDATE album SET cover_id = 12 WHERE id = 1; UPDATE album SET cover_id = 21 WHERE id = 2"
         )
 
+    def written(self, moment: str) -> str:
+        """A moment as Django writes it into this database."""
+        return moment.replace("+00:00", "") if self.database.kind == "mariadb" else moment
+
     def photo(self, number: int, image: str, on_disk: bool = True, **more: Any) -> None:
         row = {"id": number, "image": image, "slug": f"photo-{number}", "uploaded_at": TWO_DAYS_AGO, **more}
-        if self.database.kind == "mariadb":
-            # As Django writes it there.
-            row["uploaded_at"] = row["uploaded_at"].replace("+00:00", "")
-        self.database.insert("photo", [row])
+        self.database.insert("photo", [{**row, "uploaded_at": self.written(row["uploaded_at"])}])
         if on_disk:
             self.write(image)
 

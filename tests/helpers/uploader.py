@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import os
 import random
-import sqlite3
 import time
 import traceback
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Callable, Iterator
 
-import psycopg2
-
+from helpers.databases import errors_of
 from helpers.faults import NO_FAULT, Fault, in_child
 from helpers.full_sites import JOBS, TWO_DAYS_AGO, FullSite, cleaning, finish
 from helpers.rounds import Figures
@@ -95,6 +93,7 @@ class _Uploader:
 
     def __init__(self, full_site: FullSite, chance: random.Random) -> None:
         self.full_site = full_site
+        self.database_errors = errors_of(full_site.database.kind)
         self.chance = chance
         self.wanted: dict[str, str] = {}
         self.given_up: set[str] = set()
@@ -136,7 +135,7 @@ class _Uploader:
             return
         try:
             self.full_site.photo(self.number, path, on_disk=False, content_type_id=7)
-        except (sqlite3.Error, psycopg2.Error):
+        except self.database_errors:
             self.given_up.add(path)
             return
         self.given_up.discard(path)
@@ -151,12 +150,13 @@ class _Uploader:
     def _adopt(self, path: str) -> None:
         """Reference an old file, untouched, in a transaction that stays open for a while."""
         self.number += 1
-        with self.full_site.database.connect() as connection, suppress(sqlite3.Error, psycopg2.Error):
+        uploaded_at = self.full_site.written(TWO_DAYS_AGO)
+        with self.full_site.database.connect() as connection, suppress(*self.database_errors):
             cursor = connection.cursor()
             cursor.execute("BEGIN")
             cursor.execute(
                 "INSERT INTO photo (id, image, slug, content_type_id, uploaded_at) "
-                f"VALUES ({self.number}, '{path}', 'photo-{self.number}', 7, '{TWO_DAYS_AGO}')"
+                f"VALUES ({self.number}, '{path}', 'photo-{self.number}', 7, '{uploaded_at}')"
             )
             time.sleep(self.chance.random() * LONGEST_TRANSACTION / 2)
             with suppress(FileNotFoundError), open(self.full_site.path(path)) as file:
