@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from typing import Any, Iterable, Mapping, Sequence
 
@@ -32,7 +33,8 @@ _OPTIONS = {
 def main(question: bytes) -> None:
     """Make the plans that are asked for, and say the answers."""
     found = plans(json.loads(question))
-    print(f"\n{MARK}{json.dumps(found)}", flush=True)
+    sys.stdout.write(f"\n{MARK}{json.dumps(found)}\n")
+    sys.stdout.flush()
 
 
 def plans(requests: Sequence[Request]) -> dict[str, Any]:

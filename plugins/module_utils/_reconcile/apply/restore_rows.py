@@ -163,7 +163,9 @@ class RowRestorer:
                 target = self._database.table(f"{link.target_schema}.{link.target_table}")
                 wanted = [values for _number, values in referencing]
                 there = self._database.those_there(target, link.target_columns, wanted)
-                lacking.update(number for place, (number, _) in enumerate(referencing) if place not in there)
+                lacking.update(
+                    number for place, (number, _values) in enumerate(referencing) if place not in there
+                )
         return lacking
 
     def _fill_some(self, some: list[NumberedRow]) -> None:

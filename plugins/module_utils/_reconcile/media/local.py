@@ -14,7 +14,7 @@ import errno
 import hashlib
 import os
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from typing import AbstractSet, Iterable, Iterator, Pattern, Sequence
 
@@ -238,7 +238,8 @@ class LocalStore(MediaStore):
     def listing(
         self, directories: Sequence[bytes], exclude: Pattern[bytes] | None, progress: Progress
     ) -> Iterator[Iterator[Lists]]:
-        with listed_apart(self, directories, exclude, progress) as listed:
+        with ExitStack() as stack:
+            listed = stack.enter_context(listed_apart(self, directories, exclude, progress))
             yield self._with_mounts_read(listed)
 
     def _with_mounts_read(self, listed: Iterator[Lists]) -> Iterator[Lists]:

@@ -54,10 +54,10 @@ def walk_and(tree: LocalStore, then: Any, monkeypatch: pytest.MonkeyPatch) -> No
     walk = tree.walk
 
     def walked(*given: Any) -> Iterator[Run]:
-        runs = walk(*given)
-        yield next(runs)
-        then()
-        yield from runs
+        for number, run in enumerate(walk(*given)):
+            yield run
+            if number == 0:
+                then()
 
     monkeypatch.setattr(tree, "walk", walked)
 
