@@ -245,7 +245,7 @@ def test_file_that_cannot_be_unlinked_is_told_and_fails_the_run(project: Project
     assert project.files == {image}
     assert [entry["name"] for entry in run["not_removed"]] == [image]
     assert run["removed"] == {"records": 1, "files": 1, "bytes": 7}
-    assert "1 file could not be removed and were kept" in run.problems
+    assert "1 file could not be removed and was kept" in run.problems
 
 
 # Whatever the moment of a kill.

@@ -118,9 +118,10 @@ def problems(outcome: Outcome | None) -> str:
     found = [outcome.error] if outcome.error else []
     if outcome.failed.total:
         first = outcome.failed.items[0] if outcome.failed.items else None
+        was = "was" if outcome.failed.total == 1 else "were"
         shown = f", first {escaped(first.name)}: {first.reason}" if first else ""
         found.append(
-            f"{counted(outcome.failed.total, 'file')} could not be removed and were kept{shown}. "
+            f"{counted(outcome.failed.total, 'file')} could not be removed and {was} kept{shown}. "
             "Fix that, then run again."
         )
     return printable(" ".join(found))
