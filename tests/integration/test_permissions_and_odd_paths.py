@@ -41,7 +41,7 @@ def test_what_may_not_be_read_is_told_with_the_remedy(
     (half / "photos").mkdir(mode=0)
     database.touch(mode=0)
     before = site.state()
-    advice = ["cannot be read: Permission denied", "become"]
+    advice = ["cannot be read: Permission denied", "in the description of the site (user)"]
     cases: Cases = {
         "root": (site.orphans(media_root=str(closed)), [f"media_root '{closed}'", *advice]),
         "root for records": (site.records(media_root=str(closed)), [f"media_root '{closed}'", *advice]),

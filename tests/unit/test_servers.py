@@ -24,7 +24,9 @@ from helpers.databases import connect_mariadb
 
 TESTS = Path(servers.__file__).parents[1]
 RUN = f"""\
-import sys, time
+import signal, sys, time
+# With nohup the tests ignore it, and so would this.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.path.insert(0, {str(TESTS)!r})
 from helpers import servers
 with getattr(servers, sys.argv[1])() as server:
