@@ -127,4 +127,5 @@ def test_memory_does_not_grow_with_the_number_of_files(
     few.mkdir()
     many.mkdir()
     small, large = peak_of_a_plan(few, 600, shape, is_named), peak_of_a_plan(many, 2_400, shape, is_named)
-    assert large < small * 1.4
+    # What grew with the files would be four times as much.
+    assert large < small * 1.6
