@@ -11,9 +11,9 @@ decoded, and the name looked up.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
-from typing import Collection, Iterable, Iterator, List, NamedTuple, Sequence, Union
+from typing import Collection, Iterable, Iterator, List, Mapping, NamedTuple, Sequence, Union
 
 from ...database.sweep import TextBlock, TextRow
 from ...media.paths import Spellings
@@ -81,7 +81,8 @@ class Mentions:
         self._before_end = min(_BEFORE, _ENCODED * (longest + 1))
         self._longest = max(map(len, self._named), default=0)
         self._longest_bare = max(map(len, self._bare), default=0)
-        self._by_path = lru_cache(maxsize=100)(self._folded_paths)
+        # A method of this object would let all candidates wait for the garbage collector, which comes seldom.
+        self._by_path = lru_cache(maxsize=100)(partial(_folded_paths, self._named, self._bare))
 
     def in_block(
         self, block: TextBlock, told: Sequence[set[str]] = ()
@@ -191,12 +192,15 @@ class Mentions:
     def _is_behind_prefix(self, before: str) -> bool:
         return f"/{before}".endswith(self._prefixes)
 
-    def _folded_paths(self, name: str) -> tuple[dict[str, list[bytes]], int]:
-        """The candidates of a name by their folded paths, and the length of the longest of these."""
-        found: dict[str, list[bytes]] = {}
-        for path in (*_all(self._named.get(name, [])), *_all(self._bare.get(name, []))):
-            found.setdefault(folded_path(path), []).append(path)
-        return found, max(map(len, found), default=0)
+
+def _folded_paths(
+    named: Mapping[str, _Paths], bare: Mapping[str, _Paths], name: str
+) -> tuple[dict[str, list[bytes]], int]:
+    """The candidates of a name by their folded paths, and the length of the longest of these."""
+    found: dict[str, list[bytes]] = {}
+    for path in (*_all(named.get(name, [])), *_all(bare.get(name, []))):
+        found.setdefault(folded_path(path), []).append(path)
+    return found, max(map(len, found), default=0)
 
 
 def _add(named: dict[str, _Paths], name: str, path: bytes) -> None:
