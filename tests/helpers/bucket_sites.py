@@ -20,7 +20,8 @@ from engine.media.s3.private import lease
 from engine.media.s3.private.bucket import PrivateBucket
 from engine.media.s3.private.hidden import NOTE
 from engine.quarantine import store as quarantine
-from engine.quarantine.format import FILES, ArchivedRows, as_path
+from engine.quarantine.archived_rows import ArchivedRows
+from engine.quarantine.format import FILES, as_path
 from engine.quarantine.place import place_of
 from helpers.faults import NO_FAULT, Ended, in_child
 from helpers.full_sites import JOBS, FullSite, cleaned, cleaning, dump, finish

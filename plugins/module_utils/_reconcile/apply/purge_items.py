@@ -18,7 +18,8 @@ from ..kept import Kept
 from ..media.private_folder import PrivateFolder
 from ..quarantine import purging
 from ..quarantine import store as quarantine
-from ..quarantine.format import DIGESTS, ArchivedRows, Batch, QuarantinedFile, as_path
+from ..quarantine.archived_rows import ArchivedRows
+from ..quarantine.format import DIGESTS, Batch, QuarantinedFile, as_path
 from ..quarantine.store import BatchInfo
 from ..spool import Listed
 from ..text import counted, escaped

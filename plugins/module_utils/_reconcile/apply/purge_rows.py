@@ -14,7 +14,8 @@ from typing import Any, Collection, Iterable, Mapping, Sequence
 from ..config.site import Site
 from ..kept import Code, Doubt
 from ..quarantine import store as quarantine
-from ..quarantine.format import ArchivedRows, QuarantinedFile, as_path
+from ..quarantine.archived_rows import ArchivedRows
+from ..quarantine.format import QuarantinedFile, as_path
 from ..spool import Spool
 
 

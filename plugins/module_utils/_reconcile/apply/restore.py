@@ -23,7 +23,8 @@ from ..media.paths import outside
 from ..media.store import Blocked, MediaStore
 from ..plan.guards import guard_identity
 from ..quarantine import store as quarantine
-from ..quarantine.format import ArchivedRows, Batch, HeldFile, QuarantinedFile, as_path
+from ..quarantine.archived_rows import ArchivedRows
+from ..quarantine.format import Batch, HeldFile, QuarantinedFile, as_path
 from ..quarantine.place import Place, place_of
 from ..quarantine.state.identity import earlier
 from ..session import Session, open_session

@@ -24,7 +24,8 @@ from ..database.catalog import ForeignKey, Table
 from ..errors import DatabaseError
 from ..kept import Code, Kept
 from ..plan.plan import Totals
-from ..quarantine.format import ArchivedRows, as_path
+from ..quarantine.archived_rows import ArchivedRows
+from ..quarantine.format import as_path
 from ..spool import Listed
 from ..text import escaped, escaped_value
 

@@ -24,11 +24,9 @@ import errno
 import json
 import os
 import re
-from array import array
 from contextlib import ExitStack
-from functools import partial
 from io import BytesIO
-from itertools import groupby, islice
+from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import IO, Any, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
@@ -37,7 +35,7 @@ from ..config.site import Column, column_of
 from ..errors import QuarantineError, SiteError
 from ..media.disk.copy import DIGEST_SIZE
 from ..media.private_folder import PrivateFolder
-from ..text import escaped
+from .lines import damaged, lines_of
 
 MANIFEST, FILES, ROWS, DIGESTS = "manifest.jsonl", "files", "rows.jsonl", "digests"
 # An empty file: no purge deletes the batch.
@@ -49,9 +47,6 @@ ROLLED_BACK = {"rows": "rolled back"}
 # In the first line of a manifest: that files are confirmed here.
 CONFIRMS = {"confirms": True}
 _CONFIRMED, _BUT = "confirmed", "but"
-
-# Bytes of a line. PostgreSQL's longest value has as many; with a row that is longer, its record is kept.
-LONGEST_LINE = 1 << 30
 
 # Files in one folder of a batch.
 _FOLDER = 10_000
@@ -114,7 +109,6 @@ _ROW_FIELDS = {
 _RELINKED_FIELDS = {"now": dict}
 
 
-_JSON = json.JSONDecoder()
 _quoted = json.encoder.encode_basestring_ascii
 _LINE = "{{{}}}\n".format(", ".join(f'"{name}": %s' for name in QuarantinedFile._fields))
 # JSON writes a float without a fraction as an integer.
@@ -150,7 +144,8 @@ def _described_file(line: Mapping[str, Any]) -> QuarantinedFile | None:
     return QuarantinedFile(number, as_path(path), size, *others)
 
 
-def _describes_row(line: Mapping[str, Any]) -> bool:
+def describes_row(line: Mapping[str, Any]) -> bool:
+    """Whether a line describes a row."""
     is_complete = line.keys() - _RELINKED_FIELDS.keys() == _ROW_FIELDS.keys()
     return is_complete and _has_types(line, {**_ROW_FIELDS, **_RELINKED_FIELDS})
 
@@ -217,7 +212,7 @@ class Batch(Closable):
         """The first line of the manifest; None where a run was killed before it had written it."""
         header = next(lines_of(self.folder, MANIFEST), None)
         if header is not None and not _describes_run(header):
-            raise _damaged(self.folder, MANIFEST, "that describes no run")
+            raise damaged(self.folder, MANIFEST, "that describes no run")
         return header
 
     def manifest(self) -> tuple[dict[str, Any], Iterator[QuarantinedFile]]:
@@ -238,13 +233,13 @@ class Batch(Closable):
                 "Use the release that wrote it."
             )
         if not _describes_run(header):
-            raise _damaged(self.folder, MANIFEST, "that describes no run")
+            raise damaged(self.folder, MANIFEST, "that describes no run")
         return header, (self._file(line) for line in lines if line != ROLLED_BACK and _CONFIRMED not in line)
 
     def _file(self, line: dict[str, Any]) -> QuarantinedFile:
         file = _described_file(line)
         if file is None:
-            raise _damaged(self.folder, MANIFEST, "that describes no file")
+            raise damaged(self.folder, MANIFEST, "that describes no file")
         return file
 
     def columns(self) -> list[Column]:
@@ -278,7 +273,7 @@ class Batch(Closable):
         for line in lines_of(self.folder, MANIFEST):
             if _CONFIRMED in line:
                 if not _has_types(line, _CONFIRMED_FIELDS):
-                    raise _damaged(self.folder, MANIFEST, "that confirms no files")
+                    raise damaged(self.folder, MANIFEST, "that confirms no files")
                 below, exceptions = line[_CONFIRMED], frozenset(line[_BUT])
         files = (file for file in self.files() if file.number >= below or file.number in exceptions)
         return list(self.present(files))
@@ -348,58 +343,6 @@ class Batch(Closable):
         return lines_of(self.folder, ROWS) if self.has_rows() else iter(())
 
 
-class ArchivedRows:
-    """The rows of a batch by their numbers: memory holds where each begins, however many they are.
-
-    All are read once at the beginning: raises QuarantineError if a line is broken.
-    """
-
-    def __init__(self, batch: Batch) -> None:
-        self._folder = batch.folder
-        # Where each begins, and where the last one ends.
-        self._starts = array("Q", [0])
-        self._is_deleted = bytearray()
-        for line in _whole_lines(self._folder, ROWS) if batch.has_rows() else ():
-            row = _read(self._folder, ROWS, line)
-            if not _describes_row(row):
-                raise _damaged(self._folder, ROWS, "that describes no row")
-            self._starts.append(self._starts[-1] + len(line))
-            self._is_deleted.append(row["action"] == "deleted")
-
-    def __len__(self) -> int:
-        return len(self._starts) - 1
-
-    def __getitem__(self, number: int) -> dict[str, Any]:
-        with self._folder.read(ROWS) as file:
-            file.seek(self._starts[number])
-            return _read(self._folder, ROWS, file.readline())
-
-    def of(self, numbers: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Some rows, each with its number; those that follow each other are read in one go."""
-        if not numbers:
-            return
-        with self._folder.read(ROWS) as file:
-            place = 0
-            for number in numbers:
-                if self._starts[number] != place:
-                    file.seek(self._starts[number])
-                line = file.readline()
-                place = self._starts[number] + len(line)
-                yield number, _read(self._folder, ROWS, line)
-
-    def is_deleted(self, number: int) -> bool:
-        """Whether a row was deleted; else some of its columns were changed."""
-        return bool(self._is_deleted[number])
-
-    def size(self, number: int) -> int:
-        """How many bytes a row takes in the batch."""
-        return self._starts[number + 1] - self._starts[number]
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        # None at all, where those that are listed were not deleted.
-        return islice(lines_of(self._folder, ROWS), len(self))
-
-
 def stored_in(folder: PrivateFolder) -> Iterator[str]:
     """All files in the folder of a batch, as ``QuarantinedFile.stored`` has them, whether known or not."""
     try:
@@ -410,47 +353,3 @@ def stored_in(folder: PrivateFolder) -> Iterator[str]:
         for name in files.names():
             with files.folder(name) as inner:
                 yield from (f"{name}/{stored}" for stored in inner.names())
-
-
-def lines_of(folder: PrivateFolder, name: str) -> Iterator[dict[str, Any]]:
-    """The lines of a file of a batch, read; none if there is no such file."""
-    return (_read(folder, name, line) for line in _whole_lines(folder, name))
-
-
-def _whole_lines(folder: PrivateFolder, name: str) -> Iterator[bytes]:
-    try:
-        file = folder.read(name)
-    except FileNotFoundError:
-        return
-    with file:
-        for line in iter(partial(file.readline, LONGEST_LINE + 1), b""):
-            if len(line) > LONGEST_LINE:
-                raise _damaged(folder, name, f"of more than {LONGEST_LINE:,} bytes")
-            # A crash can cut the last line short; nothing was moved on its account.
-            if line.endswith(b"\n"):
-                yield line
-
-
-def _read(folder: PrivateFolder, name: str, line: bytes) -> dict[str, Any]:
-    try:
-        found = _parsed(line.decode())
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise _damaged(folder, name, "that is no JSON object")
-    return found
-
-
-def _parsed(line: str) -> object:
-    """What a line says, in half the time of ``loads``. Raises ValueError if it is not one value alone."""
-    found, end = _JSON.raw_decode(line)
-    if line[end:].strip():
-        raise ValueError("there is more than one value")
-    return found
-
-
-def _damaged(folder: PrivateFolder, name: str, what: str) -> QuarantineError:
-    return QuarantineError(
-        f"'{escaped(folder.path_of(name))}' holds a line {what}, as after a damage of the disk. "
-        "The files of the batch are beside it, in the folder files."
-    )

@@ -11,7 +11,8 @@ from typing import Collection, Iterable
 
 from ..errors import QuarantineError
 from ..media.private_folder import PrivateFolder
-from .format import FILES, MANIFEST, Batch, QuarantinedFile, lines_of, stored_in
+from .format import FILES, MANIFEST, Batch, QuarantinedFile, stored_in
+from .lines import lines_of
 from .store import BATCH_NAME, PURGING, BatchInfo, in_words, known, survey_of, write_lines, writing
 
 

@@ -15,17 +15,9 @@ from ..config.site import Site
 from ..errors import CleanupError, QuarantineError, SiteError
 from ..media.private_folder import NewFile, PrivateFolder
 from ..text import escaped, remedy
-from .format import (
-    LONGEST_LINE,
-    MANIFEST,
-    PINNED,
-    ROWS,
-    ArchivedRows,
-    Batch,
-    as_path,
-    as_text,
-    stored_in,
-)
+from .archived_rows import ArchivedRows
+from .format import MANIFEST, PINNED, ROWS, Batch, as_path, as_text, stored_in
+from .lines import LONGEST_LINE
 from .place import Place, make_folder, open_folder, place_of, shown
 
 # What may be said instead of the name of a batch.

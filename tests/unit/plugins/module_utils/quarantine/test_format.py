@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import CleanupError, QuarantineError, SiteError
-from engine.quarantine import format as format_module
+from engine.quarantine import lines
 from engine.quarantine import store as quarantine
-from engine.quarantine.format import MANIFEST, ROWS, ArchivedRows, QuarantinedFile, as_path, as_text
+from engine.quarantine.archived_rows import ArchivedRows
+from engine.quarantine.format import MANIFEST, ROWS, QuarantinedFile, as_path, as_text
 
 ROW_LINE: dict[str, Any] = {
     "action": "deleted",
@@ -123,7 +124,7 @@ def test_a_batch_with_a_damaged_first_line_does_not_stop_the_others(
 
 @pytest.mark.promise(11)
 def test_a_line_that_fits_no_memory_is_reported(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(format_module, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(lines, "LONGEST_LINE", 1000)
     name = kept.batch(b"a")
     with open(kept.folder / name / MANIFEST, "ab") as manifest:
         manifest.write(b"x" * 1001)

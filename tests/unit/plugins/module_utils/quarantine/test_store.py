@@ -18,7 +18,8 @@ import pytest
 from engine.errors import BusyError, QuarantineError, SiteError
 from engine.media.disk import folder as disk_folder
 from engine.quarantine import store as quarantine
-from engine.quarantine.format import MANIFEST, ROWS, ArchivedRows
+from engine.quarantine.archived_rows import ArchivedRows
+from engine.quarantine.format import MANIFEST, ROWS
 from helpers.builders import FailingOs, open_handles
 from helpers.purging import purge
 from helpers.users import NOBODY, as_nobody
