@@ -12,19 +12,18 @@ import os
 import sys
 from pathlib import Path
 
+from in_folders import in_folders, opened
+
+# Files in a folder of a batch.
+FOLDER = 10_000
+
 media_root, quarantine, listing = sys.argv[1:]
 folders = iter(sorted(Path(quarantine).glob("*/files/*")))
-place, here, there = "", -1, -1
+there = -1
 moved = 0
-with open(listing) as paths:
-    for line in paths:
-        folder, _slash, name = line.rstrip("\n").rpartition("/")
-        if folder != place:
-            if here >= 0:
-                os.close(here)
-            place, here = folder, os.open(f"{media_root}/{folder}", os.O_RDONLY | os.O_DIRECTORY)
-        if moved % 10_000 == 0:
-            there = os.open(next(folders), os.O_RDONLY | os.O_DIRECTORY)
-        os.rename(f"{moved:09}", name, src_dir_fd=there, dst_dir_fd=here)
-        moved += 1
+for here, name in in_folders(media_root, listing):
+    if moved % FOLDER == 0:
+        there = opened(next(folders))
+    os.rename(f"{moved:09}", name, src_dir_fd=there, dst_dir_fd=here)
+    moved += 1
 print(moved)

@@ -308,7 +308,7 @@ def test_an_older_version_is_replaced_and_stays_for_the_run_that_has_it(role_run
     assert {os.fsdecode(os.path.basename(path)) for path in releases} == {older, release, "current"}
 
 
-def test_what_was_changed_by_hand_is_mended(role_runs: RoleRuns) -> None:
+def test_what_was_changed_by_hand_is_corrected(role_runs: RoleRuns) -> None:
     changes(role_runs.runs["change"])
     assert role_runs.fixed == (REPOSITORY / "plugins/module_utils/_reconcile/plan/plan.py").read_text()
 

@@ -11,7 +11,6 @@ be changed to lead elsewhere during the run.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,10 +20,11 @@ from typing import AbstractSet, Iterable, Iterator, Pattern, Sequence
 from ..errors import CleanupError, SiteError
 from ..spool import ExternalSort
 from ..system.host import host_id
-from ..text import escaped, reason_of
+from ..text import escaped
 from .disk import transfer
-from .disk.copy import open_unnoticed
+from .disk.copy import hex_digest, open_unnoticed
 from .disk.directories import HANDLES, Directories, place_of, reason, require_same, state_of, status_of
+from .disk.errors import advice, status_by
 from .disk.folder import DiskFolder, handle_of
 from .disk.links import Links
 from .disk.mounts import Mounts, mounted_from
@@ -49,7 +49,6 @@ from .walk import ENTRIES, NAMES_IN_MEMORY, LocalRun, Noted, Walk
 
 __all__ = ["Blocked", "Changed", "FileState", "LocalStore"]
 
-_BLOCK = 1 << 20
 # A directory is read at once if it takes no more bytes for each name that is asked for: to read that
 # much takes as long as to check one name. Most file systems need so many bytes for an entry, or more.
 _BYTES_OF_ENTRIES = 256
@@ -80,7 +79,7 @@ class LocalStore(MediaStore):
             raise SiteError(f"media_root '{path}' is not a directory.") from None
         except OSError as error:
             raise SiteError(
-                f"media_root '{path}' cannot be read: {error.strerror}. {_advice(error)}"
+                f"media_root '{path}' cannot be read: {error.strerror}. {advice(error)}"
             ) from None
         self._place = place_of(status_of(self._root, self._root_path))
         self._directories = Directories(self._root, self._never)
@@ -133,7 +132,7 @@ class LocalStore(MediaStore):
             status = os.stat(name or b".", dir_fd=handle, follow_symlinks=False)
             return PathStatus(Answer.FOUND, state_of(status), names=status.st_nlink)
         except (OSError, Blocked) as error:
-            return _not_found(error)
+            return status_by(error)
 
     def check_in(self, run: Run, name: bytes) -> PathStatus:
         if not isinstance(run, LocalRun):
@@ -141,7 +140,7 @@ class LocalStore(MediaStore):
         try:
             return PathStatus(Answer.FOUND, state_of(os.stat(name, dir_fd=run.handle, follow_symlinks=False)))
         except OSError as error:
-            return _not_found(error)
+            return status_by(error)
 
     def is_in_other_mount(self, path: bytes) -> bool:
         if not self._mounts.may_be_met:
@@ -175,13 +174,9 @@ class LocalStore(MediaStore):
 
     def checksum(self, path: bytes, algorithm: str) -> str | None:
         try:
-            digest = hashlib.new(algorithm)
-            with open(open_unnoticed(*self._directories.parent_of(path)), "rb") as file:
-                for block in iter(lambda: file.read(_BLOCK), b""):
-                    digest.update(block)
+            return hex_digest(*self._directories.parent_of(path), algorithm)
         except (OSError, ValueError, Blocked):
             return None
-        return digest.hexdigest()
 
     def content(self, path: bytes, most: int) -> bytes | None:
         try:
@@ -215,7 +210,7 @@ class LocalStore(MediaStore):
             ) from None
         except OSError as error:
             raise SiteError(
-                f"directory '{shown}' below media_root cannot be read: {error.strerror}. {_advice(error)}"
+                f"directory '{shown}' below media_root cannot be read: {error.strerror}. {advice(error)}"
             ) from None
         os.close(handle)
 
@@ -424,20 +419,3 @@ class LocalStore(MediaStore):
                 f"synced: {error.strerror}. After a power failure they may be in quarantine again. Check the "
                 "disk, and run again."
             ) from None
-
-
-def _not_found(error: OSError | Blocked) -> PathStatus:
-    """The status of a path by an error: the one place that knows which errors prove an absence."""
-    if isinstance(error, Blocked):
-        return PathStatus(Answer.BLOCKED, None, str(error))
-    if isinstance(error, FileNotFoundError):
-        return PathStatus(Answer.ABSENT)
-    if error.errno == errno.ENAMETOOLONG:
-        return PathStatus(Answer.BLOCKED, None, "a part of the path is longer than a file name can be")
-    return PathStatus(Answer.UNREADABLE, None, reason_of(error))
-
-
-def _advice(error: OSError) -> str:
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return "Name a user who may read it in the description of the site (user)."
-    return "Check the disk and its mount."

@@ -19,7 +19,7 @@ from ..base import Connection, DriverError, Lines
 _MARK = "media_cleanup.run"
 # What a server or a role may have chosen, when that has to change, and to what. Else it is left as it is:
 # some of these may be changed by a superuser only, and not every server has all.
-_MENDED = (
+_OVERRIDDEN = (
     # A commit is on disk when it is reported.
     ("synchronous_commit", "= 'off'", "on"),
     # Foreign keys are checked, and the site's triggers work.
@@ -31,7 +31,7 @@ _MENDED = (
 )
 
 
-def _mended(name: str, condition: str, value: str) -> str:
+def _overridden(name: str, condition: str, value: str) -> str:
     operator, bad = condition.split()
     is_bad = f"pg_catalog.current_setting('{name}', true) OPERATOR(pg_catalog.{operator}) {bad}"
     return f"CASE WHEN {is_bad} THEN pg_catalog.set_config('{name}', '{value}', true) END"
@@ -45,8 +45,8 @@ class SettledConnection(Connection):
         self.host, self.port = connection.host, connection.port
         chosen = ["pg_catalog.set_config(%s, %s, true)" for _setting in settings]
         mark = f"pg_catalog.current_setting('{_MARK}', true)"
-        mended = (_mended(*setting) for setting in _MENDED)
-        self._beginning = f"SELECT {', '.join(['pg_catalog.pg_backend_pid()', mark, *chosen, *mended])}"
+        overridden = (_overridden(*setting) for setting in _OVERRIDDEN)
+        self._beginning = f"SELECT {', '.join(['pg_catalog.pg_backend_pid()', mark, *chosen, *overridden])}"
         self._parameters = [part for setting in settings.items() for part in setting]
         self._held: tuple[int, str] | None = None
 

@@ -36,6 +36,15 @@ def open_unnoticed(handle: int, name: bytes | str) -> int:
         return os.open(name, flags, dir_fd=handle)
 
 
+def hex_digest(handle: int, name: bytes, algorithm: str) -> str:
+    """The digest of a file's content. Raises OSError, and ValueError for an algorithm that is not known."""
+    digest = hashlib.new(algorithm)
+    with open(open_unnoticed(handle, name), "rb") as file:
+        for block in iter(lambda: file.read(_BLOCK), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def move_across(handle: int, source: bytes, place: int, name: str, state: FileState) -> MovedOut:
     """Move across file systems: copy, sync, read the copy again, and only then unlink the source.
 

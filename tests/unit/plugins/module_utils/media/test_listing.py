@@ -9,7 +9,7 @@ import os
 import signal
 import tempfile
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 from hypothesis import example, given
@@ -113,28 +113,35 @@ def test_what_cannot_be_kept_of_long_notes_is_counted(media: Media) -> None:
         assert tree.unreadable.total == 3
 
 
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def refuse() -> None:
+    raise SiteError("root does not work here")
+
+
 @pytest.mark.promise(1)
-def test_a_process_that_dies_is_no_short_listing(
-    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.promise(15)
+@pytest.mark.parametrize(
+    ("end", "error", "message"),
+    [
+        (die, CleanupError, "listing the files failed"),
+        (refuse, SiteError, "root does not work here"),
+    ],
+)
+def test_what_ends_the_listing_there_is_no_short_listing_here(
+    tree: LocalStore,
+    media: Media,
+    monkeypatch: pytest.MonkeyPatch,
+    end: Callable[[], None],
+    error: type[CleanupError],
+    message: str,
 ) -> None:
     monkeypatch.setattr(spool, "BLOCK", 1)
     media.write("a/1", "b/2")
-    walk_and(tree, lambda: os.kill(os.getpid(), signal.SIGKILL), monkeypatch)
-    with pytest.raises(CleanupError, match="listing the files failed"):
-        listed(tree, b"")
-
-
-@pytest.mark.promise(15)
-def test_what_ends_the_listing_there_ends_it_here(
-    tree: LocalStore, media: Media, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    media.write("a/1", "b/2")
-
-    def refuse() -> None:
-        raise SiteError("root does not work here")
-
-    walk_and(tree, refuse, monkeypatch)
-    with pytest.raises(SiteError, match="root does not work here"):
+    walk_and(tree, end, monkeypatch)
+    with pytest.raises(error, match=message):
         listed(tree, b"")
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import SiteError
 from engine.media import local as tree_module
-from engine.media.disk import directories
+from engine.media.disk import copy, directories
 from engine.media.local import LocalStore
 from engine.media.store import Answer, FileState, PathStatus
 from helpers.builders import DEEP, FailingOs, Media, hand_over, open_handles, state_of, unseen, walked
@@ -313,7 +313,7 @@ def test_a_look_that_fails_leaves_no_handle_open(tree: LocalStore, media: Media,
 def test_a_checksum_is_that_of_the_content(
     tree: LocalStore, media: Media, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tree_module, "_BLOCK", 4)
+    monkeypatch.setattr(copy, "_BLOCK", 4)
     media.write("a", content=b"a picture")
     media.link("link", outside / "precious.jpg")
     assert tree.checksum(b"a", "sha256") == hashlib.sha256(b"a picture").hexdigest()
