@@ -23,8 +23,8 @@ from ansible import constants
 from ansible.executor.interpreter_discovery import discover_interpreter
 from ansible.plugins.action import ActionBase
 
+from ..module_utils._reconcile.archive.packing import PACKAGE, engine_files
 from ..module_utils._reconcile.host import MARK
-from ..module_utils._reconcile.packing import PACKAGE, engine_files
 from ..module_utils._reconcile.process import last_words
 
 # No program on a target uses the room of the command.

@@ -21,7 +21,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 
 from ansible_collections.django_media.cleanup.plugins.module_utils._plans import Plans
 from ansible_collections.django_media.cleanup.plugins.plugin_utils import _engine_action
-from engine import packing
+from engine.archive import packing
 from engine.host import MARK
 from helpers.ansible_runs import Ansible
 from helpers.environments import interpreters

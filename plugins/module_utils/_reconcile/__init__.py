@@ -10,6 +10,6 @@ that cron runs are the same program.
 
 from __future__ import annotations
 
-from .archive import compile_once
+from .archive.importing import compile_once
 
 compile_once()

@@ -23,10 +23,10 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Callable, Iterator, Mapping, Sequence, Union, cast
 
+from .archive.packing import PACKAGE, write_engine
 from .config.trust.paths import ROOT
 from .config.trust.site_user import Worker
 from .errors import CleanupError, Exit, SiteError
-from .packing import PACKAGE, write_engine
 from .system.libc import libc_function
 from .text import printable
 

@@ -61,7 +61,7 @@ builtins.compile = counting
 sys.path.insert(0, sys.argv[1])
 import media_cleanup.tasks.plans as plans
 files = {name: count for name, count in compiled.items() if name.startswith(sys.argv[1])}
-first = ("/__init__.py", "/archive.py")
+first = ("/__init__.py", "/archive/importing.py")
 again = [name for name, count in files.items() if count > 1 and not name.endswith(first)]
 print(len(files), again, plans.__file__ in files, plans.__spec__.origin == plans.__file__)
 """

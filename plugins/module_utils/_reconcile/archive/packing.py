@@ -11,12 +11,12 @@ import shutil
 import zipfile
 from typing import IO, Iterator
 
-from .archive import PATH
+from .importing import PATH
 
 # The name of the engine in an archive that holds nothing else.
 PACKAGE = "media_cleanup"
 
-_FOLDER = os.path.dirname(os.path.abspath(__file__))
+_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def write_engine(file: IO[bytes]) -> None:
