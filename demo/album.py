@@ -72,7 +72,7 @@ def build(directory: Path, now: datetime, total_loss: bool) -> None:
     with django_database.created(directory, NAME) as database:
         _insert_albums(database, photos, now)
         _insert_uploads(database, photos, videos)
-        _insert_what_hangs_on_photos(database, photos, now)
+        _insert_dependent_rows(database, photos, now)
     missing = MISSING_PHOTOS | MISSING_VIDEOS
     if total_loss:
         # As after `rm -rf photos videos`: not even the directories are left.
@@ -216,9 +216,7 @@ def _upload_row(upload: Upload, file_column: str) -> dict[str, object]:
     }
 
 
-def _insert_what_hangs_on_photos(
-    database: sqlite3.Connection, photos: Sequence[Upload], now: datetime
-) -> None:
+def _insert_dependent_rows(database: sqlite3.Connection, photos: Sequence[Upload], now: datetime) -> None:
     tags = [
         {"photo_id": photo.id, "tag_id": (photo.id + more) % len(TAGS) + 1}
         for photo in photos

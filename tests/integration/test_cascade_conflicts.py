@@ -71,7 +71,7 @@ def test_apply_counts_what_went_not_what_was_planned(
 
 @pytest.mark.promise("guards")
 @pytest.mark.usefixtures("photo_without_file")
-def test_guard_turns_down_what_more_hangs_on_than_expected(project: Project) -> None:
+def test_guard_refuses_more_dependent_rows_than_expected(project: Project) -> None:
     with nothing_changes(project):
         run = project.records(**PHOTOS, max_dependents=0)
         assert [refusal["guard"] for refusal in run["refused"]] == ["max_dependents"]

@@ -433,7 +433,7 @@ def test_an_approved_plan_is_the_most_that_goes(site: Site, tmp_path: Path, caps
 
 
 @pytest.mark.promise(7)
-def test_a_plan_for_something_else_is_turned_down(site: Site, tmp_path: Path, capsys: Any) -> None:
+def test_a_plan_for_something_else_is_refused(site: Site, tmp_path: Path, capsys: Any) -> None:
     site.keep("a.jpg")
     plan = tmp_path / "plan"
     site.run("orphans", "kit", "--save-plan", str(plan))

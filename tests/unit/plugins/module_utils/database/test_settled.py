@@ -212,7 +212,7 @@ def test_an_array_comes_back_with_what_it_has_not(careless: TestDatabase) -> Non
 
 
 @pytest.mark.promise(1)
-def test_a_role_that_may_not_mend_a_setting_is_refused(careless: TestDatabase) -> None:
+def test_a_role_that_may_not_override_a_setting_is_refused(careless: TestDatabase) -> None:
     """Rows of a damaged page would be left out, without an error."""
     careless.run("DROP ROLE IF EXISTS weak; CREATE ROLE weak LOGIN")
     try:

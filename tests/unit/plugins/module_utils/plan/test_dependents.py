@@ -125,7 +125,7 @@ def test_what_the_user_says_comes_first(
     assert site_with_missing_files.database.rows("SELECT * FROM note ORDER BY id") == notes
 
 
-def test_what_hangs_on_dependents_goes_step_by_step(site_with_missing_files: Site) -> None:
+def test_rows_that_depend_on_dependents_go_step_by_step(site_with_missing_files: Site) -> None:
     site_with_missing_files.database.run(
         f"CREATE TABLE comment (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
         "CREATE TABLE answer (id integer PRIMARY KEY, comment_id integer NOT NULL REFERENCES comment (id));"
@@ -195,7 +195,7 @@ def test_a_row_that_hangs_in_two_ways_is_one(site_with_missing_files: Site) -> N
     ]
 
 
-def test_records_may_hang_on_each_other(site_with_missing_files: Site) -> None:
+def test_records_may_depend_on_each_other(site_with_missing_files: Site) -> None:
     site_with_missing_files.database.run(f"ALTER TABLE photo ADD COLUMN original_id integer {TO_PHOTO}")
     site_with_missing_files.database.run(
         "UPDATE photo SET original_id = 3 WHERE id = 2; UPDATE photo SET original_id = 2 WHERE id = 1"

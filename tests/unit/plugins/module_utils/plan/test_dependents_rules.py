@@ -84,7 +84,7 @@ def _with_album(site_with_missing_files: Site, video: str) -> Any:
 
 
 @pytest.mark.promise("guards")
-def test_a_content_type_of_other_rows_is_turned_down(site_with_missing_files: Site) -> None:
+def test_a_content_type_of_other_rows_is_refused(site_with_missing_files: Site) -> None:
     """Video 2 has the key of photo 2, and its note would go."""
     job = _with_album(site_with_missing_files, "id integer PRIMARY KEY")
     with pytest.raises(SiteError, match=r"album\.video of note\.object_id means the rows of album_video"):
@@ -213,7 +213,7 @@ def test_a_restricting_path_keeps_all_records_that_name_it(site_with_missing_fil
     assert ids(site_with_missing_files, "photo") == [1, 2, 4]
 
 
-def test_records_that_hang_on_each_other_may_be_tied_by_a_path_too(site_with_missing_files: Site) -> None:
+def test_records_that_depend_on_each_other_may_be_tied_by_a_path_too(site_with_missing_files: Site) -> None:
     site_with_missing_files.database.run(
         f"ALTER TABLE photo ADD COLUMN original_id integer {TO_PHOTO};"
         "UPDATE photo SET original_id = 2 WHERE id = 1;"

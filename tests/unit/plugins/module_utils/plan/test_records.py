@@ -434,22 +434,22 @@ def test_a_table_without_a_primary_key_is_refused(site: Site) -> None:
 
 
 @pytest.mark.promise(11)
-@pytest.mark.parametrize("hangs_on_two", [False, True])
+@pytest.mark.parametrize("depends_on_two", [False, True])
 def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
-    site: Site, monkeypatch: pytest.MonkeyPatch, hangs_on_two: bool
+    site: Site, monkeypatch: pytest.MonkeyPatch, depends_on_two: bool
 ) -> None:
     """A row that depends on two records must not be counted twice, so then they go together."""
     site.insert("p/there.jpg", *[f"p/gone {number}.jpg" for number in range(7)])
     site.media.write("p/there.jpg")
     site.database.run(
         "CREATE TABLE favourite (id integer PRIMARY KEY, photo_id integer NOT NULL REFERENCES photo (id)"
-        + (", other_id integer REFERENCES photo (id))" if hangs_on_two else ")")
+        + (", other_id integer REFERENCES photo (id))" if depends_on_two else ")")
     )
-    columns = "(id, photo_id, other_id)" if hangs_on_two else "(id, photo_id)"
-    other = ", id + 2" if hangs_on_two else ""
-    few = "WHERE id <= (SELECT max(id) - 2 FROM photo)" if hangs_on_two else ""
+    columns = "(id, photo_id, other_id)" if depends_on_two else "(id, photo_id)"
+    other = ", id + 2" if depends_on_two else ""
+    few = "WHERE id <= (SELECT max(id) - 2 FROM photo)" if depends_on_two else ""
     site.database.run(f"INSERT INTO favourite {columns} SELECT id, id{other} FROM photo {few}")
-    others = rules("favourite.other_id set_null") if hangs_on_two else []
+    others = rules("favourite.other_id set_null") if depends_on_two else []
     job = site.missing(dependents=[*rules("favourite.photo_id delete"), *others])
     together, _outcome = run(job, check=True)
     monkeypatch.setattr(spool, "CHUNK", 2)
@@ -457,7 +457,7 @@ def test_records_a_few_at_a_time_are_the_same_plan_and_take_the_same(
     assert plan.digest == together.digest
     assert plan.dependents == together.dependents == outcome.dependents
     assert (outcome.removed.records, site.images) == (7, ["p/there.jpg"])
-    assert plan.links.on_one_record is not hangs_on_two
+    assert plan.links.on_one_record is not depends_on_two
 
 
 def test_few_and_many_missing_files_are_the_same_plan(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

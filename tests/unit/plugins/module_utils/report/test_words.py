@@ -325,7 +325,7 @@ def test_a_summary_of_records_says_what_they_lack(select: str, found: int, expec
     assert expected in result(plan, job)["summary"]
 
 
-def test_a_summary_tells_what_hangs_on_the_records_and_what_became_of_them() -> None:
+def test_a_summary_tells_the_dependent_rows_and_what_became_of_them() -> None:
     plan, job = records_plan(record()), the_records_job(quarantine="/srv/kept")
     plan.dependents = {
         "shop.order": {"deleted": 1, "updated": 3},
