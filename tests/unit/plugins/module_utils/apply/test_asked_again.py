@@ -16,6 +16,7 @@ from engine.errors import QuarantineError
 from engine.media.store import HELD
 from engine.quarantine import store as quarantine
 from engine.quarantine.writer import BatchWriter
+from helpers.broken_disks import let_sync_fail
 from helpers.builders import Media, Site, planned, run
 from helpers.removers import Deleting, Keeping, applied, codes
 from helpers.users import as_nobody
@@ -99,6 +100,23 @@ def test_a_file_that_cannot_be_put_back_is_not_deleted(
         plan, _outcome = run(sqlite_with_orphan.orphans())
         assert plan.warnings == ["put back: 1 file that a run had moved when it was killed"]
         assert sqlite_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
+
+
+def test_nothing_is_confirmed_until_what_is_put_back_is_on_disk(
+    sqlite_with_orphan: Site, remover: type[Any], kept_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqlite_with_orphan.media.write("p/z.jpg")
+
+    def upload(path: bytes) -> None:
+        if path == b"p/lost.jpg":
+            sqlite_with_orphan.insert("p/lost.jpg")
+            let_sync_fail(patch, sqlite_with_orphan.media.path("p"))
+
+    with planned(sqlite_with_orphan.orphans(quarantine=kept_in)) as made, monkeypatch.context() as patch:
+        outcome = applied(made, remover(made, upload))
+    assert "could not be synced" in outcome.error
+    assert outcome.removed.files == 0
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg", b"p/z.jpg"}
 
 
 def test_a_connection_that_is_lost_after_the_move_brings_all_back(

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from engine.errors import QuarantineError
+from engine.errors import CleanupError, QuarantineError
 from engine.media.store import HELD
 from engine.quarantine import store as quarantine
+from helpers.broken_disks import let_sync_fail
 from helpers.builders import Site, found, guards, planned, run
 from helpers.removers import Deleting, Keeping, applied
 
@@ -81,6 +82,19 @@ def test_what_a_killed_run_had_moved_into_quarantine_is_put_back_by_the_next(
     assert sorted(site_with_orphan.images) == ["p/kept.jpg", "p/lost.jpg"]
     assert site_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
     assert quarantine.batches(os.fsencode(kept_in)) == []
+
+
+def test_nothing_goes_on_until_what_is_put_back_is_on_disk(
+    sqlite_with_orphan: Site, kept_in: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(sqlite_with_orphan, Keeping, quarantine=kept_in)
+    with monkeypatch.context() as patch:
+        let_sync_fail(patch, sqlite_with_orphan.media.path("p"))
+        with pytest.raises(CleanupError, match="could not be synced"):
+            run(sqlite_with_orphan.missing(quarantine=kept_in))
+    assert len(os.listdir(kept_in)) == 1
+    run(sqlite_with_orphan.missing(quarantine=kept_in))
+    assert sqlite_with_orphan.media.files == {b"p/kept.jpg", b"p/lost.jpg"}
 
 
 def test_what_a_run_has_confirmed_stays_in_quarantine(

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 
 import pytest
 
 from engine.apply.restore import restore
 from engine.errors import CleanupError
+from helpers.broken_disks import let_sync_fail
 from helpers.builders import Site, run
 
 PATHS = [f"p/{number}.jpg" for number in range(3)]
@@ -29,15 +29,8 @@ def test_no_row_comes_back_before_its_file_is_on_disk(
     job = site.incomplete(quarantine=kept_in, max_removal_percent=100)
     _plan, outcome = run(job)
     assert site.images == ["p/attached.jpg"]
-    directory, fsync = os.stat(site.media.path("p")).st_ino, os.fsync
-
-    def broken(handle: int) -> None:
-        if os.fstat(handle).st_ino == directory:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        fsync(handle)
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", broken)
+        let_sync_fail(patch, site.media.path("p"))
         with pytest.raises(CleanupError, match="could not be synced"):
             restore(job.site, str(outcome.batch), [], check=False)
     assert site.images == ["p/attached.jpg"]
