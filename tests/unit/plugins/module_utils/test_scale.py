@@ -30,7 +30,7 @@ from engine.media import listing
 from engine.media.disk import mounts
 from engine.media.local import LocalStore
 from engine.media.store import PathStatus
-from engine.quarantine import format as batch_format
+from engine.quarantine import lines
 from engine.quarantine.place import place_of
 from engine.quarantine.store import latest
 from helpers.builders import Site, rules, run
@@ -153,7 +153,7 @@ def test_a_file_that_goes_or_comes_back_costs_no_question_for_its_mount_and_few_
         monkeypatch.setattr(module, name, counting)
 
     count_calls(mounts, "mount_of")
-    count_calls(batch_format, "_read")
+    count_calls(lines, "_parsed")
 
     def calls_for(count: int) -> dict[str, Counter[str]]:
         fill(site, folders(count), [])
@@ -169,7 +169,7 @@ def test_a_file_that_goes_or_comes_back_costs_no_question_for_its_mount_and_few_
     few, many = calls_for(100), calls_for(400)
     assert growth(few["removal"], many["removal"]) == {}
     # Once to see that none is damaged before the first file comes back, and once to bring them back.
-    assert growth(few["restore"], many["restore"]) == {"_read": 2 * 300}
+    assert growth(few["restore"], many["restore"]) == {"_parsed": 2 * 300}
 
 
 def test_a_row_whose_file_is_there_costs_no_system_call(site: Site) -> None:

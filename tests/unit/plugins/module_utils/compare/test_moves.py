@@ -15,8 +15,8 @@ import pytest
 
 from engine.compare.moves import Content
 from engine.errors import SiteError
-from engine.media import local as tree
 from engine.media import walk
+from engine.media.disk import copy
 from helpers.builders import Site, found, reasons, run
 
 pytestmark = pytest.mark.promise("moves")
@@ -161,7 +161,7 @@ def test_where_no_checksum_can_be_computed_the_name_counts(
     def forbidden(name: str) -> Any:
         raise ValueError(f"unsupported hash type {name}")
 
-    monkeypatch.setattr(tree.hashlib, "new", forbidden)
+    monkeypatch.setattr(copy.hashlib, "new", forbidden)
     site_with_checksums.media.write("elsewhere/lost.jpg", "p/renamed.jpg", content=PICTURE)
     site_with_checksums.insert("p/lost.jpg", size=len(PICTURE), checksum=hashlib.md5(OTHER).hexdigest())
     plan, _outcome = run(orphans(site_with_checksums), check=True)
