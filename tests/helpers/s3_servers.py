@@ -35,16 +35,12 @@ class Service:
     """What a service can do, as it was tried here; what tests expect of it differs by nothing else."""
 
     name: str
-    # Whether a listing is in the byte order of whole keys.
-    lists_in_order: bool = True
     # Whether ``If-Match`` of a deletion, and ``If-None-Match`` of a write, are honoured.
     conditional_delete: bool = True
     conditional_put: bool = True
     # Whether ``CopySourceIfMatch`` is.
     conditional_copy: bool = True
     versions: bool = True
-    # Whether keys may have an empty part or a slash at their end.
-    odd_keys: bool = True
     # Whether it asks who one is; else anybody may read.
     asks_who: bool = True
     # Names, among those that are tried, that it refuses or turns into others.
@@ -66,8 +62,6 @@ MINISTACK = Service(
 )
 SEAWEEDFS = Service(
     "seaweedfs",
-    lists_in_order=False,
-    odd_keys=False,
     cannot_hold=(b"\\", _CONTROL),
     lacks=(
         "lists folder by folder, and not in the byte order of whole keys",
@@ -82,7 +76,6 @@ RCLONE = Service(
     conditional_put=False,
     conditional_copy=False,
     versions=False,
-    odd_keys=False,
     cannot_hold=(b"line\nbreak", _CONTROL),
     lacks=(
         "ignores every condition: of a deletion, of a write and of a copy",

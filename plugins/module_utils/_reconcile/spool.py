@@ -158,12 +158,6 @@ class Listed(Generic[Item]):
         if len(self.items) < self._limit:
             self.items.append(item)
 
-    def add_made(self, make: Callable[[], Item]) -> None:
-        """Add an item that takes some time to make, which is not made where it is only counted."""
-        if len(self.items) < self._limit:
-            self.items.append(make())
-        self.total += 1
-
     def add_all(self, other: Listed[Item]) -> None:
         """Add what another list holds, and the count of what it does not."""
         self.add_some(other.items, other.total)

@@ -58,7 +58,7 @@ _OF_THE_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.glusterfs", "lus
 class LocalStore(MediaStore):
     """The files below one media root on a local or mounted file system."""
 
-    capabilities = Capabilities(directories=True, versions=False, conditional_removal=False)
+    capabilities = Capabilities(directories=True)
 
     def __init__(self, root: bytes, max_listed: int, never: Iterable[bytes] = ()) -> None:
         super().__init__(max_listed)

@@ -130,10 +130,6 @@ class Capabilities(NamedTuple):
 
     # Whether directories exist by themselves, so that one can be empty, or an obstacle.
     directories: bool
-    # Whether the store keeps what was overwritten or removed.
-    versions: bool
-    # Whether "only if unchanged" and the removal are one step; else a file is compared right before.
-    conditional_removal: bool
     # Whether a file may have more names than one: by links, by mounts, or where case is ignored.
     other_names: bool = True
 

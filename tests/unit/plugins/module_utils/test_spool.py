@@ -229,15 +229,6 @@ def test_listed_keeps_the_first_and_counts_all() -> None:
     assert (listed.items, listed.total, listed.truncated) == (["a", "b"], 3, True)
 
 
-@pytest.mark.promise(11)
-def test_listed_makes_only_what_it_keeps() -> None:
-    listed: Listed[str] = Listed(2)
-    made: list[str] = []
-    for item in "abcd":
-        listed.add_made(lambda item=item: made.append(item) or item)  # type: ignore[misc]
-    assert (made, listed.items, listed.total) == (["a", "b"], ["a", "b"], 4)
-
-
 @given(st.lists(st.lists(NAME, min_size=1, max_size=9), max_size=5), st.integers(1, 9))
 def test_what_is_put_aside_comes_back_the_last_first(levels: list[list[bytes]], few: int) -> None:
     with pytest.MonkeyPatch.context() as patch, closing(Aside()) as aside:

@@ -95,7 +95,6 @@ class StorageFacts:
     base_url: str
     bucket: str
     endpoint_url: str
-    custom_domain: str
     # Under which STORAGES has it; Django before 4.2 has only "default".
     aliases: tuple[str, ...]
     # In a bucket, true as well where code of the project's own chooses the names.
@@ -234,8 +233,6 @@ class Facts:
     media_root: str
     media_url: str
     time_zone: str
-    use_tz: bool
-    apps: tuple[str, ...]
     databases: Mapping[str, DatabaseFacts] = field(repr=False)
     storages: tuple[StorageFacts, ...]
     models: tuple[ModelFacts, ...]

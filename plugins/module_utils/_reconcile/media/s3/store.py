@@ -47,6 +47,8 @@ _SECOND = 1_000_000_000
 class S3Store(MediaStore):
     """The objects below one prefix of a bucket."""
 
+    capabilities = Capabilities(directories=False, other_names=False)
+
     def __init__(
         self, place: BucketPlace, options: StorageOptions, max_listed: int, never: Iterable[bytes] = ()
     ) -> None:
@@ -82,15 +84,6 @@ class S3Store(MediaStore):
         self.bucket.close()
 
     # What it is.
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return Capabilities(
-            directories=False,
-            versions=self._keeps_versions,
-            conditional_removal=self._keeps_versions,
-            other_names=False,
-        )
 
     @property
     def file_system(self) -> int:

@@ -149,8 +149,6 @@ def _facts() -> Dict[str, Any]:
         "media_root": text(settings.MEDIA_ROOT),
         "media_url": text(settings.MEDIA_URL),
         "time_zone": text(settings.TIME_ZONE),
-        "use_tz": bool(settings.USE_TZ),
-        "apps": [config.name for config in apps.get_app_configs()],
         "databases": {alias: _database(connections.databases[alias]) for alias in connections},
         "storages": storages.found,
         "models": models,

@@ -88,7 +88,6 @@ def _storage(storage: Any) -> Dict[str, Any]:
         "base_url": text(getattr(storage, "base_url", "")),
         "bucket": text(getattr(storage, "bucket_name", "")),
         "endpoint_url": text(getattr(storage, "endpoint_url", "")),
-        "custom_domain": text(getattr(storage, "custom_domain", "")),
         "aliases": [],
         "file_overwrite": file_overwrite,
         "is_plain": is_plain,

@@ -71,11 +71,11 @@ def test_a_path_that_is_not_utf_8_keeps_its_bytes() -> None:
 CHANGES: list[tuple[str, Change]] = [
     ("a mapping", lambda found: found.update(databases=[])),
     ("models must be a list", lambda found: found.update(models={})),
-    ("at most 10,000", lambda found: found.update(apps=["app"] * (MOST + 1))),
+    ("at most 10,000", lambda found: found.update(imported=["app.py"] * (MOST + 1))),
     ("without a NUL byte", lambda found: found.update(media_root="/srv/\0media")),
     ("at most 10,000 characters", lambda found: found.update(media_root="m" * (LONGEST + 1))),
     ("surrogate", lambda found: found.update(media_root="\ud800")),
-    ("true or false", lambda found: found.update(use_tz=1)),
+    ("true or false", lambda found: found["models"][0].update(managed=1)),
     ("a model twice", lambda found: found["models"].append(model("album.PHOTO"))),
     ("APP.MODEL", lambda found: found["models"].append(model("album; DROP TABLE"))),
     ("no model of it", lambda found: found["models"].pop(0)),
