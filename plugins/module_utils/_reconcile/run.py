@@ -21,8 +21,7 @@ from .apply.remover import PermanentRemover, Remover
 from .config.site import Column, OrphansJob, RecordsJob
 from .database.drivers import connect
 from .errors import CleanupError, Exit
-from .plan import incomplete, missing, records
-from .plan.candidates import planner as candidates
+from .plan import candidates, incomplete, missing, records
 from .plan.earlier_fields import record_fields, with_earlier_fields
 from .plan.plan import Plan
 from .plan.planner import Planner

@@ -12,21 +12,21 @@ from __future__ import annotations
 
 from typing import Iterator
 
-from ...compare.listed.beside import ReferencedFiles, ReferencesBeside, range_below
-from ...compare.listed.candidates import CandidateList
-from ...compare.merge import begun
-from ...compare.names.other_names import OtherNames
-from ...compare.unreferenced_folders import Seen, seen_files
-from ...config.site import OrphansJob
-from ...kept import Code
-from ...media.paths import shortened
-from ...media.s3.runs import Runs
-from ...media.store import Answer, PathStatus
-from ...session import Session
-from ...spool import Paths, Spool
-from ...text import counted
-from .. import orphans
-from ..orphans import OrphansPlanner
+from ..compare.listed.beside import ReferencedFiles, ReferencesBeside, range_below
+from ..compare.listed.candidates import CandidateList
+from ..compare.merge import begun
+from ..compare.names.other_names import OtherNames
+from ..compare.unreferenced_folders import Seen, seen_files
+from ..config.site import OrphansJob
+from ..kept import Code
+from ..media.paths import shortened
+from ..media.s3.runs import Runs
+from ..media.store import Answer, PathStatus
+from ..session import Session
+from ..spool import Paths, Spool
+from ..text import counted
+from . import orphans
+from .orphans import OrphansPlanner
 
 
 def planner_of(session: Session, job: OrphansJob, approved: str | None = None) -> OrphansPlanner:
