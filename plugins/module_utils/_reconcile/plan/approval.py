@@ -15,8 +15,9 @@ import time
 import zlib
 from datetime import datetime, timezone
 from hashlib import blake2b
-from typing import Iterable, NamedTuple
+from typing import Iterable, Mapping, NamedTuple
 
+from ..config.site import Reviewed
 from ..errors import SiteError
 from ..kept import Code, Doubt
 from ..quarantine.state.finds import EarlierFinds, Finds, digest_of
@@ -29,6 +30,8 @@ ITEMS_IN_TOKEN = 20_000
 # Bytes of a header, whose scope lists directories and columns; many thousands of these fit.
 HEADER_BYTES = 1 << 20
 TOKEN_VERSION = 1
+# How long a page on which a plan is reviewed may be acted on.
+DAYS_OF_REVIEW = 7
 
 
 class Item(NamedTuple):
@@ -41,8 +44,11 @@ class Item(NamedTuple):
 
     @property
     def digest(self) -> bytes:
-        name = blake2b(self.name, digest_size=NAME_BYTES).digest()
-        return name + blake2b(self.identity, digest_size=IDENTITY_BYTES).digest()
+        return _name_digest(self.name) + blake2b(self.identity, digest_size=IDENTITY_BYTES).digest()
+
+
+def _name_digest(name: bytes) -> bytes:
+    return blake2b(name, digest_size=NAME_BYTES).digest()
 
 
 def plan_id(moment: float, digest: str) -> str:
@@ -172,11 +178,11 @@ class Approval:
     def note_files(self, names: Iterable[bytes]) -> None:
         """Hear that files are kept since their record is."""
         for name in names:
-            self._open.pop(blake2b(name, digest_size=NAME_BYTES).digest(), None)
+            self._open.pop(_name_digest(name), None)
 
     def lists(self, name: bytes) -> bool:
         """Whether the plan lists an item of this name that has not come up again."""
-        return blake2b(name, digest_size=NAME_BYTES).digest() in self._open
+        return _name_digest(name) in self._open
 
     @property
     def left(self) -> int:
@@ -185,20 +191,18 @@ class Approval:
 
     def left_names(self, names: Iterable[bytes]) -> Iterable[bytes]:
         """Those of the names whose approved item has not come up again."""
-        for name in names:
-            if blake2b(name, digest_size=NAME_BYTES).digest() in self._open:
-                yield name
+        return filter(self.lists, names)
 
 
 class Confirmation:
-    """The confirmation by so many scans, the first of them so many hours before this one; to be closed."""
+    """Whether enough scans, the first of them long enough ago, have found an item; to be closed."""
 
     def __init__(self, earlier: EarlierFinds, moment: float, scans: int, hours: int) -> None:
         self._earlier = earlier
         self._found = Finds(moment)
         self._scans = scans
         self._hours = hours
-        # Items that no review stands for, and that are kept without one.
+        # How many items are kept because they are neither reviewed nor confirmed.
         self.lacking = 0
 
     def reason_to_keep(self, item: Item) -> Doubt | None:
@@ -223,3 +227,37 @@ class Confirmation:
 
     def close(self) -> None:
         self._earlier.close()
+
+
+def require_reviewed(
+    reviewed: Reviewed, approval: Approval | None, names: Mapping[str, bytes | None]
+) -> None:
+    """Raise SiteError unless all that a reviewer keeps is in the plan that was approved, and it is recent.
+
+    ``names`` has the name of the item for each thing that is kept, None for what can be no item of the job.
+    """
+    if approval is None or approval.plan_id != reviewed.plan_id:
+        other = (
+            f", and the approved plan is {approval.plan_id}" if approval else ", which is not approved here"
+        )
+        raise SiteError(
+            f"review is about the plan {reviewed.plan_id}{other}. Pass on both from the same page, or make "
+            "the page again."
+        )
+    days = int((time.time() - approval.moment) // 86400)
+    if days >= DAYS_OF_REVIEW:
+        raise SiteError(
+            f"the plan {reviewed.plan_id} was reviewed on a page of {days} days ago, and a page is good for "
+            f"{DAYS_OF_REVIEW}. Make the page again."
+        )
+    if names and approval.is_whole:
+        raise SiteError(
+            f"the plan {reviewed.plan_id} has more than {ITEMS_IN_TOKEN:,} items, so single ones cannot be "
+            "kept in it. List them in the option keep of the site, and make the page again."
+        )
+    for entry, name in names.items():
+        if name is None or not approval.lists(name):
+            raise SiteError(
+                f"review keeps '{entry}', and the plan {reviewed.plan_id} has nothing of that name. Export "
+                "the list again from the page of that plan."
+            )

@@ -26,7 +26,7 @@ from ..quarantine.state.identity import earlier
 from ..quarantine.store import last_file_system
 from ..session import Session
 from ..text import counted, escaped
-from .approval import Approval, Confirmation, Item
+from .approval import Approval, Confirmation, Item, require_reviewed
 from .guards import (
     guard_approval,
     guard_file_system,
@@ -41,7 +41,6 @@ from .guards import (
     guard_unconditional_delete,
 )
 from .plan import Plan
-from .reviewed import require_reviewed
 
 
 class Candidate(Protocol):

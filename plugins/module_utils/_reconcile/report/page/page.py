@@ -20,7 +20,7 @@ from string import Template
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Sequence
 
 from ...errors import CleanupError
-from ...plan.reviewed import DAYS
+from ...plan.approval import DAYS_OF_REVIEW
 from ...text import printable
 from .document import LAST_MOMENT
 
@@ -60,7 +60,7 @@ def as_html(shown: Page) -> str:
     """The page as HTML."""
     parts = shown.parts
     made = [part.document["made"] for part in parts if part.document]
-    about = {"made": time.time(), "good_until": min(made, default=time.time()) + DAYS * 86400}
+    about = {"made": time.time(), "good_until": min(made, default=time.time()) + DAYS_OF_REVIEW * 86400}
     about.update(run=shown.run, absent=list(shown.absent), is_of_batches=shown.kind == "batch")
     data = json.dumps({**about, "parts": [_shown(part) for part in parts]})
     style, script = _file("page.css"), "".join(map(_file, _SCRIPTS))

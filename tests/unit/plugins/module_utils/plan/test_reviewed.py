@@ -16,7 +16,7 @@ import pytest
 from engine.config.keep import entry_of_row, keep_of
 from engine.errors import SiteError
 from engine.kept import Code
-from engine.plan import approval, reviewed
+from engine.plan import approval
 from helpers.builders import TO_PHOTO, Site, found, run
 
 pytestmark = pytest.mark.promise(7)
@@ -125,7 +125,7 @@ def test_a_list_without_its_plan_refuses_the_run(sqlite_site: Site) -> None:
 def test_a_page_that_is_too_old_refuses_the_run(sqlite_site: Site) -> None:
     sqlite_site.media.write("p/a.jpg", hours=2000)
     plan, _outcome = run(sqlite_site.orphans(), check=True)
-    moment = time.time() - reviewed.DAYS * 86400 - 60
+    moment = time.time() - approval.DAYS_OF_REVIEW * 86400 - 60
     name = approval.plan_id(moment, plan.digest)
     with pytest.raises(SiteError, match="7 days ago"):
         run(sqlite_site.orphans(**review(plan, plan_id=name)), False, forged(plan.token, moment=moment))
