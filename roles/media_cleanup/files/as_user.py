@@ -12,16 +12,19 @@ from __future__ import annotations
 
 import os
 import pwd
+import select
 import signal
 import subprocess
 import sys
-import threading
+import time
 from contextlib import suppress
 from typing import Callable, NoReturn
 
 # Seconds, and bytes: what runs belongs to the user, and may do what it wants.
 TIME_LIMIT = 60
 MOST_SAID = 16384
+# Seconds between two looks at whether it has ended.
+POLL = 0.1
 FOR_ROOT = ("/bin/sh", sys.executable)
 
 
@@ -44,10 +47,7 @@ def main() -> NoReturn:
         )
     except (OSError, subprocess.SubprocessError) as error:
         sys.exit(f"{command[0]} cannot be run by {user}: {getattr(error, 'strerror', None) or error}")
-    timer = threading.Timer(TIME_LIMIT, kill, [process])
-    timer.start()
-    said = process.stdout.read(MOST_SAID) if process.stdout else b""
-    timer.cancel()
+    said = said_by(process, time.monotonic() + TIME_LIMIT)
     kill(process)
     status = process.wait()
     stream = sys.stderr if status else sys.stdout
@@ -63,6 +63,25 @@ def becoming(entry: pwd.struct_passwd) -> Callable[[], None]:
             os.setresuid(entry.pw_uid, entry.pw_uid, entry.pw_uid)
 
     return become
+
+
+def said_by(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """What a program says until it ends, or until it said or took too much."""
+    stream, said = process.stdout, b""
+    while stream and len(said) < MOST_SAID and time.monotonic() < deadline:
+        # What it has started may keep the pipe open.
+        has_ended = is_over(process)
+        is_ready = bool(select.select([stream], [], [], 0 if has_ended else POLL)[0])
+        chunk = os.read(stream.fileno(), MOST_SAID - len(said)) if is_ready else b""
+        said += chunk
+        if not chunk and (is_ready or has_ended):
+            break
+    return said
+
+
+def is_over(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a program has ended; it is not reaped, so that its number stays its own until it is killed."""
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
