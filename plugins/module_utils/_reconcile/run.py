@@ -18,7 +18,7 @@ from .apply import orphans as apply_orphans
 from .apply import records as apply_records
 from .apply.outcome import Outcome
 from .apply.remover import PermanentRemover, Remover
-from .config.site import Column, OrphansJob, RecordsJob
+from .config.site import Column, Job
 from .database.drivers import connect
 from .errors import CleanupError, Exit
 from .plan import candidates, incomplete, missing, records
@@ -30,7 +30,6 @@ from .quarantine.state import identity
 from .quarantine.writer import QuarantineWriter
 from .session import Progress, Session, open_session
 
-Job = Union[OrphansJob, RecordsJob]
 # Lends what hears of the progress of a job: what is examined, and the rows that the sweep searches.
 Watch = Callable[[Job], ContextManager[Union[Tuple[Progress, Progress], None]]]
 

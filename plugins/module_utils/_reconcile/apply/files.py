@@ -13,7 +13,7 @@ from typing import Iterable, Iterator, Mapping, Sequence
 from ..compare.mentions.at_removal import MentionsAtRemoval
 from ..compare.names.at_removal import NamesAtRemoval
 from ..compare.names.references import ReferenceCheck
-from ..config.site import OrphansJob, RecordsJob
+from ..config.site import Job
 from ..database.base import PREPARED
 from ..errors import CleanupError, DatabaseError, UnreadableError
 from ..kept import Code, Doubt
@@ -44,7 +44,7 @@ class FileRemoval:
         self._mentions: MentionsAtRemoval | None = None
         self._seconds_left = WAIT_SECONDS
 
-    def sweep(self, paths: Iterable[bytes], job: OrphansJob | RecordsJob) -> None:
+    def sweep(self, paths: Iterable[bytes], job: Job) -> None:
         """Search the database once more for all files that are to go, unless nothing was written since.
 
         Raises DatabaseError where it cannot be searched any more.

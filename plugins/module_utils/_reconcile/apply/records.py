@@ -30,7 +30,6 @@ from ..plan.records import (
     Record,
     RecordsPlan,
     add_counts,
-    add_listed,
     apart,
     reference_check,
     restriction,
@@ -232,7 +231,7 @@ class _Removal:
                     same.append(record)
             # Without a record that is kept, it may itself depend on one of the others, or keep its file.
             if len(same) + len(restricted) == len(records):
-                add_listed(self.outcome.dependents_listed, found.listed)
+                self.outcome.dependents_listed.add_all(found.listed)
                 return cascade, same
             records = same
 

@@ -20,14 +20,14 @@ from functools import partial
 from typing import Any, Iterator, Sequence
 
 from .. import run as jobs
-from ..config.site import Site
+from ..config.site import Job, Site
 from ..database.base import Database
 from ..errors import CleanupError, Exit
 from ..media.s3.place import is_in_bucket
 from ..plan.dependents.link import UPDATING
 from ..plan.dependents.update import Update
 from ..quarantine.default_place import obstacle_in_bucket
-from ..run import Job, Run
+from ..run import Run
 from ..session import open_session
 from ..spool import Listed
 from ..text import escaped

@@ -20,14 +20,14 @@ from .. import run as runs_of_jobs
 from ..config.keep import keep_of
 from ..config.options import REPORT_BYTES, REPORT_THUMBNAILS
 from ..config.review import Review, reviews
-from ..config.site import Reviewed
+from ..config.site import Job, Reviewed
 from ..errors import CleanupError, Exit, SiteError, worst
 from ..report import data, metrics, words
 from ..report.describe import describe
 from ..report.lists import ListFile, emit_list
 from ..report.page.document import Limits, emit_document
 from ..report.page.file import PageFile
-from ..run import Job, Run
+from ..run import Run
 from . import described
 from .outcome_files import write_files
 from .terminal import complain, is_confirmed, require_somebody, say, watched

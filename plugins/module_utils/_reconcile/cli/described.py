@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any, Iterable, Mapping, Union
+from typing import Any, Iterable, Mapping
 
 from ..config import site_file
 from ..config.options import JOBS, Flag, Option, flagged_options, shared_flags
-from ..config.site import OrphansJob, RecordsJob, Site
+from ..config.site import Job, Site
 from ..config.trust.site_user import Worker, this_process, worker_of
 from ..errors import SiteError
-
-Job = Union[OrphansJob, RecordsJob]
 
 # The subcommand that does every job of a site.
 ALL = "all"

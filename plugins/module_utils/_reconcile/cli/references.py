@@ -13,11 +13,10 @@ from contextlib import nullcontext
 from typing import Sequence
 
 from ..compare.listed.inventory import KEY, referenced_keys
-from ..config.site import Column, Site
+from ..config.site import Column, Job, Site
 from ..database.drivers import connect
 from ..errors import Exit, SiteError
 from ..report.lists import ListFile
-from ..run import Job
 from ..text import counted, printable
 from . import described
 from .terminal import complain, say

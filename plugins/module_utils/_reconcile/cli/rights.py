@@ -10,10 +10,11 @@ import re
 from itertools import chain
 from typing import Iterator, NamedTuple, Sequence
 
+from ..config.site import Job
 from ..database.drivers import connect
 from ..database.sweep import SearchedTable
 from ..plan.plan import Plan
-from ..run import Job, Run
+from ..run import Run
 
 _CHANGES = "SELECT, INSERT, UPDATE, DELETE"
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import Iterator, Sequence, TextIO
 
 from .. import run as jobs
+from ..config.site import Job
 from ..errors import UnconfirmedError
-from ..run import Job
 from ..session import Progress
 from ..text import printable
 

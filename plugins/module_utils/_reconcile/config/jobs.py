@@ -24,7 +24,7 @@ from ..text import escaped, escaped_value
 from .keep import below_root, keep_of
 from .only import only_of
 from .options import ON_MISSING, SELECTIONS, module_options, shared_options
-from .site import AgeLimit, Column, DependentRule, OrphansJob, RecordsJob, Reviewed, Site
+from .site import AgeLimit, Column, DependentRule, Job, OrphansJob, RecordsJob, Reviewed, Site
 from .values import checked
 
 # What Django's own documentation begins with, and where most sites have the photos of a generic relation.
@@ -88,14 +88,14 @@ def records_job(options: Mapping[str, Any]) -> RecordsJob:
     )
 
 
-_BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], OrphansJob | RecordsJob]] = {
+_BUILDERS: Mapping[str, Callable[[Mapping[str, Any]], Job]] = {
     "orphans": orphans_job,
     "incomplete": records_job,
     "missing": records_job,
 }
 
 
-def build_job(job: str, options: Mapping[str, Any]) -> OrphansJob | RecordsJob:
+def build_job(job: str, options: Mapping[str, Any]) -> Job:
     """Build a job of that kind. Raises SiteError where an option is not usable."""
     return _BUILDERS[job](options)
 

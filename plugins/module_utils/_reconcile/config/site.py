@@ -11,7 +11,7 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Sequence
+from typing import Sequence, Union
 
 from ..errors import SiteError
 from ..kept import Code, Doubt
@@ -343,3 +343,7 @@ class RecordsJob:
         """All columns that may hold the paths of the records, those of dependent rows included."""
         dependents = [rule.column for rule in self.dependents if rule.holds_path]
         return tuple(dict.fromkeys((*self.referencing_columns, *dependents)))
+
+
+# A job of any kind.
+Job = Union[OrphansJob, RecordsJob]

@@ -20,7 +20,7 @@ from ..media.s3.place import is_in_bucket
 from .django_jobs.asked import job_of
 from .jobs import quarantine_of
 from .options import JOBS, QUARANTINE, Option, job_options, module_options, shared_options, site_options
-from .site import OrphansJob, RecordsJob
+from .site import Job
 from .trust.paths import why_untrusted
 from .values import boolean, checked, unknown_keys
 
@@ -334,9 +334,7 @@ def _known(directory: str) -> str:
     return f"There are: {', '.join(found)}." if found else "There is none yet."
 
 
-def jobs_of(
-    site: Mapping[str, Any], job: str, source: str, overrides: Mapping[str, Any]
-) -> list[OrphansJob | RecordsJob]:
+def jobs_of(site: Mapping[str, Any], job: str, source: str, overrides: Mapping[str, Any]) -> list[Job]:
     """Build the jobs of one kind that a site describes, overrides coming before all it says.
 
     Raises SiteError where an option is not usable, or where the site has no such job.
@@ -364,7 +362,7 @@ def _overridden(options: Mapping[str, Any], overrides: Mapping[str, Any]) -> dic
     return merged
 
 
-def _built(job: str, options: Mapping[str, Any], source: str) -> OrphansJob | RecordsJob:
+def _built(job: str, options: Mapping[str, Any], source: str) -> Job:
     try:
         return job_of(job, options)
     except UnicodeEncodeError:

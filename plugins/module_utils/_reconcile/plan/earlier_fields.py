@@ -7,14 +7,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterator, Union
+from typing import Iterator
 
-from ..config.site import Column, OrphansJob, ProjectParts, RecordsJob
+from ..config.site import Column, Job, ProjectParts
 from ..errors import SiteError
 from ..quarantine.state import known_fields
 from ..session import Session
-
-Job = Union[OrphansJob, RecordsJob]
 
 
 def with_earlier_fields(session: Session, job: Job) -> Job:

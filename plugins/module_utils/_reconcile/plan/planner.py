@@ -14,7 +14,7 @@ from ..compare.keep import KeepList
 from ..compare.mentions.unlisted import Unlisted
 from ..compare.no_paths import columns_without_paths
 from ..compare.path_mismatch import Sample, better_reading
-from ..config.site import Keep, OrphansJob, RecordsJob, Site
+from ..config.site import Job, Keep, Site
 from ..kept import Code, Doubt
 from ..media.derived import patterns
 from ..media.paths import Spellings
@@ -69,9 +69,7 @@ class Planner(ABC):
 
     plan: Plan
 
-    def __init__(
-        self, session: Session, job: OrphansJob | RecordsJob, scope: str, approved: str | None
-    ) -> None:
+    def __init__(self, session: Session, job: Job, scope: str, approved: str | None) -> None:
         self.session = session
         self.store = session.media
         self.database = session.database

@@ -269,13 +269,6 @@ class DependentsFound:
         return record._replace(dependents=self.of(record), dependent_counts=listed)
 
 
-def add_listed(total: Listed[str], more: Listed[str]) -> None:
-    """Add what another list has to a list, and its count."""
-    for words in more.items:
-        total.add(words)
-    total.total += more.total - len(more.items)
-
-
 _RESTRICTIONS = {
     Code.RESTRICTED: "dependent rows must not be removed with its record: {} is set to restrict",
     Code.UNDECLARED_DEPENDENTS: "rows depend on its record by {}, and what becomes of them is not known: "

@@ -37,7 +37,6 @@ from .records import (
     RecordFile,
     RecordsPlan,
     add_counts,
-    add_listed,
     apart,
     item_name,
     owner_path,
@@ -255,7 +254,7 @@ class RecordsPlanner(Planner):
             approved = {record.key: record.dependents for record in records}
             records = [record for record in left if self._still_has(record, approved[record.key])]
         add_counts(self.plan.dependents, cascade.counts())
-        add_listed(self.plan.dependents_listed, found.listed)
+        self.plan.dependents_listed.add_all(found.listed)
         return records
 
     def _doubt_of_all(self) -> Doubt | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Callable
 
 from ..apply.outcome import Outcome
-from ..config.site import OrphansJob, RecordsJob
+from ..config.site import Job
 from ..plan.plan import Plan
 from .description import Description
 from .orphans import OrphansDescription
@@ -22,6 +22,6 @@ _DESCRIPTIONS: dict[str, Callable[..., Description]] = {
 }
 
 
-def describe(job: OrphansJob | RecordsJob, plan: Plan, outcome: Outcome | None) -> Description:
+def describe(job: Job, plan: Plan, outcome: Outcome | None) -> Description:
     """The description of a plan, and of its outcome if it was applied."""
     return _DESCRIPTIONS[job.name](job, plan, outcome)

@@ -23,7 +23,7 @@ from ..errors import CleanupError
 from ..text import escaped, remedy
 
 if TYPE_CHECKING:
-    from ..config.site import OrphansJob, RecordsJob
+    from ..config.site import Job
     from ..plan.plan import Plan
     from .description import Description
 
@@ -36,7 +36,7 @@ LONGEST = 1 << 36
 _ITEMS_AT_ONCE = 1_000
 
 
-def emit_list(job: OrphansJob | RecordsJob, plan: Plan, form: str, emit: Emit) -> None:
+def emit_list(job: Job, plan: Plan, form: str, emit: Emit) -> None:
     """Emit all items of a plan, in their order and in one of the formats. Ends no list."""
     # The parent of a site's process writes lists, and makes none.
     from .describe import describe

@@ -10,14 +10,14 @@ from .. import run
 from ..answers import Answer, Files, Request
 from ..config.django_jobs.asked import job_of, kind_of
 from ..config.options import LIST_FORMATS
-from ..config.site import OrphansJob, RecordsJob
+from ..config.site import Job
 from ..errors import CleanupError
 from ..report import data, words
 from ..report.describe import describe
 from ..report.lists import emit_list
 
 
-def requested_job(request: Request) -> OrphansJob | RecordsJob:
+def requested_job(request: Request) -> Job:
     """The job that a request is about. Raises SiteError where its options, or its project, are not usable."""
     options = request["options"]
     return job_of("orphans" if request["task"] == "orphans" else kind_of(options), options)
@@ -28,7 +28,7 @@ def answer(request: Request, files: Files) -> Answer:
     return _job(request, requested_job(request), files)
 
 
-def _job(request: Request, job: OrphansJob | RecordsJob, files: Files) -> Answer:
+def _job(request: Request, job: Job, files: Files) -> Answer:
     check, report = request["check"], request["options"].get("report")
     if report and not check:
         raise CleanupError("report shows a plan that is not carried out yet: use it in check mode.")

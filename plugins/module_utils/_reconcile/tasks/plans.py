@@ -17,6 +17,7 @@ from typing import Callable, ContextManager, Sequence
 
 from .. import process, run
 from ..answers import Answer, Emit, Files, Request, answering, no_list, no_report
+from ..config.site import Job
 from . import place, quarantine
 from .jobs import job_answer, requested_job
 
@@ -33,7 +34,7 @@ def main() -> None:
 def plan_all(requests: Sequence[Request], reports: Reports) -> list[Answer]:
     """Make the plans in this process; the answer to a request that has none says why."""
     answers: dict[int, Answer] = {}
-    jobs: dict[int, run.Job] = {}
+    jobs: dict[int, Job] = {}
     for number, request in enumerate(requests):
         with answering(answers, [number]):
             if request.get("only_place"):
@@ -52,7 +53,7 @@ def plan_all(requests: Sequence[Request], reports: Reports) -> list[Answer]:
     return [answers[number] for number in range(len(requests))]
 
 
-def _nobody_watches(_job: run.Job) -> ContextManager[None]:
+def _nobody_watches(_job: Job) -> ContextManager[None]:
     return nullcontext()
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Iterable, Mapping
 from ...errors import SiteError
 from ..jobs import build_job, quarantine_of
 from ..options import OF_MODEL, QUARANTINE, SELECTIONS, Option, module_options
-from ..site import OrphansJob, RecordsJob
+from ..site import Job
 from ..trust.roots_own import require_own_options, require_own_site
 from ..values import checked
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Options = Mapping[str, Any]
 
 
-def job_of(job: str, options: Options) -> OrphansJob | RecordsJob:
+def job_of(job: str, options: Options) -> Job:
     """Build a job of that kind. Raises SiteError where an option, or what a project says, is not usable."""
     if not options.get("django"):
         _refuse_names_of_django(options)

@@ -18,7 +18,7 @@ from ...errors import SiteError
 from ..django.facts import Facts
 from ..jobs import columns_of, orphans_job, records_job
 from ..options import OF_MODEL, OPTIONS
-from ..site import Claims, OrphansJob, ProjectParts, RecordsJob
+from ..site import Claims, Job, OrphansJob, ProjectParts, RecordsJob
 from .deletion import deletion_of, said_key
 from .files import Files, files_of
 from .place import Place, database_url, place_of, place_options, service_options
@@ -32,11 +32,11 @@ _CREDENTIALS = {"access_key", "secret_key", "security_token", "session_profile"}
 _EXCLUDE = next(option.default for option in OPTIONS if option.name == "exclude")
 
 
-def project_job(job: str, said: Options, facts: Facts) -> OrphansJob | RecordsJob:
+def project_job(job: str, said: Options, facts: Facts) -> Job:
     """Build a job of that kind. Raises SiteError where the project does not say all that it needs."""
     place = _place(said, facts)
     files = files_of(facts, place)
-    built: OrphansJob | RecordsJob
+    built: Job
     if job == "orphans":
         built = _orphans(said, facts, place, files)
     else:

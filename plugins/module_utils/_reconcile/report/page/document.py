@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequence
 
 from ...answers import Emit
-from ...config.site import OrphansJob, RecordsJob, Site
+from ...config.site import Job, Site
 from ...kept import Kept
 from ...media.store import MediaStore
 from ...plan.plan import Plan
@@ -59,7 +59,7 @@ class Lists(NamedTuple):
     read: Read
 
 
-def emit_document(job: OrphansJob | RecordsJob, plan: Plan, limits: Limits, emit: Emit) -> None:
+def emit_document(job: Job, plan: Plan, limits: Limits, emit: Emit) -> None:
     """Emit the document of a plan as one line. Ends no report."""
     of = describe(job, plan, None)
     document = {**beginning(job.site, job.name, job.heading), **_about(of)}
