@@ -164,6 +164,17 @@ def test_the_page_on_architecture_names_every_room_and_no_other():
     assert names == {room.rstrip("/") for room in rooms}
 
 
+def test_the_page_on_architecture_names_every_folder_of_a_room_and_no_other():
+    folders = {
+        f"{path.relative_to(ENGINE)}/"
+        for path in ENGINE.glob("*/**")
+        if path.is_dir() and path.parent != ENGINE and path.name != "__pycache__"
+    }
+    assert folders
+    section = ARCHITECTURE.read_text().partition("## The folders of a room")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) == folders
+
+
 @pytest.mark.parametrize("page", [ARCHITECTURE, REPOSITORY / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_the_files_that_a_page_for_developers_names_exist(page: Path):
     """By their paths from the top, in the engine, or in the rooms of its tests."""
