@@ -32,12 +32,11 @@ from engine.media.local import (
 from engine.media.walk import exclusion
 from engine.plan.plan import Plan
 from engine.session import Session, open_session
+from helpers.clock import let_clock_tick
 from helpers.options import or_for_good
 
 # Deeper than PATH_MAX, and than the handles that a walk keeps open.
 DEEP = [b"d" * 120] * 50
-# Longer than the kernel's clock ticks: a file that is younger was made during the run.
-A_TICK = 0.02
 
 # Bytes around the slash in sorting, and those that break careless programs.
 _LETTERS = [b"-", b".", b"0", b"a", b"~", b"\n", b"\xff", "é".encode()]
@@ -176,7 +175,7 @@ def planned(
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[Planned]:
     """Make a plan as modules do, and let the test come in before it is applied."""
-    time.sleep(A_TICK)
+    let_clock_tick()
     kind = runs.KINDS[job.name]
     with open_session(job.site, read_only=not kind.deletes_rows) as session:
         session.progress = progress
@@ -281,7 +280,7 @@ class Site:
 
 def run(job: OrphansJob | RecordsJob, check: bool = False, approved: str | None = None) -> tuple[Plan, Any]:
     """Run a job as modules do, once its files are older than the run."""
-    time.sleep(A_TICK)
+    let_clock_tick()
     return runs.run(job, check, approved)
 
 

@@ -13,7 +13,7 @@ TIME_LIMIT = 600
 
 
 def let_clock_tick() -> None:
-    """Let a moment pass: what was written within a tick of the clock before a walk is too new for it."""
+    """Let the clock of the kernel tick: a file that is stamped within a tick of a run is young for it."""
     time.sleep(0.02)
 
 

@@ -23,10 +23,9 @@ from engine.plan.plan import Totals
 from engine.quarantine import store as quarantine
 from engine.quarantine.format import FILES
 from helpers.builders import rules_by_null
+from helpers.clock import let_clock_tick
 
 JOBS = ("orphans", "incomplete", "missing")
-# A file is young if the kernel may have stamped it by the clock tick in which the run began.
-CLOCK_TICK = 0.012
 TWO_DAYS_AGO = "2020-01-02 03:04:05+00:00"
 
 SCHEMA = """
@@ -272,7 +271,7 @@ class FullSite:
 
 def settled(full_site: FullSite) -> FullSite:
     """the site, once it is older than any run that begins now."""
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     return full_site
 
 

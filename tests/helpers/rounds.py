@@ -14,8 +14,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterator, Mapping
 
+from helpers.clock import let_clock_tick
 from helpers.faults import NO_FAULT, Ended, Fault, in_child, some_fault
-from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, cleaned, cleaning, finish, restoring
+from helpers.full_sites import JOBS, FullSite, cleaned, cleaning, finish, restoring
 
 
 @dataclass
@@ -87,7 +88,7 @@ def round_of(
         found.append(f"not all came back: {difference(full_site)}")
     full_site.forget_batches()
     figures.losses += [f"{fault}: {loss}" for loss in found]
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     return ended
 
 

@@ -11,7 +11,6 @@ import json
 import os
 import stat
 import struct
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,9 @@ from engine.quarantine import (
 )
 from engine.report import words
 from engine.report.describe import describe
+from helpers.clock import let_clock_tick
 from helpers.faults import Fault, in_child
-from helpers.full_sites import CLOCK_TICK, FullSite, cleaning
+from helpers.full_sites import FullSite, cleaning
 from helpers.modules import run_module
 from helpers.mounts import mounted
 from helpers.purging import purge
@@ -62,7 +62,7 @@ def _set_attributes(file: bytes) -> None:
             os.setxattr(file, name, value)
     except OSError as error:
         pytest.skip(f"this file system takes no {name}: {error}")
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
 
 
 def _attributes(file: bytes | Path) -> dict[str, bytes]:
@@ -228,7 +228,7 @@ def test_every_step_at_which_a_run_may_be_killed_leaves_a_list_of_batches(full_s
         if full_site.batches() and full_site.kept():
             return
         full_site.forget_batches()
-        time.sleep(CLOCK_TICK)
+        let_clock_tick()
     raise AssertionError("no run came to its end")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -16,8 +15,9 @@ import pytest
 from engine.quarantine import (
     store as quarantine,
 )
+from helpers.clock import let_clock_tick
 from helpers.faults import Fault, in_child
-from helpers.full_sites import CLOCK_TICK, FullSite, settled
+from helpers.full_sites import FullSite, settled
 from helpers.rounds import losses
 
 
@@ -76,7 +76,7 @@ def _after_a_commit(full_site: FullSite, job: str, fault: Callable[[int], Fault]
         full_site.restore_all()
         full_site.forget_batches()
         assert full_site.state() == full_site.start
-        time.sleep(CLOCK_TICK)
+        let_clock_tick()
     raise AssertionError("no commit went wrong")
 
 
@@ -100,7 +100,7 @@ def test_a_commit_whose_answer_is_lost_is_told_as_unknown(
     assert full_site.state()[0] == full_site.start[0]
 
     # The next run does what the broken one did not, and both come back.
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     _plan, outcome = full_site.run(job)
     assert outcome.error == ""
     assert bool(outcome.removed.records) == (not arrived)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-import time
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +20,9 @@ from engine.database import connect
 from engine.errors import BusyError
 from engine.quarantine.state import site_state as state
 from helpers.builders import before_removal
+from helpers.clock import let_clock_tick
 from helpers.faults import in_child
-from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, finish
+from helpers.full_sites import JOBS, FullSite, finish
 from helpers.purging import purge
 
 pytestmark = pytest.mark.promise("locks")
@@ -55,7 +55,7 @@ def test_nobody_blocks_a_run_by_a_lock_of_the_media_root(sqlite: Any, tmp_path: 
     site = FullSite(tmp_path, sqlite)
     if not keeps:
         site.options.update(quarantine=None, permanent=True)
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     with flocked(site.media):
         _plan, outcome = site.run("orphans")
     assert outcome.removed_items.total == 4

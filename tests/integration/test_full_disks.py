@@ -9,15 +9,15 @@ import errno
 import os
 import subprocess
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from test_hostile_tree import ORPHANS, needs_root, reasons
 
+from helpers.clock import let_clock_tick
 from helpers.faults import Fault, in_child
-from helpers.full_sites import CLOCK_TICK, FullSite
+from helpers.full_sites import FullSite
 from helpers.mounts import immutable, mounted, tmpfs
 from helpers.rounds import losses
 
@@ -57,7 +57,7 @@ def test_a_file_that_cannot_go_is_told_and_the_others_go(full_site: FullSite, ke
         with immutable(
             full_site.path("photos/left over.jpg"), full_site.path("photos/2/a/never attached.jpg")
         ):
-            time.sleep(CLOCK_TICK)
+            let_clock_tick()
             _plan, outcome = full_site.run("orphans")
             assert reasons(outcome.failed) == {
                 "photos/left over.jpg": "it could not be removed: Operation not permitted"
@@ -110,7 +110,7 @@ def test_a_full_quarantine_loses_nothing(full_site: FullSite, tmp_path: Path, jo
     notes = [{"id": 100 + n, "photo_id": 11, "note": "n" * 100} for n in range(50)]
     full_site.database.insert("favorite", notes)
     full_site.start = full_site.state()
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     full_site.quarantine = tmp_path / "full" / "quarantine"
     full_site.options["quarantine"] = str(full_site.quarantine)
     with tmpfs(tmp_path / "full", "64k"):
@@ -172,4 +172,4 @@ def test_the_archive_that_cannot_be_synced_takes_no_row(full_site: FullSite):
             assert list(losses(full_site)) == []
             full_site.restore_all()
             assert full_site.state() == full_site.start
-            time.sleep(CLOCK_TICK)
+            let_clock_tick()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -16,7 +15,8 @@ import pytest
 
 from engine.report import words as report
 from helpers.builders import rules_by_null
-from helpers.full_sites import CLOCK_TICK, FullSite
+from helpers.clock import let_clock_tick
+from helpers.full_sites import FullSite
 from helpers.modules import ORPHANS, RECORDS, run_module
 from helpers.mounts import tmpfs
 
@@ -142,7 +142,7 @@ def test_what_looks_wrong_stays_and_is_shown_until_somebody_lifts_the_guard(full
     guard, job, prepare, options, lifted = CASES[case]
     options = {"include_likely_moves": True, **options}
     prepare(full_site)
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     before = full_site.state()
 
     plan, outcome = full_site.run(job, check=True, **options)
@@ -171,7 +171,7 @@ def test_a_directory_that_lost_some_files_is_no_reason_to_stop(full_site: FullSi
         full_site.write("photos/7/7.jpg")
     else:
         full_site.database.run("DELETE FROM photo WHERE image = 'photos/7/7.jpg'")
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     plan, outcome = full_site.run("missing", max_removal_percent=50)
     assert plan.refusals == []
     # Two more were lost all along.
@@ -179,7 +179,7 @@ def test_a_directory_that_lost_some_files_is_no_reason_to_stop(full_site: FullSi
 
 
 def test_a_guard_is_a_warning_in_check_mode_and_a_failure_otherwise(full_site: FullSite):
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     before = full_site.state()
     both = {**full_site.options, "max_removal_percent": 5}
     for task in (
@@ -211,7 +211,7 @@ def test_media_that_lie_on_another_disk_by_now_are_told(full_site: FullSite, tmp
     with tmpfs(full_site.media):
         shutil.copytree(copy, full_site.media, dirs_exist_ok=True)
         full_site.write("photos/new orphan.jpg")
-        time.sleep(CLOCK_TICK)
+        let_clock_tick()
         plan, outcome = full_site.run("orphans", include_likely_moves=True)
         assert [refusal.guard for refusal in plan.refusals] == ["other_media", "other_file_system"]
         assert outcome is None
@@ -220,6 +220,6 @@ def test_media_that_lie_on_another_disk_by_now_are_told(full_site: FullSite, tmp
         assert outcome.removed.files == 1
         # From now on, that is where it lies.
         full_site.write("photos/new orphan.jpg")
-        time.sleep(CLOCK_TICK)
+        let_clock_tick()
         plan, outcome = full_site.run("orphans", include_likely_moves=True)
         assert plan.refusals == []

@@ -21,8 +21,9 @@ import pytest
 
 from engine.errors import CleanupError
 from helpers.builders import before_removal
+from helpers.clock import let_clock_tick
 from helpers.faults import in_child
-from helpers.full_sites import CLOCK_TICK, FullSite, everything
+from helpers.full_sites import FullSite, everything
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts, devices and attributes need root")
 ORPHANS = {
@@ -302,7 +303,7 @@ def test_another_name_of_a_referenced_file_is_kept_and_one_of_a_removed_file_kee
     (outside / "shared.jpg").write_bytes(b"shared")
     try:
         os.link(outside / "shared.jpg", full_site.media / "photos" / "of outside.jpg")
-        time.sleep(CLOCK_TICK)
+        let_clock_tick()
         plan, outcome = full_site.run("orphans", older_than_hours=0)
         assert outcome.removed_items.total == 5
         assert "'photos/kept 1.jpg'" in reasons(plan.kept)["photos/second name.jpg"]
@@ -317,9 +318,9 @@ def test_another_name_of_a_referenced_file_is_kept_and_one_of_a_removed_file_kee
 @pytest.mark.promise(9)
 def test_two_names_of_one_orphan_go_at_the_latest_with_the_next_run(full_site: FullSite):
     os.link(full_site.path("photos/left over.jpg"), full_site.path("photos/its other name.jpg"))
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     full_site.run("orphans")
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     full_site.run("orphans")
     assert not [path for path in everything(full_site.media) if b"left over" in path or b"other name" in path]
 

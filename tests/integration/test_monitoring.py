@@ -140,6 +140,7 @@ def test_alerts_and_dashboard_know_no_other_metrics_than_there_are() -> None:
     known = {name for name, _meaning in metrics._METRICS}
     for text in (ALERTS.read_text(), " ".join(expressions())):
         named = set(re.findall(r"media_cleanup_[a-z_]+_[a-z]+(?=[{\s\[)])", text))
+        assert named
         assert named - {"media_cleanup_metrics_directory", "media_cleanup_retention_days"} <= known
 
 

@@ -303,6 +303,7 @@ def test_module_defaults_of_the_group_set_what_the_modules_share(album: Site, an
     orphans["django_media.cleanup.media_orphans"]["references"] = album.described()["orphans"]["references"]
     records = {"django_media.cleanup.photo_records": {**RECORDS_OPTIONS, "age_stamp": "mtime"}}
     run = ansible.tasks(orphans, records, play=play)
+    assert len(run.results) == 2
     for result in run.results:
         assert [refusal["guard"] for refusal in result["refused"]] == ["max_removal_percent"], result
         assert "max_removal_percent allows 0 %" in result["msg"]

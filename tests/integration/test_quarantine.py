@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,9 @@ from engine.quarantine import (
     store as quarantine,
 )
 from helpers.ansible_runs import Ansible
+from helpers.clock import let_clock_tick
 from helpers.faults import Fault, in_child
-from helpers.full_sites import CLOCK_TICK, FullSite, cleaned, everything
+from helpers.full_sites import FullSite, cleaned, everything
 from helpers.modules import names, undocumented
 from helpers.purging import announce, purge
 
@@ -35,10 +35,13 @@ INFO = "django_media.cleanup.media_quarantine_info"
 
 def test_a_batch_is_private(full_site: FullSite):
     cleaned(full_site)
+    written = set()
     for root, _directories, files in os.walk(full_site.quarantine):
         assert stat.S_IMODE(os.stat(root).st_mode) == 0o700, root
         for name in {"manifest.jsonl", "rows.jsonl"} & set(files):
             assert stat.S_IMODE(os.stat(os.path.join(root, name)).st_mode) == 0o600
+            written.add(name)
+    assert written == {"manifest.jsonl", "rows.jsonl"}
 
 
 def test_the_manifest_tells_what_each_file_was(sqlite_full_site: FullSite):
@@ -202,7 +205,7 @@ def test_a_purge_that_is_killed_anywhere_leaves_nothing_that_the_next_one_does_n
         _purge(sqlite_full_site, days=0)
         assert sqlite_full_site.in_quarantine == [], f"step {step}"
         sqlite_full_site.write("photos/left over.jpg", b"photos/caf\xe9\n.jpg")
-        time.sleep(CLOCK_TICK)
+        let_clock_tick()
         if ended.how != "killed":
             return
     raise AssertionError("a purge takes more steps than this test knows of")

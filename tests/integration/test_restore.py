@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,9 @@ from engine.quarantine import (
     store as quarantine,
 )
 from engine.system import locks
+from helpers.clock import let_clock_tick
 from helpers.faults import Fault, in_child
-from helpers.full_sites import CLOCK_TICK, FullSite, cleaned, cleaning, everything, finish, restoring
+from helpers.full_sites import FullSite, cleaned, cleaning, everything, finish, restoring
 from helpers.rounds import losses
 
 pytestmark = pytest.mark.promise(10)
@@ -90,7 +90,7 @@ def test_any_tree_of_orphans_comes_back(
     sqlite_full_site.write("thumbs/one.jpg")
     for path, (content, mode, moment) in tree.items():
         _write_odd(sqlite_full_site, b"photos/odd/" + path, content, mode, moment)
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     before = sqlite_full_site.state()
     sqlite_full_site.run("orphans", older_than_hours=0)
     sqlite_full_site.restore_all()
@@ -122,7 +122,7 @@ def test_names_that_are_hard_to_carry_come_back(sqlite_full_site: FullSite):
         os.utime(name, (1, 1), dir_fd=handles[-1])
     for handle in handles:
         os.close(handle)
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     before = sqlite_full_site.state()
     assert max(map(len, before[0])) > 4096
 
@@ -253,13 +253,13 @@ def _killed_after_the_commit(full_site: FullSite) -> str:
     work = cleaning(full_site, "incomplete")
     commits = in_child(work, Fault("none", call="sql")).steps
     full_site.restore_all()
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     for step in range(commits, 0, -1):
         in_child(work, Fault("kill", step, "sql"))
         if len(everything(full_site.media)) == len(full_site.files_at_start):
             break
         finish(full_site.restore_all)
-        time.sleep(CLOCK_TICK)
+        let_clock_tick()
     [batch] = full_site.batches()
     assert full_site.database.rows("SELECT id FROM photo WHERE id = 11") == []
     return batch
@@ -315,7 +315,7 @@ def _restore_killed_everywhere(full_site: FullSite, job: str) -> None:
     steps = in_child(restoring(full_site)).steps
     assert full_site.state() == full_site.start
     for step in range(1, steps + 1, 2):
-        time.sleep(CLOCK_TICK)
+        let_clock_tick()
         full_site.run(job)
         assert in_child(restoring(full_site), Fault("kill", step)).how == "killed"
         full_site.restore_all()

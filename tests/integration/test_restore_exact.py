@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -16,7 +15,8 @@ import pytest
 
 from engine.kept import Code
 from engine.quarantine import store as quarantine
-from helpers.full_sites import CLOCK_TICK, FullSite
+from helpers.clock import let_clock_tick
+from helpers.full_sites import FullSite
 from helpers.users import NOBODY, as_nobody
 
 pytestmark = pytest.mark.promise(10)
@@ -92,7 +92,7 @@ def test_a_sparse_file_stays_sparse(two_disk_site: FullSite) -> None:
         file.truncate(60_000_000)
     os.utime(path, (1, 1))
     content, blocks = path.read_bytes(), path.stat().st_blocks
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     _batch, kept = _removed(two_disk_site)
     assert kept.stat().st_blocks * 512 < 1_000_000
     two_disk_site.restore_all()
@@ -109,7 +109,7 @@ def test_a_file_of_another_owner_comes_back_where_the_group_may_write(sqlite_ful
     os.chown(path, 4321, 4321)
     path.chmod(0o640)
     path.parent.chmod(0o775)
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     assert as_nobody(lambda: site.run("orphans")[1].removed.files)
     assert not path.exists()
     assert as_nobody(lambda: site.restore(site.batches()[0]).kept.total) == 0
@@ -126,7 +126,7 @@ def _belongs_to_nobody(site: FullSite) -> None:
     for parent in top.parents:
         if not parent.stat().st_mode & stat.S_IXOTH:
             parent.chmod(parent.stat().st_mode | stat.S_IXOTH)
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
 
 
 @pytest.mark.promise(6)
@@ -165,7 +165,7 @@ def test_a_row_that_names_a_file_of_the_quarantine_leaves_the_batch_alone(
 ) -> None:
     site = FullSite(tmp_path, database, tmp_path / "media" / "photos")
     site.options.update(media_url="/media/", quarantine_in_media_root=True)
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     batch, stored = _removed(site)
     named = spelling.format(os.fsdecode(os.path.relpath(stored, site.media)))
     site.photo(31, named, on_disk=False)

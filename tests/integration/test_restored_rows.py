@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SiteError
-from helpers.full_sites import CLOCK_TICK, FullSite, cleaned, report_of, settled
+from helpers.clock import let_clock_tick
+from helpers.full_sites import FullSite, cleaned, report_of, settled
 
 pytestmark = pytest.mark.promise(10)
 
@@ -112,7 +112,7 @@ def _all_come_back(full_site: FullSite, job: str, table: str) -> None:
     dump = _as_text(full_site.database, table)
     sequences = _sequences(full_site.database)
     before = full_site.state()
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
     full_site.run(job)
     assert _as_text(full_site.database, table) == []
     full_site.restore_all()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,7 +25,8 @@ from engine.config.options import ACCEPTABLE
 from engine.quarantine import (
     store as quarantine,
 )
-from helpers.full_sites import CLOCK_TICK, JOBS, FullSite, everything, report_of
+from helpers.clock import let_clock_tick
+from helpers.full_sites import JOBS, FullSite, everything, report_of
 from helpers.purging import purge
 
 # Few, so that an upload often takes the name of something that was removed.
@@ -153,7 +153,7 @@ class Schedule:
     # What runs do.
 
     def clean(self, job: str) -> None:
-        time.sleep(CLOCK_TICK)
+        let_clock_tick()
         self.events["runs"] += 1
         going = self._going(job)
         foreseen, nothing = self.full_site.run(job, check=True)
@@ -263,7 +263,7 @@ def _empty(full_site: FullSite) -> None:
         "UPDATE album SET cover_id = NULL; DELETE FROM favorite; DELETE FROM photo;"
         "DELETE FROM album WHERE id <> 1"
     )
-    time.sleep(CLOCK_TICK)
+    let_clock_tick()
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from engine.database.base import Database
 from engine.errors import DatabaseError
 from engine.media.local import LocalStore
 from engine.plan.plan import Plan
-from helpers.builders import A_TICK, Site, found
+from helpers.builders import Site, found
+from helpers.clock import let_clock_tick
 
 SHAPES = {
     "a file without a reference, and references without a file": (
@@ -29,7 +29,7 @@ SHAPES = {
 
 
 def plans(jobs: list[Any]) -> list[Plan]:
-    time.sleep(A_TICK)
+    let_clock_tick()
     ended = runs.run_all(jobs, True, [], lambda _job: nullcontext())
     assert [run.error for run in ended] == [None] * len(jobs)
     return [run.plan for run in ended if run.plan]
@@ -84,7 +84,7 @@ def test_a_job_that_fails_ends_its_session_and_not_the_next_job(site: Site) -> N
     site.media.mkdir("p")
     site.insert("p/gone.jpg")
     jobs = [site.missing(table="no_such_table"), site.missing()]
-    time.sleep(A_TICK)
+    let_clock_tick()
     failed, ended = runs.run_all(jobs, False, [], lambda _job: nullcontext())
     assert "no_such_table" in str(failed.error)
     assert ended.outcome is not None
@@ -97,7 +97,7 @@ def test_runs_come_in_the_order_of_their_jobs_wherever_these_are(site: Site, tmp
     site.insert("q/gone.jpg")
     elsewhere = {"quarantine": str(tmp_path / "kept")}
     jobs = [site.orphans(), site.missing(**elsewhere), site.missing(), site.missing()]
-    time.sleep(A_TICK)
+    let_clock_tick()
     ended = runs.run_all(jobs, True, [], lambda _job: nullcontext())
     assert [id(run.job) for run in ended] == [id(job) for job in jobs]
     assert [run.error for run in ended] == [None] * len(jobs)
@@ -121,7 +121,7 @@ def test_each_plan_is_applied_as_it_was_approved(site: Site) -> None:
     tokens = [plan.token for plan in plans(jobs)]
     site.media.write("p/later.jpg")
     site.insert("q/later.jpg")
-    time.sleep(A_TICK)
+    let_clock_tick()
     removed = [run.outcome.removed for run in runs.run_all(jobs, False, tokens, lambda _job: nullcontext())]
     assert [(totals.files, totals.records) for totals in removed] == [(1, 0), (0, 1)]
     assert site.media.files == {b"p/later.jpg"}
@@ -133,6 +133,6 @@ def test_references_out_of_order_are_refused_for_both_differences(
 ) -> None:
     site.media.write("p/a.jpg")
     monkeypatch.setattr(Database, "references", lambda *_arguments: iter([[b"p/b.jpg", b"p/a.jpg"]]))
-    time.sleep(A_TICK)
+    let_clock_tick()
     orphans, _missing = runs.run_all([site.orphans(), site.missing()], True, [], lambda _job: nullcontext())
     assert isinstance(orphans.error, DatabaseError)

@@ -126,7 +126,9 @@ def test_no_setting_is_left_to_the_next_client_of_a_pool(
     with connect(careless.url, read_only=False) as database:
         for _transaction in range(2 * pooled.sessions):
             database.is_replica()
-        for session in database._connection._inner._pool:
+        pool = database._connection._inner._pool
+        assert len(pool) == pooled.sessions
+        for session in pool:
             with session.cursor() as cursor:
                 cursor.execute("SHOW search_path")
                 assert "public" in cursor.fetchone()[0]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, Iterable
 from urllib.parse import quote
@@ -19,7 +18,8 @@ from hypothesis import strategies as st
 
 from engine.errors import SiteError
 from engine.run import run_all
-from helpers.builders import A_TICK, TREES, Media, Site, found, guards, planned, run
+from helpers.builders import TREES, Media, Site, found, guards, planned, run
+from helpers.clock import let_clock_tick
 from helpers.databases import new_sqlite
 from helpers.users import as_nobody
 
@@ -298,7 +298,7 @@ def test_a_job_beside_it_still_asks_for_all_its_files(sqlite_site: Site, tmp_pat
     listed = write_list(tmp_path, [*lost, "p/gone.jpg"])
     jobs = [sqlite_site.orphans(candidates=listed), sqlite_site.missing()]
     # Else the files may be of the very moment of the plan, and too young.
-    time.sleep(A_TICK)
+    let_clock_tick()
 
     class Watched:
         def __enter__(self) -> None: ...

@@ -67,6 +67,7 @@ def test_several_jobs_of_one_session_know_it(kit: Site, tmp_path: Path) -> None:
     run(job(kit, tmp_path, IMAGE, THUMBNAIL))
     both = [job(kit, tmp_path, IMAGE), job(kit, tmp_path, IMAGE)]
     ended = runs.run_all(both, True, [], lambda _job: nullcontext())
+    assert len(ended) == len(both)
     for each in ended:
         assert each.plan is not None
         assert found(each.plan) == []

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from contextlib import nullcontext
 from typing import Any
 
@@ -24,7 +23,8 @@ from engine.plan.plan import Plan
 from engine.quarantine.writer import BatchWriter
 from engine.report.data import result
 from engine.report.describe import describe
-from helpers.builders import A_TICK, Site, found, guards, planned, reasons, run
+from helpers.builders import Site, found, guards, planned, reasons, run
+from helpers.clock import let_clock_tick
 
 pytestmark = pytest.mark.promise(14)
 
@@ -478,7 +478,7 @@ def test_a_job_without_files_needs_no_search(sqlite_news: Site, monkeypatch: pyt
         raise _too_long()
 
     monkeypatch.setattr(Texts, "read_texts", failing)
-    time.sleep(A_TICK)
+    let_clock_tick()
     jobs = [sqlite_news.orphans(), sqlite_news.missing()]
     ended = runs.run_all(jobs, False, [], lambda _job: nullcontext())
     assert [guards(run.plan) for run in ended if run.plan] == [["sweep"] * 2, []]
@@ -539,7 +539,7 @@ def test_the_search_is_repeated_before_the_removal_if_something_was_written(
 def test_the_database_is_read_once_for_all_jobs(news: Site, read: list[str]) -> None:
     news.media.write("p/lost.jpg", "p/a.jpg", "t/b.jpg")
     news.insert("p/a.jpg", "p/gone.jpg")
-    time.sleep(A_TICK)
+    let_clock_tick()
     jobs = [news.orphans(), news.incomplete(), news.missing()]
     ended = runs.run_all(jobs, True, [], lambda _job: nullcontext())
     assert [run.plan.found.files for run in ended if run.plan] == [2, 1, 0]
@@ -558,7 +558,7 @@ def test_each_job_of_a_session_has_its_own_exclusions(sqlite_news: Site) -> None
         sqlite_news.orphans(directories=["q"], sweep_exclude=["news.body"]),
         sqlite_news.orphans(directories=["."], sweep=False),
     ]
-    time.sleep(A_TICK)
+    let_clock_tick()
     ended = runs.run_all(jobs, True, [], lambda _job: nullcontext())
     assert [found(run.plan) for run in ended if run.plan] == [
         [b"p/a.jpg"],

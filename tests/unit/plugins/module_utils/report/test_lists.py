@@ -10,7 +10,6 @@ import os
 import shutil
 import stat
 import subprocess
-import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,8 @@ from engine.config.trust.site_user import this_process
 from engine.errors import CleanupError, SiteError
 from engine.report import lists
 from engine.report.lists import ListFile
-from helpers.builders import A_TICK, Site
+from helpers.builders import Site
+from helpers.clock import let_clock_tick
 
 HOSTILE = b"p/caf\xe9\n.jpg"
 
@@ -41,7 +41,7 @@ def done(site: Site, worker: Any, file: Path, form: str | None = None, **more: A
     options = {**site.basics, "directories": ["."], "references": [{"table": "photo", "column": "image"}]}
     about = {"age_stamp": "mtime", "approved_plan": None, "list_file": str(file), "list_format": form}
     request = {"task": "orphans", "check": True, "verbose": False, "diff": False}
-    time.sleep(A_TICK)
+    let_clock_tick()
     return work.done_by(worker, {**request, "options": {**options, **about, "permanent": True, **more}})
 
 

@@ -11,7 +11,6 @@ import io
 import json
 import platform
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,8 @@ from engine.report.description import Subject
 from engine.report.page.document import Limits, Lists, beginning, emit_document, emit_with_pictures
 from engine.report.page.file import PageFile
 from engine.report.page.page import Page, Part, as_html, page, read_documents, read_page
-from helpers.builders import A_TICK, Site, run
+from helpers.builders import Site, run
+from helpers.clock import let_clock_tick
 from helpers.pages import data_of, paths_of
 
 HOSTILE = [
@@ -64,7 +64,7 @@ def document(site: Site, folder: Path, worker: Any = None, check: bool = True, *
     options = {**site.basics, "directories": ["."], "references": [{"table": "photo", "column": "image"}]}
     report = {"file": str(folder / "report"), "most_bytes": 8 << 20, "most_thumbnails": 1000, **limits}
     about = {"age_stamp": "mtime", "approved_plan": None, "report": report, "permanent": True}
-    time.sleep(A_TICK)
+    let_clock_tick()
     request = {
         "task": "orphans",
         "check": check,
@@ -135,7 +135,7 @@ def test_a_likely_move_is_shown_with_its_other_path_and_its_picture(sqlite_site:
     sqlite_site.media.mkdir("p")
     sqlite_site.insert("p/1.jpg")
     described = getattr(sqlite_site, job)(include_likely_moves=False)
-    time.sleep(A_TICK)
+    let_clock_tick()
     plan, _outcome = run(described, check=True)
     texts: list[Any] = []
     emit_document(described, plan, Limits(1 << 20, 10), texts.append)
