@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import os
 from array import array
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -25,7 +25,7 @@ from ..plan.guards import guard_identity
 from ..quarantine import store as quarantine
 from ..quarantine.archived_rows import ArchivedRows
 from ..quarantine.format import Batch, HeldFile, QuarantinedFile, as_path
-from ..quarantine.place import Place, place_of
+from ..quarantine.place import place_of
 from ..quarantine.state.identity import earlier
 from ..session import Session, open_session
 from ..spool import Listed
@@ -70,11 +70,11 @@ def restore(site: Site, name: str, paths: Sequence[str], check: bool) -> Restore
         rows = ArchivedRows(batch)
         wanted_files, wanted_rows = chosen(paths, batch, rows)
         _restore_files(batch, wanted_files(), tree, result, check)
-        lacking = _lacking((row for _number, row in rows.of(wanted_rows)), tree)
-        for some in iter(lambda: set(islice(lacking, PATHS_AT_ONCE)), set()):
-            # In check mode, these are only about to be restored.
-            some.difference_update(file.path for file in batch.present(wanted_files()))
-            _note_files_elsewhere(place_of(site), name, some, result)
+        if any(other.name != name for other in quarantine.batches_of(site)):
+            for some in _lacking((row for _number, row in rows.of(wanted_rows)), tree):
+                # In check mode, these are only about to be restored.
+                some.difference_update(file.path for file in batch.present(wanted_files()))
+                _note_files_elsewhere(site, name, some, result)
         restorer = RowRestorer(database, rows, result)
         if wanted_rows:
             with database.rehearsal() if check else database.transaction():
@@ -96,23 +96,25 @@ def _require_readable(files: Iterable[QuarantinedFile]) -> None:
         pass
 
 
-def _lacking(rows: Iterable[Mapping[str, Any]], tree: MediaStore) -> Iterator[bytes]:
-    """The files of some rows that are not there."""
-    for path in (as_path(path) for row in rows for path in row["files"]):
-        if not outside(path) and not tree.check(path).is_file:
-            yield path
+def _lacking(rows: Iterable[Mapping[str, Any]], tree: MediaStore) -> Iterator[set[bytes]]:
+    """The files of some rows that are not there, in sets of a bounded length."""
+    paths = (as_path(path) for row in rows for path in row["files"])
+    # A record and its dependent rows have the same files, and those of one directory are looked at in a row.
+    for some in iter(lambda: set(islice(paths, PATHS_AT_ONCE)), set()):
+        yield {path for path in sorted(some) if not outside(path) and not tree.check(path).is_file}
 
 
-def _note_files_elsewhere(kept_in: Place, name: str, paths: set[bytes], result: Restored) -> None:
+def _note_files_elsewhere(site: Site, name: str, paths: set[bytes], result: Restored) -> None:
     """Note the files that a later run removed as orphans, because the run of this batch was killed."""
-    for info in quarantine.batches(kept_in) if paths else ():
-        if info.name == name:
+    for batch in quarantine.batches_of(site) if paths else ():
+        if batch.name == name:
             continue
-        with quarantine.opened(kept_in, info.name) as batch:
+        # A batch that is damaged holds up no other one.
+        with suppress(CleanupError):
             for file in batch.files():
                 if file.path in paths and file.path not in result.absent and batch.holds(file):
                     result.absent.add(file.path)
-                    reason = f"it is in batch {info.name}; restore that first"
+                    reason = f"it is in batch {batch.name}; restore that first"
                     result.kept.add(Kept(file.path, Code.OTHER_BATCH, reason))
 
 
