@@ -63,8 +63,8 @@ def test_yes_removes_what_was_shown_and_not_what_came_up_since(kit: Site, album:
     hosts = {"web": [only(kit, "orphans")], "home": [album.described()]}
     run = ansible.clean_and_answer(hosts, "yes", meanwhile=lambda: kit.write("photos/came_later.jpg"))
     assert run.status == 0, run.output
-    assert "web: kit · orphans: 0 rows, 1 files, 7 bytes" in run.words
-    assert "home: album · missing · collection_photo: 1 rows, 0 files, 0 bytes" in run.words
+    assert "web: kit · orphans: 1 file, 7 bytes" in run.words
+    assert "home: album · missing · collection_photo: 1 row; deleted for good" in run.words
     assert run.output.count("Type yes to continue") == 1
     assert is_clean(album)
     assert "photos/orphan.jpg" not in kit.files
@@ -97,10 +97,13 @@ def test_the_question_says_dependent_rows_by_table_and_whether_there_is_a_quaran
     run = ansible.clean_and_answer(hosts, "no")
     assert album.state() == before
     assert (
-        "web: album · missing · collection_photo: 1 rows, 0 files, 0 bytes; "
-        "dependent rows of collection_favorite: 2 deleted; deleted for good" in run.words
+        "web: album · missing · collection_photo: 1 row; "
+        "dependent rows: collection_favorite 2 rows deleted; deleted for good" in run.words
     )
-    assert "home: kit · orphans: 0 rows, 1 files, 7 bytes; into quarantine" in run.words
+    assert "home: kit · orphans: 1 file, 7 bytes; moved into quarantine" in run.words
+    assert (
+        "in all: 1 row, 1 file, 7 bytes removed; 2 dependent rows deleted or changed, on 2 hosts" in run.words
+    )
 
 
 def test_jobs_and_limit_narrow_it(kit: Site, album: Site, ansible: Ansible):

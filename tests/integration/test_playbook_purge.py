@@ -67,7 +67,7 @@ def test_a_purge_is_shown_and_asked_before_it_is_done(kept: Site, ansible: Ansib
     assert checked.recap["web"]["changed"] == 1
     assert refused.status == 2
     assert REFUSAL in refused.words
-    assert "album · purge: 1 batches, 0 rows, 1 files, 7 bytes are deleted for good" in refused.words
+    assert "album · purge: 1 batch, 1 file, 7 bytes; deleted for good" in refused.words
 
     done = played(ansible, described, 30, *FORCE)
     assert done.status == 0, done.output

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Iterator, Mapping
 
 
 def escaped(name: bytes) -> str:
@@ -56,6 +56,13 @@ def remedy(error: OSError, usual: str) -> str:
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
+
+
+def dependents_words(dependents: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """The numbers of dependent rows, one text a table."""
+    for table, counts in dependents.items():
+        parts = [f"{counted(number, 'row')} {verb}" for verb, number in counts.items() if number]
+        yield f"{table} {', '.join(parts)}"
 
 
 def age(seconds: float) -> str:

@@ -11,11 +11,11 @@ from typing import Any, Mapping, Sequence
 
 from ..errors import Exit
 from ..run import Run
-from ..text import escaped, printable
+from ..text import dependents_words, escaped, printable
 from ..version import VERSION
 from .describe import describe
 from .description import Description
-from .words import all_kept, dependents_words, fate, problems, shown_items, summary, total
+from .words import all_kept, fate, problems, shown_items, summary, total
 
 _NOTHING = {"records": 0, "files": 0, "bytes": 0}
 

@@ -10,14 +10,14 @@ Every name from a disk or a database is escaped here, on its way out: names are 
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any, Iterable, Sequence
+from typing import Any, Sequence
 
 from ..apply.outcome import Outcome
 from ..kept import Code, Kept
 from ..plan.plan import Plan
 from ..run import Run
 from ..spool import Listed
-from ..text import counted, escaped, printable
+from ..text import counted, dependents_words, escaped, printable
 from .description import SAMPLE, Description
 
 _WIDEST_NAME = 60
@@ -168,10 +168,3 @@ def _unlisted_lines(of: Description, verbose: bool) -> list[str]:
     if not lines:
         return []
     return ["  mentioned in columns that are not compared:", *sample(lines, len(columns), verbose)]
-
-
-def dependents_words(dependents: dict[str, dict[str, int]]) -> Iterable[str]:
-    """The numbers of dependent rows, one text a table."""
-    for table, counts in dependents.items():
-        parts = [f"{counted(number, 'row')} {verb}" for verb, number in counts.items() if number]
-        yield f"{table} {', '.join(parts)}"

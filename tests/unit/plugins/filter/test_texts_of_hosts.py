@@ -14,6 +14,7 @@ from ansible.template import Templar
 
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_places import cleanup_places
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_purge_rows import cleanup_purge_rows
+from ansible_collections.django_media.cleanup.plugins.filter.cleanup_question import cleanup_question
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_rows import cleanup_rows
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_summary import cleanup_summary
 from ansible_collections.django_media.cleanup.plugins.filter.cleanup_texts import cleanup_texts
@@ -26,6 +27,10 @@ HOSTS = {"all": ["web1"], "begun": ["web1"], "planned": ["web1"]}
 FAILED = {"msg": TEMPLATE, "status": "failed"}
 PLACES = [{"item": "kit", "rc": 0, "stdout": json.dumps({"database": TEMPLATE})}]
 PLANS = {"jobs": [{**job(), **FAILED, "item": 0, "site": "kit"}], "purges": []}
+QUOTED = {
+    "jobs": [{**plan(3), "item": 0, "heading": "kit", "dependents": {TEMPLATE: {"deleted": 1}}}],
+    "purges": [],
+}
 # As no filter has had them before.
 ROWS = [{**row, "reason": TEMPLATE} for row in rows(FAILED)]
 SHARED = [{**row, "task": TEMPLATE + row["host"]} for row in rows(*[plan(3, **at("db", "media"))] * 2)]
@@ -52,6 +57,7 @@ def texts(value: Any) -> Iterator[str]:
         pytest.param(lambda: cleanup_places(PLACES, "web1"), id="places"),
         pytest.param(lambda: cleanup_verdicts(SHARED), id="verdicts"),
         pytest.param(lambda: cleanup_summary(ROWS, HOSTS, {}, "clean"), id="summary"),
+        pytest.param(lambda: cleanup_question([["web1", QUOTED, [0], {}, [True]]]), id="question"),
         pytest.param(lambda: cleanup_texts({"web1": PLANS}, {}), id="texts"),
         pytest.param(lambda: cleanup_texts({"web1": PLANS}, {}, False), id="lines"),
     ],
