@@ -274,6 +274,11 @@ options:
       - V(unreferenced_folder:PATH), nothing is referenced in this folder of
         ten files or more, at whatever depth. Its files are kept unless the
         path of the folder, or of one above it, is accepted, such as V(unreferenced_folder:banners).
+      - V(likely_derived:PATTERN), several referenced files have a file that
+        is called after them by this pattern, as code makes it, such as thumbnails.
+        Such files are kept unless the pattern is accepted as the summary shows
+        it, such as V(likely_derived:{dir}/{stem}_small.jpg); in O(derived),
+        it keeps them as long as their source.
       - V(delete_trigger:TABLE), rows would be deleted from a table with a
         trigger that fires on DELETE, and what that does is not known. Their
         records are kept unless the table is accepted, such as V(delete_trigger:album_photo).

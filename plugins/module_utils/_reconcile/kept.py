@@ -24,6 +24,7 @@ class Code(str, Enum):
     OTHER_SPELLING = "other_spelling"
     OTHER_NAME = "other_name"
     DERIVED = "derived"
+    LIKELY_DERIVED = "likely_derived"
     UNLISTED = "unlisted"
     LIKELY_MOVE = "likely_move"
     OUTSIDE = "outside"
@@ -74,6 +75,7 @@ MEANING = {
     Code.OTHER_SPELLING: "The database or the disk has the file in another spelling of its path.",
     Code.OTHER_NAME: "A row references the file by another name: a link, a hard link, a mount, another case.",
     Code.DERIVED: "The file is derived from a file that a row references.",
+    Code.LIKELY_DERIVED: "Code seems to make it of a referenced file: several of these have one like it.",
     Code.UNLISTED: "A column that is not listed mentions the file, or another file of its record.",
     Code.LIKELY_MOVE: "A record that is missing and an orphan are likely one file that was moved.",
     Code.OUTSIDE: "What the database, a manifest or a list holds leads out of the media root, or is no path.",
@@ -121,7 +123,7 @@ MEANING = {
 # Doubts about one thing that a user may accept, as CODE:NAME.
 ACCEPTABLE_BY_NAME = (
     *(Code.SHARED_PATH, Code.DELETE_TRIGGER, Code.REFERENCED_ROW, Code.UNREFERENCED_FOLDER),
-    *(Code.SET_CALLABLE, Code.TREE_MODEL),
+    *(Code.SET_CALLABLE, Code.TREE_MODEL, Code.LIKELY_DERIVED),
 )
 
 

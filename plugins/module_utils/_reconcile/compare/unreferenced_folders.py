@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from itertools import groupby
+from operator import itemgetter
 from typing import AbstractSet, Callable, Iterable, Iterator, NamedTuple, Sequence
 
 from ..media.paths import is_below
@@ -76,6 +77,34 @@ class Neighbours:
         self._last = paths[end - 1]
 
 
+def by_unreferenced_folder(seen: Iterable[Seen]) -> Iterator[tuple[bytes | None, Seen]]:
+    """Each of some files in byte order, after the outermost of its folders in which nothing is referenced."""
+    before: bytes | None = None
+    together = seen_files()
+    for file in seen:
+        if not file.is_referenced:
+            together.append(file)
+            continue
+        if len(together):
+            yield from _with_folders(together, before, file.path)
+            together = seen_files()
+        yield None, file
+        before = file.path
+    yield from _with_folders(together, before, None)
+
+
+def _with_folders(
+    together: Iterable[Seen], before: bytes | None, after: bytes | None
+) -> Iterator[tuple[bytes | None, Seen]]:
+    """All files between two referenced ones, each after the outermost of its folders without a reference."""
+    last, outermost = None, None
+    for file in together:
+        directory = file.path[: file.path.rfind(b"/") + 1]
+        if directory != last:
+            last, outermost = directory, _outermost(file.path, before, after)
+        yield outermost, file
+
+
 class UnreferencedFolders:
     """Keeps the candidates in folders of ``FEW_FILES`` files or more in which nothing is referenced.
 
@@ -98,21 +127,8 @@ class UnreferencedFolders:
 
     def left(self, seen: Iterable[Seen]) -> Iterator[Seen]:
         """Those candidates that are not kept, of files in byte order."""
-        before: bytes | None = None
-        together = seen_files()
-        for file in seen:
-            if not file.is_referenced:
-                together.append(file)
-                continue
-            if len(together):
-                yield from self._decided(together, before, file.path)
-                together = seen_files()
-            before = file.path
-        yield from self._decided(together, before, None)
-
-    def _decided(self, together: Spool[Seen], before: bytes | None, after: bytes | None) -> Iterator[Seen]:
-        """The candidates that are left of all files between two referenced ones."""
-        for folder, files in groupby(together, lambda file: _outermost(file.path, before, after)):
+        for folder, pairs in groupby(by_unreferenced_folder(seen), itemgetter(0)):
+            files = (file for _folder, file in pairs)
             if folder is None or self._is_listed(folder):
                 yield from _candidates(files)
             else:

@@ -15,6 +15,7 @@ from typing import Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.age import AgeCheck
 from ..compare.claimed import judged_folders, unclaimed_folders
+from ..compare.likely_derived import Guess, LikelyDerived
 from ..compare.mentions.derived import with_mentioned
 from ..compare.mentions.links import FileLinks
 from ..compare.merge import Merge, begun
@@ -93,6 +94,8 @@ class OrphansPlanner(Planner):
         self.age = AgeCheck(self.store, job.age_limit, self.moment)
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
         self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings, self.store)
+        accepted = job.site.accepted_names(Code.LIKELY_DERIVED)
+        self.likely_derived = LikelyDerived(self.check.stems_among, accepted, self._keep_likely_derived)
         self.without_file = path_spool()
         # What the listing and the references have left, in the order of the listing.
         self.seen = seen_files()
@@ -118,7 +121,8 @@ class OrphansPlanner(Planner):
         self.unlisted.search_for(chain((file.path for file in self.seen if file.state), self.links.paths))
 
     def finish(self) -> Plan:
-        orphans = map(_orphan, self._folders().left(self._not_mentioned()))
+        self.likely_derived.learn(self.seen)
+        orphans = map(_orphan, self._folders().left(self.likely_derived.left(self._not_mentioned())))
         for some in in_chunks(orphans):
             for orphan in self.confirmed(self.approved(self._not_moved(some))):
                 self._add(orphan)
@@ -164,6 +168,12 @@ class OrphansPlanner(Planner):
             lambda path: bool(self.derived and sources_of(self.derived, path)),
             self._keep_folder,
         )
+
+    def _keep_likely_derived(self, path: bytes, guess: Guess) -> None:
+        pattern = escaped(guess.pattern)
+        source, pattern = escaped(guess.source), escaped(guess.pattern)
+        reason = f"code seems to make it of '{source}.*', which a row references, by the pattern '{pattern}'"
+        self.plan.keep(path, Code.LIKELY_DERIVED, reason)
 
     def _keep_folder(self, folder: bytes, files: int) -> None:
         reason = (
@@ -350,6 +360,7 @@ class OrphansPlanner(Planner):
                 self.plan.keep(folder, Code.UNCLAIMED_FOLDER, reason)
 
     def _complete(self) -> None:
+        self.plan.warnings += self.likely_derived.notes()
         self._report_what_left_the_plan()
         self._report_unclaimed()
         # The store may have been listed twice.

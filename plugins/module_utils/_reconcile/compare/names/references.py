@@ -156,6 +156,12 @@ class ReferenceCheck:
                 found[path] = doubt
         return found
 
+    def stems_among(self, stems: AbstractSet[bytes]) -> set[bytes]:
+        """Those of some paths without extension that references have, in any spelling."""
+        counted = self._database.count_references(self._columns, stems, stems=True)
+        odd = self._remembered((), stems, frozenset())
+        return {one for one in stems if one in counted or canonical(one) in odd.stems}
+
     def _sources(self, path: bytes) -> set[Source]:
         """What a file may be derived from: also from a file that its column names without the prefix."""
         found = sources_of(self._derived, path)
