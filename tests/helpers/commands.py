@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Sequence
 
 from helpers.checkout import REPOSITORY
+from helpers.clock import let_clock_tick
 from helpers.sites import Site
 
 ENGINE = REPOSITORY / "plugins" / "module_utils" / "_reconcile"
@@ -89,8 +90,7 @@ def drift(site: Site) -> Site:
     site.write("photos/orphan.jpg", "avif/orphan.avif")
     site.keep("photos/half.jpg", attached=False)
     site.insert("photos/lost.jpg")
-    # What changes while a run begins is young.
-    time.sleep(0.02)
+    let_clock_tick()
     return site
 
 

@@ -12,7 +12,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator, Mapping
@@ -22,6 +21,7 @@ import pytest
 
 from helpers.ansible_runs import Ansible, Run
 from helpers.checkout import REPOSITORY
+from helpers.clock import let_clock_tick
 from helpers.options import or_for_good
 from helpers.sites import Site
 
@@ -204,8 +204,7 @@ def given_away(folder: Path, user: pwd.struct_passwd = USER) -> None:
             for path in (parent, *(os.path.join(parent, file) for file in files)):
                 # The interpreter that a project links to is the system's own.
                 os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
-    # What changes while a run begins is young.
-    time.sleep(0.02)
+    let_clock_tick()
 
 
 def described(name: str = "kit", **more: Any) -> dict[str, Any]:

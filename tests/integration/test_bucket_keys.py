@@ -9,7 +9,6 @@ The site's user, whose process does the work, cannot read that file; and nothing
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -22,6 +21,7 @@ from helpers.django_projects import SETTINGS, write_project
 from helpers.hosts import AS_ROOT, USER, given_away, python_of_project
 from helpers.processes import CommandLines
 from helpers.s3_servers import ACCESS_KEY, RCLONE, SECRET_KEY, S3Server, Service
+from helpers.s3_sites import wait_until_old
 from helpers.users import open_folder
 
 pytest.importorskip("storages")
@@ -73,8 +73,7 @@ class Album:
         self.python = python_of_project(self.project, "django", "storages", "boto3")
         self._run(FILL)
         given_away(self.project)
-        # A service knows the second of a write, and no part of it.
-        time.sleep(2.1)
+        wait_until_old()
 
     def _run(self, code: str) -> None:
         keys = dict(line.split("=") for line in self.keys.read_text().splitlines())

@@ -18,6 +18,7 @@ from engine.report import words
 from helpers.builders import found, guards, run
 from helpers.django_projects import PYTHON, SETTINGS, needs_django, run_code, write_project
 from helpers.s3_servers import ACCESS_KEY, MINISTACK, SECRET_KEY, S3Server, Service
+from helpers.s3_sites import wait_until_old
 
 pytest.importorskip("storages")
 pytestmark = needs_django
@@ -93,7 +94,7 @@ def test_records_and_orphans_of_a_project_with_storages_in_a_bucket(
     folder = written(server, bucket, tmp_path)
     run_code(folder, FILL)
     year = time.strftime("%Y", time.gmtime())
-    time.sleep(2.1)
+    wait_until_old()
 
     def keys() -> list[str]:
         listed = server.client().list_objects_v2(Bucket=bucket)["Contents"]

@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
@@ -20,6 +19,7 @@ import pytest
 
 from helpers.ansible_runs import Ansible
 from helpers.builders import rules
+from helpers.clock import let_clock_tick
 from helpers.commands import TIME_LIMIT, Command, at_a_terminal, bare, drift
 from helpers.sites import Site
 
@@ -107,7 +107,7 @@ def test_of_two_runs_at_once_each_thing_goes_once(sqlite_site: Site, command: Co
     site = sqlite_site
     site.keep(*(f"photos/kept{number}.jpg" for number in range(300)))
     site.write(*(f"photos/orphan{number}.jpg" for number in range(200)))
-    time.sleep(0.02)
+    let_clock_tick()
     command.describe(site.described())
     line = command.line("orphans", site.name, "--force", "--json")
     both = [
@@ -124,7 +124,7 @@ def test_what_cannot_be_seen_makes_the_run_partial(sqlite_site: Site, command: C
     site = sqlite_site
     site.keep("photos/a.jpg", "photos/b.jpg", "photos/closed/c.jpg")
     site.write("photos/orphan.jpg")
-    time.sleep(0.02)
+    let_clock_tick()
     command.describe(site.described())
     with of_mode(site.media / "photos" / "closed", 0):
         done = command.run("orphans", site.name, "--force", powerless=True)
@@ -150,7 +150,7 @@ def test_at_a_terminal_it_shows_files_rate_and_share(site: Site, command: Comman
     site.keep(*(f"photos/kept{number:03}.jpg" for number in range(400)))
     if site.database.kind == "postgresql":
         site.database.run("ANALYZE collection_photo")
-    time.sleep(0.02)
+    let_clock_tick()
     command.describe(site.described())
     impatient = command.launcher.read_text().replace(
         "sys.exit", "import media_cleanup.cli.terminal\nmedia_cleanup.cli.terminal.PACE = 0\nsys.exit", 1
@@ -191,7 +191,7 @@ def test_names_come_through_in_any_locale(sqlite_site: Site, command: Command) -
     site = sqlite_site
     site.keep("photos/Ä1.jpg", "photos/b.jpg", "photos/c.jpg")
     site.write(b"photos/\xff.jpg", "photos/日本.jpg")
-    time.sleep(0.02)
+    let_clock_tick()
     command.describe(site.described())
     done = command.run("orphans", site.name, "--force")
     assert done.returncode == 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -28,6 +27,7 @@ from helpers.inventories import (
 )
 from helpers.s3_kit import S3Kit
 from helpers.s3_servers import MINISTACK, S3Server, Service
+from helpers.s3_sites import wait_until_old
 
 
 @pytest.mark.promise(8)
@@ -114,8 +114,7 @@ def test_a_bucket_is_cleaned_by_its_inventory_of_yesterday(
     kit.remove(gone.encode())
     site.insert(claimed)
     kit.write(b"photos/new.jpg")
-    # A service knows the second of a write, and no part of it.
-    time.sleep(2.1)
+    wait_until_old()
 
     checked = site.outcome(capsys, "--dry-run", "--save-plan", str(tmp_path / "plan.json"))
     assert checked["found"]["files"] == len(lost) + 1

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
-import time
 import tracemalloc
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +26,7 @@ from engine.media.local import LocalStore
 from engine.plan import approval as approvals
 from engine.plan import orphans
 from helpers.builders import Media, Site
+from helpers.clock import let_clock_tick
 
 pytestmark = pytest.mark.promise(11)
 
@@ -55,7 +55,7 @@ def peak_of_a_plan(folder: Path, count: int, shape: str, is_named: bool) -> int:
     database = SimpleNamespace(url=f"sqlite:///{folder}/db", run=lambda _script: None)
     job = Site(database, media).orphans(older_than_hours=0, age_stamp="newest")
     del names
-    time.sleep(0.02)
+    let_clock_tick()
     tracemalloc.start()
     try:
         plan, _outcome = jobs.run(job, check=True)

@@ -33,6 +33,7 @@ from engine.errors import (
 from engine.report import (
     metrics as monitoring,
 )
+from helpers.clock import let_clock_tick
 
 REPOSITORY = Path(__file__).resolve().parents[5]
 SECRET = "s3cr3t-p4ss"
@@ -78,8 +79,7 @@ class Site:
         for name in names:
             (self.media / "photos" / name).write_text("picture")
             os.utime(self.media / "photos" / name, (1e9, 1e9))
-        # What changes while a run begins is young, whatever its mtime says.
-        time.sleep(0.02)
+        let_clock_tick()
 
     def keep(self, *names: str, gone: bool = False) -> None:
         for name in names:
@@ -263,8 +263,7 @@ def test_older_than_hours_of_the_command_line_comes_first(site: Site) -> None:
     site.keep("a.jpg", "b.jpg")
     site.write("x.jpg")
     os.utime(site.media / "photos" / "x.jpg", (time.time() - 36 * 3600,) * 2)
-    # What came within a clock tick of a run's beginning is not judged, whatever its age.
-    time.sleep(0.02)
+    let_clock_tick()
     site.describe(orphans={**site.description["orphans"], "older_than_hours": 1})
     assert site.run("orphans", "kit", "--force", "--older-than-hours", "48") == Exit.DONE
     assert "x.jpg" in site.files

@@ -18,7 +18,6 @@ import re
 import shutil
 import stat
 import tempfile
-import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, Iterator, Mapping
@@ -45,6 +44,7 @@ from engine.media.store import (
     PathStatus,
 )
 from helpers.builders import TREES, FailingOs, unseen, walked
+from helpers.clock import let_clock_tick
 from helpers.s3_kit import BUCKETS, BucketOf, S3Kit
 
 HOSTILE = [
@@ -453,7 +453,7 @@ CHANGES = {
 def test_what_was_changed_is_not_removed(kit: LocalKit, store: MediaStore, change: str) -> None:
     kit.write(b"a/1")
     state = state_of(store, b"a/1")
-    time.sleep(0.02)  # longer than the clock of a file system ticks
+    let_clock_tick()
     CHANGES[change](kit)
     with pytest.raises(Changed):
         store.remove(b"a/1", state)
@@ -467,7 +467,7 @@ def test_what_was_changed_is_not_moved(
 ) -> None:
     kit.write(b"a/1")
     state = state_of(store, b"a/1")
-    time.sleep(0.02)  # longer than the clock of a file system ticks
+    let_clock_tick()
     CHANGES[change](kit)
     with pytest.raises(Changed):
         store.move_out(b"a/1", state, folder, "1")

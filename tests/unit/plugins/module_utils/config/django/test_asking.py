@@ -16,6 +16,7 @@ from engine.config.django import asking
 from engine.config.django.probe.program import BEGIN
 from engine.errors import Exit, SiteError
 from helpers.checkout import REPOSITORY
+from helpers.clock import until
 from helpers.django_projects import MODELS, PYTHON, SETTINGS, asked, needs_django, write_project
 
 pytestmark = needs_django
@@ -43,10 +44,7 @@ def is_running(file: Path) -> bool:
 
 
 def wait_for_end(file: Path) -> None:
-    deadline = time.monotonic() + 5
-    while is_running(file):
-        assert time.monotonic() < deadline, "a process of the project is still there"
-        time.sleep(0.01)
+    until(lambda: not is_running(file))
 
 
 def test_a_project_says_what_it_has(tmp_path: Path) -> None:
