@@ -12,7 +12,7 @@ from typing import Any, Callable
 import pytest
 
 from engine.apply.restore import restore
-from engine.config.django_jobs.asked import job_of
+from engine.config.django_jobs.from_options import job_of
 from engine.media.s3.private.bucket import PrivateBucket
 from engine.report import words
 from helpers.builders import found, guards, run

@@ -16,8 +16,8 @@ import pytest
 from engine.quarantine.store import batches
 from engine.report.page.batches import emit_batch
 from engine.report.page.document import Limits
+from engine.report.page.dry_runs import DryRuns
 from engine.report.page.page import Page, Part, as_html, page, read_documents
-from engine.report.page.prospects import Prospects
 from engine.run import run
 from helpers.browser import CHOSEN, Browse
 from helpers.builders import Site as EngineSite
@@ -38,7 +38,7 @@ def test_the_page_of_a_quarantine_gives_the_commands_that_restore_what_is_ticked
         let_clock_tick()
     texts: list[Any] = []
     for info in batches(kept_in):
-        emit_batch(job.site, info, Prospects(["would be restored"], []), Limits(1 << 20, 10), texts.append)
+        emit_batch(job.site, info, DryRuns(["would be restored"], []), Limits(1 << 20, 10), texts.append)
     first, second = read_documents("".join(texts), "batch")
     html = tmp_path / "page.html"
     parts = [Part("web", each["heading"], each) for each in (first, second)]
@@ -79,7 +79,7 @@ def test_the_page_of_a_playbook_gives_its_own_commands_in_which_no_name_is_a_tem
     run(job, check=False)
     [info] = batches(kept_in)
     texts: list[Any] = []
-    emit_batch(job.site, info, Prospects([], []), Limits(1 << 20, 10), texts.append)
+    emit_batch(job.site, info, DryRuns([], []), Limits(1 << 20, 10), texts.append)
     [document] = read_documents("".join(texts), "batch")
     html = tmp_path / "page.html"
     html.write_text(as_html(Page("abc", [Part("web", document["heading"], document)], kind="batch")))

@@ -12,7 +12,7 @@ import pytest
 
 from engine import run as jobs
 from engine.apply.restore import restore
-from engine.config.django_jobs.asked import job_of
+from engine.config.django_jobs.from_options import job_of
 from engine.report import words
 from helpers.builders import found, run
 from helpers.django_projects import PYTHON, SETTINGS, needs_django, run_code, write_project

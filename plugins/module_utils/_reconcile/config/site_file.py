@@ -17,7 +17,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ..errors import SiteError
 from ..media.s3.place import is_in_bucket
-from .django_jobs.asked import job_of
+from .django_jobs.from_options import job_of
 from .jobs import quarantine_of
 from .options import JOBS, QUARANTINE, Option, job_options, module_options, shared_options, site_options
 from .site import Job

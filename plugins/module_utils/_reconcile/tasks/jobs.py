@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .. import run
 from ..answers import Answer, Files, Request
-from ..config.django_jobs.asked import job_of, kind_of
+from ..config.django_jobs.from_options import job_of, kind_of
 from ..config.options import LIST_FORMATS
 from ..config.site import Job
 from ..errors import CleanupError

@@ -11,7 +11,7 @@ from typing import Any, Mapping
 from ..answers import Answer, Files, Request
 from ..apply import purge_items, restore
 from ..apply.restore_rows import Restored
-from ..config.django_jobs.asked import quarantine_of_site
+from ..config.django_jobs.from_options import quarantine_of_site
 from ..config.jobs import site
 from ..config.options import QUARANTINE
 from ..config.purge import purge_of

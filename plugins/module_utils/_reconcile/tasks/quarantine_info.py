@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Mapping, Sequence
 
 from ..answers import Answer, Emit, Files, Request
-from ..config.django_jobs.asked import quarantine_of_site
+from ..config.django_jobs.from_options import quarantine_of_site
 from ..config.jobs import site
 from ..config.options import QUARANTINE_INFO
 from ..config.purge import purge_of
@@ -20,7 +20,7 @@ from ..quarantine.store import BatchInfo
 from ..report import quarantine as report
 from ..report.page.batches import emit_batch
 from ..report.page.document import Limits
-from ..report.page.prospects import prospects
+from ..report.page.dry_runs import dry_runs
 from ..text import escaped
 
 
@@ -45,6 +45,6 @@ def _report_batches(known: Mapping[str, Any], found: Sequence[BatchInfo], emit: 
     most = max(1, len(own))
     limits = Limits(report["most_bytes"] // most, report["most_thumbnails"] // most)
     for info in own:
-        found_out = prospects(of, info.name, lambda name: [purge_of({**known, "batch": name})])
+        found_out = dry_runs(of, info.name, lambda name: [purge_of({**known, "batch": name})])
         emit_batch(of, info, found_out, limits, emit)
     emit(None)

@@ -23,8 +23,8 @@ from ...quarantine.store import BatchInfo
 from ...report import quarantine as report
 from ...report.page.batches import emit_batch
 from ...report.page.document import Limits
+from ...report.page.dry_runs import dry_runs
 from ...report.page.file import PageFile
-from ...report.page.prospects import prospects
 from .. import described
 from ..terminal import complain, say
 from .purge import orders_of
@@ -54,7 +54,7 @@ def _write_page(options: argparse.Namespace, batches: Sequence[tuple[Site, Batch
     with nullcontext() if options.emit_report else PageFile(options.report, "batch", options.site) as file:
         emit = file.emit if file else options.emit_report
         for site, info in batches:
-            found = prospects(site, info.name, partial(_orders_of, options))
+            found = dry_runs(site, info.name, partial(_orders_of, options))
             emit_batch(site, info, found, limits, emit)
         emit(None)
 

@@ -13,7 +13,7 @@ from typing import Any, Mapping, Sequence
 from ...apply.purge import Purged
 from ...apply.purge_items import carry_out
 from ...config import site_file
-from ...config.django_jobs.asked import quarantine_of_site
+from ...config.django_jobs.from_options import quarantine_of_site
 from ...config.purge import Purge, purge_of
 from ...config.site import Site
 from ...errors import CleanupError, Exit

@@ -19,13 +19,13 @@ from ...quarantine.store import BatchInfo
 from ...text import escaped_value, moment, printable
 from ..description import Subject
 from .document import MOST_ITEMS, Limits, Lists, beginning, emit_with_pictures
-from .prospects import Prospects
+from .dry_runs import DryRuns
 from .thumbnails import LONGEST
 
 
-def emit_batch(site: Site, info: BatchInfo, prospects: Prospects, limits: Limits, emit: Emit) -> None:
+def emit_batch(site: Site, info: BatchInfo, dry_runs: DryRuns, limits: Limits, emit: Emit) -> None:
     """Emit the document of a batch as one line. Ends no report."""
-    trouble = {"guard": "", "message": printable(prospects.trouble), "lifted_by": ""}
+    trouble = {"guard": "", "message": printable(dry_runs.trouble), "lifted_by": ""}
     document: dict[str, Any] = {
         **beginning(site, info.job, info.name),
         "kind": "batch",
@@ -34,15 +34,15 @@ def emit_batch(site: Site, info: BatchInfo, prospects: Prospects, limits: Limits
             f"removed {moment(info.moment)} by the job {info.job}",
             "pinned: no purge deletes it" if info.pinned else "not pinned",
         ],
-        "notes": list(map(printable, prospects.lines)),
-        "refused": [trouble] if prospects.trouble else [],
-        "kept_total": len(prospects.kept),
-        "kept_codes": dict(Counter(each.code.value for each in prospects.kept)),
+        "notes": list(map(printable, dry_runs.lines)),
+        "refused": [trouble] if dry_runs.trouble else [],
+        "kept_total": len(dry_runs.kept),
+        "kept_codes": dict(Counter(each.code.value for each in dry_runs.kept)),
     }
     with quarantine.in_words(), quarantine.opened(place_of(site), info.name) as batch:
         subjects = list(islice(_subjects(batch), MOST_ITEMS))
         document["items_total"] = max(info.files, len(subjects))
-        emit_with_pictures(document, Lists(prospects.kept, subjects, _reader(batch)), limits, emit)
+        emit_with_pictures(document, Lists(dry_runs.kept, subjects, _reader(batch)), limits, emit)
 
 
 def _subjects(batch: Batch) -> Iterator[Subject]:

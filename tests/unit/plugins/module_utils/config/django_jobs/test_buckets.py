@@ -13,7 +13,7 @@ import pytest
 from engine.config.django import asking
 from engine.config.django import project as of_project
 from engine.config.django.answer import facts_of
-from engine.config.django_jobs import asked
+from engine.config.django_jobs import from_options
 from engine.config.django_jobs.jobs import project_job, quarantine_options
 from engine.config.django_jobs.place import place_of, service_options
 from engine.config.site import OrphansJob
@@ -147,6 +147,6 @@ def test_clients_find_what_only_the_environment_of_the_project_says(
     monkeypatch.setattr(asking, "ask", lambda _project: facts_of(sent))
     monkeypatch.setattr(of_project, "project_of", lambda *_said: None)
     path = os.environ["PATH"]
-    asked._asked.__wrapped__('{"project": "/srv/x"}')
+    from_options._asked.__wrapped__('{"project": "/srv/x"}')
     assert (os.environ["AWS_CA_BUNDLE"], os.environ["PATH"]) == ("/srv/ca.pem", path)
     assert "AWS_lower" not in os.environ

@@ -11,8 +11,8 @@ import pytest
 
 from engine.config.django import asking as probing
 from engine.config.django.answer import facts_of
-from engine.config.django_jobs import asked
-from engine.config.django_jobs.asked import job_of, quarantine_of_site
+from engine.config.django_jobs import from_options
+from engine.config.django_jobs.from_options import job_of, quarantine_of_site
 from engine.config.jobs import UNATTACHED_COLUMN
 from engine.config.purge import purge_of
 from engine.config.site import Column, OrphansJob, RecordsJob
@@ -48,9 +48,9 @@ def asking(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return facts_of(answer(ALBUM, PHOTO, FAVORITE, thumbnails={"imagekit": {}}))
 
     monkeypatch.setattr(probing, "ask", ask)
-    asked._asked.cache_clear()
+    from_options._asked.cache_clear()
     yield projects
-    asked._asked.cache_clear()
+    from_options._asked.cache_clear()
 
 
 def orphans(**said: Any) -> OrphansJob:

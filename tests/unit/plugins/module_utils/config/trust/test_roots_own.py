@@ -13,7 +13,7 @@ from typing import Any, Iterator
 import pytest
 
 from engine.cli import described
-from engine.config.django_jobs.asked import job_of, quarantine_of_site
+from engine.config.django_jobs.from_options import job_of, quarantine_of_site
 from engine.config.trust.site_user import worker_of
 from engine.errors import SiteError
 from helpers.django_projects import PYTHON, SETTINGS, asked, needs_django, write_project

@@ -14,8 +14,8 @@ from engine.quarantine.place import place_of
 from engine.quarantine.store import batches
 from engine.report.page.batches import emit_batch
 from engine.report.page.document import Limits, emit_document
+from engine.report.page.dry_runs import DryRuns
 from engine.report.page.page import read_documents
-from engine.report.page.prospects import Prospects
 from helpers.builders import run
 from helpers.databases import TestDatabase
 from helpers.pages import paths_of
@@ -39,7 +39,7 @@ def test_the_pictures_of_a_plan_and_of_a_batch_in_a_bucket_are_shown(
     emit_document(job, plan, Limits(1 << 20, 10), texts.append)
     run(job, check=False)
     for info in batches(place_of(job.site)):
-        emit_batch(job.site, info, Prospects([], []), Limits(1 << 20, 10), texts.append)
+        emit_batch(job.site, info, DryRuns([], []), Limits(1 << 20, 10), texts.append)
     [planned], [kept] = (read_documents(texts[0]), read_documents(texts[1], "batch"))
     for found in (planned, kept):
         assert paths_of(found) == ["p/1.jpg", "p/broken.jpg"]

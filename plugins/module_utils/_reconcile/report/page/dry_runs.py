@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What a restore and a purge of a batch would do, by their dry runs."""
+"""The dry runs of a restore and a purge of a batch, for the page that shows it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...kept import Kept
 from .. import quarantine as report
 
 
-class Prospects(NamedTuple):
+class DryRuns(NamedTuple):
     """What a restore and a purge of a batch would do: in words, and what would not come back."""
 
     lines: Sequence[str]
@@ -26,12 +26,12 @@ class Prospects(NamedTuple):
     trouble: str = ""
 
 
-def prospects(site: Site, name: str, orders: Callable[[str], Sequence[Purge]]) -> Prospects:
+def dry_runs(site: Site, name: str, orders: Callable[[str], Sequence[Purge]]) -> DryRuns:
     """What a restore of a batch would do, and these orders to purge it; where it cannot be known, why."""
     try:
         back = restore(site, name, [], check=True)
         purges = [report.purged(carry_out(order, check=True), check=True) for order in orders(name)]
     except CleanupError as error:
-        return Prospects([], [], str(error))
+        return DryRuns([], [], str(error))
     summaries = [report.restored(back, check=True)["summary"], *(purge["summary"] for purge in purges)]
-    return Prospects(summaries, back.kept.items)
+    return DryRuns(summaries, back.kept.items)

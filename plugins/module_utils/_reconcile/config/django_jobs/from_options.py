@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The jobs of a site from their options alone: its Django project, if it has one, is asked here.
+"""Builds jobs from options alone: the Django project of the site, if it has one, is asked here.
 
 A project is asked once by a process, which belongs to the site's user.
 """
