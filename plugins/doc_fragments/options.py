@@ -247,6 +247,10 @@ options:
       - V(empty_media_root), there is nothing at all below the media root.
       - V(path_mismatch), most paths in the database fit no file as they are,
         and would fit if a prefix were cut or added, or in another normalization.
+      - 'V(older_database), in the job C(orphans), ten files or more that would
+        be removed are newer than every file that a row references, by an hour
+        or more: the database may be an older copy, such as a restored dump,
+        that does not know what was uploaded since.'
       - V(other_database), the database is not the one that an earlier run
         has recorded for this site, or for this media store. The run that accepts
         it records the new one.

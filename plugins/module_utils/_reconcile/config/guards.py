@@ -39,6 +39,7 @@ _ALL = (
     _accepted("no_paths"),
     _accepted("empty_media_root"),
     _accepted("path_mismatch"),
+    _accepted("older_database"),
     _accepted("other_database"),
     _accepted("other_media"),
     _accepted("other_file_system"),

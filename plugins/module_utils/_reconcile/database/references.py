@@ -52,6 +52,16 @@ class References(Statements):
         for some in found:
             yield [self.dialect.path_bytes(path) for (path,) in some]
 
+    def newest_references(self, column: Column, order: str, rows: int) -> list[bytes]:
+        """The different paths in so many rows of a column, those first that another column sorts last."""
+        by = self.dialect.field("t", order)
+        # NULL sorts last in one database and first in another.
+        nulls = f"{by} IS NULL, " if self.column(self.path_column(column), order).nullable else ""
+        statement = f"{self._paths_of(column, where_filled=True)} ORDER BY {nulls}{by} DESC LIMIT {int(rows)}"
+        with self._doing(f"reading the newest rows of {column}"):
+            found = [path for some in self._stream(statement, []) for (path,) in some]
+        return [self.dialect.path_bytes(path) for path in dict.fromkeys(found)]
+
     def count_references(
         self, columns: Sequence[Column], paths: Iterable[bytes], stems: bool = False
     ) -> dict[bytes, int]:

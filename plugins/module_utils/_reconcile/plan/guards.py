@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
 
 from ..compare.no_paths import ColumnWithoutPaths
+from ..compare.older_database import NewerOrphans
 from ..compare.unreferenced_folders import FEW_FILES
 from ..database.sweep import Unsearchable
 from ..media.s3.place import UNCONDITIONAL_DELETE, why_unconditional
 from ..quarantine.state.identity import Identity
 from ..spool import Listed
-from ..text import counted, escaped
+from ..text import counted, escaped, moment
 from .approval import Approval
 from .plan import Plan
 
@@ -201,6 +202,25 @@ def guard_identity(plan: Refusable, before: Identity | None, now: Identity, acce
             f"this site has the media store {before.media}, as an earlier run has recorded, and this is "
             f"{now.media}. Is it mounted, and is media_root right? If the media have moved, set "
             "accept: [other_media] for one run; a job records the new place.",
+        )
+
+
+def guard_older_database(
+    plan: Plan, newer_orphans: Callable[[], NewerOrphans | None], accepted: Sequence[str]
+) -> None:
+    """Refuse a plan of orphans many of which are newer than all that the database references."""
+    if "older_database" in accepted:
+        return
+    newer = newer_orphans()
+    if newer:
+        plan.refuse(
+            "older_database",
+            f"{newer.files:,} of the files that would be removed are newer than every file that a row "
+            "references, the last of which was written "
+            f"{moment(newer.newest_reference_ns / 1e9)}. This points to a database that is an older copy, "
+            "such as a restored dump or that of a staging site, and does not know what was uploaded since. "
+            "Correct database_url; if the database is the live one and nothing of these uploads is needed, "
+            "set accept: [older_database] for one run.",
         )
 
 

@@ -22,6 +22,7 @@ from ..compare.merge import Merge, begun
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.names.other_names import OtherNames
 from ..compare.names.references import ReferenceCheck
+from ..compare.older_database import OlderDatabase
 from ..compare.unreferenced_folders import Neighbours, Seen, UnreferencedFolders, seen_files
 from ..config.site import OrphansJob
 from ..errors import SiteError
@@ -34,7 +35,7 @@ from ..session import Comparison, Session
 from ..spool import Spool, in_chunks, path_spool
 from ..text import counted, escaped
 from .approval import Item
-from .guards import Tally, guard_directories, guard_share, without_marker
+from .guards import Tally, guard_directories, guard_older_database, guard_share, without_marker
 from .plan import Plan
 from .planner import Planner
 
@@ -96,6 +97,7 @@ class OrphansPlanner(Planner):
         self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings, self.store)
         accepted = job.site.accepted_names(Code.LIKELY_DERIVED)
         self.likely_derived = LikelyDerived(self.check.stems_among, accepted, self._keep_likely_derived)
+        self.older_database = OlderDatabase(self.store, self.database, job.references, self.check.spellings)
         self.without_file = path_spool()
         # What the listing and the references have left, in the order of the listing.
         self.seen = seen_files()
@@ -155,6 +157,7 @@ class OrphansPlanner(Planner):
 
     def _add(self, orphan: Orphan) -> None:
         self.plan.items.append(orphan)
+        self.older_database.note_orphan(orphan.state)
         self.plan.found.files += 1
         self.plan.found.bytes += orphan.state.size
         self.removed[_listed(orphan.path, self.directories)] += 1
@@ -291,6 +294,7 @@ class OrphansPlanner(Planner):
                 self.plan.examined["derived"] += 1
             else:
                 self.plan.keep_for(file.path, doubt)
+                self.older_database.note_referenced(_orphan(file).state)
 
     def _doubts_of(self, files: Spool[Seen]) -> Iterator[Doubt | None]:
         """A doubt or None for each of the candidates among some files.
@@ -315,6 +319,7 @@ class OrphansPlanner(Planner):
                     self.plan.examined["derived"] += 1
                 elif doubt:
                     self.keep_noted(_orphan(file), doubt)
+                    self.older_database.note_referenced(_orphan(file).state)
                 yield file._replace(state=None) if doubt else file
 
     def _mentioned(self, files: list[Seen]) -> dict[bytes, Doubt]:
@@ -374,6 +379,10 @@ class OrphansPlanner(Planner):
         guard_directories(self.plan, self._tallies(), most, self.site.accept)
         if len(self.plan.items):
             self.check_path_mismatch()
+            states = (orphan.state for orphan in self.plan.items)
+            guard_older_database(
+                self.plan, lambda: self.older_database.newer_orphans(states), self.site.accept
+            )
 
     def _tallies(self) -> Iterator[Tally]:
         for directory, (files, unreferenced) in self.counts.items():

@@ -87,6 +87,25 @@ def test_a_view_may_be_listed_but_has_no_key(photos_with_notes: TestDatabase) ->
 # References.
 
 
+@pytest.mark.parametrize(
+    ("order", "newest"), [("id", [b"p/3.jpg", b"p/1.jpg"]), ("size", [b"p/4.jpg", b"p/1.jpg"])]
+)
+def test_the_newest_rows_come_first_and_those_without_a_time_last(
+    empty_database: TestDatabase, order: str, newest: list[bytes]
+) -> None:
+    empty_database.run("CREATE TABLE photo (id integer PRIMARY KEY, image varchar(100), size integer)")
+    rows = enumerate([(4, 9), (2, None), (1, 7), (1, 8), (3, None), ("", 10)], 1)
+    empty_database.insert(
+        "photo",
+        [{"id": id, "image": name and f"p/{name}.jpg", "size": size} for id, (name, size) in rows],
+    )
+    with connect(empty_database.url, read_only=True) as database:
+        assert database.newest_references(IMAGE, order, 3) == newest
+        assert database.newest_references(IMAGE, "id", 100) == [
+            *(b"p/3.jpg", b"p/1.jpg", b"p/2.jpg", b"p/4.jpg"),
+        ]
+
+
 @pytest.mark.promise(11)
 @pytest.mark.parametrize("character", ["x", "/", "é"])
 def test_of_a_value_longer_than_a_path_the_beginning_is_read(

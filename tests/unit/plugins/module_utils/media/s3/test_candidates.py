@@ -158,3 +158,21 @@ def test_a_bucket_in_which_nothing_that_rows_reference_is_there_is_not_cleaned(
     plan, outcome = run(job(database, tmp_path, *(f"media/{path}" for path in ORPHANS)))
     assert "max_removal_percent" in guards(plan)
     assert outcome is None
+
+
+@pytest.mark.promise("guards")
+@pytest.mark.parametrize("is_listed", [True, False])
+@pytest.mark.parametrize("newest", ["photos/0999.jpg", "photos/0000.jpg", None])
+def test_candidates_newer_than_all_that_the_database_references_are_not_removed(
+    service: Watched, database: TestDatabase, tmp_path: Path, is_listed: bool, newest: str | None
+) -> None:
+    """Where a file is as new that the newest row references, hardly more requests show it."""
+    uploads = [f"photos/since {number}.jpg" for number in range(10)]
+    service.write(*REFERENCED, hours=720)
+    service.write(*uploads, *([newest] if newest else []))
+    more = {"accept": []} if is_listed else {"accept": [], "candidates": None}
+    plan, _outcome = run(job(database, tmp_path, *(f"media/{path}" for path in uploads), **more), check=True)
+    assert len(found(plan)) == 10 + (0 if is_listed else len(ORPHANS))
+    assert guards(plan) == ([] if newest else ["older_database"])
+    if newest == "photos/0999.jpg":
+        assert service.requests["head_object"] <= 450 + 20
