@@ -138,15 +138,20 @@ class UnreferencedFolders:
         """The candidates that are left of all files of a folder in which nothing is referenced."""
         some = seen_files()
         some.extend(files)
-        count = 0
-        if len(some) >= FEW_FILES:
-            count = sum(not self._is_accepted(file.path) and not self._is_derived(file.path) for file in some)
+        count = self._counted(folder, some)
         if count < FEW_FILES:
             yield from _candidates(some)
             return
         if any(file.state and not self._is_accepted(file.path) for file in some):
             self._keep(folder, count)
         yield from _candidates(file for file in some if self._is_accepted(file.path))
+
+    def _counted(self, _folder: bytes, some: Spool[Seen]) -> int:
+        """How many files of a folder count, of which these are all; 0 will do for a few."""
+        return sum(self._counts(file.path) for file in some) if len(some) >= FEW_FILES else 0
+
+    def _counts(self, path: bytes) -> bool:
+        return not self._is_accepted(path) and not self._is_derived(path)
 
     def _is_listed(self, folder: bytes) -> bool:
         """Whether that is a listed directory or one above it: nothing is referenced in all that is listed."""

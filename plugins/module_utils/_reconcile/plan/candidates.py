@@ -10,13 +10,15 @@ way: which folders hold referenced files, how many files there are, and by which
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Iterator
 
 from ..compare.listed.beside import ReferencedFiles, ReferencesBeside, range_below
 from ..compare.listed.candidates import CandidateList
+from ..compare.listed.folders import Counts, FoldersOfCandidates
 from ..compare.merge import begun
 from ..compare.names.other_names import OtherNames
-from ..compare.unreferenced_folders import Seen, seen_files
+from ..compare.unreferenced_folders import FEW_FILES, Seen, seen_files
 from ..config.site import OrphansJob
 from ..kept import Code
 from ..media.paths import shortened
@@ -27,6 +29,9 @@ from ..spool import Paths, Spool
 from ..text import counted
 from . import orphans
 from .orphans import OrphansPlanner
+
+# Files of a folder that are looked at: one page of a bucket.
+LOOKED_AT = 1000
 
 
 def planner_of(session: Session, job: OrphansJob, approved: str | None = None) -> OrphansPlanner:
@@ -53,6 +58,7 @@ class CandidatesPlanner(OrphansPlanner):
     """The listed candidates and the references, then the same fresh checks as after a listing."""
 
     counted_as = "files, as many as the list and the references show,"
+    held = "{:,} files or more"
 
     def __init__(self, session: Session, job: OrphansJob, approved: str | None = None) -> None:
         super().__init__(session, job, approved)
@@ -143,6 +149,25 @@ class CandidatesPlanner(OrphansPlanner):
         for directory in self.directories:
             for _run in self.store.walk(directory, self.exclude, in_order=False):
                 self.examined(self.listed)
+
+    def _folders(self) -> FoldersOfCandidates:
+        return FoldersOfCandidates(
+            self.directories, self._accepted_folders(), self._is_derived, self._keep_folder, self._count_below
+        )
+
+    def _count_below(self, folder: bytes, counts: Counts) -> int:
+        """How many files of a folder count, up to ``FEW_FILES``; 0 where one of them is referenced.
+
+        Where hardly one of the first ``LOOKED_AT`` counts, those behind them may.
+        """
+        runs = self.store.walk(folder, self.exclude, in_order=False)
+        paths = (run.prefix + name for run in runs for name in run.names)
+        looked_at = list(islice(paths, LOOKED_AT))
+        judged = (path for path in looked_at if self._judged_path((path, False)) and counts(path))
+        counted = list(islice(judged, FEW_FILES))
+        if self.check.doubts(counted):
+            return 0
+        return FEW_FILES if len(looked_at) == LOOKED_AT else len(counted)
 
     def _complete(self) -> None:
         if len(self.plan.items):

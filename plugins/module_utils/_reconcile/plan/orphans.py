@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from functools import partial
 from itertools import chain
-from typing import Iterable, Iterator, NamedTuple, Pattern
+from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.age import AgeCheck
 from ..compare.claimed import judged_folders, unclaimed_folders
@@ -82,6 +82,8 @@ class OrphansPlanner(Planner):
 
     # What the share that goes is a share of.
     counted_as = "files"
+    # What is known to be in a folder in which nothing is referenced.
+    held = "{:,} files"
 
     def __init__(self, session: Session, job: OrphansJob, approved: str | None = None) -> None:
         self.began_ns = time.time_ns() - CLOCK_TICK_NS
@@ -164,12 +166,8 @@ class OrphansPlanner(Planner):
         self.plan.count_in(orphan.item())
 
     def _folders(self) -> UnreferencedFolders:
-        accepted = self.site.accepted_names(Code.UNREFERENCED_FOLDER)
         return UnreferencedFolders(
-            self.directories,
-            accepted,
-            lambda path: bool(self.derived and sources_of(self.derived, path)),
-            self._keep_folder,
+            self.directories, self._accepted_folders(), self._is_derived, self._keep_folder
         )
 
     def _keep_likely_derived(self, path: bytes, guess: Guess) -> None:
@@ -178,9 +176,16 @@ class OrphansPlanner(Planner):
         reason = f"code seems to make it of '{source}.*', which a row references, by the pattern '{pattern}'"
         self.plan.keep(path, Code.LIKELY_DERIVED, reason)
 
+    def _accepted_folders(self) -> AbstractSet[bytes]:
+        return self.site.accepted_names(Code.UNREFERENCED_FOLDER)
+
+    def _is_derived(self, path: bytes) -> bool:
+        return bool(self.derived and sources_of(self.derived, path))
+
     def _keep_folder(self, folder: bytes, files: int) -> None:
+        held = self.held.format(files)
         reason = (
-            f"nothing in this folder is referenced, which holds {files:,} files: a column may be missing in "
+            f"nothing in this folder is referenced, which holds {held}: a column may be missing in "
             f"references. If nothing in it is needed, set accept: ['unreferenced_folder:{escaped(folder)}']"
         )
         self.plan.keep(folder, Code.UNREFERENCED_FOLDER, reason)

@@ -71,6 +71,16 @@ def objects_below(bucket: Bucket, prefix: str) -> Iterator[list[bytes] | Unliste
             stop.set()
 
 
+def objects_by_page(bucket: Bucket, prefix: str) -> Iterator[list[bytes] | Unlisted]:
+    """The same in any order, and no page before it is asked for."""
+    try:
+        for page in bucket.pages(prefix):
+            _require_below(prefix, page)
+            yield lines_of(page.entries)
+    except OSError as error:
+        yield _unlisted(prefix, error)
+
+
 def _done(part: list[bytes] | tuple[str, Future[ExternalSort]]) -> Iterator[list[bytes] | Unlisted]:
     if isinstance(part, list):
         yield part

@@ -33,7 +33,7 @@ from .client import THREADS, Bucket, Head, to_the_second
 from .failures import ConditionFailed, NotSupported
 from .lifecycle import notes_on_rules
 from .listed import ListedObjects, keys_of
-from .listing import OBJECTS_IN_MEMORY, Unlisted, objects_below
+from .listing import OBJECTS_IN_MEMORY, Unlisted, objects_below, objects_by_page
 from .listing_check import ListingCheck
 from .page_reader import Entry
 from .place import BucketPlace, StorageOptions, are_plain, why_no_key
@@ -238,7 +238,7 @@ class S3Store(MediaStore):
         listed = ListedObjects() if in_order else None
         if listed:
             self._listed[directory] = listed
-        for lines in objects_below(self.bucket, prefix):
+        for lines in (objects_below if in_order else objects_by_page)(self.bucket, prefix):
             is_there = True
             if isinstance(lines, Unlisted):
                 path = lines.prefix[len(self._place.prefix) :].encode()

@@ -274,6 +274,30 @@ def test_a_folder_in_which_nothing_is_referenced_is_kept(sqlite_site: Site, tmp_
         sqlite_site.database.run("DELETE FROM photo WHERE image LIKE 'p/banners/%'")
 
 
+@pytest.mark.promise("guards")
+def test_a_few_candidates_of_a_folder_are_judged_by_all_that_is_in_it(
+    sqlite_site: Site, tmp_path: Path
+) -> None:
+    filled(sqlite_site)
+    banners = [f"p/banners/{number:02}.jpg" for number in range(12)]
+    thumbnails = [f"p/small/thumbs/{number:02}.jpg" for number in range(12)]
+    few = ["p/few/1.jpg", "p/few/2.jpg"]
+    sqlite_site.media.write(*banners, *thumbnails, "p/small/1.jpg", *few)
+    options = {"derived": ["{dir}/thumbs/{stem}.jpg"]}
+    listed = write_list(tmp_path, [*banners[3:5], "p/small/1.jpg", few[0]])
+    job = sqlite_site.orphans(candidates=listed, **options)
+    plan, _outcome = run(job, check=True)
+    assert found(plan) == [b"p/few/1.jpg", b"p/small/1.jpg"]
+    [kept] = plan.kept.items
+    assert (kept.name, kept.code.value) == (b"p/banners", "unreferenced_folder")
+    assert "holds 10 files or more" in kept.reason
+    accepting = sqlite_site.orphans(candidates=listed, accept=["unreferenced_folder:p/banners"], **options)
+    assert len(found(run(accepting, check=True)[0])) == 4
+    # In another spelling than a listing has it, it is not next to the candidates.
+    sqlite_site.insert("/media/p/banners/00.jpg")
+    assert len(found(run(job, check=True)[0])) == 4
+
+
 @pytest.mark.promise(7)
 def test_an_approved_plan_is_the_most_that_goes(sqlite_site: Site, tmp_path: Path) -> None:
     lost = filled(sqlite_site, 5)

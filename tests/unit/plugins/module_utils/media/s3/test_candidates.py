@@ -34,6 +34,7 @@ class Watched(MemoryService):
     def __init__(self) -> None:
         super().__init__()
         self.requests: Counter[str] = Counter()
+        self.listed: list[str] = []
         self.fails_for = ""
         self.most_at_once = 0
         self._at_once = 0
@@ -42,6 +43,8 @@ class Watched(MemoryService):
     def ask(self, bucket: Bucket, operation: str, asked: Any, headers: Any = None) -> Any:
         with self._counting:
             self.requests[operation] += 1
+            if operation == "list_objects_v2":
+                self.listed.append(asked.get("Prefix", ""))
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
@@ -176,3 +179,17 @@ def test_candidates_newer_than_all_that_the_database_references_are_not_removed(
     assert guards(plan) == ([] if newest else ["older_database"])
     if newest == "photos/0999.jpg":
         assert service.requests["head_object"] <= 450 + 20
+
+
+@pytest.mark.promise("guards")
+def test_of_a_large_folder_one_page_tells_that_it_is_no_few_files(
+    service: Watched, database: TestDatabase, tmp_path: Path
+) -> None:
+    service.write(*(f"photos/banners/{number:05}.jpg" for number in range(5000)))
+    plan, _outcome = run(job(database, tmp_path, "media/photos/banners/00007.jpg"), check=True)
+    assert {kept.name: kept.code.value for kept in plan.kept.items} == {
+        b"photos/banners": "unreferenced_folder"
+    }
+    assert found(plan) == []
+    listed = [prefix for prefix in service.listed if prefix.startswith("media/photos/banners/")]
+    assert listed == ["media/photos/banners/"]
