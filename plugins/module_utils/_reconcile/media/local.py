@@ -19,7 +19,6 @@ from typing import AbstractSet, Iterable, Iterator, Pattern, Sequence
 
 from ..errors import CleanupError, SiteError
 from ..spool import ExternalSort
-from ..system.host import host_id
 from ..text import escaped
 from .disk import transfer
 from .disk.copy import hex_digest, open_unnoticed
@@ -27,7 +26,7 @@ from .disk.directories import HANDLES, Directories, place_of, reason, require_sa
 from .disk.errors import advice, status_by
 from .disk.folder import DiskFolder, handle_of
 from .disk.links import Links
-from .disk.mounts import Mounts, mounted_from
+from .disk.mounts import Mounts, identity_of
 from .disk.returned import Returned
 from .disk.stamps import Stamps
 from .listing import Lists, Progress, listed_apart
@@ -53,7 +52,6 @@ __all__ = ["Blocked", "Changed", "FileState", "LocalStore"]
 # A directory is read at once if it takes no more bytes for each name that is asked for: to read that
 # much takes as long as to check one name. Most file systems need so many bytes for an entry, or more.
 _BYTES_OF_ENTRIES = 256
-_OF_THE_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.glusterfs", "lustre", "gpfs", "beegfs")
 
 
 class LocalStore(MediaStore):
@@ -111,12 +109,7 @@ class LocalStore(MediaStore):
         return os.fstatvfs(self._root).f_fsid
 
     def identity(self) -> str:
-        kind, source = mounted_from(self._place[0])
-        if kind in _OF_THE_NETWORK:
-            # The same from each host that mounts it.
-            return f"{kind} {source}:{self._place[1]}"
-        file_system = f"{self.file_system:x}" if self.file_system else f"{kind} {source}".strip()
-        return f"{file_system}:{self._place[1]}@{host_id()}"
+        return identity_of(self._place, self.file_system)
 
     def verify_root(self) -> None:
         try:

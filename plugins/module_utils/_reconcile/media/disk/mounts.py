@@ -18,6 +18,7 @@ import sys
 from contextlib import suppress
 from typing import FrozenSet, Tuple
 
+from ...system.host import host_id
 from ...system.libc import libc_function
 from ...text import escaped
 from ..store import OtherMount
@@ -25,6 +26,7 @@ from ..store import OtherMount
 # What is mounted: its number, and where.
 Points = FrozenSet[Tuple[bytes, bytes]]
 
+_OF_THE_NETWORK = ("nfs", "nfs4", "cifs", "smb3", "ceph", "fuse.glusterfs", "lustre", "gpfs", "beegfs")
 _MOUNTS = "/proc/self/mountinfo"
 # Of statx(2): do not follow, do not mount what is mounted on demand, the descriptor itself; the number.
 _FLAGS = 0x100 | 0x800 | 0x1000
@@ -126,6 +128,20 @@ def points_below(root: int) -> Points | None:
         return frozenset((number, point) for number, point in points if point.startswith(path))
     except (OSError, IndexError):
         return None
+
+
+def identity_of(place: tuple[int, int], file_system: int) -> str:
+    """What identifies a directory, by its device and inode, among those of all hosts.
+
+    ``file_system`` is the number that its file system has also after a reboot; 0 where it has none.
+    """
+    device, inode = place
+    kind, source = mounted_from(device)
+    if kind in _OF_THE_NETWORK:
+        # The same from each host that mounts it.
+        return f"{kind} {source}:{inode}"
+    known_as = f"{file_system:x}" if file_system else f"{kind} {source}".strip()
+    return f"{known_as}:{inode}@{host_id()}"
 
 
 def mounted_from(device: int) -> tuple[str, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import SiteError
 from engine.media import local as tree_module
-from engine.media.disk import copy, directories
+from engine.media.disk import copy, directories, mounts
 from engine.media.local import LocalStore
 from engine.media.store import Answer, FileState, PathStatus
 from helpers.builders import DEEP, FailingOs, Media, hand_over, open_handles, state_of, unseen, walked
@@ -435,10 +435,10 @@ def test_a_state_is_exact_to_the_nanosecond(tree: LocalStore, media: Media) -> N
 def test_media_of_the_network_are_the_same_from_each_host(
     tree: LocalStore, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(tree_module, "mounted_from", lambda _device: (kind, "nas:/export"))
+    monkeypatch.setattr(mounts, "mounted_from", lambda _device: (kind, "nas:/export"))
     found = []
     for machine in ("first", "second"):
-        monkeypatch.setattr(tree_module, "host_id", lambda machine=machine: machine)
+        monkeypatch.setattr(mounts, "host_id", lambda machine=machine: machine)
         found.append(tree.identity())
     assert (found[0] == found[1]) == (kind == "nfs4")
     assert ("nas:/export" in found[0]) == (kind == "nfs4")
