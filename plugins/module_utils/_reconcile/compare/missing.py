@@ -35,10 +35,10 @@ class MissingCheck:
         self._derived = derived
         self._keep = keep
 
-    def missing(self, rows: list[Row]) -> list[Row]:
-        """Those of some rows, in the byte order of their files, whose file is proven not to exist."""
+    def among_not_found(self, rows: list[Row]) -> list[Row]:
+        """Those of some rows, in the byte order of their files, whose file a quick check did not find."""
         not_found = set(self.not_found([row.file or b"" for row in rows]))
-        return [row for row in rows if row.file in not_found and self.is_missing(row)]
+        return [row for row in rows if row.file in not_found]
 
     def not_found(self, paths: list[bytes]) -> list[bytes]:
         """Those of some paths in byte order that a quick check did not find; it proves nothing of them."""

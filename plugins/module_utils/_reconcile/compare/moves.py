@@ -13,17 +13,19 @@ from __future__ import annotations
 import posixpath
 from collections import Counter, defaultdict
 from functools import partial
-from typing import AbstractSet, Iterable, Mapping, NamedTuple, Sequence
+from typing import AbstractSet, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from ..config.site import Column
 from ..database.base import Database
 from ..media.derived import DerivedPattern, sources_of
 from ..media.paths import no_path
-from ..media.store import MediaStore
+from ..media.store import MediaStore, PathStatus
 from ..media.walk import exclusion
 
 # Which checksum has so many hexadecimal digits.
 _ALGORITHMS = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+# Nobody moves a file of a site to a hidden folder.
+HIDDEN = exclusion([".*"])
 # In what two are alike.
 _NAME = "name"
 _HEXADECIMAL = frozenset("0123456789abcdef")
@@ -70,6 +72,10 @@ class _MissingPaths:
                 if content.size is not None and content.checksum:
                     self.by_size[content.size].append(path)
 
+    def has_name_of(self, path: bytes) -> bool:
+        """Whether one of them has the name of a file."""
+        return path[path.rfind(b"/") + 1 :] in self.by_name
+
     def moves(self, path: bytes, size: int, store: MediaStore) -> dict[bytes, LikelyMove]:
         """The missing paths whose file seems to be at this path, each with that."""
         digests: dict[str, str | None] = {}
@@ -108,16 +114,21 @@ class MoveSearch:
         self._columns = columns
 
     def moved_files(
-        self, missing: AbstractSet[bytes], column: Column, derived: Sequence[DerivedPattern]
+        self,
+        missing: AbstractSet[bytes],
+        column: Column,
+        derived: Sequence[DerivedPattern],
+        listed: Iterable[list[bytes]] | None = None,
     ) -> dict[bytes, LikelyMove]:
         """Find, for missing paths of a column, a file that no column references and that may be theirs.
 
-        A derived file is none: a thumbnail often has the name of its photo.
+        A derived file is none: a thumbnail often has the name of its photo. ``listed`` has the files that
+        the column does not reference, where these are known; then nobody can say which move is the only one.
         """
         if not missing:
             return {}
         lost = _MissingPaths(missing, self._database, [column])
-        sizes = self._sizes(lost)
+        sizes = self._sizes(self._found(lost) if listed is None else self._among(lost, listed), lost)
         referenced = self._database.count_references(self._columns, sizes)
         found: dict[bytes, LikelyMove] = {}
         namesakes: Counter[bytes] = Counter()
@@ -148,17 +159,30 @@ class MoveSearch:
     def _is_there(self, path: bytes) -> bool:
         return not no_path(path) and self._store.check(path).is_file
 
-    def _sizes(self, lost: _MissingPaths) -> dict[bytes, int]:
-        """The files of the store that may be missing ones by their name or size, each with its size."""
+    def _sizes(self, checked: Iterable[tuple[bytes, PathStatus]], lost: _MissingPaths) -> dict[bytes, int]:
+        """Those of some files that may be missing ones by their name or size, each with its size."""
         sizes: dict[bytes, int] = {}
-        for run in self._store.walk(b"", exclusion([".*"]), in_order=False):
+        for path, status in checked:
+            if status.state is None and not status.is_absent:
+                self._store.unreadable.add((path, status.reason))
+            if status.state and (lost.has_name_of(path) or status.state.size in lost.by_size):
+                sizes[path] = status.state.size
+        return sizes
+
+    def _found(self, lost: _MissingPaths) -> Iterator[tuple[bytes, PathStatus]]:
+        """The files of the store that may be missing ones, checked."""
+        for run in self._store.walk(b"", HIDDEN, in_order=False):
             names = run.names if lost.by_size else sorted(lost.by_name.keys() & run.names)
             for name, status in self._store.each(partial(self._store.check_in, run), names):
-                if status.state is None and not status.is_absent:
-                    self._store.unreadable.add((run.prefix + name, status.reason))
-                if status.state and (name in lost.by_name or status.state.size in lost.by_size):
-                    sizes[run.prefix + name] = status.state.size
-        return sizes
+                yield run.prefix + name, status
+
+    def _among(
+        self, lost: _MissingPaths, listed: Iterable[list[bytes]]
+    ) -> Iterator[tuple[bytes, PathStatus]]:
+        """Those of some files that may be missing ones, checked."""
+        for paths in listed:
+            likely = paths if lost.by_size else filter(lost.has_name_of, paths)
+            yield from self._store.each(self._store.check, likely)
 
     def lost_references(self, orphans: Mapping[bytes, int]) -> dict[bytes, LikelyMove]:
         """Find, for orphans of known sizes, a reference without a file that may be theirs."""

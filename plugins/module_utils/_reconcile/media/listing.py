@@ -18,6 +18,7 @@ from .. import spool
 from ..errors import CleanupError
 from ..spool import Paths, temporary_file, working_on_disk
 from ..system.forked import Send, forked, is_single_thread
+from .disk.entered import Entered
 
 if TYPE_CHECKING:
     from .store import MediaStore
@@ -27,8 +28,9 @@ Lists = Iterator["list[bytes]"]
 # Hears how many files were listed by now.
 Progress = Callable[[int], None]
 
-# What the process that lists says: paths are in the file, these are links, a directory is at its end.
-_PATHS, _LINKS, _END = range(3)
+# What the process that lists says: paths are in the file; these are links, and directories that it has
+# entered; a directory is at its end.
+_PATHS, _LINKS, _ENTERED, _END = range(4)
 
 
 def listed_here(
@@ -86,6 +88,8 @@ def _list(
         writer.hand_over()
         for links in store.links.chunks():
             send((_LINKS, links))
+        for entered in store.entered.chunks():
+            send((_ENTERED, [tuple(directory) for directory in entered]))
         send((_END, *((noted.items, noted.total) for noted in (store.unreadable, store.not_entered))))
 
 
@@ -143,6 +147,8 @@ class _Reader:
                 yield self._block(*values)
             elif kind == _LINKS:
                 self._store.links.extend(*values)
+            elif kind == _ENTERED:
+                self._store.entered.extend(map(Entered._make, *values))
             else:
                 for noted, (items, total) in zip((self._store.unreadable, self._store.not_entered), values):
                     noted.add_some(items, total)

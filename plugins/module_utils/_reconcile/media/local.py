@@ -23,10 +23,11 @@ from ..text import escaped
 from .disk import transfer
 from .disk.copy import hex_digest, open_unnoticed
 from .disk.directories import HANDLES, Directories, place_of, reason, require_same, state_of, status_of
+from .disk.entered import Entered, are_unchanged
 from .disk.errors import advice, status_by
 from .disk.folder import DiskFolder, handle_of
 from .disk.links import Links
-from .disk.mounts import Mounts, identity_of
+from .disk.mounts import Mounts, identity_of, mounted_from
 from .disk.returned import Returned
 from .disk.stamps import Stamps
 from .listing import Lists, Progress, listed_apart
@@ -218,7 +219,8 @@ class LocalStore(MediaStore):
         except (OSError, Blocked) as error:
             self.unreadable.add((directory, reason(error)))
             return
-        noted = Noted(self.unreadable, self.not_entered, self.links)
+        entered = self.entered if self.notes_entered else None
+        noted = Noted(self.unreadable, self.not_entered, self.links, entered)
         walk = Walk(noted, self._never, exclude, in_order, self._mounts.may_be_met)
         yield from walk.below(directory + b"/" if directory else b"", handle)
         if not self._mounts.may_be_met and self._mounts.has_more():
@@ -237,6 +239,10 @@ class LocalStore(MediaStore):
         for lists in listed:
             self._mounts.read()
             yield lists
+
+    def are_unchanged(self, entered: Iterable[Entered]) -> bool:
+        kind, _source = mounted_from(self._place[0])
+        return not self._mounts.may_be_met and are_unchanged(self._root, kind, entered)
 
     def _adopted(self, directory: bytes) -> int:
         """Open a directory that the caller lists, and may remove files in."""

@@ -13,7 +13,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, AbstractSet, Callable, Iterable, Iterator, NamedTuple, Pattern, Sequence
 
 from ..closable import Closable
-from ..spool import Listed, path_spool
+from ..spool import Listed, Spool, path_spool
+from .disk.entered import Entered
 from .each import Item, Result, one_by_one
 from .listing import Lists, Progress, listed_here
 from .quick_check import Finder, QuickCheck
@@ -165,6 +166,8 @@ class MediaStore(Closable):
         self._max_listed = max_listed
         # What a person should know of it, once it is open.
         self.notes: list[str] = []
+        # Whether listings note the directories that they enter.
+        self.notes_entered = False
         self.drop_notes()
 
     def drop_notes(self) -> None:
@@ -175,6 +178,8 @@ class MediaStore(Closable):
         self.no_paths: Listed[tuple[bytes, str]] = Listed(self._max_listed)
         # The symbolic links that listings met.
         self.links = path_spool()
+        # The directories that listings have entered, where these are noted.
+        self.entered: Spool[Entered] = Spool(tuple, Entered)
 
     @abstractmethod
     def __enter__(self) -> MediaStore:
@@ -299,6 +304,10 @@ class MediaStore(Closable):
         while the caller does something else.
         """
         yield listed_here(self, directories, exclude, progress)
+
+    def are_unchanged(self, entered: Iterable[Entered]) -> bool:
+        """Whether these directories of a listing hold now what they held then; False in doubt."""
+        return False
 
     @abstractmethod
     def names(self, directory: bytes, pattern: Pattern[bytes]) -> list[bytes]:

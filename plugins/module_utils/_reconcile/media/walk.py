@@ -14,6 +14,7 @@ from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
 
 from ..spool import Aside, ExternalSort, Listed, Part, Spool
 from .disk.directories import DIRECTORY, HANDLES, place_of, reason, status_of
+from .disk.entered import Entered
 from .disk.mounts import bind_mount, mount_of
 from .store import Run
 
@@ -44,6 +45,7 @@ class _Level:
         self.prefix = prefix
         self.handle = handle
         self.place = place_of(status)
+        self.ctime_ns = status.st_ctime_ns
         self.has_directories = False
         self.lists: Iterator[list[bytes]] = iter(())
         self._parts: list[Part] = []
@@ -88,11 +90,13 @@ class _Level:
 
 
 class Noted(NamedTuple):
-    """What a walk notes, by path and reason; and the paths of symbolic links."""
+    """What a walk notes, by path and reason; the paths of symbolic links; and the directories it enters."""
 
     unreadable: Listed[tuple[bytes, str]]
     not_entered: Listed[tuple[bytes, str]]
     links: Spool[bytes]
+    # None where these are not noted.
+    entered: Spool[Entered] | None = None
 
 
 class Walk:
@@ -110,7 +114,7 @@ class Walk:
         in_order: bool = True,
         may_meet_mounts: bool = True,
     ) -> None:
-        self._unreadable, self._not_entered, self._links = noted
+        self._unreadable, self._not_entered, self._links, self._entered = noted
         self._never = never
         self._exclude = exclude
         self._in_order = in_order
@@ -143,6 +147,8 @@ class Walk:
 
     def _enter(self, level: _Level) -> None:
         self._levels.append(level)
+        if self._entered is not None:
+            self._entered.append(Entered.now(level.prefix, level.ctime_ns))
         level.lists = self._sorted(level) if self._in_order else self._as_read(level)
 
     def _sorted(self, level: _Level) -> Iterator[list[bytes]]:

@@ -14,6 +14,7 @@ from ..compare.emptied import EmptiedFolders
 from ..compare.missing import MissingCheck
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.path_mismatch import Sample
+from ..compare.without_file import ListedFiles
 from ..database.catalog import Row, Selection
 from ..kept import Code, Doubt
 from ..session import open_store
@@ -26,6 +27,10 @@ from .relinks import RelinkPlanner
 
 # Paths that a quick check did not find and that are asked for by name.
 FEW_NOT_FOUND = 20_000
+# References whose directories are read sooner than the whole store is listed.
+FEW_REFERENCES = 10_000
+# A listing is given up where it has more files than so many for each reference.
+FILES_FOR_A_REFERENCE = 4
 # Chunks of records for whose files the media store is searched in one listing.
 CHUNKS_AT_ONCE = 5
 _ANY = re.compile(rb".+", re.DOTALL)
@@ -35,6 +40,8 @@ class MissingPlanner(RecordsPlanner):
     """Records whose file is proven not to exist."""
 
     is_absent = True
+    # The files of the site and its references, where they were compared.
+    listed: ListedFiles | None = None
 
     def _selection(self) -> Selection:
         return self._with_age(table_of(self.job, self.database))
@@ -50,11 +57,11 @@ class MissingPlanner(RecordsPlanner):
             # Too many to be asked for by name: all rows are examined again, with their keys.
             self.check = MissingCheck(self.store, self.spellings, self.derived, self.plan.keep)
             self.sample = Sample()
-            batches = self._all_rows()
+            batches: Iterable[list[Row]] = map(self.check.among_not_found, self._all_rows())
         else:
             batches = self.database.rows_by_file(self._examined, not_found)
         for rows in batches:
-            missing = self.check.missing(rows)
+            missing = list(filter(self.check.is_missing, rows))
             if missing:
                 yield missing
 
@@ -68,12 +75,27 @@ class MissingPlanner(RecordsPlanner):
             return None
         without_file = self.session.without_file(self.job.deciding_column)
         if without_file is None:
-            return self._few(self._references())
+            return self._few(self._not_listed_references())
         self.plan.examined = {"records": self.database.count_rows(self._examined, condition=True)}
         return self._few(without_file)
 
-    def _references(self) -> Iterator[list[bytes]]:
-        for paths in self._counted(self.database.references([self.job.deciding_column])):
+    def _not_listed_references(self) -> Iterator[list[bytes]]:
+        """The references that no listed file has; all of them where a listing is not worth it."""
+        column = self.job.deciding_column
+        references = self.database.references([column])
+        # A bucket is asked for parts of a listing, each from a wanted key on.
+        is_listed_fast = self.store.capabilities.directories
+        count = self.database.estimate_references([column]) if is_listed_fast else 0
+        if count < FEW_REFERENCES:
+            return self._watched(references)
+        self.listed = ListedFiles(FILES_FOR_A_REFERENCE * count)
+        # A store of its own: what cannot be listed is looked at by its path.
+        with open_store(self.site, max_listed=0) as store:
+            self.listed.compare(store, references, self._watched)
+        return self.listed.without_file.chunks()
+
+    def _watched(self, references: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
+        for paths in self._counted(references):
             self.sample.look_at(paths)
             yield paths
 
@@ -169,7 +191,9 @@ class MissingPlanner(RecordsPlanner):
         # A store of its own: what this search cannot read says nothing about the records' own files.
         with open_store(self.site, max_listed=0) as store:
             search = MoveSearch(store, self.database, self.job.path_columns)
-            moved = search.moved_files(missing, self.job.deciding_column, self.derived)
+            # To know that only one file has a name, those with a reference are needed as well.
+            listed = None if self.listed is None or self.job.relink else self.listed.unreferenced(store)
+            moved = search.moved_files(missing, self.job.deciding_column, self.derived, listed)
             if self.job.relink:
                 moved = search.with_certainty(moved)
             warning = "not every directory could be searched for files that were moved"

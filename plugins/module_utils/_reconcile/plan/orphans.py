@@ -28,6 +28,7 @@ from ..config.site import OrphansJob
 from ..errors import SiteError
 from ..kept import Code, Doubt
 from ..media.derived import sources_of
+from ..media.disk.entered import CLOCK_TICK_NS
 from ..media.paths import is_below, no_path, shortened
 from ..media.store import FileState, PathStatus
 from ..media.walk import exclusion, is_excluded
@@ -39,8 +40,6 @@ from .guards import Tally, guard_directories, guard_older_database, guard_share,
 from .plan import Plan
 from .planner import Planner
 
-# The kernel stamps files by a clock that ticks every 10 ms at the slowest.
-CLOCK_TICK_NS = 10_000_000
 # Files that are in memory while many candidates are.
 _FEW = 500
 

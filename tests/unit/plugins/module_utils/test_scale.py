@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -30,10 +31,11 @@ from engine.media import listing
 from engine.media.disk import mounts
 from engine.media.local import LocalStore
 from engine.media.store import PathStatus
+from engine.plan import missing
 from engine.quarantine import lines
 from engine.quarantine.place import place_of
 from engine.quarantine.store import latest
-from helpers.builders import Site, rules, run
+from helpers.builders import A_TICK, Site, rules, run
 
 pytestmark = pytest.mark.promise(11)
 
@@ -177,6 +179,24 @@ def test_a_row_whose_file_is_there_costs_no_system_call(site: Site) -> None:
     few = calls_of(site.missing(), check=True)
     fill(site, folders(900), folders(900))
     assert growth(few, calls_of(site.missing(), check=True)) == {}
+
+
+def test_where_all_is_listed_a_missing_file_costs_no_second_walk(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder is read by the listing and, where it lost a file, to see that there still is one in it."""
+    monkeypatch.setattr(missing, "FEW_REFERENCES", 0)
+
+    def run_on(count: int) -> Counter[str]:
+        fill(site, [f"{number}/there.jpg" for number in range(count)], [])
+        names = [f"{number}/{name}.jpg" for number in range(count) for name in ("there", "gone")]
+        fill(site, [], names)
+        site.database.run("UPDATE photo SET uploaded_at = '2020-01-01 00:00:00+00:00'")
+        time.sleep(A_TICK)
+        return calls_of(site.missing(max_removal_percent=60, include_likely_moves=False), check=True)
+
+    run_on(1)
+    assert growth(run_on(20), run_on(60))["scandir"] == 2 * 40
 
 
 def test_a_folder_that_lost_a_file_is_read_once_more(site: Site) -> None:

@@ -16,6 +16,7 @@ from helpers.builders import SPELLINGS, Site, found, guards, keys, planned, reas
 from helpers.users import as_nobody
 
 TOO_LONG = "n" * 256
+GONE = [b".hidden/gone.jpg", b"a/gone.jpg", b"p/gone.jpg", b"z/gone.jpg"]
 
 
 # Absence is proven.
@@ -116,8 +117,12 @@ def test_the_other_spelling_is_told(site_with_missing_file: Site) -> None:
 
 
 @pytest.mark.promise(1)
+@pytest.mark.parametrize("few", [0, missing.FEW_REFERENCES])
 @pytest.mark.parametrize("mode", [0o000, 0o400, 0o200])
-def test_a_closed_directory_turns_the_plan_down(public_site: Site, mode: int) -> None:
+def test_a_closed_directory_turns_the_plan_down(
+    public_site: Site, mode: int, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missing, "FEW_REFERENCES", few)
     public_site.media.write("closed/there.jpg", "p/there.jpg")
     public_site.insert("closed/there.jpg", "closed/gone.jpg", "p/gone.jpg", "p/there.jpg")
     os.chmod(public_site.media.path("closed"), mode)
@@ -195,3 +200,53 @@ def test_a_file_that_is_back_in_a_directory_made_anew_keeps_its_row(site_with_mi
         site_with_missing_file.media.write("p/gone.jpg")
         made.apply()
     assert site_with_missing_file.images == ["p/there.jpg", "p/gone.jpg"]
+
+
+# One listing, beside the sort of the database, in place of many looks.
+
+
+def _odd_site(site: Site, outside: Path) -> None:
+    """Files and rows that a listing and a look at a path may see differently."""
+    site.lift_limits()
+    site.media.write("p/there.jpg", "p/q/there.jpg", ".hidden/there.jpg", "a-b/there.jpg", "spare.jpg")
+    site.media.link("p/link.jpg", "there.jpg")
+    site.media.link("p/dangling.jpg", "nowhere.jpg")
+    site.media.link("over", outside)
+    site.media.mkdir("p/empty")
+    there = [
+        "p/there.jpg",
+        "p/q/there.jpg",
+        ".hidden/there.jpg",
+        "a-b/there.jpg",
+        "p",
+        "p/empty",
+        "p/link.jpg",
+    ]
+    odd = [
+        "p//there.jpg",
+        "./p/there.jpg",
+        "p/dangling.jpg",
+        "over/a.jpg",
+        "p/there.jpg/b.jpg",
+        "../gone.jpg",
+    ]
+    site.insert(*there, *odd, "a/gone.jpg", "p/gone.jpg", ".hidden/gone.jpg", "z/gone.jpg", "/p/there.jpg")
+
+
+@pytest.mark.promise(1)
+@pytest.mark.promise(9)
+@pytest.mark.parametrize("files_for_a_reference", [4, 0])
+def test_a_listing_proves_no_absence(
+    site: Site, outside: Path, files_for_a_reference: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether all is listed, or the listing is given up: what it did not show is looked at by its path."""
+    _odd_site(site, outside)
+    by_paths, _outcome = run(site.missing(), check=True)
+    monkeypatch.setattr(missing, "FEW_REFERENCES", 0)
+    monkeypatch.setattr(missing, "FILES_FOR_A_REFERENCE", files_for_a_reference)
+    by_listing, _outcome = run(site.missing(), check=True)
+    assert found(by_listing) == found(by_paths) == GONE
+    assert reasons(by_listing.kept) == reasons(by_paths.kept)
+    assert by_listing.examined == by_paths.examined
+    assert guards(by_listing) == guards(by_paths)
+    assert by_listing.digest == by_paths.digest

@@ -14,9 +14,12 @@ from typing import Any, Iterator, Mapping
 import pytest
 
 from engine.compare.moves import Content
+from engine.compare.without_file import ListedFiles
 from engine.errors import SiteError
 from engine.media import walk
 from engine.media.disk import copy
+from engine.media.local import LocalStore
+from engine.plan import missing
 from helpers.builders import Site, found, reasons, run
 
 pytestmark = pytest.mark.promise("moves")
@@ -219,3 +222,75 @@ def test_of_several_files_that_may_be_the_lost_one_the_same_is_told_each_time(
         told += [reasons(plan.kept)[b"p/lost.jpg"]]
     assert told[0] == told[1]
     assert "is at 'p/two.jpg'" in told[0]
+
+
+# The listing that was compared with the references serves the search as long as it is what is there.
+
+
+@pytest.fixture
+def site_that_is_listed(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A site whose files are listed beside the references, with one lost file."""
+    monkeypatch.setattr(missing, "FEW_REFERENCES", 0)
+    site.media.write("p/kept.jpg", "elsewhere/kept.jpg")
+    site.media.mkdir("empty")
+    site.insert("p/kept.jpg", "before/lost.jpg")
+    return site
+
+
+def _walks(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The folders that are walked through from now on, apart from those that are listed in order."""
+    walked: list[bytes] = []
+    walk_of_store = LocalStore.walk
+
+    def noted(store: LocalStore, folder: bytes, exclude: Any, in_order: bool = True) -> Iterator[Any]:
+        if not in_order:
+            walked.append(folder)
+        return walk_of_store(store, folder, exclude, in_order)
+
+    monkeypatch.setattr(LocalStore, "walk", noted)
+    return walked
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_was_listed_is_not_walked_through_again(
+    site_that_is_listed: Site, is_there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_there:
+        site_that_is_listed.media.write("elsewhere/lost.jpg")
+    walked = _walks(monkeypatch)
+    plan, _outcome = run(site_that_is_listed.missing(**WATCHED), check=True)
+    assert _alike(plan, is_there) == ("name" if is_there else "")
+    assert walked == []
+
+
+@pytest.mark.parametrize("to", ["", "p", "empty", "elsewhere", "new/folder", "p/new"])
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_file_that_moves_while_the_files_are_listed_is_found(
+    site_that_is_listed: Site, to: str, is_alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where its new folder is listed before it comes, and its old one when it has gone."""
+    compare = ListedFiles.compare
+
+    def moved_meanwhile(self: ListedFiles, *given: Any) -> None:
+        compare(self, *given)
+        if is_alone:
+            site_that_is_listed.media.write(os.path.join(to, "lost.jpg"))
+        else:
+            site_that_is_listed.media.write("aside/lost.jpg")
+            site_that_is_listed.media.mkdir(to)
+            os.rename(
+                site_that_is_listed.media.path("aside"),
+                site_that_is_listed.media.path(os.path.join(to, "renamed")),
+            )
+
+    monkeypatch.setattr(ListedFiles, "compare", moved_meanwhile)
+    plan, _outcome = run(site_that_is_listed.missing(**WATCHED), check=True)
+    assert _alike(plan, stays=True) == "name"
+
+
+def test_where_only_one_file_is_to_have_the_name_all_are_looked_at(
+    site_that_is_listed: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walked = _walks(monkeypatch)
+    run(site_that_is_listed.missing(relink=True), check=True)
+    assert walked == [b""]
