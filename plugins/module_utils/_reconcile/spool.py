@@ -10,7 +10,8 @@ import marshal
 import os
 import tempfile
 from bisect import bisect_left, bisect_right
-from itertools import islice
+from functools import partial
+from itertools import islice, starmap
 from types import TracebackType
 from typing import IO, Any, Callable, Generic, Iterable, Iterator, NamedTuple, Sequence, TypeVar
 
@@ -70,18 +71,18 @@ def temporary_file() -> IO[bytes]:
 class Spool(Generic[Item]):
     """A list to append to and to read as often as wanted; memory holds one chunk of it.
 
-    ``pack`` turns an item into a tuple of plain values, ``unpack`` builds the item again. A chunk
-    is of ``CHUNK`` items unless said otherwise.
+    ``pack`` turns an item into a tuple of plain values, ``unpack`` builds the item again; without them,
+    the items themselves are plain values. A chunk is of ``CHUNK`` items unless said otherwise.
     """
 
     def __init__(
         self,
-        pack: Callable[[Item], tuple[Any, ...]],
-        unpack: Callable[..., Item],
+        pack: Callable[[Item], tuple[Any, ...]] | None = None,
+        unpack: Callable[..., Item] | None = None,
         chunk: int | None = None,
     ) -> None:
         self._pack = pack
-        self._unpack = unpack
+        self._unpacked = _unpacking(unpack)
         self._chunk = chunk or CHUNK
         self._tail: list[Item] = []
         self._file: IO[bytes] | None = None
@@ -120,14 +121,14 @@ class Spool(Generic[Item]):
                     self._file.seek(start)
                     read = self._file.read(end - start)
                 packed = marshal.loads(read)  # noqa: S302 (our own unnamed file)
-                yield [self._unpack(*values) for values in packed]
+                yield list(self._unpacked(packed))
         if self._tail:
             yield list(self._tail)
 
     def _flush(self) -> None:
         if self._file is None:
             self._file = temporary_file()
-        packed = marshal.dumps([self._pack(item) for item in self._tail])
+        packed = marshal.dumps([*map(self._pack, self._tail)] if self._pack else self._tail)
         with working_on_disk:
             self._file.seek(self._bounds[-1])
             self._file.write(packed)
@@ -135,9 +136,20 @@ class Spool(Generic[Item]):
         self._tail = []
 
 
+def _unpacking(unpack: Callable[..., Item] | None) -> Callable[[list[Any]], Iterable[Item]]:
+    """What builds the items of a chunk again."""
+    if unpack is None:
+        return iter
+    if not isinstance(unpack, type):
+        build = unpack
+        return lambda packed: starmap(build, packed)
+    # A named tuple, made of the whole tuple at once: its constructor takes three times as long.
+    return partial(map, partial(tuple.__new__, unpack))
+
+
 def path_spool() -> Spool[bytes]:
     """An empty list of paths."""
-    return Spool(lambda path: (path,), lambda path: path)
+    return Spool()
 
 
 def in_chunks(items: Iterator[Item]) -> Iterator[list[Item]]:

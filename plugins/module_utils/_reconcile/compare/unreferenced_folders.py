@@ -173,10 +173,12 @@ def _outermost(path: bytes, before: bytes | None, after: bytes | None) -> bytes 
 
     That is one below the innermost folder that it shares with one of the referenced files next to it.
     """
+    prefix = path[: path.rfind(b"/") + 1]
+    # So it is nearly always: a referenced file lies beside it, or below its folder.
+    if (before and before.startswith(prefix)) or (after and after.startswith(prefix)):
+        return None
     folders = path.split(b"/")[:-1]
     shared = max(_shared(folders, other) for other in (before, after))
-    if shared == len(folders):
-        return None
     return b"/".join(folders[: shared + 1])
 
 

@@ -7,7 +7,7 @@ import tempfile
 import tracemalloc
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any, Callable
+from typing import IO, Any, Callable, NamedTuple
 
 import pytest
 from hypothesis import example, given
@@ -50,6 +50,25 @@ def numbers() -> Spool[int]:
 
 def files() -> Spool[Any]:
     return Spool(tuple, lambda *values: values)
+
+
+class Pair(NamedTuple):
+    first: bytes
+    second: int = 7
+
+
+@pytest.mark.parametrize(
+    ("empty", "items"),
+    [
+        (Spool(), [b"a", b"\xff", b""]),
+        (Spool(tuple, Pair), [Pair(b"a", 1), Pair(b"b")]),
+        (Spool(lambda pair: pair[::-1], lambda second, first: Pair(first, second)), [Pair(b"a", 1)]),
+    ],
+)
+def test_items_come_back_as_they_were(empty: Spool[Any], items: list[Any]) -> None:
+    empty.extend(items * spool.CHUNK)
+    assert [*empty] == items * spool.CHUNK
+    assert {*map(type, empty)} == {*map(type, items)}
 
 
 @pytest.mark.parametrize("length", [0, 1, spool.CHUNK - 1, spool.CHUNK, spool.CHUNK + 1, 2 * spool.CHUNK + 7])
