@@ -21,7 +21,7 @@ options:
     required: true
   hosts:
     description:
-      - The names of C(all) hosts of the play, of those that were C(begun) with by now, and of those that made
+      - The names of C(all) hosts of the play, of those that have started (C(begun)), and of those that made
         plans (C(planned)).
     type: dict
     required: true

@@ -10,7 +10,7 @@ short_description: The engine of this collection, for the role that installs it
 version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
-  - Returns the engine that the modules run, as it lies in this collection on the controller.
+  - Returns the files of the engine that the modules run, from this collection on the controller.
   - The role P(django_media.cleanup.media_cleanup#role) installs it on a target as the command
     C(media-cleanup).
 options: {}

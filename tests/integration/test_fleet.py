@@ -69,7 +69,7 @@ def test_each_host_of_a_rollout_ends_as_it_must(ansible: Ansible, tmp_path: Path
     # It stopped before the last batch, of which it has only asked where the sites are.
     assert run.recap["web7"]["ok"] == 1
     assert "7 hosts, 2 not well; 7 jobs: 4 done, 1 outlier, 1 refused, 1 shared" in run.words
-    assert "1 host not begun with yet" in run.words
+    assert "1 host not started yet" in run.words
     assert "{{ lookup('pipe', 'touch" in run.words
     assert not (tmp_path / "touched").exists()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -294,7 +294,7 @@ def test_null_and_false_reach_the_modules_as_such(album: Site, ansible: Ansible)
     assert "WARNING" not in run.output
     assert "None" not in run.words
     assert {host: numbers["failed"] for host, numbers in run.recap.items()} == {"web": 0, "home": 1}
-    assert "kept' lies inside media_root" in run.words
+    assert "kept' is inside media_root" in run.words
     assert "photos/orphan.jpg" not in album.files
 
 

@@ -25,7 +25,7 @@ _NOT_ENDED = "its plan was not carried out to the end: the host was lost on the 
 
 
 class Hosts(NamedTuple):
-    """The hosts of a run: all of them, those that were begun with by now, and those that sent plans."""
+    """The hosts of a run: all of them, those that have started, and those that sent plans."""
 
     all: Sequence[str]
     begun: Sequence[str]
@@ -33,7 +33,7 @@ class Hosts(NamedTuple):
 
     @property
     def silent(self) -> list[str]:
-        """Those that were begun with, and sent nothing."""
+        """Those that have started, and sent nothing."""
         planned = set(self.planned)
         return [host for host in self.begun if host not in planned]
 
@@ -80,14 +80,14 @@ def lines(of: Mapping[str, Any]) -> list[str]:
     jobs, is_short = of["jobs"], len(of["jobs"]) <= MOST_SHOWN
     wanted = [job for job in jobs if is_short or job["state"] in NOT_WELL]
     shown = wanted[:MOST_SHOWN]
-    told = _table(shown)
+    found = _table(shown)
     if len(wanted) > len(shown):
-        told.append(f"… and {counted(len(wanted) - len(shown), 'more job')} not well")
+        found.append(f"… and {counted(len(wanted) - len(shown), 'more job')} not well")
     for warning in of["warnings"][:MOST_SHOWN]:
-        told.append(printable(f"warning: {warning['host']}: {warning['message']}"))
+        found.append(printable(f"warning: {warning['host']}: {warning['message']}"))
     if len(of["warnings"]) > MOST_SHOWN:
-        told.append(f"… and {counted(len(of['warnings']) - MOST_SHOWN, 'more warning')}")
-    return [*told, *_totals(of)]
+        found.append(f"… and {counted(len(of['warnings']) - MOST_SHOWN, 'more warning')}")
+    return [*found, *_totals(of)]
 
 
 def _judged(rows: Iterable[Row], verdicts: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
@@ -139,13 +139,13 @@ def _table(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     cells = [_COLUMNS, *map(_cells, jobs)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
-    told = []
+    found = []
     for number, line in enumerate(cells):
-        told.append("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+        found.append("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
         reason = printable(jobs[number - 1]["reason"]).replace("\n", " ") if number else ""
         if reason:
-            told.append(f"    {_shortened(reason)}")
-    return told
+            found.append(f"    {_shortened(reason)}")
+    return found
 
 
 def _cells(job: Mapping[str, Any]) -> tuple[str, ...]:
@@ -172,14 +172,14 @@ def _totals(of: Mapping[str, Any]) -> list[str]:
     hosts, totals = of["hosts"], of["totals"]
     waiting = hosts["all"] - hosts["begun"]
     states = ", ".join(f"{number:,} {state}" for state, number in totals["states"].items()) or "none"
-    told = [
+    found = [
         f"{counted(hosts['begun'], 'host')}, {hosts['not_well']:,} not well; "
         f"{counted(totals['jobs'], 'job')}: {states}",
         *(f"{what}: {_numbers(totals[what])}" for what in ("found", "removed")),
     ]
     if waiting:
-        told.append(f"{counted(waiting, 'host')} not begun with yet")
-    return told
+        found.append(f"{counted(waiting, 'host')} not started yet")
+    return found
 
 
 def _numbers(numbers: Mapping[str, int]) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Any, Callable, Iterable, Iterator, Mapping, NamedTuple
 
-from .errors import CleanupError
+from .errors import NOT_UNDONE, CleanupError
 from .text import printable
 
 # Takes a part of a text; None after the last one.
@@ -52,7 +52,7 @@ _DIFF_KEYS = {"before", "before_header", "after", "after_header"}
 def as_printable(value: Any, depth: int = DEEPEST) -> Any:
     """A value of JSON with all its texts as a terminal may show them. Raises CleanupError if too deep."""
     if not depth:
-        raise CleanupError("the site's process sent what is nested too deep. What was done stays done.")
+        raise CleanupError(f"the site's process sent what is nested too deep. {NOT_UNDONE}")
     if isinstance(value, str):
         return printable(value)
     if isinstance(value, list):
@@ -74,17 +74,16 @@ def validated(answer: Any) -> Answer:
     """Raise CleanupError for what is no answer; the process that sent it belongs to the site's user."""
     parts = (("result", dict), ("warnings", list), ("failure", str))
     if not isinstance(answer, dict) or not all(isinstance(answer.get(part), kind) for part, kind in parts):
-        raise CleanupError("the site's process sent no answer of this version. What was done stays done.")
+        raise CleanupError(f"the site's process sent no answer of this version. {NOT_UNDONE}")
     for key, value in answer["result"].items():
         if key not in RESULT_TYPES or not isinstance(value, RESULT_TYPES[key]):
             raise CleanupError(
-                f"the site's process sent {key[:50]!r}, which is no part of a result. What was done stays "
-                "done."
+                f"the site's process sent {key[:50]!r}, which is no part of a result. {NOT_UNDONE}"
             )
     diff = answer["result"].get("diff", {})
     texts = [*answer["warnings"], *diff.values()]
     if not set(diff) <= _DIFF_KEYS or not all(isinstance(text, str) for text in texts):
-        raise CleanupError("the site's process sent what is no diff or warning. What was done stays done.")
+        raise CleanupError(f"the site's process sent what is no diff or warning. {NOT_UNDONE}")
     return answer
 
 

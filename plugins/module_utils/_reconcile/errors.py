@@ -24,6 +24,8 @@ class Exit(IntEnum):
     UNCONFIRMED = 6
 
 
+# For messages about a run that was stopped, or whose result is unusable.
+NOT_UNDONE = "What was done is not undone."
 _WORST = (Exit.FAILED, Exit.UNUSABLE, Exit.BUSY, Exit.PARTIAL, Exit.REFUSED, Exit.UNCONFIRMED, Exit.DONE)
 
 

@@ -26,7 +26,7 @@ from typing import IO, Any, Callable, Iterator, Mapping, Sequence, Union, cast
 from .archive.packing import PACKAGE, write_engine
 from .config.trust.paths import ROOT
 from .config.trust.site_user import Worker
-from .errors import CleanupError, Exit, SiteError
+from .errors import NOT_UNDONE, CleanupError, Exit, SiteError
 from .system.libc import libc_function
 from .text import printable
 
@@ -216,7 +216,7 @@ class _Conversation:
             if not ready:
                 raise CleanupError(
                     f"the process of {self._worker.user} was killed, because it worked for more than "
-                    f"{TIME_LIMIT // 3600} hours. What was done stays done; run it again for the rest."
+                    f"{TIME_LIMIT // 3600} hours. {NOT_UNDONE} Run it again for the rest."
                 )
             for key, _events in ready:
                 if key.fileobj is self._input:
@@ -246,7 +246,7 @@ class _Conversation:
         if self._received > MOST_SENT:
             raise CleanupError(
                 f"the process of {self._worker.user} was killed, because it sent more than "
-                f"{MOST_SENT >> 20} MiB. What was done stays done; lower max_listed."
+                f"{MOST_SENT >> 20} MiB. {NOT_UNDONE} Lower max_listed."
             )
         *ended, rest = chunk.split(b"\n")
         for part in ended:
@@ -265,7 +265,7 @@ class _Conversation:
             self._process.wait(GRACE)
         return CleanupError(
             f"the process of {self._worker.user} with {self._worker.python} ended without a result "
-            f"(status {self._process.poll()}): {last_words(self._said)}. What was done stays done."
+            f"(status {self._process.poll()}): {last_words(self._said)}. {NOT_UNDONE}"
         )
 
 
@@ -275,7 +275,7 @@ def _message(line: bytes, worker: Worker) -> tuple[str, Any]:
     except (ValueError, TypeError, RecursionError):
         kind, content = None, None
     if not isinstance(kind, str):
-        raise CleanupError(f"the process of {worker.user} sent what is no message. What was done stays done.")
+        raise CleanupError(f"the process of {worker.user} sent what is no message. {NOT_UNDONE}")
     return kind, content
 
 

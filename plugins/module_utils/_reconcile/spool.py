@@ -32,7 +32,7 @@ _ON_DISK = "/var/tmp"  # noqa: S108 (nobody can open a file that has no name)
 
 
 def _folder() -> str:
-    """Where temporary files lie; /tmp often is memory itself. Raises OSError where no place is fit."""
+    """The folder for temporary files; /tmp often is in memory. Raises OSError where no folder is usable."""
     on_disk = "TMPDIR" not in os.environ and os.access(_ON_DISK, os.W_OK)
     return _ON_DISK if on_disk else tempfile.gettempdir()
 
@@ -283,7 +283,7 @@ class ExternalSort:
 
 
 class Part(NamedTuple):
-    """Where some names lie that were put aside, and from where on they are still there."""
+    """The bytes of a file that hold some names which were put aside, and where those begin that are left."""
 
     begin: int
     start: int

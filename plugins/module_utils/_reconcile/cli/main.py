@@ -18,7 +18,7 @@ from typing import Any, Callable, NoReturn, Sequence
 
 from ..config.options import JOBS, LIST_FORMATS, Flag, Option, flagged_options, shared_flags
 from ..config.trust.paths import ROOT, why_untrusted
-from ..errors import CleanupError, Exit, SiteError
+from ..errors import NOT_UNDONE, CleanupError, Exit, SiteError
 from ..process import MOST_SENT
 from ..quarantine.store import LATEST
 from ..version import VERSION
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain(str(error))
         return error.exit_status
     except KeyboardInterrupt:
-        complain("interrupted. What was done stays done; run it again for the rest.")
+        complain(f"interrupted. {NOT_UNDONE} Run it again for the rest.")
         return 130
     except BrokenPipeError:
         # Nobody reads any more; at its end the interpreter must not fail for the same reason again.

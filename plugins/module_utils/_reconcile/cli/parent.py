@@ -19,7 +19,7 @@ from .. import process
 from ..answers import RESULT_TYPES, Emit, as_printable
 from ..config.django.environment import read_by_parent
 from ..config.trust.site_user import Worker
-from ..errors import CleanupError, Exit, worst
+from ..errors import NOT_UNDONE, CleanupError, Exit, worst
 from ..report import metrics
 from ..report.lists import ListFile
 from ..report.page.file import PageFile
@@ -109,7 +109,7 @@ def _validated(result: Any) -> tuple[Exit, Mapping[str, Any]]:
         status = result.get("status")
         if isinstance(status, int) and status in list(Exit):
             return Exit(status), result["left"]
-    raise CleanupError("the site's process sent no result of this version. What was done stays done.")
+    raise CleanupError(f"the site's process sent no result of this version. {NOT_UNDONE}")
 
 
 def _outcome(outcome: Any, options: argparse.Namespace, status: Exit) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _outcome(outcome: Any, options: argparse.Namespace, status: Exit) -> dict[st
         and all(map(_is_run, outcome["runs"]))
     )
     if not is_fine:
-        raise CleanupError("the site's process sent what is no outcome. What was done stays done.")
+        raise CleanupError(f"the site's process sent what is no outcome. {NOT_UNDONE}")
     return {
         "site": options.site,
         "job": options.command,

@@ -268,7 +268,7 @@ def _check_quarantine(site: Site) -> None:
     is_inside = real.startswith(root.rstrip(b"/") + b"/")
     if is_inside and not site.enabled("quarantine_in_media_root"):
         raise SiteError(
-            f"quarantine '{shown}' lies inside media_root, which a web server publishes. Use a folder "
+            f"quarantine '{shown}' is inside media_root, which a web server publishes. Use a folder "
             "beside it, on the same file system; or set quarantine_in_media_root to allow it."
         )
 
@@ -287,7 +287,7 @@ def _check_quarantine_in_bucket(site: Site, quarantine: bytes) -> None:
         )
     if root.holds(kept):
         raise SiteError(
-            f"quarantine '{kept.url}' lies inside media_root, which is published. Use a prefix beside it, or "
+            f"quarantine '{kept.url}' is inside media_root, which is published. Use a prefix beside it, or "
             "another bucket of the same service."
         )
 
@@ -318,7 +318,7 @@ def _directories(written: Sequence[str]) -> tuple[bytes, ...]:
         for inner in paths:
             if inner != outer and is_below(inner, outer):
                 raise SiteError(
-                    f"directories overlap: {escaped(inner)} lies in {escaped(outer) or '.'}. "
+                    f"directories overlap: {escaped(inner)} is in {escaped(outer) or '.'}. "
                     "Keep one of the two, so that no file is examined twice."
                 )
     # The order in which their contents come in the byte order of whole paths.

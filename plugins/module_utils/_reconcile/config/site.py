@@ -157,7 +157,7 @@ class Site:
 
     @property
     def quarantine_in_root(self) -> bytes | None:
-        """The quarantine relative to the media root, if it lies below it; it is never scanned."""
+        """The quarantine relative to the media root, if it is below it; it is never scanned."""
         below = self.media_root.rstrip(b"/") + b"/"
         if self.quarantine is None or not self.quarantine.startswith(below):
             return None

@@ -68,7 +68,7 @@ class DerivedPattern:
                 "with no wildcard in the same part, and put a text between {ext} and a wildcard."
             )
         if pattern.startswith("/") or ".." in pattern.split("/"):
-            raise SiteError(f"derived: the pattern {pattern!r} must lie below media_root.")
+            raise SiteError(f"derived: the pattern {pattern!r} must be below media_root.")
         self._regex = lru_cache(maxsize=None)(self._compiled)
 
     def sources(self, path: bytes) -> Iterator[Source]:

@@ -165,7 +165,7 @@ def test_hosts_that_sent_nothing_and_those_to_come_are_said() -> None:
     assert found["document"]["jobs"][1]["host"] == "gone"
     assert found["document"]["jobs"][1]["state"] == "failed"
     assert "unreachable" in found["lines"][3]
-    assert found["lines"][-1] == "2 hosts not begun with yet"
+    assert found["lines"][-1] == "2 hosts not started yet"
     assert found["document"]["hosts"] == {"all": 4, "begun": 2, "not_well": 1}
 
 

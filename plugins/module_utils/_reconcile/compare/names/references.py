@@ -21,7 +21,7 @@ from ...media.store import MediaStore
 from ...spool import Spool
 from ...text import escaped
 
-# What is less than this and begins with a folder lies in the folder: no byte is between the two.
+# What is less than this and begins with a folder is in the folder: no byte is between the two.
 _AFTER_SLASH = b"0"
 
 
@@ -114,7 +114,7 @@ class ReferenceCheck:
                     self._meanings.append(_Meaning(plain, value, True))
 
     def _over_links(self, references: list[bytes]) -> list[bytes]:
-        """Those of some references in byte order whose folder is another one, or lies in another one."""
+        """Those of some references in byte order whose folder is another one, or is in another one."""
         found: list[bytes] = []
         for directory, values in by_folder(references):
             real = self.store.real_directory(directory)
@@ -256,7 +256,7 @@ class _Remembered(NamedTuple):
 
 
 def by_folder(references: Sequence[bytes]) -> Iterator[tuple[bytes, list[bytes]]]:
-    """The folders of some references in byte order, each with those that lie in it; it may come again.
+    """The folders of some references in byte order, each with those that are in it; it may come again.
 
     The end of a folder is searched for by halving: to take each reference apart took a tenth of a run.
     """
@@ -279,7 +279,7 @@ def by_folder(references: Sequence[bytes]) -> Iterator[tuple[bytes, list[bytes]]
 
 
 def folders_of(path: bytes) -> Iterator[bytes]:
-    """The folders that a path lies in, the innermost first, without the media root."""
+    """The folders that a path is in, the innermost first, without the media root."""
     while b"/" in path:
         path = path.rpartition(b"/")[0]
         if path:
@@ -287,7 +287,7 @@ def folders_of(path: bytes) -> Iterator[bytes]:
 
 
 def with_folders(paths: Iterable[bytes]) -> set[bytes]:
-    """The paths and all folders that they lie in: a reference to a folder protects what is below it."""
+    """The paths and all folders that they are in: a reference to a folder protects what is below it."""
     found = set(paths)
     # Of very many files there are few folders.
     for innermost in {path[: path.rfind(b"/") + 1] for path in found}:

@@ -163,7 +163,7 @@ def _require_same_database(facts: Facts, file: FileField, place: Place) -> None:
         return
     where = f"the database {other!r}" if other else "a database that a request decides"
     raise SiteError(
-        f"django: {file} references files of the store and lies in {where}, not in "
+        f"django: {file} references files of the store and is in {where}, not in "
         f"{place.database_alias!r}. A run reads one database, so every file of it would be an orphan. Give "
         "that field a storage of its own; or describe the site without django, with the folders of its files "
         "in keep. Is that database a replica? Its settings say so by TEST: {'MIRROR': "
@@ -276,7 +276,7 @@ def _notes(fields: list[FileField], kept: list[FileField]) -> Iterator[str]:
             )
     for file in kept:
         yield (
-            f"the storage of {file} lies in {file.prefix!r} of the store, and nothing in there is judged: "
+            f"the storage of {file} is in {file.prefix!r} of the store, and nothing in there is judged: "
             "its name is not plain, or not all that may reference files in there is known"
         )
 
@@ -305,7 +305,7 @@ def _notes_of_service(place: Place) -> Iterator[str]:
 
 
 def outermost(folders: Iterable[str]) -> list[str]:
-    """The folders that lie in no other one of them."""
+    """The folders that are in no other one of them."""
     found = sorted(set(folders))
     return [one for one in found if not any(one.startswith(f"{other}/") for other in found)]
 

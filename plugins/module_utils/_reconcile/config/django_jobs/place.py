@@ -52,7 +52,7 @@ class Place(NamedTuple):
     store: StorageFacts
 
     def prefix_of(self, storage: StorageFacts) -> str | None:
-        """Where a storage lies in the media store: empty for the same folder; None if it lies elsewhere."""
+        """The folder of a storage in the media store: empty for the store itself; None if it is elsewhere."""
         if storage == self.store:
             return ""
         if storage.kind != self.store.kind or not _is_known(storage):
@@ -278,6 +278,6 @@ def _slashed(folder: str) -> str:
 
 
 def _below(inner: str, outer: str) -> str | None:
-    """The path of a folder in another one, both with a slash at the end; None if it lies elsewhere."""
+    """The path of a folder in another one, both with a slash at the end; None if it is not in there."""
     inner, outer = inner.lstrip("/"), outer.lstrip("/")
     return inner[len(outer) :].rstrip("/") if inner.startswith(outer) else None

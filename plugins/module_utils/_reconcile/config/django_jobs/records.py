@@ -68,7 +68,7 @@ def _model(facts: Facts, place: Place, label: str) -> ModelFacts:
         if not place.is_same_database(facts, alias):
             where = f"the database {alias!r}" if alias else "a database that a request decides"
             raise SiteError(
-                f"model {model.label} lies in {where}, not in {place.database_alias!r}. Set database of "
+                f"model {model.label} is in {where}, not in {place.database_alias!r}. Set database of "
                 "django to that alias. If it is a replica, its settings say so by TEST: "
                 f"{{'MIRROR': {place.database_alias!r}}}."
             )
@@ -151,7 +151,7 @@ def _generic_key(model: ModelFacts, said: Mapping[str, Any]) -> GenericForeignKe
 
 
 def _targets(facts: Facts, place: Place, model: ModelFacts, said: Mapping[str, Any]) -> GenericTargets:
-    """The tables of all content types that lie in the database of the model."""
+    """The tables of all content types that are in the database of the model."""
     generic = _generic_key(model, said)
     if generic is None:
         raise SiteError(

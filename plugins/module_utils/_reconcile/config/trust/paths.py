@@ -82,7 +82,7 @@ def _is_walked(entry: os.DirEntry[str]) -> bool:
 
 
 def why_untrusted_files(paths: Iterable[str]) -> str | None:
-    """The same of some files, with the folders that they lie in."""
+    """The same of some files, with the folders that they are in."""
     seen: set[str] = set()
     for path in paths:
         folder = os.path.dirname(path)

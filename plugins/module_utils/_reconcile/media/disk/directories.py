@@ -140,7 +140,7 @@ class Directories:
         self.visits = 0
 
     def parent_of(self, path: bytes, create: bool = False) -> tuple[int, bytes]:
-        """Lend a descriptor of the directory that a path lies in, and the name in it.
+        """Lend a descriptor of the directory that a path is in, and the name in it.
 
         It is good until another directory is asked for, or ``forget``. With ``create``, directories
         that are missing are made, as their parent is: same owner, same mode. Raises Blocked for a
@@ -247,7 +247,7 @@ class Directories:
         if name == b"..":
             raise Blocked("'..' could lead out of the media root")
         if self._never and b"/".join(reached) in self._never:
-            raise Blocked("it lies in a folder of the cleanup itself, such as the quarantine")
+            raise Blocked("it is in a folder of the cleanup itself, such as the quarantine")
         try:
             return os.open(name, DIRECTORY, dir_fd=parent)
         except OSError as error:

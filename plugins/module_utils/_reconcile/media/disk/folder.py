@@ -253,7 +253,7 @@ class _Level:
 
 
 def _parent_of(path: bytes, what: str, makes: bool) -> tuple[int, bytes]:
-    """Open the folder that a path lies in, which the caller closes; and the name in it.
+    """Open the folder that a path is in, which the caller closes; and the name in it.
 
     To go through a folder takes no right to read it. A link is followed if root or the user of this
     process has made it, as an administrator does who moves a folder to another disk.

@@ -113,7 +113,7 @@ def _mount_by_descriptor(handle: int, name: bytes) -> int:
     finally:
         if inner != handle:
             os.close(inner)
-    raise OSError(errno.ENOSYS, "the kernel does not tell which mount a folder belongs to")
+    raise OSError(errno.ENOSYS, "the kernel does not report which mount a folder belongs to")
 
 
 def points_below(root: int) -> Points | None:

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The rules by which a bucket deletes by itself what lies in it, which end a quarantine there."""
+"""Lifecycle rules of a bucket, by which the service deletes what is in quarantine there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def notes_on_rules(
     expired = _fewest_days(_concerning(rules, kept_in.prefix), "Expiration", "Days")
     if expired is not None:
         notes.append(
-            f"a lifecycle rule of the bucket {where} deletes what lies in the quarantine "
+            f"a lifecycle rule of the bucket {where} deletes what is in the quarantine "
             f"{escaped_value(kept_in.url)} after {counted(expired, 'day')}. {_RETENTION}"
         )
     of_versions = _fewest_days(

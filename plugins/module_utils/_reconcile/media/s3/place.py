@@ -46,7 +46,7 @@ class BucketPlace(NamedTuple):
         return f"{SCHEME}{self.bucket}/{self.prefix}".rstrip("/")
 
     def holds(self, other: BucketPlace) -> bool:
-        """Whether what lies at another place is a part of this one, or all of it."""
+        """Whether another place is in this one, or is the same."""
         return self.bucket == other.bucket and other.prefix.startswith(self.prefix)
 
 

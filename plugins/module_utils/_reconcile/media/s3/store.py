@@ -180,7 +180,7 @@ class S3Store(MediaStore):
         return None
 
     def _check_directory(self, path: bytes) -> PathStatus:
-        """A path at which there is no object is a directory if one lies below it."""
+        """A path at which there is no object is a directory if one is below it."""
         try:
             page = next(self.bucket.pages(self._prefix_of(path), most=1))
         except OSError as error:

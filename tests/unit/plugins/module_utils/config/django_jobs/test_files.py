@@ -170,7 +170,7 @@ def test_a_storage_below_the_store_keeps_its_folder_where_references_do_not_say_
         (
             [PHOTO, model("old.Photo", file_field("image"), database="old", databases=["old"])],
             {"databases": {"default": database(), "old": database(name="/srv/old.sqlite3")}},
-            "old.Photo.image references files of the store and lies in the database 'old'",
+            "old.Photo.image references files of the store and is in the database 'old'",
         ),
         ([PHOTO, model("a.B", file_field("c"), database=None)], {}, "a database that a request decides"),
         ([PHOTO, model("a.B", file_field("c"), reads_from=None)], {}, "a database that a request decides"),
