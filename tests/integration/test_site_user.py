@@ -326,6 +326,25 @@ def test_root_writes_no_file_where_the_sites_user_may(theirs: Site, described: C
     assert "photos/orphan.jpg" in theirs.files
 
 
+@pytest.mark.parametrize("option", ["log", "metrics"])
+def test_root_opens_nothing_that_somebody_may_have_put_into_a_sticky_folder(
+    described: Command, folder: Path, option: str
+) -> None:
+    """What is replaced as a whole is safe there; a log is added to, and metrics are read first."""
+    shared, of_root = folder / "shared", folder / "of_root"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    of_root.write_text("")
+    file = shared / "file"
+    file.symlink_to(of_root)
+    os.chown(file, NOBODY, NOBODY, follow_symlinks=False)
+    outcome = ["--outcome", str(shared / "outcome")]
+    done = described.run("orphans", "kit", "--force", *outcome, f"--{option}", str(file))
+    assert (done.returncode, of_root.read_text()) == (2, ""), done.stderr
+    assert f"everybody may put a file into {shared}" in done.stderr
+    assert described.run("orphans", "kit", "--force", *outcome).returncode == 0
+
+
 def test_the_question_goes_through_the_parent(theirs: Site, described: Command) -> None:
     for answer, status in (("no", 6), ("yes", 0)):
         ended, said = Terminal(described.line("orphans", "kit")).answer(answer)

@@ -19,7 +19,9 @@ def refuse_folders_of_others(options: argparse.Namespace) -> None:
     for option in ("outcome", "metrics", "log", "save_plan", "list", "report", "export"):
         path = getattr(options, option, None)
         if path:
-            require_own_folder(path, f"the file of --{option.replace('_', '-')},")
+            what = f"the file of --{option.replace('_', '-')},"
+            # A log is added to, and of the metrics it is read when a run last went well.
+            require_own_folder(path, what, is_opened=option in ("log", "metrics"))
 
 
 def write_files(options: argparse.Namespace, outcome: Mapping[str, Any]) -> bool:

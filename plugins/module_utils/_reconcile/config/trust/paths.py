@@ -103,13 +103,17 @@ def _why_untrusted_file(path: str) -> str | None:
         return why_untrusted(path)
 
 
-def require_own_folder(path: str, what: str) -> None:
-    """Raise SiteError where root would write a file into a folder that somebody else may change."""
+def require_own_folder(path: str, what: str, is_opened: bool = False) -> None:
+    """Raise SiteError where root would write a file into a folder that somebody else may change.
+
+    A sticky one is none where the file is replaced as a whole. Where a file that is there ``is_opened``,
+    somebody else may have put that there.
+    """
     if os.geteuid() != ROOT:
         return
     folder = os.path.dirname(os.path.abspath(path))
     try:
-        why = why_untrusted(folder)
+        why = why_untrusted(folder) or (_why_shared(folder) if is_opened else None)
     except OSError as error:
         why = f"{folder} cannot be examined: {error.strerror}."
     if why:
@@ -117,6 +121,15 @@ def require_own_folder(path: str, what: str) -> None:
             f"root does not write {what} {path}, because somebody else may change its folder: {why}. Or "
             "choose another folder, or run as the site's user."
         )
+
+
+def _why_shared(folder: str) -> str | None:
+    """Why somebody else may put new files into a folder that is trusted, and what to do, or None."""
+    status = os.stat(folder)
+    if not status.st_mode & (stat.S_IWOTH | stat.S_IWGRP) or not status.st_mode & stat.S_ISVTX:
+        return None
+    everybody = "everybody" if status.st_mode & stat.S_IWOTH else "its group"
+    return f"{everybody} may put a file into {folder}. Make a folder of root's there"
 
 
 def _on_the_way(path: str) -> Iterator[str]:
