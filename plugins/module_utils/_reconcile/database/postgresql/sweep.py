@@ -39,7 +39,7 @@ WITH RECURSIVE made_of(oid, part) AS (
   UNION ALL SELECT t.oid, a.atttypid FROM pg_type AS t JOIN pg_attribute AS a ON a.attrelid = t.typrelid
     WHERE t.typtype = 'c' AND a.attnum > 0
 ), texts(oid) AS (
-  SELECT t.oid FROM pg_type AS t WHERE t.typtype = 'b' AND
+  SELECT t.oid FROM pg_type AS t WHERE t.typtype = 'e' OR t.typtype = 'b' AND
     (t.typcategory = 'S' OR t.typname IN ('json', 'jsonb', 'jsonpath', 'xml', 'hstore'))
   UNION SELECT m.oid FROM made_of AS m JOIN texts AS x ON x.oid = m.part
 )

@@ -44,12 +44,15 @@ def test_every_type_that_holds_text_is_read(postgresql: TestDatabase) -> None:
         "path_name[]": "ARRAY['p/1.jpg']::path_name[]",
         "pair": "ROW(1, 'p/1.jpg')::pair",
         "name": "'p/1.jpg'",
+        "logo": "'p/1.jpg'",
+        "logo_name": "'p/1.jpg'",
+        "logo[]": "ARRAY['p/1.jpg']::logo[]",
     }
-    none = ("integer", "boolean", "timestamptz", "bytea", "uuid", "mood", "int[]", "mood_name", "inet")
+    none = ("integer", "boolean", "timestamptz", "bytea", "uuid", "int[]", "inet")
     columns = ", ".join(f"c{number} {kind}" for number, kind in enumerate((*types, *none)))
     postgresql.run(
         "CREATE DOMAIN path_name AS varchar(90); CREATE TYPE pair AS (a integer, b text);"
-        f"CREATE TYPE mood AS ENUM ('p/1.jpg'); CREATE DOMAIN mood_name AS mood; CREATE TABLE t ({columns});"
+        f"CREATE TYPE logo AS ENUM ('p/1.jpg'); CREATE DOMAIN logo_name AS logo; CREATE TABLE t ({columns});"
         f"INSERT INTO t VALUES ({', '.join(types.values())})"
     )
     with connect(postgresql.url, read_only=True) as database:
