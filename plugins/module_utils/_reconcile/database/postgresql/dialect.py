@@ -65,10 +65,14 @@ class PostgreSQLDialect(Dialect):
     def stem(self, expression: str) -> str:
         # Written so that it means the same whatever standard_conforming_strings is.
         pattern, group = r"E'([^/.][^/]*)\\.[^./]*$'", r"E'\\1'"
-        return self.path(f"regexp_replace({self._cut_off(expression)}, {pattern}, {group})")
+        return self.path(f"regexp_replace({self._bytewise(expression)}, {pattern}, {group})")
 
     def name(self, expression: str) -> str:
-        return self.path(f"regexp_replace({self._cut_off(expression)}, '^.*/', '')")
+        return self.path(f"regexp_replace({self._bytewise(expression)}, '^.*/', '')")
+
+    def _bytewise(self, expression: str) -> str:
+        # A collation in which different texts are equal, as one that ignores case, serves no pattern.
+        return f'({self._cut_off(expression)}) COLLATE pg_catalog."C"'
 
     def exact(self, expression: str, column: ColumnType | None) -> str:
         return f"{expression}::text"
