@@ -54,6 +54,10 @@ class Dialect(ABC):
     def relation(self, table: Table) -> str:
         return self.qualified(*table.identity)
 
+    def every_row(self, table: Table, alias: str) -> str:
+        """A table of which a query reads every row, as what follows FROM."""
+        return f"{self.relation(table)} AS {alias}"
+
     def field(self, alias: str, name: str) -> str:
         return f"{alias}.{self.quote(name)}"
 

@@ -182,12 +182,12 @@ class References(Statements):
         """The rows of a column's table, as what follows FROM. A prefix makes no path of nothing."""
         if column.prefix:
             return self._filled_rows_of(column)
-        return f"{self.dialect.relation(self.path_column(column))} AS t"
+        return self.dialect.every_row(self.path_column(column), "t")
 
     def _filled_rows_of(self, column: Column) -> str:
         """The rows that hold a path in a column, as what follows FROM."""
         filled = self.dialect.is_filled(self.dialect.field("t", column.name))
-        return f"{self.dialect.relation(self.path_column(column))} AS t WHERE {filled}"
+        return f"{self.dialect.every_row(self.path_column(column), 't')} WHERE {filled}"
 
     def _text_or_null(self, name: str | None) -> str:
         return self.dialect.as_text(self.dialect.field("t", name) if name else "NULL")

@@ -75,3 +75,25 @@ def test_a_sample_of_values_is_read_without_a_copy(database: Any) -> None:
     assert sorted(sample) == [b"a.jpg", b"b.jpg"]
     assert seen == ["SELECT alone"]
     assert not database._connection.in_transaction
+
+
+@pytest.mark.promise(14)
+def test_a_reference_is_found_that_a_damaged_index_lacks(sqlite: Any, database: Any) -> None:
+    """It is smaller than its table, so that SQLite would rather read the index alone."""
+    sqlite.run("ALTER TABLE photo ADD COLUMN title varchar(200); ALTER TABLE photo ADD COLUMN text text")
+    path = sqlite.url.partition("///")[2]
+    with closing(sqlite3.connect(path, isolation_level=None)) as site:
+        site.execute("CREATE INDEX by_image ON photo (image) WHERE image <> 'a.jpg'")
+        site.execute("PRAGMA writable_schema = ON")
+        site.execute(
+            "UPDATE sqlite_master SET sql = 'CREATE INDEX by_image ON photo (image)' WHERE type = 'index'"
+        )
+    with closing(sqlite3.connect(path)) as site:
+        assert site.execute("SELECT image FROM photo ORDER BY image").fetchall() == [("b.jpg",)]
+    with connect(sqlite.url, read_only=True) as opened:
+        assert list(opened.references(IMAGES)) == [[b"a.jpg", b"b.jpg"]]
+        assert opened.count_references(IMAGES, [b"a.jpg"]) == {b"a.jpg": 1}
+        assert opened.count_references(IMAGES, [b"a"], stems=True) == {b"a": 1}
+        assert opened.references_by_name(IMAGES, [b"a.jpg"]) == [b"a.jpg"]
+        assert opened.newest_references(IMAGES[0], "id", 2) == [b"b.jpg", b"a.jpg"]
+        assert sorted(next(opened.sample_values(IMAGES[0], 9))) == [b"a.jpg", b"b.jpg"]
