@@ -125,7 +125,11 @@ def require_own_folder(path: str, what: str, is_opened: bool = False) -> None:
 
 def _why_shared(folder: str) -> str | None:
     """Why somebody else may put new files into a folder that is trusted, and what to do, or None."""
-    status = os.stat(folder)
+    try:
+        status = os.stat(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        # Who writes there says so.
+        return None
     if not status.st_mode & (stat.S_IWOTH | stat.S_IWGRP) or not status.st_mode & stat.S_ISVTX:
         return None
     everybody = "everybody" if status.st_mode & stat.S_IWOTH else "its group"
