@@ -105,8 +105,8 @@ _ROW_FIELDS = {
     "key": list,
     "row": dict,
 }
-# What a row that was pointed at another file has, beside these.
-_RELINKED_FIELDS = {"now": dict}
+# The same with what a row that was pointed at another file has, beside these.
+_FIELDS_OF_ANY_ROW = {**_ROW_FIELDS, "now": dict}
 
 
 _quoted = json.encoder.encode_basestring_ascii
@@ -122,7 +122,9 @@ def confirmed(below: int, but: Collection[int]) -> dict[str, Any]:
 
 def _has_types(line: Mapping[str, Any], fields: Mapping[str, type]) -> bool:
     """Whether values have these types; what a line does not have, its reader has a value for."""
-    return all(isinstance(line.get(name, kind()), _ACCEPTED.get(kind, kind)) for name, kind in fields.items())
+    return all(
+        name not in line or isinstance(line[name], _ACCEPTED.get(kind, kind)) for name, kind in fields.items()
+    )
 
 
 def _describes_run(header: Mapping[str, Any]) -> bool:
@@ -146,8 +148,8 @@ def _described_file(line: Mapping[str, Any]) -> QuarantinedFile | None:
 
 def describes_row(line: Mapping[str, Any]) -> bool:
     """Whether a line describes a row."""
-    is_complete = line.keys() - _RELINKED_FIELDS.keys() == _ROW_FIELDS.keys()
-    return is_complete and _has_types(line, {**_ROW_FIELDS, **_RELINKED_FIELDS})
+    is_complete = _ROW_FIELDS.keys() <= line.keys() <= _FIELDS_OF_ANY_ROW.keys()
+    return is_complete and _has_types(line, _FIELDS_OF_ANY_ROW)
 
 
 def as_text(path: bytes) -> str:

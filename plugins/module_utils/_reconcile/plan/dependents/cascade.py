@@ -177,6 +177,10 @@ class SetCascade(Cascade):
                 else:
                     update = Update.along(link)
                     yield CascadeRow(update.action, table, update.to_archive(row), [key])
+            if chain in self._read:
+                # Replication writes past locks and foreign keys: what came since was compared with no plan.
+                doing = f"reading rows of {link.child.name} for the quarantine found"
+                _must_be_all(doing, self._archived[chain], self._read[chain])
 
     def _rows(self, chain: _Chain) -> Iterator[tuple[Table, RowKey, StoredRow]]:
         if chain.last.action == "delete":
@@ -201,10 +205,10 @@ class SetCascade(Cascade):
         # What was archived, or else read and locked, is what is removed, and no row beside it.
         wanted = self._known(chain)
         if link.action == "delete":
-            doing = f"deleting rows of {link.child.name}"
+            doing = f"deleting rows of {link.child.name} changed"
             done = self._database.delete_dependents(self._root, chain.steps, self._keys)
         else:
-            doing = f"updating rows of {link.child.name}"
+            doing = f"updating rows of {link.child.name} changed"
             done = self._database.clear_dependents(
                 self._root, chain.steps, self._keys, link.columns, Update.along(link).to_default
             )
@@ -283,7 +287,7 @@ class KeyCascade(Cascade):
             left = self._not_deleted(update.table, reached)
             if left:
                 done = update.make(self._database, sorted(left, key=repr))
-                _must_be_all(f"updating rows of {update.table.name}", done, len(left))
+                _must_be_all(f"updating rows of {update.table.name} changed", done, len(left))
         self._delete(self._dependents.order)
 
     def apply_after(self) -> None:
@@ -296,7 +300,7 @@ class KeyCascade(Cascade):
                 ordered = sorted(keys, key=repr)
                 self._database.delete(table, ordered)
                 deleted = len(keys) - self._database.count_keys(table, ordered)
-                _must_be_all(f"deleting rows of {table.name}", deleted, len(keys))
+                _must_be_all(f"deleting rows of {table.name} changed", deleted, len(keys))
 
     def _updated(self) -> dict[Table, Reached]:
         """The rows that are changed and not deleted; one that is changed in two columns is one row."""
@@ -375,7 +379,7 @@ class KeyCascade(Cascade):
 def _must_be_all(doing: str, done: int, wanted: int) -> None:
     if done != wanted:
         raise DatabaseError(
-            f"{doing} changed {counted(done, 'row')} where {wanted:,} depend on the records. A trigger or a "
+            f"{doing} {counted(done, 'row')} where {wanted:,} depend on the records. A trigger or a "
             "row security policy interferes, or they were changed meanwhile. Run again; if it happens again, "
             "let this database user change them."
         )

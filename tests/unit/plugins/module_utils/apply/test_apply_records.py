@@ -16,7 +16,7 @@ from engine.errors import (
     CommitUnknown,
     DatabaseError,
 )
-from helpers.builders import Hindrance, Media, Site, planned, reasons, run
+from helpers.builders import TO_PHOTO, Hindrance, Media, Site, ids, planned, reasons, rules, run
 
 
 def disconnect(database: Any) -> None:
@@ -134,6 +134,34 @@ def test_rows_are_archived_before_they_are_gone(site_with_missing_file: Site) ->
     assert [(row["table"], row["action"], row["row"]["image"]) for row in archivist.kept] == [
         ("photo", "deleted", "p/gone.jpg")
     ]
+
+
+@pytest.mark.promise(7)
+def test_a_dependent_row_that_comes_after_the_others_were_compared_is_not_taken_along(
+    postgresql: Any, media: Media
+) -> None:
+    """Replication writes it, for which no foreign key is checked and no lock holds."""
+    site = Site(postgresql, media)
+    media.write("p/there.jpg")
+    site.insert("p/there.jpg", "p/gone.jpg")
+    site.database.run(
+        f"CREATE TABLE favorite (id integer PRIMARY KEY, photo_id integer NOT NULL {TO_PHOTO});"
+        "INSERT INTO favorite VALUES (1, 2)"
+    )
+
+    class Late(Archivist):
+        def archive(self, rows: Any) -> None:
+            site.database.run(
+                "SET session_replication_role = replica; INSERT INTO favorite VALUES (2, 2);"
+                "RESET session_replication_role"
+            )
+            super().archive(rows)
+
+    with planned(site.missing(dependents=rules("favorite.photo_id delete"))) as made:
+        outcome = made.apply(Late(lambda: None))
+    assert "reading rows of favorite for the quarantine found 2 rows where 1 depend" in outcome.error
+    assert "All rows of this job were rolled back, and no file was touched." in outcome.error
+    assert (ids(site, "photo"), ids(site, "favorite")) == ([1, 2], [1, 2])
 
 
 @pytest.mark.promise(2)
