@@ -201,8 +201,8 @@ options:
   keep:
     description:
       - What no job removes, whatever it finds. An entry is the path of a file
-        or a folder below O(media_root), such as V(banners), or a glob, such
-        as V(campaigns/*.jpg), which also matches a name alone (V(*.pdf));
+        or a folder below O(media_root), such as V(banners), or a glob of either,
+        such as V(campaigns/*.jpg), which also matches a name alone (V(*.pdf));
         or it is a row by its table and key, V(row:album_photo:17), as summaries
         show them. V(file:) before a path that is percent-encoded keeps that
         file whatever its name holds, such as V(file:cups/a%5B1%5D.jpg); V(encoded-row:)
@@ -550,7 +550,7 @@ options:
   exclude:
     description:
       - Globs of files and directories that are kept. A glob is compared with the name and with the
-        whole path below O(media_root).
+        whole path below O(media_root). V(**/) before it means any folder, and none.
     type: list
     elements: str
     default:

@@ -24,8 +24,8 @@ _GLOB = re.compile(rb"[*?\[]")
 class KeepList:
     """Knows by a path, or by the key of a row, whether it is listed.
 
-    A path is also listed in another spelling, and below a folder that is. Raises SiteError for a table
-    that the database does not have: a row of it would not be kept.
+    A path is also listed in another spelling, and below a folder that is, by a path or by a glob. Raises
+    SiteError for a table that the database does not have: a row of it would not be kept.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class KeepList:
         for form in _with_folders(path):
             if form in self._paths:
                 return self._paths[form] or b"."
-        name = path.rpartition(b"/")[2]
-        for pattern, entry in self._globs:
-            if pattern.match(path) or pattern.match(name):
-                return entry
+            name = form.rpartition(b"/")[2]
+            for pattern, entry in self._globs:
+                if pattern.match(form) or pattern.match(name):
+                    return entry
         return None
 
 

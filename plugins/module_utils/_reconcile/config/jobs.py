@@ -21,7 +21,7 @@ from ..errors import SiteError
 from ..media.paths import is_below
 from ..media.s3.place import bucket_place, is_in_bucket, storage_options
 from ..text import escaped, escaped_value
-from .keep import below_root, keep_of
+from .keep import below_root, globs_below_root, keep_of
 from .only import only_of
 from .options import ON_MISSING, SELECTIONS, module_options, shared_options
 from .site import AgeLimit, Column, DependentRule, Job, OrphansJob, RecordsJob, Reviewed, Site
@@ -49,10 +49,14 @@ def orphans_job(options: Mapping[str, Any]) -> OrphansJob:
         directories=_directories(values["directories"]),
         references=columns_of(values["references"]),
         age_limit=AgeLimit(values["older_than_hours"], values["age_stamp"]),
-        exclude=tuple(values["exclude"]),
+        exclude=_globs("exclude: the entry", values["exclude"]),
         derived=tuple(values["derived"]),
         candidates=None if candidates is None else absolute("candidates", candidates),
     )
+
+
+def _globs(option: str, entries: Iterable[str]) -> tuple[str, ...]:
+    return tuple(os.fsdecode(glob) for entry in entries for glob in globs_below_root(option, entry))
 
 
 def records_job(options: Mapping[str, Any]) -> RecordsJob:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from typing import Sequence
+from typing import Iterator, Sequence
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from ..errors import SiteError
@@ -46,7 +46,7 @@ def keep_of(entries: Sequence[str]) -> Keep:
     files = [entry for entry in entries if entry.startswith(_FILE)]
     paths = [entry for entry in entries if not entry.startswith((_ROW, _ENCODED_ROW, _FILE))]
     return Keep(
-        tuple(below_root("keep: the entry", path) for path in paths),
+        tuple(glob for path in paths for glob in globs_below_root("keep: the entry", path)),
         tuple(map(_row, rows)),
         tuple(map(_encoded, files)),
     )
@@ -64,6 +64,18 @@ def _encoded(entry: str) -> bytes:
     if b"\0" in path:
         raise SiteError(f"keep: the entry {entry!r} holds a NUL byte, which no path can.")
     return below_root("keep: the entry", os.fsdecode(path))
+
+
+def globs_below_root(option: str, written: str) -> Iterator[bytes]:
+    """A glob, or a path, as paths below the media root are written. Raises SiteError as ``below_root``.
+
+    Others mean by ``**/`` any number of folders: none, too.
+    """
+    glob = below_root(option, written)
+    yield glob
+    while glob.startswith(b"**/"):
+        glob = glob[len(b"**/") :]
+        yield glob
 
 
 def below_root(option: str, written: str) -> bytes:

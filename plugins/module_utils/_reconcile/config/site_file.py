@@ -241,6 +241,11 @@ def _require(
     for option in options:
         is_known = option.by_project and site.get("django")
         if option.required and not is_known and not given.get(option.name):
+            if given.get("model") and not site.get("django"):
+                raise SiteError(
+                    f"{where} has a model, whose table only the Django project knows. Describe the project "
+                    "in django of the site, or say table and file_column instead of model."
+                )
             raise SiteError(f"{where} has no {option.name}.")
 
 

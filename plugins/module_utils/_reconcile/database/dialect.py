@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 from uuid import UUID
 
+from ..errors import SiteError
 from .catalog import ColumnType, ForeignKey, Selection, Table
 
 
@@ -117,6 +118,16 @@ class Dialect(ABC):
     @abstractmethod
     def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
         """That a time column lies before the selection's cutoff; raises SiteError if it holds no time."""
+
+    @staticmethod
+    def no_time(selection: Selection) -> SiteError:
+        """The error of a time column that holds no time."""
+        name = selection.uploaded_at_column or ""
+        return SiteError(
+            f"column {selection.table.name}.{name} has the type {selection.table.columns[name].declared}, "
+            "which is no point in time. Set uploaded_at_column to the column that says when the file was "
+            "uploaded."
+        )
 
     @abstractmethod
     def is_time(self, column: ColumnType) -> bool:

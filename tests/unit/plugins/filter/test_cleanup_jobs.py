@@ -189,6 +189,10 @@ def test_null_does_not_take_the_protection_of_the_orphans_columns_away() -> None
         ([site(media_root=None)], "site 'kit' of media_cleanup_sites has no media_root"),
         ([site(tables=[])], "unknown keys: tables"),
         ([site(marcer="x", zzz=1)], "unknown keys: marcer (did you mean marker?), zzz. It may have accept, "),
+        (
+            [site(missing=[{"model": "album.Photo"}])],
+            "has a model, whose table only the Django project knows",
+        ),
         ([site(missing=[{**PHOTOS, "labels": "x"}])], "unknown options: labels (did you mean label?)"),
         (
             [site(orphans=ORPHANS, low_priority="perhaps")],

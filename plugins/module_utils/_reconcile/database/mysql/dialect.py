@@ -127,10 +127,7 @@ class MySQLDialect(Dialect):
         column = selection.table.columns[name]
         kind = type_of(column)
         if not self.is_time(column):
-            raise SiteError(
-                f"column {selection.table.name}.{name} has the type {column.declared}, which is no point in "
-                "time. Set uploaded_at_column to the column that says when the file was uploaded."
-            )
+            raise self.no_time(selection)
         cutoff = datetime.fromtimestamp(selection.cutoff, timezone.utc)
         zone = "UTC" if kind == "timestamp" else selection.time_zone or "UTC"
         # What clocks show from the cutoff on: the hour that comes twice is read as the later one.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import Any, Iterable, Sequence
 
-from ...errors import SiteError
 from ...media.paths import LONGEST_PATH
 from ..catalog import ColumnType, ForeignKey, Selection, Table
 from ..dialect import Dialect, listed_values
@@ -102,10 +101,7 @@ class PostgreSQLDialect(Dialect):
             # A date may mean the last moment of that day.
             end = f"({expression} OPERATOR(pg_catalog.+) 1)::timestamp"
             return f"{end} AT TIME ZONE %s {before}", [zone, selection.cutoff]
-        raise SiteError(
-            f"column {selection.table.name}.{name} has the type {declared}, which is no point in time. "
-            "Set uploaded_at_column to the column that says when the file was uploaded."
-        )
+        raise self.no_time(selection)
 
     def is_time(self, column: ColumnType) -> bool:
         return column.declared in ("timestamp with time zone", "timestamp without time zone", "date")

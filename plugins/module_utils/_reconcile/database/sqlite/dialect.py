@@ -51,6 +51,9 @@ class SQLiteDialect(Dialect):
         return f"{expression} IS {text_placeholder(value)}"
 
     def is_before(self, selection: Selection, expression: str) -> tuple[str, list[Any]]:
+        # Any column may hold a text, but what was declared a number holds none of Django's times.
+        if "INT" in selection.table.columns[selection.uploaded_at_column or ""].declared.upper():
+            raise self.no_time(selection)
         zone = selection.time_zone or "UTC"
         zone_of(zone)
         return f"media_cleanup_seconds({expression}, ?) < ?", [zone, selection.cutoff]

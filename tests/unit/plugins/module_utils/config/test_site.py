@@ -129,6 +129,8 @@ def test_directories_are_normalized_and_in_the_order_of_their_contents(
         ({"max_listed": -1}, "max_listed is -1"),
         ({"exclude": "*.tmp"}, r"exclude is '\*\.tmp'; it must be a list of texts"),
         ({"exclude": [""]}, "not empty"),
+        ({"exclude": ["/exports"]}, "exclude: the entry '/exports' is absolute"),
+        ({"exclude": ["../exports"]}, r"exclude: the entry '\.\./exports' holds '\.\.'"),
         ({"derived": "{dir}/{name}"}, "it must be a list of texts"),
         ({"derived": [7]}, r"derived\[0\] is 7; it must be a text that is not empty"),
         ({"accept": ["all"]}, r"accept\[0\] is 'all'; it must be one of no_references, "),

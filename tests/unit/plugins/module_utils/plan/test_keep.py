@@ -31,6 +31,11 @@ LISTED = [
     ("a.jpg", []),
     ("?.pdf", ["c.pdf", "r/d.pdf"]),
     ("r/[x].jpg", ["r/[x].jpg"]),
+    ("**/c.pdf", ["c.pdf"]),
+    ("**/p/a.jpg", ["p/a.jpg"]),
+    ("p/?", ["p/q/b.jpg"]),
+    ("[q]", ["p/q/b.jpg"]),
+    ("p*", ["p/a.jpg", "p/q/b.jpg"]),
     ("p/%61.jpg", ["p/a.jpg"]),
     (".", ["c.pdf", "p/a.jpg", "p/q/b.jpg", "r/[x].jpg", "r/d.pdf"]),
 ]

@@ -143,6 +143,19 @@ def test_excluded_files_are_not_judged(sqlite_with_orphan: Site) -> None:
     assert plan.examined["files"] == 2
 
 
+@pytest.mark.promise(9)
+@pytest.mark.parametrize(
+    "entry", ["p/x/", "./p/x", "p//x", "x/", "**/x", "**/x/", "**/p/x/**", "**/lost.jpg"]
+)
+def test_what_is_excluded_may_be_written_as_other_programs_have_it(
+    sqlite_with_orphan: Site, entry: str
+) -> None:
+    sqlite_with_orphan.media.mkdir("p/x")
+    sqlite_with_orphan.media.rename("p/lost.jpg", "p/x/lost.jpg")
+    plan, _outcome = run(sqlite_with_orphan.orphans(exclude=[entry]), check=True)
+    assert found(plan) == []
+
+
 @pytest.mark.parametrize("directory", ["gone", "p/kept.jpg", "link"])
 def test_a_listed_directory_that_is_none_ends_the_run(
     sqlite_with_orphan: Site, outside: Path, directory: str

@@ -88,6 +88,13 @@ def test_a_time_column_that_is_named_must_be_there(sqlite_with_missing_file: Sit
         run(sqlite_with_missing_file.missing(uploaded_at_column="made"))
 
 
+def test_a_time_column_that_is_named_must_be_able_to_hold_a_time(site_with_missing_file: Site) -> None:
+    site_with_missing_file.database.run("ALTER TABLE photo ADD COLUMN size integer")
+    for job in (site_with_missing_file.missing, site_with_missing_file.incomplete):
+        with pytest.raises(SiteError, match=r"photo.size has the type \w+, which is no point in time"):
+            run(job(uploaded_at_column="size"))
+
+
 def test_rows_without_an_age_cannot_be_incomplete(sqlite_with_missing_file: Site) -> None:
     sqlite_with_missing_file.database.run("ALTER TABLE photo RENAME uploaded_at TO was")
     with pytest.raises(SiteError, match="Set uploaded_at_column"):
