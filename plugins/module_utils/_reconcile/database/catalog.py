@@ -16,6 +16,8 @@ from ..errors import SiteError
 # Rows that are fetched, and keys that are sent, at a time.
 BATCH = 10_000
 
+# The schema and the name of a table.
+TableIdentity = Tuple[str, str]
 # The address of a row: the values of its key, as the database gives them.
 Key = Tuple[Any, ...]
 Keys = Sequence[Key]
@@ -60,7 +62,7 @@ class Table:
         return usual_name(self.schema, self.relation)
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def identity(self) -> TableIdentity:
         return self.schema, self.relation
 
     def equality(self, name: str) -> str:

@@ -10,15 +10,13 @@ import time
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from itertools import accumulate, chain
-from typing import Any, Callable, Collection, Iterator, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Collection, Iterator, NamedTuple, Sequence
 
 from ..config.site import Column
 from ..errors import DatabaseError, SiteError
-from .catalog import Table, usual_name
+from .catalog import Table, TableIdentity, usual_name
 from .statements import Statements
 
-# Schema and name of a table, as in ``Table.identity``.
-Identity = Tuple[str, str]
 # Bytes of a row up to which it comes as a whole; a longer one comes in pieces.
 PIECE = 48 * 1024
 # Bytes that a piece has in common with the one before: more than the longest path, however it is encoded,
@@ -33,7 +31,7 @@ LONGEST = 2 * 3600
 class SearchedTable(NamedTuple):
     """A table with rows of its own, and those of its columns that may hold text and are not listed."""
 
-    identity: Identity
+    identity: TableIdentity
     columns: tuple[str, ...]
 
     @property
@@ -44,7 +42,7 @@ class SearchedTable(NamedTuple):
 class Unsearchable(NamedTuple):
     """A table whose text this database user cannot read, why, and the statements that change it."""
 
-    identity: Identity
+    identity: TableIdentity
     reason: str
     remedy: str
     # False for tables that are not known by their names.

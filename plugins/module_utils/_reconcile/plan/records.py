@@ -18,8 +18,7 @@ from ..compare.mentions.unlisted import RowName
 from ..compare.names.references import ReferenceCheck
 from ..config.site import Column, RecordsJob
 from ..database.base import Database
-from ..database.catalog import ForeignKey, Row, Selection, Table
-from ..database.sweep import Identity
+from ..database.catalog import ForeignKey, Row, Selection, Table, TableIdentity
 from ..errors import SiteError
 from ..kept import Code, Doubt
 from ..media.derived import patterns
@@ -208,7 +207,7 @@ class DependentsFound:
         cascade: Cascade,
         most: int,
         keep: KeepList | None = None,
-        named: AbstractSet[Identity] = frozenset(),
+        named: AbstractSet[TableIdentity] = frozenset(),
     ) -> None:
         self.listed: Listed[str] = Listed(most)
         # Those of the rows that would be deleted from the ``named`` tables.
@@ -225,7 +224,9 @@ class DependentsFound:
             self._count(some)
             self._add_digests(some)
 
-    def _note_deleted(self, some: DependentRows, keep: KeepList | None, named: AbstractSet[Identity]) -> None:
+    def _note_deleted(
+        self, some: DependentRows, keep: KeepList | None, named: AbstractSet[TableIdentity]
+    ) -> None:
         if keep and keep.lists_rows:
             for key, records in some.rows:
                 if keep.lists_row(some.table, key):
@@ -374,7 +375,7 @@ def require_same_prefixes(job: RecordsJob, database: Database) -> None:
     Of a field whose storage was such a folder once, the project knows better. Raises SiteError.
     """
     project = job.site.project.columns if job.site.project else ()
-    listed: dict[tuple[Identity, str], set[str]] = {}
+    listed: dict[tuple[TableIdentity, str], set[str]] = {}
     for column in job.references:
         listed.setdefault(_place(database, column), set()).add(column.prefix)
     by_path = (rule.column for rule in job.dependents if rule.holds_path)
@@ -388,5 +389,5 @@ def require_same_prefixes(job: RecordsJob, database: Database) -> None:
             )
 
 
-def _place(database: Database, column: Column) -> tuple[Identity, str]:
+def _place(database: Database, column: Column) -> tuple[TableIdentity, str]:
     return database.table(column.table).identity, column.name

@@ -12,8 +12,8 @@ from itertools import chain
 from typing import AbstractSet, Any, Callable, Collection, Iterable, Iterator, NamedTuple, Protocol
 
 from ...database.base import Database
-from ...database.catalog import Table, usual_name
-from ...database.sweep import Identity, SearchedTable, TextBlock, Unsearchable
+from ...database.catalog import Table, TableIdentity, usual_name
+from ...database.sweep import SearchedTable, TextBlock, Unsearchable
 from ...errors import DatabaseError
 from ...media.paths import Spellings
 from ...spool import CHUNK, Spool, path_spool
@@ -32,7 +32,7 @@ _LOGS = frozenset(("django_session", "django_admin_log"))
 class Place(NamedTuple):
     """A column that was searched."""
 
-    identity: Identity
+    identity: TableIdentity
     column: str
 
     @property
@@ -75,7 +75,7 @@ class KnownColumns(Protocol):
     def excludes(self, place: Place) -> bool:
         """Whether nothing in a column is to be searched."""
 
-    def excludes_table(self, identity: Identity) -> bool:
+    def excludes_table(self, identity: TableIdentity) -> bool:
         """The same of a whole table."""
 
 
@@ -94,9 +94,9 @@ class Sweep:
         self._searched = path_spool()
         self._found: Spool[Mentioned] = Spool(tuple, Mentioned)
         self._known: list[KnownColumns] = []
-        self._told_apart: set[Identity] = set()
+        self._told_apart: set[TableIdentity] = set()
         # Tables that could not be searched.
-        self._unsearchable: dict[Identity, Unsearchable] = {}
+        self._unsearchable: dict[TableIdentity, Unsearchable] = {}
         # What the database is known by as long as nothing is written, from before the first search.
         self._mark: str | None = None
         self._rows = 0

@@ -10,15 +10,15 @@ from typing import AbstractSet, Any, Collection, Iterable, Iterator, Mapping, Na
 
 from ...config.site import Column, Site
 from ...database.base import Database
-from ...database.catalog import Table
-from ...database.sweep import Identity, Unsearchable
+from ...database.catalog import Table, TableIdentity
+from ...database.sweep import Unsearchable
 from ...errors import SiteError
 from ...kept import Code, Doubt
 from ...text import escaped, printable
 from .sweep import Mentioned, Place, Sweep
 
 # A row by its table's identity and its key.
-RowName = Tuple[Identity, Tuple[Any, ...]]
+RowName = Tuple[TableIdentity, Tuple[Any, ...]]
 NO_ROWS: AbstractSet[RowName] = frozenset()
 # Files about which it is noted what mentions them and keeps them not.
 _MOST_REMARKS = 5_000
@@ -32,8 +32,8 @@ class Known:
 
     def __init__(self, database: Database, listed: Iterable[Column], excluded: Iterable[str]) -> None:
         self._listed = {(database.table(column.table).identity, column.name) for column in listed}
-        self._columns: set[tuple[Identity, str]] = set()
-        self._tables: set[Identity] = set()
+        self._columns: set[tuple[TableIdentity, str]] = set()
+        self._tables: set[TableIdentity] = set()
         for entry in excluded:
             self._exclude(database, entry)
 
@@ -55,7 +55,7 @@ class Known:
     def excludes(self, place: Place) -> bool:
         return self.excludes_table(place.identity) or tuple(place) in self._columns
 
-    def excludes_table(self, identity: Identity) -> bool:
+    def excludes_table(self, identity: TableIdentity) -> bool:
         return identity in self._tables
 
 
@@ -193,7 +193,7 @@ class Unlisted:
         """The tables that could not be searched for the job."""
         return self._sweep.unsearchable_but(self._known) if self._has_files else []
 
-    def tables_of(self, found: Mapping[bytes, Sequence[Mentioned]]) -> frozenset[Identity]:
+    def tables_of(self, found: Mapping[bytes, Sequence[Mentioned]]) -> frozenset[TableIdentity]:
         """The tables whose rows are told apart in these mentions."""
         return frozenset(
             self._place(mentioned).identity for some in found.values() for mentioned in some if mentioned.rows
@@ -236,7 +236,7 @@ class RecordMentions:
         self._found: Mapping[bytes, Sequence[Mentioned]] = {}
         self._going: AbstractSet[RowName] = NO_ROWS
         # The tables some of whose rows mention a file, where rows of theirs may be deleted.
-        self.tables: AbstractSet[Identity] = frozenset()
+        self.tables: AbstractSet[TableIdentity] = frozenset()
 
     def of(self, files: Mapping[Any, Sequence[bytes]]) -> None:
         """Go on to other records, each with its files."""

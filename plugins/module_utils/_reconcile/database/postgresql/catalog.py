@@ -7,14 +7,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Iterable, Iterator, Sequence, Tuple
+from typing import Any, Iterable, Iterator, Sequence
 
 from ...errors import SiteError
 from ..base import Database
-from ..catalog import ColumnType, ForeignKey, Table
-
-# Schema and name.
-Identity = Tuple[str, str]
+from ..catalog import ColumnType, ForeignKey, Table, TableIdentity
 
 # The equality of a type's default operator class, which only a superuser can make; NULL for the system's.
 EQUALITY = (
@@ -84,8 +81,8 @@ class Hierarchy:
     """The tables that stand above or below others, as ``HIERARCHY`` selects them; it knows no others."""
 
     def __init__(self, rows: Iterable[Any]) -> None:
-        self._oids: dict[Identity, int] = {}
-        self._names: dict[int, Identity] = {}
+        self._oids: dict[TableIdentity, int] = {}
+        self._names: dict[int, TableIdentity] = {}
         self._below: dict[int, list[int]] = {}
         self._above: dict[int, list[int]] = {}
         self._partitioned: set[int] = set()
@@ -101,7 +98,7 @@ class Hierarchy:
             if is_partitioned:
                 self._partitioned.add(parent)
 
-    def relatives(self, table: Identity) -> frozenset[Identity]:
+    def relatives(self, table: TableIdentity) -> frozenset[TableIdentity]:
         """The tables below and above a table."""
         oid = self._oids.get(table)
         if oid is None:
@@ -109,18 +106,18 @@ class Hierarchy:
         found = {*_reached(self._below, oid), *_reached(self._above, oid)}
         return frozenset(self._names[each] for each in found)
 
-    def is_partitioned(self, table: Identity) -> bool:
+    def is_partitioned(self, table: TableIdentity) -> bool:
         """Whether a table has partitions."""
         return self._oids.get(table) in self._partitioned
 
-    def heirs(self, table: Identity) -> list[Identity]:
+    def heirs(self, table: TableIdentity) -> list[TableIdentity]:
         """The tables that inherit from a table and may have columns of their own; partitions have none."""
         oid = self._oids.get(table)
         if oid is None or oid in self._partitioned:
             return []
         return [self._names[each] for each in dict.fromkeys(_reached(self._below, oid))]
 
-    def bound_by(self, table: Identity) -> tuple[int, ...]:
+    def bound_by(self, table: TableIdentity) -> tuple[int, ...]:
         """The tables in which the rows lie that a foreign key of a table binds; () where there is but one.
 
         Partitions share the keys of their table, and tables that inherit do not.

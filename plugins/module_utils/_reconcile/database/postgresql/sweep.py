@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import Sequence
 
-from ..catalog import Table
+from ..catalog import Table, TableIdentity
 from ..sweep import (
     LONGEST,
     OVERLAP,
@@ -23,7 +23,7 @@ from ..sweep import (
     Unsearchable,
     as_text,
 )
-from .catalog import Identity, PostgreSQLCatalog
+from .catalog import PostgreSQLCatalog
 from .dialect import PostgreSQLDialect, unescaped
 from .settled import SettledConnection
 
@@ -82,8 +82,8 @@ class PostgreSQLSweep(PostgreSQLCatalog):
         with self._doing("reading which columns hold text"):
             rows = self._all(_TEXT_COLUMNS, [])
             user = self.dialect.quote(self._first("SELECT current_user::text", [])[0]).replace("%%", "%")
-        found: dict[Identity, list[str]] = {}
-        unsearchable: dict[Identity, Unsearchable] = {}
+        found: dict[TableIdentity, list[str]] = {}
+        unsearchable: dict[TableIdentity, Unsearchable] = {}
         for schema, relation, column, may_use, may_read, is_secured in rows:
             identity = (schema, relation)
             found.setdefault(identity, []).append(column)
@@ -100,7 +100,7 @@ class PostgreSQLSweep(PostgreSQLCatalog):
         ]
         return SearchedColumns(tables, list(unsearchable.values()))
 
-    def _forbidden(self, identity: Identity, may_use: bool, may_read: bool, user: str) -> Unsearchable:
+    def _forbidden(self, identity: TableIdentity, may_use: bool, may_read: bool, user: str) -> Unsearchable:
         grants = [
             f"GRANT USAGE ON SCHEMA {self.dialect.quote(identity[0])} TO {user};",
             f"GRANT SELECT ON {self.dialect.qualified(*identity)} TO {user};",

@@ -13,12 +13,12 @@ known, the record is kept: nothing is removed on a guess.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Sequence
 
 from ...config.options import SET_VALUE
 from ...config.site import Column, DependentRule, RecordsJob
 from ...database.base import Database
-from ...database.catalog import ForeignKey, Table, usual_name
+from ...database.catalog import ForeignKey, Table, TableIdentity, usual_name
 from ...errors import SiteError
 from ...kept import Code
 from .link import (
@@ -32,15 +32,17 @@ from .link import (
     Replacement,
 )
 from .parents import Parents, upwards
-from .rules import key_without_constraint, possible_action, require_key, why_kept, with_table
+from .rules import (
+    changed_columns,
+    key_without_constraint,
+    of_database,
+    possible_action,
+    require_key,
+    require_nullable,
+    why_kept,
+    with_table,
+)
 from .update import replacement_of
-
-_BY_DATABASE = {
-    "CASCADE": "delete",
-    "SET NULL": "set_null",
-    "SET DEFAULT": "set_default",
-    "RESTRICT": "restrict",
-}
 
 
 class Dependents:
@@ -155,39 +157,35 @@ class Dependents:
 
     def _link(self, key: ForeignKey, parent: Table, database: Database) -> Link:
         child = database.table(f"{key.schema}.{key.table}")
-        nullable = tuple(name for name in key.columns if child.columns[name].nullable)
-        action = _BY_DATABASE.get(key.on_delete, UNDECLARED)
-        if action == UNDECLARED and self._only_joins(child):
-            action = "delete"
-        is_one_thing = self.parents.is_one_thing(key, child)
-        if is_one_thing:
-            action = "delete"
-        said = [self._rules.get((child.identity, name)) for name in key.columns]
-        replacement = None
-        for rule in filter(None, said):
+        rules = [self._rules[name] for name in _columns_of(key) if name in self._rules]
+        action, replacement = self._action_without_rule(key, child), None
+        for rule in rules:
             action, replacement = self._action(rule, key, child, database)
-        # Only a deletion that somebody declared says that the row attaches the record to nothing.
-        is_declared = any(rule and not rule.is_implied for rule in said)
-        if action != "delete" or not (is_one_thing or is_declared):
+        if action != "delete" or not self._attaches_nothing(key, child, rules):
             action = self._unless_attached(action, parent, f"{child.name}.{key.columns[0]}")
-        if action != _BY_DATABASE.get(key.on_delete):
+        if action != of_database(key):
             # What the database does is about the rows that it binds; other rules are about all rows.
             key = replace(key, own_tables=())
         action = self._unless_triggered(action, child, database)
-        if action == "set_null" and not nullable:
-            raise SiteError(
-                f"dependents: {child.name}.{', '.join(key.columns)} cannot be set to NULL, the table "
-                "forbids it. Choose delete or restrict."
-            )
-        if action in UPDATING:
-            require_key(child, ", ".join(key.columns))
-        columns = nullable if action == "set_null" else key.columns
-        if action == _BY_DATABASE.get(key.on_delete):
-            columns = key.set_columns or columns
-        name, why = next(((rule.name, why_kept(rule, child)) for rule in said if rule), ("", ""))
+        columns = changed_columns(key, child, action)
+        name, why = next(((rule.name, why_kept(rule, child)) for rule in rules), ("", ""))
         return Link(
             parent, child, columns, action, foreign_key=key, name=name, why=why, replacement=replacement
         )
+
+    def _action_without_rule(self, key: ForeignKey, child: Table) -> str:
+        """What becomes of rows for which neither the user nor the project has a rule."""
+        if self.parents.is_one_thing(key, child):
+            return "delete"
+        action = of_database(key) or UNDECLARED
+        return "delete" if action == UNDECLARED and self._only_joins(child) else action
+
+    def _attaches_nothing(self, key: ForeignKey, child: Table, rules: Sequence[DependentRule]) -> bool:
+        """Whether rows that are deleted with a record do not mean that it was attached to something.
+
+        Only a deletion that the user declared says so, or a row that is a part of the same thing.
+        """
+        return self.parents.is_one_thing(key, child) or any(not rule.is_implied for rule in rules)
 
     @staticmethod
     def _action(
@@ -228,15 +226,12 @@ class Dependents:
     def _add_unconstrained(self, rule: DependentRule, database: Database) -> bool:
         """Add the link of such a rule; False where its target is no table from which rows are deleted."""
         child = database.table(rule.column.table)
-        column = database.column(child, rule.column.name)
+        database.column(child, rule.column.name)
         target = database.table(rule.target) if rule.target else self.root
         if target not in self._links:
             return False
-        if rule.action == "set_null" and not column.nullable and not rule.holds_path:
-            raise SiteError(
-                f"dependents: {rule.column} cannot be set to NULL, the table forbids it. "
-                "Choose delete or restrict."
-            )
+        if rule.action == "set_null" and not rule.holds_path:
+            require_nullable(child, (rule.column.name,))
         key = key_without_constraint(rule, child, target, database)
         action, replacement = self._action(rule, key, child, database)
         if action in UPDATING:
@@ -400,5 +395,5 @@ def _target(key: ForeignKey) -> tuple[str, str]:
     return key.target_schema, key.target_table
 
 
-def _columns_of(key: ForeignKey) -> set[tuple[tuple[str, str], str]]:
-    return {((key.schema, key.table), name) for name in key.columns}
+def _columns_of(key: ForeignKey) -> list[tuple[TableIdentity, str]]:
+    return [((key.schema, key.table), name) for name in key.columns]

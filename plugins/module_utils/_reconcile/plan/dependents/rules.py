@@ -6,15 +6,21 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Iterator
+from typing import Iterable, Iterator, Sequence
 
 from ...config.options import SET_CALLABLE, SET_VALUE, TREE_MODEL
 from ...config.site import DependentRule
 from ...database.base import Database
 from ...database.catalog import ForeignKey, Table
 from ...errors import SiteError
-from .link import unconstrained
+from .link import UPDATING, unconstrained
 
+_BY_DATABASE = {
+    "CASCADE": "delete",
+    "SET NULL": "set_null",
+    "SET DEFAULT": "set_default",
+    "RESTRICT": "restrict",
+}
 _KEEPING = ("restrict", SET_CALLABLE, TREE_MODEL)
 
 
@@ -24,6 +30,11 @@ def with_table(rules: Iterable[DependentRule], database: Database) -> Iterator[D
         tables = [rule.column.table, *([rule.target] if rule.target else [])]
         if not rule.is_implied or all(map(database.has_table, tables)):
             yield rule
+
+
+def of_database(key: ForeignKey) -> str | None:
+    """The action that the database itself enforces for a foreign key; None where it only refuses."""
+    return _BY_DATABASE.get(key.on_delete)
 
 
 def possible_action(rule: DependentRule, table: Table) -> str:
@@ -76,3 +87,25 @@ def require_key(table: Table, column: str) -> None:
             f"dependents: {table.name} has no primary key, so a row of it that is set to NULL could "
             f"not be restored. Choose delete or restrict for {table.name}.{column}."
         )
+
+
+def require_nullable(table: Table, columns: Sequence[str]) -> None:
+    """Raise SiteError where none of the columns can be NULL."""
+    if not any(table.columns[name].nullable for name in columns):
+        raise SiteError(
+            f"dependents: {table.name}.{', '.join(columns)} cannot be set to NULL, the table forbids it. "
+            "Choose delete or restrict."
+        )
+
+
+def changed_columns(key: ForeignKey, table: Table, action: str) -> tuple[str, ...]:
+    """The columns of a foreign key that an action changes. Raises SiteError where it cannot be done."""
+    if action == "set_null":
+        require_nullable(table, key.columns)
+    if action in UPDATING:
+        require_key(table, ", ".join(key.columns))
+    if action == of_database(key) and key.set_columns:
+        return key.set_columns
+    if action == "set_null":
+        return tuple(name for name in key.columns if table.columns[name].nullable)
+    return key.columns
