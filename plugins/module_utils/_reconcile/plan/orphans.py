@@ -101,7 +101,7 @@ class OrphansPlanner(Planner):
         self.older_database = OlderDatabase(self.store, self.database, job.references, self.check.spellings)
         self.without_file = path_spool()
         # What the listing and the references have left, in the order of the listing.
-        self.seen = seen_files()
+        self.seen = seen_files(_FEW)
         self.links = FileLinks()
         self.names: OtherNames | None = None
         self.listed = 0
@@ -126,9 +126,8 @@ class OrphansPlanner(Planner):
     def finish(self) -> Plan:
         self.likely_derived.learn(self.seen)
         orphans = map(_orphan, self._folders().left(self.likely_derived.left(self._not_mentioned())))
-        for some in in_chunks(orphans):
-            for orphan in self.confirmed(self.approved(self._not_moved(some))):
-                self._add(orphan)
+        for orphan in self.confirmed(self.approved(self._not_moved(orphans))):
+            self._add(orphan)
         self._complete()
         return self.plan
 
@@ -315,7 +314,7 @@ class OrphansPlanner(Planner):
     def _not_mentioned(self) -> Iterator[Seen]:
         """Keep candidates that an unlisted column mentions. They count as files of their folder without a
         reference: a mention says nothing of the files beside it."""
-        for some in self.seen.chunks():
+        for some in in_chunks(iter(self.seen)):
             doubts = self._mentioned([file for file in some if file.state])
             for file in some:
                 doubt = doubts.get(file.path)
@@ -342,19 +341,20 @@ class OrphansPlanner(Planner):
             self.names.read_listed(files, self.store.links)
         return self.names
 
-    def _not_moved(self, orphans: list[Orphan]) -> Iterator[Orphan]:
+    def _not_moved(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
         """Keep what may be the file that a record is missing."""
         if self.site.enabled("include_likely_moves") or not self._may_have_lost_files():
             yield from orphans
             return
-        sizes = {orphan.path: orphan.state.size for orphan in orphans}
-        moved = MoveSearch(self.store, self.database, self.job.references).lost_references(sizes)
-        for orphan in orphans:
-            lost = moved.get(orphan.path)
-            if lost is None:
-                yield orphan
-            else:
-                self.plan.keep(orphan.path, Code.LIKELY_MOVE, _moved_from(lost), lost.path)
+        search = MoveSearch(self.store, self.database, self.job.references)
+        for some in in_chunks(orphans):
+            moved = search.lost_references({orphan.path: orphan.state.size for orphan in some})
+            for orphan in some:
+                lost = moved.get(orphan.path)
+                if lost is None:
+                    yield orphan
+                else:
+                    self.plan.keep(orphan.path, Code.LIKELY_MOVE, _moved_from(lost), lost.path)
 
     def _may_have_lost_files(self) -> bool:
         """Whether there are more references than files with a reference; spares a search if not."""
