@@ -85,31 +85,31 @@ class Mentions:
         self._by_path = lru_cache(maxsize=100)(partial(_folded_paths, self._named, self._bare))
 
     def in_block(
-        self, block: TextBlock, told: Sequence[set[str]] = ()
+        self, block: TextBlock, reported: Sequence[set[str]] = ()
     ) -> Iterator[tuple[TextRow, int, Mention]]:
         """Yield the mentions in some rows, each with its row and the number of its column.
 
-        All texts are searched as one, which is several times faster than one by one. ``told`` is for as
+        All texts are searched as one, which is several times faster than one by one. ``reported`` is for as
         many columns as the rows have: where a name that many candidates have is mentioned alone, they are
         yielded once for each column.
         """
         rows = block.at([*self._anchors.places(block.written)])
         for row in chain(rows, self._at_the_root(block)):
             for column, text in enumerate(row.texts):
-                for mention in self.in_text(text, told[column] if told else None) if text else ():
+                for mention in self.in_text(text, reported[column] if reported else None) if text else ():
                     yield row, column, mention
 
-    def in_text(self, text: str, told: set[str] | None = None) -> Iterator[Mention]:
+    def in_text(self, text: str, reported: set[str] | None = None) -> Iterator[Mention]:
         """Yield the mentions in a text; a file that is mentioned several times comes as often."""
-        yield from self._as_written(text, told)
+        yield from self._as_written(text, reported)
         if next(hidden_places(bytewise(text)), None) is not None:
             for reading in readings(text):
-                yield from self._as_written(reading, told)
+                yield from self._as_written(reading, reported)
         if self._bare:
             for reading in readings(text):
                 yield from self._without_extension(reading)
 
-    def _as_written(self, text: str, told: set[str] | None) -> Iterator[Mention]:
+    def _as_written(self, text: str, reported: set[str] | None) -> Iterator[Mention]:
         """The mentions of candidates with an extension, where the extension is written as it is."""
         for end in self._anchors.ends(text):
             start = max(0, end - self._before_end)
@@ -117,7 +117,7 @@ class Mentions:
             strong, names = self._before(text[start:end], is_whole)
             for path in strong:
                 yield Mention(path, True, _shown(text[start:end]))
-            for path in self._not_told(names, told):
+            for path in self._not_reported(names, reported):
                 if path not in strong:
                     yield Mention(path, False, _shown(text[start:end]))
 
@@ -139,14 +139,14 @@ class Mentions:
                         names[plain[start:]] = None
         return paths, names
 
-    def _not_told(self, names: Iterable[str], told: set[str] | None) -> Iterator[bytes]:
-        """All candidates of some names, except those of which it was told that there are many."""
+    def _not_reported(self, names: Iterable[str], reported: set[str] | None) -> Iterator[bytes]:
+        """All candidates of some names, without those that many have and that were reported before."""
         for name in names:
             paths = _all(self._named[name])
-            if told is None or len(paths) <= _FEW or name not in told:
+            if reported is None or len(paths) <= _FEW or name not in reported:
                 yield from paths
-            if told is not None:
-                told.add(name)
+            if reported is not None:
+                reported.add(name)
 
     def _without_extension(self, text: str) -> Iterator[Mention]:
         """The mentions of candidates without an extension: by their whole path, behind a slash."""

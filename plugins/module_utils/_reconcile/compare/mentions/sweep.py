@@ -20,7 +20,7 @@ from ...spool import CHUNK, Spool, path_spool
 from .decoding import folded_path
 from .search import CANDIDATES_AT_ONCE, Mention, Mentions
 
-# Rows that mention one file in one column and are told apart; if there are more, the file is kept.
+# Rows that mention one file in one column, up to which their keys are kept; with more, the file is kept.
 MOST_ROWS = 100
 # Seconds that one search may take: what has not ended then is incomplete. 1 GB of text takes some seconds.
 LIMIT_SECONDS = 2 * 3600
@@ -54,7 +54,7 @@ class Mentioned(NamedTuple):
     """A file that a column mentions: by its whole path, or by its name alone.
 
     ``rows`` are the keys of the rows that do, where rows of that table may be deleted by the jobs; it is
-    empty where the rows are not told apart. ``is_whole`` says that each of these values is a path only, and
+    empty where the keys of rows are not read. ``is_whole`` says that each of these values is a path only, and
     ``is_reference`` that nothing is mentioned beside what a listed column is compared by.
     """
 
@@ -94,7 +94,7 @@ class Sweep:
         self._searched = path_spool()
         self._found: Spool[Mentioned] = Spool(tuple, Mentioned)
         self._known: list[KnownColumns] = []
-        self._told_apart: set[TableIdentity] = set()
+        self._with_keys: set[TableIdentity] = set()
         # Tables that could not be searched.
         self._unsearchable: dict[TableIdentity, Unsearchable] = {}
         # What the database is known by as long as nothing is written, from before the first search.
@@ -113,11 +113,11 @@ class Sweep:
         before = len(self._pending)
         self._pending.extend(paths)
         self._known.append(known)
-        self._told_apart.update(table.identity for table in deletes_from)
+        self._with_keys.update(table.identity for table in deletes_from)
         return len(self._pending) > before
 
     def found(self, paths: Collection[bytes]) -> Iterator[Mentioned]:
-        """Where some files are mentioned. Nobody is told that a file was searched for that was not."""
+        """Where some files are mentioned. Searches now for those that were not searched for before."""
         wanted = set(paths)
         late = self.not_searched(wanted)
         if late:
@@ -188,16 +188,16 @@ class Sweep:
         first = len(self.places)
         self.places += [Place(table.identity, name) for name in table.columns]
         found = [self._collected(place) for place in self.places[first:]]
-        is_told_apart = table.identity in self._told_apart
-        told: list[set[str]] = [] if is_told_apart else [set() for _column in table.columns]
+        with_keys = table.identity in self._with_keys
+        reported: list[set[str]] = [] if with_keys else [set() for _column in table.columns]
 
         def search(block: TextBlock) -> None:
-            for row, column, mention in mentions.in_block(block, told):
+            for row, column, mention in mentions.in_block(block, reported):
                 found[column].add(mention, row.texts[column] or "", row.key)
             self._show(len(block))
 
         try:
-            self.database.read_texts(table, search, is_told_apart, until)
+            self.database.read_texts(table, search, with_keys, until)
         except DatabaseError as error:
             self._unsearchable[table.identity] = Unsearchable(table.identity, str(error), "")
         return chain.from_iterable(some.mentioned(first + column) for column, some in enumerate(found))
@@ -225,7 +225,7 @@ class _Collected:
         self._keys: dict[bytes, set[tuple[Any, ...]]] = {}
 
     def add(self, mention: Mention, text: str, key: tuple[Any, ...]) -> None:
-        """Hear of a mention in a text, and of the key of its row, if rows are told apart."""
+        """Add a mention in a text, with the key of its row, or () where keys are not read."""
         bits = self._bits.get(mention.path, 0)
         if mention.text != text.strip():
             bits |= _AMONG_OTHERS
@@ -241,7 +241,7 @@ class _Collected:
     def mentioned(self, place: int) -> Iterator[Mentioned]:
         for path, bits in self._bits.items():
             keys = self._keys.get(path, ())
-            # One too many, and they are no longer told apart.
+            # One too many, and none of them counts.
             rows = tuple(keys) if len(keys) <= MOST_ROWS else ()
             yield Mentioned(
                 path, place, bool(bits & _STRONG), not bits & _AMONG_OTHERS, not bits & _BESIDE, rows

@@ -194,7 +194,7 @@ class Unlisted:
         return self._sweep.unsearchable_but(self._known) if self._has_files else []
 
     def tables_of(self, found: Mapping[bytes, Sequence[Mentioned]]) -> frozenset[TableIdentity]:
-        """The tables whose rows are told apart in these mentions."""
+        """The tables of which these mentions have the keys of rows."""
         return frozenset(
             self._place(mentioned).identity for some in found.values() for mentioned in some if mentioned.rows
         )

@@ -154,7 +154,7 @@ def test_many_candidates_of_one_name_are_yielded_once_for_each_column() -> None:
     many = [b"%d/image.jpg" % number for number in range(100)]
     mentions = Mentions([*many, b"1/other.jpg"], SPELLINGS)
     rows = [(b"x/image.jpg x/other.jpg", b"image.jpg"), (b"/m/7/image.jpg", b"x")] * 25
-    found = list(mentions.in_block(Rows(rows, 0, 2), told=[set(), set()]))
+    found = list(mentions.in_block(Rows(rows, 0, 2), reported=[set(), set()]))
     weak = [(column, mention.path) for _row, column, mention in found if not mention.is_strong]
     assert sorted(set(weak)) == sorted(
         [(0, path) for path in [*many, b"1/other.jpg"]] + [(1, path) for path in many]
