@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What is open, and is closed at the end of a ``with``."""
+"""The base class of what is opened and is closed at the end of a ``with``."""
 
 from __future__ import annotations
 

@@ -2,4 +2,4 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The engine as a zip archive: its import from one, and how one is made."""
+"""The engine as a zip archive: how one is made, and how the engine is imported from one."""

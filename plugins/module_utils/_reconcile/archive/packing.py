@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The engine as a zip archive, for a process that works with it."""
+"""Makes a zip archive of the engine, from which a process imports it."""
 
 from __future__ import annotations
 

@@ -2,4 +2,4 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The command media-cleanup."""
+"""The command media-cleanup: ``main`` reads the command line, and each subcommand has a file."""

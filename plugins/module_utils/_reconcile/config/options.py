@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The table of all options: one row an option.
+"""The table of all options, one row for each.
 
 From it follow the modules' argument specs, the keys that the description of a site may have, the
 defaults, the flags of the command, and, by ``make generate``, the documentation of the modules and

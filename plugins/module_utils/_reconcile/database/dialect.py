@@ -91,7 +91,7 @@ class Dialect(ABC):
     def exact(self, expression: str, column: ColumnType | None) -> str:
         """A value in the form in which Python reads and writes it unchanged.
 
-        An address that stands in for a key has no column.
+        An address that is used in place of a key has no column.
         """
 
     def as_text(self, expression: str) -> str:
@@ -141,7 +141,7 @@ class Dialect(ABC):
         )
 
     def is_by_key(self, link: ForeignKey, target: Table) -> bool:
-        """Whether keys of rows that exist tell which rows reference them, without a look at these rows."""
+        """Whether the keys of existing rows are enough to find which rows reference them."""
         return False
 
     @abstractmethod
@@ -184,7 +184,7 @@ class Dialect(ABC):
     # Keys.
 
     def key_types(self, table: Table) -> list[str]:
-        """The types of a table's key columns, or of the row addresses that stand in for them."""
+        """The types of a table's key columns, or of the row addresses that are used in their place."""
         return [
             table.columns[name].declared if name in table.columns else self.address_type(name)
             for name in table.key

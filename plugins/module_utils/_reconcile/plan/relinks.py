@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Which records are pointed at the file that was moved, where it is certain enough which one that is."""
+"""The plan of relinks: which records are pointed at the file that theirs was moved to."""
 
 from __future__ import annotations
 

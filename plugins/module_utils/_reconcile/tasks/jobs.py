@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The jobs ``orphans``, ``incomplete`` and ``missing``."""
+"""The tasks that run a job: ``orphans``, ``incomplete`` or ``missing``."""
 
 from __future__ import annotations
 

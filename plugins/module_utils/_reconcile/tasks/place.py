@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Which database and which media store a site has, and nothing of what is in them."""
+"""The task that only asks which database and which media store a site has."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What an error of the system says of a path."""
+"""Maps an error of the operating system to what it says of a path."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, Django Media Cleanup contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Makes of the paths in a bucket what a walk of a disk yields: runs of names, directory by directory."""
+"""Groups the paths in a bucket as a walk of a disk yields them: runs of names, directory by directory."""
 
 from __future__ import annotations
 
