@@ -27,6 +27,7 @@ from .archive.packing import PACKAGE, write_engine
 from .config.trust.paths import ROOT
 from .config.trust.site_user import Worker
 from .errors import NOT_UNDONE, CleanupError, Exit, SiteError
+from .system.keyring import leave_session_keyring
 from .system.libc import libc_function
 from .text import printable
 
@@ -147,6 +148,8 @@ def _becoming(worker: Worker) -> Callable[[], None]:
 
     def become() -> None:
         if os.geteuid() == ROOT and worker.uid != ROOT:
+            # Who has root's session keyring may read the keys in there, such as Kerberos tickets.
+            leave_session_keyring()
             os.initgroups(worker.user, worker.gid)
             os.setresgid(worker.gid, worker.gid, worker.gid)
             os.setresuid(worker.uid, worker.uid, worker.uid)

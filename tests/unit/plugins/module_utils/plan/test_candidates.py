@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import SiteError
+from engine.plan import candidates as planner
 from engine.run import run_all
 from helpers.builders import TREES, Media, Site, found, guards, planned, run
 from helpers.clock import let_clock_tick
@@ -296,6 +297,20 @@ def test_a_few_candidates_of_a_folder_are_judged_by_all_that_is_in_it(
     # In another spelling than a listing has it, it is not next to the candidates.
     sqlite_site.insert("/media/p/banners/00.jpg")
     assert len(found(run(job, check=True)[0])) == 4
+
+
+@pytest.mark.promise("guards")
+def test_where_the_first_files_of_a_folder_do_not_count_the_others_may(
+    sqlite_site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "LOOKED_AT", 3)
+    filled(sqlite_site)
+    sqlite_site.media.write("p/small/1.jpg", *(f"p/small/thumbs/{number}.jpg" for number in range(5)))
+    listed = write_list(tmp_path, ["p/small/1.jpg"])
+    plan, _outcome = run(
+        sqlite_site.orphans(candidates=listed, derived=["{dir}/thumbs/{stem}.jpg"]), check=True
+    )
+    assert codes(plan) == {b"p/small": "unreferenced_folder"}
 
 
 @pytest.mark.promise(7)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Copyright: (c) 2026, Django Media Cleanup contributors
+
+"""Root's session keyring: whoever has it can read the keys in there, such as Kerberos tickets."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from engine import process
+from engine.config.trust.site_user import Worker
+from engine.system import keyring
+from helpers.checkout import REPOSITORY
+from helpers.users import NOBODY, give, needs_root, open_folder, python_for_everybody
+
+pytestmark = [needs_root, pytest.mark.promise(15)]
+
+SESSION_KEYRING = -3
+ADD_KEY = {"x86_64": 248, "aarch64": 217}.get(os.uname().machine)
+# Reads the key by its number, which the kernel allows to whoever has the keyring that it is in.
+READ = """\
+import ctypes, json, sys
+found = ctypes.create_string_buffer(20)
+ctypes.CDLL(None).syscall({keyctl}, 11, {key}, found, 20)
+print(json.dumps(["result", found.value.decode()]))
+"""
+
+
+@pytest.fixture
+def program() -> Iterator[Path]:
+    """What the site's user runs, where this process has a secret in a session keyring of its own."""
+    if ADD_KEY is None or keyring.KEYCTL is None or not keyring.leave_session_keyring():
+        pytest.skip("the kernel has no keys here, or their calls are not known")
+    key = ctypes.CDLL(None).syscall(ADD_KEY, b"user", b"ticket", b"secret", 6, SESSION_KEYRING)
+    read = READ.format(keyctl=keyring.KEYCTL, key=key)
+    with open_folder() as folder:
+        found = folder / "python"
+        found.write_text(f"#!{python_for_everybody()} -I\n{read}")
+        found.chmod(0o755)
+        give(folder)
+        assert "secret" in subprocess.run([found], capture_output=True, text=True, check=True).stdout
+        yield found
+
+
+def test_the_sites_process_has_no_key_of_root(program: Path) -> None:
+    entry = pwd.getpwuid(NOBODY)
+    worker = Worker(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, str(program), False)
+    assert process.run(worker, "work", {}, lambda _kind, _content: None) == ""
+
+
+def test_what_the_role_lets_a_user_run_has_none_either(program: Path) -> None:
+    line = [sys.executable, "-I", REPOSITORY / "roles/media_cleanup/files/as_user.py", "nobody", program]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert "secret" not in done.stdout
