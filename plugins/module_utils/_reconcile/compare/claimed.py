@@ -18,10 +18,12 @@ from ..database.base import Database
 from ..media.paths import no_path
 from ..media.store import MediaStore
 from ..media.walk import exclusion, is_excluded
-from ..text import escaped
+from ..text import counted, escaped
 
 # Folders that one column may show: more are hardly folders of the field, but of users or of days.
 MOST_FOLDERS = 1000
+# Folders that a note names.
+MOST_NAMED = 5
 
 
 def judged_folders(
@@ -54,6 +56,18 @@ def claimed_folders(
     there = {folder for folder in folders if not store.check(folder).is_absent}
     outer = [one for one in there if not any(one.startswith(other + b"/") for other in there)]
     return tuple(sorted(outer, key=lambda path: path + b"/")), notes
+
+
+def none_there(job: OrphansJob, judged: Sequence[bytes], references: int) -> Iterator[str]:
+    """A note where the database references files, and there is none of the folders that fields write to."""
+    if job.claims is None or judged or not job.directories or not references:
+        return
+    folders = ", ".join(map(escaped, job.directories[:MOST_NAMED]))
+    yield (
+        f"none of the folders that the project writes to ({folders}) is there, and the database holds "
+        f"{counted(references, 'reference')}, so nothing was judged: MEDIA_ROOT, or media_root of the site, "
+        "is hardly that of the running site. Correct it, or the settings and environment that say it"
+    )
 
 
 def described_folders(

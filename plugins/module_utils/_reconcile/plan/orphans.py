@@ -14,7 +14,7 @@ from itertools import chain
 from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.age import AgeCheck
-from ..compare.claimed import judged_folders, unclaimed_folders
+from ..compare.claimed import judged_folders, none_there, unclaimed_folders
 from ..compare.likely_derived import Guess, LikelyDerived
 from ..compare.mentions.derived import with_mentioned
 from ..compare.mentions.links import FileLinks
@@ -370,6 +370,7 @@ class OrphansPlanner(Planner):
 
     def _complete(self) -> None:
         self.plan.warnings += self.likely_derived.notes()
+        self.plan.warnings += none_there(self.job, self.directories, self.plan.examined["references"])
         self._report_what_left_the_plan()
         self._report_unclaimed()
         # The store may have been listed twice.

@@ -110,6 +110,13 @@ def _require_own(project: Project) -> None:
 
 
 def _not_started(project: Project, error: OSError | ValueError) -> SiteError:
+    if os.path.isdir(project.python):
+        inside = os.path.join(project.python, "bin", "python")
+        hint = f"Set python of django to an interpreter, such as '{inside}'."
+        return Failure(project).error(f"'{project.python}' is a folder", hint)
+    if not os.path.isdir(project.directory):
+        hint = "Set project of django to the folder that has manage.py."
+        return Failure(project).error(f"'{project.directory}' is no folder", hint)
     reason = error.strerror if isinstance(error, OSError) else "a NUL byte is in its environment"
     return Failure(project).error(f"the interpreter could not be started there: {reason}")
 

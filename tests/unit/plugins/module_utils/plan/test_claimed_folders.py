@@ -37,6 +37,18 @@ def test_a_folder_that_is_not_there_yet_is_none(site: Site) -> None:
     assert "a note" in plan.warnings
 
 
+def test_references_without_any_folder_of_theirs_are_noted(site: Site) -> None:
+    """As under a MEDIA_ROOT that is one level off: nothing is judged, and somebody has to know it."""
+    site.media.write("media/photos/a.jpg", "media/photos/orphan.jpg")
+    plan, _outcome = run(orphans(site, "photos", "videos"))
+    assert not [note for note in plan.warnings if "is there" in note]
+    site.insert("photos/a.jpg")
+    plan, _outcome = run(orphans(site, "photos", "videos"))
+    [note] = [note for note in plan.warnings if "is there" in note]
+    assert "photos, videos" in note
+    assert "1 reference" in note
+
+
 @pytest.mark.promise(14)
 def test_what_no_field_claims_is_reported_and_kept(site: Site) -> None:
     site.media.write("users/new/orphan.jpg", "users/old/b.jpg", "static/c.css", ".thumbs/d.jpg", "e.jpg")

@@ -115,6 +115,15 @@ def test_an_interpreter_that_is_not_there_is_reported(tmp_path: Path) -> None:
         asked(tmp_path, python="nowhere/python")
 
 
+def test_a_folder_for_the_interpreter_and_a_file_for_the_project_are_reported(tmp_path: Path) -> None:
+    write_project(tmp_path)
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    with pytest.raises(SiteError, match=r"venv' is a folder.*such as '.*/venv/bin/python'"):
+        asked(tmp_path, python="venv")
+    with pytest.raises(SiteError, match=r"manage.py' is no folder"):
+        asked(tmp_path / "manage.py", python=PYTHON)
+
+
 @pytest.mark.promise(12)
 @pytest.mark.parametrize(
     "raises",
