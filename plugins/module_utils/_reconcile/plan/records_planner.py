@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections import Counter
+from datetime import datetime, timezone
 from itertools import chain
 from typing import Any, Iterator
 
@@ -50,6 +51,8 @@ from .records import (
 
 # How many scans have to find a row whose age nobody knows, unless the user says otherwise.
 SCANS_WITHOUT_AGE = 2
+# What calendars and databases can show, in every time zone: no row is older.
+_FIRST_DAYS = datetime(1, 1, 3, tzinfo=timezone.utc).timestamp()
 
 
 class RecordsPlanner(Planner):
@@ -98,7 +101,7 @@ class RecordsPlanner(Planner):
     def _with_age(self, table: Table, unattached_columns: tuple[str, ...] = ()) -> Selection:
         """The selection of rows that are older than the limit, where their age can be known."""
         column = age_column(self.job, table, self.database)
-        cutoff = self.moment - self.job.age_limit.seconds
+        cutoff = max(self.moment - self.job.age_limit.seconds, _FIRST_DAYS)
         return Selection(
             table,
             self.job.file_column,

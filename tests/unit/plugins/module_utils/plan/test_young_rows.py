@@ -95,6 +95,15 @@ def test_a_time_column_that_is_named_must_be_able_to_hold_a_time(site_with_missi
             run(job(uploaded_at_column="size"))
 
 
+@pytest.mark.parametrize("hours", [10**6, 10**9, 10**30])
+def test_an_age_limit_longer_than_there_are_dates_keeps_all_rows(
+    site_with_missing_file: Site, hours: int
+) -> None:
+    for job in (site_with_missing_file.missing, site_with_missing_file.incomplete):
+        plan, _outcome = run(job(older_than_hours=hours), check=True)
+        assert (found(plan), guards(plan)) == ([], [])
+
+
 def test_rows_without_an_age_cannot_be_incomplete(sqlite_with_missing_file: Site) -> None:
     sqlite_with_missing_file.database.run("ALTER TABLE photo RENAME uploaded_at TO was")
     with pytest.raises(SiteError, match="Set uploaded_at_column"):
