@@ -25,7 +25,7 @@ from .quarantine.state.site_state import State, locked_beside
 from .quarantine.store import locked
 from .spool import Spool
 
-# Hears how many files or rows were examined by now.
+# Called with the number of files or rows that were examined so far.
 Progress = Callable[[int], None]
 
 

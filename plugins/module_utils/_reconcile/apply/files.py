@@ -112,7 +112,7 @@ class FileRemoval:
         return doubts
 
     def _put_back_what_is_wanted(self, moved: dict[bytes, AnyFile]) -> None:
-        """Put back what a row references by now, and leave the others in ``moved``."""
+        """Put back what a row references now, and leave the others in ``moved``."""
         if moved:
             self._put_back(moved, self._doubts_after([*moved]))
         if moved:

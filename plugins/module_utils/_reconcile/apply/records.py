@@ -239,7 +239,7 @@ class _Removal:
         return {(self.plan.selection.table.identity, record.key) for record in records}
 
     def _not_mentioned(self, records: list[Record]) -> list[Record]:
-        """The records without those that are kept with a file which is mentioned by now."""
+        """The records without those that are kept because a file of theirs is mentioned now."""
         mentions = self._mentions_of(records)
         mentioned = mentions.doubts(NO_ROWS) if mentions else {}
         for record in records:

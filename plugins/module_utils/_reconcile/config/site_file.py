@@ -271,7 +271,7 @@ def _options(site: Mapping[str, Any], job: str, entry: Mapping[str, Any]) -> dic
 
 
 def _said(values: Mapping[str, Any], options: Iterable[Option], where: str) -> dict[str, Any]:
-    """What is said for these options; null stands for the default, as in Ansible, and so is not said."""
+    """The options that are set; null means the default, as in Ansible, and is left out."""
     found = {option.name: values[option.name] for option in options if values.get(option.name) is not None}
     for option in options:
         if option.type == "bool" and option.name in found:

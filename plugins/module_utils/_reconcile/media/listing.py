@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # The paths of one directory, in lists of a bounded length.
 Lists = Iterator["list[bytes]"]
-# Hears how many files were listed by now.
+# Called with the number of files that were listed so far.
 Progress = Callable[[int], None]
 
 # What the process that lists says: paths are in the file; these are links, and directories that it has

@@ -207,7 +207,7 @@ class MediaStore(Closable):
 
     @abstractmethod
     def verify_root(self) -> None:
-        """Note the root as unreadable if another one is in its place by now."""
+        """Note the root as unreadable if another one has taken its place."""
 
     # Checking.
 

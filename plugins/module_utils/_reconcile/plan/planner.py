@@ -89,7 +89,7 @@ class Planner(ABC):
 
     @abstractmethod
     def find(self) -> None:
-        """Find what the job may remove, and tell the sweep which files these are."""
+        """Find what the job may remove, and let the sweep search for mentions of these files."""
 
     @abstractmethod
     def finish(self) -> Plan:
@@ -120,7 +120,7 @@ class Planner(ABC):
             self.plan.confirmation.close()
 
     def examined(self, number: int) -> None:
-        """Report how much was examined by now, to whoever waits."""
+        """Report to the person who waits how much was examined so far."""
         if self.session.progress:
             self.session.progress(number)
 

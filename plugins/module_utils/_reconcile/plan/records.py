@@ -37,7 +37,7 @@ from .plan import Plan
 _DIGEST_BYTES = 16
 _MODULUS = 1 << 8 * _DIGEST_BYTES
 
-# What is said of a record that is no longer what was planned or approved.
+# Why a record that is no longer what was planned or approved is kept.
 ALTERED = "its paths, or the rows that depend on it, have changed"
 
 

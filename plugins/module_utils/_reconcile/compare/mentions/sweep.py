@@ -100,7 +100,7 @@ class Sweep:
         # What the database is known by as long as nothing is written, from before the first search.
         self._mark: str | None = None
         self._rows = 0
-        # Hears how many rows were searched by now.
+        # Called with the number of rows that were searched so far.
         self.progress: Callable[[int], None] | None = None
 
     def search_for(

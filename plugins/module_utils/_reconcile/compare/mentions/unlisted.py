@@ -141,7 +141,7 @@ class Unlisted:
                 yield mentioned.path
 
     def not_searched(self, paths: AbstractSet[bytes]) -> AbstractSet[bytes]:
-        """Those of some files that nobody has searched for by now."""
+        """Those of some files that were not searched for yet."""
         return self._sweep.not_searched(paths) if self.is_on else frozenset()
 
     def doubts(self, paths: Collection[bytes]) -> dict[bytes, Doubt]:

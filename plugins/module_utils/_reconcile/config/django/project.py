@@ -55,7 +55,7 @@ def directory_of(django: Mapping[str, Any]) -> str:
 
 
 def python_of(django: Mapping[str, Any]) -> str | None:
-    """The interpreter of a project: the one that is said, else that of the virtual environment in it."""
+    """The interpreter of a project: that of the description, else that of the virtual environment in it."""
     directory, said = directory_of(django), django.get("python")
     if said:
         return posixpath.join(directory, said)

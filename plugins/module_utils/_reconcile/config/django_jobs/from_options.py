@@ -66,13 +66,13 @@ def _asked(django: str) -> Facts:
     from ..django.project import project_of
 
     facts = ask(project_of(json.loads(django), sys.executable))
-    # boto3 knows no other way to be told of the files, roles and certificates that the project uses.
+    # boto3 finds the files, roles and certificates that the project uses by these variables only.
     os.environ.update(facts.aws_environment)
     return facts
 
 
 def _said(options: Options, known: Iterable[Option]) -> dict[str, Any]:
-    """What is said of some options, checked; a default is nothing that is said."""
+    """Those of some options that the description sets, checked; defaults are left out."""
     given = {name: value for name, value in options.items() if value not in (None, "", [], ())}
     optional = [replace(option, required=False) for option in known if option.name in given]
     return {**given, **checked(given, optional)}

@@ -55,7 +55,7 @@ def _delete_receivers(facts: Facts) -> Iterator[str]:
 
 
 def quarantine_options(said: Options, facts: Facts) -> dict[str, Any]:
-    """What media_quarantine takes of a site, of what is said and the project."""
+    """The options of media_quarantine, from the description of a site and from its project."""
     place = _place(said, facts)
     return _completed(said, facts, place, files_of(facts, place))
 
@@ -110,7 +110,7 @@ def _with_rules(built: RecordsJob, found: Records, facts: Facts, place: Place) -
 
 
 def _completed(said: Options, facts: Facts, place: Place, files: Files) -> dict[str, Any]:
-    """The options of any job: what the project says, and what is said on top."""
+    """The options of any job: what the project says, and what the description says on top."""
     given = {name: value for name, value in said.items() if name not in ("django", *OF_MODEL)}
     known: dict[str, Any] = {}
     if not {"media_root", "media_url"} <= given.keys():

@@ -109,7 +109,7 @@ def _file_field(
 
 
 def _time_column(model: ModelFacts, said: Mapping[str, Any]) -> str | None:
-    """When a row was made: what is said, else the only field that Django sets then."""
+    """The column that says when a row was made: that of the description, else the only one of its kind."""
     if said.get("uploaded_at"):
         return _column(model, said["uploaded_at"])
     if said.get("uploaded_at_column"):
@@ -143,7 +143,7 @@ def _unattached(model: ModelFacts, said: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _generic_key(model: ModelFacts, said: Mapping[str, Any]) -> GenericForeignKeyFacts | None:
-    """The generic foreign key by which a row is attached: the one that is said, else the only one."""
+    """The generic foreign key by which a row is attached: that of the description, else the only one."""
     keys = model.generic_foreign_keys
     if said.get("unattached"):
         return next((key for key in keys if key.name == said["unattached"]), None)

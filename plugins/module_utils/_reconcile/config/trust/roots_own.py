@@ -58,7 +58,7 @@ def require_own_site(site: Site) -> None:
 
 
 def require_own_options(site: Mapping[str, Any]) -> None:
-    """The same of a site as options say it."""
+    """The same for the options of a site."""
     if os.geteuid() == ROOT:
         _require(_places(site))
 

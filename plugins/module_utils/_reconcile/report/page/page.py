@@ -41,7 +41,7 @@ class Part(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What one run has put on a page by now."""
+    """What one run has put on a page so far."""
 
     # What names the run of a playbook; empty where the command has made the page.
     run: str

@@ -41,7 +41,7 @@ class Source(NamedTuple):
 def copy(source: Source, target: Bucket, key: str, is_new: bool = False) -> None:
     """Copy an object, to a key at which nothing is if ``is_new`` and the service honours that.
 
-    Raises ConditionFailed where that is not so any more, or the source is another object by now.
+    Raises ConditionFailed where that is not so any more, or the source has become another object.
     """
     more = {name: source.head.said[name] for name in _SAID_AGAIN if source.head.said.get(name)}
     condition = {"If-None-Match": "*"} if is_new else {}

@@ -126,7 +126,7 @@ def _delete(source: Bucket, checked: Entry, folder: BucketFolder, name: str) -> 
 def check_put_back(folder: BucketFolder, name: str, target: Bucket, key: str) -> None:
     """Raise what ``put_back`` would raise, as far as that can be known without changing anything."""
     noted = folder.noted(name)
-    # The prefix of the media may be another one by now.
+    # The prefix of the media may have been changed meanwhile.
     if noted and (target.name, key) == (folder.bucket.name, noted.key):
         marker_to_delete(target, noted)
     else:
@@ -136,7 +136,7 @@ def check_put_back(folder: BucketFolder, name: str, target: Bucket, key: str) ->
 def put_back(folder: BucketFolder, name: str, target: Bucket, key: str) -> None:
     """Move an object out of a private folder to a key at which nothing is. Raises FileExistsError."""
     noted = folder.noted(name)
-    # The prefix of the media may be another one by now.
+    # The prefix of the media may have been changed meanwhile.
     if noted and (target.name, key) == (folder.bucket.name, noted.key):
         unhide(target, noted)
         folder.forget_note(name)
