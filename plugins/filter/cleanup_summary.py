@@ -11,7 +11,7 @@ version_added: 1.0.0
 author: Django Media Cleanup contributors (!UNKNOWN)
 description:
   - Takes the rows of all hosts and returns a table for people, the same as data, and the numbers for AWX.
-  - The table has all jobs of a small fleet, and only those that are not well of one with more than 40 jobs.
+  - The table has all jobs of a small fleet, and only those that need attention of one with more than 40 jobs.
 positional: _input, hosts, verdicts, mode
 options:
   _input:

@@ -187,7 +187,7 @@ def test_at_a_terminal_it_shows_what_would_come_back_and_asks(cleaned_sqlite_sit
     assert "nothing was restored" in said
     status, said = at_a_terminal(line, "yes")
     assert status == 0
-    assert "  restored: 1 file, 7 bytes and 1 row" in said
+    assert "  restored: 1 row, 1 file, 7 bytes" in said
     assert "photos/half.jpg" in cleaned_sqlite_site.site.files
 
 

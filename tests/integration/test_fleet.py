@@ -68,7 +68,7 @@ def test_each_host_of_a_rollout_ends_as_it_must(ansible: Ansible, tmp_path: Path
     assert "held back (shared): the host web1 has the same database and the same media store" in run.words
     # It stopped before the last batch, of which it has only asked where the sites are.
     assert run.recap["web7"]["ok"] == 1
-    assert "7 hosts, 2 not well; 7 jobs: 4 done, 1 outlier, 1 refused, 1 shared" in run.words
+    assert "7 hosts, 2 need attention; 7 jobs: 4 done, 1 outlier, 1 refused, 1 shared" in run.words
     assert "1 host not started yet" in run.words
     assert "{{ lookup('pipe', 'touch" in run.words
     assert not (tmp_path / "touched").exists()
@@ -89,7 +89,7 @@ def test_no_site_takes_the_files_of_another_database(ansible: Ansible, tmp_path:
     assert run.status == 2
     assert {host: numbers["failed"] for host, numbers in run.recap.items()} == {"web1": 1, "web2": 1}
     assert "held back (refused): its media store is also that of web2, with another database" in run.words
-    assert "2 hosts, 2 not well; 2 jobs: 2 refused" in run.words
+    assert "2 hosts, 2 need attention; 2 jobs: 2 refused" in run.words
 
 
 @pytest.mark.promise("guards")

@@ -49,7 +49,7 @@ def test_the_latest_batch_comes_back_and_what_cannot_is_a_failure_with_its_reaso
 
     assert run.status == 2, run.output
     assert run.recap["web"]["failed"] == 1
-    assert "Not everything came back; 1 stay in batch" in run.words
+    assert "Not everything came back; 1 stays in batch" in run.words
     assert run.words.count("photos/third.jpg: ") >= 2
     assert "photos/second.jpg" in emptied.files
     assert "photos/first.jpg" not in emptied.files

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
-from .._reconcile.text import counted, dependents_words, printable
+from .._reconcile.text import amounts, counted, dependents_words, printable
 from .rows import NOTHING
-
-_NOUNS = (("records", "row"), ("files", "file"), ("bytes", "byte"))
 
 
 class Asked(NamedTuple):
@@ -52,7 +50,7 @@ def _jobs(asked: Asked) -> Iterator[str]:
 def _parts(plan: Mapping[str, Any]) -> Iterator[str]:
     """What a plan removes and changes, one text each kind."""
     if plan["found"] != NOTHING:
-        yield _amount(plan["found"])
+        yield amounts(plan["found"])
     if plan["dependents"]:
         yield "dependent rows: " + ", ".join(dependents_words(plan["dependents"]))
     for kind, what in (
@@ -68,12 +66,7 @@ def _purges(asked: Asked) -> Iterator[str]:
     headings = {purge["item"]: purge["heading"] for purge in asked.planned["purges"]}
     for number, due in asked.due.items():
         batches = counted(due["purged"]["batches"], "batch", "batches")
-        yield f"{headings[int(number)]}: {batches}, {_amount(due['purged'])}; deleted for good"
-
-
-def _amount(numbers: Mapping[str, int]) -> str:
-    """Rows, files and bytes, those that there are."""
-    return ", ".join(counted(numbers[name], noun) for name, noun in _NOUNS if numbers[name])
+        yield f"{headings[int(number)]}: {batches}, {amounts(due['purged'])}; deleted for good"
 
 
 def _total(hosts: Sequence[Asked]) -> str:
@@ -88,8 +81,8 @@ def _total(hosts: Sequence[Asked]) -> str:
             purged.update({name: due["purged"][name] for name in NOTHING})
     count = sum(bool(asked.removals or asked.due) for asked in hosts)
     parts = [
-        _amount(removed) and f"{_amount(removed)} removed",
+        amounts(removed) and f"{amounts(removed)} removed",
         dependents and f"{counted(dependents, 'dependent row')} deleted or changed",
-        _amount(purged) and f"{_amount(purged)} deleted from quarantine",
+        amounts(purged) and f"{amounts(purged)} deleted from quarantine",
     ]
     return "; ".join(map(str, filter(None, parts))) + f", on {counted(count, 'host')}"

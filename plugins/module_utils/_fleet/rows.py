@@ -14,7 +14,7 @@ from typing import Any, Iterable, Mapping
 
 Row = Mapping[str, Any]
 
-# How a job stands. Of these, a person has to look at the ones that are not well.
+# How a job stands. Some of these need the attention of a person.
 PLANNED = "planned"
 CLEAN = "clean"
 DONE = "done"
@@ -24,7 +24,7 @@ REFUSED = "refused"
 PARTIAL = "partial"
 BUSY = "busy"
 FAILED = "failed"
-NOT_WELL = (OUTLIER, REFUSED, PARTIAL, BUSY, FAILED)
+NEED_ATTENTION = (OUTLIER, REFUSED, PARTIAL, BUSY, FAILED)
 
 # What a run does with a plan: it carries it out, or only shows it.
 CLEANS = "clean"

@@ -10,12 +10,24 @@ from collections import Counter
 from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
 from .._reconcile.text import counted, printable
-from .rows import CLEAN, CLEANS, DONE, FAILED, NOT_WELL, NOTHING, PLANNED, PURGE, SHARED, Row, with_verdicts
+from .rows import (
+    CLEAN,
+    CLEANS,
+    DONE,
+    FAILED,
+    NEED_ATTENTION,
+    NOTHING,
+    PLANNED,
+    PURGE,
+    SHARED,
+    Row,
+    with_verdicts,
+)
 
 VERSION = 1
-# A table with more jobs than this shows only those that are not well, and of these no more.
+# A table with more jobs than this shows only those that need attention, and of these no more.
 MOST_SHOWN = 40
-# Of the hosts that are not well, the statistics for AWX name so many.
+# Of the hosts that need attention, the statistics for AWX name so many.
 MOST_NAMED = 100
 _LONGEST_REASON = 200
 _COLUMNS = ("host", "site", "job", "found", "removed", "bytes", "state")
@@ -50,7 +62,7 @@ def summary(
         "hosts": {
             "all": len(hosts.all),
             "begun": len(hosts.begun),
-            "not_well": len({job["host"] for job in jobs if job["state"] in NOT_WELL}),
+            "need_attention": len({job["host"] for job in jobs if job["state"] in NEED_ATTENTION}),
         },
         "totals": {
             "jobs": len(jobs),
@@ -69,20 +81,20 @@ def summary(
 
 
 def statistics(of: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers of a summary, and the first of the hosts that are not well."""
-    not_well = dict.fromkeys(job["host"] for job in of["jobs"] if job["state"] in NOT_WELL)
+    """The numbers of a summary, and the first of the hosts that need attention."""
+    troubled = dict.fromkeys(job["host"] for job in of["jobs"] if job["state"] in NEED_ATTENTION)
     numbers = {key: of[key] for key in ("version", "mode", "hosts", "totals")}
-    return {**numbers, "not_well": list(not_well)[:MOST_NAMED]}
+    return {**numbers, "need_attention": list(troubled)[:MOST_NAMED]}
 
 
 def lines(of: Mapping[str, Any]) -> list[str]:
-    """A summary as a table: all jobs of a few hosts; of many hosts, only what is not well."""
+    """A summary as a table: all jobs of a few hosts; of many hosts, only what needs attention."""
     jobs, is_short = of["jobs"], len(of["jobs"]) <= MOST_SHOWN
-    wanted = [job for job in jobs if is_short or job["state"] in NOT_WELL]
+    wanted = [job for job in jobs if is_short or job["state"] in NEED_ATTENTION]
     shown = wanted[:MOST_SHOWN]
     found = _table(shown)
     if len(wanted) > len(shown):
-        found.append(f"… and {counted(len(wanted) - len(shown), 'more job')} not well")
+        found.append(f"… and {_in_need(len(wanted) - len(shown), 'more job')}")
     for warning in of["warnings"][:MOST_SHOWN]:
         found.append(printable(f"warning: {warning['host']}: {warning['message']}"))
     if len(of["warnings"]) > MOST_SHOWN:
@@ -141,7 +153,11 @@ def _table(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
     widths = [max(len(line[column]) for line in cells) for column in range(len(_COLUMNS))]
     found = []
     for number, line in enumerate(cells):
-        found.append("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
+        aligned = [
+            cell.rjust(width) if column == _COLUMNS.index("bytes") else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths))
+        ]
+        found.append("  ".join(aligned).rstrip())
         reason = printable(jobs[number - 1]["reason"]).replace("\n", " ") if number else ""
         if reason:
             found.append(f"    {_shortened(reason)}")
@@ -153,7 +169,7 @@ def _cells(job: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         *(printable(str(job[name])) for name in ("host", "site", "task")),
         *(_amount(job[what]) for what in ("found", "removed")),
-        f"{size:,}",
+        f"{size:,}" if size else "-",
         job["state"],
     )
 
@@ -173,13 +189,18 @@ def _totals(of: Mapping[str, Any]) -> list[str]:
     waiting = hosts["all"] - hosts["begun"]
     states = ", ".join(f"{number:,} {state}" for state, number in totals["states"].items()) or "none"
     found = [
-        f"{counted(hosts['begun'], 'host')}, {hosts['not_well']:,} not well; "
+        f"{counted(hosts['begun'], 'host')}, {_in_need(hosts['need_attention'])}; "
         f"{counted(totals['jobs'], 'job')}: {states}",
         *(f"{what}: {_numbers(totals[what])}" for what in ("found", "removed")),
     ]
     if waiting:
         found.append(f"{counted(waiting, 'host')} not started yet")
     return found
+
+
+def _in_need(number: int, noun: str = "") -> str:
+    what = counted(number, noun) if noun else f"{number:,}"
+    return f"{what} {'needs' if number == 1 else 'need'} attention"
 
 
 def _numbers(numbers: Mapping[str, int]) -> str:

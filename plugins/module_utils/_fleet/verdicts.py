@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from .outliers import outliers
-from .rows import NOT_WELL, OUTLIER, REFUSED, SHARED, Row, with_verdicts
+from .rows import NEED_ATTENTION, OUTLIER, REFUSED, SHARED, Row, with_verdicts
 from .shared import held_as_half_shared, held_as_shared, warnings
 
 
@@ -54,7 +54,7 @@ def _left_out(rows: Sequence[Row], held: Mapping[str, Mapping[str, Any]]) -> Ite
     troubled = {
         (row["host"], row["index"])
         for row in rows
-        if row["state"] in NOT_WELL or str(row["index"]) in held[row["host"]]
+        if row["state"] in NEED_ATTENTION or str(row["index"]) in held[row["host"]]
     }
     for row in rows:
         if any((row["host"], job) in troubled for job in row.get("of_jobs", ())):

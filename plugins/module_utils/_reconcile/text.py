@@ -58,6 +58,12 @@ def counted(number: int, noun: str, nouns: str = "") -> str:
     return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
 
+def amounts(numbers: Mapping[str, int]) -> str:
+    """Rows, files and bytes in one text, those that there are; empty if there are none."""
+    nouns = (("records", "row"), ("files", "file"), ("bytes", "byte"))
+    return ", ".join(counted(numbers[name], noun) for name, noun in nouns if numbers[name])
+
+
 def dependents_words(dependents: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """The numbers of dependent rows, one text a table."""
     for table, counts in dependents.items():

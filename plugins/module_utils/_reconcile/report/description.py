@@ -52,8 +52,8 @@ class Description(ABC):
         """What was examined and found, for people."""
 
     @abstractmethod
-    def item_words(self, item: Any) -> tuple[str, str]:
-        """The name of an item, and what a person wants to know of it."""
+    def item_words(self, item: Any) -> tuple[str, ...]:
+        """The name of an item, and what a person wants to know of it, a text for each column."""
 
     @abstractmethod
     def item_data(self, item: Any) -> dict[str, Any]:

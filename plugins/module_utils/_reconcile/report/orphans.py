@@ -45,9 +45,9 @@ class OrphansDescription(Description):
             lines.append(f"  {derived} of referenced files {verb} kept")
         return lines
 
-    def item_words(self, item: Orphan) -> tuple[str, str]:
+    def item_words(self, item: Orphan) -> tuple[str, ...]:
         seconds = self.plan.moment - self._stamp(item)
-        return escaped(item.path), f"{item.state.size:>11,} bytes   {age(seconds)} old"
+        return escaped(item.path), f"{item.state.size:>11,} bytes", f"{age(seconds)} old"
 
     def item_data(self, item: Orphan) -> dict[str, Any]:
         modified = moment(self._stamp(item))

@@ -13,7 +13,7 @@ from ..apply.restore_rows import Restored
 from ..kept import Kept
 from ..plan.plan import Totals
 from ..quarantine.store import BatchInfo
-from ..text import counted, escaped, moment, printable
+from ..text import amounts, counted, escaped, moment, printable
 from .data import lines_diff
 from .words import sample
 
@@ -25,10 +25,10 @@ def restored(found: Restored, check: bool) -> dict[str, Any]:
     """The result of restoring a batch, or of what that would restore."""
     totals, kept = found.totals, found.kept
     would = "would be restored" if check else "restored"
+    set_back = f"{counted(found.updated, 'row')} set back" if found.updated else ""
     lines = [
         f"batch {found.batch} · restore ({'dry run' if check else 'done'})",
-        f"  {would}: {counted(totals.files, 'file')}, {counted(totals.bytes, 'byte')} and "
-        f"{counted(totals.records, 'row')}; {counted(found.updated, 'row')} set back",
+        f"  {would}: " + ("; ".join(filter(None, (amounts(totals.as_dict()), set_back))) or "nothing"),
         *sample([f"    {escaped(path)}" for path in found.paths.items], totals.files, verbose=False),
     ]
     if kept.total:

@@ -63,8 +63,8 @@ class RecordsDescription(Description):
             lines += [f"    … and {rest:,} more"] if rest > 0 else []
         return lines
 
-    def item_words(self, item: Record) -> tuple[str, str]:
-        return _path(item), f"row {item.shown_key}" + (f"   {item.owner}" if item.owner else "")
+    def item_words(self, item: Record) -> tuple[str, ...]:
+        return _path(item), f"row {item.shown_key}", item.owner or ""
 
     def item_data(self, item: Record) -> dict[str, Any]:
         return {

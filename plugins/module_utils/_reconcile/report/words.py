@@ -20,7 +20,7 @@ from ..spool import Listed
 from ..text import counted, dependents_words, escaped, printable
 from .description import SAMPLE, Description
 
-_WIDEST_NAME = 60
+_WIDEST_CELL = 60
 
 
 def run_lines(run: Run, description: Description | None, verbose: bool) -> list[str]:
@@ -37,7 +37,7 @@ def summary(of: Description, verbose: bool) -> list[str]:
     """The lines that a person reads; with ``verbose`` every listed item, otherwise a sample."""
     plan, outcome = of.plan, of.outcome
     lines = [f"{of.job.site.name} · {of.job.name} ({_state(plan, outcome)})", *of.lines()]
-    lines += sample(_item_lines(of), total(plan, outcome), verbose)
+    lines += sample(_item_lines(of, verbose), total(plan, outcome), verbose)
     if of.dependents:
         lines.append("  dependent rows: " + "; ".join(dependents_words(of.dependents)))
     lines += _kept_lines(of, verbose)
@@ -144,11 +144,14 @@ def sample(lines: list[str], total: int, verbose: bool) -> list[str]:
     return [*shown, f"    … and {rest:,} more"] if rest > 0 else shown
 
 
-def _item_lines(of: Description) -> list[str]:
+def _item_lines(of: Description, verbose: bool) -> list[str]:
     items = shown_items(of.plan, of.outcome, of.job.site.max_listed)
     shown = [of.item_words(item) for item in items]
-    width = min(_WIDEST_NAME, max((len(name) for name, _words in shown), default=0))
-    return [f"    {name:<{width}}  {words}".rstrip() for name, words in shown]
+    # The lines that are not shown widen no column.
+    shown = shown if verbose else shown[:SAMPLE]
+    widths = [min(_WIDEST_CELL, max(map(len, column))) for column in zip(*shown)]
+    padded = [[cell.ljust(width) for cell, width in zip(cells, widths)] for cells in shown]
+    return [f"    {name}  {'   '.join(others)}".rstrip() for name, *others in padded]
 
 
 def _kept_lines(of: Description, verbose: bool) -> list[str]:

@@ -109,7 +109,7 @@ def test_a_small_fleet_is_shown_whole_on_one_screen() -> None:
     assert lines[0].split() == ["host", "site", "job", "found", "removed", "bytes", "state"]
     assert lines[1].split() == ["web1", "kit", "orphans", "3", "files", "-", "30", "planned"]
     assert lines[13] == "    max_removal_percent: 21 of 26 files"
-    assert lines[14] == "12 hosts, 1 not well; 12 jobs: 11 planned, 1 refused"
+    assert lines[14] == "12 hosts, 1 needs attention; 12 jobs: 11 planned, 1 refused"
     assert lines[15] == "found: 0 rows, 36 files, 360 bytes"
 
 
@@ -138,15 +138,15 @@ def test_what_was_found_and_stays_was_not_removed() -> None:
     assert "removed: 0 rows, 3 files, 30 bytes" in found["lines"]
 
 
-def test_of_hundreds_only_what_is_not_well_is_shown() -> None:
+def test_of_hundreds_only_what_needs_attention_is_shown() -> None:
     bad = {"msg": "no route"}
     lines = summary(rows(*[plan(0)] * 300, *[bad] * 3))["lines"]
     assert [line.split()[0] for line in lines[1:7:2]] == ["web301", "web302", "web303"]
     assert len(lines) == 1 + 2 * 3 + 3
-    assert "303 hosts, 3 not well" in lines[-3]
+    assert "303 hosts, 3 need attention" in lines[-3]
     lines = summary(rows(*[bad] * 300))["lines"]
     assert len(lines) < 90
-    assert "… and 260 more jobs not well" in lines
+    assert "… and 260 more jobs need attention" in lines
 
 
 def only_shown(found: Sequence[Any]) -> list[Any]:
@@ -166,7 +166,7 @@ def test_hosts_that_sent_nothing_and_those_to_come_are_said() -> None:
     assert found["document"]["jobs"][1]["state"] == "failed"
     assert "unreachable" in found["lines"][3]
     assert found["lines"][-1] == "2 hosts not started yet"
-    assert found["document"]["hosts"] == {"all": 4, "begun": 2, "not_well": 1}
+    assert found["document"]["hosts"] == {"all": 4, "begun": 2, "need_attention": 1}
 
 
 def test_the_numbers_for_awx_are_those_of_the_document_and_bounded() -> None:
@@ -175,7 +175,7 @@ def test_the_numbers_for_awx_are_those_of_the_document_and_bounded() -> None:
     assert {key: numbers[key] for key in ("hosts", "totals", "mode")} == {
         key: document[key] for key in ("hosts", "totals", "mode")
     }
-    assert len(numbers["not_well"]) == 100
+    assert len(numbers["need_attention"]) == 100
     assert len(json.dumps(numbers)) < 3000
 
 
@@ -207,5 +207,5 @@ def test_warnings_are_bounded() -> None:
 
 def test_a_summary_of_nothing_is_one() -> None:
     found = summary([])
-    assert found["lines"][0] == "0 hosts, 0 not well; 0 jobs: none"
+    assert found["lines"][0] == "0 hosts, 0 need attention; 0 jobs: none"
     assert job()["heading"] == "kit · orphans"

@@ -131,7 +131,7 @@ def test_a_schedule_of_half_a_site_is_refused() -> None:
     assert held([row for found in places for row in found]) == {"web1": ["refused"], "web2": ["refused"]}
 
 
-def test_a_quarantine_of_a_job_that_is_not_well_is_left_out() -> None:
+def test_a_quarantine_of_a_job_that_needs_attention_is_left_out() -> None:
     purge = {"job": "purge", "index": -1, "of_jobs": [0], "examined": 0, "changes": 0, "state": "planned"}
     for first in (plan(3, **refused("marker")), {"msg": "no route"}, plan(3, **OTHER_DATABASE)):
         [job_row] = host_rows("web1", first)

@@ -234,6 +234,16 @@ def test_a_summary_shows_a_sample_unless_all_is_asked_for() -> None:
     assert "more" not in long
 
 
+def test_what_is_said_of_items_stands_in_columns() -> None:
+    plan = records_plan(record(9), record(10, b"a.jpg"), record(11, owner=None))
+    lines = result(plan, the_records_job())["summary"].splitlines()
+    assert [line for line in lines if ".jpg " in line] == [
+        "    photos/a.jpg  row 9    Summer",
+        "    a.jpg         row 10   Summer",
+        "    photos/a.jpg  row 11",
+    ]
+
+
 @pytest.mark.promise(8)
 @given(
     st.lists(st.binary(min_size=1, max_size=30), min_size=1, max_size=5), st.binary(), st.binary(max_size=30)
