@@ -95,7 +95,9 @@ class LikelyDerived:
             for guess in self._guesses(folder, file):
                 repeated.add(guess)
         if repeated:
-            for _file, guesses in self._of_referenced(seen, repeated):
+            # Each question may take a pass over the whole table, so it is about candidates alone.
+            candidates = (pair for pair in by_unreferenced_folder(seen) if pair[1].state)
+            for _file, guesses in self._of_referenced(candidates, repeated):
                 for guess in guesses:
                     self._patterns.add(guess)
 
@@ -104,7 +106,7 @@ class LikelyDerived:
         if not self._patterns:
             yield from seen
             return
-        for file, guesses in self._of_referenced(seen, self._patterns):
+        for file, guesses in self._of_referenced(by_unreferenced_folder(seen), self._patterns):
             if guesses:
                 self._keep(file.path, guesses[0])
                 self._kept[guesses[0].pattern] += 1
@@ -120,9 +122,14 @@ class LikelyDerived:
                 f"set accept: ['likely_derived:{written}']"
             )
 
-    def _of_referenced(self, seen: Iterable[Seen], patterns: _Repeated) -> Iterator[tuple[Seen, list[Guess]]]:
-        """All files, each with what is guessed by one of the patterns and has a source that is referenced."""
-        for some in in_chunks(by_unreferenced_folder(seen)):
+    def _of_referenced(
+        self, files: Iterator[tuple[bytes | None, Seen]], patterns: _Repeated
+    ) -> Iterator[tuple[Seen, list[Guess]]]:
+        """All files, each with what is guessed by one of the patterns and has a source that is referenced.
+
+        Each file comes with the outermost of its folders in which nothing is referenced.
+        """
+        for some in in_chunks(files):
             guessed = [
                 [guess for guess in self._guesses(folder, file) if guess.pattern in patterns]
                 for folder, file in some

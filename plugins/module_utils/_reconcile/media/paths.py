@@ -218,7 +218,10 @@ def is_below(path: bytes, directory: bytes) -> bool:
 
 def stem(path: bytes) -> bytes:
     """A path without the extension of its name, as ``os.path.splitext`` has it."""
-    return posixpath.splitext(path)[0]
+    # Asked of each row of a table, which takes that function three times as long.
+    dot = path.rfind(b".")
+    has_extension = dot > 0 and path[path.rfind(b"/") + 1 : dot].strip(b".")
+    return path[:dot] if has_extension else path
 
 
 def is_too_long(value: bytes) -> bool:

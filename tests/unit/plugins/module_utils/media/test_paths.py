@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import unicodedata
 from urllib.parse import quote
@@ -224,3 +225,8 @@ def test_what_cannot_be_below_the_root_is_called_outside(value: bytes, why: str 
 )
 def test_stem(path: bytes, expected: bytes) -> None:
     assert stem(path) == expected
+
+
+@given(st.lists(st.sampled_from([b".", b"/", b"a", b"b", b"\xff"]), max_size=12).map(b"".join))
+def test_the_stem_is_that_of_python(path: bytes) -> None:
+    assert stem(path) == os.path.splitext(path)[0]
