@@ -16,6 +16,7 @@ from collections import Counter
 from itertools import islice
 from typing import AbstractSet, Callable, Iterable, Iterator, NamedTuple
 
+from ..kept import Code
 from ..media.paths import stem
 from ..spool import Spool, in_chunks
 from ..text import counted, escaped
@@ -73,14 +74,14 @@ class LikelyDerived:
     """Keeps the candidates whose pattern several referenced files have beside them.
 
     ``referenced`` says which of some stems a reference has; ``accepted`` are patterns of files that may go.
-    ``keep`` hears of each file that is kept, with the guess.
+    ``keep`` hears of each file that is kept, and why.
     """
 
     def __init__(
         self,
         referenced: Callable[[AbstractSet[bytes]], AbstractSet[bytes]],
         accepted: AbstractSet[bytes],
-        keep: Callable[[bytes, Guess], object],
+        keep: Callable[[bytes, Code, str], object],
     ) -> None:
         self._referenced = referenced
         self._accepted = accepted
@@ -108,7 +109,7 @@ class LikelyDerived:
             return
         for file, guesses in self._of_referenced(by_unreferenced_folder(seen), self._patterns):
             if guesses:
-                self._keep(file.path, guesses[0])
+                self._keep(file.path, Code.LIKELY_DERIVED, _reason(guesses[0]))
                 self._kept[guesses[0].pattern] += 1
             yield file._replace(state=None) if guesses else file
 
@@ -141,6 +142,11 @@ class LikelyDerived:
     def _guesses(self, folder: bytes | None, file: Seen) -> Iterator[Guess]:
         if file.state:
             yield from (guess for guess in _guesses(folder, file.path) if guess.pattern not in self._accepted)
+
+
+def _reason(guess: Guess) -> str:
+    source, pattern = escaped(guess.source), escaped(guess.pattern)
+    return f"code seems to make it of '{source}.*', which a row references, by the pattern '{pattern}'"
 
 
 def _guesses(folder: bytes | None, path: bytes) -> Iterator[Guess]:

@@ -15,7 +15,7 @@ from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
 
 from ..compare.age import AgeCheck
 from ..compare.claimed import judged_folders, none_there, unclaimed_folders
-from ..compare.likely_derived import Guess, LikelyDerived
+from ..compare.likely_derived import LikelyDerived
 from ..compare.mentions.derived import with_mentioned
 from ..compare.mentions.links import FileLinks
 from ..compare.merge import Merge, begun
@@ -97,7 +97,7 @@ class OrphansPlanner(Planner):
         self.exclude: Pattern[bytes] | None = exclusion(job.exclude)
         self.check = ReferenceCheck(self.database, job.references, self.derived, self.spellings, self.store)
         accepted = job.site.accepted_names(Code.LIKELY_DERIVED)
-        self.likely_derived = LikelyDerived(self.check.stems_among, accepted, self._keep_likely_derived)
+        self.likely_derived = LikelyDerived(self.check.stems_among, accepted, self.plan.keep)
         self.older_database = OlderDatabase(self.store, self.database, job.references, self.check.spellings)
         self.without_file = path_spool()
         # What the listing and the references have left, in the order of the listing.
@@ -167,12 +167,6 @@ class OrphansPlanner(Planner):
         return UnreferencedFolders(
             self.directories, self._accepted_folders(), self._is_derived, self._keep_folder
         )
-
-    def _keep_likely_derived(self, path: bytes, guess: Guess) -> None:
-        pattern = escaped(guess.pattern)
-        source, pattern = escaped(guess.source), escaped(guess.pattern)
-        reason = f"code seems to make it of '{source}.*', which a row references, by the pattern '{pattern}'"
-        self.plan.keep(path, Code.LIKELY_DERIVED, reason)
 
     def _accepted_folders(self) -> AbstractSet[bytes]:
         return self.site.accepted_names(Code.UNREFERENCED_FOLDER)
