@@ -47,6 +47,9 @@ TIME_LIMIT = 24 * 3600
 # Seconds between asking a process to end and killing it.
 GRACE = 5
 
+# Seconds between two looks at whether it has ended.
+_POLL = 0.02
+
 _ASKED, _RESULT, _ERROR = "ask", "result", "error"
 _CHUNK = 1 << 16
 _ERRORS_KEPT = 1 << 14
@@ -167,13 +170,31 @@ def _ended(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream:
             stream.close()
-    with suppress(ProcessLookupError, subprocess.TimeoutExpired):
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGINT)
-            process.wait(GRACE)
     with suppress(ProcessLookupError):
+        if _status(process, 0) is None:
+            os.killpg(process.pid, signal.SIGINT)
+            _status(process, GRACE)
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def _status(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """The exit status of a process, as Popen has it; None if it does not end within so many seconds.
+
+    It is not reaped: until its group is killed, its number is to be its own.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            # Where this process ignores the end of its children, the kernel has reaped it.
+            return 0
+        if ended:
+            return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+        if time.monotonic() >= until:
+            return None
+        time.sleep(_POLL)
 
 
 class _Conversation:
@@ -264,11 +285,10 @@ class _Conversation:
     def _without_result(self) -> CleanupError:
         os.set_blocking(self._errors.fileno(), False)
         self._said += self._errors.read(_ERRORS_KEPT) or b""
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE)
+        status = _status(self._process, GRACE)
         return CleanupError(
             f"the process of {self._worker.user} with {self._worker.python} ended without a result "
-            f"(status {self._process.poll()}): {last_words(self._said)}. {NOT_UNDONE}"
+            f"(status {status}): {last_words(self._said)}. {NOT_UNDONE}"
         )
 
 

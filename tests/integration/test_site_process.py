@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Copyright: (c) 2026, Django Media Cleanup contributors
 
-"""Root's session keyring: whoever has it can read the keys in there, such as Kerberos tickets."""
+"""The process of the site's user has no key of root's session, and root kills nothing else in its place."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 
 from engine import process
 from engine.config.trust.site_user import Worker
+from engine.errors import CleanupError
 from engine.system import keyring
 from helpers.checkout import REPOSITORY
 from helpers.users import NOBODY, give, needs_root, open_folder, python_for_everybody
@@ -54,6 +55,25 @@ def test_the_sites_process_has_no_key_of_root(program: Path) -> None:
     entry = pwd.getpwuid(NOBODY)
     worker = Worker(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, str(program), False)
     assert process.run(worker, "work", {}, lambda _kind, _content: None) == ""
+
+
+def test_only_a_group_whose_number_is_still_its_own_is_killed(
+    program: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a process is reaped, its number may be that of a group of anybody, whom root would kill."""
+    program.write_text("#!/bin/sh\nexit 3\n")
+    killed = []
+
+    def kill(group: int, _signal: int) -> None:
+        os.waitid(os.P_PID, group, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        killed.append(group)
+
+    monkeypatch.setattr(os, "killpg", kill)
+    entry = pwd.getpwuid(NOBODY)
+    worker = Worker(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, str(program), False)
+    with pytest.raises(CleanupError, match="status 3"):
+        process.run(worker, "work", {}, lambda _kind, _content: None)
+    assert killed
 
 
 def test_what_the_role_lets_a_user_run_has_none_either(program: Path) -> None:
