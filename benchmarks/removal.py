@@ -78,10 +78,16 @@ def _quarantine(folder: Path, server: str, count: int) -> Contest:
         listing.write_text("".join(f"{path}\n" for path in orphans))
 
     rename = [sys.executable, str(PEERS / "bare_rename.py"), str(site.media_root), str(kept), str(listing)]
+    url = site.urls["postgresql"]
+    promises = [sys.executable, str(PEERS / "bare_promises.py"), str(site.media_root), str(kept), url]
     going = 2 * count - len(named)
     return Contest(
         f"quarantine of {going:,} of {2 * count:,} files, postgresql",
-        [Contestant("bare stat and rename by handle", rename), *_engines("orphans", options)],
+        [
+            Contestant("bare stat and rename by handle", rename),
+            Contestant("the looks, questions and syncs of the promises", promises),
+            *_engines("orphans", options),
+        ],
         going,
         fresh_tree,
     )
