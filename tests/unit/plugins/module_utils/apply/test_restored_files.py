@@ -37,3 +37,24 @@ def test_no_row_comes_back_before_its_file_is_on_disk(
     restore(job.site, str(outcome.batch), [], check=False)
     assert sorted(site.images) == ["p/0.jpg", "p/1.jpg", "p/2.jpg", "p/attached.jpg"]
     assert not os.path.exists(os.path.join(kept_in, str(outcome.batch)))
+
+
+@pytest.mark.promise(4)
+def test_a_row_whose_file_cannot_come_back_is_kept_with_it(sqlite_site: Site, kept_in: str) -> None:
+    site = sqlite_site
+    site.insert("p/attached.jpg", content_type_id=1)
+    site.insert(*PATHS)
+    site.media.write("p/attached.jpg", *PATHS)
+    job = site.incomplete(quarantine=kept_in, max_removal_percent=100)
+    _plan, outcome = run(job)
+    # No file comes back over a link.
+    os.rename(site.media.path("p"), site.media.path("elsewhere"))
+    os.symlink("elsewhere", site.media.path("p"))
+    result = restore(job.site, str(outcome.batch), [], check=False)
+    assert site.images == ["p/attached.jpg"]
+    codes = [kept.code.value for kept in result.kept.items]
+    assert codes.count("file_missing") == len(PATHS)
+    os.unlink(site.media.path("p"))
+    os.rename(site.media.path("elsewhere"), site.media.path("p"))
+    restore(job.site, str(outcome.batch), [], check=False)
+    assert sorted(site.images) == sorted([*PATHS, "p/attached.jpg"])
