@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -35,7 +34,8 @@ from engine.plan import missing
 from engine.quarantine import lines
 from engine.quarantine.place import place_of
 from engine.quarantine.store import latest
-from helpers.builders import A_TICK, Site, rules, run
+from helpers.builders import Site, rules, run
+from helpers.clock import let_clock_tick
 
 pytestmark = pytest.mark.promise(11)
 
@@ -192,7 +192,7 @@ def test_where_all_is_listed_a_missing_file_costs_no_second_walk(
         names = [f"{number}/{name}.jpg" for number in range(count) for name in ("there", "gone")]
         fill(site, [], names)
         site.database.run("UPDATE photo SET uploaded_at = '2020-01-01 00:00:00+00:00'")
-        time.sleep(A_TICK)
+        let_clock_tick()
         return calls_of(site.missing(max_removal_percent=60, include_likely_moves=False), check=True)
 
     run_on(1)

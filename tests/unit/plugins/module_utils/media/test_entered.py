@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
 from engine.media import local
 from engine.media.local import LocalStore
-from helpers.builders import A_TICK, Media
+from helpers.builders import Media
+from helpers.clock import let_clock_tick
 
 pytestmark = pytest.mark.promise("moves")
 
@@ -28,7 +28,7 @@ def settled(media: Media, tree: LocalStore) -> LocalStore:
     """A listed tree, whose directories had been as they are for more than a tick of the kernel's clock."""
     media.write("a.jpg", "p/b.jpg", "p/q/c.jpg")
     media.mkdir("empty")
-    time.sleep(A_TICK)
+    let_clock_tick()
     listed(tree)
     return tree
 
