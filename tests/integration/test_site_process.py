@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,19 @@ def test_only_a_group_whose_number_is_still_its_own_is_killed(
     with pytest.raises(CleanupError, match="status 3"):
         process.run(worker, "work", {}, lambda _kind, _content: None)
     assert killed
+
+
+def test_what_it_leaves_in_its_group_is_killed(program: Path) -> None:
+    fifo = program.parent / "fifo"
+    os.mkfifo(fifo)
+    fifo.chmod(0o666)
+    # The reader sees the end of the FIFO once its last writer is gone.
+    program.write_text(f"#!/bin/sh\nsleep 600 > {fifo} &\necho '[\"result\", 1]'\nexec sleep 600 > {fifo}\n")
+    entry = pwd.getpwuid(NOBODY)
+    worker = Worker(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, str(program), False)
+    with open(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        assert process.run(worker, "work", {}, lambda _kind, _content: None) == 1
+        assert select.select([reader], [], [], 30)[0], "a writer is left"
 
 
 def test_what_the_role_lets_a_user_run_has_none_either(program: Path) -> None:
