@@ -29,7 +29,6 @@ from .disk.folder import DiskFolder, handle_of
 from .disk.links import Links
 from .disk.mounts import Mounts, identity_of, mounted_from
 from .disk.returned import Returned
-from .disk.stamps import Stamps
 from .listing import Lists, Progress, listed_apart
 from .private_folder import PrivateFolder
 from .store import (
@@ -84,7 +83,6 @@ class LocalStore(MediaStore):
         self._place = place_of(status_of(self._root, self._root_path))
         self._directories = Directories(self._root, self._never)
         self._returned = Returned(self._directories)
-        self._stamps = Stamps(self._place[0])
         # The directory that is known to be on no mount, by its number among those that were lent.
         self._own_visit = -1
         self._links = Links(self._directories, (self._root_path, os.path.realpath(self._root_path)))
@@ -314,12 +312,6 @@ class LocalStore(MediaStore):
         except FileNotFoundError:
             return False
         except OSError:
-            return None
-
-    def directory_stamp(self, directory: bytes) -> bytes | None:
-        try:
-            return self._stamps.of(self._directories.open(directory))
-        except (OSError, Blocked):
             return None
 
     # Removing, moving out, and putting back.

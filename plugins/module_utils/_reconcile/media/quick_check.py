@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING, AbstractSet, Iterator, Protocol
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 _MOST = 16
 # Of a directory that was asked for some names one by one, so many times more are likely to come.
 _MORE_TO_COME = 4
-# Directories that are remembered from one reading of all references to the next, in some 250 bytes each.
-_REMEMBERED = 10_000
 
 
 class Finder(Protocol):
@@ -85,45 +82,6 @@ class QuickCheck:
         if not self._large or self._large[-1].directory != directory:
             self._large.append(_Large(directory))
         return self._large[-1]
-
-
-class RepeatedCheck:
-    """Quick checks of much the same paths over and over again: call ``begin`` before each of them.
-
-    Where all of them were found in a directory, they are there as long as the directory was not changed.
-    """
-
-    def __init__(self, store: MediaStore) -> None:
-        self._store = store
-        self._finder = store.quick_check()
-        # By the first of some paths in one directory: a digest of all of them and of the directory's state.
-        self._found: dict[bytes, bytes] = {}
-
-    def begin(self) -> None:
-        """Begin with the first path again."""
-        self._finder = self._store.quick_check()
-
-    def not_found(self, paths: list[bytes]) -> list[bytes]:
-        """Those of some paths in byte order that a quick check does not find; it proves nothing of them."""
-        not_found: list[bytes] = []
-        for prefix, some in _by_directory(paths):
-            # Asked for before the directory is read: a change in between shows in the next one.
-            proof = self._proof(prefix, some)
-            if proof is None or self._found.get(some[0]) != proof:
-                missed = self._finder.not_found(some)
-                self._remember(some[0], None if missed else proof)
-                not_found += missed
-        return not_found
-
-    def _proof(self, prefix: bytes, paths: list[bytes]) -> bytes | None:
-        stamp = None if outside(prefix) else self._store.directory_stamp(prefix[:-1])
-        return stamp and blake2b(b"\0".join((stamp, *paths)), digest_size=16).digest()
-
-    def _remember(self, first: bytes, proof: bytes | None) -> None:
-        if proof is None:
-            self._found.pop(first, None)
-        elif first in self._found or len(self._found) < _REMEMBERED:
-            self._found[first] = proof
 
 
 def _is_in(directory: bytes, other: bytes) -> bool:

@@ -350,11 +350,6 @@ class MediaStore(Closable):
         """Whether something is at a path, which lies beside that of the last check; None where unknown."""
         return None
 
-    def directory_stamp(self, directory: bytes) -> bytes | None:
-        """Something that is another one after any later change of what is in a directory itself; None if
-        that is not certain, as for a moment after each change."""
-        return None
-
     # Removing, moving out, and putting back.
 
     def each(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[tuple[Item, Result]]:

@@ -14,7 +14,6 @@ from typing import Sequence
 
 from ...kept import Doubt
 from ...media.paths import is_too_long
-from ...media.quick_check import RepeatedCheck
 from ...spool import path_spool
 from .other_names import File, OtherNames, meant_by
 from .references import ReferenceCheck, other_name
@@ -30,7 +29,6 @@ class NamesAtRemoval:
     def __init__(self, check: ReferenceCheck) -> None:
         self._check = check
         self._store = check.store
-        self._quick_check = RepeatedCheck(check.store)
         self._without_file = path_spool()
         self._has_read = False
         self._ignores_case = False
@@ -75,14 +73,14 @@ class NamesAtRemoval:
     def _read(self) -> None:
         self._has_read = True
         self._without_file = path_spool()
-        self._quick_check.begin()
+        quick_check = self._store.quick_check()
         for values in self._check.reading():
             if not self._store.capabilities.other_names:
                 # The check hears of all references by this reading, and no other name is looked for.
                 continue
             references = [value for value in values if not is_too_long(value)]
             # On a disk that ignores case, a folder that is read may have another name.
-            not_found = references if self._ignores_case else self._quick_check.not_found(references)
+            not_found = references if self._ignores_case else quick_check.not_found(references)
             self._without_file.extend(not_found)
 
     def _shows_that_case_is_ignored(self, files: Sequence[File]) -> bool:

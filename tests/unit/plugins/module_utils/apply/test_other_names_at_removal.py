@@ -13,7 +13,6 @@ import pytest
 
 from engine.apply.outcome import Outcome
 from engine.kept import Code
-from engine.media.disk import stamps
 from engine.media.local import LocalStore
 from engine.media.quick_check import QuickCheck
 from helpers.builders import Site, planned, run
@@ -171,65 +170,3 @@ def test_a_link_is_no_file_of_the_name(with_photo: Site) -> None:
     link_to_photo(with_photo)
     with LocalStore(with_photo.media.root, 10) as store:
         assert QuickCheck(store).not_found([b"cover.jpg", b"photos/kept.jpg"]) == [b"cover.jpg"]
-
-
-@pytest.fixture
-def with_old_folder(with_photo: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """A folder in which nothing has changed for a while, with a file that a row references."""
-    monkeypatch.setattr(stamps, "_LONGEST_TICK_NS", 0)
-    with_photo.media.write("old/copy.jpg")
-    with_photo.insert("old/copy.jpg")
-    return with_photo
-
-
-def test_a_file_that_becomes_a_link_while_files_are_moved(
-    with_old_folder: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a tool does that replaces one of two equal files; its folder was looked at before."""
-    media = with_old_folder.media
-    folder = media.path("old")
-
-    def replace() -> None:
-        before = os.stat(folder).st_ctime_ns
-        # The kernel may not have stamped a change within one tick of its clock.
-        while os.stat(folder).st_ctime_ns == before:
-            os.unlink(media.path("old/copy.jpg"))
-            media.link("old/copy.jpg", "../photos/2024/a.jpg")
-
-    with at_the_move(monkeypatch, replace):
-        _plan, outcome = run(with_old_folder.orphans(directories=["photos"]))
-    assert codes(outcome) == {PHOTO: Code.OTHER_NAME}
-    assert PHOTO in media.files
-
-
-def test_a_folder_without_a_change_is_looked_at_once(
-    with_old_folder: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with planned(with_old_folder.orphans(directories=["photos"])) as made:
-        read: list[bytes] = []
-        names_there = LocalStore.names_there
-        monkeypatch.setattr(LocalStore, "is_worth_reading", lambda *_asked: True)
-        monkeypatch.setattr(
-            LocalStore,
-            "names_there",
-            lambda store, folder, most: read.append(folder) or names_there(store, folder, most),
-        )
-        outcome = made.apply()
-    assert outcome.removed.files == 2
-    assert read.count(b"old") == 1
-
-
-@pytest.mark.parametrize("kind", ["nfs4", "fuse.sshfs", "overlay", ""])
-def test_a_folder_of_another_file_system_is_looked_at_each_time(
-    with_old_folder: Site, kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stamps, "mounted_from", lambda _device: (kind, ""))
-    with LocalStore(with_old_folder.media.root, 10) as store:
-        assert store.directory_stamp(b"old") is None
-
-
-def test_a_folder_that_has_changed_just_now_is_looked_at_each_time(with_photo: Site) -> None:
-    with_photo.media.write("photos/new.jpg")
-    with LocalStore(with_photo.media.root, 10) as store:
-        assert store.directory_stamp(b"photos") is None
-        assert store.directory_stamp(b"gone") is None
