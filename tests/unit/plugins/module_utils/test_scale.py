@@ -176,6 +176,8 @@ def test_a_file_that_goes_or_comes_back_costs_no_question_for_its_mount_and_few_
 
 def test_a_row_whose_file_is_there_costs_no_system_call(site: Site) -> None:
     fill(site, folders(300), folders(300))
+    # Its imports cost system calls, too.
+    calls_of(site.missing(), check=True)
     few = calls_of(site.missing(), check=True)
     fill(site, folders(900), folders(900))
     assert growth(few, calls_of(site.missing(), check=True)) == {}
