@@ -20,6 +20,7 @@ from ...media.paths import LONGEST_PATH, Spellings, canonical, canonical_of, is_
 from ...media.store import MediaStore
 from ...spool import Spool
 from ...text import escaped
+from .extensions import Extensions
 
 # What is less than this and begins with a folder is in the folder: no byte is between the two.
 _AFTER_SLASH = b"0"
@@ -61,6 +62,7 @@ class ReferenceCheck:
         self.store = store
         self._has_segments = any(pattern.is_of_segments for pattern in derived)
         self._meanings: Spool[_Meaning] = Spool(tuple, _Meaning)
+        self._extensions = Extensions()
 
     def to_remember(self, references: list[bytes]) -> list[bytes]:
         """Those of some references in byte order that no query finds: odd ones, over links, and playlists."""
@@ -75,6 +77,7 @@ class ReferenceCheck:
 
     def collect(self, references: list[bytes]) -> Iterator[bytes]:
         """Remember what no query finds of some references in byte order, and yield each of these."""
+        self._extensions.note(references)
         for value in self.to_remember(references):
             self._remember(value)
             yield value
@@ -158,9 +161,13 @@ class ReferenceCheck:
 
     def stems_among(self, stems: AbstractSet[bytes]) -> set[bytes]:
         """Those of some paths without extension that references have, in any spelling."""
-        counted = self._database.count_references(self._columns, stems, stems=True)
+        paths = self._extensions.paths_with(stems)
+        if paths is None:
+            plain = {*self._database.count_references(self._columns, stems, stems=True)}
+        else:
+            plain = {*map(stem, self._database.count_references(self._columns, paths))}
         odd = self._remembered((), stems, frozenset())
-        return {one for one in stems if one in counted or canonical(one) in odd.stems}
+        return {one for one in stems if one in plain or canonical(one) in odd.stems}
 
     def _sources(self, path: bytes) -> set[Source]:
         """What a file may be derived from: also from a file that its column names without the prefix."""
