@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from functools import partial
 from itertools import chain
-from typing import AbstractSet, Iterable, Iterator, NamedTuple, Pattern
+from typing import AbstractSet, Iterable, Iterator, Pattern
 
 from ..compare.age import AgeCheck
 from ..compare.claimed import judged_folders, none_there, unclaimed_folders
@@ -30,39 +30,17 @@ from ..kept import Code, Doubt
 from ..media.derived import sources_of
 from ..media.disk.entered import CLOCK_TICK_NS
 from ..media.paths import is_below, no_path, shortened
-from ..media.store import FileState, PathStatus
+from ..media.store import PathStatus
 from ..media.walk import exclusion, is_excluded
 from ..session import Comparison, Session
 from ..spool import Spool, in_chunks, path_spool
 from ..text import counted, escaped
-from .approval import Item
 from .guards import Tally, guard_directories, guard_older_database, guard_share, without_marker
-from .plan import Plan
+from .plan import Orphan, Plan, orphan_spool
 from .planner import Planner
 
 # Files that are in memory while many candidates are.
 _FEW = 500
-
-
-class Orphan(NamedTuple):
-    """A file that no row references, as it was when the plan was made."""
-
-    path: bytes
-    state: FileState
-
-    @property
-    def name(self) -> bytes:
-        return self.path
-
-    def item(self) -> Item:
-        return Item(self.path, repr(tuple(self.state)).encode())
-
-
-def _spool() -> Spool[Orphan]:
-    return Spool(
-        lambda orphan: (orphan.path, tuple(orphan.state)),
-        lambda path, state: Orphan(path, FileState(*state)),
-    )
 
 
 def directories(session: Session, job: OrphansJob) -> Iterator[bytes]:
@@ -89,7 +67,7 @@ class OrphansPlanner(Planner):
         self.job = job
         scope = _scope(job)
         super().__init__(session, job, scope, approved)
-        self.plan = Plan(job.name, scope, self.moment, _spool(), job.site.max_listed)
+        self.plan = Plan(job.name, scope, self.moment, orphan_spool(), job.site.max_listed)
         self.directories, notes = judged_folders(job, self.store, self.database)
         self.plan.directories = self.directories
         self.plan.warnings += [*(job.claims.notes if job.claims else ()), *notes]

@@ -16,6 +16,7 @@ from typing import Any, Iterable, Mapping, NamedTuple, Sequence
 from ..compare.mentions.unlisted import UnlistedColumn
 from ..config.guards import GUARDS
 from ..kept import Code, Doubt, Kept
+from ..media.store import FileState
 from ..quarantine.state.identity import UNKNOWN, Identity
 from ..spool import Listed, Spool
 from ..text import printable
@@ -23,6 +24,28 @@ from .approval import Confirmation, Item, PlanDigest, plan_id
 
 # What is kept is listed up to here, for a page to review; results show the first of it.
 KEPT_LISTED = 5_000
+
+
+class Orphan(NamedTuple):
+    """A file that no row references, as it was when the plan was made."""
+
+    path: bytes
+    state: FileState
+
+    @property
+    def name(self) -> bytes:
+        return self.path
+
+    def item(self) -> Item:
+        return Item(self.path, repr(tuple(self.state)).encode())
+
+
+def orphan_spool() -> Spool[Orphan]:
+    """An empty list of orphans."""
+    return Spool(
+        lambda orphan: (orphan.path, tuple(orphan.state)),
+        lambda path, state: Orphan(path, FileState(*state)),
+    )
 
 
 class Refusal(NamedTuple):

@@ -13,7 +13,7 @@ from ..compare.names.nearest import NearestNames
 from ..config.keep import entry_of_file
 from ..config.site import OrphansJob
 from ..database.drivers import connect
-from ..plan.orphans import Orphan
+from ..plan.plan import Orphan
 from ..text import age, counted, escaped, moment
 from .description import Description, Subject
 
