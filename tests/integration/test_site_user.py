@@ -142,7 +142,7 @@ def test_a_result_may_have_what_the_modules_document_and_nothing_else() -> None:
         "django_site_info",
     )
     documented = {key for module in modules for key in yaml.safe_load(plugin(module).RETURN)}
-    assert set(answers.RESULT_TYPES) == documented | {"changed", "diff"}
+    assert set(answers.RESULT) == documented | {"changed", "diff"}
 
 
 def test_an_owner_whom_the_host_does_not_know_gets_no_group_of_roots(theirs: Site) -> None:
@@ -239,7 +239,21 @@ send("error", {"text": json.dumps(found), "status": 3})
             "send('result', {'result': {'changed': 'no'}, 'warnings': [], 'failure': ''})",
             "no part of a result",
         ),
-        ("send('result', {'result': {'diff': {'prepared': 1}}, 'warnings': [], 'failure': ''})", "no diff"),
+        ("send('result', {'result': {'diff': {'prepared': '1'}}, 'warnings': [], 'failure': ''})", "no diff"),
+        *(
+            (f"send('result', {{'result': {part}, 'warnings': [], 'failure': ''}})", "no part of a result")
+            for part in (
+                {"diff": {"before": 1}},
+                {"young": True},
+                {"found": {"files": "1"}},
+                {"removed": {"bytes": -1}},
+                {"examined": {"files": 2**63}},
+                {"dependents": {"album": 1}},
+                {"dependents": {"album": {"deleted": {}}}},
+                {"labels": [1]},
+                {"refused": [None]},
+            )
+        ),
         ("send('result', ['?'])", "no answer"),
         ("send('result', {'result': {}, 'warnings': 'x', 'failure': ''})", "no answer"),
         ("send('ask', 'password?')", "'ask', which is none of its messages"),
@@ -277,7 +291,7 @@ def test_no_text_of_a_process_reaches_a_terminal_as_it_is(theirs: Site) -> None:
 
 
 def test_a_result_that_is_nested_deep_is_refused(theirs: Site) -> None:
-    deep = {"result": {"left_alone": eval("[" * 90 + "]" * 90)}, "warnings": [], "failure": ""}
+    deep = {"result": {"left_alone": [{"name": eval("[" * 90 + "]" * 90)}]}, "warnings": [], "failure": ""}
     assert "nested too deep" in hostile(theirs, f"send('result', {deep!r})")["msg"]
 
 

@@ -51,7 +51,7 @@ def _parts(plan: Mapping[str, Any]) -> Iterator[str]:
     """What a plan removes and changes, one text each kind."""
     if plan["found"] != NOTHING:
         yield amounts(plan["found"])
-    if plan["dependents"]:
+    if plan.get("dependents"):
         yield "dependent rows: " + ", ".join(dependents_words(plan["dependents"]))
     for kind, what in (
         ("relinked", "to point at the file that was moved"),
@@ -76,7 +76,7 @@ def _total(hosts: Sequence[Asked]) -> str:
         for job in asked.planned["jobs"]:
             if job["item"] in asked.removals:
                 removed.update(job["found"])
-                dependents += sum(sum(counts.values()) for counts in job["dependents"].values())
+                dependents += sum(sum(counts.values()) for counts in job.get("dependents", {}).values())
         for due in asked.due.values():
             purged.update({name: due["purged"][name] for name in NOTHING})
     count = sum(bool(asked.removals or asked.due) for asked in hosts)

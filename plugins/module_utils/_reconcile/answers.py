@@ -30,19 +30,41 @@ class Files(NamedTuple):
     reported: Emit
 
 
-# Every key that a result may have. A site's process could else send keys that mean something to Ansible.
-RESULT_TYPES: Mapping[str, type] = {
-    **dict.fromkeys(("changed", "truncated"), bool),
-    **dict.fromkeys(("batch", "plan", "plan_id", "status", "summary"), str),
-    **dict.fromkeys(("batches_total", "left_alone_total", "young"), int),
-    **dict.fromkeys(("announced", "batches", "left_alone", "not_removed", "orphans", "paths"), list),
-    **dict.fromkeys(("records", "refused", "relinks", "unlisted"), list),
-    **dict.fromkeys(("dependents", "diff", "examined", "found", "identity", "labels", "purged"), dict),
-    **dict.fromkeys(("cleared", "relinked", "removed", "restored"), dict),
+def _each(is_one: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    """Whether a value is a dictionary in which each value is like that."""
+    return lambda value: isinstance(value, dict) and all(map(is_one, value.values()))
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, (str, dict)) for item in value)
+
+
+_are_numbers, _are_texts = _each(_is_number), _each(_is_text)
+
+# Every key that a result may have, and what it holds. A site's process could else send keys that mean
+# something to Ansible, and what ends the work on other hosts.
+RESULT: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("changed", "truncated"), lambda value: isinstance(value, bool)),
+    **dict.fromkeys(("batch", "plan", "plan_id", "status", "summary"), _is_text),
+    **dict.fromkeys(("batches_total", "left_alone_total", "young"), _is_number),
+    **dict.fromkeys(("announced", "batches", "left_alone", "not_removed", "orphans", "paths"), _is_list),
+    **dict.fromkeys(("records", "refused", "relinks", "unlisted"), _is_list),
+    **dict.fromkeys(("cleared", "examined", "found", "labels", "purged"), _are_numbers),
+    **dict.fromkeys(("relinked", "removed", "restored"), _are_numbers),
+    "dependents": _each(_are_numbers),
+    **dict.fromkeys(("diff", "identity"), _are_texts),
     # Of django_site_info.
-    **dict.fromkeys(("known", "site"), dict),
-    **dict.fromkeys(("missing", "review"), list),
-    "yaml": str,
+    **dict.fromkeys(("known", "site"), lambda value: isinstance(value, dict)),
+    **dict.fromkeys(("missing", "review"), _is_list),
+    "yaml": _is_text,
 }
 # How deep a result is at most.
 DEEPEST = 10
@@ -76,13 +98,11 @@ def validated(answer: Any) -> Answer:
     if not isinstance(answer, dict) or not all(isinstance(answer.get(part), kind) for part, kind in parts):
         raise CleanupError(f"the site's process sent no answer of this version. {NOT_UNDONE}")
     for key, value in answer["result"].items():
-        if key not in RESULT_TYPES or not isinstance(value, RESULT_TYPES[key]):
+        if key not in RESULT or not RESULT[key](value):
             raise CleanupError(
                 f"the site's process sent {key[:50]!r}, which is no part of a result. {NOT_UNDONE}"
             )
-    diff = answer["result"].get("diff", {})
-    texts = [*answer["warnings"], *diff.values()]
-    if not set(diff) <= _DIFF_KEYS or not all(isinstance(text, str) for text in texts):
+    if not set(answer["result"].get("diff", {})) <= _DIFF_KEYS or not all(map(_is_text, answer["warnings"])):
         raise CleanupError(f"the site's process sent what is no diff or warning. {NOT_UNDONE}")
     return answer
 

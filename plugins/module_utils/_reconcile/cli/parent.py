@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Mapping, TextIO
 
 from .. import process
-from ..answers import RESULT_TYPES, Emit, as_printable
+from ..answers import RESULT, Emit, as_printable
 from ..config.django.environment import read_by_parent
 from ..config.trust.site_user import Worker
 from ..errors import NOT_UNDONE, CleanupError, Exit, worst
@@ -28,8 +28,6 @@ from ..version import VERSION
 from .outcome_files import write_files
 from .terminal import CLEAR_LINE, write
 
-_TOTALS = ("found", "removed")
-_COUNTS = ("records", "files", "bytes")
 _NUMBERS = ("began", "ended", "seconds")
 _TEXTS = ("heading", "status", "message")
 
@@ -137,7 +135,7 @@ def _outcome(outcome: Any, options: argparse.Namespace, status: Exit) -> dict[st
 
 
 def _with_known_keys(run: Mapping[str, Any]) -> dict[str, Any]:
-    known = {name: value for name, value in run.items() if name in _TEXTS or name in RESULT_TYPES}
+    known = {name: value for name, value in run.items() if name in _TEXTS or name in RESULT}
     shown: dict[str, Any] = as_printable(known)
     return shown
 
@@ -154,12 +152,8 @@ def _is_stock(stock: Any) -> bool:
 def _is_run(run: Any) -> bool:
     if not isinstance(run, dict):
         return False
-    texts = [run.get(name) for name in _TEXTS]
-    totals = [run.get(name, {}) for name in _TOTALS]
-    return (
-        all(isinstance(text, str) for text in (*texts, run.get("summary", "")))
-        and all(isinstance(total, dict) for total in totals)
-        and all(_is_number(total.get(name, 0)) for total in totals for name in _COUNTS)
+    return all(isinstance(run.get(name), str) for name in _TEXTS) and all(
+        RESULT[name](value) for name, value in run.items() if name in RESULT
     )
 
 
