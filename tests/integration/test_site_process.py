@@ -82,7 +82,8 @@ def test_what_it_leaves_in_its_group_is_killed(program: Path) -> None:
     os.mkfifo(fifo)
     fifo.chmod(0o666)
     # The reader sees the end of the FIFO once its last writer is gone.
-    program.write_text(f"#!/bin/sh\nsleep 600 > {fifo} &\necho '[\"result\", 1]'\nexec sleep 600 > {fifo}\n")
+    # Both have it open before the result is there, after which they may be killed at any moment.
+    program.write_text(f"#!/bin/sh\nexec 3> {fifo}\nsleep 600 &\necho '[\"result\", 1]'\nexec sleep 600\n")
     entry = pwd.getpwuid(NOBODY)
     worker = Worker(entry.pw_name, entry.pw_uid, entry.pw_gid, entry.pw_dir, str(program), False)
     with open(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
