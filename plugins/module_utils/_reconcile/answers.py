@@ -36,7 +36,7 @@ def _each(is_one: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 2**63
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 def _is_text(value: Any) -> bool:
