@@ -156,6 +156,20 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.wait()
 
 
+@contextmanager
+def a_folder(prefix: str, place: str) -> Iterator[str]:
+    """A folder for a while."""
+    folder = tempfile.mkdtemp(prefix=prefix, dir=place)
+    try:
+        yield folder
+    finally:
+        # A server that is stopped while it starts has children that write for a moment longer.
+        deadline = time.monotonic() + STOP_LIMIT
+        while os.path.exists(folder) and time.monotonic() < deadline:
+            shutil.rmtree(folder, ignore_errors=True)
+            time.sleep(0.02)
+
+
 def say(told: dict[str, Any]) -> None:
     print(json.dumps(told), flush=True)
 
@@ -164,7 +178,7 @@ def say(told: dict[str, Any]) -> None:
 def running(kind: str, place: str, programs: str, *options: Any) -> Iterator[dict[str, Any]]:
     """A server of that kind in a folder of its own: its URL and its process."""
     prefix = "media-cleanup-pg-" if kind == "postgresql" else "media-cleanup-maria-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=place) as folder:
+    with a_folder(prefix, place) as folder:
         if kind == "postgresql":
             with running_postgresql(Path(programs), Path(folder), *options) as process:
                 yield {"url": f"postgresql://postgres:@/postgres?host={folder}", "process": process}
