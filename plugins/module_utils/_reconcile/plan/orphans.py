@@ -36,7 +36,7 @@ from ..session import Comparison, Session
 from ..spool import Spool, in_chunks, path_spool
 from ..text import counted, escaped
 from .guards import Tally, guard_directories, guard_older_database, guard_share, without_marker
-from .plan import Orphan, Plan, orphan_spool
+from .plan import Plan, PlannedFile, planned_files
 from .planner import Planner
 
 # Files that are in memory while many candidates are.
@@ -67,7 +67,7 @@ class OrphansPlanner(Planner):
         self.job = job
         scope = _scope(job)
         super().__init__(session, job, scope, approved)
-        self.plan = Plan(job.name, scope, self.moment, orphan_spool(), job.site.max_listed)
+        self.plan = Plan(job.name, scope, self.moment, planned_files(PlannedFile), job.site.max_listed)
         self.directories, notes = judged_folders(job, self.store, self.database)
         self.plan.directories = self.directories
         self.plan.warnings += [*(job.claims.notes if job.claims else ()), *notes]
@@ -133,7 +133,7 @@ class OrphansPlanner(Planner):
                     "one on disk, as over two mounts or on a file system that ignores case. Keep one."
                 )
 
-    def _add(self, orphan: Orphan) -> None:
+    def _add(self, orphan: PlannedFile) -> None:
         self.plan.items.append(orphan)
         self.older_database.note_orphan(orphan.state)
         self.plan.found.files += 1
@@ -239,7 +239,7 @@ class OrphansPlanner(Planner):
             self.not_judged += 1
             self.plan.keep(path, Code.OTHER_MOUNT, "another file is mounted here, and is not judged")
             return None
-        if self.is_listed_in_keep(self.keep.doubt_of_file(path), Orphan(path, state)):
+        if self.is_listed_in_keep(self.keep.doubt_of_file(path), PlannedFile(path, state)):
             self.not_judged += 1
             # It still counts among the files of its folder.
             return Seen(path, None, False)
@@ -313,7 +313,7 @@ class OrphansPlanner(Planner):
             self.names.read_listed(files, self.store.links)
         return self.names
 
-    def _not_moved(self, orphans: Iterator[Orphan]) -> Iterator[Orphan]:
+    def _not_moved(self, orphans: Iterator[PlannedFile]) -> Iterator[PlannedFile]:
         """Keep what may be the file that a record is missing."""
         if self.site.enabled("include_likely_moves") or not self._may_have_lost_files():
             yield from orphans
@@ -386,10 +386,10 @@ class OrphansPlanner(Planner):
                 yield from (run.prefix + name for name in run.names)
 
 
-def _orphan(file: Seen) -> Orphan:
+def _orphan(file: Seen) -> PlannedFile:
     if file.state is None:
         raise ValueError("what is no candidate is no orphan")
-    return Orphan(file.path, file.state)
+    return PlannedFile(file.path, file.state)
 
 
 def _moved_from(lost: LikelyMove) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence, TypeVar
 
 from ..compare.mentions.unlisted import UnlistedColumn
 from ..config.guards import GUARDS
@@ -26,8 +26,8 @@ from .approval import Confirmation, Item, PlanDigest, plan_id
 KEPT_LISTED = 5_000
 
 
-class Orphan(NamedTuple):
-    """A file that no row references, as it was when the plan was made."""
+class PlannedFile(NamedTuple):
+    """A file that a plan removes, as it was when the plan was made."""
 
     path: bytes
     state: FileState
@@ -40,11 +40,14 @@ class Orphan(NamedTuple):
         return Item(self.path, repr(tuple(self.state)).encode())
 
 
-def orphan_spool() -> Spool[Orphan]:
-    """An empty list of orphans."""
+File = TypeVar("File", bound=PlannedFile)
+
+
+def planned_files(kind: Callable[[bytes, FileState], File]) -> Spool[File]:
+    """An empty list of such files, of one kind."""
     return Spool(
-        lambda orphan: (orphan.path, tuple(orphan.state)),
-        lambda path, state: Orphan(path, FileState(*state)),
+        lambda file: (file.path, tuple(file.state)),
+        lambda path, state: kind(path, FileState(*state)),
     )
 
 

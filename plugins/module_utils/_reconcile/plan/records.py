@@ -31,7 +31,7 @@ from .approval import Item
 from .dependents.cascade import Cascade, DependentRows
 from .dependents.link import Link
 from .dependents.links import Dependents
-from .plan import Plan
+from .plan import Plan, PlannedFile, planned_files
 
 # Of the digest of a record's dependent rows.
 _DIGEST_BYTES = 16
@@ -103,18 +103,14 @@ class Relink(NamedTuple):
         return item._replace(identity=item.identity + repr(tuple(self.state)).encode())
 
 
-class RecordFile(NamedTuple):
+class RecordFile(PlannedFile):
     """A file that is removed with the records that reference it."""
 
-    path: bytes
-    state: FileState
-
-    @property
-    def name(self) -> bytes:
-        return self.path
+    __slots__ = ()
 
     def item(self) -> Item:
-        return Item(b"file\0" + self.path, repr(tuple(self.state)).encode())
+        item = super().item()
+        return item._replace(name=b"file\0" + item.name)
 
 
 def spool(chunk: int | None = None) -> Spool[Record]:
@@ -127,10 +123,7 @@ class RecordsPlan(Plan):
     def __init__(self, job: RecordsJob, scope: str, moment: float, selection: Selection) -> None:
         super().__init__(job.name, scope, moment, spool(), job.site.max_listed)
         self.selection = selection
-        self.files: Spool[RecordFile] = Spool(
-            lambda file: (file.path, tuple(file.state)),
-            lambda path, state: RecordFile(path, FileState(*state)),
-        )
+        self.files = planned_files(RecordFile)
         self.relinks: Spool[Relink] = Spool(
             lambda relink: (tuple(relink.record), tuple(relink.state)),
             lambda record, state: Relink(Record(*record), FileState(*state)),

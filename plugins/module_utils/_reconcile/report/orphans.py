@@ -13,7 +13,7 @@ from ..compare.names.nearest import NearestNames
 from ..config.keep import entry_of_file
 from ..config.site import OrphansJob
 from ..database.drivers import connect
-from ..plan.plan import Orphan
+from ..plan.plan import PlannedFile
 from ..text import age, counted, escaped, moment
 from .description import Description, Subject
 
@@ -45,18 +45,18 @@ class OrphansDescription(Description):
             lines.append(f"  {derived} of referenced files {verb} kept")
         return lines
 
-    def item_words(self, item: Orphan) -> tuple[str, ...]:
+    def item_words(self, item: PlannedFile) -> tuple[str, ...]:
         seconds = self.plan.moment - self._stamp(item)
         return escaped(item.path), f"{item.state.size:>11,} bytes", f"{age(seconds)} old"
 
-    def item_data(self, item: Orphan) -> dict[str, Any]:
+    def item_data(self, item: PlannedFile) -> dict[str, Any]:
         modified = moment(self._stamp(item))
         return {"path": escaped(item.path), "bytes": item.state.size, "modified": modified}
 
-    def item_paths(self, item: Orphan) -> list[bytes]:
+    def item_paths(self, item: PlannedFile) -> list[bytes]:
         return [item.path]
 
-    def subject(self, item: Orphan) -> Subject:
+    def subject(self, item: PlannedFile) -> Subject:
         size, modified = item.state.size, int(self._stamp(item))
         details = self.remarks([item.path])
         return Subject(item.path, entry_of_file(item.path), [item.path], size, modified, details=details)
@@ -72,11 +72,11 @@ class OrphansDescription(Description):
             words = [f"most like it: {escaped(nearest.reference)} ({nearest.how})"] if nearest else []
             yield subject._replace(details=[*words, *subject.details])
 
-    def item_diff(self, item: Orphan) -> str:
+    def item_diff(self, item: PlannedFile) -> str:
         return f"{escaped(item.path)}  {item.state.size} bytes"
 
     def totals(self, totals: dict[str, int]) -> str:
         return f"{counted(totals['files'], 'file')}, {counted(totals['bytes'], 'byte')}"
 
-    def _stamp(self, orphan: Orphan) -> float:
+    def _stamp(self, orphan: PlannedFile) -> float:
         return orphan.state.stamp_ns(self.job.age_limit.age_stamp) / 1e9

@@ -19,7 +19,7 @@ from engine.config.site import OrphansJob, RecordsJob
 from engine.database.catalog import Selection, Table
 from engine.kept import Code, Kept
 from engine.media.local import FileState
-from engine.plan.plan import Orphan, Plan, orphan_spool
+from engine.plan.plan import Plan, PlannedFile, planned_files
 from engine.plan.records import (
     Record,
     RecordsPlan,
@@ -48,9 +48,9 @@ def the_records_job(**options: Any) -> RecordsJob:
 
 def orphans_plan(*paths: bytes, job: OrphansJob | None = None) -> Plan:
     job = job or the_orphans_job()
-    plan = Plan("orphans", "scope", MOMENT, orphan_spool(), job.site.max_listed)
+    plan = Plan("orphans", "scope", MOMENT, planned_files(PlannedFile), job.site.max_listed)
     for path in paths:
-        plan.items.append(Orphan(path, STATE))
+        plan.items.append(PlannedFile(path, STATE))
     plan.examined = {"files": 10, "referenced": 8, "references": 9, "derived": 0}
     plan.found.files, plan.found.bytes = len(paths), 1234 * len(paths)
     for item in plan.items:
