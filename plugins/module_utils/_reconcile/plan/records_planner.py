@@ -328,7 +328,8 @@ class RecordsPlanner(Planner):
                 check = reference_check(self.job, self.database, self.store)
                 check.read(self._own_references_to_remember(check))
             doubts = self._doubts(check, there, own) if check and there else {}
-            doubts.update(self._late_mentions({file.path for file in there}))
+            # Those that came after the candidates were found are in no answer of the search so far.
+            doubts.update(self.unlisted.doubts(self.unlisted.not_searched({file.path for file in there})))
             for file in there:
                 listed = self.keep.doubt_of_file(file.path)
                 doubt = listed or doubts.get(file.path) or self.age.doubt_of_file(file.state)
@@ -336,10 +337,6 @@ class RecordsPlanner(Planner):
                     self.plan.keep_for(file.path, doubt)
                 elif self.is_approved(file):
                     yield file
-
-    def _late_mentions(self, paths: set[bytes]) -> dict[bytes, Doubt]:
-        """Why files are kept that came after the candidates were found, and nobody has searched for."""
-        return self.unlisted.doubts(self.unlisted.not_searched(paths))
 
     def _doubts(
         self, check: ReferenceCheck, files: list[RecordFile], own: Counter[bytes]
