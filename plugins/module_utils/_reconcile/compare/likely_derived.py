@@ -20,7 +20,7 @@ from ..kept import Code
 from ..media.paths import stem
 from ..spool import Spool, in_chunks
 from ..text import counted, escaped
-from .unreferenced_folders import Seen, by_unreferenced_folder
+from .folders.unreferenced import Seen, by_unreferenced_folder
 
 # Patterns that memory holds; see ``_Repeated``.
 MOST_PATTERNS = 10_000

@@ -21,7 +21,7 @@ from ..database.catalog import Table
 from ..media.paths import Spellings, no_path
 from ..media.store import FileState, MediaStore
 from .age import CREATED_COLUMNS
-from .unreferenced_folders import FEW_FILES
+from .folders.unreferenced import FEW_FILES
 
 # Media that were copied without their time stamps are this new in any order.
 _MARGIN_NS = 3_600 * 10**9

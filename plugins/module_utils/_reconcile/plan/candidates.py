@@ -13,12 +13,12 @@ from __future__ import annotations
 from itertools import islice
 from typing import Iterator
 
+from ..compare.folders.unreferenced import FEW_FILES, Seen, seen_files
 from ..compare.listed.beside import ReferencedFiles, ReferencesBeside, range_below
 from ..compare.listed.candidates import CandidateList
 from ..compare.listed.folders import Counts, FoldersOfCandidates
 from ..compare.merge import begun
 from ..compare.names.other_names import OtherNames
-from ..compare.unreferenced_folders import FEW_FILES, Seen, seen_files
 from ..config.site import OrphansJob
 from ..kept import Code
 from ..media.paths import shortened

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Callable, Iterable, Mapping, NamedTuple, Protocol, Sequence
 
+from ..compare.folders.unreferenced import FEW_FILES
 from ..compare.no_paths import ColumnWithoutPaths
 from ..compare.older_database import NewerOrphans
-from ..compare.unreferenced_folders import FEW_FILES
 from ..database.sweep import Unsearchable
 from ..media.s3.place import UNCONDITIONAL_DELETE, why_unconditional
 from ..quarantine.state.identity import Identity

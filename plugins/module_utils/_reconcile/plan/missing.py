@@ -10,7 +10,7 @@ import re
 from itertools import chain, groupby, islice
 from typing import Iterable, Iterator
 
-from ..compare.emptied import EmptiedFolders
+from ..compare.folders.emptied import EmptiedFolders
 from ..compare.missing import MissingCheck
 from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.path_mismatch import Sample

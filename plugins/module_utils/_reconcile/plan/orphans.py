@@ -14,7 +14,8 @@ from itertools import chain
 from typing import AbstractSet, Iterable, Iterator, Pattern
 
 from ..compare.age import AgeCheck
-from ..compare.claimed import judged_folders, none_there, unclaimed_folders
+from ..compare.folders.claimed import judged_folders, none_there, unclaimed_folders
+from ..compare.folders.unreferenced import Neighbours, Seen, UnreferencedFolders, seen_files
 from ..compare.likely_derived import LikelyDerived
 from ..compare.mentions.derived import with_mentioned
 from ..compare.mentions.links import FileLinks
@@ -23,7 +24,6 @@ from ..compare.moves import LikelyMove, MoveSearch
 from ..compare.names.other_names import OtherNames
 from ..compare.names.references import ReferenceCheck
 from ..compare.older_database import OlderDatabase
-from ..compare.unreferenced_folders import Neighbours, Seen, UnreferencedFolders, seen_files
 from ..config.site import OrphansJob
 from ..errors import SiteError
 from ..kept import Code, Doubt

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import AbstractSet, Callable, Sequence
 
 from ...spool import Spool
-from ..unreferenced_folders import FEW_FILES, Seen, UnreferencedFolders
+from ..folders.unreferenced import FEW_FILES, Seen, UnreferencedFolders
 
 # Whether a file counts.
 Counts = Callable[[bytes], bool]

@@ -10,7 +10,7 @@ from typing import Iterable, Iterator, NamedTuple
 
 from ...media.store import MediaStore
 from ...spool import Spool
-from ..unreferenced_folders import Seen
+from ..folders.unreferenced import Seen
 
 
 class _Link(NamedTuple):

@@ -20,7 +20,7 @@ from ...kept import Doubt
 from ...media.paths import Spellings, no_path
 from ...media.store import FileState, MediaStore
 from ...spool import Spool
-from ..unreferenced_folders import Seen
+from ..folders.unreferenced import Seen
 from .references import ReferenceCheck, folders_of, other_name
 
 _BITS = 1 << 22

@@ -10,8 +10,8 @@ from typing import AbstractSet
 import pytest
 
 from engine import spool
+from engine.compare.folders.unreferenced import Seen, seen_files
 from engine.compare.likely_derived import LikelyDerived
-from engine.compare.unreferenced_folders import Seen, seen_files
 from engine.media.store import FileState
 
 pytestmark = pytest.mark.promise(11)

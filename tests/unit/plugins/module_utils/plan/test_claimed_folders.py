@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.compare import claimed
+from engine.compare.folders import claimed
 from engine.config.site import Claims, Column, OrphansJob
 from engine.errors import SiteError
 from helpers.builders import Site, found, run

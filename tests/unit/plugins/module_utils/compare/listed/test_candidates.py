@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.compare.folders.unreferenced import Neighbours
 from engine.compare.listed import candidates
 from engine.compare.listed.beside import EvenSample, ReferencedFiles, ReferencesBeside
 from engine.compare.listed.candidates import CandidateList
-from engine.compare.unreferenced_folders import Neighbours
 from engine.errors import SiteError
 from helpers.builders import NAMES, cut
 

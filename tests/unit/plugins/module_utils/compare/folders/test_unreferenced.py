@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import spool
-from engine.compare import unreferenced_folders
-from engine.compare.unreferenced_folders import FEW_FILES, Neighbours, Seen, UnreferencedFolders, seen_files
+from engine.compare.folders import unreferenced
+from engine.compare.folders.unreferenced import FEW_FILES, Neighbours, Seen, UnreferencedFolders, seen_files
 from engine.media.store import FileState
 from helpers.builders import TREES, cut
 
@@ -43,7 +43,7 @@ def expected(paths: Sequence[bytes], referenced: set[bytes]) -> tuple[list[bytes
         folders = [b"/".join(parts[:depth]) + b"/" for depth in range(1, len(parts))]
         empty = [folder for folder in folders if not any(other.startswith(folder) for other in referenced)]
         inside = [other for other in paths if empty and other.startswith(empty[0])]
-        if len(inside) >= unreferenced_folders.FEW_FILES:
+        if len(inside) >= unreferenced.FEW_FILES:
             stay.update(inside)
             kept[empty[0][:-1]] = len(inside)
     return [path for path in paths if path not in referenced and path not in stay], kept
@@ -56,7 +56,7 @@ def test_folders_are_decided_as_if_each_was_looked_at_as_a_whole(
 ) -> None:
     referenced = {path for path in paths if data and data.draw(st.booleans())}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unreferenced_folders, "FEW_FILES", 2)
+        patch.setattr(unreferenced, "FEW_FILES", 2)
         patch.setattr(spool, "CHUNK", 2)
         assert left(compared(paths, referenced, sizes)) == expected(paths, referenced)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.compare.emptied import EmptiedFolders
+from engine.compare.folders.emptied import EmptiedFolders
 from engine.media.local import LocalStore
 from helpers.builders import Media, Site, guards, run
 

@@ -15,9 +15,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import AbstractSet, Callable, Iterable, Iterator, NamedTuple, Sequence
 
-from ..media.paths import is_below
-from ..media.store import FileState
-from ..spool import Spool
+from ...media.paths import is_below
+from ...media.store import FileState
+from ...spool import Spool
 
 # A few files say nothing about their folder.
 FEW_FILES = 10

@@ -13,12 +13,12 @@ from __future__ import annotations
 from posixpath import normpath
 from typing import Iterator, Sequence
 
-from ..config.site import Claims, Column, OrphansJob
-from ..database.base import Database
-from ..media.paths import no_path
-from ..media.store import MediaStore
-from ..media.walk import exclusion, is_excluded
-from ..text import counted, escaped
+from ...config.site import Claims, Column, OrphansJob
+from ...database.base import Database
+from ...media.paths import no_path
+from ...media.store import MediaStore
+from ...media.walk import exclusion, is_excluded
+from ...text import counted, escaped
 
 # Folders that one column may show: more are hardly folders of the field, but of users or of days.
 MOST_FOLDERS = 1000

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.compare.claimed import claimed_folders
+from engine.compare.folders.claimed import claimed_folders
 from engine.config.jobs import orphans_job
 from engine.config.site import Claims, Column
 from engine.session import open_session

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Iterable, Iterator
 
-from ..media.store import MediaStore
+from ...media.store import MediaStore
 
 
 class EmptiedFolders:
