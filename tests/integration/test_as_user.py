@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from helpers.checkout import REPOSITORY
+from helpers.clock import until
 from helpers.users import NOBODY, needs_root
 
 pytestmark = [needs_root, pytest.mark.promise(15)]
@@ -46,3 +48,17 @@ def test_of_endless_output_the_beginning_is_shown(tmp_path: Path) -> None:
     done = as_user(tmp_path, "/bin/sh", "-c", "yes; true")
     assert done.returncode == 1
     assert 0 < len(done.stderr) <= 16384
+
+
+def test_it_also_ends_where_the_end_of_children_is_ignored(tmp_path: Path) -> None:
+    """As under a program that ignores SIGCHLD: the kernel reaps the child, and nobody knows its status."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        command = [sys.executable, "-I", AS_USER, "nobody", "/bin/sh", "-c", DAEMON + "echo fine"]
+        # Its parent does not wait for it either.
+        with (tmp_path / "said").open("w") as said:
+            running = subprocess.Popen(command, stdout=said, stderr=said, stdin=subprocess.DEVNULL)
+            until(lambda: running.poll() is not None)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert (tmp_path / "said").read_text() == "fine\n"

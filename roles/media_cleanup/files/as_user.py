@@ -88,7 +88,11 @@ def said_by(process: subprocess.Popen[bytes], deadline: float) -> bytes:
 
 def is_over(process: subprocess.Popen[bytes]) -> bool:
     """Whether a program has ended; it is not reaped, so that its number stays its own until it is killed."""
-    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    try:
+        return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        # Where this process ignores the end of its children, the kernel has reaped it.
+        return True
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
