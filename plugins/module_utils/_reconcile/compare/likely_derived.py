@@ -29,8 +29,6 @@ _MOST_NOTES = 20
 # Places at which a name is taken apart.
 _MOST_CUTS = 8
 _BETWEEN = re.compile(rb"[-._@+~ ]+")
-# What Django adds to a name that is taken; a word of seven letters, such as preview, is hardly that.
-_ADDED_BY_DJANGO = re.compile(rb"_(?![a-z]{7}\Z)[A-Za-z0-9]{7}\Z")
 # In which pictures and texts are kept once more for browsers that understand them.
 _TWINS = frozenset((b".avif", b".br", b".gz", b".jxl", b".webp"))
 
@@ -170,6 +168,5 @@ def _guesses_of_name(name: bytes, is_elsewhere: bool) -> Iterator[tuple[bytes, b
     for cut in islice(_BETWEEN.finditer(whole, 1), _MOST_CUTS):
         if cut.end() == len(whole):
             break
-        if not _ADDED_BY_DJANGO.match(whole, cut.start()):
-            yield b"{stem}" + name[cut.start() :], whole[: cut.start()]
+        yield b"{stem}" + name[cut.start() :], whole[: cut.start()]
         yield whole[: cut.end()] + b"{stem}" + extension, whole[cut.end() :]

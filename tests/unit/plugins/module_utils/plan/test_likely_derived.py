@@ -17,6 +17,8 @@ SOURCES = ("p/ann.jpg", "p/bob.jpg", "p/2026/cleo.png")
 MADE = [
     ("{dir}/{stem}.thumbnail.jpg", "{dir}/{stem}.thumbnail.jpg"),  # django-stdimage
     ("{dir}/{stem}_preview.jpg", "{dir}/{stem}_preview.jpg"),
+    ("{dir}/{stem}_800x600.jpg", "{dir}/{stem}_800x600.jpg"),
+    ("{dir}/{stem}_Preview.jpg", "{dir}/{stem}_Preview.jpg"),
     ("{dir}/{stem}-400x300.jpg", "{dir}/{stem}-400x300.jpg"),
     ("{dir}/{stem}@2x.jpg", "{dir}/{stem}@2x.jpg"),
     ("{dir}/thumb_{stem}.jpg", "{dir}/thumb_{stem}.jpg"),
