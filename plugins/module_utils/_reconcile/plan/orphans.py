@@ -269,7 +269,6 @@ class OrphansPlanner(Planner):
                 self.plan.examined["derived"] += 1
             else:
                 self.plan.keep_for(file.path, doubt)
-                self.older_database.note_referenced(_orphan(file).state)
 
     def _doubts_of(self, files: Spool[Seen]) -> Iterator[Doubt | None]:
         """A doubt or None for each of the candidates among some files.

@@ -21,6 +21,7 @@ from engine.media.disk import copy
 from engine.media.local import LocalStore
 from engine.plan import missing
 from helpers.builders import Site, found, reasons, run
+from helpers.clock import let_clock_tick
 
 pytestmark = pytest.mark.promise("moves")
 
@@ -286,6 +287,25 @@ def test_a_file_that_moves_while_the_files_are_listed_is_found(
     monkeypatch.setattr(ListedFiles, "compare", moved_meanwhile)
     plan, _outcome = run(site_that_is_listed.missing(**WATCHED), check=True)
     assert _alike(plan, stays=True) == "name"
+
+
+def test_where_the_listing_was_given_up_all_files_are_walked_through(
+    site_that_is_listed: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missing, "FILES_FOR_A_REFERENCE", 0)
+    site_that_is_listed.media.write("z/lost.jpg")
+    plan, _outcome = run(site_that_is_listed.missing(**WATCHED), check=True)
+    assert _alike(plan, stays=True) == "name"
+
+
+def test_where_a_folder_could_not_be_listed_the_files_are_not_known(tree: LocalStore) -> None:
+    for reason in (None, "Permission denied"):
+        if reason:
+            tree.unreadable.add((b"p", reason))
+        listed = ListedFiles(100)
+        let_clock_tick()
+        listed.compare(tree, iter([]), lambda references: references)
+        assert (listed.unreferenced(tree) is None) == bool(reason)
 
 
 def test_where_only_one_file_is_to_have_the_name_all_are_looked_at(

@@ -59,6 +59,13 @@ def test_a_directory_that_changed_within_a_tick_may_change_again_unnoticed(
     assert not tree.are_unchanged(tree.entered)
 
 
+def test_where_something_may_be_mounted_below_nothing_is_said(
+    settled: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(settled._mounts), "may_be_met", True)
+    assert not settled.are_unchanged(settled.entered)
+
+
 @pytest.mark.parametrize("kind", ["nfs4", "fuse.sshfs", "overlay", ""])
 def test_a_file_system_that_may_give_no_ctime_says_nothing(
     settled: LocalStore, kind: str, monkeypatch: pytest.MonkeyPatch

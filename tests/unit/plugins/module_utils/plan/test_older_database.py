@@ -43,6 +43,9 @@ def test_the_message_says_how_many_are_newer_and_than_what(older: Site) -> None:
     older.media.write(*numbered(3, "more"))
     os.unlink(older.media.path("p/first.jpg"))
     os.utime(older.media.path("p/last.jpg"), (1_200_000_000, 1_200_000_000))
+    # Within the margin.
+    older.media.write("p/near.jpg")
+    os.utime(older.media.path("p/near.jpg"), (1_200_001_800, 1_200_001_800))
     [refusal] = run(older.orphans(accept=[]), check=True)[0].refusals
     assert refusal.message.startswith("13 of the files")
     assert "2008-01-10T21:20:00Z" in refusal.message
