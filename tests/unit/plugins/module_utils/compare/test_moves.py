@@ -294,6 +294,7 @@ def test_where_the_listing_was_given_up_all_files_are_walked_through(
 ) -> None:
     monkeypatch.setattr(missing, "FILES_FOR_A_REFERENCE", 0)
     site_that_is_listed.media.write("z/lost.jpg")
+    let_clock_tick()
     plan, _outcome = run(site_that_is_listed.missing(**WATCHED), check=True)
     assert _alike(plan, stays=True) == "name"
 
